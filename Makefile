@@ -1,0 +1,75 @@
+# The only task runner. `make` alone prints this help.
+.DEFAULT_GOAL := help
+.PHONY: help run test check proto proto-check fmt lint types imports bench lock clean
+SHELL := /bin/bash
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+CODE := telemetry storage analytics worker server streamlit_app stack benchmarks tests sdk/llm_observe sdk/tests
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/run.done ## Install what is needed and run the whole product
+	@$(BIN)/llm-observe up
+
+test: .venv/dev.done ## Install what is needed and run every test
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: .venv/dev.done lint types imports proto-check ## Everything but the tests: lint, types, floors, protos
+
+fmt: .venv/dev.done ## Format code and protos
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format . && $(BIN)/buf format -w
+
+lint: .venv/dev.done ## Lint code and protos
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/buf lint && $(BIN)/buf format -d --exit-code
+
+types: .venv/dev.done ## Check types, strictly
+	@$(BIN)/mypy $(CODE)
+
+imports: .venv/dev.done ## Check that imports go down, never up
+	@$(BIN)/lint-imports
+
+proto: .venv-proto/done ## Generate the Python of every proto into the SDK
+	@scripts/generate_proto.sh sdk && echo "generated sdk/llm_observe/v1"
+
+proto-check: .venv-proto/done ## Prove that the generated Python is fresh
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && scripts/generate_proto.sh "$$fresh" && \
+	diff -r -x __pycache__ "$$fresh/llm_observe/v1" sdk/llm_observe/v1 && echo "generated code is fresh" || \
+	{ echo "generated code is stale: run 'make proto'"; exit 1; }
+
+bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
+	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable
+
+lock: .venv/dev.done ## Resolve requirements/*.in again
+	@scripts/lock.sh
+
+clean: ## Remove environments and caches; the data folder stays
+	rm -rf .venv .venv-proto build sdk/build *.egg-info sdk/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+.venv/python.done:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@echo "making the environment in .venv"
+	@$(PYTHON) -m venv .venv || { echo "no venv module: on Debian, apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+.venv/run.done: .venv/python.done requirements/run.lock pyproject.toml sdk/pyproject.toml
+	@if [ ! -e .venv/dev.done ] || [ requirements/dev.lock -nt .venv/dev.done ]; then \
+	echo "installing what is needed (once, about a minute)"; \
+	$(PIP) --require-hashes -r requirements/run.lock; fi
+	@$(PIP) --no-deps --no-build-isolation -e sdk -e .
+	@touch $@
+
+.venv/dev.done: .venv/python.done requirements/dev.lock pyproject.toml sdk/pyproject.toml
+	@echo "installing what is needed, tools included (once, about a minute)"
+	@$(PIP) --require-hashes -r requirements/dev.lock
+	@$(PIP) --no-deps --no-build-isolation -e sdk -e .
+	@touch $@
+
+.venv-proto/done: requirements/proto.lock
+	@echo "making the generator's environment in .venv-proto (once)"
+	@$(PYTHON) -m venv .venv-proto && .venv-proto/bin/python -m pip --disable-pip-version-check install --quiet \
+	--require-hashes -r requirements/proto.lock
+	@touch $@

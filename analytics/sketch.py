@@ -1,0 +1,46 @@
+"""DDSketch: counts in logarithmic buckets, from which any percentile comes with relative error <= 1 %.
+
+Source: Masson, Rim, Lee, "DDSketch: A Fast and Fully-Mergeable Quantile Sketch with Relative-Error
+Guarantees", VLDB 2019. Bucket i holds durations in (gamma^(i-1), gamma^i] microseconds, with
+gamma = (1 + a) / (1 - a) and a = 0.01; its estimate, 2 gamma^i / (gamma + 1), is within a of every member.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RELATIVE_ERROR: Final = 0.01
+_GAMMA: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
+_LOG_GAMMA: Final = math.log(_GAMMA)
+
+
+def bucket_of(microseconds: int) -> int:
+    """Return the bucket of a duration; everything up to 1 microsecond is bucket 0."""
+    return math.ceil(math.log(microseconds) / _LOG_GAMMA) if microseconds > 1 else 0
+
+
+def estimate(bucket: int) -> float:
+    """Return the duration, in microseconds, that stands for a bucket."""
+    return 2 * _GAMMA**bucket / (_GAMMA + 1)
+
+
+def quantiles(buckets: Sequence[tuple[int, int]], fractions: Sequence[float]) -> list[float]:
+    """Return the quantiles, in microseconds, of (bucket, count) pairs in order of bucket.
+
+    The value of rank floor(q * (n - 1)), as the paper has it. ``fractions`` must ascend; the result is
+    empty when there are no counts.
+    """
+    total = sum(count for _, count in buckets)
+    if total <= 0:
+        return []
+    found: list[float] = []
+    seen = 0
+    for bucket, count in buckets:
+        seen += count
+        while len(found) < len(fractions) and seen > math.floor(fractions[len(found)] * (total - 1)):
+            found.append(estimate(bucket))
+    return found

@@ -1,0 +1,176 @@
+"""From Ingest RPC to commit with one worker, beside a bare unnest upsert with rollup of the same rows.
+
+python -m benchmarks.durable [logs]: the bare side is one INSERT ... SELECT unnest(500 rows) ON CONFLICT DO
+UPDATE and one rollup upsert in one transaction, on a plain table with one primary key: no partitions, no
+ownership, no sketches, no redaction, no queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import Any
+
+import asyncpg
+import grpc
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
+
+from benchmarks.harness import Machine, machine, make_logs, ratio, report
+from stack import checks, processes
+from storage.pool import Database
+from storage.rollups import verify_rollups
+from storage.settings import StorageSettings
+from tests.makers import eventually
+
+_BATCH = 500
+_AT_ONCE = 8
+_COLUMNS = {
+    "log_id": "uuid",
+    "session_id": "text",
+    "start_time": "timestamptz",
+    "provider": "text",
+    "model": "text",
+    "operation": "text",
+    "environment": "text",
+    "user_id": "text",
+    "input_token_count": "bigint",
+    "output_token_count": "bigint",
+    "latency_us": "bigint",
+    "ttft_us": "bigint",
+    "input_preview": "text",
+    "output_preview": "text",
+    "finish_reason": "text",
+    "metadata": "text",
+}
+_TABLES = f"""
+CREATE SCHEMA bare;
+CREATE TABLE bare.logs ({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())},
+                        PRIMARY KEY (log_id));
+CREATE TABLE bare.rollups (hour timestamptz, provider text, model text, requests bigint, input_tokens numeric,
+                           output_tokens numeric, latency_us numeric, PRIMARY KEY (hour, provider, model));
+"""
+_NAMES = ", ".join(_COLUMNS)
+_SET = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "log_id")
+_ARRAYS = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(_COLUMNS.values(), 1))
+_UPSERT = f"""
+WITH written AS (
+    INSERT INTO bare.logs ({_NAMES}) SELECT * FROM unnest({_ARRAYS}) AS t ({_NAMES}) ORDER BY log_id
+    ON CONFLICT (log_id) DO UPDATE SET {_SET}
+    RETURNING start_time, provider, model, input_token_count, output_token_count, latency_us
+)
+INSERT INTO bare.rollups AS r
+SELECT date_trunc('hour', start_time), provider, model, count(*), sum(input_token_count),
+       sum(output_token_count), sum(latency_us)
+FROM written GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+ON CONFLICT (hour, provider, model) DO UPDATE SET requests = r.requests + excluded.requests,
+    input_tokens = r.input_tokens + excluded.input_tokens,
+    output_tokens = r.output_tokens + excluded.output_tokens, latency_us = r.latency_us + excluded.latency_us
+"""  # noqa: S608 - built from the constants above
+
+
+def _bare_row(log: Any) -> tuple[Any, ...]:
+    return (
+        log.log_id,
+        log.session_id,
+        log.start_time.ToDatetime().astimezone(),
+        log.provider,
+        log.model,
+        log.operation,
+        log.environment,
+        log.user_id,
+        log.input_token_count,
+        log.output_token_count,
+        log.latency.ToMicroseconds(),
+        log.time_to_first_token.ToMicroseconds(),
+        log.input_preview,
+        log.output_preview,
+        log.finish_reason,
+        str(dict(log.metadata)),
+    )
+
+
+async def run_bare(url: str, count: int) -> float:
+    """Return rows a second of the bare upsert, rows made beforehand."""
+    rows = [_bare_row(log) for log in make_logs(count, seed=2)]
+    batches = [list(zip(*rows[n : n + _BATCH], strict=True)) for n in range(0, count, _BATCH)]
+    connection = await asyncpg.connect(url)
+    await connection.execute(_TABLES)
+    begin = time.perf_counter()
+    for batch in batches:
+        await connection.execute(_UPSERT, *batch)
+    seconds = time.perf_counter() - begin
+    await connection.execute("DROP SCHEMA bare CASCADE")
+    await connection.close()
+    return count / seconds
+
+
+async def run_ours(port: int, database: Database, count: int) -> float:
+    """Return logs a second from the first Ingest call to the last commit."""
+    logs = make_logs(count, seed=3)
+    requests = [IngestLogsRequest(logs=logs[n : n + _BATCH]) for n in range(0, count, _BATCH)]
+    waiting = iter(requests)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub: Any = IngestServiceStub(channel)
+
+        async def caller() -> None:
+            for request in waiting:
+                await stub.IngestLogs(request, timeout=60)
+
+        before = await _stored(database)
+        begin = time.perf_counter()
+        await asyncio.gather(*(caller() for _ in range(_AT_ONCE)))
+        while await _stored(database) < before + count:
+            await asyncio.sleep(0.02)
+        return count / (time.perf_counter() - begin)
+
+
+async def _stored(database: Database) -> int:
+    async with database.connection() as connection:
+        found: int = await connection._raw.fetchval(
+            "SELECT coalesce(sum(request_count), 0)::bigint FROM hourly_rollups"
+        )
+        return found
+
+
+async def run(found: Machine, port: int, count: int) -> None:
+    async def ready() -> bool:
+        health = await checks.ask_health(port)
+        return health is not None and health.queue.consumer_count == 1
+
+    await eventually(ready)
+    settings = StorageSettings(database_url=found.env["DATABASE_URL"])
+    database = await Database(settings).open()
+    await run_ours(port, database, 2_000)
+    await run_bare(found.env["DATABASE_URL"], 2_000)
+    bare = await run_bare(found.env["DATABASE_URL"], count)
+    before = found.cpu_s()
+    ours = await run_ours(port, database, count)
+    used = {name: round((cpu - before[name]) * 1e6 / count, 1) for name, cpu in found.cpu_s().items()}
+    bare_again = await run_bare(found.env["DATABASE_URL"], count)
+    differences = await verify_rollups(database)
+    await database.close()
+    bare = (bare + bare_again) / 2
+    report(
+        benchmark="durable",
+        logs=count,
+        ours_logs_per_s=round(ours),
+        bare_logs_per_s=round(bare),
+        ratio=ratio(ours, bare),
+        cpu_us_per_log=used,
+        rollup_differences=len(differences.rollups) + len(differences.sketches),
+    )
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    with machine() as found:
+        port = processes.free_port()
+        found.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port))
+        found.start("worker", "worker")
+        asyncio.run(run(found, port, count))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""The functions an application calls."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call, uuid7
+from llm_observe._config import Config
+from llm_observe._runtime import configure_runtime, get_runtime, submit
+from llm_observe._wrap import wrap_client
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from llm_observe._batcher import FlushResult
+
+_Client = TypeVar("_Client")
+_OUTCOMES = {"success": SUCCESS, "error": ERROR, "cancelled": CANCELLED}
+
+
+def configure(
+    *,
+    endpoint: str | None = None,
+    environment: str | None = None,
+    release: str | None = None,
+    capture_content: bool | None = None,
+    request_stream_usage: bool | None = None,
+    queue_max_logs: int | None = None,
+    queue_max_bytes: int | None = None,
+    batch_delay_s: float | None = None,
+    export_timeout_s: float | None = None,
+    exit_timeout_s: float | None = None,
+) -> None:
+    """Set the SDK up; what is not given comes from ``LLM_OBSERVE_*`` variables, then from defaults.
+
+    Args:
+        endpoint: ``host:port`` of the collector; empty sends nothing.
+        environment: Such as ``production``.
+        release: Release of the application.
+        capture_content: False sends no previews.
+        request_stream_usage: Ask OpenAI for the usage chunk of streams and hide it.
+        queue_max_logs: Calls that may wait.
+        queue_max_bytes: Bytes that may wait.
+        batch_delay_s: How long a call may wait for others, in seconds.
+        export_timeout_s: Deadline of one attempt to send, in seconds.
+        exit_timeout_s: How long process exit may wait, in seconds.
+
+    Raises:
+        ConfigError: A value is wrong; the message names the variable.
+    """
+    configure_runtime(Config.from_env(**locals()))
+
+
+def wrap(client: _Client) -> _Client:
+    """Record every call made through this client; returns the same client. Wrapping twice is once.
+
+    Supports ``OpenAI``, ``AsyncOpenAI`` and their Azure classes.
+
+    Raises:
+        TypeError: The client is of a kind that is not supported.
+    """
+    return wrap_client(client)
+
+
+def log(
+    *,
+    provider: str,
+    model: str,
+    operation: str = "chat",
+    input_text: str = "",
+    output_text: str = "",
+    outcome: Literal["success", "error", "cancelled"] = "success",
+    start_time: datetime | None = None,
+    latency_s: float | None = None,
+    time_to_first_token_s: float | None = None,
+    input_tokens: int | None = None,
+    output_tokens: int | None = None,
+    total_tokens: int | None = None,
+    error_code: str = "",
+    error_message: str = "",
+    finish_reason: str = "",
+    streamed: bool = False,
+    metadata: Mapping[str, str] | None = None,
+    log_id: str | None = None,
+) -> str:
+    """Record a call that was made some other way; returns its log id.
+
+    Args:
+        provider: Who served it, lower case.
+        model: The model asked for.
+        operation: As OpenTelemetry GenAI names it.
+        input_text: Prompt; redacted and cut to a preview before it leaves.
+        output_text: Answer; likewise.
+        outcome: How it ended.
+        start_time: When it began, timezone-aware; by default latency_s before now.
+        latency_s: How long it took, in seconds.
+        time_to_first_token_s: In seconds.
+        input_tokens: Cached ones included. None when unknown.
+        output_tokens: Reasoning included. None when unknown.
+        total_tokens: None means the sum when both are known.
+        error_code: Code of the failure.
+        error_message: Text of the failure; redacted.
+        finish_reason: Why the model stopped.
+        streamed: Whether the answer was streamed.
+        metadata: Free-form pairs; values are redacted.
+        log_id: A UUID of your own; logging it again replaces the earlier content.
+
+    Raises:
+        ValueError: outcome is not one of the three words.
+    """
+    if outcome not in _OUTCOMES:
+        raise ValueError("outcome must be 'success', 'error' or 'cancelled'")
+    call = Call(provider, operation, model, submit)
+    call.log_id = log_id or uuid7()
+    call.input_text, call.output_pieces = (input_text,), [output_text]
+    call.output_chars = len(output_text)
+    call.input_tokens, call.output_tokens = input_tokens, output_tokens
+    if total_tokens is None and input_tokens is not None and output_tokens is not None:
+        total_tokens = input_tokens + output_tokens
+    call.total_tokens = total_tokens
+    call.error_code, call.error_message, call.finish_reason = error_code, error_message, finish_reason
+    call.streamed = streamed
+    call.metadata = tuple((str(key), str(value)) for key, value in (metadata or {}).items())
+    call.latency_ns = _to_ns(latency_s)
+    call.ttft_ns = _to_ns(time_to_first_token_s)
+    started_s = start_time.timestamp() if start_time else time.time() - (latency_s or 0.0)
+    call.start_ns = int(started_s * 1e9)
+    call.outcome = _OUTCOMES[outcome]
+    submit(call)
+    return call.log_id
+
+
+def _to_ns(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds * 1e9)
+
+
+def flush(timeout: float = 5.0) -> FlushResult:
+    """Wait until what was logged before this call is sent or dropped, at most ``timeout`` seconds."""
+    return get_runtime().flush(timeout)
+
+
+def shutdown(timeout: float | None = None) -> FlushResult:
+    """Flush within ``timeout`` seconds (default: exit_timeout_s) and stop; later calls are not recorded."""
+    runtime = get_runtime()
+    return runtime.shutdown(runtime.config.exit_timeout_s if timeout is None else timeout)

@@ -1,0 +1,170 @@
+"""One call to a model: what the calling thread notes of it, and how it becomes a Log.
+
+The calling thread only stores references and clock readings here. Text is joined, redacted and cut,
+and the Log is built, on the sender's thread (``to_log``).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from llm_observe._session import Session, current_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llm_observe.redaction import Redactor
+    from llm_observe.v1.log_pb2 import Log
+
+SUCCESS: Final = 1
+"""Outcomes have the numbers of llm_observe.v1.Outcome, so that no protobuf is imported here."""
+ERROR: Final = 2
+CANCELLED: Final = 3
+
+KEPT_TEXT_CHARS: Final = 4_000
+"""How much of an answer is kept for the preview: redaction may shorten it before the cut at 500."""
+_OVERHEAD_BYTES: Final = 700
+"""What a waiting Call takes beside its text, measured with tracemalloc."""
+
+
+def uuid7(now_ns: int | None = None) -> str:
+    """Return a UUIDv7 (RFC 9562, section 5.7) as text."""
+    milliseconds = (time.time_ns() if now_ns is None else now_ns) // 1_000_000
+    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(10))
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))
+
+
+class Call:
+    """One call to a model. Times ending in ``_ns`` are nanoseconds; ``mono`` is the monotonic clock."""
+
+    __slots__ = (
+        "_finished",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "error_code",
+        "error_message",
+        "finish_reason",
+        "http_status",
+        "input_text",
+        "input_tokens",
+        "latency_ns",
+        "log_id",
+        "metadata",
+        "model",
+        "mono_start_ns",
+        "operation",
+        "outcome",
+        "output_chars",
+        "output_pieces",
+        "output_tokens",
+        "provider",
+        "provider_request_id",
+        "reasoning_tokens",
+        "response_model",
+        "session",
+        "sink",
+        "start_ns",
+        "streamed",
+        "total_tokens",
+        "ttft_ns",
+    )
+
+    def __init__(self, provider: str, operation: str, model: str, sink: Callable[[Call], None]) -> None:
+        self.provider = provider
+        self.operation = operation
+        self.model = model
+        self.sink = sink
+        self.session: Session = current_session()
+        self.log_id = ""
+        self.metadata: tuple[tuple[str, str], ...] = ()
+        self.input_text: tuple[str, ...] = ()
+        self.output_pieces: list[str] = []
+        self.output_chars = 0
+        self.outcome = SUCCESS
+        self.streamed = False
+        self.latency_ns: int | None = None
+        self.ttft_ns: int | None = None
+        self.input_tokens: int | None = None
+        self.output_tokens: int | None = None
+        self.total_tokens: int | None = None
+        self.cache_read_tokens: int | None = None
+        self.cache_write_tokens: int | None = None
+        self.reasoning_tokens: int | None = None
+        self.response_model = ""
+        self.finish_reason = ""
+        self.provider_request_id = ""
+        self.error_code = ""
+        self.error_message: Any = ""
+        self.http_status: int | None = None
+        self._finished = False
+        preset = _preset.get()
+        if preset is not None:
+            preset.adopt(self)
+        self.start_ns = time.time_ns()
+        self.mono_start_ns = time.perf_counter_ns()
+
+    def note_first_token(self) -> None:
+        """Take the time to first token, once."""
+        if self.ttft_ns is None:
+            self.ttft_ns = time.perf_counter_ns() - self.mono_start_ns
+
+    def add_output(self, text: str) -> None:
+        """Keep a piece of the answer while the preview has room."""
+        if self.output_chars < KEPT_TEXT_CHARS:
+            self.output_pieces.append(text)
+            self.output_chars += len(text)
+
+    def finish(self, outcome: int = SUCCESS) -> None:
+        """Close the call and hand it to the sender. Only the first call counts."""
+        if self._finished:
+            return
+        self._finished = True
+        self.latency_ns = time.perf_counter_ns() - self.mono_start_ns
+        self.outcome = outcome
+        self.sink(self)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the call has been handed over."""
+        return self._finished
+
+    def size_bytes(self) -> int:
+        """Estimate the memory this call holds while it waits."""
+        return _OVERHEAD_BYTES + self.output_chars + sum(map(len, self.input_text))
+
+    def to_log(self, redactor: Redactor, *, environment: str, release: str, capture_content: bool) -> Log:
+        """Build the redacted Log. Runs on the sender's thread."""
+        from llm_observe._log_builder import build_log  # noqa: PLC0415 - protobuf is loaded with the first send
+
+        return build_log(
+            self, redactor, environment=environment, release=release, capture_content=capture_content
+        )
+
+
+class Preset:
+    """Lets LLMClient name the log of the next call in this context, and see that call."""
+
+    __slots__ = ("call", "log_id", "metadata")
+
+    def __init__(self, log_id: str, metadata: tuple[tuple[str, str], ...] = ()) -> None:
+        self.log_id = log_id
+        self.metadata = metadata
+        self.call: Call | None = None
+
+    def adopt(self, call: Call) -> None:
+        """Give the call its id and metadata; only the first call of the context is taken."""
+        if self.call is None:
+            self.call = call
+            call.log_id = self.log_id
+            call.metadata = self.metadata
+
+
+_preset: ContextVar[Preset | None] = ContextVar("llm_observe_preset", default=None)
+set_preset = _preset.set
+reset_preset = _preset.reset

@@ -1,0 +1,79 @@
+"""Settings of the SDK: one frozen object, from arguments or the environment."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+
+class ConfigError(ValueError):
+    """A setting is wrong; the message names the variable."""
+
+
+class Config(NamedTuple):
+    """Every setting, with its default."""
+
+    endpoint: str = ""
+    """``host:port`` of the collector; empty means nothing is sent. ``LLM_OBSERVE_ENDPOINT``."""
+    environment: str = ""
+    """Such as ``production``. ``LLM_OBSERVE_ENVIRONMENT``."""
+    release: str = ""
+    """Release of the application. ``LLM_OBSERVE_RELEASE``."""
+    capture_content: bool = True
+    """False sends no previews at all. ``LLM_OBSERVE_CAPTURE_CONTENT``."""
+    request_stream_usage: bool = True
+    """Ask OpenAI for the usage chunk of streams and hide it from the application.
+    ``LLM_OBSERVE_REQUEST_STREAM_USAGE``."""
+    queue_max_logs: int = 10_000
+    """Calls that may wait to be sent. ``LLM_OBSERVE_QUEUE_MAX_LOGS``."""
+    queue_max_bytes: int = 8 * 1024 * 1024
+    """Text and overhead that may wait to be sent, in bytes. ``LLM_OBSERVE_QUEUE_MAX_BYTES``."""
+    batch_delay_s: float = 0.5
+    """How long a call may wait for others, in seconds. ``LLM_OBSERVE_BATCH_DELAY_S``."""
+    export_timeout_s: float = 10.0
+    """Deadline of one attempt to send, in seconds. ``LLM_OBSERVE_EXPORT_TIMEOUT_S``."""
+    exit_timeout_s: float = 2.0
+    """How long process exit may wait for the rest, in seconds. ``LLM_OBSERVE_EXIT_TIMEOUT_S``."""
+
+    @classmethod
+    def from_env(cls, **overrides: object) -> Config:
+        """Read the environment, let non-None overrides win, and check every value."""
+        values: dict[str, object] = {}
+        for name, default in cls._field_defaults.items():
+            given = overrides.get(name)
+            raw = os.environ.get(f"LLM_OBSERVE_{name.upper()}")
+            if given is not None:
+                values[name] = given
+            elif raw is not None:
+                values[name] = _parse(name, raw, default)
+        config = cls(**values)  # type: ignore[arg-type] # _check proves the types
+        _check(config)
+        return config
+
+
+def _parse(name: str, raw: str, default: object) -> object:
+    try:
+        if isinstance(default, bool):
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
+                raw.strip().lower()
+            ]
+        if isinstance(default, int | float):
+            return type(default)(raw)
+    except (KeyError, ValueError):
+        kind = "true or false" if isinstance(default, bool) else "a number"
+        raise ConfigError(f"LLM_OBSERVE_{name.upper()} must be {kind}") from None
+    return raw.strip()
+
+
+def _check(config: Config) -> None:
+    for name, default in Config._field_defaults.items():
+        value = getattr(config, name)
+        if isinstance(default, str | bool):
+            right = isinstance(value, type(default))
+        else:
+            right = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        if not right:
+            raise ConfigError(f"{name} (LLM_OBSERVE_{name.upper()}) has a wrong value")
+    host, _, port = config.endpoint.rpartition(":")
+    if config.endpoint and not (host and port.isdigit()) and not config.endpoint.startswith("unix:"):
+        raise ConfigError("endpoint (LLM_OBSERVE_ENDPOINT) must be host:port, such as 127.0.0.1:50051")

@@ -1,0 +1,99 @@
+"""The SDK's one process-wide state: settings, redactor, sender. Made on first use."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from llm_observe._batcher import Batcher, FlushResult
+from llm_observe._config import Config
+from llm_observe._exporter import Exporter
+from llm_observe._guard import guarded, logger
+
+if TYPE_CHECKING:
+    from llm_observe._call import Call
+    from llm_observe.redaction import Redactor
+    from llm_observe.v1.log_pb2 import Log
+
+
+class Runtime:
+    """Takes finished calls to the collector, or nowhere when there is no endpoint."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._redactor: Redactor | None = None
+        self._exporter = Exporter(config.endpoint)
+        self._batcher = Batcher(config, self._exporter.export, self._to_log)
+
+    def submit(self, call: Call) -> None:
+        """Take a finished call. Called on the application's thread."""
+        if self.config.endpoint:
+            self._batcher.add(call)
+
+    def _to_log(self, call: Call) -> Log:
+        if self._redactor is None:
+            from llm_observe.redaction import Redactor  # noqa: PLC0415 - patterns compile on the sender's thread
+
+            self._redactor = Redactor()
+        return call.to_log(
+            self._redactor,
+            environment=self.config.environment,
+            release=self.config.release,
+            capture_content=self.config.capture_content,
+        )
+
+    def flush(self, timeout_s: float) -> FlushResult:
+        """Wait for what was logged before; see Batcher.flush."""
+        return self._batcher.flush(timeout_s)
+
+    def shutdown(self, timeout_s: float) -> FlushResult:
+        """Flush and stop for good."""
+        result = self._batcher.shutdown(timeout_s)
+        self._exporter.close()
+        return result
+
+
+_lock = threading.Lock()
+_runtime: Runtime | None = None
+
+
+def get_runtime() -> Runtime:
+    """Return the process's runtime, made from the environment when nothing was configured."""
+    return _runtime if _runtime is not None else _install(Config.from_env(), replace=False)
+
+
+def submit(call: Call) -> None:
+    """Hand a finished call over; a fault of ours stays ours."""
+    with guarded("submit"):
+        get_runtime().submit(call)
+
+
+def configure_runtime(config: Config) -> None:
+    """Replace the runtime; what the old one still holds is flushed first."""
+    previous = _runtime
+    _install(config, replace=True)
+    if previous is not None:
+        previous.shutdown(previous.config.exit_timeout_s)
+
+
+def _install(config: Config, *, replace: bool) -> Runtime:
+    global _runtime  # noqa: PLW0603 - one sender a process is the point
+    with _lock:
+        if _runtime is None:
+            atexit.register(_at_exit)
+        if _runtime is None or replace:
+            _runtime = Runtime(config)
+            if not config.endpoint:
+                logger.info("llm_observe: no endpoint (LLM_OBSERVE_ENDPOINT); calls are not recorded")
+        return _runtime
+
+
+def _at_exit() -> None:
+    with guarded("at_exit"):
+        if _runtime is None:
+            return
+        result = _runtime.shutdown(_runtime.config.exit_timeout_s)
+        if result.dropped:
+            sys.stderr.write(f"llm_observe: {result.sent} logs sent, {result.dropped} dropped\n")

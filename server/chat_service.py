@@ -1,0 +1,186 @@
+"""ChatService: ids first, then text, then the numbers; what came is kept however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import llm_observe
+from llm_observe._call import uuid7
+from llm_observe.v1 import chat_service_pb2 as pb
+from llm_observe.v1.chat_service_pb2_grpc import ChatServiceServicer
+from llm_observe.v1.conversation_pb2 import CallStats
+from llm_observe.v1.log_pb2 import Outcome, UsageSource
+
+from server.convert import to_duration
+from server.errors import ShuttingDown
+from server.providers import to_provider_error
+from server.request_rules import check_turn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from llm_observe import ChatResult, ChatStream
+
+    from server.chat_turns import TurnStore
+from server.providers import Providers
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An answer in the making."""
+
+    turn: pb.ChatTurn
+    stream: ChatStream
+    conversation_id: UUID
+    user_message_id: UUID = field(default_factory=lambda: UUID(uuid7()))
+    message_id: UUID = field(default_factory=lambda: UUID(uuid7()))
+
+    def started(self) -> pb.ChatStarted:
+        return pb.ChatStarted(
+            conversation_id=str(self.conversation_id),
+            user_message_id=str(self.user_message_id),
+            message_id=str(self.message_id),
+            log_id=self.stream.log_id,
+        )
+
+
+class ChatService(ChatServiceServicer):
+    """See chat_service.proto."""
+
+    def __init__(self, store: TurnStore, providers: Providers, timeout_s: float) -> None:
+        self._store = store
+        self._providers = providers
+        self._timeout_s = timeout_s
+        self._running: set[asyncio.Task[Any] | None] = set()
+        self._draining = False
+
+    async def drain(self, grace_s: float) -> None:
+        """Take no new turns; let running answers end within grace_s seconds, and cut off what is left."""
+        self._draining = True
+        running = {task for task in self._running if task is not None}
+        if not running:
+            return
+        _, late = await asyncio.wait(running, timeout=grace_s)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=2)
+
+    async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
+        return pb.ListModelsResponse(providers=self._providers.list_models())
+
+    async def StreamChat(
+        self, request: pb.StreamChatRequest, context: Any
+    ) -> AsyncIterator[pb.StreamChatResponse]:
+        answer = await self._begin(request.turn)
+        yield pb.StreamChatResponse(started=answer.started())
+        async for text in self._run(answer):
+            yield pb.StreamChatResponse(delta=pb.ChatDelta(text=text))
+        yield pb.StreamChatResponse(finished=_finished(answer.stream.result()))
+
+    async def Chat(self, request: pb.ChatRequest, context: Any) -> pb.ChatResponse:
+        answer = await self._begin(request.turn)
+        async for _ in self._run(answer):
+            pass
+        result = answer.stream.result()
+        return pb.ChatResponse(started=answer.started(), content=result.text, finished=_finished(result))
+
+    async def _begin(self, turn: pb.ChatTurn) -> _Answer:
+        """Check the turn, store what the person said, and make the provider's stream ready."""
+        if self._draining:
+            raise ShuttingDown
+        check_turn(turn)
+        client = self._providers.client(turn.provider)
+        conversation_id = await self._store.open(turn)
+        history = await self._store.history(conversation_id)
+        stream = client.astream(
+            [*history, {"role": "user", "content": turn.content}],
+            system=turn.system_prompt,
+            model=turn.model or None,
+            metadata=dict(turn.metadata),
+            **_parameters(turn.parameters),
+        )
+        answer = _Answer(turn, stream, conversation_id)
+        await self._store.add_user_message(conversation_id, answer.user_message_id, turn.content)
+        return answer
+
+    async def _run(self, answer: _Answer) -> AsyncIterator[str]:
+        """Yield the answer's text; store it before this ends, whichever way it ends."""
+        outcome = "cancelled"
+        task = asyncio.current_task()
+        self._running.add(task)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                async for text in self._observed(answer):
+                    yield text
+            outcome = "success"
+        except (GeneratorExit, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            outcome = "error"
+            log_id = answer.stream.log_id
+            raise to_provider_error(error, provider=answer.turn.provider, log_id=log_id) from error
+        finally:
+            # Shielded: the caller may be gone, but what came must be kept.
+            await asyncio.shield(self._keep(answer, outcome))
+            self._running.discard(task)
+
+    async def _observed(self, answer: _Answer) -> AsyncIterator[str]:
+        """Yield the provider's text, its call recorded under the turn's session."""
+        turn = answer.turn
+        context = llm_observe.session(
+            turn.session_id, user_id=turn.user_id, conversation_id=str(answer.conversation_id)
+        )
+        with context:
+            first = await anext(answer.stream, None)
+        if first is not None:
+            yield first
+            async for text in answer.stream:
+                yield text
+
+    async def _keep(self, answer: _Answer, outcome: str) -> None:
+        await answer.stream.aclose()
+        result = answer.stream.result()
+        if result.text or outcome == "success":
+            await self._store.add_answer(
+                answer.conversation_id,
+                answer.message_id,
+                result.text,
+                log_id=result.log_id,
+                provider=answer.turn.provider,
+                model=result.model,
+                outcome=outcome,
+            )
+
+
+def _parameters(given: pb.ChatParameters) -> dict[str, Any]:
+    chosen: dict[str, Any] = {
+        name: getattr(given, name)
+        for name in ("temperature", "top_p", "max_output_tokens")
+        if given.HasField(name)
+    }
+    if given.stop_sequences:
+        chosen["stop_sequences"] = tuple(given.stop_sequences)
+    return chosen
+
+
+def _finished(result: ChatResult) -> pb.ChatFinished:
+    stats = CallStats(usage_source=UsageSource.USAGE_SOURCE_MISSING)
+    for name in ("input", "output", "total"):
+        count = getattr(result, f"{name}_tokens")
+        if count is not None:
+            setattr(stats, f"{name}_token_count", count)
+            stats.usage_source = UsageSource.USAGE_SOURCE_REPORTED
+    if result.latency_s is not None:
+        stats.latency.CopyFrom(to_duration(result.latency_s * 1e6))
+    if result.time_to_first_token_s is not None:
+        stats.time_to_first_token.CopyFrom(to_duration(result.time_to_first_token_s * 1e6))
+    return pb.ChatFinished(
+        call_stats=stats,
+        finish_reason=result.finish_reason,
+        response_model=result.model,
+        outcome=Outcome.OUTCOME_SUCCESS,
+    )

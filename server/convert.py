@@ -1,0 +1,133 @@
+"""Rows and numbers to messages: the only place where Postgres' types become the wire's."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from llm_observe.v1.analytics_service_pb2 import Distribution, Metrics
+from llm_observe.v1.conversation_pb2 import Conversation, ConversationState, Message, Role
+from llm_observe.v1.filter_pb2 import TimeRange
+from llm_observe.v1.log_pb2 import Log, Outcome, UsageSource
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from analytics import metrics as numbers
+    from server.request_rules import Window
+
+_INT64_MAX: Final = (1 << 63) - 1
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_SAME_NAME: Final = (
+    "session_id", "provider", "model", "operation", "input_preview", "output_preview", "streamed",
+    "response_model", "conversation_id", "user_id", "trace_id", "span_id", "parent_span_id", "error_code",
+    "error_message", "finish_reason", "provider_request_id", "environment", "release", "price_version",
+)  # fmt: skip
+_NULLABLE: Final = (
+    "input_token_count", "output_token_count", "total_token_count", "cache_read_token_count",
+    "cache_write_token_count", "reasoning_token_count", "http_status", "cost_nano_usd",
+)  # fmt: skip
+_SUMS: Final = (
+    ("request_count", "request_count"),
+    ("success_count", "success_count"),
+    ("error_count", "error_count"),
+    ("cancelled_count", "cancelled_count"),
+    ("priced_count", "priced_count"),
+    ("input_token_count", "input_token_sum"),
+    ("output_token_count", "output_token_sum"),
+    ("total_token_count", "total_token_sum"),
+    ("cache_read_token_count", "cache_read_token_sum"),
+    ("cache_write_token_count", "cache_write_token_sum"),
+    ("reasoning_token_count", "reasoning_token_sum"),
+    ("cost_nano_usd", "cost_nano_usd_sum"),
+)
+
+
+def to_timestamp(moment: datetime) -> Timestamp:
+    """Return a datetime as a Timestamp, to the microsecond."""
+    microseconds = (moment - _EPOCH) // _MICROSECOND
+    return Timestamp(seconds=microseconds // 1_000_000, nanos=microseconds % 1_000_000 * 1000)
+
+
+def to_duration(microseconds: float) -> Duration:
+    """Return microseconds as a Duration."""
+    whole = round(microseconds)
+    return Duration(seconds=whole // 1_000_000, nanos=whole % 1_000_000 * 1000)
+
+
+def to_time_range(window: Window) -> TimeRange:
+    """Return a window as a TimeRange."""
+    return TimeRange(start_time=to_timestamp(window.start), end_time=to_timestamp(window.end))
+
+
+def to_log(row: asyncpg.Record) -> Log:
+    """Return a row of logs as a Log."""
+    log = Log(
+        log_id=str(row["log_id"]),
+        start_time=to_timestamp(row["start_time"]),
+        receive_time=to_timestamp(row["receive_time"]),
+        outcome=Outcome.Value(f"OUTCOME_{row['outcome'].upper()}"),
+        usage_source=UsageSource.Value(f"USAGE_SOURCE_{row['usage_source'].upper()}"),
+        metadata=json.loads(row["metadata"] or "{}"),
+        tags=json.loads(row["tags"] or "[]"),
+        **{field: row[field] for field in _SAME_NAME},
+        **{field: row[field] for field in _NULLABLE if row[field] is not None},
+    )
+    for field in ("end_time", "first_token_time"):
+        if row[field] is not None:
+            getattr(log, field).CopyFrom(to_timestamp(row[field]))
+    for field in ("latency", "time_to_first_token"):
+        if row[f"{field}_us"] is not None:
+            getattr(log, field).CopyFrom(to_duration(row[f"{field}_us"]))
+    return log
+
+
+def to_metrics(found: numbers.Metrics) -> Metrics:
+    """Return numbers as a Metrics message; sums beyond 64 bits stay at the largest."""
+    sums: dict[str, Any] = {field: min(found.sums[name], _INT64_MAX) for field, name in _SUMS}
+    message = Metrics(**sums)
+    if found.success_rate is not None:
+        message.success_rate = found.success_rate
+    if found.latency is not None:
+        message.latency.CopyFrom(_distribution(found.latency))
+    if found.time_to_first_token is not None:
+        message.time_to_first_token.CopyFrom(_distribution(found.time_to_first_token))
+    return message
+
+
+def _distribution(found: numbers.Distribution) -> Distribution:
+    parts: dict[str, Any] = {
+        name: to_duration(getattr(found, f"{name}_us")) for name in ("average", "p50", "p90", "p95", "p99")
+    }
+    return Distribution(count=found.count, **parts)
+
+
+def to_conversation(row: asyncpg.Record) -> Conversation:
+    """Return a row of conversations."""
+    same = ("session_id", "user_id", "title", "provider", "model", "message_count", "last_message_preview")
+    return Conversation(
+        conversation_id=str(row["conversation_id"]),
+        state=ConversationState.Value(f"CONVERSATION_STATE_{row['state'].upper()}"),
+        create_time=to_timestamp(row["create_time"]),
+        update_time=to_timestamp(row["update_time"]),
+        **{field: row[field] for field in same},
+    )
+
+
+def to_message(row: asyncpg.Record) -> Message:
+    """Return a row of messages."""
+    return Message(
+        message_id=str(row["message_id"]),
+        conversation_id=str(row["conversation_id"]),
+        role=Role.Value(f"ROLE_{row['role'].upper()}"),
+        content=row["content"],
+        create_time=to_timestamp(row["create_time"]),
+        log_id=str(row["log_id"] or ""),
+        provider=row["provider"],
+        model=row["model"],
+        outcome=Outcome.Value(f"OUTCOME_{(row['outcome'] or 'unspecified').upper()}"),
+    )

@@ -1,0 +1,79 @@
+"""IngestService: checks each log, queues the good ones as one message, answers when Redis has it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from llm_observe.redaction import Redactor
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, IngestLogsResponse, RejectedLog
+from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
+
+from server.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable
+from server.log_rules import find_fault
+from worker.queue import QueueUnavailable, enqueue_logs
+
+if TYPE_CHECKING:
+    from worker.queue import LogBroker
+
+_MAX_LOGS: Final = 500
+MAX_BYTES: Final = 4 * 1024 * 1024
+_REJECTED_SHOWN: Final = 10
+_LOG_ID_SHOWN_CHARS: Final = 64
+
+
+class IngestService(IngestServiceServicer):
+    """See ingest_service.proto."""
+
+    def __init__(self, broker: LogBroker, project_id: str) -> None:
+        self._broker = broker
+        self._project_id = project_id
+        self._last_receive_us = 0
+        self._redactor = Redactor()
+
+    async def IngestLogs(self, request: IngestLogsRequest, context: Any) -> IngestLogsResponse:
+        self._check_size(request)
+        rejected = self._split(request)
+        if request.logs:
+            try:
+                await enqueue_logs(
+                    self._broker,
+                    request.SerializeToString(),
+                    project_id=self._project_id,
+                    receive_time_us=self._receive_time_us(),
+                )
+            except QueueUnavailable:
+                raise QueueIsUnavailable from None
+        return IngestLogsResponse(
+            accepted_log_count=len(request.logs),
+            rejected_log_count=len(rejected),
+            rejected_logs=rejected[:_REJECTED_SHOWN],
+        )
+
+    @staticmethod
+    def _check_size(request: IngestLogsRequest) -> None:
+        count, size = len(request.logs), request.ByteSize()
+        if not count:
+            raise BatchEmpty
+        if count > _MAX_LOGS:
+            raise BatchTooLarge(limit=_MAX_LOGS, actual=count, unit="logs")
+        if size > MAX_BYTES:
+            raise BatchTooLarge(limit=MAX_BYTES, actual=size, unit="bytes")
+
+    def _split(self, request: IngestLogsRequest) -> list[RejectedLog]:
+        """Take the logs that break a rule out of the request, and tell why."""
+        now_s = time.time()
+        rejected = []
+        for index, log in enumerate(request.logs):
+            fault = find_fault(log, now_s)
+            if fault is not None:
+                shown = self._redactor.preview(log.log_id, _LOG_ID_SHOWN_CHARS)
+                rejected.append(RejectedLog(index=index, log_id=shown, reason="INVALID_LOG", message=fault))
+        for refusal in reversed(rejected):
+            del request.logs[refusal.index]
+        return rejected
+
+    def _receive_time_us(self) -> int:
+        """Return now in microseconds since 1970; never the same twice, for it orders corrections."""
+        self._last_receive_us = max(time.time_ns() // 1000, self._last_receive_us + 1)
+        return self._last_receive_us

@@ -1,0 +1,83 @@
+"""What every call passes: a request id, and errors turned into rich statuses."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+import structlog
+from grpc_status import rpc_status
+from llm_observe._call import uuid7
+
+from server.errors import ApiError, DatabaseIsUnavailable, Internal, NotImplementedYet, QueryTookTooLong
+from storage.errors import QueryTimeout, StorageUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+log = structlog.get_logger("server")
+_OURS: Final = "/llm_observe."
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Servicers raise; this answers. What is not an ApiError is a bug: the client sees its id only."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Wrap the handlers of our own services."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or not method.startswith(_OURS):
+            return handler
+        codec = {
+            "request_deserializer": handler.request_deserializer,
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(_streaming(handler.unary_stream, method), **codec)
+        return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary, method), **codec)
+
+
+def _unary(call: Any, method: str) -> Any:
+    async def run(request: Any, context: Any) -> Any:
+        try:
+            return await call(request, context)
+        except Exception as error:  # noqa: BLE001 - the process loop: every fault gets an answer
+            await _answer(error, context, method)
+
+    return run
+
+
+def _streaming(call: Any, method: str) -> Any:
+    async def run(request: Any, context: Any) -> AsyncIterator[Any]:
+        try:
+            async for response in call(request, context):
+                yield response
+        except Exception as error:  # noqa: BLE001 - as above
+            await _answer(error, context, method)
+
+    return run
+
+
+async def _answer(error: Exception, context: Any, method: str) -> None:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    await context.abort_with_status(rpc_status.to_status(_to_api_error(error, method).to_status()))
+
+
+def _to_api_error(error: Exception, method: str) -> ApiError:
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, QueryTimeout):
+        return QueryTookTooLong()
+    if isinstance(error, StorageUnavailable | asyncio.TimeoutError):
+        return DatabaseIsUnavailable()
+    if isinstance(error, NotImplementedError):
+        return NotImplementedYet(method)
+    request_id = uuid7()
+    log.error("unexpected error", exc_info=error, method=method, request_id=request_id)
+    return Internal(request_id)

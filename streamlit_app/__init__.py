@@ -1,0 +1,1 @@
+"""The dashboard. Speaks gRPC only."""

@@ -1,0 +1,80 @@
+"""The dashboard's one way to the server: stubs on a shared channel, errors as words for people."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import grpc
+import streamlit as st
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
+from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
+
+from streamlit_app.settings import AppSettings
+from telemetry.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OPTIONS: Final = (
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+
+
+class ServerError(Exception):
+    """The server's answer in words; ``reason`` is the ErrorReason's name, or the status code's."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason
+
+
+@st.cache_resource
+def settings() -> AppSettings:
+    """Return the settings, read once."""
+    return load_settings(AppSettings)
+
+
+@st.cache_resource
+def _channel() -> grpc.Channel:
+    return grpc.insecure_channel(settings().target, options=list(_OPTIONS))
+
+
+def analytics() -> AnalyticsServiceStub:
+    """Return the analytics service."""
+    return AnalyticsServiceStub(_channel())
+
+
+def chat() -> ChatServiceStub:
+    """Return the chat service."""
+    return ChatServiceStub(_channel())
+
+
+@contextmanager
+def server_errors() -> Iterator[None]:
+    """Turn a failed call into a ServerError.
+
+    Raises:
+        ServerError: The call failed.
+    """
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise _to_server_error(error) from None
+
+
+def _to_server_error(error: grpc.RpcError) -> ServerError:
+    status = rpc_status.from_call(error)  # type: ignore[arg-type] # grpc raises RpcErrors that are Calls
+    for detail in status.details if status is not None else ():
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info):
+            return ServerError(status.message, info.reason)
+    code = error.code()
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return ServerError(f"The server at {settings().target} does not answer.", code.name)
+    return ServerError("The server could not answer.", code.name)

@@ -1,0 +1,16 @@
+"""Router of the dashboard: run with ``streamlit run``."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from streamlit_app.views import chat, dashboard
+
+st.set_page_config(page_title="LLM Observe", page_icon=":material/monitoring:", layout="wide")
+pages = [
+    st.Page(
+        dashboard.render, title="Dashboard", icon=":material/monitoring:", url_path="dashboard", default=True
+    ),
+    st.Page(chat.render, title="Chat", icon=":material/forum:", url_path="chat"),
+]
+st.navigation({"LLM Observe": pages}).run()

@@ -1,0 +1,42 @@
+"""Settings from the environment: validated at start, with the variable's name in the error."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(RuntimeError):
+    """A setting is missing or wrong; the message names the variable and never holds its value."""
+
+
+class EnvSettings(BaseSettings):
+    """Frozen settings, one field a variable, the field's alias being the variable's name."""
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+
+
+_Settings = TypeVar("_Settings", bound=BaseSettings)
+
+
+def load_settings(kind: type[_Settings]) -> _Settings:
+    """Read one settings class from the environment.
+
+    Raises:
+        SettingsError: Names every variable that is missing or wrong.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        faults = [
+            f"{_variable(kind, fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False)
+        ]
+        raise SettingsError("wrong settings: " + "; ".join(faults)) from None
+
+
+def _variable(kind: type[BaseSettings], location: tuple[int | str, ...]) -> str:
+    name = str(location[0]) if location else ""
+    field = kind.model_fields.get(name)
+    return (field.alias if field is not None and field.alias else name).upper()

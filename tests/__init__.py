@@ -1,0 +1,1 @@
+"""Tests, apart from the code they test."""

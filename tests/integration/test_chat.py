@@ -1,0 +1,251 @@
+"""Chat: ids first, text as it comes, numbers last; stored, logged, and honest about every end."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import grpc
+import llm_observe
+import pytest
+from llm_observe.v1 import chat_service_pb2 as pb
+from llm_observe.v1.analytics_service_pb2 import GetLogRequest
+from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
+from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
+from llm_observe.v1.conversation_pb2 import ROLE_ASSISTANT, ROLE_USER
+from llm_observe.v1.conversation_service_pb2 import GetConversationRequest
+from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
+from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
+
+from storage.logs import get_log
+from tests.makers import eventually, info_of, start_worker, stop, stub
+
+
+@pytest.fixture
+def chat(channel):
+    return stub(ChatServiceStub, channel)
+
+
+@pytest.fixture
+def conversations(channel):
+    return stub(ConversationServiceStub, channel)
+
+
+def turn(**fields) -> pb.ChatTurn:
+    return pb.ChatTurn(**{"session_id": "s1", "provider": "openai", "content": "hello there", **fields})
+
+
+async def stream(chat, asked: pb.ChatTurn) -> list[pb.StreamChatResponse]:
+    return [event async for event in chat.StreamChat(pb.StreamChatRequest(turn=asked))]
+
+
+@pytest.mark.parametrize("provider", ["openai", "demo"])
+async def test_a_stream_is_started_deltas_finished(chat, conversations, provider):
+    events = await stream(chat, turn(provider=provider))
+    kinds = [event.WhichOneof("event") for event in events]
+    assert kinds[0] == "started"
+    assert set(kinds[1:-1]) == {"delta"}
+    assert kinds[-1] == "finished"
+    started, finished = events[0].started, events[-1].finished
+    assert finished.outcome == OUTCOME_SUCCESS
+    assert finished.finish_reason == "stop"
+    assert finished.call_stats.output_token_count > 0
+    assert finished.call_stats.time_to_first_token.ToNanoseconds() > 0
+    assert (
+        finished.call_stats.latency.ToNanoseconds() >= finished.call_stats.time_to_first_token.ToNanoseconds()
+    )
+    text = "".join(event.delta.text for event in events)
+    found = await conversations.GetConversation(
+        GetConversationRequest(conversation_id=started.conversation_id)
+    )
+    assert found.conversation.title == "hello there"
+    assert [(message.role, message.content) for message in found.messages] == [
+        (ROLE_USER, "hello there"),
+        (ROLE_ASSISTANT, text),
+    ]
+    assert found.messages[1].log_id == started.log_id
+
+
+async def test_the_call_is_logged_like_any_other_applications(
+    chat, channel, database_url, queue_settings, tmp_path
+):
+    worker = start_worker(database_url, queue_settings, tmp_path)
+    try:
+        answer = await chat.Chat(pb.ChatRequest(turn=turn(metadata={"page": "test"}, user_id="u1")))
+        analytics = stub(AnalyticsServiceStub, channel)
+        log = await eventually(lambda: fetch_log(analytics, answer.started.log_id))
+    finally:
+        stop(worker)
+    assert log.outcome == OUTCOME_SUCCESS
+    assert (log.session_id, log.user_id, dict(log.metadata)) == ("s1", "u1", {"page": "test"})
+    assert log.conversation_id == answer.started.conversation_id
+    assert log.input_preview == "hello there"
+    assert log.output_preview == answer.content
+    assert log.output_token_count == answer.finished.call_stats.output_token_count
+
+
+async def fetch_log(analytics, log_id):
+    await asyncio.to_thread(llm_observe.flush, 2)
+    try:
+        return (await analytics.GetLog(GetLogRequest(log_id=log_id))).log
+    except grpc.aio.AioRpcError:
+        return None
+
+
+async def test_history_system_prompt_and_parameters_reach_the_provider(chat, openai_mock):
+    first = await chat.Chat(pb.ChatRequest(turn=turn(content="first")))
+    again = turn(content="second", conversation_id=first.started.conversation_id, system_prompt="be brief")
+    again.parameters.temperature = 0.3
+    again.parameters.max_output_tokens = 7
+    again.parameters.stop_sequences.append("END")
+    await chat.Chat(pb.ChatRequest(turn=again))
+    sent = openai_mock.requests[-1]
+    assert [message["role"] for message in sent["messages"]] == ["system", "user", "assistant", "user"]
+    assert sent["messages"][0]["content"] == "be brief"
+    assert sent["messages"][-1]["content"] == "second"
+    assert (sent["temperature"], sent["max_completion_tokens"], sent["stop"]) == (0.3, 7, ["END"])
+
+
+async def test_the_model_gets_the_words_as_they_are_and_the_store_gets_them_redacted(
+    chat, conversations, openai_mock
+):
+    content = "my card is 4111 1111 1111 1111"
+    answer = await chat.Chat(pb.ChatRequest(turn=turn(content=content)))
+    assert openai_mock.requests[-1]["messages"][-1]["content"] == content
+    found = await conversations.GetConversation(
+        GetConversationRequest(conversation_id=answer.started.conversation_id)
+    )
+    assert found.messages[0].content == "my card is [CREDIT_CARD]"
+    assert found.conversation.title == "my card is [CREDIT_CARD]"
+
+
+async def test_leaving_stops_the_provider_and_keeps_what_came(
+    chat, conversations, channel, openai_mock, database_url, queue_settings, tmp_path
+):
+    openai_mock.default_wish = {"chunks": 500, "chunk_s": 0.02}
+    worker = start_worker(database_url, queue_settings, tmp_path)
+    try:
+        call = chat.StreamChat(pb.StreamChatRequest(turn=turn()))
+        started = (await call.read()).started
+        for _ in range(3):
+            await call.read()
+        assert openai_mock.open_streams == 1
+        call.cancel()
+        await eventually(lambda: openai_mock.open_streams == 0)
+        analytics = stub(AnalyticsServiceStub, channel)
+        log = await eventually(lambda: fetch_log(analytics, started.log_id))
+    finally:
+        stop(worker)
+    assert log.outcome == OUTCOME_CANCELLED
+    assert log.output_preview
+
+    async def kept():
+        found = await conversations.GetConversation(
+            GetConversationRequest(conversation_id=started.conversation_id)
+        )
+        return found.messages[1:]
+
+    messages = await eventually(kept)
+    assert messages[0].outcome == OUTCOME_CANCELLED
+    assert messages[0].content
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason"),
+    [
+        (401, grpc.StatusCode.FAILED_PRECONDITION, "PROVIDER_UNAUTHENTICATED"),
+        (429, grpc.StatusCode.RESOURCE_EXHAUSTED, "PROVIDER_RATE_LIMITED"),
+        (500, grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
+        (400, grpc.StatusCode.FAILED_PRECONDITION, "CONTEXT_TOO_LONG"),
+        (404, grpc.StatusCode.INVALID_ARGUMENT, "PROVIDER_REJECTED"),
+    ],
+)
+async def test_provider_errors_have_reasons_and_no_vendor_text(chat, openai_mock, status, code, reason):
+    openai_mock.default_wish = {"status": status}
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await chat.Chat(pb.ChatRequest(turn=turn()))
+    assert caught.value.code() is code
+    assert info_of(caught.value)[0] == reason
+    assert "mock error" not in str(caught.value)
+
+
+async def test_a_stream_that_breaks_off_is_an_error_and_keeps_what_came(chat, conversations, openai_mock):
+    openai_mock.default_wish = {"cut_after": 4}
+    conversation_id = ""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        async for event in chat.StreamChat(pb.StreamChatRequest(turn=turn())):
+            conversation_id = conversation_id or event.started.conversation_id
+    assert info_of(caught.value)[0] == "PROVIDER_UNAVAILABLE"
+    found = await conversations.GetConversation(GetConversationRequest(conversation_id=conversation_id))
+    assert found.messages[1].outcome == OUTCOME_ERROR
+    assert found.messages[1].content
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"content": ""}, "INVALID_FIELD"),
+        ({"session_id": ""}, "INVALID_FIELD"),
+        ({"content": "x" * 100_001}, "INVALID_FIELD"),
+        ({"content": "nul\x00"}, "INVALID_FIELD"),
+        ({"provider": "acme"}, "PROVIDER_UNKNOWN"),
+        ({"conversation_id": "x"}, "INVALID_FIELD"),
+        ({"conversation_id": str(uuid.uuid4())}, "CONVERSATION_NOT_FOUND"),
+        ({"parameters": pb.ChatParameters(temperature=3)}, "INVALID_FIELD"),
+        ({"parameters": pb.ChatParameters(top_p=0)}, "INVALID_FIELD"),
+        ({"parameters": pb.ChatParameters(max_output_tokens=0)}, "INVALID_FIELD"),
+        ({"metadata": {str(n): "" for n in range(51)}}, "INVALID_FIELD"),
+    ],
+)
+async def test_bad_turns_change_nothing(chat, openai_mock, fields, reason):
+    for call in (
+        lambda: chat.Chat(pb.ChatRequest(turn=turn(**fields))),
+        lambda: stream(chat, turn(**fields)),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call()
+        assert info_of(caught.value)[0] == reason
+    assert openai_mock.requests == []
+
+
+async def test_a_cancelled_conversation_takes_no_messages(chat, database):
+    first = await chat.Chat(pb.ChatRequest(turn=turn(provider="demo")))
+    async with database.connection() as connection:
+        await connection._raw.execute("UPDATE conversations SET state = 'cancelled'")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await chat.Chat(
+            pb.ChatRequest(turn=turn(provider="demo", conversation_id=first.started.conversation_id))
+        )
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert info_of(caught.value)[:2] == (
+        "CONVERSATION_CLOSED",
+        {"conversation_id": first.started.conversation_id, "state": "CANCELLED"},
+    )
+
+
+async def test_stopping_lets_answers_end_and_their_logs_arrive(
+    chat, server, openai_mock, database, database_url, queue_settings, tmp_path
+):
+    openai_mock.default_wish = {"chunks": 20, "chunk_s": 0.03}
+    events = aiter(chat.StreamChat(pb.StreamChatRequest(turn=turn())))
+    started = (await anext(events)).started
+    stopping = asyncio.create_task(server.stop(10))
+    rest = [event async for event in events]
+    await stopping
+    assert rest[-1].WhichOneof("event") == "finished"
+    worker = start_worker(database_url, queue_settings, tmp_path)
+    try:
+
+        async def stored():
+            return await get_log(database, project_id="default", log_id=uuid.UUID(started.log_id))
+
+        assert (await eventually(stored))["outcome"] == "success"
+    finally:
+        stop(worker)
+
+
+async def test_models_say_what_is_configured(chat):
+    found = {entry.provider: entry for entry in (await chat.ListModels(pb.ListModelsRequest())).providers}
+    assert found["openai"].configured
+    assert found["openai"].required_setting == "OPENAI_API_KEY"
+    assert list(found["demo"].models) == ["demo-echo"]

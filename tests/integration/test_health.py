@@ -1,0 +1,76 @@
+"""Health: two doors, one for people and one for orchestrators, and neither ever hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from llm_observe.v1.health_service_pb2 import (
+    HEALTH_STATE_DEGRADED,
+    HEALTH_STATE_HEALTHY,
+    HEALTH_STATE_UNHEALTHY,
+    CheckRequest,
+)
+from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
+
+from tests.makers import eventually, start_worker, stop, stub
+
+
+async def test_all_is_well_only_with_a_worker(channel, database_url, queue_settings, tmp_path):
+    service = stub(HealthServiceStub, channel)
+    lonely = await service.Check(CheckRequest())
+    assert lonely.state == HEALTH_STATE_DEGRADED
+    assert {entry.name: entry.state for entry in lonely.dependencies} == {
+        "postgres": HEALTH_STATE_HEALTHY,
+        "redis": HEALTH_STATE_HEALTHY,
+    }
+    worker = start_worker(database_url, queue_settings, tmp_path)
+    try:
+
+        async def healthy():
+            found = await service.Check(CheckRequest())
+            return found.state == HEALTH_STATE_HEALTHY and found.queue.consumer_count == 1
+
+        await eventually(healthy)
+    finally:
+        stop(worker)
+
+
+async def test_a_silent_redis_is_told_within_two_seconds(stores, channel):
+    service = stub(HealthServiceStub, channel)
+    stores.valkey_process.suspend()
+    try:
+        begin = time.monotonic()
+        found = await service.Check(CheckRequest())
+        took = time.monotonic() - begin
+    finally:
+        stores.valkey_process.resume()
+    assert found.state == HEALTH_STATE_UNHEALTHY
+    assert not found.HasField("queue")
+    assert took < 2.5  # the contract's bound, with room for a busy machine
+
+
+async def test_liveness_does_not_ask_the_stores(stores, channel):
+    health = stub(health_pb2_grpc.HealthStub, channel)
+    stores.valkey_process.suspend()
+    try:
+        for name in ("", "llm_observe.v1.IngestService", "llm_observe.v1.ChatService"):
+            answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    finally:
+        stores.valkey_process.resume()
+
+
+async def test_reflection_lists_the_whole_contract(server):
+
+    def names():
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            return set(ProtoReflectionDescriptorDatabase(channel).get_services())
+
+    found = await asyncio.to_thread(names)
+    services = ("Ingest", "Chat", "Conversation", "Analytics", "Export", "Event", "Admin", "Health")
+    assert {f"llm_observe.v1.{name}Service" for name in services} <= found
+    assert "grpc.health.v1.Health" in found

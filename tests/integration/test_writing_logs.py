@@ -1,0 +1,162 @@
+"""Rows and rollups agree, whatever comes twice, late, corrected or at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from storage.logs import count_logs, get_log, list_errors, write_logs
+from storage.pool import Database
+from storage.rollups import RollupQuery, sum_rollups, verify_rollups
+from tests.makers import make_log
+from worker.rows import to_row
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def row(receive_time=NOW, project_id="default", **fields):
+    return to_row(make_log(**fields), project_id=project_id, receive_time=receive_time)
+
+
+async def assert_exact(database: Database) -> None:
+    differences = await verify_rollups(database)
+    assert (differences.rollups, differences.sketches) == ([], [])
+
+
+async def totals(database: Database):
+    query = RollupQuery(
+        project_id="default",
+        start_hour=NOW.replace(minute=0, second=0) - timedelta(days=40),
+        end_hour=NOW.replace(minute=0, second=0) + timedelta(days=2),
+        step=timedelta(days=100),
+    )
+    return (await sum_rollups(database, query)).sums[0]
+
+
+async def test_a_redelivered_batch_changes_nothing(database):
+    rows = [row() for _ in range(50)]
+    first = await write_logs(database, rows)
+    again = await write_logs(database, rows)
+    assert (first.stored, again.stored, again.stale) == (50, 0, 50)
+    assert (await totals(database))["request_count"] == 50
+    await assert_exact(database)
+
+
+async def test_later_content_replaces_earlier_in_row_and_rollup(database):
+    before = row(outputTokenCount=20)
+    after = before._replace(
+        receive_time=NOW + timedelta(seconds=1), outcome="error", output_token_count=7, latency_bucket=None
+    )
+    await write_logs(database, [before])
+    result = await write_logs(database, [after])
+    assert (result.stored, result.replaced) == (0, 1)
+    found = await totals(database)
+    assert (found["request_count"], found["error_count"], found["output_token_sum"]) == (1, 1, 7)
+    assert found["latency_count"] == 0
+    await assert_exact(database)
+
+
+async def test_a_late_redelivery_does_not_undo_a_correction(database):
+    old = row()
+    new = old._replace(receive_time=NOW + timedelta(seconds=1), output_token_count=99)
+    await write_logs(database, [new])
+    result = await write_logs(database, [old])
+    assert result.stale == 1
+    assert (await totals(database))["output_token_sum"] == 99
+
+
+@pytest.mark.parametrize("days", [1, 3, 60, 400])
+async def test_a_correction_that_moves_start_time_leaves_one_row(database, days):
+    before = row()
+    after = before._replace(
+        receive_time=NOW + timedelta(seconds=1), start_time=before.start_time - timedelta(days=days)
+    )
+    await write_logs(database, [before])
+    await write_logs(database, [after])
+    assert await count_logs(database, project_id="default") == 1
+    found = await get_log(database, project_id="default", log_id=before.log_id)
+    assert found is not None
+    assert found["start_time"] == after.start_time
+    await assert_exact(database)
+
+
+async def test_another_project_cannot_overwrite_a_log(database):
+    mine = row()
+    theirs = mine._replace(
+        project_id="other", receive_time=NOW + timedelta(seconds=1), start_time=NOW - timedelta(days=2)
+    )
+    await write_logs(database, [mine])
+    result = await write_logs(database, [theirs, row()])
+    assert result.foreign_ids == {mine.log_id}
+    assert result.stored == 1
+    assert await get_log(database, project_id="other", log_id=mine.log_id) is None
+    await assert_exact(database)
+
+
+async def test_the_last_of_one_batch_counts(database):
+    first = row()
+    result = await write_logs(database, [first, first._replace(output_token_count=1)])
+    assert result.stored == 1
+    assert (await totals(database))["output_token_sum"] == 1
+
+
+async def test_numbers_at_the_edge_of_int64_are_kept(database):
+    largest = 2**63 - 1
+    await write_logs(database, [row(inputTokenCount=str(largest)) for _ in range(3)])
+    assert (await totals(database))["input_token_sum"] == 3 * largest
+    await assert_exact(database)
+
+
+async def test_writers_at_once_neither_deadlock_nor_miscount(database):
+    chance = random.Random(1)
+    pool = [row(model=f"m{n % 7}", provider=f"p{n % 3}") for n in range(300)]
+    batches = []
+    for number in range(40):
+        picked = chance.sample(pool, 60)
+        moment = NOW + timedelta(seconds=number)
+        moved = NOW - timedelta(hours=chance.randrange(60))
+        batches.append([one._replace(receive_time=moment, start_time=moved) for one in picked])
+    await asyncio.gather(*(write_logs(database, batch) for batch in [*batches, *batches]))
+    assert await count_logs(database, project_id="default") == len(
+        {one.log_id for batch in batches for one in batch}
+    )
+    await assert_exact(database)
+
+
+async def test_verify_sees_a_wrong_number(database):
+    await write_logs(database, [row()])
+    async with database.connection() as connection:
+        await connection._raw.execute("UPDATE hourly_rollups SET output_token_sum = output_token_sum + 1")
+        await connection._raw.execute("UPDATE hourly_sketches SET latency_count = latency_count + 1")
+    differences = await verify_rollups(database)
+    assert len(differences.rollups) == 1
+    assert len(differences.sketches) == 1
+
+
+async def test_errors_come_newest_first_page_by_page(database):
+    rows = [row(outcome="OUTCOME_ERROR", latency="0.1s") for _ in range(5)]
+    rows = [one._replace(start_time=NOW - timedelta(minutes=n)) for n, one in enumerate(rows)]
+    await write_logs(database, rows)
+    window = {"start_time": NOW - timedelta(days=1), "end_time": NOW + timedelta(days=1)}
+    everything = dict.fromkeys(["providers", "models", "operations", "environments"])
+    first = await list_errors(
+        database, project_id="default", before_time=None, before_id=None, row_limit=2, **window, **everything
+    )
+    rest = await list_errors(
+        database,
+        project_id="default",
+        before_time=first[-1]["start_time"],
+        before_id=first[-1]["log_id"],
+        row_limit=10,
+        **window,
+        **everything,
+    )
+    assert [found["log_id"] for found in [*first, *rest]] == [one.log_id for one in rows]
+
+
+async def test_unknown_log_is_none(database):
+    assert await get_log(database, project_id="default", log_id=uuid.uuid4()) is None

@@ -1,0 +1,9 @@
+"""Taskiq tasks over Redis Streams.
+
+queue       THE DOOR: what the server may use; enqueue_logs(), queue_stats()
+broker      Redis Streams with liveness, reclaim, delayed retries and ack-and-delete
+receiver    runs what the broker delivers and settles how it ended
+write_logs  the task: decode, redact again, write
+app         composition root
+schedule    what runs by the clock
+"""

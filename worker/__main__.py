@@ -1,0 +1,32 @@
+"""python -m worker [scheduler]: work the queue, or queue what is due."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from telemetry.logs import LogSettings, start_logging
+from telemetry.settings import SettingsError, load_settings
+
+
+def main() -> int:
+    """Run until told to stop; return the exit status."""
+    try:
+        if sys.argv[1:] == ["scheduler"]:
+            from worker.schedule import run_scheduler as run  # noqa: PLC0415 - one process needs one of the two
+
+            process = "scheduler"
+        else:
+            from worker.app import run_worker as run  # noqa: PLC0415 - as above
+
+            process = "worker"
+        start_logging(load_settings(LogSettings), process=process)
+        asyncio.run(run())
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

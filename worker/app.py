@@ -1,0 +1,99 @@
+"""Composition root of the worker: settings in, a running worker out."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+from redis.exceptions import RedisError
+from taskiq.acks import AcknowledgeType
+
+from storage.errors import StorageError
+from storage.partitions import ensure_partitions
+from storage.pool import Database
+from storage.settings import StorageSettings
+from telemetry.settings import load_settings
+from worker.broker import LogBroker
+from worker.queue import WRITE_LOGS
+from worker.receiver import LogReceiver, RetryMiddleware
+from worker.schedule import MAKE_PARTITIONS
+from worker.settings import QueueSettings, WorkerSettings
+from worker.write_logs import LogWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+log = structlog.get_logger("worker")
+
+
+async def run_worker() -> None:
+    """Work the queue until SIGTERM or SIGINT, then finish what is in hand."""
+    settings = load_settings(WorkerSettings)
+    queue_settings = load_settings(QueueSettings)
+    database = Database(load_settings(StorageSettings))
+    broker = LogBroker(queue_settings)
+    _register(broker, queue_settings, database)
+    broker.is_worker_process = True
+    await _wait_for(lambda: _prepare(database))
+    await _wait_for(broker.startup)
+    receiver = LogReceiver(
+        broker=broker,
+        max_async_tasks=settings.concurrency,
+        max_prefetch=0,
+        run_startup=False,
+        ack_type=AcknowledgeType.WHEN_EXECUTED,
+        wait_tasks_timeout=settings.grace_s,
+    )
+    log.info("worker ready", concurrency=settings.concurrency)
+    try:
+        await receiver.listen(_stop_event())
+    finally:
+        await broker.shutdown()
+        await database.close()
+        log.info("worker stopped")
+
+
+def _register(broker: LogBroker, settings: QueueSettings, database: Database) -> None:
+    writer = LogWriter(database)
+
+    async def make_partitions() -> None:
+        await ensure_partitions(database, datetime.now(UTC).date())
+
+    # taskiq names the functions it registers, which a bound method does not allow.
+    async def write_batch(batch: str, project_id: str, receive_time_us: int) -> None:
+        await writer.write_batch(batch, project_id, receive_time_us)
+
+    broker.register_task(write_batch, task_name=WRITE_LOGS)
+    broker.register_task(make_partitions, task_name=MAKE_PARTITIONS)
+    broker.add_middlewares(RetryMiddleware(broker, settings.max_attempts))
+    broker.dead_letter = writer.give_up_message
+
+
+async def _prepare(database: Database) -> None:
+    """No log may arrive before its partition."""
+    await ensure_partitions(database, datetime.now(UTC).date())
+
+
+async def _wait_for(step: Callable[[], Awaitable[object]]) -> None:
+    """Wait out a dependency that is away at start, for as long as it takes."""
+    pause_s = 0.2
+    while True:
+        try:
+            await step()
+        except (StorageError, RedisError, OSError) as error:
+            log.warning("waiting for a dependency", error_type=type(error).__name__)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 5.0)
+        else:
+            return
+
+
+def _stop_event() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

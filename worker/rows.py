@@ -1,0 +1,90 @@
+"""Log messages to rows: the only place where the wire's types become Postgres' types."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from analytics.sketch import bucket_of
+from storage.logs import LogRow
+
+if TYPE_CHECKING:
+    from google.protobuf.duration_pb2 import Duration
+    from google.protobuf.timestamp_pb2 import Timestamp
+    from llm_observe.v1.log_pb2 import Log
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+OUTCOMES: Final = ("", "success", "error", "cancelled")
+"""Words of llm_observe.v1.Outcome, by number."""
+USAGE_SOURCES: Final = ("", "reported", "estimated", "missing")
+"""Words of llm_observe.v1.UsageSource, by number."""
+
+
+def to_row(log: Log, *, project_id: str, receive_time: datetime) -> LogRow:
+    """Return the row of a validated, redacted log."""
+    latency_us = _microseconds(log.latency) if log.HasField("latency") else None
+    ttft_us = _microseconds(log.time_to_first_token) if log.HasField("time_to_first_token") else None
+    succeeded = OUTCOMES[log.outcome] == "success"
+    return LogRow(
+        log_id=UUID(log.log_id),
+        start_time=_datetime(log.start_time),
+        receive_time=receive_time,
+        end_time=_datetime(log.end_time) if log.HasField("end_time") else None,
+        first_token_time=_datetime(log.first_token_time) if log.HasField("first_token_time") else None,
+        latency_us=latency_us,
+        time_to_first_token_us=ttft_us,
+        input_token_count=log.input_token_count if log.HasField("input_token_count") else None,
+        output_token_count=log.output_token_count if log.HasField("output_token_count") else None,
+        total_token_count=log.total_token_count if log.HasField("total_token_count") else None,
+        cache_read_token_count=log.cache_read_token_count if log.HasField("cache_read_token_count") else None,
+        cache_write_token_count=(
+            log.cache_write_token_count if log.HasField("cache_write_token_count") else None
+        ),
+        reasoning_token_count=log.reasoning_token_count if log.HasField("reasoning_token_count") else None,
+        cost_nano_usd=None,
+        http_status=log.http_status if log.HasField("http_status") else None,
+        latency_bucket=bucket_of(latency_us) if succeeded and latency_us is not None else None,
+        ttft_bucket=bucket_of(ttft_us) if succeeded and ttft_us is not None else None,
+        streamed=log.streamed,
+        project_id=project_id,
+        provider=log.provider,
+        model=log.model,
+        operation=log.operation or "chat",
+        environment=log.environment,
+        outcome=OUTCOMES[log.outcome],
+        usage_source=_usage_source(log),
+        session_id=log.session_id,
+        conversation_id=log.conversation_id,
+        user_id=log.user_id,
+        trace_id=log.trace_id,
+        span_id=log.span_id,
+        parent_span_id=log.parent_span_id,
+        response_model=log.response_model,
+        error_code=log.error_code,
+        error_message=log.error_message,
+        finish_reason=log.finish_reason,
+        provider_request_id=log.provider_request_id,
+        release=log.release,
+        price_version="",
+        input_preview=log.input_preview,
+        output_preview=log.output_preview,
+        metadata=json.dumps(dict(log.metadata)) if log.metadata else None,
+        tags=json.dumps(list(log.tags)) if log.tags else None,
+    )
+
+
+def _usage_source(log: Log) -> str:
+    if log.usage_source:
+        return USAGE_SOURCES[log.usage_source]
+    counted = ("input_token_count", "output_token_count", "total_token_count")
+    return "reported" if any(log.HasField(field) for field in counted) else "missing"  # type: ignore[arg-type] # names of optional fields
+
+
+def _datetime(moment: Timestamp) -> datetime:
+    return _EPOCH + timedelta(seconds=moment.seconds, microseconds=moment.nanos // 1000)
+
+
+def _microseconds(span: Duration) -> int:
+    return span.seconds * 1_000_000 + span.nanos // 1000

@@ -1,0 +1,50 @@
+"""What runs by the clock: one scheduler process queues it, any worker does it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from taskiq import ScheduledTask, ScheduleSource, TaskiqScheduler
+from taskiq.api import run_scheduler_task
+
+from telemetry.settings import load_settings
+from worker.broker import LogBroker
+from worker.settings import QueueSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+log = structlog.get_logger("worker.schedule")
+
+MAKE_PARTITIONS: Final = "make_partitions"
+CRONTAB: Final[Mapping[str, str]] = {MAKE_PARTITIONS: "7 * * * *"}
+"""Task name to cron expression, UTC."""
+
+
+class Crontab(ScheduleSource):
+    """The fixed table above."""
+
+    async def get_schedules(self) -> list[ScheduledTask]:
+        """Return every entry."""
+        return [
+            ScheduledTask(task_name=name, labels={}, args=[], kwargs={}, cron=cron, schedule_id=name)
+            for name, cron in CRONTAB.items()
+        ]
+
+
+async def run_scheduler() -> None:
+    """Queue what is due until SIGTERM or SIGINT."""
+    broker = LogBroker(load_settings(QueueSettings))
+    scheduler = TaskiqScheduler(broker, [Crontab()])
+    running = asyncio.create_task(run_scheduler_task(scheduler, run_startup=True))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, running.cancel)
+    log.info("scheduler ready", tasks=len(CRONTAB))
+    with suppress(asyncio.CancelledError):
+        await running
+    await broker.shutdown()

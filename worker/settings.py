@@ -1,0 +1,31 @@
+"""Where Redis is and how the queue is worked."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from telemetry.settings import EnvSettings
+
+
+class QueueSettings(EnvSettings):
+    """Redis 7 or later, or Valkey."""
+
+    redis_url: SecretStr = Field(alias="REDIS_URL")
+    """``redis://:password@host:port/0``."""
+    queue_name: str = Field("llm_observe:logs", alias="LLM_OBSERVE_QUEUE_NAME")
+    """Name of the stream; its helpers' keys begin with it."""
+    heartbeat_s: float = Field(0.75, alias="LLM_OBSERVE_QUEUE_HEARTBEAT_S", gt=0)
+    """How often a worker says that it lives, in seconds."""
+    liveness_s: float = Field(3.0, alias="LLM_OBSERVE_QUEUE_LIVENESS_S", gt=0)
+    """A worker that was silent this long is dead: its batches go to others, in seconds."""
+    max_attempts: int = Field(3, alias="LLM_OBSERVE_QUEUE_MAX_ATTEMPTS", ge=1)
+    """Attempts before a batch becomes a dead letter."""
+
+
+class WorkerSettings(EnvSettings):
+    """How much a worker does at once, and how it stops."""
+
+    concurrency: int = Field(8, alias="LLM_OBSERVE_WORKER_CONCURRENCY", ge=1, le=256)
+    """Batches in work at once."""
+    grace_s: float = Field(20.0, alias="LLM_OBSERVE_WORKER_GRACE_S", gt=0)
+    """How long SIGTERM waits for batches in work, in seconds."""
