@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-CODE := telemetry storage analytics worker server streamlit_app stack benchmarks tests sdk/llm_observe sdk/tests
+CODE := telemetry storage analytics worker server streamlit_app stack benchmarks tests sdk/llm_observe
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,8 @@ lint: .venv/dev.done ## Lint code and protos
 
 types: .venv/dev.done ## Check types, strictly
 	@$(BIN)/mypy $(CODE)
+	@cd sdk/tests && ../../$(BIN)/mypy --config-file ../../pyproject.toml --allow-untyped-defs \
+	--allow-incomplete-defs --allow-untyped-calls .
 
 imports: .venv/dev.done ## Check that imports go down, never up
 	@$(BIN)/lint-imports

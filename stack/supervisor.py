@@ -97,7 +97,7 @@ class Supervisor:
         self._choose_ports()
         python = sys.executable
         # The dashboard takes longest to load and needs no store to begin.
-        app = Service("app", _streamlit_command(self.ports["ui"]), stop_timeout_s=5, folder=_APP)
+        app = Service("app", streamlit_command(self.ports["ui"]), stop_timeout_s=5, folder=_APP)
         self._start(app)
         await self._start_stores()
         self.say("migrating the database")
@@ -269,7 +269,8 @@ class Supervisor:
         return state
 
 
-def _streamlit_command(port: int) -> list[str]:
+def streamlit_command(port: int) -> list[str]:
+    """Return the command that serves the dashboard on 127.0.0.1:port."""
     return [
         sys.executable, "-m", "streamlit", "run", str(_APP / "main.py"),
         "--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 NOTHING: Final = "\u2013"
 _THOUSAND: Final = 1000
+_UNITS: Final = ("", " k", " M", " G", " T")
 _MINUTE: Final = 60
 
 
@@ -39,12 +40,12 @@ def count(value: int | None) -> str:
     """Return a count as ``950``, ``12.4 k`` or ``3.1 M``."""
     if value is None:
         return NOTHING
-    scaled, unit = float(value), ""
-    for unit in ("", " k", " M", " G", " T"):  # noqa: B007 - the unit that was reached is used below
-        if abs(scaled) < _THOUSAND:
-            break
+    scaled, units = float(value), list(_UNITS)
+    while abs(scaled) >= _THOUSAND and len(units) > 1:
         scaled /= _THOUSAND
-    return f"{scaled:.0f}{unit}" if scaled == int(scaled) or not unit else f"{scaled:.1f}{unit}"
+        units.pop(0)
+    whole = scaled == int(scaled) or len(units) == len(_UNITS)
+    return f"{scaled:.0f}{units[0]}" if whole else f"{scaled:.1f}{units[0]}"
 
 
 def percent(share: float | None) -> str:

@@ -50,7 +50,7 @@ class LogWriter:
         Raises:
             StorageUnavailable: Nothing was stored; try again.
         """
-        request = IngestLogsRequest.FromString(base64.b64decode(batch))
+        request = IngestLogsRequest.FromString(base64.b64decode(batch, validate=True))
         for message in request.logs:
             self._redactor.redact_log(message)
         origin = _Origin(
@@ -129,7 +129,7 @@ class LogWriter:
         """Return redacted JSON, project, number of logs and producer, as far as they can be read."""
         try:
             arguments = json.loads(data)["kwargs"]
-            request = IngestLogsRequest.FromString(base64.b64decode(arguments["batch"]))
+            request = IngestLogsRequest.FromString(base64.b64decode(arguments["batch"], validate=True))
         except Exception:  # noqa: BLE001 - whatever is wrong with it, it is kept as text
             text = self._redactor.preview(data.decode("utf-8", "replace"), 2_000)
             return json.dumps({"unparsable": text}), "default", 0, ""

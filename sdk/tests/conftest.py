@@ -1,0 +1,50 @@
+"""An SDK of its own for each test: no environment, no network, calls kept in a list."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from llm_observe import _runtime
+from llm_observe._call import Call
+from llm_observe._config import Config
+from llm_observe._log_builder import build_log
+from llm_observe.redaction import Redactor
+from llm_observe.v1.log_pb2 import Log
+
+
+class Recorder:
+    """Stands where the sender stands and keeps the logs it would send."""
+
+    def __init__(self) -> None:
+        self.config = Config(endpoint="127.0.0.1:1")
+        self.calls: list[Call] = []
+
+    def submit(self, call: Call) -> None:
+        self.calls.append(call)
+
+    @property
+    def logs(self) -> list[Log]:
+        return [
+            build_log(call, Redactor(), environment="test", release="1", capture_content=True)
+            for call in self.calls
+        ]
+
+    @property
+    def only(self) -> Log:
+        assert len(self.calls) == 1, f"{len(self.calls)} logs, not one"
+        return self.logs[0]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("LLM_OBSERVE_", "OPENAI_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def recorder(monkeypatch) -> Recorder:
+    found = Recorder()
+    monkeypatch.setattr(_runtime, "_runtime", found)
+    return found

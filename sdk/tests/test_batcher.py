@@ -1,0 +1,173 @@
+"""The sender: bounded, counted, never in the way. A fake collector, the real thread."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+import pytest
+from llm_observe._batcher import Batcher, FlushResult
+from llm_observe._call import Call
+from llm_observe._config import Config
+from llm_observe._exporter import ExportResult
+from llm_observe._log_builder import build_log
+from llm_observe.redaction import Redactor
+
+CONFIG = Config(endpoint="x:1", batch_delay_s=0.01)
+
+
+class Collector:
+    """Answers what the test says, and keeps the requests."""
+
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
+        self.answers: list[ExportResult] = []
+        self.open = threading.Event()
+        self.open.set()
+
+    def __call__(self, request, timeout_s) -> ExportResult:
+        self.open.wait(10)
+        self.requests.append(request)
+        return self.answers.pop(0) if self.answers else ExportResult(accepted=len(request.logs))
+
+
+def to_log(call: Call):
+    return build_log(call, Redactor(), environment="", release="", capture_content=True)
+
+
+def make(config: Config = CONFIG) -> tuple[Batcher, Collector]:
+    collector = Collector()
+    return Batcher(config, collector, to_log), collector
+
+
+def call(text: str = "hi") -> Call:
+    made = Call("openai", "chat", "m", lambda _: None)
+    made.input_text = (text,)
+    made.finish()
+    return made
+
+
+def test_everything_added_is_sent_in_batches_of_500():
+    batcher, collector = make()
+    for _ in range(1234):
+        batcher.add(call())
+    assert batcher.flush(10) == FlushResult(sent=1234, dropped=0, pending=0)
+    assert sum(len(request.logs) for request in collector.requests) == 1234
+    assert max(len(request.logs) for request in collector.requests) <= 500
+
+
+def test_no_thread_before_the_first_call():
+    before = threading.active_count()
+    make()
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    "config", [CONFIG._replace(queue_max_logs=10), CONFIG._replace(queue_max_bytes=10 * 702)]
+)
+def test_what_does_not_fit_is_dropped_and_counted(config):
+    batcher, collector = make(config)
+    collector.open.clear()
+    batcher.add(call())
+    while batcher._in_flight == 0:
+        time.sleep(0.001)
+    for _ in range(15):
+        batcher.add(call())
+    assert batcher.dropped_counts() == {"queue_full": 5}
+    collector.open.set()
+    assert batcher.flush(10) == FlushResult(sent=11, dropped=5, pending=0)
+
+
+def test_a_collector_that_is_away_is_tried_again_until_it_is_back():
+    batcher, collector = make()
+    collector.answers = [ExportResult(retry=True, failure="UNAVAILABLE")] * 2
+    batcher.add(call())
+    assert batcher.flush(10) == FlushResult(sent=1, dropped=0, pending=0)
+    assert len(collector.requests) == 3
+    assert {request.producer.batch_number for request in collector.requests} == {1}
+
+
+def test_refused_and_rejected_logs_are_counted_by_reason():
+    batcher, collector = make()
+    collector.answers = [ExportResult(failure="INVALID_ARGUMENT"), ExportResult(accepted=1, rejected=1)]
+    batcher.add(call())
+    batcher.flush(10)
+    batcher.add(call())
+    batcher.add(call())
+    assert batcher.flush(10) == FlushResult(sent=1, dropped=2, pending=0)
+    assert batcher.dropped_counts() == {"refused": 1, "rejected": 1}
+
+
+def test_flush_keeps_its_time_limit():
+    batcher, collector = make()
+    collector.open.clear()
+    batcher.add(call())
+    begin = time.monotonic()
+    result = batcher.flush(0.2)
+    assert time.monotonic() - begin < 2
+    assert result.pending == 1
+    collector.open.set()
+
+
+def test_shutdown_counts_what_is_left_and_takes_no_more():
+    batcher, collector = make()
+    collector.open.clear()
+    batcher.add(call())
+    result = batcher.shutdown(0.1)
+    assert result == FlushResult(sent=0, dropped=1, pending=0)
+    batcher.add(call())
+    assert batcher.dropped_counts() == {"shut_down": 2}
+    collector.open.set()
+
+
+def test_the_producers_account_adds_up():
+    batcher, collector = make(CONFIG._replace(queue_max_logs=2))
+    collector.open.clear()
+    batcher.add(call())
+    while batcher._in_flight == 0:
+        time.sleep(0.001)
+    for _ in range(4):
+        batcher.add(call())
+    collector.open.set()
+    batcher.flush(10)
+    last = collector.requests[-1].producer
+    assert last.logged_count == 5
+    assert last.sent_count == 3
+    assert dict(last.dropped_counts) == {"queue_full": 2}
+    assert [request.producer.batch_number for request in collector.requests] == [1, 2]
+
+
+def test_one_record_that_cannot_be_built_takes_no_neighbour_along():
+    def fragile(made):
+        if made.model == "bad":
+            raise RuntimeError
+        return to_log(made)
+
+    collector = Collector()
+    batcher = Batcher(CONFIG, collector, fragile)
+    bad = call()
+    bad.model = "bad"
+    for one in (call(), bad, call()):
+        batcher.add(one)
+    assert batcher.flush(10) == FlushResult(sent=2, dropped=1, pending=0)
+
+
+def test_a_forked_child_begins_empty_with_its_own_identity():
+    batcher, collector = make()
+    collector.open.clear()
+    batcher.add(call())
+    parent = batcher._producer_id
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        collector.open.set()
+        batcher.add(call())
+        result = batcher.flush(5)
+        os.write(writer, f"{result.sent} {batcher._producer_id != parent}".encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert os.read(reader, 100) == b"1 True"
+    collector.open.set()
+    assert batcher.flush(5).sent == 1

@@ -1,0 +1,116 @@
+"""Redaction: what must go goes, what must stay stays, and no text takes long."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import pytest
+from llm_observe.redaction import PREVIEW_CHARS, Redactor, Rule, clean, cut
+from llm_observe.v1.log_pb2 import Log
+
+R = Redactor()
+KEY = "sk-" + "proj-" + "aB3" * 12
+
+SECRETS = {
+    "email": ("write to bob.smith+x@mail.example.co.uk now", "write to [EMAIL] now"),
+    "phone": ("call +49 30 901820 or 415-555-0132.", "call [PHONE] or [PHONE]."),
+    "ssn": ("ssn 123-45-6789", "ssn [SSN]"),
+    "card": ("card 4111 1111 1111 1111", "card [CREDIT_CARD]"),
+    "iban": ("to DE89 3704 0044 0532 0130 00", "to [IBAN]"),
+    "ip": ("from 192.168.0.1:80", "from [IP_ADDRESS]:80"),
+    "openai": (f"key {KEY}", "key [API_KEY]"),
+    "aws": ("id AKIA" + "ABCDEFGH23456789", "id [API_KEY]"),
+    "github": ("ghp_" + "a1" * 18, "[API_KEY]"),
+    "jwt": ("eyJ" + "hbGciOiJIUzI1NiJ9" + "." + "eyJzdWIiOiIxIn0" + "." + "c2ln", "[JWT]"),
+    "bearer": ("Authorization: Bearer " + "abc123" * 4, "Authorization: Bearer [AUTH]"),
+    "url": ("postgres://app:" + "hunter2" + "@db/x", "postgres://app:[URL_PASSWORD]@db/x"),
+    "assignment": ('password = "' + "hunter2" + '"', 'password = "[SECRET]"'),
+    "private key": (
+        "-----BEGIN RSA PRIVATE" + " KEY-----\nMIIE\n-----END RSA PRIVATE" + " KEY-----",
+        "[PRIVATE_KEY]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secrets_become_placeholders(name):
+    text, expected = SECRETS[name]
+    assert R.redact(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The meeting is on 2026-11-23 at 10:30.",
+        "order 1234567890123456 of version 1.2.3",
+        "sum(x for x in range(10)) == 45",
+        "a token is a piece of a word; secrets are bad",
+        "ISBN 978-3-16-148410-0",
+        "",
+    ],
+)
+def test_ordinary_text_is_left_alone(text):
+    assert R.redact(text) == text
+
+
+def test_redaction_comes_before_the_cut():
+    text = "x" * (PREVIEW_CHARS - 10) + " " + KEY + " tail"
+    found = R.preview(text)
+    assert len(found) <= PREVIEW_CHARS
+    assert "sk-" not in found
+
+
+def test_a_placeholder_is_never_cut_in_two():
+    for length in range(480, 512):
+        found = R.preview("x" * length + " bob@example.com " + "y" * 100)
+        assert len(found) <= PREVIEW_CHARS
+        assert "[EMAI" not in found.replace("[EMAIL]", "")
+
+
+def test_cut_leaves_short_texts_alone():
+    assert cut("abc", 3) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("a\x00b", "a\ufffdb"), ("a\ud800b", "a\ufffdb"), ("wörld 🌍", "wörld 🌍")]
+)
+def test_text_that_cannot_be_stored_is_repaired(text, expected):
+    assert clean(text) == expected
+
+
+def test_every_text_of_a_log_passes():
+    texts: dict[str, Any] = {
+        field.name: KEY
+        for field in Log.DESCRIPTOR.fields
+        if field.type == field.TYPE_STRING and field.name not in {"metadata", "tags"}
+    }
+    log = Log(**texts, tags=[KEY], metadata={KEY: KEY})
+    R.redact_log(log)
+    # Ids have a fixed form, checked at the edge; price_version is set by the server alone.
+    for name in ("log_id", "trace_id", "span_id", "parent_span_id", "price_version"):
+        log.ClearField(name)
+    assert "sk-" not in str(log)
+
+
+def test_kinds_can_be_switched_off_and_added():
+    own = Redactor(
+        disabled_kinds=["EMAIL"], extra_rules=[Rule("TICKET", ("tkt",), re.compile(r"TKT-\d{1,9}"))]
+    )
+    assert own.redact("bob@example.com TKT-42") == "bob@example.com [TICKET]"
+
+
+@pytest.mark.parametrize(
+    "piece", ["a@", "1-", "4111 ", "eyJ", "sk-", "://a:", "password=", "1.2.3.", "+1 ", "A1"]
+)
+def test_hostile_text_costs_no_more_than_a_fixed_number_of_steps_a_byte(piece):
+    def seconds(size: int) -> float:
+        text = (piece * size)[:size]
+        begin = time.process_time()
+        R.redact(text)
+        return time.process_time() - begin
+
+    # Sixteen times the text may not take a hundred times the work: that would be quadratic.
+    small = max(seconds(4_000), seconds(4_000), 1e-4)
+    assert seconds(64_000) < 100 * small

@@ -1,0 +1,44 @@
+"""What is public is a list, and importing it costs next to nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import llm_observe
+
+
+def test_the_public_names():
+    assert llm_observe.__all__ == [
+        "ChatResult",
+        "ChatStream",
+        "FlushResult",
+        "LLMClient",
+        "__version__",
+        "configure",
+        "flush",
+        "log",
+        "session",
+        "shutdown",
+        "wrap",
+    ]
+    assert all(hasattr(llm_observe, name) for name in llm_observe.__all__)
+
+
+def test_every_other_module_is_private():
+    folder = Path(llm_observe.__file__).parent
+    public = {path.stem for path in folder.iterdir() if not path.name.startswith(("_", "."))}
+    assert public == {"py", "redaction", "v1"}
+
+
+def test_import_loads_neither_grpc_nor_protobuf_nor_a_vendor():
+    heavy = ("grpc", "google.protobuf", "openai")
+    code = f"import sys, llm_observe; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_version_is_the_distributions():
+    text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    assert f'version = "{llm_observe.__version__}"' in text

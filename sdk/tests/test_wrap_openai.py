@@ -1,0 +1,326 @@
+"""The wrapped OpenAI client: the same for the application, one true log for every way a call ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+from typing import Any
+
+import httpx2
+import llm_observe
+import openai
+import pytest
+from llm_observe.v1.log_pb2 import (
+    OUTCOME_CANCELLED,
+    OUTCOME_ERROR,
+    OUTCOME_SUCCESS,
+    USAGE_SOURCE_MISSING,
+    USAGE_SOURCE_REPORTED,
+)
+
+QUESTION = [{"role": "user", "content": "what is up?"}]
+USAGE = {
+    "prompt_tokens": 11,
+    "completion_tokens": 5,
+    "total_tokens": 16,
+    "prompt_tokens_details": {"cached_tokens": 4},
+    "completion_tokens_details": {"reasoning_tokens": 2},
+}
+COMPLETION = {
+    "id": "c1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "gpt-4o-mini-2024",
+    "choices": [
+        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "all is well"}}
+    ],
+    "usage": USAGE,
+}
+
+
+def chunk(content=None, finish=None, usage=None, **delta):
+    choice = {"index": 0, "delta": {"content": content, **delta}, "finish_reason": finish}
+    choices = [] if usage else [choice]
+    return {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "gpt-4o-mini-2024",
+        "choices": choices,
+        "usage": usage,
+    }
+
+
+CHUNKS = [chunk(""), chunk("all "), chunk("is "), chunk("well"), chunk(None, finish="stop")]
+
+
+class Wire:
+    """A transport that answers from a script and keeps what it was sent."""
+
+    def __init__(self, answer: Any):
+        self.answer = answer
+        self.bodies: list[dict[str, Any]] = []
+
+    def __call__(self, request: httpx2.Request) -> Any:
+        self.bodies.append(json.loads(request.content))
+        found = self.answer
+        if isinstance(found, Exception):
+            raise found
+        if callable(found):
+            return found(request)
+        if self.bodies[-1].get("stream"):
+            events = list(found)
+            if (self.bodies[-1].get("stream_options") or {}).get("include_usage"):
+                events.append(chunk(usage=USAGE))
+            return sse(events)
+        return httpx2.Response(200, json=found, headers={"x-request-id": "req_1"})
+
+
+def sse(events, *, broken: bool = False) -> httpx2.Response:
+    lines = [f"data: {json.dumps(event)}\n\n".encode() for event in events]
+
+    async def abody():
+        for line in lines:
+            yield line
+        if broken:
+            raise httpx2.ReadError("cut")
+        yield b"data: [DONE]\n\n"
+
+    def body():
+        yield from lines
+        if broken:
+            raise httpx2.ReadError("cut")
+        yield b"data: [DONE]\n\n"
+
+    class Both(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+        def __iter__(self):
+            return body()
+
+        def __aiter__(self):
+            return abody()
+
+    return httpx2.Response(200, headers={"content-type": "text/event-stream"}, stream=Both())
+
+
+def make_client(answer, **options):
+    wire = Wire(answer)
+    client = openai.OpenAI(
+        api_key="k",
+        max_retries=0,
+        http_client=httpx2.Client(transport=httpx2.MockTransport(wire)),
+        **options,
+    )
+    return llm_observe.wrap(client), wire
+
+
+def make_async_client(answer):
+    wire = Wire(answer)
+    client = openai.AsyncOpenAI(
+        api_key="k",
+        max_retries=0,
+        http_client=httpx2.AsyncClient(transport=httpx2.MockTransport(wire)),
+    )
+    return llm_observe.wrap(client), wire
+
+
+def create(client, **options):
+    return client.chat.completions.create(model="gpt-4o-mini", messages=QUESTION, **options)
+
+
+def assert_success(log, *, streamed: bool):
+    assert log.outcome == OUTCOME_SUCCESS
+    assert (log.provider, log.operation, log.model) == ("openai", "chat", "gpt-4o-mini")
+    assert log.response_model == "gpt-4o-mini-2024"
+    assert (log.input_preview, log.output_preview) == ("what is up?", "all is well")
+    assert (log.input_token_count, log.output_token_count, log.total_token_count) == (11, 5, 16)
+    assert (log.cache_read_token_count, log.reasoning_token_count) == (4, 2)
+    assert log.usage_source == USAGE_SOURCE_REPORTED
+    assert log.finish_reason == "stop"
+    assert log.streamed == streamed
+    assert log.HasField("time_to_first_token") == streamed
+    assert log.latency.ToNanoseconds() > 0
+
+
+def test_a_plain_call(recorder):
+    client, _ = make_client(COMPLETION)
+    answer = create(client)
+    assert type(answer) is openai.types.chat.ChatCompletion
+    assert_success(recorder.only, streamed=False)
+    assert recorder.only.provider_request_id == "req_1"
+
+
+async def test_an_async_plain_call(recorder):
+    client, _ = make_async_client(COMPLETION)
+    await create(client)
+    assert_success(recorder.only, streamed=False)
+
+
+def test_a_stream_read_to_the_end(recorder):
+    client, wire = make_client(CHUNKS)
+    answer = create(client, stream=True)
+    assert isinstance(answer, openai.Stream)
+    seen = list(answer)
+    assert_success(recorder.only, streamed=True)
+    assert [one.choices[0].delta.content for one in seen] == ["", "all ", "is ", "well", None]
+    assert wire.bodies[0]["stream_options"] == {"include_usage": True}
+
+
+async def test_an_async_stream_read_to_the_end(recorder):
+    client, _ = make_async_client(CHUNKS)
+    answer = await create(client, stream=True)
+    assert isinstance(answer, openai.AsyncStream)
+    seen = [one async for one in answer]
+    assert len(seen) == 5
+    assert_success(recorder.only, streamed=True)
+
+
+def test_an_application_that_asked_for_usage_sees_it(recorder):
+    client, _ = make_client(CHUNKS)
+    seen = list(create(client, stream=True, stream_options={"include_usage": True}))
+    assert seen[-1].usage.total_tokens == 16
+    assert_success(recorder.only, streamed=True)
+
+
+def test_without_asking_for_usage_it_is_missing_not_zero(recorder):
+    recorder.config = recorder.config._replace(request_stream_usage=False)
+    client, wire = make_client(CHUNKS)
+    list(create(client, stream=True))
+    assert "stream_options" not in wire.bodies[0]
+    assert recorder.only.usage_source == USAGE_SOURCE_MISSING
+    assert not recorder.only.HasField("total_token_count")
+
+
+def test_the_callers_arguments_are_not_changed(recorder):
+    client, _ = make_client(CHUNKS)
+    options = {"stream": True, "extra_body": {"seed": 1}}
+    list(create(client, **options))
+    assert options == {"stream": True, "extra_body": {"seed": 1}}
+
+
+@pytest.mark.parametrize("way", ["close", "with", "break and drop", "never read"])
+def test_a_stream_left_early_is_cancelled_once(recorder, way):
+    client, _ = make_client(CHUNKS)
+    answer = create(client, stream=True)
+    if way == "close":
+        next(answer), next(answer)
+        answer.close()
+    elif way == "with":
+        with answer:
+            next(answer), next(answer)
+    elif way == "break and drop":
+        for one in answer:
+            if one.choices[0].delta.content:
+                break
+    del answer
+    gc.collect()
+    log = recorder.only
+    assert log.outcome == OUTCOME_CANCELLED
+    assert log.output_preview == ("" if way == "never read" else "all ")
+
+
+async def test_a_cancelled_task_is_a_cancelled_call(recorder):
+    async def slow(request):
+        await asyncio.sleep(60)
+
+    client = openai.AsyncOpenAI(
+        api_key="k", max_retries=0, http_client=httpx2.AsyncClient(transport=httpx2.MockTransport(slow))
+    )
+    task = asyncio.create_task(create(llm_observe.wrap(client)))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert recorder.only.outcome == OUTCOME_CANCELLED
+
+
+def test_a_stream_that_breaks_off_is_an_error_with_what_came(recorder):
+    client, _ = make_client(lambda request: sse(CHUNKS[:3], broken=True))
+    with pytest.raises(openai.APIConnectionError):
+        list(create(client, stream=True))
+    log = recorder.only
+    assert (log.outcome, log.error_code, log.output_preview) == (OUTCOME_ERROR, "connection_error", "all is ")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_provider_error_keeps_status_code_and_request_id(recorder, stream):
+    fault = {"error": {"message": "slow down bob@example.com", "type": "requests", "code": "rate_limit"}}
+    client, _ = make_client(
+        lambda request: httpx2.Response(429, json=fault, headers={"x-request-id": "req_9"})
+    )
+    with pytest.raises(openai.RateLimitError):
+        create(client, stream=stream)
+    log = recorder.only
+    assert (log.outcome, log.http_status, log.error_code) == (OUTCOME_ERROR, 429, "rate_limit")
+    assert log.provider_request_id == "req_9"
+    assert "[EMAIL]" in log.error_message
+    assert "bob@" not in log.error_message
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "code"),
+    [
+        (httpx2.ConnectError("no"), openai.APIConnectionError, "connection_error"),
+        (httpx2.ReadTimeout("late"), openai.APITimeoutError, "timeout"),
+    ],
+)
+def test_network_faults_are_told_apart(recorder, fault, kind, code):
+    client, _ = make_client(fault)
+    with pytest.raises(kind):
+        create(client)
+    assert recorder.only.error_code == code
+
+
+def test_tool_calls_are_in_the_preview(recorder):
+    tool = {
+        "index": 0,
+        "id": "t",
+        "type": "function",
+        "function": {"name": "weather", "arguments": '{"c":1}'},
+    }
+    client, _ = make_client([chunk(tool_calls=[tool]), chunk(finish="tool_calls")])
+    list(create(client, stream=True))
+    assert recorder.only.output_preview == '[tool call] weather {"c":1}'
+    assert recorder.only.finish_reason == "tool_calls"
+
+
+def test_images_stay_out_of_previews(recorder):
+    client, _ = make_client(COMPLETION)
+    parts = [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+        {"type": "text", "text": "what is this?"},
+    ]
+    client.chat.completions.create(model="gpt-4o-mini", messages=[{"role": "user", "content": parts}])
+    assert recorder.only.input_preview == "what is this?"
+
+
+def test_wrapping_twice_is_once_and_copies_are_wrapped(recorder):
+    client, _ = make_client(COMPLETION)
+    llm_observe.wrap(client)
+    create(client.with_options(timeout=5))
+    create(client.copy())
+    assert len(recorder.calls) == 2
+
+
+def test_other_endpoints_pass_through_unlogged(recorder):
+    client, _ = make_client(lambda request: httpx2.Response(200, json={"object": "list", "data": []}))
+    client.post("/other", cast_to=object, body={"a": 1})
+    assert recorder.calls == []
+
+
+def test_session_user_tags_and_metadata_are_attached(recorder):
+    client, _ = make_client(COMPLETION)
+    with (
+        llm_observe.session("s1", user_id="u1", tags=["outer"], metadata={"a": "1"}),
+        llm_observe.session(tags=["inner"], conversation_id="c1", metadata={"b": "2"}),
+    ):
+        create(client)
+    log = recorder.only
+    assert (log.session_id, log.user_id, log.conversation_id) == ("s1", "u1", "c1")
+    assert list(log.tags) == ["outer", "inner"]
+    assert dict(log.metadata) == {"a": "1", "b": "2"}
+
+
+def test_a_client_of_another_kind_is_refused():
+    with pytest.raises(TypeError, match="does not know clients of type object"):
+        llm_observe.wrap(object())

@@ -1,0 +1,244 @@
+"""Kill what can be killed; afterwards every count is exact."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+import grpc
+import pytest
+from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
+from taskiq.kicker import AsyncKicker
+
+from storage.logs import count_logs
+from storage.rollups import verify_rollups
+from tests.makers import eventually, make_log, make_request, start_worker, stop, stub
+from worker.broker import GROUP, LogBroker
+from worker.queue import WRITE_LOGS, QueueStats, queue_stats
+
+pytestmark = pytest.mark.chaos
+
+
+@pytest.fixture
+async def broker(queue_settings):
+    opened = LogBroker(queue_settings)
+    yield opened
+    await opened.shutdown()
+
+
+async def send(channel, count: int, batch: int) -> None:
+    """Send logs in batches, again when the answer is UNAVAILABLE, as the SDK does."""
+    ingest = stub(IngestServiceStub, channel)
+    for _ in range(count // batch):
+        request = make_request(*(make_log(model=f"m{n % 5}") for n in range(batch)))
+        while True:
+            try:
+                await ingest.IngestLogs(request, timeout=5)
+                break
+            except grpc.aio.AioRpcError as error:
+                assert error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+                await asyncio.sleep(0.1)
+
+
+async def assert_all_stored(database, broker, count: int) -> None:
+    async def all_there():
+        return await count_logs(database, project_id="default") >= count
+
+    await eventually(all_there, 90)
+
+    async def empty():
+        stats: QueueStats = await queue_stats(broker)
+        return stats.depth == 0
+
+    await eventually(empty, 30)
+    assert await count_logs(database, project_id="default") == count
+    differences = await verify_rollups(database)
+    assert (differences.rollups, differences.sketches) == ([], [])
+    async with database.connection() as connection:
+        dead, total = await connection._raw.fetchrow(
+            "SELECT (SELECT count(*) FROM dead_letters), (SELECT sum(request_count) FROM hourly_rollups)"
+        )
+    assert (dead, total) == (0, count)
+
+
+async def test_15_worker_kills_during_5000_logs(
+    channel, database, broker, database_url, queue_settings, tmp_path
+):
+    chance = random.Random(11)
+    sending = asyncio.create_task(send(channel, 5000, 20))
+    for number in range(15):
+        worker = start_worker(database_url, queue_settings, tmp_path, f"worker-{number}")
+        await asyncio.sleep(chance.uniform(0.8, 2.2))
+        worker.kill()
+        worker.wait(5)
+    await sending
+    worker = start_worker(database_url, queue_settings, tmp_path, "last")
+    try:
+        await assert_all_stored(database, broker, 5000)
+        consumers = await broker.redis.xinfo_consumers(broker.queue_name, GROUP)
+        await eventually(lambda: consumers)
+
+        async def no_orphans():
+            return len(await broker.redis.xinfo_consumers(broker.queue_name, GROUP)) == 1
+
+        await eventually(no_orphans, 15)
+    finally:
+        stop(worker)
+
+
+async def test_redis_killed_with_accepted_logs_waiting_loses_none(
+    stores, channel, database, broker, database_url, queue_settings, tmp_path
+):
+    await send(channel, 1000, 50)
+    stores.valkey_process.kill()
+    stores.valkey_process.wait(5)
+    stores.start_valkey()
+    await stores.valkey.wait_ready()
+    worker = start_worker(database_url, queue_settings, tmp_path)
+    try:
+        await assert_all_stored(database, broker, 1000)
+    finally:
+        stop(worker)
+
+
+async def test_redis_restarts_under_load_without_restarting_worker_or_server(
+    stores, channel, database, broker, database_url, queue_settings, tmp_path
+):
+    worker = start_worker(database_url, queue_settings, tmp_path)
+    try:
+        sending = asyncio.create_task(send(channel, 2000, 20))
+        for _ in range(3):
+            await asyncio.sleep(0.5)
+            stores.valkey_process.kill()
+            stores.valkey_process.wait(5)
+            await asyncio.sleep(0.3)
+            stores.start_valkey()
+            await stores.valkey.wait_ready()
+        await sending
+        await assert_all_stored(database, broker, 2000)
+        assert worker.is_running()
+    finally:
+        stop(worker)
+
+
+async def test_postgres_sessions_cut_off_under_load_cost_nothing(
+    channel, database, broker, database_url, queue_settings, tmp_path
+):
+    worker = start_worker(database_url, queue_settings, tmp_path)
+    try:
+        sending = asyncio.create_task(send(channel, 2000, 20))
+        for _ in range(5):
+            await asyncio.sleep(0.3)
+            async with database.connection() as connection:
+                await connection._raw.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        await sending
+        await assert_all_stored(database, broker, 2000)
+    finally:
+        stop(worker)
+
+
+async def test_a_killed_workers_batches_come_back_on_an_idle_queue(
+    channel, database, broker, database_url, queue_settings, tmp_path
+):
+    # A consumer that took a batch and died: no new message will ever arrive to wake anybody.
+    await broker.redis.xgroup_create(broker.queue_name, GROUP, id="0", mkstream=True)
+    await send(channel, 40, 20)
+    taken = await broker.redis.xreadgroup(GROUP, "the-dead", {broker.queue_name: ">"}, count=10)
+    assert len(taken[0][1]) == 2
+    worker = start_worker(database_url, queue_settings, tmp_path)
+    try:
+        await assert_all_stored(database, broker, 40)
+    finally:
+        stop(worker)
+
+
+async def test_sigterm_in_the_middle_loses_nothing_and_hands_back(
+    channel, database, broker, database_url, queue_settings, tmp_path
+):
+    await send(channel, 2000, 20)
+    first = start_worker(database_url, queue_settings, tmp_path, "first")
+
+    async def begun():
+        return await count_logs(database, project_id="default")
+
+    await eventually(begun)
+    stop(first)
+    second = start_worker(database_url, queue_settings, tmp_path, "second")
+    try:
+        await assert_all_stored(database, broker, 2000)
+    finally:
+        stop(second)
+
+
+async def dead_letters(database):
+    async with database.connection() as connection:
+        return await connection._raw.fetch("SELECT * FROM dead_letters ORDER BY reason")
+
+
+async def test_unparsable_and_unknown_messages_become_dead_letters(
+    channel, database, broker, database_url, queue_settings, tmp_path
+):
+    await broker.redis.xadd(broker.queue_name, {"data": b"\xff\xfe not json, bob@example.com"})
+    await broker.redis.xadd(broker.queue_name, {"other": b"field"})
+    await AsyncKicker("no_such_task", broker, {}).kiq()
+    wrong: AsyncKicker[..., None] = AsyncKicker(WRITE_LOGS, broker, {})
+    await wrong.kiq(batch="!", project_id="default", receive_time_us=1)
+    await send(channel, 20, 20)
+    worker = start_worker(database_url, queue_settings, tmp_path)
+    try:
+
+        async def all_there():
+            return len(await dead_letters(database)) == 4
+
+        await eventually(all_there, 30)
+    finally:
+        stop(worker)
+    assert await count_logs(database, project_id="default") == 20
+    assert "bob@" not in str([dict(row) for row in await dead_letters(database)])
+    assert await broker.redis.xlen(broker.queue_name) == 0
+
+
+async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
+    channel, database, broker, database_url, queue_settings, tmp_path
+):
+    await send(channel, 60, 20)
+    poison = make_request(make_log(model="kills"))
+    await stub(IngestServiceStub, channel).IngestLogs(poison)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, worker.rows as rows\n"
+        "plain = rows.to_row\n"
+        "def to_row(log, **rest):\n"
+        "    if log.model == 'kills':\n"
+        "        open(os.environ['RUNS'], 'a').write('x')\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "    return plain(log, **rest)\n"
+        "rows.to_row = to_row\n"
+    )
+    runs = tmp_path / "runs"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        patch.setenv("RUNS", str(runs))
+        deadline = time.monotonic() + 90
+        while not await dead_letters(database):
+            assert time.monotonic() < deadline
+            worker = start_worker(database_url, queue_settings, tmp_path)
+            while worker.is_running() and worker.status() != "zombie" and not await dead_letters(database):
+                await asyncio.sleep(0.1)
+            stop(worker)
+    letter = (await dead_letters(database))[0]
+    assert (letter["reason"], letter["attempt_count"], letter["log_count"]) == ("killed_worker", 3, 1)
+    assert runs.read_text() == "xxx"
+    worker = start_worker(database_url, queue_settings, tmp_path)
+    try:
+
+        async def the_innocent():
+            return await count_logs(database, project_id="default") == 60
+
+        await eventually(the_innocent, 30)
+    finally:
+        stop(worker)
+    assert len(await dead_letters(database)) == 1

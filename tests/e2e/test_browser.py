@@ -1,0 +1,83 @@
+"""Both pages in a real browser, against the real server: what was called is what is counted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from stack import checks, processes
+from stack.supervisor import streamlit_command
+from tests.makers import eventually, start_worker, stop
+
+pytestmark = pytest.mark.browser
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture
+async def page(server, database_url, queue_settings, tmp_path):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    from playwright.async_api import async_playwright  # noqa: PLC0415 - skipped above where there is no browser
+
+    port = processes.free_port()
+    worker = start_worker(database_url, queue_settings, tmp_path)
+    env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(server.port)}
+    app = processes.start(streamlit_command(port), log=tmp_path / "app.out", env=env)
+    try:
+        await eventually(lambda: checks.ui_answers(port))
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            opened = await browser.new_page(base_url=f"http://127.0.0.1:{port}")
+            opened.set_default_timeout(30_000)
+            yield opened
+            await browser.close()
+    finally:
+        stop(app)
+        stop(worker)
+
+
+async def test_a_chat_is_streamed_and_counted(page, openai_mock):
+    await page.goto("/")
+    await page.get_by_text("No calls in this window yet").wait_for()
+
+    await page.get_by_role("link", name="Chat").click()
+    box = page.get_by_placeholder("Message")
+    await box.fill("hello from the browser")
+    await box.press("Enter")
+    await page.get_by_text("gpt-4o-mini-mock").wait_for()
+    assert await page.get_by_text("first token").count() == 1
+    assert openai_mock.requests[0]["messages"][-1]["content"] == "hello from the browser"
+
+    await page.get_by_role("link", name="Dashboard").click()
+    requests = page.get_by_test_id("stMetric").filter(has_text="Requests").get_by_test_id("stMetricValue")
+    await requests.wait_for()
+    assert (await requests.inner_text()).strip() == "1"
+    await page.get_by_text("Requests by provider").wait_for()
+    await page.get_by_text("None in this window.").wait_for()
+
+
+async def test_a_provider_error_is_words_and_shows_on_the_dashboard(page, openai_mock):
+    openai_mock.default_wish = {"status": 429}
+    await page.goto("/chat")
+    box = page.get_by_placeholder("Message")
+    await box.fill("hello")
+    await box.press("Enter")
+    await page.get_by_text("PROVIDER_RATE_LIMITED").first.wait_for()
+    assert await page.get_by_text("Traceback").count() == 0
+    await page.goto("/")
+    value = page.get_by_test_id("stMetric").filter(has_text="Success rate").get_by_test_id("stMetricValue")
+    await value.wait_for()
+    assert (await value.inner_text()).strip() == "0.0 %"
+
+
+async def test_a_server_that_is_away_is_said_without_a_trace(page, server):
+    await server.stop(0)
+    await page.goto("/")
+    await page.get_by_text("does not answer").wait_for()
+    assert await page.get_by_text("Traceback").count() == 0

@@ -1,0 +1,204 @@
+"""`llm-observe up` as a person uses it: from nothing, twice, after a kill, from an awkward place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from stack.home import Home
+from stack.postgres import EmbeddedPostgres
+from stack.processes import ProcessId
+
+COMMAND = [sys.executable, "-m", "stack.cli"]
+
+
+class Installation:
+    """One data folder with free ports, and the command that works on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.env = {
+            name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}
+        }
+        self.env["LLM_OBSERVE_HOME"] = str(home)
+        for name in ("LLM_OBSERVE_GRPC_PORT", "LLM_OBSERVE_UI_PORT"):
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.env[name] = str(probe.getsockname()[1])
+
+    def run(self, *arguments: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            check=check,
+            timeout=150,
+        )
+
+    @property
+    def state(self) -> Any:
+        return json.loads((self.home / "state.json").read_text())
+
+    def processes(self) -> list[ProcessId]:
+        return [ProcessId(one["pid"], one["create_time"]) for one in self.state["processes"]]
+
+    def log_once(self) -> str:
+        code = (
+            "import llm_observe as o; print(o.log(provider='mine', model='m', latency_s=0.1)); "
+            "assert o.flush(10).sent == 1"
+        )
+        env = {**self.env, "LLM_OBSERVE_ENDPOINT": f"127.0.0.1:{self.env['LLM_OBSERVE_GRPC_PORT']}"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60
+        )
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def installed():
+    """Running from a path with spaces and an accent in it."""
+    folder = Path(tempfile.mkdtemp(prefix="a päth with spaces "))
+    folder.chmod(0o755)
+    found = Installation(folder / "home")
+    yield found
+    found.run("down", check=False)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_first_start_says_what_to_do_next(installed):
+    done = installed.run("up", "--detach")
+    assert f"http://127.0.0.1:{installed.env['LLM_OBSERVE_UI_PORT']}" in done.stdout
+    assert f"grpcurl -plaintext 127.0.0.1:{installed.env['LLM_OBSERVE_GRPC_PORT']}" in done.stdout
+    assert "LLMClient('demo')" in done.stdout
+    assert str(installed.home) in done.stdout
+    assert {one["name"] for one in installed.state["processes"]} == {
+        "postgres", "valkey", "server", "worker", "scheduler", "app",
+    }  # fmt: skip
+
+
+def test_a_second_up_is_refused_with_the_way_out(installed):
+    done = installed.run("up", check=False)
+    assert done.returncode == 1
+    assert "running already" in done.stderr
+    assert "llm-observe down" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_status_shows_every_process_and_health(installed):
+    shown = installed.run("status").stdout
+    assert shown.count("running") == 6
+    assert "HEALTH_STATE_HEALTHY" in shown
+
+
+def test_the_printed_python_line_works(installed):
+    block = installed.run("status")
+    assert block.returncode == 0
+    port = installed.env["LLM_OBSERVE_GRPC_PORT"]
+    code = "import llm_observe as o; print(o.LLMClient('demo').chat('hello').text); print(o.flush())"
+    env = {**installed.env, "LLM_OBSERVE_ENDPOINT": f"127.0.0.1:{port}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "FlushResult(sent=1, dropped=0, pending=0)" in done.stdout
+
+
+def test_demo_traffic_arrives_and_rollups_verify(installed):
+    done = installed.run("demo-traffic", "--calls", "60")
+    assert "60 calls recorded, 0 dropped, 0 still waiting" in done.stdout
+    assert "0 rollups and 0 sketch buckets differ" in installed.run("rollups", "verify").stdout
+
+
+def test_a_service_that_dies_is_started_again(installed):
+    before = {one["name"]: one["pid"] for one in installed.state["processes"]}
+    psutil.Process(before["worker"]).kill()
+    deadline = time.monotonic() + 20
+    while {one["name"]: one["pid"] for one in installed.state["processes"]}.get("worker") in {
+        before["worker"],
+        None,
+    }:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_after_kill_9_of_the_supervisor_a_new_start_recovers(installed):
+    log_id = installed.log_once()
+    old = installed.processes()
+    psutil.Process(installed.state["supervisor"]["pid"]).kill()
+    begin = time.monotonic()
+    installed.run("up", "--detach")
+    assert time.monotonic() - begin < 60
+    assert not [one for one in old if one.find() is not None]
+    assert installed.log_once() != log_id
+    assert "0 rollups and 0 sketch buckets differ" in installed.run("rollups", "verify").stdout
+
+
+def test_down_leaves_no_process_and_is_repeatable(installed):
+    running = installed.processes()
+    assert "stopped" in installed.run("down").stdout
+    assert not [one for one in running if one.find() is not None]
+    assert "nothing is running" in installed.run("down").stdout
+
+
+def test_ctrl_c_leaves_no_process(installed):
+    child = subprocess.Popen(
+        [*COMMAND, "up"], env=installed.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if "llm-observe down" in line:
+                break
+        running = installed.processes()
+        assert len(running) == 6
+        child.send_signal(signal.SIGINT)
+        child.wait(60)
+        child.stdout.read()
+    assert child.returncode == 0
+    assert not [one for one in running if one.find() is not None]
+
+
+def test_a_taken_port_is_a_clear_error(installed):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = installed.run("up", check=False, LLM_OBSERVE_GRPC_PORT=port)
+    assert done.returncode == 1
+    assert f"port {port} is taken: set LLM_OBSERVE_GRPC_PORT" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root must hand its data to another user")
+def test_root_keeps_postgres_where_its_user_can_reach_it(tmp_path):
+    tmp_path.chmod(0o700)
+    hidden = Installation(tmp_path / "home")
+    try:
+        hidden.run("up", "--detach")
+        assert hidden.log_once()
+        hidden.run("down")
+        hidden.run("up", "--detach")
+        assert "0 rollups" in hidden.run("rollups", "verify").stdout
+    finally:
+        hidden.run("down", check=False)
+        data = EmbeddedPostgres(Home(tmp_path / "home"), 1).data
+        assert data.is_relative_to("/var/lib/llm-observe")
+        shutil.rmtree(data.parent)
+
+
+def test_commands_without_a_running_stack_say_what_to_do(tmp_path):
+    lonely = Installation(tmp_path)
+    for arguments in (["status"], ["rollups", "verify"], ["migrate"]):
+        done = lonely.run(*arguments, check=False)
+        assert done.returncode == 1
+        assert "llm-observe up" in done.stderr
+        assert "Traceback" not in done.stderr

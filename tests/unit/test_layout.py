@@ -1,0 +1,43 @@
+"""The tree keeps its promises."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from llm_observe.v1.error_reason_pb2 import ErrorReason
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGES = ("telemetry", "storage", "analytics", "worker", "server", "streamlit_app", "stack", "tests")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_root_package_is_ours_and_not_a_dependencys(name):
+    assert Path(importlib.import_module(name).__file__ or "").is_relative_to(ROOT)
+
+
+def test_locks_name_no_index():
+    for path in (ROOT / "requirements").glob("*.lock"):
+        text = path.read_text()
+        assert "--hash=sha256:" in text
+        assert not re.search(r"https?://|--index-url|--find-links", text), path.name
+
+
+def test_every_reason_is_documented_with_a_sample():
+    proto = (ROOT / "proto/llm_observe/v1/error_reason.proto").read_text()
+    documented = (ROOT / "docs/errors.md").read_text()
+    for name in ErrorReason.keys():  # noqa: SIM118 - an enum wrapper, not a dict
+        if name != "ERROR_REASON_UNSPECIFIED":
+            assert f"`{name.removeprefix('ERROR_REASON_')}`" in documented, name
+    assert proto.count("// Metadata:") == len(ErrorReason.keys()) - 1
+
+
+def test_every_setting_is_documented():
+    documented = (ROOT / "docs/operations.md").read_text()
+    for path in ROOT.glob("*/settings.py"):
+        for variable in re.findall(r'alias="(\w+)"', path.read_text()):
+            assert f"`{variable}`" in documented, variable
+    for variable in re.findall(r"``(LLM_OBSERVE_\w+)``", (ROOT / "sdk/llm_observe/_config.py").read_text()):
+        assert f"`{variable}`" in documented, variable

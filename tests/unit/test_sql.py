@@ -1,0 +1,27 @@
+"""The loader of named queries."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage.sql import load_queries
+
+
+@pytest.fixture
+def query(tmp_path):
+    (tmp_path / "q.sql").write_text(
+        "-- name: find\n-- Finds. Not :this.\n"
+        "SELECT a::text FROM t WHERE a = :a::text AND b = :b OR a = :a::text\n"
+    )
+    return load_queries(str(tmp_path / "q.py"))["find"]
+
+
+def test_names_become_numbers_and_casts_stay(query):
+    assert query.text == "SELECT a::text FROM t WHERE a = $1::text AND b = $2 OR a = $1::text"
+    assert query.args(b=2, a=1) == (1, 2)
+
+
+@pytest.mark.parametrize("values", [{"a": 1}, {"a": 1, "b": 2, "c": 3}])
+def test_missing_and_unknown_arguments_are_refused(query, values):
+    with pytest.raises(TypeError, match="find: missing or unknown"):
+        query.args(**values)
