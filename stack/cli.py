@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -82,11 +84,11 @@ LLM Observe is ready
   data        {home.root}
 
   try it      grpcurl -plaintext 127.0.0.1:{grpc_port} llm_observe.v1.HealthService/Check
-              LLM_OBSERVE_ENDPOINT=127.0.0.1:{grpc_port} {sys.executable} -c \\
+              LLM_OBSERVE_ENDPOINT=127.0.0.1:{grpc_port} {shlex.quote(sys.executable)} -c \\
                 "import llm_observe as o; print(o.LLMClient('demo').chat('hello').text); print(o.flush())"
-  fill it     {os.path.join(os.path.dirname(sys.executable), "llm-observe")} demo-traffic
+  fill it     {shlex.quote(str(Path(sys.executable).with_name("llm-observe")))} demo-traffic
   stop it     Ctrl-C, or llm-observe down
-"""  # noqa: PTH118, PTH120 - the path as the user's shell has it
+"""
 
 
 @cli.command()
