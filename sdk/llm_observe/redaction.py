@@ -9,8 +9,32 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from llm_observe._redaction.addresses import find_emails, find_machine_addresses, find_wallets
+from llm_observe._redaction.assignments import find_assigned
+from llm_observe._redaction.credentials import (
+    find_headers,
+    find_jwts,
+    find_prefixed,
+    find_private_keys,
+    find_url_secrets,
+)
+from llm_observe._redaction.normalise import Scan, Span
+from llm_observe._redaction.numbers import find_ibans, find_numbers
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Iterator
+
+_TEXT_DETECTORS: Final = (
+    find_private_keys,
+    find_url_secrets,
+    find_prefixed,
+    find_jwts,
+    find_headers,
+    find_assigned,
+    find_emails,
+)
+_DIGIT_DETECTORS: Final = (find_wallets, find_ibans, find_machine_addresses, find_numbers)
+"""Not tried on text without a digit."""
 
 PREVIEW_CHARS: Final = 500
 """Longest preview, error message and metadata value, in characters, after redaction."""
@@ -39,118 +63,25 @@ _TEXT_LIMITS: Final = {
 _METADATA_PAIRS: Final = 50
 
 
+_DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+
+
 class Rule(NamedTuple):
-    """One kind of secret."""
+    """A kind of your own."""
 
     kind: str
+    """What the placeholder says; upper case letters, digits and underscores."""
     anchors: tuple[str, ...]
     """Lower-case literals, one of which must be there before the pattern is tried; empty means always."""
     pattern: re.Pattern[str]
-    valid: Callable[[re.Match[str]], bool] | None = None
-    replacement: str = ""
-    """Template for what stays around the placeholder; empty replaces the whole match."""
+    """What to replace. Keep it free of nested repetition: hostile text will be tried on it."""
 
 
-def _luhn(match: re.Match[str]) -> bool:
-    digits = [int(char) for char in match.group() if char.isdigit()]
-    if not 13 <= len(digits) <= 19 or len(set(digits)) == 1:  # noqa: PLR2004 - lengths of ISO/IEC 7812 numbers
-        return False
-    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]  # noqa: PLR2004 - Luhn
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-
-
-def _mod97(match: re.Match[str]) -> bool:
-    compact = match.group().replace(" ", "").upper()
-    rearranged = compact[4:] + compact[:4]
-    return int("".join(str(int(char, 36)) for char in rearranged)) % 97 == 1
-
-
-def _ssn(match: re.Match[str]) -> bool:
-    area, group, serial = match.group(1), match.group(2), match.group(3)
-    return area not in {"000", "666"} and area < "900" and group != "00" and serial != "0000"
-
-
-_B = r"(?<![A-Za-z0-9_])"
-_E = r"(?![A-Za-z0-9_])"
-_KEY_SHAPES = (
-    r"sk-(?:proj-|ant-|or-|svcacct-)?[A-Za-z0-9_-]{16,250}|AIza[A-Za-z0-9_-]{30,50}|(?:AKIA|ASIA)[A-Z0-9]{16}"
-    r"|gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{40,255}|glpat-[A-Za-z0-9_-]{18,64}"
-    r"|xox[abposr]-[A-Za-z0-9-]{10,250}|[rsp]k_(?:live|test)_[A-Za-z0-9]{16,250}"
-    r"|hf_[A-Za-z0-9]{30,64}|gsk_[A-Za-z0-9]{40,64}|npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{50,250}"
-    r"|SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,64}"
-)
-_KEY_ANCHORS = (
-    "sk-", "aiza", "akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox",
-    "k_live_", "k_test_", "hf_", "gsk_", "npm_", "pypi-", "sg.",
-)  # fmt: skip
-_RULES: Final = (
-    Rule(
-        "PRIVATE_KEY",
-        ("-----begin",),
-        re.compile(
-            r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
-            r"(?:(?!-----).){0,8000}(?:-----END [A-Z0-9 ]{0,40}-----)?",
-            re.DOTALL,
-        ),
-    ),
-    Rule(
-        "JWT",
-        ("eyj",),
-        re.compile(_B + r"eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{4,4000}(?:\.[A-Za-z0-9_-]{0,4000})?"),
-    ),
-    Rule("API_KEY", _KEY_ANCHORS, re.compile(_B + "(?:" + _KEY_SHAPES + ")")),
-    Rule(
-        "URL_PASSWORD",
-        ("://",),
-        re.compile(r"(://[^\s:/@\[\]]{0,200}:)[^\s/@]{1,200}(?=@)"),
-        replacement=r"\1",
-    ),
-    Rule(
-        "AUTH",
-        ("bearer", "basic"),
-        re.compile(r"(?i)(\b(?:bearer|basic)\s{1,4})[A-Za-z0-9._~+/=-]{12,4000}"),
-        replacement=r"\1",
-    ),
-    Rule(
-        "SECRET",
-        ("passw", "secret", "token", "api_key", "apikey", "api-key", "pwd"),
-        re.compile(
-            r"(?i)((?:passw(?:or)?d|passwd|pwd|secret|api[_-]?key|(?:access|auth|refresh)[_-]?token)"
-            r"[\"']?\s{0,3}[:=]\s{0,3}[\"']?)(?!\[[A-Z_]{2,24}\])[^\s\"',;]{4,200}"
-        ),
-        replacement=r"\1",
-    ),
-    Rule(
-        "EMAIL",
-        ("@",),
-        re.compile(r"[\w.+-]{1,64}@(?:[^\W_](?:[\w-]{0,62})\.){1,8}[^\W\d_]{2,24}"),
-    ),
-    Rule("CREDIT_CARD", (), re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d])"), _luhn),
-    Rule(
-        "IBAN",
-        (),
-        re.compile(_B + r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?" + _E),
-        _mod97,
-    ),
-    Rule("SSN", ("-",), re.compile(r"(?<![\w-])(\d{3})-(\d{2})-(\d{4})(?![\w-])"), _ssn),
-    Rule(
-        "PHONE",
-        (),
-        re.compile(
-            r"(?<![\w.])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}"
-            r"|(?:1[ .-])?(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4})(?![\w-])"
-        ),
-    ),
-    Rule(
-        "IP_ADDRESS",
-        (".",),
-        re.compile(
-            r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w]|\.\d)"
-        ),
-    ),
-)
-_DIGIT: Final = re.compile(r"\d")
-_NEEDS_DIGITS: Final = frozenset({"CREDIT_CARD", "IBAN", "SSN", "PHONE", "IP_ADDRESS"})
+KINDS: Final = frozenset({
+    "API_KEY", "AUTH", "AWS_KEY", "CREDIT_CARD", "EMAIL", "IBAN", "IP_ADDRESS", "JWT", "MAC_ADDRESS", "PHONE",
+    "PRIVATE_KEY", "SECRET", "SSN", "URL_PASSWORD", "WALLET", "WEBHOOK",
+})  # fmt: skip
+"""Every built-in kind."""
 
 
 class Redactor:
@@ -162,33 +93,27 @@ class Redactor:
     """
 
     def __init__(self, disabled_kinds: Iterable[str] = (), extra_rules: Iterable[Rule] = ()) -> None:
-        off = frozenset(disabled_kinds)
-        self._rules = (*extra_rules, *(rule for rule in _RULES if rule.kind not in off))
+        self._off = frozenset(disabled_kinds)
+        self._extra = tuple(extra_rules)
 
     def redact(self, text: str) -> str:
         """Return the text with every secret replaced. Linear in its length."""
         if not text:
             return text
-        lowered = text.lower()
-        has_digits = _DIGIT.search(text) is not None
-        for rule in self._rules:
-            if rule.anchors and not any(anchor in lowered for anchor in rule.anchors):
-                continue
-            if not has_digits and rule.kind in _NEEDS_DIGITS:
-                continue
-            text = self._apply(rule, text)
-        return text
+        spans = [span for span in self._find(text) if span.kind not in self._off]
+        return _replace(text, spans) if spans else text
 
-    @staticmethod
-    def _apply(rule: Rule, text: str) -> str:
-        placeholder = f"[{rule.kind}]"
-
-        def replace(match: re.Match[str]) -> str:
-            if rule.valid is not None and not rule.valid(match):
-                return match.group()
-            return match.expand(rule.replacement) + placeholder
-
-        return rule.pattern.sub(replace, text)
+    def _find(self, text: str) -> Iterator[Span]:
+        """Yield spans in order of rank: where two overlap, the first kind found names the placeholder."""
+        scan = Scan(text)
+        for rule in self._extra:
+            if not rule.anchors or any(anchor in scan.lowered for anchor in rule.anchors):
+                yield from (Span(*found.span(), rule.kind) for found in rule.pattern.finditer(scan.text))
+        for detector in _TEXT_DETECTORS:
+            yield from detector(scan)
+        if any(digit in scan.text for digit in _DIGITS):
+            for detector in _DIGIT_DETECTORS:
+                yield from detector(scan)
 
     def preview(self, text: str, limit: int = PREVIEW_CHARS) -> str:
         """Redact, then cut to ``limit`` characters, never inside a placeholder."""
@@ -209,6 +134,23 @@ class Redactor:
             for key, value in pairs:
                 if kept := self.preview(key, 64):
                     log.metadata[kept] = self.preview(value)
+
+
+def _replace(text: str, spans: list[Span]) -> str:
+    """Put placeholders in the place of spans; overlapping ones become one."""
+    merged: list[Span] = []
+    for span in sorted(spans, key=lambda found: found.start):
+        if merged and span.start < merged[-1].end:
+            last = merged[-1]
+            merged[-1] = Span(last.start, max(last.end, span.end), last.kind)
+        else:
+            merged.append(span)
+    pieces: list[str] = []
+    done = 0
+    for start, end, kind in merged:
+        pieces += (text[done:start], f"[{kind}]")
+        done = end
+    return "".join((*pieces, text[done:]))
 
 
 def clean(text: str) -> str:

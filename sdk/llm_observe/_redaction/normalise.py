@@ -1,0 +1,54 @@
+"""A copy of the text with the same offsets, in which look-alike characters are ASCII."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+_LONG_CHARS: Final = 12
+
+
+class Span(NamedTuple):
+    """A piece of text to replace by ``[kind]``."""
+
+    start: int
+    end: int
+    kind: str
+
+
+_SPACES: Final = (
+    "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
+_DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_TABLE: Final = {
+    **{ord(char): " " for char in _SPACES},
+    **{ord(char): "-" for char in _DASHES},
+    **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
+    **{0x0660 + digit: str(digit) for digit in range(10)},
+    **{0x06F0 + digit: str(digit) for digit in range(10)},
+    0x2024: ".",
+    0x3002: ".",
+}
+
+
+def normalise(text: str) -> str:
+    """Return the text with the same length; escaped newlines and tabs become spaces."""
+    if not text.isascii():
+        text = text.translate(_TABLE)
+    if "\\" in text:
+        for escape in ("\\n", "\\r", "\\t"):
+            text = text.replace(escape, "  ")
+    return text
+
+
+class Scan:
+    """What every detector needs of a text, computed once."""
+
+    __slots__ = ("joined", "longest", "lowered", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = normalise(text)
+        self.lowered = self.text.lower()
+        long_words = [word for word in self.text.split() if len(word) >= _LONG_CHARS]
+        self.joined = "\n".join(long_words)
+        """The long words, where keys are; few in most prose."""
+        self.longest = max(map(len, long_words), default=0)
