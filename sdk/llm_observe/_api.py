@@ -56,7 +56,9 @@ def configure(
 def wrap(client: _Client) -> _Client:
     """Record every call made through this client; returns the same client. Wrapping twice is once.
 
-    Supports ``OpenAI``, ``AsyncOpenAI`` and their Azure classes.
+    Supports ``OpenAI``, ``AsyncOpenAI`` and their Azure classes (chat completions, Responses, embeddings,
+    completions), ``Anthropic`` and ``AsyncAnthropic`` (messages), ``google.genai.Client`` with its ``aio``
+    side (generate_content, embed_content); streams, stream helpers, raw responses and copies included.
 
     Raises:
         TypeError: The client is of a kind that is not supported.

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
+import weakref
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from llm_observe._call import CANCELLED, ERROR, Call
 from llm_observe._guard import guarded
+from llm_observe._providers import anthropic as anthropic_provider
 from llm_observe._providers import openai as openai_provider
 from llm_observe._runtime import get_runtime, submit
+from llm_observe._taps import AsyncTap, SyncTap, fail
+from llm_observe._wrap_gemini import tap_gemini
 
 if TYPE_CHECKING:
+    from llm_observe._call import Call
     from llm_observe._providers import Provider
 
 _Client = TypeVar("_Client")
-_OPENAI_CLASSES: Final = frozenset({"OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI"})
+_DOORS: Final[dict[tuple[str, str], Provider]] = {
+    **{
+        ("openai", f"{kind}{azure}OpenAI"): openai_provider
+        for kind in ("", "Async")
+        for azure in ("", "Azure")
+    },
+    **{("anthropic", f"{kind}Anthropic"): anthropic_provider for kind in ("", "Async")},
+}
+"""Package and class of every client with one request door."""
 _MARK: Final = "_llm_observe_tap"
-_LEFT: Final = (GeneratorExit, KeyboardInterrupt, SystemExit, asyncio.CancelledError)
 
 
 def wrap_client(client: _Client) -> _Client:
-    """Put the tap on a client, once."""
-    provider = _provider_of(client)
-    if not hasattr(client, _MARK):
-        _tap(client, provider)
+    """Put the tap on a client, once.
+
+    Raises:
+        TypeError: The client is of a kind that is not supported.
+    """
+    names = {(kind.__module__.split(".")[0], kind.__name__) for kind in type(client).__mro__}
+    provider = next((_DOORS[name] for name in names if name in _DOORS), None)
+    if provider is not None:
+        if not hasattr(client, _MARK):
+            _tap(client, provider)
+    elif ("google", "Client") in names:
+        tap_gemini(client)
+    else:
+        raise TypeError(f"llm_observe.wrap() does not know clients of type {type(client).__name__}")
     return client
-
-
-def _provider_of(client: object) -> Provider:
-    for kind in type(client).__mro__:
-        if kind.__module__.split(".")[0] == "openai" and kind.__name__ in _OPENAI_CLASSES:
-            return openai_provider
-    raise TypeError(f"llm_observe.wrap() does not know clients of type {type(client).__name__}")
 
 
 def _tap(client: Any, provider: Provider) -> None:
@@ -75,7 +88,7 @@ def _sync_door(original: Any, provider: Provider) -> Any:
         try:
             response = original(cast_to, options, stream=stream, stream_cls=stream_cls)
         except BaseException as error:
-            _fail(provider, call, error)
+            fail(provider, call, error)
             raise
         return _settle(provider, call, response, hide=hide)
 
@@ -90,7 +103,7 @@ def _async_door(original: Any, provider: Provider) -> Any:
         try:
             response = await original(cast_to, options, stream=stream, stream_cls=stream_cls)
         except BaseException as error:
-            _fail(provider, call, error)
+            fail(provider, call, error)
             raise
         return _settle(provider, call, response, hide=hide)
 
@@ -100,16 +113,50 @@ def _async_door(original: Any, provider: Provider) -> Any:
 def _settle(provider: Provider, call: Call, response: Any, *, hide: bool) -> Any:
     """Close a plain call, or put the tap on its stream. The response stays the same object."""
     with guarded("settle"):
-        iterator = getattr(response, "_iterator", None)
-        if call.streamed and iterator is not None:
-            tap = _AsyncTap if hasattr(iterator, "__anext__") else _SyncTap
-            response._iterator = tap(iterator, provider, call, hide=hide)  # noqa: SLF001 - both iteration paths of a vendor stream read it
-            response.__class__ = _closing_class(_kind_of(response))
+        if getattr(response, "_iterator", None) is not None:
+            _tap_stream(provider, call, response, hide=hide)
+        elif hasattr(response, "http_response"):
+            _settle_raw(provider, call, response, hide=hide)
         else:
-            if hasattr(response, "choices"):
-                provider.read_response(response, call)
+            provider.read_response(response, call)
             call.finish()
     return response
+
+
+def _tap_stream(provider: Provider, call: Call, stream: Any, *, hide: bool) -> None:
+    iterator = stream._iterator  # noqa: SLF001 - both iteration paths of a vendor's stream read it
+    tap = AsyncTap if hasattr(iterator, "__anext__") else SyncTap
+    stream._iterator = tap(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
+    stream.__class__ = _closing_class(_kind_of(stream))
+
+
+def _settle_raw(provider: Provider, call: Call, raw: Any, *, hide: bool) -> None:
+    """A raw response: what it parses to tells the rest, whenever the application asks for it.
+
+    One whose body is here already is read now; parse() caches, so the application pays nothing twice.
+    """
+    original = raw.parse
+    if not call.streamed and not inspect.iscoroutinefunction(original) and raw.http_response.is_closed:
+        provider.read_response(original(), call)
+        call.finish()
+        return
+    weakref.finalize(raw, call.finish)
+
+    def note(parsed: Any) -> Any:
+        return _settle(provider, call, parsed, hide=hide)
+
+    if inspect.iscoroutinefunction(original):
+
+        async def aparse(**options: Any) -> Any:
+            return note(await original(**options))
+
+        raw.parse = aparse
+        return
+
+    def parse(**options: Any) -> Any:
+        return note(original(**options))
+
+    raw.parse = parse
 
 
 def _kind_of(response: Any) -> Any:
@@ -138,86 +185,3 @@ def _closing_class(kind: Any) -> type:
 
         members = {"close": close}
     return type(kind.__name__, (kind,), {**members, "__module__": kind.__module__, "__doc__": kind.__doc__})
-
-
-def _fail(provider: Provider, call: Call, error: BaseException) -> None:
-    with guarded("read_error"):
-        if isinstance(error, _LEFT):
-            call.finish(CANCELLED)
-        else:
-            provider.read_error(error, call)
-            call.finish(ERROR)
-
-
-class _Tap:
-    """Reads a stream as it passes by; whatever ends it makes exactly one log."""
-
-    __slots__ = ("_call", "_hide", "_inner", "_provider")
-
-    def __init__(self, inner: Any, provider: Provider, call: Call, *, hide: bool) -> None:
-        self._inner = inner
-        self._provider = provider
-        self._call = call
-        self._hide = hide
-
-    def _read(self, chunk: Any) -> bool:
-        """Note the chunk; True when the application must not see it."""
-        with guarded("read_chunk"):
-            return self._provider.read_chunk(chunk, self._call) and self._hide
-        return False
-
-    def _end(self, error: BaseException) -> None:
-        if isinstance(error, StopIteration | StopAsyncIteration):
-            self._call.finish()
-        else:
-            _fail(self._provider, self._call, error)
-
-    def leave(self) -> None:
-        """Note that the application left before the end."""
-        self._call.finish(CANCELLED)
-
-    __del__ = leave
-
-
-class _SyncTap(_Tap):
-    __slots__ = ()
-
-    def __iter__(self) -> _SyncTap:
-        return self
-
-    def __next__(self) -> Any:
-        try:
-            chunk = next(self._inner)
-            while self._read(chunk):
-                chunk = next(self._inner)
-        except BaseException as error:
-            self._end(error)
-            raise
-        return chunk
-
-    def close(self) -> None:
-        """Close the vendor's generator, as leaving it early would."""
-        self.leave()
-        self._inner.close()
-
-
-class _AsyncTap(_Tap):
-    __slots__ = ()
-
-    def __aiter__(self) -> _AsyncTap:
-        return self
-
-    async def __anext__(self) -> Any:
-        try:
-            chunk = await anext(self._inner)
-            while self._read(chunk):
-                chunk = await anext(self._inner)
-        except BaseException as error:
-            self._end(error)
-            raise
-        return chunk
-
-    async def aclose(self) -> None:
-        """Close the vendor's generator, as leaving it early would."""
-        self.leave()
-        await self._inner.aclose()

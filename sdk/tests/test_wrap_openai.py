@@ -324,3 +324,130 @@ def test_session_user_tags_and_metadata_are_attached(recorder):
 def test_a_client_of_another_kind_is_refused():
     with pytest.raises(TypeError, match="does not know clients of type object"):
         llm_observe.wrap(object())
+
+
+RESPONSE = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1,
+    "model": "gpt-4o-mini-2024",
+    "status": "completed",
+    "output": [
+        {
+            "type": "message",
+            "id": "m",
+            "role": "assistant",
+            "status": "completed",
+            "content": [{"type": "output_text", "text": "all is well", "annotations": []}],
+        }
+    ],
+    "usage": {
+        "input_tokens": 11,
+        "output_tokens": 5,
+        "total_tokens": 16,
+        "input_tokens_details": {"cached_tokens": 4},
+        "output_tokens_details": {"reasoning_tokens": 2},
+    },
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+}
+
+
+def assert_response(log, *, streamed: bool):
+    assert log.outcome == OUTCOME_SUCCESS
+    assert (log.input_preview, log.output_preview) == ("what is up?", "all is well")
+    assert (log.input_token_count, log.output_token_count, log.total_token_count) == (11, 5, 16)
+    assert (log.cache_read_token_count, log.reasoning_token_count) == (4, 2)
+    assert log.finish_reason == "completed"
+    assert log.HasField("time_to_first_token") == streamed
+
+
+def test_responses_are_recorded(recorder):
+    client, _ = make_client(RESPONSE)
+    client.responses.create(model="gpt-4o-mini", input="what is up?")
+    assert_response(recorder.only, streamed=False)
+
+
+def test_streamed_responses_are_recorded(recorder):
+    deltas = [
+        {
+            "type": "response.output_text.delta",
+            "delta": text,
+            "content_index": 0,
+            "item_id": "m",
+            "output_index": 0,
+            "sequence_number": number,
+            "logprobs": [],
+        }
+        for number, text in enumerate(("all ", "is ", "well"))
+    ]
+    last = {"type": "response.completed", "sequence_number": 9, "response": RESPONSE}
+    client, wire = make_client(lambda request: sse([*deltas, last]))
+    events = list(client.responses.create(model="gpt-4o-mini", input="what is up?", stream=True))
+    assert len(events) == 4
+    assert "stream_options" not in wire.bodies[0]
+    assert_response(recorder.only, streamed=True)
+
+
+def test_embeddings_are_recorded(recorder):
+    answer = {
+        "object": "list",
+        "model": "text-embedding-3-small",
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.1]}],
+        "usage": {"prompt_tokens": 3, "total_tokens": 3},
+    }
+    client, _ = make_client(answer)
+    client.embeddings.create(model="text-embedding-3-small", input=["what is up?"])
+    log = recorder.only
+    assert (log.operation, log.input_token_count, log.total_token_count) == ("embeddings", 3, 3)
+    assert not log.HasField("output_token_count")
+    assert (log.input_preview, log.output_preview) == ("what is up?", "")
+
+
+def test_legacy_completions_are_recorded(recorder):
+    answer = {
+        "id": "c1",
+        "object": "text_completion",
+        "created": 1,
+        "model": "gpt-3.5-turbo-instruct",
+        "choices": [{"index": 0, "text": "all is well", "finish_reason": "stop", "logprobs": None}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
+    }
+    client, _ = make_client(answer)
+    client.completions.create(model="gpt-3.5-turbo-instruct", prompt="what is up?")
+    log = recorder.only
+    assert (log.operation, log.output_preview, log.total_token_count) == ("text_completion", "all is well", 7)
+
+
+def test_the_chat_stream_helper_is_recorded(recorder):
+    client, _ = make_client(CHUNKS)
+    with client.chat.completions.stream(model="gpt-4o-mini", messages=QUESTION) as answer:
+        for _ in answer:
+            pass
+    assert_success(recorder.only, streamed=True)
+
+
+def test_raw_responses_are_recorded_and_parse_once(recorder):
+    client, _ = make_client(COMPLETION)
+    raw = client.chat.completions.with_raw_response.create(model="gpt-4o-mini", messages=QUESTION)
+    assert raw.parse().choices[0].message.content == "all is well"
+    assert_success(recorder.only, streamed=False)
+
+
+def test_raw_streams_are_recorded(recorder):
+    client, _ = make_client(CHUNKS)
+    raw = client.chat.completions.with_raw_response.create(
+        model="gpt-4o-mini", messages=QUESTION, stream=True
+    )
+    assert len(list(raw.parse())) == 5
+    assert_success(recorder.only, streamed=True)
+
+
+def test_streaming_responses_are_recorded(recorder):
+    client, _ = make_client(COMPLETION)
+    with client.chat.completions.with_streaming_response.create(
+        model="gpt-4o-mini", messages=QUESTION
+    ) as raw:
+        assert raw.parse().choices[0].message.content == "all is well"
+    assert_success(recorder.only, streamed=False)

@@ -10,8 +10,18 @@ if TYPE_CHECKING:
     from llm_observe._call import Call
 
 
-class Provider(Protocol):
-    """The narrow waist. Runs on the application's thread: note references, compute nothing."""
+class Reader(Protocol):
+    """What the taps need. Runs on the application's thread: note references, compute nothing."""
+
+    def read_chunk(self, chunk: Any, call: Call) -> bool:
+        """Take what a stream event tells; True when it carries nothing but usage."""
+
+    def read_error(self, error: BaseException, call: Call) -> None:
+        """Take code, HTTP status and request id from a failure."""
+
+
+class Provider(Reader, Protocol):
+    """The narrow waist of clients with one request door."""
 
     def describe(self, options: Any, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
         """Begin a Call for a request, or return None for a request that is not a model call."""
@@ -21,9 +31,3 @@ class Provider(Protocol):
 
     def read_response(self, response: Any, call: Call) -> None:
         """Take text, usage and reasons from a whole answer."""
-
-    def read_chunk(self, chunk: Any, call: Call) -> bool:
-        """Take what a stream event tells; True when it carries nothing but usage."""
-
-    def read_error(self, error: BaseException, call: Call) -> None:
-        """Take code, HTTP status and request id from a failure."""

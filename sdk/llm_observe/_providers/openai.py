@@ -1,27 +1,52 @@
-"""OpenAI: chat completions, plain and streamed."""
+"""OpenAI: chat completions, Responses, embeddings and legacy completions, plain and streamed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._call import Call
+from llm_observe._providers.errors import read_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_OPERATIONS = {"/chat/completions": "chat"}
+__all__ = ["describe", "prepare", "read_chunk", "read_error", "read_response"]
+
+_OPERATIONS: Final = {
+    "/chat/completions": "chat",
+    "/responses": "chat",
+    "/embeddings": "embeddings",
+    "/completions": "text_completion",
+}
+_TEXT_EVENTS: Final = frozenset({"response.output_text.delta", "response.refusal.delta"})
+_TOOL_EVENTS: Final = frozenset(
+    {"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"}
+)
+_LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
 def describe(options: Any, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
-    """Begin a Call for a chat completion."""
+    """Begin a Call for a request that runs a model."""
     operation = _OPERATIONS.get(options.url)
     body = options.json_data
     if operation is None or not isinstance(body, dict):
         return None
     call = Call("openai", operation, str(body.get("model", "")), sink)
     call.streamed = stream
-    call.input_text = _last_user_text(body.get("messages"))
+    call.input_text = input_text(body)
     return call
+
+
+def input_text(body: dict[str, Any]) -> tuple[str, ...]:
+    """Return references to what was asked: the newest user message, or the prompt."""
+    if "messages" in body:
+        return _last_user_text(body["messages"])
+    asked = body.get("input", body.get("prompt"))
+    if isinstance(asked, str):
+        return (asked,)
+    if isinstance(asked, list | tuple) and asked and all(isinstance(part, str) for part in asked):
+        return tuple(asked[:20])
+    return _last_user_text(asked)
 
 
 def _last_user_text(messages: Any) -> tuple[str, ...]:
@@ -43,6 +68,8 @@ def _last_user_text(messages: Any) -> tuple[str, ...]:
 def prepare(options: Any, *, request_stream_usage: bool) -> tuple[Any, bool]:
     """Ask for the usage chunk unless the application did; a copy of the options carries the wish."""
     body = options.json_data
+    if options.url not in {"/chat/completions", "/completions"}:
+        return options, False
     asked = body.get("stream_options")
     if not request_stream_usage or (asked is not None and not isinstance(asked, dict)):
         return options, False
@@ -53,20 +80,47 @@ def prepare(options: Any, *, request_stream_usage: bool) -> tuple[Any, bool]:
 
 
 def read_response(response: Any, call: Call) -> None:
-    """Take text, usage and reasons from a ChatCompletion."""
+    """Take text, usage and reasons from a whole answer of any endpoint."""
     call.response_model = getattr(response, "model", None) or ""
-    call.provider_request_id = getattr(response, "_request_id", None) or ""
+    call.provider_request_id = getattr(response, "_request_id", None) or call.provider_request_id
     _read_usage(getattr(response, "usage", None), call)
+    if hasattr(response, "output"):
+        _read_output(response, call)
     for choice in getattr(response, "choices", None) or ():
-        call.finish_reason = call.finish_reason or choice.finish_reason or ""
-        text = choice.message.content or choice.message.refusal
-        if text:
-            call.add_output(text)
-        _note_tools(choice.message.tool_calls, call)
+        _read_choice(choice, call)
+
+
+def _read_choice(choice: Any, call: Call) -> None:
+    call.finish_reason = call.finish_reason or choice.finish_reason or ""
+    message = getattr(choice, "message", None)
+    if message is None:
+        call.add_output(getattr(choice, "text", "") or "")
+        return
+    text = message.content or message.refusal
+    if text:
+        call.add_output(text)
+    _note_tools(message.tool_calls, call)
+
+
+def _read_output(response: Any, call: Call) -> None:
+    """Take text and ending from a Response."""
+    reason = getattr(getattr(response, "incomplete_details", None), "reason", None)
+    call.finish_reason = reason or getattr(response, "status", None) or ""
+    if call.output_pieces:
+        return
+    for item in response.output or ():
+        if getattr(item, "type", "") == "function_call":
+            call.add_output(f"[tool call] {item.name} {item.arguments}")
+        for part in getattr(item, "content", None) or ():
+            call.add_output(getattr(part, "text", None) or getattr(part, "refusal", None) or "")
 
 
 def read_chunk(chunk: Any, call: Call) -> bool:
-    """Take text, usage and reasons from a ChatCompletionChunk."""
+    """Take text, usage and reasons from a chunk of a completion or an event of a Response."""
+    kind = getattr(chunk, "type", None)
+    if kind is not None:
+        _read_event(kind, chunk, call)
+        return False
     usage = chunk.usage
     if usage is not None:
         _read_usage(usage, call)
@@ -76,17 +130,29 @@ def read_chunk(chunk: Any, call: Call) -> bool:
     if not choices:
         return usage is not None
     for choice in choices:
-        delta = choice.delta
-        text = delta.content or delta.refusal
-        if text:
-            call.note_first_token()
-            call.add_output(text)
-        elif delta.tool_calls:
-            call.note_first_token()
-            _note_tools(delta.tool_calls, call)
-        if choice.finish_reason:
-            call.finish_reason = choice.finish_reason
+        _read_delta(choice, call)
     return False
+
+
+def _read_delta(choice: Any, call: Call) -> None:
+    delta = getattr(choice, "delta", None)
+    text = choice.text if delta is None else delta.content or delta.refusal
+    if text:
+        call.note_first_token()
+        call.add_output(text)
+    elif delta is not None and delta.tool_calls:
+        call.note_first_token()
+        _note_tools(delta.tool_calls, call)
+    if choice.finish_reason:
+        call.finish_reason = choice.finish_reason
+
+
+def _read_event(kind: str, event: Any, call: Call) -> None:
+    if kind in _TEXT_EVENTS or kind in _TOOL_EVENTS:
+        call.note_first_token()
+        call.add_output(event.delta)
+    elif kind in _LAST_EVENTS:
+        read_response(event.response, call)
 
 
 def _note_tools(tool_calls: Any, call: Call) -> None:
@@ -101,29 +167,16 @@ def _note_tools(tool_calls: Any, call: Call) -> None:
 
 
 def _read_usage(usage: Any, call: Call) -> None:
-    """OpenAI counts cached tokens within the prompt and reasoning within the completion already."""
+    """OpenAI counts cached tokens within the input and reasoning within the output already."""
     if usage is None:
         return
-    call.input_tokens = usage.prompt_tokens
-    call.output_tokens = usage.completion_tokens
+    responses = hasattr(usage, "input_tokens")
+    call.input_tokens = usage.input_tokens if responses else usage.prompt_tokens
+    call.output_tokens = usage.output_tokens if responses else getattr(usage, "completion_tokens", None)
     call.total_tokens = usage.total_tokens
-    if usage.prompt_tokens_details is not None:
-        call.cache_read_tokens = usage.prompt_tokens_details.cached_tokens
-    if usage.completion_tokens_details is not None:
-        call.reasoning_tokens = usage.completion_tokens_details.reasoning_tokens
-
-
-def read_error(error: BaseException, call: Call) -> None:
-    """Take code, HTTP status and request id from an openai error."""
-    call.http_status = getattr(error, "status_code", None)
-    call.provider_request_id = getattr(error, "request_id", None) or ""
-    code = getattr(error, "code", None) or getattr(error, "type", None)
-    call.error_code = str(code) if code else _code_by_class(error)
-    call.error_message = getattr(error, "message", None) or error
-
-
-def _code_by_class(error: BaseException) -> str:
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if "APITimeoutError" in kinds or "TimeoutError" in kinds:
-        return "timeout"
-    return "connection_error" if "APIConnectionError" in kinds else type(error).__name__
+    sent = getattr(usage, "input_tokens_details" if responses else "prompt_tokens_details", None)
+    made = getattr(usage, "output_tokens_details" if responses else "completion_tokens_details", None)
+    if sent is not None:
+        call.cache_read_tokens = sent.cached_tokens
+    if made is not None:
+        call.reasoning_tokens = made.reasoning_tokens

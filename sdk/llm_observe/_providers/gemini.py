@@ -1,0 +1,88 @@
+"""Gemini (google-genai): generate_content, its stream, and embed_content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llm_observe._call import Call
+from llm_observe._providers.errors import code_by_class
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def describe(operation: str, options: dict[str, Any], *, stream: bool, sink: Callable[[Call], None]) -> Call:
+    """Begin a Call for a request given by its keyword arguments."""
+    call = Call("gemini", operation, str(options.get("model", "")).removeprefix("models/"), sink)
+    call.streamed = stream
+    call.input_text = _last_user_text(options.get("contents"))
+    return call
+
+
+def _last_user_text(contents: Any) -> tuple[str, ...]:
+    """Return references to the newest text that was asked; images and files are left out."""
+    if isinstance(contents, str):
+        return (contents,)
+    listed = contents if isinstance(contents, list | tuple) else [contents]
+    for entry in reversed(listed):
+        if isinstance(entry, str):
+            return (entry,)
+        if _of(entry, "role") in {None, "user"}:
+            parts = _of(entry, "parts")
+            texts = [_of(part, "text") for part in (parts if parts is not None else [entry])]
+            if found := tuple(text for text in texts if isinstance(text, str)):
+                return found
+    return ()
+
+
+def _of(entry: Any, name: str) -> Any:
+    return entry.get(name) if isinstance(entry, dict) else getattr(entry, name, None)
+
+
+def read_response(response: Any, call: Call) -> None:
+    """Take text, usage and reasons from a GenerateContentResponse, whole or one of a stream."""
+    call.response_model = getattr(response, "model_version", None) or call.response_model
+    call.provider_request_id = getattr(response, "response_id", None) or call.provider_request_id
+    _read_usage(getattr(response, "usage_metadata", None), call)
+    for candidate in getattr(response, "candidates", None) or ():
+        reason = candidate.finish_reason
+        if reason is not None:
+            call.finish_reason = str(getattr(reason, "value", reason))
+        for part in (candidate.content.parts if candidate.content is not None else None) or ():
+            _read_part(part, call)
+
+
+def _read_part(part: Any, call: Call) -> None:
+    if part.text and not part.thought:
+        call.add_output(part.text)
+    elif part.function_call is not None:
+        call.add_output(f"[tool call] {part.function_call.name} {part.function_call.args}")
+
+
+def read_chunk(chunk: Any, call: Call) -> bool:
+    """Take what a piece of a stream tells."""
+    before = call.output_chars
+    read_response(chunk, call)
+    if call.output_chars > before:
+        call.note_first_token()
+    return False
+
+
+def _read_usage(usage: Any, call: Call) -> None:
+    """Gemini counts thoughts and tool prompts beside the others; ours counts them within."""
+    if usage is None or usage.prompt_token_count is None:
+        return
+    call.input_tokens = usage.prompt_token_count + (usage.tool_use_prompt_token_count or 0)
+    call.cache_read_tokens = usage.cached_content_token_count
+    call.reasoning_tokens = usage.thoughts_token_count
+    if usage.candidates_token_count is not None or usage.thoughts_token_count is not None:
+        call.output_tokens = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
+    call.total_tokens = usage.total_token_count
+
+
+def read_error(error: BaseException, call: Call) -> None:
+    """Take status and HTTP code from a google-genai error."""
+    code = getattr(error, "code", None)
+    call.http_status = code if isinstance(code, int) else None
+    call.error_code = str(getattr(error, "status", None) or code_by_class(error))
+    call.error_message = getattr(error, "message", None) or error

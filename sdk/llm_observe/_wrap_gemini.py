@@ -1,0 +1,107 @@
+"""The tap on google.genai.Client: its models object, synchronous and asynchronous.
+
+Stands at the methods that make one HTTP call each, below automatic function calling, so that one log is one
+call to the model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from llm_observe._guard import guarded
+from llm_observe._providers import gemini
+from llm_observe._runtime import submit
+from llm_observe._taps import AsyncTap, SyncTap, fail
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from llm_observe._call import Call
+
+_MARK: Final = "_llm_observe_tap"
+
+
+def tap_gemini(client: Any) -> None:
+    """Put the tap on a client, once."""
+    for models, make in ((client.models, _sync), (client.aio.models, _async)):
+        if not hasattr(models, _MARK):
+            setattr(models, _MARK, True)
+            make(models)
+
+
+def _begin(operation: str, options: dict[str, Any], *, stream: bool) -> Call | None:
+    with guarded("describe"):
+        return gemini.describe(operation, options, stream=stream, sink=submit)
+    return None
+
+
+def _end(call: Call, response: Any) -> None:
+    with guarded("read_response"):
+        gemini.read_response(response, call)
+        call.finish()
+
+
+def _sync(models: Any) -> None:
+    def plain(operation: str, original: Any) -> Any:
+        def request(**options: Any) -> Any:
+            call = _begin(operation, options, stream=False)
+            if call is None:
+                return original(**options)
+            try:
+                response = original(**options)
+            except BaseException as error:
+                fail(gemini, call, error)
+                raise
+            _end(call, response)
+            return response
+
+        return request
+
+    original_stream = models._generate_content_stream  # noqa: SLF001 - the one door of all streams
+
+    def stream(**options: Any) -> Iterator[Any]:
+        # A generator, as the original is: nothing is sent before the first next().
+        call = _begin("chat", options, stream=True)
+        if call is None:
+            yield from original_stream(**options)
+            return
+        yield from SyncTap(iter(original_stream(**options)), gemini, call, hide=False)
+
+    models._generate_content = plain("chat", models._generate_content)  # noqa: SLF001 - as above
+    models.embed_content = plain("embeddings", models.embed_content)
+    models._generate_content_stream = stream  # noqa: SLF001 - as above
+
+
+def _async(models: Any) -> None:
+    def plain(operation: str, original: Any) -> Any:
+        async def request(**options: Any) -> Any:
+            call = _begin(operation, options, stream=False)
+            if call is None:
+                return await original(**options)
+            try:
+                response = await original(**options)
+            except BaseException as error:
+                fail(gemini, call, error)
+                raise
+            _end(call, response)
+            return response
+
+        return request
+
+    original_stream = models._generate_content_stream  # noqa: SLF001 - the one door of all streams
+
+    async def stream(**options: Any) -> AsyncIterator[Any]:
+        call = _begin("chat", options, stream=True)
+        if call is None:
+            found: AsyncIterator[Any] = await original_stream(**options)
+            return found
+        try:
+            pieces = await original_stream(**options)
+        except BaseException as error:
+            fail(gemini, call, error)
+            raise
+        return AsyncTap(aiter(pieces), gemini, call, hide=False)
+
+    models._generate_content = plain("chat", models._generate_content)  # noqa: SLF001 - as above
+    models.embed_content = plain("embeddings", models.embed_content)
+    models._generate_content_stream = stream  # noqa: SLF001 - as above
