@@ -12,7 +12,7 @@ import uuid
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_observe._session import Session, current_session
+from llm_observe._session import current_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,66 +43,39 @@ def uuid7(now_ns: int | None = None) -> str:
 class Call:
     """One call to a model. Times ending in ``_ns`` are nanoseconds; ``mono`` is the monotonic clock."""
 
-    __slots__ = (
-        "_finished",
-        "cache_read_tokens",
-        "cache_write_tokens",
-        "error_code",
-        "error_message",
-        "finish_reason",
-        "http_status",
-        "input_text",
-        "input_tokens",
-        "latency_ns",
-        "log_id",
-        "metadata",
-        "model",
-        "mono_start_ns",
-        "operation",
-        "outcome",
-        "output_chars",
-        "output_pieces",
-        "output_tokens",
-        "provider",
-        "provider_request_id",
-        "reasoning_tokens",
-        "response_model",
-        "session",
-        "sink",
-        "start_ns",
-        "streamed",
-        "total_tokens",
-        "ttft_ns",
-    )
+    # Class attributes are the defaults: most calls set few, and the application's thread pays for each.
+    kind = ""
+    """What the provider's reader needs to know of the request."""
+    log_id = ""
+    metadata: tuple[tuple[str, str], ...] = ()
+    input_text: tuple[str, ...] = ()
+    output_chars = 0
+    outcome = SUCCESS
+    streamed = False
+    latency_ns: int | None = None
+    ttft_ns: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    response_model = ""
+    finish_reason = ""
+    provider_request_id = ""
+    error_code = ""
+    error_message: Any = ""
+    http_status: int | None = None
+    finished = False
+    """Whether the call has been handed over."""
 
     def __init__(self, provider: str, operation: str, model: str, sink: Callable[[Call], None]) -> None:
         self.provider = provider
         self.operation = operation
         self.model = model
         self.sink = sink
-        self.session: Session = current_session()
-        self.log_id = ""
-        self.metadata: tuple[tuple[str, str], ...] = ()
-        self.input_text: tuple[str, ...] = ()
+        self.session = current_session()
         self.output_pieces: list[str] = []
-        self.output_chars = 0
-        self.outcome = SUCCESS
-        self.streamed = False
-        self.latency_ns: int | None = None
-        self.ttft_ns: int | None = None
-        self.input_tokens: int | None = None
-        self.output_tokens: int | None = None
-        self.total_tokens: int | None = None
-        self.cache_read_tokens: int | None = None
-        self.cache_write_tokens: int | None = None
-        self.reasoning_tokens: int | None = None
-        self.response_model = ""
-        self.finish_reason = ""
-        self.provider_request_id = ""
-        self.error_code = ""
-        self.error_message: Any = ""
-        self.http_status: int | None = None
-        self._finished = False
         preset = _preset.get()
         if preset is not None:
             preset.adopt(self)
@@ -122,17 +95,12 @@ class Call:
 
     def finish(self, outcome: int = SUCCESS) -> None:
         """Close the call and hand it to the sender. Only the first call counts."""
-        if self._finished:
+        if self.finished:
             return
-        self._finished = True
+        self.finished = True
         self.latency_ns = time.perf_counter_ns() - self.mono_start_ns
         self.outcome = outcome
         self.sink(self)
-
-    @property
-    def finished(self) -> bool:
-        """Whether the call has been handed over."""
-        return self._finished
 
     def size_bytes(self) -> int:
         """Estimate the memory this call holds while it waits."""

@@ -1,14 +1,21 @@
-"""Stream taps: read a vendor's stream as it passes by; whatever ends it makes exactly one log."""
+"""Stream taps: read a vendor's stream as it passes by; whatever ends it makes exactly one log.
+
+Generators, since they cost the application's thread least for each chunk. A generator that is dropped before
+its first step runs nothing of its body, so a finalizer stands behind each.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._call import CANCELLED, ERROR, Call
-from llm_observe._guard import guarded
+from llm_observe._guard import guarded, swallow
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
     from llm_observe._providers import Reader
 
 _LEFT: Final = (GeneratorExit, KeyboardInterrupt, SystemExit, asyncio.CancelledError)
@@ -24,79 +31,55 @@ def fail(provider: Reader, call: Call, error: BaseException) -> None:
             call.finish(ERROR)
 
 
-class _Tap:
-    """Reads a stream as it passes by; whatever ends it makes exactly one log."""
-
-    __slots__ = ("_call", "_hide", "_inner", "_provider")
-
-    def __init__(self, inner: Any, provider: Reader, call: Call, *, hide: bool) -> None:
-        self._inner = inner
-        self._provider = provider
-        self._call = call
-        self._hide = hide
-
-    def _read(self, chunk: Any) -> bool:
-        """Note the chunk; True when the application must not see it."""
-        with guarded("read_chunk"):
-            return self._provider.read_chunk(chunk, self._call) and self._hide
-        return False
-
-    def _end(self, error: BaseException) -> None:
-        if isinstance(error, StopIteration | StopAsyncIteration):
-            self._call.finish()
-        else:
-            fail(self._provider, self._call, error)
-
-    def leave(self) -> None:
-        """Note that the application left before the end."""
-        self._call.finish(CANCELLED)
-
-    __del__ = leave
+def tap(inner: Iterator[Any], provider: Reader, call: Call, *, hide: bool) -> Iterator[Any]:
+    """Return a stream that is read as it passes by; ``hide`` keeps pure usage chunks from the application."""
+    stream = _pass(inner, provider, call, hide=hide)
+    _finish_when_dropped(stream, call)
+    return stream
 
 
-class SyncTap(_Tap):
-    """For streams read with next()."""
-
-    __slots__ = ()
-
-    def __iter__(self) -> SyncTap:
-        return self
-
-    def __next__(self) -> Any:
-        try:
-            chunk = next(self._inner)
-            while self._read(chunk):
-                chunk = next(self._inner)
-        except BaseException as error:
-            self._end(error)
-            raise
-        return chunk
-
-    def close(self) -> None:
-        """Close the vendor's generator, as leaving it early would."""
-        self.leave()
-        self._inner.close()
+def atap(inner: AsyncIterator[Any], provider: Reader, call: Call, *, hide: bool) -> AsyncIterator[Any]:
+    """As tap(), for an asynchronous stream."""
+    stream = _apass(inner, provider, call, hide=hide)
+    _finish_when_dropped(stream, call)
+    return stream
 
 
-class AsyncTap(_Tap):
-    """For streams read with anext()."""
+def _finish_when_dropped(stream: object, call: Call) -> None:
+    weakref.finalize(stream, call.finish, CANCELLED).atexit = False
 
-    __slots__ = ()
 
-    def __aiter__(self) -> AsyncTap:
-        return self
+def _pass(inner: Iterator[Any], provider: Reader, call: Call, *, hide: bool) -> Iterator[Any]:
+    read = provider.read_chunk
+    try:
+        for chunk in inner:
+            try:
+                only_usage = read(chunk, call)
+            except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the application
+                only_usage = swallow("read_chunk", error)
+            if only_usage and hide:
+                continue
+            yield chunk
+    except BaseException as error:
+        fail(provider, call, error)
+        raise
+    call.finish()
 
-    async def __anext__(self) -> Any:
-        try:
-            chunk = await anext(self._inner)
-            while self._read(chunk):
-                chunk = await anext(self._inner)
-        except BaseException as error:
-            self._end(error)
-            raise
-        return chunk
 
-    async def aclose(self) -> None:
-        """Close the vendor's generator, as leaving it early would."""
-        self.leave()
-        await self._inner.aclose()
+async def _apass(
+    inner: AsyncIterator[Any], provider: Reader, call: Call, *, hide: bool
+) -> AsyncIterator[Any]:
+    read = provider.read_chunk
+    try:
+        async for chunk in inner:
+            try:
+                only_usage = read(chunk, call)
+            except Exception as error:  # noqa: BLE001 - as above
+                only_usage = swallow("read_chunk", error)
+            if only_usage and hide:
+                continue
+            yield chunk
+    except BaseException as error:
+        fail(provider, call, error)
+        raise
+    call.finish()

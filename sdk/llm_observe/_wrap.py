@@ -7,11 +7,12 @@ import inspect
 import weakref
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from llm_observe._call import CANCELLED
 from llm_observe._guard import guarded
 from llm_observe._providers import anthropic as anthropic_provider
 from llm_observe._providers import openai as openai_provider
 from llm_observe._runtime import get_runtime, submit
-from llm_observe._taps import AsyncTap, SyncTap, fail
+from llm_observe._taps import atap, fail, tap
 from llm_observe._wrap_gemini import tap_gemini
 
 if TYPE_CHECKING:
@@ -113,20 +114,31 @@ def _async_door(original: Any, provider: Provider) -> Any:
 def _settle(provider: Provider, call: Call, response: Any, *, hide: bool) -> Any:
     """Close a plain call, or put the tap on its stream. The response stays the same object."""
     with guarded("settle"):
-        if getattr(response, "_iterator", None) is not None:
-            _tap_stream(provider, call, response, hide=hide)
-        elif hasattr(response, "http_response"):
-            _settle_raw(provider, call, response, hide=hide)
-        else:
+        shape = _shape_of(_kind_of(response))
+        if shape == "whole":
             provider.read_response(response, call)
             call.finish()
+        elif shape == "stream":
+            _tap_stream(provider, call, response, hide=hide)
+        else:
+            _settle_raw(provider, call, response, hide=hide)
     return response
+
+
+@functools.cache
+def _shape_of(kind: Any) -> str:
+    """Tell what a type of response is. Asked of the type: a model answers for a missing field slowly."""
+    if hasattr(kind, "__stream__"):
+        return "stream"
+    declared = {name for base in kind.__mro__ for name in getattr(base, "__annotations__", ())}
+    return "raw" if "http_response" in declared else "whole"
 
 
 def _tap_stream(provider: Provider, call: Call, stream: Any, *, hide: bool) -> None:
     iterator = stream._iterator  # noqa: SLF001 - both iteration paths of a vendor's stream read it
-    tap = AsyncTap if hasattr(iterator, "__anext__") else SyncTap
-    stream._iterator = tap(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
+    put = atap if hasattr(iterator, "__anext__") else tap
+    stream._iterator = put(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
+    stream._llm_observe_call = call  # noqa: SLF001 - ours
     stream.__class__ = _closing_class(_kind_of(stream))
 
 
@@ -173,14 +185,14 @@ def _closing_class(kind: Any) -> type:
     if inspect.iscoroutinefunction(kind.close):
 
         async def aclose(self: Any) -> None:
-            self._iterator.leave()
+            self._llm_observe_call.finish(CANCELLED)
             await kind.close(self)
 
         members: dict[str, Any] = {"close": aclose}
     else:
 
         def close(self: Any) -> None:
-            self._iterator.leave()
+            self._llm_observe_call.finish(CANCELLED)
             kind.close(self)
 
         members = {"close": close}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llm_observe._guard import guarded
 from llm_observe._providers import gemini
 from llm_observe._runtime import submit
-from llm_observe._taps import AsyncTap, SyncTap, fail
+from llm_observe._taps import atap, fail, tap
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -65,7 +65,7 @@ def _sync(models: Any) -> None:
         if call is None:
             yield from original_stream(**options)
             return
-        yield from SyncTap(iter(original_stream(**options)), gemini, call, hide=False)
+        yield from tap(iter(original_stream(**options)), gemini, call, hide=False)
 
     models._generate_content = plain("chat", models._generate_content)  # noqa: SLF001 - as above
     models.embed_content = plain("embeddings", models.embed_content)
@@ -100,7 +100,7 @@ def _async(models: Any) -> None:
         except BaseException as error:
             fail(gemini, call, error)
             raise
-        return AsyncTap(aiter(pieces), gemini, call, hide=False)
+        return atap(aiter(pieces), gemini, call, hide=False)
 
     models._generate_content = plain("chat", models._generate_content)  # noqa: SLF001 - as above
     models.embed_content = plain("embeddings", models.embed_content)

@@ -333,7 +333,7 @@ def test_anthropics_raw_response_is_recorded(recorder):
         model=vendor.model, max_tokens=5, messages=[{"role": "user", "content": "what is up?"}]
     )
     assert raw.headers["request-id"] == "req_1"
-    assert raw.parse().content[0].text == "all is well"
+    assert raw.parse().to_dict()["content"] == [{"type": "text", "text": "all is well"}]
     assert_success(recorder.only, vendor, streamed=False)
 
 

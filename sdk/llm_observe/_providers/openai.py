@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_observe._call import Call
+from llm_observe._call import KEPT_TEXT_CHARS, Call
 from llm_observe._providers.errors import read_error
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def describe(options: Any, *, stream: bool, sink: Callable[[Call], None]) -> Cal
     if operation is None or not isinstance(body, dict):
         return None
     call = Call("openai", operation, str(body.get("model", "")), sink)
+    call.kind = options.url
     call.streamed = stream
     call.input_text = input_text(body)
     return call
@@ -81,21 +82,24 @@ def prepare(options: Any, *, request_stream_usage: bool) -> tuple[Any, bool]:
 
 def read_response(response: Any, call: Call) -> None:
     """Take text, usage and reasons from a whole answer of any endpoint."""
-    call.response_model = getattr(response, "model", None) or ""
+    call.response_model = response.model or ""
     call.provider_request_id = getattr(response, "_request_id", None) or call.provider_request_id
-    _read_usage(getattr(response, "usage", None), call)
-    if hasattr(response, "output"):
+    if call.kind == "/responses":
+        _read_response_usage(response.usage, call)
         _read_output(response, call)
-    for choice in getattr(response, "choices", None) or ():
-        _read_choice(choice, call)
+        return
+    _read_usage(response.usage, call)
+    if call.kind != "/embeddings":
+        for choice in response.choices or ():
+            _read_choice(choice, call)
 
 
 def _read_choice(choice: Any, call: Call) -> None:
     call.finish_reason = call.finish_reason or choice.finish_reason or ""
-    message = getattr(choice, "message", None)
-    if message is None:
-        call.add_output(getattr(choice, "text", "") or "")
+    if call.kind == "/completions":
+        call.add_output(choice.text or "")
         return
+    message = choice.message
     text = message.content or message.refusal
     if text:
         call.add_output(text)
@@ -116,35 +120,55 @@ def _read_output(response: Any, call: Call) -> None:
 
 
 def read_chunk(chunk: Any, call: Call) -> bool:
-    """Take text, usage and reasons from a chunk of a completion or an event of a Response."""
-    kind = getattr(chunk, "type", None)
-    if kind is not None:
-        _read_event(kind, chunk, call)
+    """Take text, usage and reasons from a chunk of a completion or an event of a Response.
+
+    Runs for every chunk on the application's thread: plain attribute reads, in order of what is likely.
+    """
+    if call.kind == "/responses":
+        _read_event(chunk.type, chunk, call)
         return False
-    usage = chunk.usage
-    if usage is not None:
-        _read_usage(usage, call)
-    if not call.response_model:
-        call.response_model = chunk.model or ""
     choices = chunk.choices
     if not choices:
-        return usage is not None
-    for choice in choices:
-        _read_delta(choice, call)
+        _read_usage(chunk.usage, call)
+        return chunk.usage is not None
+    choice = choices[0]
+    if call.kind == "/chat/completions":
+        delta = choice.delta
+        text = delta.content
+        if text:
+            if call.ttft_ns is None:
+                call.note_first_token()
+                call.response_model = chunk.model or ""
+            if call.output_chars < KEPT_TEXT_CHARS:
+                call.output_pieces.append(text)
+                call.output_chars += len(text)
+            return False
+        _read_rare_delta(delta, call)
+    elif choice.text:
+        call.note_first_token()
+        call.add_output(choice.text)
+    _read_ending(chunk, choices, call)
     return False
 
 
-def _read_delta(choice: Any, call: Call) -> None:
-    delta = getattr(choice, "delta", None)
-    text = choice.text if delta is None else delta.content or delta.refusal
+def _read_rare_delta(delta: Any, call: Call) -> None:
+    text = delta.refusal
     if text:
         call.note_first_token()
         call.add_output(text)
-    elif delta is not None and delta.tool_calls:
+    elif delta.tool_calls:
         call.note_first_token()
         _note_tools(delta.tool_calls, call)
-    if choice.finish_reason:
-        call.finish_reason = choice.finish_reason
+
+
+def _read_ending(chunk: Any, choices: Any, call: Call) -> None:
+    """Take what stands in chunks without text: reasons, the model, and usage from servers that repeat it."""
+    call.response_model = call.response_model or chunk.model or ""
+    for choice in choices:
+        if choice.finish_reason:
+            call.finish_reason = choice.finish_reason
+    if chunk.usage is not None:
+        _read_usage(chunk.usage, call)
 
 
 def _read_event(kind: str, event: Any, call: Call) -> None:
@@ -167,16 +191,26 @@ def _note_tools(tool_calls: Any, call: Call) -> None:
 
 
 def _read_usage(usage: Any, call: Call) -> None:
-    """OpenAI counts cached tokens within the input and reasoning within the output already."""
+    """OpenAI counts cached tokens within the prompt and reasoning within the completion already."""
     if usage is None:
         return
-    responses = hasattr(usage, "input_tokens")
-    call.input_tokens = usage.input_tokens if responses else usage.prompt_tokens
-    call.output_tokens = usage.output_tokens if responses else getattr(usage, "completion_tokens", None)
+    call.input_tokens = usage.prompt_tokens
     call.total_tokens = usage.total_tokens
-    sent = getattr(usage, "input_tokens_details" if responses else "prompt_tokens_details", None)
-    made = getattr(usage, "output_tokens_details" if responses else "completion_tokens_details", None)
-    if sent is not None:
-        call.cache_read_tokens = sent.cached_tokens
-    if made is not None:
-        call.reasoning_tokens = made.reasoning_tokens
+    if call.kind == "/embeddings":
+        return
+    call.output_tokens = usage.completion_tokens
+    if usage.prompt_tokens_details is not None:
+        call.cache_read_tokens = usage.prompt_tokens_details.cached_tokens
+    if usage.completion_tokens_details is not None:
+        call.reasoning_tokens = usage.completion_tokens_details.reasoning_tokens
+
+
+def _read_response_usage(usage: Any, call: Call) -> None:
+    if usage is None:
+        return
+    call.input_tokens, call.output_tokens = usage.input_tokens, usage.output_tokens
+    call.total_tokens = usage.total_tokens
+    if usage.input_tokens_details is not None:
+        call.cache_read_tokens = usage.input_tokens_details.cached_tokens
+    if usage.output_tokens_details is not None:
+        call.reasoning_tokens = usage.output_tokens_details.reasoning_tokens
