@@ -33,7 +33,7 @@ from stack import processes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_BLOCK = 20
+_BLOCK = 5
 _MESSAGES = [{"role": "user", "content": "What is the capital of France, and why? " * 8}]
 _ANSWER = {
     "id": "c",

@@ -6,7 +6,7 @@
 Set ``LLM_OBSERVE_ENDPOINT`` (such as ``127.0.0.1:50051``) or call :func:`configure`.
 """
 
-from llm_observe._api import configure, flush, log, shutdown, wrap
+from llm_observe._api import configure, flush, log, shutdown, unwrap, wrap
 from llm_observe._batcher import FlushResult
 from llm_observe._client import ChatResult, ChatStream, LLMClient
 from llm_observe._session import session
@@ -23,5 +23,6 @@ __all__ = [
     "log",
     "session",
     "shutdown",
+    "unwrap",
     "wrap",
 ]

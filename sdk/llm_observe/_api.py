@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call, uuid7
 from llm_observe._config import Config
 from llm_observe._runtime import configure_runtime, get_runtime, submit
-from llm_observe._wrap import wrap_client
+from llm_observe._wrap import unwrap_client, wrap_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +64,11 @@ def wrap(client: _Client) -> _Client:
         TypeError: The client is of a kind that is not supported.
     """
     return wrap_client(client)
+
+
+def unwrap(client: _Client) -> _Client:
+    """Stop recording a client's calls; returns the same client."""
+    return unwrap_client(client)
 
 
 def log(

@@ -29,6 +29,7 @@ _BATCH_MAX_LOGS: Final = 500
 _BATCH_MAX_BYTES: Final = 2 * 1024 * 1024
 _BACKOFF_FIRST_S: Final = 0.2
 _BACKOFF_MOST_S: Final = 5.0
+_RETRY_AFTER_MOST_S: Final = 60.0
 
 
 class FlushResult(NamedTuple):
@@ -63,6 +64,7 @@ class Batcher:
         self._settled = threading.Condition(self._lock)
         self._wake = threading.Event()
         self._hurry = threading.Event()
+        self._quit = threading.Event()
         self._calls: deque[Call] = deque()
         self._waiting_bytes = 0
         self._in_flight = 0
@@ -170,7 +172,8 @@ class Batcher:
             if self._stopped:
                 self._settle(dropped=count, reason="shut_down")
                 return
-            time.sleep(backoff_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            asked_s = min(result.retry_after_s, _RETRY_AFTER_MOST_S)
+            self._quit.wait(asked_s + backoff_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             backoff_s = min(backoff_s * 2, _BACKOFF_MOST_S)
         if result.failure:
             self._settle(dropped=count, reason="refused")
@@ -208,6 +211,7 @@ class Batcher:
         self.flush(timeout_s)
         with self._settled:
             self._stopped = self._abandoned = True
+            self._quit.set()
             if left := len(self._calls) + self._in_flight:
                 self._drop("shut_down", left)
             self._in_flight = 0

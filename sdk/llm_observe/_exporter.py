@@ -22,6 +22,8 @@ class ExportResult(NamedTuple):
     rejected: int = 0
     retry: bool = False
     """True when the batch should be sent again, unchanged."""
+    retry_after_s: float = 0.0
+    """How long the server asks to wait before that, in seconds."""
     failure: str = ""
     """The status code's name when the call failed."""
 
@@ -41,8 +43,11 @@ class Exporter:
         try:
             response = self._connect().IngestLogs(request, timeout=timeout_s)
         except grpc.RpcError as error:
+            from llm_observe._retry_info import retry_after_s  # noqa: PLC0415 - loaded when first needed
+
             code = error.code().name
-            return ExportResult(retry=code in _RETRYABLE, failure=code)
+            wait_s = retry_after_s(error)
+            return ExportResult(retry=code in _RETRYABLE, retry_after_s=wait_s, failure=code)
         return ExportResult(accepted=response.accepted_log_count, rejected=response.rejected_log_count)
 
     def _connect(self) -> IngestServiceStub:

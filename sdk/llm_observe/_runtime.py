@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import os
+import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -83,11 +85,29 @@ def _install(config: Config, *, replace: bool) -> Runtime:
     with _lock:
         if _runtime is None:
             atexit.register(_at_exit)
+            _flush_on_sigterm()
         if _runtime is None or replace:
             _runtime = Runtime(config)
             if not config.endpoint:
                 logger.info("llm_observe: no endpoint (LLM_OBSERVE_ENDPOINT); calls are not recorded")
         return _runtime
+
+
+def _flush_on_sigterm() -> None:
+    """Let SIGTERM wait for what is in the queue, where nobody else has said what it should do.
+
+    A handler that the application or its framework installs later simply takes our place.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def _on_sigterm(number: int, _frame: object) -> None:
+    _at_exit()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _at_exit() -> None:

@@ -13,7 +13,7 @@ from llm_observe._providers import anthropic as anthropic_provider
 from llm_observe._providers import openai as openai_provider
 from llm_observe._runtime import get_runtime, submit
 from llm_observe._taps import atap, fail, tap
-from llm_observe._wrap_gemini import tap_gemini
+from llm_observe._wrap_gemini import tap_gemini, untap_gemini
 
 if TYPE_CHECKING:
     from llm_observe._call import Call
@@ -47,6 +47,16 @@ def wrap_client(client: _Client) -> _Client:
         tap_gemini(client)
     else:
         raise TypeError(f"llm_observe.wrap() does not know clients of type {type(client).__name__}")
+    return client
+
+
+def unwrap_client(client: _Client) -> _Client:
+    """Take the tap off a client; one without a tap is left alone."""
+    if hasattr(client, _MARK):
+        for name in ("request", "copy", "with_options", _MARK):
+            delattr(client, name)
+    elif any(kind.__module__.startswith("google.genai") for kind in type(client).__mro__):
+        untap_gemini(client)
     return client
 
 

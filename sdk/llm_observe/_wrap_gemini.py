@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llm_observe._call import Call
 
 _MARK: Final = "_llm_observe_tap"
+_TAPPED: Final = ("_generate_content", "_generate_content_stream", "embed_content")
 
 
 def tap_gemini(client: Any) -> None:
@@ -27,6 +28,14 @@ def tap_gemini(client: Any) -> None:
         if not hasattr(models, _MARK):
             setattr(models, _MARK, True)
             make(models)
+
+
+def untap_gemini(client: Any) -> None:
+    """Take the tap off: the methods of the class stand behind ours."""
+    for models in (client.models, client.aio.models):
+        if hasattr(models, _MARK):
+            for name in (*_TAPPED, _MARK):
+                delattr(models, name)
 
 
 def _begin(operation: str, options: dict[str, Any], *, stream: bool) -> Call | None:

@@ -89,6 +89,17 @@ def test_a_collector_that_is_away_is_tried_again_until_it_is_back():
     assert {request.producer.batch_number for request in collector.requests} == {1}
 
 
+def test_the_servers_wish_to_wait_is_honoured_and_stopping_interrupts_it():
+    batcher, collector = make()
+    collector.answers = [ExportResult(retry=True, retry_after_s=60, failure="RESOURCE_EXHAUSTED")]
+    batcher.add(call())
+    assert batcher.flush(0.5).pending == 1
+    assert len(collector.requests) == 1
+    begin = time.monotonic()
+    assert batcher.shutdown(0.1).dropped == 1
+    assert time.monotonic() - begin < 5
+
+
 def test_refused_and_rejected_logs_are_counted_by_reason():
     batcher, collector = make()
     collector.answers = [ExportResult(failure="INVALID_ARGUMENT"), ExportResult(accepted=1, rejected=1)]

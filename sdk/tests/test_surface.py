@@ -21,6 +21,7 @@ def test_the_public_names():
         "log",
         "session",
         "shutdown",
+        "unwrap",
         "wrap",
     ]
     assert all(hasattr(llm_observe, name) for name in llm_observe.__all__)

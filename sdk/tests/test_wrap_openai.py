@@ -302,6 +302,12 @@ def test_wrapping_twice_is_once_and_copies_are_wrapped(recorder):
     assert len(recorder.calls) == 2
 
 
+def test_an_unwrapped_client_is_not_recorded(recorder):
+    client, _ = make_client(COMPLETION)
+    create(llm_observe.unwrap(client))
+    assert recorder.calls == []
+
+
 def test_other_endpoints_pass_through_unlogged(recorder):
     client, _ = make_client(lambda request: httpx2.Response(200, json={"object": "list", "data": []}))
     client.post("/other", cast_to=object, body={"a": 1})

@@ -318,6 +318,15 @@ def test_wrapping_twice_is_once(vendor, recorder):
     assert len(recorder.calls) == 1
 
 
+def test_an_unwrapped_client_is_not_recorded(vendor, recorder):
+    llm_observe.unwrap(vendor.client)
+    vendor.ask(vendor.client)
+    assert recorder.calls == []
+    llm_observe.unwrap(vendor.client)
+    vendor.ask(llm_observe.wrap(vendor.client))
+    assert len(recorder.calls) == 1
+
+
 def test_anthropics_stream_helper_is_recorded(recorder):
     vendor = Anthropic()
     with vendor.client.messages.stream(
