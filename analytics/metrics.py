@@ -118,9 +118,7 @@ async def time_series(database: Database, query: RollupQuery) -> list[Series]:
     by_group: dict[str, dict[datetime, Metrics]] = defaultdict(dict)
     for (step, group), metrics in cells.items():
         by_group[group][step] = metrics
-    ranked = sorted(
-        by_group.items(), key=lambda item: (-_total(item[1].values()).sums["request_count"], item[0])
-    )
+    ranked = sorted(by_group.items(), key=_largest_first)
     series = [Series(group, sorted(points.items())) for group, points in ranked[:MOST_SERIES]]
     if rest := ranked[MOST_SERIES:]:
         steps: dict[datetime, Metrics] = defaultdict(Metrics)

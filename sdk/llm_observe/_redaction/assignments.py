@@ -58,8 +58,8 @@ _NOT_NAMES: Final = re.compile(
     r"(?i:(?:max|min|num|total|prompt|completion|input|output|cached|reasoning)_?tokens?|tokens|keys|token_?(?:type"
     r"|count|url|izer)|key_?(?:size|name|type|code|words?|board|frame|space|length)|auth(?:or|ors|ority|_?url|_?type)"
     r"|pass(?:ed|es|ing|enger|ive)|hotkey|keyword|secret_?name"
-    r"|[\w.-]*(?:[._]ur[li]|[_.]name|path|file|[_.]type|length|audience|_ids?|source|results|chars|size|schema_?key"
-    r"|keystr|keying|monkeys[\w-]*|vault\w*|jsonwebtoken))|[\w.-]*(?:[a-z]Ids?|URL)"
+    r"|[\w.-]*(?:[._]ur[li]|[_.]name|path|file|[_.]type|length|audience|_ids?|source|results|chars|size|schema_?key))"
+    r"|[\w.-]*(?:[a-z]Ids?|URL)"
 )
 _BARE_KEY: Final = "a thing named key"
 _JOINTS: Final = re.compile(r"[-_./=:]+")
