@@ -7,6 +7,7 @@ pattern is free of nested repetition, so that hostile text costs the same per by
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llm_observe._redaction.addresses import find_emails, find_machine_addresses, find_wallets
@@ -60,6 +61,20 @@ _TEXT_LIMITS: Final = {
     "release": 100,
 }
 """Every free-text field of a Log, with its limit in characters."""
+_LABELS: Final = frozenset(
+    {
+        "provider",
+        "model",
+        "response_model",
+        "operation",
+        "error_code",
+        "finish_reason",
+        "environment",
+        "release",
+    }
+)
+"""Fields that take few values, which are remembered once redacted."""
+_UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _METADATA_PAIRS: Final = 50
 
 
@@ -95,6 +110,7 @@ class Redactor:
     def __init__(self, disabled_kinds: Iterable[str] = (), extra_rules: Iterable[Rule] = ()) -> None:
         self._off = frozenset(disabled_kinds)
         self._extra = tuple(extra_rules)
+        self._label = lru_cache(maxsize=1024)(self.preview)
 
     def redact(self, text: str) -> str:
         """Return the text with every secret replaced. Linear in its length."""
@@ -123,8 +139,8 @@ class Redactor:
         """Clean, redact and cut every text of a Log, in place. The choke point of the SDK and the worker."""
         for field, limit in _TEXT_LIMITS.items():
             text = getattr(log, field)
-            if text:
-                setattr(log, field, self.preview(text, limit))
+            if text and not _UUID.fullmatch(text):
+                setattr(log, field, (self._label if field in _LABELS else self.preview)(text, limit))
         if log.tags:
             tags = [self.preview(tag, 64) for tag in log.tags[:20]]
             log.tags[:] = [tag for tag in tags if tag]
