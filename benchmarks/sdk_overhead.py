@@ -25,7 +25,11 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import llm_observe
 import openai
+from llm_observe._call import Call
+from llm_observe._providers import openai as openai_provider
 from llm_observe._runtime import get_runtime
+from llm_observe._taps import tap
+from openai.types.chat import ChatCompletionChunk
 
 from benchmarks.harness import report
 from stack import processes
@@ -120,6 +124,33 @@ def _compare(measure: Callable[[bool], float], calls: int) -> dict[str, float]:
     return {"bare_us": round(statistics.median(bare), 1), "added_us": round(statistics.median(added), 1)}
 
 
+def _tap_alone_us() -> float:
+    """Return what the tap adds to a stream of 50 ready-made chunks, without HTTP and parsing."""
+    chunks = [
+        ChatCompletionChunk.model_validate_json(line.removeprefix(b"data: "))
+        for line in _STREAM.split(b"\n\n")
+        if line.startswith(b"data: {")
+    ]
+
+    def bare() -> None:
+        for _ in iter(chunks):
+            pass
+
+    def tapped() -> None:
+        call = Call("openai", "chat", "m", lambda _: None)
+        call.kind = "/chat/completions"
+        for _ in tap(iter(chunks), openai_provider, call, hide=True):
+            pass
+
+    def once(run: Callable[[], None]) -> float:
+        begin = time.thread_time_ns()
+        run()
+        return (time.thread_time_ns() - begin) / 1000
+
+    added = [once(tapped) - once(bare) for _ in range(3000)]
+    return round(statistics.median(added), 1)
+
+
 def measure_all(calls: int) -> dict[str, Any]:
     sync = {False: _client(), True: llm_observe.wrap(_client())}
     loop = asyncio.new_event_loop()
@@ -179,7 +210,7 @@ def _growth_mb(calls: int) -> float:
 
 def main() -> None:
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 1500
-    figures: dict[str, Any] = {}
+    figures: dict[str, Any] = {"tap_alone_us_per_stream_of_50": _tap_alone_us()}
     for kind in ("up", "black-holed", "down"):
         with _collector(kind) as endpoint:
             llm_observe.configure(endpoint=endpoint, exit_timeout_s=0.5)
