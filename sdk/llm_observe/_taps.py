@@ -1,7 +1,7 @@
 """Stream taps: read a vendor's stream as it passes by; whatever ends it makes exactly one log.
 
 Generators, since they cost the application's thread least for each chunk. A generator that is dropped before
-its first step runs nothing of its body, so a finalizer stands behind each.
+its first step, or held until the process exits, runs nothing of its body, so a finalizer stands behind each.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def atap(inner: AsyncIterator[Any], provider: Reader, call: Call, *, hide: bool)
 
 
 def _finish_when_dropped(stream: object, call: Call) -> None:
-    weakref.finalize(stream, call.finish, CANCELLED).atexit = False
+    weakref.finalize(stream, call.finish, CANCELLED)
 
 
 def _pass(inner: Iterator[Any], provider: Reader, call: Call, *, hide: bool) -> Iterator[Any]:

@@ -182,6 +182,7 @@ def _settle_raw(provider: Provider, call: Call, raw: Any, *, hide: bool) -> None
 
 
 def _kind_of(response: Any) -> Any:
+    """Return the type, typed as a key of the caches: mypy takes type[Any] for unhashable."""
     return type(response)
 
 

@@ -105,10 +105,15 @@ class Redactor:
     Args:
         disabled_kinds: Kinds to leave alone.
         extra_rules: Rules of your own, applied first.
+
+    Raises:
+        ValueError: A disabled kind is not one of KINDS: a typing error must not leave it on unnoticed.
     """
 
     def __init__(self, disabled_kinds: Iterable[str] = (), extra_rules: Iterable[Rule] = ()) -> None:
         self._off = frozenset(disabled_kinds)
+        if unknown := self._off - KINDS:
+            raise ValueError(f"unknown kinds: {', '.join(sorted(unknown))}")
         self._extra = tuple(extra_rules)
         self._label = lru_cache(maxsize=1024)(self.preview)
 

@@ -134,3 +134,8 @@ def test_hostile_text_costs_no_more_than_a_fixed_number_of_steps_a_byte(piece):
     # Sixteen times the text may not take a hundred times the work: that would be quadratic.
     small = max(seconds(4_000), seconds(4_000), 1e-4)
     assert seconds(64_000) < 100 * small
+
+
+def test_switching_off_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="unknown kinds: EMIAL"):
+        Redactor(disabled_kinds=["EMIAL"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import subprocess
+import sys
 from typing import Any
 
 import httpx2
@@ -75,6 +77,10 @@ class Wire:
                 events.append(chunk(usage=USAGE))
             return sse(events)
         return httpx2.Response(200, json=found, headers={"x-request-id": "req_1"})
+
+
+def sse_bytes(events) -> bytes:
+    return b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events) + b"data: [DONE]\n\n"
 
 
 def sse(events, *, broken: bool = False) -> httpx2.Response:
@@ -217,6 +223,26 @@ def test_a_stream_left_early_is_cancelled_once(recorder, way):
     log = recorder.only
     assert log.outcome == OUTCOME_CANCELLED
     assert log.output_preview == ("" if way == "never read" else "all ")
+
+
+def test_a_stream_held_until_exit_is_cancelled_once():
+    code = (
+        "import httpx2, openai, llm_observe\n"
+        "from llm_observe import _runtime\n"
+        "_runtime.get_runtime().submit = lambda call: print('outcome', call.outcome, call.output_pieces)\n"
+        f"body = {sse_bytes(CHUNKS)!r}\n"
+        "head = {'content-type': 'text/event-stream'}\n"
+        "answer = lambda request: httpx2.Response(200, headers=head, content=body)\n"
+        "http = httpx2.Client(transport=httpx2.MockTransport(answer))\n"
+        "client = llm_observe.wrap(openai.OpenAI(api_key='k', http_client=http))\n"
+        "ask = lambda: client.chat.completions.create(model='m', messages=[], stream=True)\n"
+        "held, begun = ask(), ask()\n"
+        "next(begun), next(begun)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert sorted(done.stdout.splitlines()) == ["outcome 3 ['all ']", "outcome 3 []"]
 
 
 async def test_a_cancelled_task_is_a_cancelled_call(recorder):
