@@ -10,7 +10,7 @@ from server.settings import ProviderSettings, ServerSettings
 from storage.settings import StorageSettings
 from telemetry.logs import LogSettings, start_logging
 from telemetry.settings import SettingsError, load_settings
-from worker.queue import QueueSettings
+from worker.queue import QueueSettings, RedactionSettings
 
 
 def main() -> int:
@@ -22,6 +22,7 @@ def main() -> int:
             load_settings(StorageSettings),
             load_settings(QueueSettings),
             load_settings(ProviderSettings),
+            load_settings(RedactionSettings),
         )
         asyncio.run(serve(*settings))
     except (SettingsError, StartError) as error:

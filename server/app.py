@@ -11,7 +11,6 @@ import llm_observe
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from llm_observe.redaction import Redactor
 from llm_observe.v1 import (
     admin_service_pb2,
     admin_service_pb2_grpc,
@@ -45,7 +44,7 @@ from worker.queue import LogBroker
 if TYPE_CHECKING:
     from server.settings import ProviderSettings, ServerSettings
     from storage.settings import StorageSettings
-    from worker.queue import QueueSettings
+    from worker.queue import QueueSettings, RedactionSettings
 
 log = structlog.get_logger("server")
 
@@ -97,13 +96,14 @@ async def build_server(
     storage: StorageSettings,
     queue: QueueSettings,
     provider_settings: ProviderSettings,
+    redaction: RedactionSettings,
 ) -> Server:
     """Build and start everything, top to bottom.
 
     Raises:
         StartError: The port is taken.
     """
-    database, broker, redactor = Database(storage), LogBroker(queue), Redactor()
+    database, broker, redactor = Database(storage), LogBroker(queue), redaction.make_redactor()
     providers = Providers(provider_settings)
     server = grpc.aio.server(
         interceptors=[ErrorInterceptor()],
@@ -114,7 +114,9 @@ async def build_server(
         ],
     )
     checks = await _add_health(server)
-    ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(IngestService(broker, PROJECT_ID), server)
+    ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
+        IngestService(broker, redactor, PROJECT_ID), server
+    )
     chat = ChatService(TurnStore(database, redactor, PROJECT_ID), providers, settings.chat_timeout_s)
     chat_service_pb2_grpc.add_ChatServiceServicer_to_server(chat, server)
     conversation = ConversationService(database, redactor, PROJECT_ID)  # type: ignore[abstract] # NOT_IMPLEMENTED answers the rest
@@ -168,14 +170,18 @@ def _bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
 
 
 async def serve(
-    settings: ServerSettings, storage: StorageSettings, queue: QueueSettings, providers: ProviderSettings
+    settings: ServerSettings,
+    storage: StorageSettings,
+    queue: QueueSettings,
+    providers: ProviderSettings,
+    redaction: RedactionSettings,
 ) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = await build_server(settings, storage, queue, providers)
+    server = await build_server(settings, storage, queue, providers, redaction)
     log.info("server ready", host=settings.host, port=server.port)
     await stop.wait()
     await server.stop(settings.grace_s)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_observe.redaction import Redactor
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, IngestLogsResponse, RejectedLog
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
 
@@ -14,6 +13,8 @@ from server.log_rules import find_fault
 from worker.queue import QueueUnavailable, enqueue_logs
 
 if TYPE_CHECKING:
+    from llm_observe.redaction import Redactor
+
     from worker.queue import LogBroker
 
 _MAX_LOGS: Final = 500
@@ -25,11 +26,11 @@ _LOG_ID_SHOWN_CHARS: Final = 64
 class IngestService(IngestServiceServicer):
     """See ingest_service.proto."""
 
-    def __init__(self, broker: LogBroker, project_id: str) -> None:
+    def __init__(self, broker: LogBroker, redactor: Redactor, project_id: str) -> None:
         self._broker = broker
         self._project_id = project_id
         self._last_receive_us = 0
-        self._redactor = Redactor()
+        self._redactor = redactor
 
     async def IngestLogs(self, request: IngestLogsRequest, context: Any) -> IngestLogsResponse:
         self._check_size(request)

@@ -13,7 +13,7 @@ import llm_observe
 import openai
 from tqdm import tqdm
 
-from stack.openai_mock import running_mock
+from stack.provider_mock import running_mock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ def run_demo_traffic(endpoint: str, *, calls: int, seed: int) -> FlushResult:
                 _log_past_call(plan)
                 bar.update()
         with running_mock() as mock:
-            asyncio.run(_make_calls(live, mock.base_url, bar))
+            asyncio.run(_make_calls(live, f"{mock.base_url}/v1", bar))
     return llm_observe.flush(30)
 
 

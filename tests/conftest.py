@@ -27,14 +27,14 @@ from server.app import Server, build_server  # noqa: E402 - the environment is s
 from server.settings import ProviderSettings, ServerSettings  # noqa: E402 - the environment is scrubbed first
 from stack import processes  # noqa: E402 - the environment is scrubbed first
 from stack.home import Home  # noqa: E402 - the environment is scrubbed first
-from stack.openai_mock import OpenAIMock, running_mock  # noqa: E402 - the environment is scrubbed first
 from stack.postgres import STOP_SIGNAL, EmbeddedPostgres  # noqa: E402 - the environment is scrubbed first
+from stack.provider_mock import ProviderMock, running_mock  # noqa: E402 - the environment is scrubbed first
 from stack.valkey import EmbeddedValkey  # noqa: E402 - the environment is scrubbed first
 from storage.migrate import migrate  # noqa: E402 - the environment is scrubbed first
 from storage.partitions import ensure_partitions  # noqa: E402 - the environment is scrubbed first
 from storage.pool import Database  # noqa: E402 - the environment is scrubbed first
 from storage.settings import StorageSettings  # noqa: E402 - the environment is scrubbed first
-from worker.settings import QueueSettings  # noqa: E402 - the environment is scrubbed first
+from worker.settings import QueueSettings, RedactionSettings  # noqa: E402 - the environment is scrubbed first
 
 
 @dataclass
@@ -122,21 +122,22 @@ def queue_settings(stores: Stores) -> QueueSettings:
 
 
 @pytest.fixture
-def openai_mock() -> Iterator[OpenAIMock]:
+def provider_mock() -> Iterator[ProviderMock]:
     with running_mock() as mock:
         yield mock
 
 
 @pytest.fixture
 async def server(
-    database_url: str, queue_settings: QueueSettings, openai_mock: OpenAIMock
+    database_url: str, queue_settings: QueueSettings, provider_mock: ProviderMock
 ) -> AsyncIterator[Server]:
     """The real server in this process, chatting with the mock."""
     running = await build_server(
         ServerSettings(port=0, grace_s=1),
         StorageSettings(database_url=database_url),
         queue_settings,
-        ProviderSettings(openai_api_key="mock", openai_base_url=openai_mock.base_url),
+        ProviderSettings(openai_api_key="mock", openai_base_url=f"{provider_mock.base_url}/v1"),
+        RedactionSettings(),
     )
     yield running
     await running.stop(0.5)

@@ -20,7 +20,7 @@ from worker.broker import LogBroker
 from worker.queue import WRITE_LOGS
 from worker.receiver import LogReceiver, RetryMiddleware
 from worker.schedule import MAKE_PARTITIONS
-from worker.settings import QueueSettings, WorkerSettings
+from worker.settings import QueueSettings, RedactionSettings, WorkerSettings
 from worker.write_logs import LogWriter
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ async def run_worker() -> None:
     settings = load_settings(WorkerSettings)
     queue_settings = load_settings(QueueSettings)
     database = Database(load_settings(StorageSettings))
+    writer = LogWriter(database, load_settings(RedactionSettings).make_redactor())
     broker = LogBroker(queue_settings)
-    _register(broker, queue_settings, database)
+    _register(broker, queue_settings, database, writer)
     broker.is_worker_process = True
     await _wait_for(lambda: _prepare(database))
     await _wait_for(broker.startup)
@@ -56,9 +57,7 @@ async def run_worker() -> None:
         log.info("worker stopped")
 
 
-def _register(broker: LogBroker, settings: QueueSettings, database: Database) -> None:
-    writer = LogWriter(database)
-
+def _register(broker: LogBroker, settings: QueueSettings, database: Database, writer: LogWriter) -> None:
     async def make_partitions() -> None:
         await ensure_partitions(database, datetime.now(UTC).date())
 

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from taskiq.kicker import AsyncKicker
 
 from worker.broker import GROUP, LogBroker
-from worker.settings import QueueSettings
+from worker.settings import QueueSettings, RedactionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ __all__ = [
     "QueueSettings",
     "QueueStats",
     "QueueUnavailable",
+    "RedactionSettings",
     "enqueue_logs",
     "queue_stats",
 ]

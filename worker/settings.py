@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from llm_observe.redaction import Redactor
+from pydantic import Field, SecretStr, model_validator
 
 from telemetry.settings import EnvSettings
 
@@ -29,3 +32,21 @@ class WorkerSettings(EnvSettings):
     """Batches in work at once."""
     grace_s: float = Field(20.0, alias="LLM_OBSERVE_WORKER_GRACE_S", gt=0)
     """How long SIGTERM waits for batches in work, in seconds."""
+
+
+class RedactionSettings(EnvSettings):
+    """What is redacted before it is stored, whatever a client sent. The SDK reads the same variables."""
+
+    disabled_kinds: str = Field("", alias="LLM_OBSERVE_REDACTION_DISABLED_KINDS")
+    """Built-in kinds to leave alone, separated by commas."""
+    patterns: str = Field("", alias="LLM_OBSERVE_REDACTION_PATTERNS")
+    """Kinds of your own: a JSON object of placeholder to regular expression."""
+
+    @model_validator(mode="after")
+    def _are_right(self) -> Self:
+        self.make_redactor()
+        return self
+
+    def make_redactor(self) -> Redactor:
+        """Return a redactor of these settings."""
+        return Redactor.from_settings(self.disabled_kinds, self.patterns)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 from google.protobuf.json_format import MessageToJson
-from llm_observe.redaction import Redactor
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
 from storage.dead_letters import NewDeadLetter, add_dead_letters
@@ -21,6 +20,7 @@ from worker.rows import to_row
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
 
     from storage.pool import Database
@@ -40,9 +40,9 @@ class _Origin(NamedTuple):
 class LogWriter:
     """Stores batches, and what cannot be stored as dead letters."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, redactor: Redactor) -> None:
         self._database = database
-        self._redactor = Redactor()
+        self._redactor = redactor
 
     async def write_batch(self, batch: str, project_id: str, receive_time_us: int) -> None:
         """Store one serialized IngestLogsRequest, given as base64 text. Repeating changes nothing.

@@ -6,9 +6,10 @@
 Set ``LLM_OBSERVE_ENDPOINT`` (such as ``127.0.0.1:50051``) or call :func:`configure`.
 """
 
+from llm_observe._account import FlushResult
 from llm_observe._api import configure, flush, log, shutdown, unwrap, wrap
-from llm_observe._batcher import FlushResult
 from llm_observe._client import ChatResult, ChatStream, LLMClient
+from llm_observe._observe import observe
 from llm_observe._session import session
 from llm_observe._version import __version__
 
@@ -21,6 +22,7 @@ __all__ = [
     "configure",
     "flush",
     "log",
+    "observe",
     "session",
     "shutdown",
     "unwrap",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -11,10 +12,10 @@ from llm_observe._runtime import configure_runtime, get_runtime, submit
 from llm_observe._wrap import unwrap_client, wrap_client
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from llm_observe._batcher import FlushResult
+    from llm_observe._account import FlushResult
 
 _Client = TypeVar("_Client")
 _OUTCOMES = {"success": SUCCESS, "error": ERROR, "cancelled": CANCELLED}
@@ -31,9 +32,14 @@ def configure(
     queue_max_bytes: int | None = None,
     batch_delay_s: float | None = None,
     export_timeout_s: float | None = None,
+    delivery_timeout_s: float | None = None,
     exit_timeout_s: float | None = None,
+    spool_dir: str | None = None,
+    spool_max_bytes: int | None = None,
+    redaction_disabled_kinds: Iterable[str] | None = None,
+    redaction_patterns: Mapping[str, str] | None = None,
 ) -> None:
-    """Set the SDK up; what is not given comes from ``LLM_OBSERVE_*`` variables, then from defaults.
+    r"""Set the SDK up; what is not given comes from ``LLM_OBSERVE_*`` variables, then from defaults.
 
     Args:
         endpoint: ``host:port`` of the collector; empty sends nothing.
@@ -45,12 +51,23 @@ def configure(
         queue_max_bytes: Bytes that may wait.
         batch_delay_s: How long a call may wait for others, in seconds.
         export_timeout_s: Deadline of one attempt to send, in seconds.
+        delivery_timeout_s: How long a batch is tried for before it is dropped, in seconds.
         exit_timeout_s: How long process exit may wait, in seconds.
+        spool_dir: Folder where redacted batches wait on disk, so that they survive kill -9.
+        spool_max_bytes: What a process may leave there.
+        redaction_disabled_kinds: Built-in kinds to leave alone, such as ``PHONE``.
+        redaction_patterns: Kinds of your own: placeholder to regular expression, such as
+            ``{"STAFF_ID": r"\\bE-[0-9]{6}\\b"}``. Keep them free of nested repetition.
 
     Raises:
         ConfigError: A value is wrong; the message names the variable.
     """
-    configure_runtime(Config.from_env(**locals()))
+    given = dict(locals())
+    if redaction_disabled_kinds is not None:
+        given["redaction_disabled_kinds"] = ",".join(redaction_disabled_kinds)
+    if redaction_patterns is not None:
+        given["redaction_patterns"] = json.dumps(dict(redaction_patterns))
+    configure_runtime(Config.from_env(**given))
 
 
 def wrap(client: _Client) -> _Client:

@@ -94,12 +94,15 @@ class Call:
             self.output_chars += len(text)
 
     def finish(self, outcome: int = SUCCESS) -> None:
-        """Close the call and hand it to the sender. Only the first call counts."""
+        """Close the call and hand it to the sender. Only the first call counts.
+
+        An answer that tells of a failure is one, although it came with HTTP status 200.
+        """
         if self.finished:
             return
         self.finished = True
         self.latency_ns = time.perf_counter_ns() - self.mono_start_ns
-        self.outcome = outcome
+        self.outcome = ERROR if outcome == SUCCESS and self.error_code else outcome
         self.sink(self)
 
     def size_bytes(self) -> int:

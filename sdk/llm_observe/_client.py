@@ -77,7 +77,7 @@ class LLMClient:
     """Chats with one provider.
 
     Args:
-        provider: ``openai`` or ``demo``.
+        provider: ``openai``, ``anthropic``, ``gemini`` or ``demo``.
         model: The model; by default the provider's usual one.
         api_key: By default the vendor's own environment variable.
         base_url: Any server that speaks the vendor's protocol.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from llm_observe._redaction.rules import check_kinds, make_rules, parse_kinds, parse_patterns
+
 
 class ConfigError(ValueError):
     """A setting is wrong; the message names the variable."""
@@ -32,8 +34,21 @@ class Config(NamedTuple):
     """How long a call may wait for others, in seconds. ``LLM_OBSERVE_BATCH_DELAY_S``."""
     export_timeout_s: float = 10.0
     """Deadline of one attempt to send, in seconds. ``LLM_OBSERVE_EXPORT_TIMEOUT_S``."""
+    delivery_timeout_s: float = 3600.0
+    """How long a batch is tried for, waits included, before it is dropped, in seconds.
+    ``LLM_OBSERVE_DELIVERY_TIMEOUT_S``."""
     exit_timeout_s: float = 2.0
     """How long process exit may wait for the rest, in seconds. ``LLM_OBSERVE_EXIT_TIMEOUT_S``."""
+    spool_dir: str = ""
+    """Folder where redacted batches wait on disk, so that they survive kill -9; empty keeps them in memory.
+    ``LLM_OBSERVE_SPOOL_DIR``."""
+    spool_max_bytes: int = 64 * 1024 * 1024
+    """What a process may leave in the spool, in bytes. ``LLM_OBSERVE_SPOOL_MAX_BYTES``."""
+    redaction_disabled_kinds: str = ""
+    """Built-in kinds to leave alone, separated by commas. ``LLM_OBSERVE_REDACTION_DISABLED_KINDS``."""
+    redaction_patterns: str = ""
+    """Kinds of your own: a JSON object of placeholder to regular expression.
+    ``LLM_OBSERVE_REDACTION_PATTERNS``."""
 
     @classmethod
     def from_env(cls, **overrides: object) -> Config:
@@ -66,6 +81,20 @@ def _parse(name: str, raw: str, default: object) -> object:
 
 
 def _check(config: Config) -> None:
+    _check_types(config)
+    host, _, port = config.endpoint.rpartition(":")
+    if config.endpoint and not (host and port.isdigit()) and not config.endpoint.startswith("unix:"):
+        raise ConfigError("endpoint (LLM_OBSERVE_ENDPOINT) must be host:port, such as 127.0.0.1:50051")
+    if config.spool_dir and not hasattr(os, "fork"):
+        raise ConfigError("spool_dir (LLM_OBSERVE_SPOOL_DIR) needs a system with file locks, such as Linux")
+    try:
+        check_kinds(parse_kinds(config.redaction_disabled_kinds))
+        make_rules(parse_patterns(config.redaction_patterns))
+    except ValueError as error:
+        raise ConfigError(f"LLM_OBSERVE_REDACTION_DISABLED_KINDS or _PATTERNS: {error}") from None
+
+
+def _check_types(config: Config) -> None:
     for name, default in Config._field_defaults.items():
         value = getattr(config, name)
         if isinstance(default, str | bool):
@@ -74,6 +103,3 @@ def _check(config: Config) -> None:
             right = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
         if not right:
             raise ConfigError(f"{name} (LLM_OBSERVE_{name.upper()}) has a wrong value")
-    host, _, port = config.endpoint.rpartition(":")
-    if config.endpoint and not (host and port.isdigit()) and not config.endpoint.startswith("unix:"):
-        raise ConfigError("endpoint (LLM_OBSERVE_ENDPOINT) must be host:port, such as 127.0.0.1:50051")

@@ -9,12 +9,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from llm_observe._batcher import Batcher, FlushResult
+from llm_observe._batcher import Batcher
 from llm_observe._config import Config
 from llm_observe._exporter import Exporter
 from llm_observe._guard import guarded, logger
 
 if TYPE_CHECKING:
+    from llm_observe._account import FlushResult
     from llm_observe._call import Call
     from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
@@ -27,7 +28,7 @@ class Runtime:
         self.config = config
         self._redactor: Redactor | None = None
         self._exporter = Exporter(config.endpoint)
-        self._batcher = Batcher(config, self._exporter.export, self._to_log)
+        self._batcher = Batcher(config, self._exporter.export, self._to_log, on_start=_flush_worker_at_exit)
 
     def submit(self, call: Call) -> None:
         """Take a finished call. Called on the application's thread."""
@@ -36,9 +37,7 @@ class Runtime:
 
     def _to_log(self, call: Call) -> Log:
         if self._redactor is None:
-            from llm_observe.redaction import Redactor  # noqa: PLC0415 - patterns compile on the sender's thread
-
-            self._redactor = Redactor()
+            self._redactor = _make_redactor(self.config)
         return call.to_log(
             self._redactor,
             environment=self.config.environment,
@@ -57,8 +56,16 @@ class Runtime:
         return result
 
 
+def _make_redactor(config: Config) -> Redactor:
+    from llm_observe.redaction import Redactor  # noqa: PLC0415 - patterns compile on the sender's thread
+
+    return Redactor.from_settings(config.redaction_disabled_kinds, config.redaction_patterns)
+
+
 _lock = threading.Lock()
 _runtime: Runtime | None = None
+_said = 0
+"""The process that has said its farewell."""
 
 
 def get_runtime() -> Runtime:
@@ -110,10 +117,25 @@ def _on_sigterm(number: int, _frame: object) -> None:
     os.kill(os.getpid(), number)
 
 
+def _flush_worker_at_exit() -> None:
+    """Be called at the end of a multiprocessing worker, which leaves by os._exit and runs no atexit handler.
+
+    Asked of modules that are loaded anyway: a process that is such a worker has them. Celery's pool has its
+    own copy, billiard.
+    """
+    for name in ("multiprocessing", "billiard"):
+        process, util = sys.modules.get(f"{name}.process"), sys.modules.get(f"{name}.util")
+        if process is not None and util is not None and process.current_process().name != "MainProcess":
+            util.Finalize(None, _at_exit, exitpriority=0)
+
+
 def _at_exit() -> None:
+    global _said  # noqa: PLW0603 - one exit a process, which two hooks may tell of
     with guarded("at_exit"):
-        if _runtime is None:
+        if _runtime is None or _said == os.getpid():
             return
+        _said = os.getpid()
         result = _runtime.shutdown(_runtime.config.exit_timeout_s)
-        if result.dropped:
-            sys.stderr.write(f"llm_observe: {result.sent} logs sent, {result.dropped} dropped\n")
+        if result.dropped or result.pending:
+            kept = f", {result.pending} kept in the spool" if result.pending else ""
+            sys.stderr.write(f"llm_observe: {result.sent} logs sent, {result.dropped} dropped{kept}\n")

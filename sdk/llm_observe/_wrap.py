@@ -43,7 +43,7 @@ def wrap_client(client: _Client) -> _Client:
     if provider is not None:
         if not hasattr(client, _MARK):
             _tap(client, provider)
-    elif ("google", "Client") in names:
+    elif names & {("google", "Client"), ("google", "AsyncClient")}:
         tap_gemini(client)
     else:
         raise TypeError(f"llm_observe.wrap() does not know clients of type {type(client).__name__}")

@@ -6,6 +6,7 @@ call to the model.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._guard import guarded
@@ -23,19 +24,23 @@ _TAPPED: Final = ("_generate_content", "_generate_content_stream", "embed_conten
 
 
 def tap_gemini(client: Any) -> None:
-    """Put the tap on a client, once."""
-    for models, make in ((client.models, _sync), (client.aio.models, _async)):
+    """Put the tap on a client (or on its ``aio`` alone), once."""
+    for models in _sides(client):
         if not hasattr(models, _MARK):
             setattr(models, _MARK, True)
-            make(models)
+            (_async if inspect.iscoroutinefunction(models.embed_content) else _sync)(models)
 
 
 def untap_gemini(client: Any) -> None:
     """Take the tap off: the methods of the class stand behind ours."""
-    for models in (client.models, client.aio.models):
+    for models in _sides(client):
         if hasattr(models, _MARK):
             for name in (*_TAPPED, _MARK):
                 delattr(models, name)
+
+
+def _sides(client: Any) -> tuple[Any, ...]:
+    return (client.models, client.aio.models) if hasattr(client, "aio") else (client.models,)
 
 
 def _begin(operation: str, options: dict[str, Any], *, stream: bool) -> Call | None:

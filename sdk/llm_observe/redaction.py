@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._redaction.addresses import find_emails, find_machine_addresses, find_wallets
 from llm_observe._redaction.assignments import find_assigned
@@ -21,6 +21,9 @@ from llm_observe._redaction.credentials import (
 )
 from llm_observe._redaction.normalise import Scan, Span
 from llm_observe._redaction.numbers import find_ibans, find_numbers
+from llm_observe._redaction.rules import KINDS, Rule, check_kinds, make_rules, parse_kinds, parse_patterns
+
+__all__ = ["KINDS", "PREVIEW_CHARS", "Redactor", "Rule", "clean", "cut"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,7 +43,9 @@ _DIGIT_DETECTORS: Final = (find_wallets, find_ibans, find_machine_addresses, fin
 PREVIEW_CHARS: Final = 500
 """Longest preview, error message and metadata value, in characters, after redaction."""
 _READ_CHARS: Final = 4_000
-"""How much of a text is read for a preview; a secret cut here lies far behind the preview's end."""
+"""How much of a text is read for a preview."""
+_DOUBTFUL_CHARS: Final = 200
+"""The end of what was read may hold the beginning of a secret, too short to be known as one."""
 
 _PLACEHOLDER = re.compile(r"\[[A-Z0-9_]{2,24}\]")
 _TEXT_LIMITS: Final = {
@@ -81,24 +86,6 @@ _METADATA_PAIRS: Final = 50
 _DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 
 
-class Rule(NamedTuple):
-    """A kind of your own."""
-
-    kind: str
-    """What the placeholder says; upper case letters, digits and underscores."""
-    anchors: tuple[str, ...]
-    """Lower-case literals, one of which must be there before the pattern is tried; empty means always."""
-    pattern: re.Pattern[str]
-    """What to replace. Keep it free of nested repetition: hostile text will be tried on it."""
-
-
-KINDS: Final = frozenset({
-    "API_KEY", "AUTH", "AWS_KEY", "CREDIT_CARD", "EMAIL", "IBAN", "IP_ADDRESS", "JWT", "MAC_ADDRESS", "PHONE",
-    "PRIVATE_KEY", "SECRET", "SSN", "URL_PASSWORD", "WALLET", "WEBHOOK",
-})  # fmt: skip
-"""Every built-in kind."""
-
-
 class Redactor:
     """Replaces secrets and personal data by placeholders that name the kind, such as ``[EMAIL]``.
 
@@ -107,15 +94,22 @@ class Redactor:
         extra_rules: Rules of your own, applied first.
 
     Raises:
-        ValueError: A disabled kind is not one of KINDS: a typing error must not leave it on unnoticed.
+        ValueError: A disabled kind is not one of KINDS.
     """
 
     def __init__(self, disabled_kinds: Iterable[str] = (), extra_rules: Iterable[Rule] = ()) -> None:
-        self._off = frozenset(disabled_kinds)
-        if unknown := self._off - KINDS:
-            raise ValueError(f"unknown kinds: {', '.join(sorted(unknown))}")
+        self._off = check_kinds(disabled_kinds)
         self._extra = tuple(extra_rules)
         self._label = lru_cache(maxsize=1024)(self.preview)
+
+    @classmethod
+    def from_settings(cls, disabled_kinds: str, patterns: str) -> Redactor:
+        """Return the redactor of two settings: kinds separated by commas, and a JSON object of patterns.
+
+        Raises:
+            ValueError: One of them is wrong.
+        """
+        return cls(parse_kinds(disabled_kinds), make_rules(parse_patterns(patterns)))
 
     def redact(self, text: str) -> str:
         """Return the text with every secret replaced. Linear in its length."""
@@ -138,7 +132,10 @@ class Redactor:
 
     def preview(self, text: str, limit: int = PREVIEW_CHARS) -> str:
         """Redact, then cut to ``limit`` characters, never inside a placeholder."""
-        return cut(self.redact(clean(text[:_READ_CHARS])), limit)
+        found = self.redact(clean(text[:_READ_CHARS]))
+        if len(text) >= _READ_CHARS:
+            limit = min(limit, max(0, len(found) - _DOUBTFUL_CHARS))
+        return cut(found, limit)
 
     def redact_log(self, log: Any) -> None:
         """Clean, redact and cut every text of a Log, in place. The choke point of the SDK and the worker."""

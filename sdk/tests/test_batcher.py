@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 import pytest
-from llm_observe._batcher import Batcher, FlushResult
+from llm_observe._account import FlushResult
+from llm_observe._batcher import Batcher
 from llm_observe._call import Call
 from llm_observe._config import Config
 from llm_observe._exporter import ExportResult
@@ -71,7 +72,7 @@ def test_what_does_not_fit_is_dropped_and_counted(config):
     batcher, collector = make(config)
     collector.open.clear()
     batcher.add(call())
-    while batcher._in_flight == 0:
+    while batcher._calls:
         time.sleep(0.001)
     for _ in range(15):
         batcher.add(call())
@@ -137,7 +138,7 @@ def test_the_producers_account_adds_up():
     batcher, collector = make(CONFIG._replace(queue_max_logs=2))
     collector.open.clear()
     batcher.add(call())
-    while batcher._in_flight == 0:
+    while batcher._calls:
         time.sleep(0.001)
     for _ in range(4):
         batcher.add(call())
@@ -169,14 +170,14 @@ def test_a_forked_child_begins_empty_with_its_own_identity():
     batcher, collector = make()
     collector.open.clear()
     batcher.add(call())
-    parent = batcher._producer_id
+    parent = batcher._account.producer_id
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         collector.open.set()
         batcher.add(call())
         result = batcher.flush(5)
-        os.write(writer, f"{result.sent} {batcher._producer_id != parent}".encode())
+        os.write(writer, f"{result.sent} {batcher._account.producer_id != parent}".encode())
         os._exit(0)
     os.waitpid(pid, 0)
     assert os.read(reader, 100) == b"1 True"

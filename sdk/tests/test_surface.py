@@ -19,6 +19,7 @@ def test_the_public_names():
         "configure",
         "flush",
         "log",
+        "observe",
         "session",
         "shutdown",
         "unwrap",

@@ -42,7 +42,7 @@ async def page(server, database_url, queue_settings, tmp_path):
         stop(worker)
 
 
-async def test_a_chat_is_streamed_and_counted(page, openai_mock):
+async def test_a_chat_is_streamed_and_counted(page, provider_mock):
     await page.goto("/")
     await page.get_by_text("No calls in this window yet").wait_for()
 
@@ -52,7 +52,7 @@ async def test_a_chat_is_streamed_and_counted(page, openai_mock):
     await box.press("Enter")
     await page.get_by_text("gpt-4o-mini-mock").wait_for()
     assert await page.get_by_text("first token").count() == 1
-    assert openai_mock.requests[0]["messages"][-1]["content"] == "hello from the browser"
+    assert provider_mock.requests[0]["messages"][-1]["content"] == "hello from the browser"
 
     await page.get_by_role("link", name="Dashboard").click()
     requests = page.get_by_test_id("stMetric").filter(has_text="Requests").get_by_test_id("stMetricValue")
@@ -62,8 +62,8 @@ async def test_a_chat_is_streamed_and_counted(page, openai_mock):
     await page.get_by_text("None in this window.").wait_for()
 
 
-async def test_a_provider_error_is_words_and_shows_on_the_dashboard(page, openai_mock):
-    openai_mock.default_wish = {"status": 429}
+async def test_a_provider_error_is_words_and_shows_on_the_dashboard(page, provider_mock):
+    provider_mock.default_wish = {"status": 429}
     await page.goto("/chat")
     box = page.get_by_placeholder("Message")
     await box.fill("hello")

@@ -92,14 +92,14 @@ async def fetch_log(analytics, log_id):
         return None
 
 
-async def test_history_system_prompt_and_parameters_reach_the_provider(chat, openai_mock):
+async def test_history_system_prompt_and_parameters_reach_the_provider(chat, provider_mock):
     first = await chat.Chat(pb.ChatRequest(turn=turn(content="first")))
     again = turn(content="second", conversation_id=first.started.conversation_id, system_prompt="be brief")
     again.parameters.temperature = 0.3
     again.parameters.max_output_tokens = 7
     again.parameters.stop_sequences.append("END")
     await chat.Chat(pb.ChatRequest(turn=again))
-    sent = openai_mock.requests[-1]
+    sent = provider_mock.requests[-1]
     assert [message["role"] for message in sent["messages"]] == ["system", "user", "assistant", "user"]
     assert sent["messages"][0]["content"] == "be brief"
     assert sent["messages"][-1]["content"] == "second"
@@ -107,11 +107,11 @@ async def test_history_system_prompt_and_parameters_reach_the_provider(chat, ope
 
 
 async def test_the_model_gets_the_words_as_they_are_and_the_store_gets_them_redacted(
-    chat, conversations, openai_mock
+    chat, conversations, provider_mock
 ):
     content = "my card is 4111 1111 1111 1111"
     answer = await chat.Chat(pb.ChatRequest(turn=turn(content=content)))
-    assert openai_mock.requests[-1]["messages"][-1]["content"] == content
+    assert provider_mock.requests[-1]["messages"][-1]["content"] == content
     found = await conversations.GetConversation(
         GetConversationRequest(conversation_id=answer.started.conversation_id)
     )
@@ -120,18 +120,18 @@ async def test_the_model_gets_the_words_as_they_are_and_the_store_gets_them_reda
 
 
 async def test_leaving_stops_the_provider_and_keeps_what_came(
-    chat, conversations, channel, openai_mock, database_url, queue_settings, tmp_path
+    chat, conversations, channel, provider_mock, database_url, queue_settings, tmp_path
 ):
-    openai_mock.default_wish = {"chunks": 500, "chunk_s": 0.02}
+    provider_mock.default_wish = {"chunks": 500, "chunk_s": 0.02}
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
         call = chat.StreamChat(pb.StreamChatRequest(turn=turn()))
         started = (await call.read()).started
         for _ in range(3):
             await call.read()
-        assert openai_mock.open_streams == 1
+        assert provider_mock.open_streams == 1
         call.cancel()
-        await eventually(lambda: openai_mock.open_streams == 0)
+        await eventually(lambda: provider_mock.open_streams == 0)
         analytics = stub(AnalyticsServiceStub, channel)
         log = await eventually(lambda: fetch_log(analytics, started.log_id))
     finally:
@@ -160,8 +160,8 @@ async def test_leaving_stops_the_provider_and_keeps_what_came(
         (404, grpc.StatusCode.INVALID_ARGUMENT, "PROVIDER_REJECTED"),
     ],
 )
-async def test_provider_errors_have_reasons_and_no_vendor_text(chat, openai_mock, status, code, reason):
-    openai_mock.default_wish = {"status": status}
+async def test_provider_errors_have_reasons_and_no_vendor_text(chat, provider_mock, status, code, reason):
+    provider_mock.default_wish = {"status": status}
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await chat.Chat(pb.ChatRequest(turn=turn()))
     assert caught.value.code() is code
@@ -169,8 +169,8 @@ async def test_provider_errors_have_reasons_and_no_vendor_text(chat, openai_mock
     assert "mock error" not in str(caught.value)
 
 
-async def test_a_stream_that_breaks_off_is_an_error_and_keeps_what_came(chat, conversations, openai_mock):
-    openai_mock.default_wish = {"cut_after": 4}
+async def test_a_stream_that_breaks_off_is_an_error_and_keeps_what_came(chat, conversations, provider_mock):
+    provider_mock.default_wish = {"cut_after": 4}
     conversation_id = ""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         async for event in chat.StreamChat(pb.StreamChatRequest(turn=turn())):
@@ -197,7 +197,7 @@ async def test_a_stream_that_breaks_off_is_an_error_and_keeps_what_came(chat, co
         ({"metadata": {str(n): "" for n in range(51)}}, "INVALID_FIELD"),
     ],
 )
-async def test_bad_turns_change_nothing(chat, openai_mock, fields, reason):
+async def test_bad_turns_change_nothing(chat, provider_mock, fields, reason):
     for call in (
         lambda: chat.Chat(pb.ChatRequest(turn=turn(**fields))),
         lambda: stream(chat, turn(**fields)),
@@ -205,7 +205,7 @@ async def test_bad_turns_change_nothing(chat, openai_mock, fields, reason):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call()
         assert info_of(caught.value)[0] == reason
-    assert openai_mock.requests == []
+    assert provider_mock.requests == []
 
 
 async def test_a_cancelled_conversation_takes_no_messages(chat, database):
@@ -224,9 +224,9 @@ async def test_a_cancelled_conversation_takes_no_messages(chat, database):
 
 
 async def test_stopping_lets_answers_end_and_their_logs_arrive(
-    chat, server, openai_mock, database, database_url, queue_settings, tmp_path
+    chat, server, provider_mock, database, database_url, queue_settings, tmp_path
 ):
-    openai_mock.default_wish = {"chunks": 20, "chunk_s": 0.03}
+    provider_mock.default_wish = {"chunks": 20, "chunk_s": 0.03}
     events = aiter(chat.StreamChat(pb.StreamChatRequest(turn=turn())))
     started = (await anext(events)).started
     stopping = asyncio.create_task(server.stop(10))

@@ -44,12 +44,19 @@ def read_response(response: Any, call: Call) -> None:
     call.response_model = getattr(response, "model_version", None) or call.response_model
     call.provider_request_id = getattr(response, "response_id", None) or call.provider_request_id
     _read_usage(getattr(response, "usage_metadata", None), call)
-    for candidate in getattr(response, "candidates", None) or ():
-        reason = candidate.finish_reason
-        if reason is not None:
-            call.finish_reason = str(getattr(reason, "value", reason))
-        for part in (candidate.content.parts if candidate.content is not None else None) or ():
-            _read_part(part, call)
+    candidates = getattr(response, "candidates", None)
+    if not candidates:
+        _note_reason(getattr(getattr(response, "prompt_feedback", None), "block_reason", None), call)
+        return
+    first = candidates[0]  # the other candidates would only run into it
+    _note_reason(first.finish_reason, call)
+    for part in (first.content.parts if first.content is not None else None) or ():
+        _read_part(part, call)
+
+
+def _note_reason(reason: Any, call: Call) -> None:
+    if reason is not None:
+        call.finish_reason = str(getattr(reason, "value", reason))
 
 
 def _read_part(part: Any, call: Call) -> None:

@@ -89,13 +89,13 @@ def read_response(response: Any, call: Call) -> None:
         _read_output(response, call)
         return
     _read_usage(response.usage, call)
-    if call.kind != "/embeddings":
-        for choice in response.choices or ():
-            _read_choice(choice, call)
+    if call.kind != "/embeddings" and response.choices:
+        _read_choice(response.choices[0], call)
 
 
 def _read_choice(choice: Any, call: Call) -> None:
-    call.finish_reason = call.finish_reason or choice.finish_reason or ""
+    """Take the first of the answers that were asked for: the others would only run into it."""
+    call.finish_reason = choice.finish_reason or ""
     if call.kind == "/completions":
         call.add_output(choice.text or "")
         return
@@ -110,6 +110,8 @@ def _read_output(response: Any, call: Call) -> None:
     """Take text and ending from a Response."""
     reason = getattr(getattr(response, "incomplete_details", None), "reason", None)
     call.finish_reason = reason or getattr(response, "status", None) or ""
+    if error := getattr(response, "error", None):
+        call.error_code, call.error_message = error.code or "error", error.message
     if call.output_pieces:
         return
     for item in response.output or ():
@@ -139,15 +141,17 @@ def read_chunk(chunk: Any, call: Call) -> bool:
             if call.ttft_ns is None:
                 call.note_first_token()
                 call.response_model = chunk.model or ""
-            if call.output_chars < KEPT_TEXT_CHARS:
+            if call.output_chars < KEPT_TEXT_CHARS and not choice.index:
                 call.output_pieces.append(text)
                 call.output_chars += len(text)
             return False
-        _read_rare_delta(delta, call)
+        if not choice.index:
+            _read_rare_delta(delta, call)
     elif choice.text:
         call.note_first_token()
-        call.add_output(choice.text)
-    _read_ending(chunk, choices, call)
+        if not choice.index:
+            call.add_output(choice.text)
+    _read_ending(chunk, choice, call)
     return False
 
 
@@ -161,12 +165,11 @@ def _read_rare_delta(delta: Any, call: Call) -> None:
         _note_tools(delta.tool_calls, call)
 
 
-def _read_ending(chunk: Any, choices: Any, call: Call) -> None:
+def _read_ending(chunk: Any, choice: Any, call: Call) -> None:
     """Take what stands in chunks without text: reasons, the model, and usage from servers that repeat it."""
     call.response_model = call.response_model or chunk.model or ""
-    for choice in choices:
-        if choice.finish_reason:
-            call.finish_reason = choice.finish_reason
+    if choice.finish_reason and not choice.index:
+        call.finish_reason = choice.finish_reason
     if chunk.usage is not None:
         _read_usage(chunk.usage, call)
 

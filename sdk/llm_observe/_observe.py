@@ -1,0 +1,159 @@
+"""The observe() decorator: a function that calls a model its own way, recorded like any other call."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from llm_observe._call import Call
+from llm_observe._guard import guarded
+from llm_observe._providers.errors import read_error
+from llm_observe._runtime import submit
+from llm_observe._taps import atap, fail, tap
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+    Read = Callable[[Any], Mapping[str, Any]]
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+_READABLE = {
+    "output_text",
+    "response_model",
+    "finish_reason",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "metadata",
+}
+
+
+def observe(
+    *, provider: str, model: str, operation: str = "chat", read: Read | None = None
+) -> Callable[[_Function], _Function]:
+    """Record each call of a function, generator, coroutine or asynchronous generator as one call to a model.
+
+    For calls that no wrapped client makes, or they would be counted twice. The text arguments are the input;
+    text that is returned or yielded is the output. A generator is a stream: its first text is the first
+    token, and leaving it early is a cancelled call.
+
+    Args:
+        provider: Who serves it, lower case.
+        model: The model asked for.
+        operation: As OpenTelemetry GenAI names it.
+        read: Given what the function returned, or each thing it yielded, returns what it tells: a mapping of
+            output_text, response_model, finish_reason, metadata and the token counts (input_tokens,
+            output_tokens, total_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens).
+    """
+    reader = _Reader(read)
+
+    def begin(arguments: tuple[Any, ...], named: dict[str, Any], *, streamed: bool) -> Call:
+        call = Call(provider, operation, model, submit)
+        call.streamed = streamed
+        call.input_text = tuple(text for text in (*arguments, *named.values()) if isinstance(text, str))
+        return call
+
+    def decorate(function: _Function) -> _Function:
+        return cast("_Function", _shape(function)(function, begin, reader))
+
+    return decorate
+
+
+class _Reader:
+    """Reads what a function returns or yields, as a provider's reader does its stream events."""
+
+    def __init__(self, read: Read | None) -> None:
+        self._read = read
+
+    def read_chunk(self, chunk: Any, call: Call) -> bool:
+        """Take what was yielded, or returned."""
+        told = dict(self._read(chunk)) if self._read is not None else {}
+        text = told.pop("output_text", None) or (chunk if isinstance(chunk, str) else None)
+        if isinstance(text, str):
+            if call.streamed:
+                call.note_first_token()
+            call.add_output(text)
+        metadata = told.pop("metadata", None)
+        if metadata:
+            call.metadata = (*call.metadata, *((str(key), str(value)) for key, value in metadata.items()))
+        for name, value in told.items():
+            if name in _READABLE:
+                setattr(call, name, value)
+        if call.total_tokens is None and call.input_tokens is not None and call.output_tokens is not None:
+            call.total_tokens = call.input_tokens + call.output_tokens
+        return False
+
+    def read_error(self, error: BaseException, call: Call) -> None:
+        """Take what the failure tells, whichever client it comes from."""
+        read_error(error, call)
+
+    def end(self, result: Any, call: Call) -> None:
+        """Close a call whose function returned."""
+        with guarded("observe"):
+            self.read_chunk(result, call)
+        call.finish()
+
+
+def _shape(function: Any) -> Any:
+    if inspect.isasyncgenfunction(function):
+        return _async_generator
+    if inspect.isgeneratorfunction(function):
+        return _generator
+    return _coroutine if inspect.iscoroutinefunction(function) else _plain
+
+
+def _plain(function: Any, begin: Callable[..., Call], reader: _Reader) -> Any:
+    @functools.wraps(function)
+    def observed(*arguments: Any, **named: Any) -> Any:
+        call = begin(arguments, named, streamed=False)
+        try:
+            result = function(*arguments, **named)
+        except BaseException as error:
+            fail(reader, call, error)
+            raise
+        reader.end(result, call)
+        return result
+
+    return observed
+
+
+def _coroutine(function: Any, begin: Callable[..., Call], reader: _Reader) -> Any:
+    @functools.wraps(function)
+    async def observed(*arguments: Any, **named: Any) -> Any:
+        call = begin(arguments, named, streamed=False)
+        try:
+            result = await function(*arguments, **named)
+        except BaseException as error:
+            fail(reader, call, error)
+            raise
+        reader.end(result, call)
+        return result
+
+    return observed
+
+
+def _generator(function: Any, begin: Callable[..., Call], reader: _Reader) -> Any:
+    @functools.wraps(function)
+    def observed(*arguments: Any, **named: Any) -> Iterator[Any]:
+        call = begin(arguments, named, streamed=True)
+        yield from tap(function(*arguments, **named), reader, call, hide=False)
+
+    return observed
+
+
+def _async_generator(function: Any, begin: Callable[..., Call], reader: _Reader) -> Any:
+    @functools.wraps(function)
+    async def observed(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
+        call = begin(arguments, named, streamed=True)
+        passing = atap(function(*arguments, **named), reader, call, hide=False)
+        try:
+            async for piece in passing:
+                yield piece
+        finally:
+            await passing.aclose()  # type: ignore[attr-defined] # it is a generator
+
+    return observed

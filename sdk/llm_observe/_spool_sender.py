@@ -1,0 +1,100 @@
+"""Sends what is in the spool, from its own thread: a dead collector does not keep calls off the disk."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.message import DecodeError
+
+from llm_observe._guard import note_fault
+from llm_observe._spool import Spool, StoredBatch
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+
+if TYPE_CHECKING:
+    from llm_observe._account import Account
+    from llm_observe._config import Config
+    from llm_observe._delivery import Delivery
+
+_ADOPT_EVERY_S: Final = 30.0
+
+
+class SpoolSender:
+    """The spool and its thread.
+
+    Raises:
+        OSError: The spool cannot be made.
+    """
+
+    def __init__(self, config: Config, account: Account, delivery: Delivery) -> None:
+        self._account = account
+        self._delivery = delivery
+        self._spool = Spool(Path(config.spool_dir), account.producer_id, config.spool_max_bytes)
+        self._wake = threading.Event()
+        self._stopped = False
+        self._adopt()
+        threading.Thread(target=self._run, name="llm-observe-spool", daemon=True).start()
+
+    def keep(self, request: IngestLogsRequest) -> bool:
+        """Put a batch on disk; False when it must be sent from memory, the disk being full or broken."""
+        try:
+            number, count = request.producer.batch_number, len(request.logs)
+            kept = self._spool.put(request.SerializeToString(), number=number, count=count)
+        except OSError as error:
+            note_fault("spool", type(error))
+            return False
+        self._wake.set()
+        return kept
+
+    def _adopt(self) -> None:
+        found = self._spool.adopt()
+        with self._account.lock:
+            self._account.taken += found
+
+    def _run(self) -> None:
+        while not self._stopped:
+            try:
+                self._send_waiting()
+                if not self._wake.wait(_ADOPT_EVERY_S):
+                    self._adopt()
+                self._wake.clear()
+            except Exception as error:  # noqa: BLE001 - the thread must outlive any fault of ours
+                note_fault("spool", type(error))
+                self._wake.wait(_ADOPT_EVERY_S)
+
+    def _send_waiting(self) -> None:
+        while not self._stopped and (batch := self._spool.oldest()):
+            request = _read(batch)
+            if request is None:
+                self._spool.remove(batch)
+                self._account.settle(dropped=batch.log_count, reason="spool_damaged")
+                continue
+            delivered = self._delivery.deliver(request)
+            if delivered is None:
+                return
+            self._spool.remove(batch)
+            self._account.settle(**delivered._asdict())
+
+    def stop(self) -> int:
+        """Let go of the spool; returns the number of logs that stay in it."""
+        if self._stopped:
+            return 0
+        self._stopped = True
+        kept = self._spool.count()
+        self._spool.close()
+        self._wake.set()
+        return kept
+
+    def forget(self) -> None:
+        """In a forked child: leave all to the parent."""
+        self._spool.forget()
+
+
+def _read(batch: StoredBatch) -> IngestLogsRequest | None:
+    """Return a batch from disk, or None when it is not what was written."""
+    try:
+        request = IngestLogsRequest.FromString(batch.path.read_bytes())
+    except (OSError, DecodeError):
+        return None
+    return request if len(request.logs) == batch.log_count else None

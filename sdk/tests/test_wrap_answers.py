@@ -1,0 +1,195 @@
+"""What an answer may hold: refusals, several choices, nothing, any script, tools, images, failures within."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llm_observe
+import openai
+import pytest
+from llm_observe.v1.log_pb2 import (
+    OUTCOME_CANCELLED,
+    OUTCOME_ERROR,
+    OUTCOME_SUCCESS,
+    USAGE_SOURCE_MISSING,
+    USAGE_SOURCE_REPORTED,
+)
+from openai_wire import CHUNKS, COMPLETION, QUESTION, chunk, create, make_client, sse
+from pydantic import BaseModel
+from vendor_wire import ANTHROPIC_EVENTS, ANTHROPIC_MESSAGE, Anthropic, Gemini, gemini_piece
+
+GREEK = "τι κάνεις; 🙂 你好"
+
+
+def completion(*messages: dict[str, Any], finish: str = "stop") -> dict[str, Any]:
+    choices = [
+        {
+            "index": index,
+            "finish_reason": finish,
+            "message": {"role": "assistant", "content": None, **message},
+        }
+        for index, message in enumerate(messages)
+    ]
+    return {**COMPLETION, "choices": choices}
+
+
+def test_a_refusal_is_the_answer(recorder):
+    client, _ = make_client(completion({"refusal": "I cannot help with that."}))
+    create(client)
+    client, _ = make_client([chunk(refusal="I cannot "), chunk(refusal="help."), chunk(finish="stop")])
+    list(create(client, stream=True))
+    plain, streamed = recorder.logs
+    assert (plain.output_preview, plain.outcome) == ("I cannot help with that.", OUTCOME_SUCCESS)
+    assert streamed.output_preview == "I cannot help."
+    assert streamed.HasField("time_to_first_token")
+
+
+def test_of_several_choices_the_first_is_shown(recorder):
+    client, _ = make_client(completion({"content": "one"}, {"content": "two"}))
+    assert len(create(client, n=2).choices) == 2
+    second = chunk("two ")
+    second["choices"][0]["index"] = 1
+    client, _ = make_client([chunk("one "), second, chunk("more"), chunk(finish="stop")])
+    list(create(client, stream=True, n=2))
+    assert [log.output_preview for log in recorder.logs] == ["one", "one more"]
+
+
+def test_an_empty_stream_is_a_success_without_a_first_token(recorder):
+    client, _ = make_client([])
+    list(create(client, stream=True))
+    assert recorder.only.outcome == OUTCOME_SUCCESS
+    assert not recorder.only.HasField("time_to_first_token")
+    assert recorder.only.output_preview == ""
+
+
+def test_text_of_any_script_is_kept(recorder):
+    client, _ = make_client(completion({"content": GREEK}))
+    client.chat.completions.create(model="m", messages=[{"role": "user", "content": GREEK}])
+    client, _ = make_client([chunk(character) for character in GREEK])
+    create(client, stream=True).close()
+    anthropic_client = Anthropic()
+    anthropic_client.wire.whole = {**ANTHROPIC_MESSAGE, "content": [{"type": "text", "text": GREEK}]}
+    anthropic_client.ask(anthropic_client.client)
+    gemini_client = Gemini()
+    gemini_client.wire.whole = gemini_piece(GREEK, last=True)
+    gemini_client.ask(gemini_client.client)
+    assert [log.output_preview for log in recorder.logs] == [GREEK, "", GREEK, GREEK]
+    assert recorder.logs[0].input_preview == GREEK
+
+
+def test_structured_output_is_parsed_and_recorded(recorder):
+    class Weather(BaseModel):
+        degrees: int
+
+    client, _ = make_client(completion({"content": '{"degrees": 21}'}))
+    parsed = client.chat.completions.parse(model="gpt-4o-mini", messages=QUESTION, response_format=Weather)
+    assert parsed.choices[0].message.parsed == Weather(degrees=21)
+    assert recorder.only.output_preview == '{"degrees": 21}'
+
+
+def test_anthropics_refusal_and_tool_call(recorder):
+    vendor = Anthropic()
+    tool = {"type": "tool_use", "id": "t", "name": "weather", "input": {"city": "Rome"}}
+    vendor.wire.whole = {**ANTHROPIC_MESSAGE, "content": [tool], "stop_reason": "tool_use"}
+    vendor.ask(vendor.client)
+    vendor.wire.whole = {**ANTHROPIC_MESSAGE, "content": [], "stop_reason": "refusal"}
+    vendor.ask(vendor.client)
+    called, refused = recorder.logs
+    assert called.output_preview == "[tool call] weather {'city': 'Rome'}"
+    assert (refused.finish_reason, refused.output_preview) == ("refusal", "")
+
+
+def test_anthropics_streamed_tool_call(recorder):
+    vendor = Anthropic()
+    block = {"type": "tool_use", "id": "t", "name": "weather", "input": {}}
+    delta = {"type": "input_json_delta", "partial_json": '{"city": "Rome"}'}
+    vendor.wire.events = [
+        ANTHROPIC_EVENTS[0],
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "content_block_delta", "index": 0, "delta": delta},
+        *ANTHROPIC_EVENTS[-3:],
+    ]
+    list(vendor.stream())
+    assert recorder.only.output_preview == '[tool call] weather {"city": "Rome"}'
+    assert recorder.only.HasField("time_to_first_token")
+
+
+def test_geminis_tool_call_and_blocked_prompt(recorder):
+    vendor = Gemini()
+    called = gemini_piece("", last=True)
+    called["candidates"][0]["content"]["parts"] = [{"functionCall": {"name": "weather", "args": {"c": 1}}}]
+    vendor.wire.whole = called
+    vendor.ask(vendor.client)
+    vendor.wire.whole = {"promptFeedback": {"blockReason": "SAFETY"}, "modelVersion": "gemini-test-1"}
+    vendor.ask(vendor.client)
+    tool, blocked = recorder.logs
+    assert tool.output_preview == "[tool call] weather {'c': 1}"
+    assert (blocked.finish_reason, blocked.outcome) == ("SAFETY", OUTCOME_SUCCESS)
+    assert blocked.usage_source == USAGE_SOURCE_MISSING
+
+
+@pytest.mark.parametrize("make", [Anthropic, Gemini])
+def test_images_stay_out_of_previews(recorder, make):
+    vendor = make()
+    if make is Anthropic:
+        source = {"type": "base64", "media_type": "image/png", "data": "AAAA"}
+        content = [{"type": "image", "source": source}, {"type": "text", "text": "what is this?"}]
+        messages = [{"role": "user", "content": content}]
+        vendor.client.messages.create(model="m", max_tokens=5, messages=messages)
+    else:
+        image = {"inline_data": {"mime_type": "image/png", "data": b"AAAA"}}
+        parts = [image, {"text": "what is this?"}]
+        vendor.client.models.generate_content(model="m", contents=[{"role": "user", "parts": parts}])
+    assert recorder.only.input_preview == "what is this?"
+
+
+def test_a_response_that_failed_is_an_error_although_it_came(recorder):
+    answer = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "model": "m",
+        "status": "failed",
+        "error": {"code": "server_error", "message": "we broke, tell bob@example.com"},
+        "output": [],
+        "usage": None,
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+    }
+    client, _ = make_client(answer)
+    client.responses.create(model="m", input="hi")
+    last = {"type": "response.failed", "sequence_number": 1, "response": answer}
+    client, _ = make_client(lambda request: sse([last]))
+    list(client.responses.create(model="m", input="hi", stream=True))
+    for log in recorder.logs:
+        assert (log.outcome, log.error_code) == (OUTCOME_ERROR, "server_error")
+        assert "[EMAIL]" in log.error_message
+
+
+def test_what_the_provider_told_before_the_application_left_is_kept(recorder):
+    vendor = Anthropic()
+    stream = vendor.stream()
+    for _ in range(3):
+        next(stream)
+    stream.close()
+    assert recorder.only.outcome == OUTCOME_CANCELLED
+    assert (recorder.only.input_token_count, recorder.only.usage_source) == (11, USAGE_SOURCE_REPORTED)
+    assert recorder.only.output_preview == "all "
+
+
+def test_azures_client_is_recorded(recorder):
+    client, wire = make_client(CHUNKS, kind=openai.AzureOpenAI)
+    list(create(client, stream=True))
+    create(client, stream=True).close()
+    assert "stream_options" in wire.bodies[0]
+    assert [log.outcome for log in recorder.logs] == [OUTCOME_SUCCESS, OUTCOME_CANCELLED]
+    assert recorder.logs[0].total_token_count == 16
+
+
+def test_a_gemini_client_may_be_wrapped_by_its_async_side_alone(recorder):
+    vendor = Gemini()
+    llm_observe.unwrap(vendor.client)
+    llm_observe.wrap(vendor.client.aio)
+    vendor.ask(vendor.client)
+    assert recorder.calls == []

@@ -1,0 +1,202 @@
+"""The wire protocols of Anthropic and Gemini, answered from a script, after their API references."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import anthropic
+import httpx2
+import llm_observe
+from google import genai
+from google.genai import errors as genai_errors
+from google.genai import types
+
+ANTHROPIC_MESSAGE = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-test-1",
+    "content": [{"type": "text", "text": "all is well"}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {
+        "input_tokens": 4,
+        "output_tokens": 5,
+        "cache_read_input_tokens": 6,
+        "cache_creation_input_tokens": 1,
+        "output_tokens_details": {"thinking_tokens": 2},
+    },
+}
+ANTHROPIC_EVENTS: list[dict[str, Any]] = [
+    {
+        "type": "message_start",
+        "message": {**ANTHROPIC_MESSAGE, "content": [], "stop_reason": None},
+    },
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    *(
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
+        for text in ("all ", "is ", "well")
+    ),
+    {"type": "content_block_stop", "index": 0},
+    {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+        "usage": {"output_tokens": 5},
+    },
+    {"type": "message_stop"},
+]
+
+
+def gemini_piece(text: str, *, last: bool = False) -> dict[str, Any]:
+    piece: dict[str, Any] = {
+        "candidates": [{"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}],
+        "modelVersion": "gemini-test-1",
+        "responseId": "resp_1",
+    }
+    if last:
+        piece["candidates"][0]["finishReason"] = "STOP"
+        piece["usageMetadata"] = {
+            "promptTokenCount": 11,
+            "candidatesTokenCount": 3,
+            "thoughtsTokenCount": 2,
+            "cachedContentTokenCount": 6,
+            "totalTokenCount": 16,
+        }
+    return piece
+
+
+GEMINI_EVENTS = [gemini_piece("all "), gemini_piece("is "), gemini_piece("well", last=True)]
+
+
+class Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+    """A streamed body that may break off."""
+
+    def __init__(self, lines: list[bytes], *, broken: bool) -> None:
+        self._lines, self._broken = lines, broken
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._lines
+        if self._broken:
+            raise httpx2.ReadError("cut")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for line in self._lines:
+            yield line
+        if self._broken:
+            raise httpx2.ReadError("cut")
+
+
+class Wire:
+    """Answers as the vendor would; ``ending`` says how."""
+
+    def __init__(self, whole: Any, events: list[dict[str, Any]], fault: Any) -> None:
+        self.whole, self.events, self.fault = whole, events, fault
+        self.ending = "success"
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        if self.ending == "connection":
+            raise httpx2.ConnectError("no")
+        if self.ending == "timeout":
+            raise httpx2.ReadTimeout("late")
+        if self.ending == "error":
+            return httpx2.Response(429, json=self.fault, headers={"request-id": "req_9"})
+        streamed = "stream" in str(request.url) or json.loads(request.content).get("stream")
+        if not streamed:
+            return httpx2.Response(200, json=self.whole, headers={"request-id": "req_1"})
+        events = self.events[:4] if self.ending == "cut" else self.events
+        if self.ending == "cut" and len(self.events) == 3:
+            events = self.events[:2]
+        lines = [
+            (f"event: {event['type']}\n" if "type" in event else "").encode()
+            + f"data: {json.dumps(event)}\n\n".encode()
+            for event in events
+        ]
+        return httpx2.Response(
+            200,
+            headers={"content-type": "text/event-stream"},
+            stream=Body(lines, broken=self.ending == "cut"),
+        )
+
+    async def answer_late(self, request: httpx2.Request) -> httpx2.Response:
+        await asyncio.sleep(60)
+        return self(request)
+
+
+class Anthropic:
+    """How an application uses Anthropic's client."""
+
+    name, model = "anthropic", "claude-test"
+    error, connection = anthropic.RateLimitError, anthropic.APIConnectionError
+    error_code = "rate_limit_error"
+
+    def __init__(self) -> None:
+        fault = {
+            "type": "error",
+            "error": {"type": "rate_limit_error", "message": "slow down bob@example.com"},
+        }
+        self.wire = Wire(ANTHROPIC_MESSAGE, ANTHROPIC_EVENTS, fault)
+        options: dict[str, Any] = {"api_key": "k", "max_retries": 0}
+        self.client = llm_observe.wrap(
+            anthropic.Anthropic(
+                http_client=httpx2.Client(transport=httpx2.MockTransport(self.wire)), **options
+            )
+        )
+        self.options = options
+
+    def aclient(self, handler: Any = None) -> Any:
+        transport = httpx2.MockTransport(handler or self.wire)
+        return llm_observe.wrap(
+            anthropic.AsyncAnthropic(http_client=httpx2.AsyncClient(transport=transport), **self.options)
+        )
+
+    def ask(self, client: Any, **options: Any) -> Any:
+        messages = [{"role": "user", "content": "what is up?"}]
+        return client.messages.create(model=self.model, max_tokens=50, messages=messages, **options)
+
+    def stream(self) -> Any:
+        return self.ask(self.client, stream=True)
+
+    async def astream(self, client: Any) -> Any:
+        return await self.ask(client, stream=True)
+
+
+class Gemini:
+    """How an application uses google-genai's client."""
+
+    name, model = "gemini", "gemini-test"
+    error, connection = genai_errors.ClientError, Exception
+    error_code = "RESOURCE_EXHAUSTED"
+
+    def __init__(self) -> None:
+        fault = {
+            "error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "slow down bob@example.com"}
+        }
+        whole = gemini_piece("all is well", last=True)
+        self.wire = Wire(whole, GEMINI_EVENTS, fault)
+        self.client = self._make(self.wire)
+
+    def _make(self, handler: Any) -> Any:
+        transport = httpx2.MockTransport(handler)
+        client = genai.Client(
+            api_key="k",
+            http_options=types.HttpOptions(
+                httpx_client=httpx2.Client(transport=transport),
+                httpx_async_client=httpx2.AsyncClient(transport=transport),
+            ),
+        )
+        return llm_observe.wrap(client)
+
+    def aclient(self, handler: Any = None) -> Any:
+        return self._make(handler or self.wire).aio
+
+    def ask(self, client: Any, **_options: Any) -> Any:
+        return client.models.generate_content(model=self.model, contents="what is up?")
+
+    def stream(self) -> Any:
+        return self.client.models.generate_content_stream(model=self.model, contents="what is up?")
+
+    async def astream(self, client: Any) -> Any:
+        return await client.models.generate_content_stream(model=self.model, contents="what is up?")
