@@ -39,12 +39,19 @@ class Account:
         """Calls that the application made."""
         self.taken = 0
         """Those of them that found room, and those found in the spool of a dead process."""
+        self._adopted = 0
         self._processed = 0
         self._sent = 0
         self._dropped: dict[str, int] = {}
         self._batches = 0
         self._batched = 0
         self._closed = False
+
+    def adopt(self, count: int) -> None:
+        """Take what a dead process left in the spool."""
+        with self.lock:
+            self.taken += count
+            self._adopted += count
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Count what found no room. Hold the lock."""
@@ -65,8 +72,9 @@ class Account:
         """Wait until everything taken before is settled, at most timeout_s seconds."""
         deadline = time.monotonic() + timeout_s
         with self._settled:
-            target = self.taken
-            while self._processed < target and (left := deadline - time.monotonic()) > 0:
+            own = self.taken - self._adopted
+            # What is adopted meanwhile goes first, being older.
+            while self._processed < own + self._adopted and (left := deadline - time.monotonic()) > 0:
                 self._settled.wait(left)
             return self.result()
 

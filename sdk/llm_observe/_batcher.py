@@ -85,6 +85,7 @@ class Batcher:
             self._calls.append(call)
             account.taken += 1
             self._waiting_bytes += size
+            call.waiting_bytes = size
             if self._thread is None:
                 self._start_thread()
         if not self._wake.is_set():
@@ -137,7 +138,7 @@ class Batcher:
         while self._calls and len(request.logs) < _BATCH_MAX_LOGS and size < _BATCH_MAX_BYTES:
             with self._lock:
                 call = self._calls.popleft()
-                self._waiting_bytes -= call.size_bytes()
+                self._waiting_bytes -= call.waiting_bytes
             try:
                 log = self._to_log(call)
             except Exception as error:  # noqa: BLE001 - one bad record must not take its neighbours along

@@ -29,6 +29,8 @@ KEPT_TEXT_CHARS: Final = 4_000
 """How much of an answer is kept for the preview: redaction may shorten it before the cut at 500."""
 _OVERHEAD_BYTES: Final = 700
 """What a waiting Call takes beside its text, measured with tracemalloc."""
+_PIECE_BYTES: Final = 58
+"""What a piece of text takes beside its characters."""
 
 
 def uuid7(now_ns: int | None = None) -> str:
@@ -66,6 +68,10 @@ class Call:
     error_code = ""
     error_message: Any = ""
     http_status: int | None = None
+    has_deltas = False
+    """Whether nearly all chunks of the stream are ``choices[0].delta.content``."""
+    waiting_bytes = 0
+    """What this call was counted as when it joined the queue."""
     finished = False
     """Whether the call has been handed over."""
 
@@ -107,7 +113,13 @@ class Call:
 
     def size_bytes(self) -> int:
         """Estimate the memory this call holds while it waits."""
-        return _OVERHEAD_BYTES + self.output_chars + sum(map(len, self.input_text))
+        pieces = self.output_pieces
+        return (
+            _OVERHEAD_BYTES
+            + _PIECE_BYTES * len(pieces)
+            + sum(map(len, pieces))
+            + sum(map(len, self.input_text))
+        )
 
     def to_log(self, redactor: Redactor, *, environment: str, release: str, capture_content: bool) -> Log:
         """Build the redacted Log. Runs on the sender's thread."""

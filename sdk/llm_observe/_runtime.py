@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from llm_observe._batcher import Batcher
 from llm_observe._config import Config
 from llm_observe._exporter import Exporter
-from llm_observe._guard import guarded, logger
+from llm_observe._guard import guarded, logger, swallow
+from llm_observe._taps import cancel_open_streams
 
 if TYPE_CHECKING:
     from llm_observe._account import FlushResult
@@ -75,8 +76,10 @@ def get_runtime() -> Runtime:
 
 def submit(call: Call) -> None:
     """Hand a finished call over; a fault of ours stays ours."""
-    with guarded("submit"):
-        get_runtime().submit(call)
+    try:
+        (_runtime or get_runtime()).submit(call)
+    except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the application
+        swallow("submit", error)
 
 
 def configure_runtime(config: Config) -> None:
@@ -91,7 +94,6 @@ def _install(config: Config, *, replace: bool) -> Runtime:
     global _runtime  # noqa: PLW0603 - one sender a process is the point
     with _lock:
         if _runtime is None:
-            atexit.register(_at_exit)
             _flush_on_sigterm()
         if _runtime is None or replace:
             _runtime = Runtime(config)
@@ -132,6 +134,7 @@ def _flush_worker_at_exit() -> None:
 def _at_exit() -> None:
     global _said  # noqa: PLW0603 - one exit a process, which two hooks may tell of
     with guarded("at_exit"):
+        cancel_open_streams()
         if _runtime is None or _said == os.getpid():
             return
         _said = os.getpid()
@@ -139,3 +142,6 @@ def _at_exit() -> None:
         if result.dropped or result.pending:
             kept = f", {result.pending} kept in the spool" if result.pending else ""
             sys.stderr.write(f"llm_observe: {result.sent} logs sent, {result.dropped} dropped{kept}\n")
+
+
+atexit.register(_at_exit)

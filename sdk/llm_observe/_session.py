@@ -23,7 +23,7 @@ class Session(NamedTuple):
 
 
 _current: ContextVar[Session | None] = ContextVar("llm_observe_session", default=None)
-_process_session: tuple[int, Session] | None = None
+_process_session: Session | None = None
 
 
 def current_session() -> Session:
@@ -34,10 +34,18 @@ def current_session() -> Session:
 
 def _default_session() -> Session:
     global _process_session  # noqa: PLW0603 - one identity a process, remade after a fork
-    pid = os.getpid()
-    if _process_session is None or _process_session[0] != pid:
-        _process_session = (pid, Session(session_id=str(uuid.uuid4())))
-    return _process_session[1]
+    if _process_session is None:
+        _process_session = Session(session_id=str(uuid.uuid4()))
+    return _process_session
+
+
+def _forget_process_session() -> None:
+    global _process_session  # noqa: PLW0603 - as above
+    _process_session = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_process_session)
 
 
 @contextmanager

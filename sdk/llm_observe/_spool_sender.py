@@ -48,9 +48,7 @@ class SpoolSender:
         return kept
 
     def _adopt(self) -> None:
-        found = self._spool.adopt()
-        with self._account.lock:
-            self._account.taken += found
+        self._account.adopt(self._spool.adopt())
 
     def _run(self) -> None:
         while not self._stopped:

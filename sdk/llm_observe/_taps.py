@@ -1,24 +1,28 @@
 """Stream taps: read a vendor's stream as it passes by; whatever ends it makes exactly one log.
 
-Generators, since they cost the application's thread least for each chunk. A generator that is dropped before
-its first step, or held until the process exits, runs nothing of its body, so a finalizer stands behind each.
+Generators, since they cost the application's thread least for each chunk.
 """
 
 from __future__ import annotations
 
 import asyncio
-import weakref
+import os
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_observe._call import CANCELLED, ERROR, Call
+from llm_observe._call import CANCELLED, ERROR, KEPT_TEXT_CHARS, Call
 from llm_observe._guard import guarded, swallow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from llm_observe._providers import Reader
 
 _LEFT: Final = (GeneratorExit, KeyboardInterrupt, SystemExit, asyncio.CancelledError)
+
+_open: set[Call] = set()
+"""Streams that have not ended, held by the application or forgotten by it."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open.clear)  # they are the parent's to log
 
 
 def fail(provider: Reader, call: Call, error: BaseException) -> None:
@@ -31,55 +35,141 @@ def fail(provider: Reader, call: Call, error: BaseException) -> None:
             call.finish(ERROR)
 
 
-def tap(inner: Iterator[Any], provider: Reader, call: Call, *, hide: bool) -> Iterator[Any]:
+def cancel_open_streams() -> None:
+    """Close the calls of streams that are held until the process exits."""
+    for call in list(_open):
+        call.finish(CANCELLED)
+    _open.clear()
+
+
+class Held:
+    """Ends a call when the last reference to what stands for it goes.
+
+    A generator that is dropped before its first step runs nothing of its own body.
+    """
+
+    __slots__ = ("_call", "_outcome")
+
+    def __init__(self, call: Call, outcome: int = CANCELLED) -> None:
+        self._call = call
+        self._outcome = outcome
+        _open.add(call)
+
+    def __del__(self, _discard: Callable[[Call], None] = _open.discard) -> None:
+        # A default, not a global: those are gone when what is held until the very end is collected.
+        _discard(self._call)
+        self._call.finish(self._outcome)
+
+
+def tap(inner: Iterator[Any], provider: Reader, call: Call, *, hide: bool = False) -> Iterator[Any]:
     """Return a stream that is read as it passes by; ``hide`` keeps pure usage chunks from the application."""
-    stream = _pass(inner, provider, call, hide=hide)
-    _finish_when_dropped(stream, call)
-    return stream
+    passing = _pass_deltas if call.has_deltas else _pass
+    return passing(inner, provider, call, Held(call), hide=hide)
 
 
-def atap(inner: AsyncIterator[Any], provider: Reader, call: Call, *, hide: bool) -> AsyncIterator[Any]:
+def atap(
+    inner: AsyncIterator[Any], provider: Reader, call: Call, *, hide: bool = False
+) -> AsyncIterator[Any]:
     """As tap(), for an asynchronous stream."""
-    stream = _apass(inner, provider, call, hide=hide)
-    _finish_when_dropped(stream, call)
-    return stream
+    passing = _apass_deltas if call.has_deltas else _apass
+    return passing(inner, provider, call, Held(call), hide=hide)
 
 
-def _finish_when_dropped(stream: object, call: Call) -> None:
-    weakref.finalize(stream, call.finish, CANCELLED)
+def _read(provider: Reader, chunk: Any, call: Call) -> bool:
+    try:
+        return provider.read_chunk(chunk, call)
+    except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the application
+        return swallow("read_chunk", error)
 
 
-def _pass(inner: Iterator[Any], provider: Reader, call: Call, *, hide: bool) -> Iterator[Any]:
-    read = provider.read_chunk
+def _pass(inner: Iterator[Any], provider: Reader, call: Call, held: Held, *, hide: bool) -> Iterator[Any]:
     try:
         for chunk in inner:
-            try:
-                only_usage = read(chunk, call)
-            except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the application
-                only_usage = swallow("read_chunk", error)
-            if only_usage and hide:
-                continue
-            yield chunk
+            if not (_read(provider, chunk, call) and hide):
+                yield chunk
     except BaseException as error:
         fail(provider, call, error)
         raise
     call.finish()
+    del held
 
 
 async def _apass(
-    inner: AsyncIterator[Any], provider: Reader, call: Call, *, hide: bool
+    inner: AsyncIterator[Any], provider: Reader, call: Call, held: Held, *, hide: bool
 ) -> AsyncIterator[Any]:
-    read = provider.read_chunk
     try:
         async for chunk in inner:
+            if not (_read(provider, chunk, call) and hide):
+                yield chunk
+    except BaseException as error:
+        fail(provider, call, error)
+        raise
+    call.finish()
+    del held
+
+
+# The two below do as the two above, for streams whose chunks are nearly all ``choices[0].delta.content``.
+# Each name looked up in a chunk costs the application cold memory accesses, so these look up no other.
+
+
+def _pass_deltas(
+    inner: Iterator[Any], provider: Reader, call: Call, held: Held, *, hide: bool
+) -> Iterator[Any]:
+    texts, room, last = call.output_pieces, 0, None
+    try:
+        for chunk in inner:
             try:
-                only_usage = read(chunk, call)
-            except Exception as error:  # noqa: BLE001 - as above
-                only_usage = swallow("read_chunk", error)
-            if only_usage and hide:
-                continue
+                text = chunk.choices[0].delta.content
+            except Exception:  # noqa: BLE001 - a chunk of another shape is read below
+                text = None
+            if text and call.ttft_ns is not None:
+                last = chunk
+                if room > 0:
+                    texts.append(text)
+                    room -= len(text)
+            elif _read(provider, chunk, call):
+                if hide:
+                    continue
+            else:
+                room = KEPT_TEXT_CHARS - call.output_chars
             yield chunk
     except BaseException as error:
         fail(provider, call, error)
         raise
+    _end_deltas(last, call)
+    del held
+
+
+async def _apass_deltas(
+    inner: AsyncIterator[Any], provider: Reader, call: Call, held: Held, *, hide: bool
+) -> AsyncIterator[Any]:
+    texts, room, last = call.output_pieces, 0, None
+    try:
+        async for chunk in inner:
+            try:
+                text = chunk.choices[0].delta.content
+            except Exception:  # noqa: BLE001 - as above
+                text = None
+            if text and call.ttft_ns is not None:
+                last = chunk
+                if room > 0:
+                    texts.append(text)
+                    room -= len(text)
+            elif _read(provider, chunk, call):
+                if hide:
+                    continue
+            else:
+                room = KEPT_TEXT_CHARS - call.output_chars
+            yield chunk
+    except BaseException as error:
+        fail(provider, call, error)
+        raise
+    _end_deltas(last, call)
+    del held
+
+
+def _end_deltas(last: Any, call: Call) -> None:
+    """Close a call; some servers tell the reason with the last text."""
+    if last is not None and not call.finish_reason:
+        call.finish_reason = last.choices[0].finish_reason or ""
     call.finish()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-import weakref
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from llm_observe._call import CANCELLED
-from llm_observe._guard import guarded
+from llm_observe._call import CANCELLED, SUCCESS
+from llm_observe._guard import swallow
 from llm_observe._providers import anthropic as anthropic_provider
 from llm_observe._providers import openai as openai_provider
 from llm_observe._runtime import get_runtime, submit
-from llm_observe._taps import atap, fail, tap
+from llm_observe._taps import Held, atap, fail, tap
 from llm_observe._wrap_gemini import tap_gemini, untap_gemini
 
 if TYPE_CHECKING:
@@ -83,11 +82,13 @@ def _tap_copies(client: Any) -> None:
 
 def _begin(provider: Provider, options: Any, *, stream: bool) -> tuple[Call | None, Any, bool]:
     call, hide = None, False
-    with guarded("describe"):
+    try:
         call = provider.describe(options, stream=stream, sink=submit)
         if call is not None and stream:
             wish = get_runtime().config.request_stream_usage
             options, hide = provider.prepare(options, request_stream_usage=wish)
+    except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the application
+        swallow("describe", error)
     return call, options, hide
 
 
@@ -123,7 +124,7 @@ def _async_door(original: Any, provider: Provider) -> Any:
 
 def _settle(provider: Provider, call: Call, response: Any, *, hide: bool) -> Any:
     """Close a plain call, or put the tap on its stream. The response stays the same object."""
-    with guarded("settle"):
+    try:
         shape = _shape_of(_kind_of(response))
         if shape == "whole":
             provider.read_response(response, call)
@@ -132,6 +133,9 @@ def _settle(provider: Provider, call: Call, response: Any, *, hide: bool) -> Any
             _tap_stream(provider, call, response, hide=hide)
         else:
             _settle_raw(provider, call, response, hide=hide)
+    except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the application
+        swallow("settle", error)
+        call.finish()
     return response
 
 
@@ -162,7 +166,7 @@ def _settle_raw(provider: Provider, call: Call, raw: Any, *, hide: bool) -> None
         provider.read_response(original(), call)
         call.finish()
         return
-    weakref.finalize(raw, call.finish)
+    raw._llm_observe_held = Held(call, SUCCESS)  # noqa: SLF001 - ours
 
     def note(parsed: Any) -> Any:
         return _settle(provider, call, parsed, hide=hide)

@@ -43,7 +43,9 @@ _DIGIT_DETECTORS: Final = (find_wallets, find_ibans, find_machine_addresses, fin
 PREVIEW_CHARS: Final = 500
 """Longest preview, error message and metadata value, in characters, after redaction."""
 _READ_CHARS: Final = 4_000
-"""How much of a text is read for a preview."""
+"""How much of a text is read for a preview at the most; a text of this length may have been cut there."""
+_SPARE_CHARS: Final = 100
+"""What is read beyond a preview's length at first: redaction mostly shortens little."""
 _DOUBTFUL_CHARS: Final = 200
 """The end of what was read may hold the beginning of a secret, too short to be known as one."""
 
@@ -132,10 +134,16 @@ class Redactor:
 
     def preview(self, text: str, limit: int = PREVIEW_CHARS) -> str:
         """Redact, then cut to ``limit`` characters, never inside a placeholder."""
-        found = self.redact(clean(text[:_READ_CHARS]))
-        if len(text) >= _READ_CHARS:
-            limit = min(limit, max(0, len(found) - _DOUBTFUL_CHARS))
-        return cut(found, limit)
+        read = limit + _DOUBTFUL_CHARS + _SPARE_CHARS
+        while True:
+            found = self.redact(clean(text[:read]))
+            if len(text) <= read and len(text) < _READ_CHARS:
+                return cut(found, limit)
+            sure = max(0, len(found) - _DOUBTFUL_CHARS)
+            if sure >= limit or read == _READ_CHARS:
+                return cut(found, min(limit, sure))
+            # Placeholders are shorter than what they replace: there is room for more.
+            read = min(read * 3, _READ_CHARS)
 
     def redact_log(self, log: Any) -> None:
         """Clean, redact and cut every text of a Log, in place. The choke point of the SDK and the worker."""

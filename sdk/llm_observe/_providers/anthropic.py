@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_observe._call import Call
 from llm_observe._providers.errors import read_error
-from llm_observe._providers.openai import input_text
+from llm_observe._providers.openai import input_text, note_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def prepare(options: Any, *, request_stream_usage: bool) -> tuple[Any, bool]:
 def read_response(response: Any, call: Call) -> None:
     """Take text, usage and reasons from a Message."""
     call.response_model = response.model or ""
-    call.provider_request_id = getattr(response, "_request_id", None) or call.provider_request_id
+    note_request_id(response, call)
     call.finish_reason = response.stop_reason or ""
     _read_usage(response.usage, call)
     for block in response.content or ():
@@ -53,7 +53,10 @@ def read_chunk(chunk: Any, call: Call) -> bool:
     kind = chunk.type
     if kind == "content_block_delta":
         delta = chunk.delta
-        piece = getattr(delta, "text", None) or getattr(delta, "partial_json", None)
+        if delta.type == "text_delta":
+            piece = delta.text
+        else:  # thinking is no answer yet
+            piece = delta.partial_json if delta.type == "input_json_delta" else ""
         if piece:
             call.note_first_token()
             call.add_output(piece)
@@ -82,7 +85,7 @@ def _read_usage(usage: Any, call: Call) -> None:
     call.cache_read_tokens = read if read is not None else call.cache_read_tokens
     call.cache_write_tokens = written if written is not None else call.cache_write_tokens
     call.output_tokens = usage.output_tokens
-    details = getattr(usage, "output_tokens_details", None)
+    details = usage.__dict__.get("output_tokens_details")
     call.reasoning_tokens = getattr(details, "thinking_tokens", None) or call.reasoning_tokens
     if call.input_tokens is not None and call.output_tokens is not None:
         call.total_tokens = call.input_tokens + call.output_tokens

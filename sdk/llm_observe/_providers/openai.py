@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_observe._call import KEPT_TEXT_CHARS, Call
+from llm_observe._call import Call
 from llm_observe._providers.errors import read_error
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def describe(options: Any, *, stream: bool, sink: Callable[[Call], None]) -> Cal
     call = Call("openai", operation, str(body.get("model", "")), sink)
     call.kind = options.url
     call.streamed = stream
+    call.has_deltas = options.url == "/chat/completions" and (body.get("n") or 1) == 1
     call.input_text = input_text(body)
     return call
 
@@ -83,7 +84,7 @@ def prepare(options: Any, *, request_stream_usage: bool) -> tuple[Any, bool]:
 def read_response(response: Any, call: Call) -> None:
     """Take text, usage and reasons from a whole answer of any endpoint."""
     call.response_model = response.model or ""
-    call.provider_request_id = getattr(response, "_request_id", None) or call.provider_request_id
+    note_request_id(response, call)
     if call.kind == "/responses":
         _read_response_usage(response.usage, call)
         _read_output(response, call)
@@ -91,6 +92,11 @@ def read_response(response: Any, call: Call) -> None:
     _read_usage(response.usage, call)
     if call.kind != "/embeddings" and response.choices:
         _read_choice(response.choices[0], call)
+
+
+def note_request_id(response: Any, call: Call) -> None:
+    """Take the request id that the client keeps on a whole answer; asking for a missing attribute is slow."""
+    call.provider_request_id = response.__dict__.get("_request_id") or call.provider_request_id
 
 
 def _read_choice(choice: Any, call: Call) -> None:
@@ -138,14 +144,10 @@ def read_chunk(chunk: Any, call: Call) -> bool:
         delta = choice.delta
         text = delta.content
         if text:
-            if call.ttft_ns is None:
-                call.note_first_token()
-                call.response_model = chunk.model or ""
-            if call.output_chars < KEPT_TEXT_CHARS and not choice.index:
-                call.output_pieces.append(text)
-                call.output_chars += len(text)
-            return False
-        if not choice.index:
+            call.note_first_token()
+            if not choice.index:
+                call.add_output(text)
+        elif not choice.index:
             _read_rare_delta(delta, call)
     elif choice.text:
         call.note_first_token()

@@ -1,0 +1,141 @@
+"""The spool on disk: redacted, bounded, one owner a folder, and sent by the next process after kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from collector import running_collector, start
+from llm_observe._spool import Spool
+
+NOBODY = "127.0.0.1:9"
+LOG_AND_DIE = (
+    "[log(f'model {number}') for number in range(5)]\n"
+    "llm_observe.log(provider='p', model='secret', input_text='mail bob' + '@example.com')\n"
+    "llm_observe.flush(1.5)\n"
+    "os.kill(os.getpid(), signal.SIGKILL)\n"
+)
+
+
+def die(spool: Path, **settings: str) -> None:
+    process = start(LOG_AND_DIE, NOBODY, spool_dir=str(spool), batch_delay_s="0.05", **settings)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.fixture
+def spools() -> Iterator[list[Spool]]:
+    made: list[Spool] = []
+    yield made
+    for spool in made:
+        spool.close()
+
+
+def test_what_a_killed_process_left_is_sent_by_the_next(tmp_path):
+    die(tmp_path)
+    files = list(tmp_path.glob("*/*.batch"))
+    assert files
+    assert all(b"bob@" not in path.read_bytes() for path in files)
+    with running_collector() as collector:
+        process = start(
+            "log('alive'); sys.stdin.readline()",
+            collector.endpoint,
+            spool_dir=str(tmp_path),
+            batch_delay_s="0.05",
+        )
+        models = collector.wait_for(7)
+        process.communicate("\n", timeout=30)
+    assert sorted(models) == ["alive", *(f"model {number}" for number in range(5)), "secret"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_at_exit_what_is_left_stays_and_is_said(tmp_path):
+    process = start("log(); log()", NOBODY, spool_dir=str(tmp_path), exit_timeout_s="0.5")
+    _, errors = process.communicate(timeout=30)
+    assert errors == "llm_observe: 0 logs sent, 0 dropped, 2 kept in the spool\n"
+    with running_collector() as collector:
+        process = start("log()", collector.endpoint, spool_dir=str(tmp_path))
+        _, errors = process.communicate(timeout=30)
+        assert (len(collector.models), errors) == (3, "")
+
+
+def test_the_ledger_still_adds_up_after_a_kill(tmp_path):
+    die(tmp_path)
+    with running_collector() as collector:
+        process = start("log('alive')", collector.endpoint, spool_dir=str(tmp_path))
+        process.communicate(timeout=30)
+        dead = [request for request in collector.requests if request.logs[0].model != "alive"]
+    assert len({request.producer.producer_id for request in dead}) == 1
+    assert max(request.producer.logged_count for request in dead) == sum(
+        len(request.logs) for request in dead
+    )
+
+
+def test_the_spool_is_bounded(tmp_path, spools):
+    spool = Spool(tmp_path, "one", max_bytes=100)
+    spools.append(spool)
+    assert spool.put(b"x" * 60, number=1, count=3)
+    assert not spool.put(b"x" * 60, number=2, count=4)
+    assert spool.count() == 3
+    batch = spool.oldest()
+    assert batch is not None
+    spool.remove(batch)
+    assert spool.put(b"x" * 60, number=3, count=4)
+
+
+def test_a_living_process_keeps_its_folder(tmp_path, spools):
+    one, two = Spool(tmp_path, "one", 100), Spool(tmp_path, "two", 100)
+    spools += [one, two]
+    one.put(b"x", number=1, count=3)
+    assert two.adopt() == 0
+    one.forget()  # as death does
+    assert two.adopt() == 3
+
+
+def test_a_damaged_batch_is_counted_and_left_behind(tmp_path):
+    die(tmp_path)
+    damaged = next(tmp_path.glob("*/*.batch"))
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    with running_collector() as collector:
+        process = start(
+            "log('alive'); print(llm_observe.flush(10))", collector.endpoint, spool_dir=str(tmp_path)
+        )
+        said, _ = process.communicate(timeout=30)
+        lost = int(damaged.stem.split("-")[1])
+        assert f"dropped={lost}, pending=0" in said
+        assert len(collector.models) == 7 - lost
+        dropped = [dict(request.producer.dropped_counts) for request in collector.requests]
+    assert {"spool_damaged": lost} in dropped or lost == 6
+
+
+def test_a_folder_that_cannot_be_made_costs_nothing_but_the_spool(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with running_collector() as collector:
+        process = start("log()", collector.endpoint, spool_dir=str(blocked))
+        process.communicate(timeout=30)
+        assert len(collector.models) == 1
+
+
+def test_a_forked_child_leaves_the_parents_spool_alone(tmp_path):
+    code = (
+        "log('parent'); time.sleep(0.3)\n"
+        "if os.fork() == 0:\n"
+        "    log('child'); time.sleep(0.3); os._exit(0)\n"
+        "os.wait()\n"
+    )
+    process = start(code, NOBODY, spool_dir=str(tmp_path), batch_delay_s="0.05", exit_timeout_s="0.5")
+    process.communicate(timeout=30)
+    assert len(list(tmp_path.glob("*/*.batch"))) == 2
+    with running_collector() as collector:
+        process = start("log('next')", collector.endpoint, spool_dir=str(tmp_path))
+        process.communicate(timeout=30)
+        assert sorted(collector.models) == ["child", "next", "parent"]
+
+
+def test_files_are_the_owners_alone(tmp_path, spools):
+    spools.append(Spool(tmp_path / "made", "one", 100))
+    assert os.stat(tmp_path / "made" / "one").st_mode & 0o077 == 0
