@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llm_observe._call import Call
@@ -140,7 +141,7 @@ def _generator(function: Any, begin: Callable[..., Call], reader: _Reader) -> An
     @functools.wraps(function)
     def observed(*arguments: Any, **named: Any) -> Iterator[Any]:
         call = begin(arguments, named, streamed=True)
-        yield from tap(function(*arguments, **named), reader, call, hide=False)
+        yield from tap(function(*arguments, **named), reader, call)
 
     return observed
 
@@ -149,11 +150,11 @@ def _async_generator(function: Any, begin: Callable[..., Call], reader: _Reader)
     @functools.wraps(function)
     async def observed(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
         call = begin(arguments, named, streamed=True)
-        passing = atap(function(*arguments, **named), reader, call, hide=False)
-        try:
+        async with (
+            aclosing(function(*arguments, **named)) as inner,
+            aclosing(atap(inner, reader, call)) as passing,  # type: ignore[type-var] # a generator
+        ):
             async for piece in passing:
                 yield piece
-        finally:
-            await passing.aclose()  # type: ignore[attr-defined] # it is a generator
 
     return observed

@@ -24,7 +24,7 @@ class Collector(ingest_service_pb2_grpc.IngestServiceServicer):
         self.endpoint = ""
         self._lock = threading.Lock()
 
-    def IngestLogs(self, request, context):
+    def IngestLogs(self, request, context):  # noqa: N802 - gRPC names it
         with self._lock:
             self.requests.append(request)
         return IngestLogsResponse(accepted_log_count=len(request.logs))

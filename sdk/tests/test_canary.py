@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import httpx2
 import llm_observe
 import openai
 import pytest
+from collector import start
 from llm_observe.v1.log_pb2 import Log
+from vendor_wire import Anthropic, Gemini, OpenAI
 
 CANARY = "sk-" + "proj-" + "cAn4rY" * 6
 TEXT = f"please use {CANARY} and bob@example.com"
@@ -67,6 +70,73 @@ def test_through_a_wrapped_client(recorder, caplog, word):
             assert word == "fail"
     everything_leaves_no_trace([recorder.only])
     assert CANARY not in caplog.text
+
+
+@pytest.mark.parametrize("vendor_class", [OpenAI, Anthropic, Gemini])
+@pytest.mark.parametrize("ending", ["success", "stream", "error"])
+def test_through_every_vendor(recorder, vendor_class, ending):
+    """Every string in an answer, an error and a stream is the secret, but for what the protocol needs."""
+    vendor = vendor_class()
+    wire = vendor.wire
+    wire.whole, wire.events, wire.fault = poison(wire.whole), poison(wire.events), poison(wire.fault)
+    wire.ending = "error" if ending == "error" else "success"
+    vendor.model = f"model {CANARY}"
+    with llm_observe.session(f"session {CANARY}", user_id=TEXT, metadata={"note": TEXT}):
+        try:
+            list(vendor.stream()) if ending == "stream" else vendor.ask(vendor.client)
+        except vendor.error:
+            assert ending == "error"
+    assert recorder.only.error_message if ending == "error" else recorder.only.output_preview
+    everything_leaves_no_trace([recorder.only])
+
+
+def poison(body: Any) -> Any:
+    """Put the secret into every text of a body that says something rather than how it is said."""
+    if isinstance(body, dict):
+        said = {"text", "content", "message", "model", "modelVersion", "responseId", "id", "code", "name"}
+        return {
+            key: TEXT if key in said and isinstance(value, str) else poison(value)
+            for key, value in body.items()
+        }
+    return [poison(part) for part in body] if isinstance(body, list) else body
+
+
+def test_in_a_tool_call_of_every_vendor(recorder):
+    arguments = {"key": CANARY, "mail": TEXT}
+    anthropic, gemini = Anthropic(), Gemini()
+    anthropic.wire.whole["content"] = [{"type": "tool_use", "id": "t", "name": CANARY, "input": arguments}]
+    gemini.wire.whole["candidates"][0]["content"]["parts"] = [
+        {"functionCall": {"name": CANARY, "args": arguments}}
+    ]
+    anthropic.ask(anthropic.client)
+    gemini.ask(gemini.client)
+    assert all("[tool call]" in log.output_preview for log in recorder.logs)
+    everything_leaves_no_trace(recorder.logs)
+
+
+def test_through_a_decorated_function(recorder):
+    @llm_observe.observe(provider="mine", model=CANARY)
+    def ask(question: str) -> str:
+        raise ValueError(question)
+
+    with pytest.raises(ValueError, match="please"):
+        ask(TEXT)
+    everything_leaves_no_trace([recorder.only])
+
+
+def test_in_the_spool_and_in_what_is_said(tmp_path):
+    code = (
+        f"secret = {CANARY[:8]!r} + {CANARY[8:]!r}\n"
+        "import logging; logging.basicConfig(level=logging.DEBUG)\n"
+        "llm_observe.log(provider='p', model=secret, input_text=secret, error_message=secret)\n"
+        "llm_observe.flush(0.3)\n"
+    )
+    process = start(code, "127.0.0.1:9", spool_dir=str(tmp_path), exit_timeout_s="0.3")
+    said = "".join(process.communicate(timeout=30))
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("*/*.batch"))
+    assert b"[API_KEY]" in kept
+    assert CANARY.encode() not in kept
+    assert CANARY not in said
 
 
 def test_through_log(recorder):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,4 +137,4 @@ def test_a_forked_child_leaves_the_parents_spool_alone(tmp_path):
 
 def test_files_are_the_owners_alone(tmp_path, spools):
     spools.append(Spool(tmp_path / "made", "one", 100))
-    assert os.stat(tmp_path / "made" / "one").st_mode & 0o077 == 0
+    assert (tmp_path / "made" / "one").stat().st_mode & 0o077 == 0

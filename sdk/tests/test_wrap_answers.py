@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import llm_observe
@@ -14,7 +15,7 @@ from llm_observe.v1.log_pb2 import (
     USAGE_SOURCE_MISSING,
     USAGE_SOURCE_REPORTED,
 )
-from openai_wire import CHUNKS, COMPLETION, QUESTION, chunk, create, make_client, sse
+from openai_wire import CHUNKS, COMPLETION, QUESTION, chunk, create, make_async_client, make_client, sse
 from pydantic import BaseModel
 from vendor_wire import ANTHROPIC_EVENTS, ANTHROPIC_MESSAGE, Anthropic, Gemini, gemini_piece
 
@@ -193,3 +194,86 @@ def test_a_gemini_client_may_be_wrapped_by_its_async_side_alone(recorder):
     llm_observe.wrap(vendor.client.aio)
     vendor.ask(vendor.client)
     assert recorder.calls == []
+
+
+def test_the_responses_stream_helper_and_parse_are_recorded(recorder):
+    class Weather(BaseModel):
+        degrees: int
+
+    text = '{"degrees": 21}'
+    part = {"type": "output_text", "text": text, "annotations": []}
+    message = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [part]}
+    head: dict[str, Any] = {"id": "r", "object": "response", "created_at": 1, "model": "m-1", "tools": []}
+    begun = {
+        **head,
+        "status": "in_progress",
+        "output": [],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+    }
+    done = {**begun, "status": "completed", "output": [message]}
+    at: dict[str, Any] = {"output_index": 0, "item_id": "m", "content_index": 0}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**message, "content": []}},
+        {"type": "response.content_part.added", **at, "part": {**part, "text": ""}},
+        {"type": "response.output_text.delta", **at, "delta": text, "logprobs": []},
+        {"type": "response.output_text.done", **at, "text": text, "logprobs": []},
+        {"type": "response.completed", "response": done},
+    ]
+    numbered = [dict(event, sequence_number=number) for number, event in enumerate(events)]
+    client, _ = make_client(lambda request: sse(numbered))
+    with client.responses.stream(model="m", input="hi", text_format=Weather) as stream:
+        for _ in stream:
+            pass
+        assert stream.get_final_response().output_parsed == Weather(degrees=21)
+    client, _ = make_client(done)
+    parsed = client.responses.parse(model="m", input="hi", text_format=Weather)
+    assert parsed.output_parsed == Weather(degrees=21)
+    for log in recorder.logs:
+        assert (log.outcome, log.output_preview, log.input_preview) == (OUTCOME_SUCCESS, text, "hi")
+    assert recorder.logs[0].HasField("time_to_first_token")
+
+
+async def test_async_raw_and_streaming_responses_are_recorded(recorder):
+    client, _ = make_async_client(CHUNKS)
+    raw = await client.chat.completions.with_raw_response.create(model="m", messages=QUESTION, stream=True)
+    assert len([piece async for piece in raw.parse()]) == 5
+    client, _ = make_async_client(COMPLETION)
+    async with client.chat.completions.with_streaming_response.create(
+        model="m", messages=QUESTION
+    ) as streamed:
+        assert (await streamed.parse()).choices[0].message.content == "all is well"
+    raw = await client.chat.completions.with_raw_response.create(model="m", messages=QUESTION)
+    assert raw.parse().choices[0].message.content == "all is well"
+    client, _ = make_async_client(CHUNKS)
+    async with client.chat.completions.stream(model="m", messages=QUESTION) as helper:
+        assert (await helper.get_final_completion()).choices[0].message.content == "all is well"
+    assert [log.output_preview for log in recorder.logs] == ["all is well"] * 4
+
+
+async def test_anthropics_async_helper_and_parse_are_recorded(recorder):
+    vendor = Anthropic()
+    messages: list[Any] = [{"role": "user", "content": "what is up?"}]
+    async with vendor.aclient().messages.stream(model="m", max_tokens=5, messages=messages) as answer:
+        assert await answer.get_final_text() == "all is well"
+    assert recorder.only.output_preview == "all is well"
+    with vendor.client.messages.with_streaming_response.create(
+        model="m", max_tokens=5, messages=messages
+    ) as raw:
+        assert raw.parse().to_dict()["content"] == [{"type": "text", "text": "all is well"}]
+    assert len(recorder.calls) == 2
+
+
+def test_a_client_that_lacks_a_private_part_of_the_vendors_still_works(recorder, monkeypatch):
+    """A fault of ours is counted and logged, and the application gets its answer."""
+    client, _ = make_client(COMPLETION)
+    monkeypatch.delitem(sys.modules, "pytest")  # faults are raised under pytest only
+    monkeypatch.setattr("llm_observe._providers.openai.read_response", lambda *_: 1 / 0)
+    assert create(client).choices[0].message.content == "all is well"
+    client, _ = make_client(CHUNKS)
+    monkeypatch.setattr("llm_observe._providers.openai.read_chunk", lambda *_: 1 / 0)
+    assert len(list(create(client, stream=True, stream_options={"include_usage": True}))) == 6
+    monkeypatch.setattr("llm_observe._providers.openai.describe", lambda *_, **__: 1 / 0)
+    assert len(list(create(client, stream=True, stream_options={"include_usage": True}))) == 6
+    assert [log.outcome for log in recorder.logs] == [OUTCOME_SUCCESS, OUTCOME_SUCCESS]

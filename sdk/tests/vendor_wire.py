@@ -1,19 +1,23 @@
-"""The wire protocols of Anthropic and Gemini, answered from a script, after their API references."""
+"""Every vendor's wire protocol, answered from a script, after their API references."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from copy import deepcopy
 from typing import Any
 
 import anthropic
 import httpx2
 import llm_observe
+import openai
 from google import genai
 from google.genai import errors as genai_errors
 from google.genai import types
+from openai_wire import CHUNKS, COMPLETION, QUESTION, USAGE, chunk
 
+OPENAI_DETAILS = {"prompt_tokens_details": {"cached_tokens": 6}}
 ANTHROPIC_MESSAGE = {
     "id": "msg_1",
     "type": "message",
@@ -74,8 +78,8 @@ GEMINI_EVENTS = [gemini_piece("all "), gemini_piece("is "), gemini_piece("well",
 class Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     """A streamed body that may break off."""
 
-    def __init__(self, lines: list[bytes], *, broken: bool) -> None:
-        self._lines, self._broken = lines, broken
+    def __init__(self, lines: list[bytes], *, broken: bool, stalled: bool = False) -> None:
+        self._lines, self._broken, self._stalled = lines, broken, stalled
 
     def __iter__(self) -> Iterator[bytes]:
         yield from self._lines
@@ -85,6 +89,8 @@ class Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for line in self._lines:
             yield line
+        if self._stalled:
+            await asyncio.sleep(60)
         if self._broken:
             raise httpx2.ReadError("cut")
 
@@ -93,7 +99,7 @@ class Wire:
     """Answers as the vendor would; ``ending`` says how."""
 
     def __init__(self, whole: Any, events: list[dict[str, Any]], fault: Any) -> None:
-        self.whole, self.events, self.fault = whole, events, fault
+        self.whole, self.events, self.fault = deepcopy(whole), deepcopy(events), fault
         self.ending = "success"
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -102,13 +108,17 @@ class Wire:
         if self.ending == "timeout":
             raise httpx2.ReadTimeout("late")
         if self.ending == "error":
-            return httpx2.Response(429, json=self.fault, headers={"request-id": "req_9"})
+            return httpx2.Response(
+                429, json=self.fault, headers={"request-id": "req_9", "x-request-id": "req_9"}
+            )
         streamed = "stream" in str(request.url) or json.loads(request.content).get("stream")
         if not streamed:
-            return httpx2.Response(200, json=self.whole, headers={"request-id": "req_1"})
-        events = self.events[:4] if self.ending == "cut" else self.events
-        if self.ending == "cut" and len(self.events) == 3:
-            events = self.events[:2]
+            return httpx2.Response(
+                200, json=self.whole, headers={"request-id": "req_1", "x-request-id": "req_1"}
+            )
+        # Broken off or fallen silent behind the second piece of text.
+        whole = self.ending not in {"cut", "stall"}
+        events = self.events if whole else self.events[: len(self.events) // 2 + 1]
         lines = [
             (f"event: {event['type']}\n" if "type" in event else "").encode()
             + f"data: {json.dumps(event)}\n\n".encode()
@@ -117,7 +127,7 @@ class Wire:
         return httpx2.Response(
             200,
             headers={"content-type": "text/event-stream"},
-            stream=Body(lines, broken=self.ending == "cut"),
+            stream=Body(lines, broken=self.ending == "cut", stalled=self.ending == "stall"),
         )
 
     async def answer_late(self, request: httpx2.Request) -> httpx2.Response:
@@ -125,12 +135,48 @@ class Wire:
         return self(request)
 
 
+class OpenAI:
+    """How an application uses OpenAI's client."""
+
+    name, model = "openai", "gpt-test"
+    error, connection = openai.RateLimitError, openai.APIConnectionError
+    error_code, request_id = "rate_limit", "req_9"
+
+    def __init__(self) -> None:
+        fault = {"error": {"message": "slow down bob@example.com", "type": "requests", "code": "rate_limit"}}
+        whole = {**COMPLETION, "model": "gpt-test-1", "usage": {**USAGE, **OPENAI_DETAILS}}
+        events = [
+            {**event, "model": "gpt-test-1"} for event in (*CHUNKS, chunk(usage={**USAGE, **OPENAI_DETAILS}))
+        ]
+        self.wire = Wire(whole, events, fault)
+        self.options: dict[str, Any] = {"api_key": "k", "max_retries": 0}
+        transport = httpx2.MockTransport(self.wire)
+        self.client = llm_observe.wrap(
+            openai.OpenAI(http_client=httpx2.Client(transport=transport), **self.options)
+        )
+
+    def aclient(self, handler: Any = None) -> Any:
+        transport = httpx2.MockTransport(handler or self.wire)
+        return llm_observe.wrap(
+            openai.AsyncOpenAI(http_client=httpx2.AsyncClient(transport=transport), **self.options)
+        )
+
+    def ask(self, client: Any, **options: Any) -> Any:
+        return client.chat.completions.create(model=self.model, messages=QUESTION, **options)
+
+    def stream(self) -> Any:
+        return self.ask(self.client, stream=True)
+
+    async def astream(self, client: Any) -> Any:
+        return await self.ask(client, stream=True)
+
+
 class Anthropic:
     """How an application uses Anthropic's client."""
 
     name, model = "anthropic", "claude-test"
     error, connection = anthropic.RateLimitError, anthropic.APIConnectionError
-    error_code = "rate_limit_error"
+    error_code, request_id = "rate_limit_error", "req_9"
 
     def __init__(self) -> None:
         fault = {
@@ -168,7 +214,7 @@ class Gemini:
 
     name, model = "gemini", "gemini-test"
     error, connection = genai_errors.ClientError, Exception
-    error_code = "RESOURCE_EXHAUSTED"
+    error_code, request_id = "RESOURCE_EXHAUSTED", ""
 
     def __init__(self) -> None:
         fault = {

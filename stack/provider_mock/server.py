@@ -56,7 +56,7 @@ class ProviderMock:
         return await self._answer(request, ANTHROPIC, body, body["model"], streamed=bool(body.get("stream")))
 
     async def gemini(self, request: Request) -> Response:
-        """Answer POST /v1beta/models/MODEL:METHOD."""
+        """Answer POST /VERSION/models/MODEL:METHOD."""
         model, _, method = request.path_params["model"].partition(":")
         streamed = method == "streamGenerateContent"
         return await self._answer(request, GEMINI, await request.json(), model, streamed=streamed)
@@ -100,7 +100,7 @@ class ProviderMock:
             routes=[
                 Route("/v1/chat/completions", self.openai, methods=["POST"]),
                 Route("/v1/messages", self.anthropic, methods=["POST"]),
-                Route("/v1beta/models/{model}", self.gemini, methods=["POST"]),
+                Route("/{version:str}/models/{model}", self.gemini, methods=["POST"]),
             ]
         )
 

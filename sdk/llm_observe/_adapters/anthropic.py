@@ -28,8 +28,6 @@ class AnthropicAdapter(VendorAdapter):
         system = "\n\n".join(turn["content"] for turn in messages if turn["role"] == "system")
         chosen = given(
             system=system or None,
-            temperature=parameters.temperature,
-            top_p=parameters.top_p,
             stop_sequences=list(parameters.stop_sequences) or None,
         )
         return client.messages.create(
@@ -37,6 +35,8 @@ class AnthropicAdapter(VendorAdapter):
             messages=[turn for turn in messages if turn["role"] != "system"],
             max_tokens=parameters.max_output_tokens or _MAX_OUTPUT_TOKENS,
             stream=True,
+            # The client has no arguments for these any more; the API takes them for models that know them.
+            extra_body=given(temperature=parameters.temperature, top_p=parameters.top_p),
             **chosen,
         )
 
