@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import llm_observe
-from llm_observe._call import uuid7
+from llm_observe._ids import uuid7
 from llm_observe.v1 import chat_service_pb2 as pb
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceServicer
 from llm_observe.v1.conversation_pb2 import CallStats

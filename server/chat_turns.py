@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from llm_observe._call import uuid7
+from llm_observe._ids import uuid7
 
 from server.errors import ConversationClosed, ConversationNotFound
 from storage.conversations import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from llm_observe._call import uuid7
+from llm_observe._ids import uuid7
 from llm_observe.v1 import conversation_service_pb2 as pb
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceServicer
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import grpc
 import structlog
 from grpc_status import rpc_status
-from llm_observe._call import uuid7
+from llm_observe._ids import uuid7
 
 from server.errors import ApiError, DatabaseIsUnavailable, Internal, NotImplementedYet, QueryTookTooLong
 from storage.errors import QueryTimeout, StorageUnavailable

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_observe._call import uuid7
+from llm_observe._ids import uuid7
 from llm_observe._version import __version__
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import json
 import time
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call, uuid7
+from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call
 from llm_observe._config import Config
+from llm_observe._ids import uuid7
 from llm_observe._runtime import configure_runtime, get_runtime, submit
 from llm_observe._wrap import unwrap_client, wrap_client
 

@@ -6,12 +6,11 @@ and the Log is built, on the sender's thread (``to_log``).
 
 from __future__ import annotations
 
-import os
 import time
-import uuid
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from llm_observe._guard import guarded
 from llm_observe._session import current_session
 
 if TYPE_CHECKING:
@@ -31,15 +30,6 @@ _OVERHEAD_BYTES: Final = 700
 """What a waiting Call takes beside its text, measured with tracemalloc."""
 _PIECE_BYTES: Final = 58
 """What a piece of text takes beside its characters."""
-
-
-def uuid7(now_ns: int | None = None) -> str:
-    """Return a UUIDv7 (RFC 9562, section 5.7) as text."""
-    milliseconds = (time.time_ns() if now_ns is None else now_ns) // 1_000_000
-    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(10))
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
 
 
 class Call:
@@ -72,6 +62,10 @@ class Call:
     """Whether nearly all chunks of the stream are ``choices[0].delta.content``."""
     waiting_bytes = 0
     """What this call was counted as when it joined the queue."""
+    last_chunk: Any = None
+    """A chunk whose numbers are read when the stream is over."""
+    read_last: Callable[[Any, Call], None]
+    """Reads them."""
     finished = False
     """Whether the call has been handed over."""
 
@@ -108,6 +102,10 @@ class Call:
             return
         self.finished = True
         self.latency_ns = time.perf_counter_ns() - self.mono_start_ns
+        if self.last_chunk is not None:
+            with guarded("read_last"):
+                self.read_last(self.last_chunk, self)
+            self.last_chunk = None
         self.outcome = ERROR if outcome == SUCCESS and self.error_code else outcome
         self.sink(self)
 

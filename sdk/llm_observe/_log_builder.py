@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._call import KEPT_TEXT_CHARS, Call, uuid7
+from llm_observe._call import KEPT_TEXT_CHARS, Call
+from llm_observe._ids import uuid7
 from llm_observe.v1.log_pb2 import Log as LogMessage
 from llm_observe.v1.log_pb2 import UsageSource
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import uuid
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
+
+from llm_observe._ids import uuid7
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ def current_session() -> Session:
 def _default_session() -> Session:
     global _process_session  # noqa: PLW0603 - one identity a process, remade after a fork
     if _process_session is None:
-        _process_session = Session(session_id=str(uuid.uuid4()))
+        _process_session = Session(session_id=uuid7())
     return _process_session
 
 
@@ -63,7 +64,7 @@ def session(
         The session id, a new UUID when none was given and there is no outer session.
     """
     outer = _current.get()
-    inherited = outer or Session(session_id=session_id or str(uuid.uuid4()))
+    inherited = outer or Session(session_id=session_id or uuid7())
     merged = Session(
         session_id=session_id or inherited.session_id,
         user_id=user_id if user_id is not None else inherited.user_id,

@@ -5,8 +5,8 @@ Generators, since they cost the application's thread least for each chunk.
 
 from __future__ import annotations
 
-import asyncio
 import os
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._call import CANCELLED, ERROR, KEPT_TEXT_CHARS, Call
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from llm_observe._providers import Reader
 
-_LEFT: Final = (GeneratorExit, KeyboardInterrupt, SystemExit, asyncio.CancelledError)
+_LEFT: Final = (GeneratorExit, KeyboardInterrupt, SystemExit)
 
 _open: set[Call] = set()
 """Streams that have not ended, held by the application or forgotten by it."""
@@ -28,11 +28,17 @@ if hasattr(os, "register_at_fork"):
 def fail(provider: Reader, call: Call, error: BaseException) -> None:
     """Close a call that ended in an error, or that the application left."""
     with guarded("read_error"):
-        if isinstance(error, _LEFT):
+        if isinstance(error, _LEFT) or _is_cancelled(error):
             call.finish(CANCELLED)
         else:
             provider.read_error(error, call)
             call.finish(ERROR)
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    # asyncio takes longer to import than all of ours; an application that cancels has it.
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def cancel_open_streams() -> None:

@@ -41,17 +41,24 @@ def _of(entry: Any, name: str) -> Any:
 
 def read_response(response: Any, call: Call) -> None:
     """Take text, usage and reasons from a GenerateContentResponse, whole or one of a stream."""
+    _read_numbers(response, call)
+    candidates = getattr(response, "candidates", None)
+    if candidates:  # the first: the others would only run into it
+        content = candidates[0].content
+        for part in (content.parts if content is not None else None) or ():
+            _read_part(part, call)
+
+
+def _read_numbers(response: Any, call: Call) -> None:
+    """Take what every piece of a stream tells anew, so that the last one is enough."""
     call.response_model = getattr(response, "model_version", None) or call.response_model
     call.provider_request_id = getattr(response, "response_id", None) or call.provider_request_id
     _read_usage(getattr(response, "usage_metadata", None), call)
     candidates = getattr(response, "candidates", None)
-    if not candidates:
+    if candidates:
+        _note_reason(candidates[0].finish_reason, call)
+    else:
         _note_reason(getattr(getattr(response, "prompt_feedback", None), "block_reason", None), call)
-        return
-    first = candidates[0]  # the other candidates would only run into it
-    _note_reason(first.finish_reason, call)
-    for part in (first.content.parts if first.content is not None else None) or ():
-        _read_part(part, call)
 
 
 def _note_reason(reason: Any, call: Call) -> None:
@@ -67,11 +74,21 @@ def _read_part(part: Any, call: Call) -> None:
 
 
 def read_chunk(chunk: Any, call: Call) -> bool:
-    """Take what a piece of a stream tells."""
+    """Take what a piece of a stream tells: text at once, the numbers of the last one at the end."""
+    if call.ttft_ns is not None:
+        try:
+            (part,) = chunk.candidates[0].content.parts
+            if (text := part.text) and not part.thought:
+                call.add_output(text)
+                call.last_chunk = chunk
+                return False
+        except (AttributeError, IndexError, TypeError, ValueError):
+            pass  # a piece of another shape is read whole
     before = call.output_chars
     read_response(chunk, call)
     if call.output_chars > before:
         call.note_first_token()
+    call.last_chunk, call.read_last = None, _read_numbers
     return False
 
 
