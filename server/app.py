@@ -39,7 +39,7 @@ from server.ingest_service import MAX_BYTES, IngestService
 from server.interceptors import ErrorInterceptor
 from server.providers import Providers
 from storage.pool import Database
-from worker.queue import LogBroker
+from worker.queue import LogBroker, LogQueue
 
 if TYPE_CHECKING:
     from server.settings import ProviderSettings, ServerSettings
@@ -115,7 +115,7 @@ async def build_server(
     )
     checks = await _add_health(server)
     ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
-        IngestService(broker, redactor, PROJECT_ID), server
+        IngestService(LogQueue(broker), redactor, PROJECT_ID), server
     )
     chat = ChatService(TurnStore(database, redactor, PROJECT_ID), providers, settings.chat_timeout_s)
     chat_service_pb2_grpc.add_ChatServiceServicer_to_server(chat, server)

@@ -108,6 +108,17 @@ class QueueIsUnavailable(ApiError):
         super().__init__("the queue cannot take logs now; nothing was stored")
 
 
+class ServerIsBusy(ApiError):
+    """The server holds as many logs as it may."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = ErrorReason.ERROR_REASON_SERVER_BUSY
+    retry_after_s = 1.0
+
+    def __init__(self) -> None:
+        super().__init__("the server holds as many logs as it may; nothing was taken")
+
+
 class DatabaseIsUnavailable(ApiError):
     """The database cannot answer now."""
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, IngestLogsResponse, RejectedLog
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
 
-from server.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable
+from server.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable, ServerIsBusy
 from server.log_rules import find_fault
-from worker.queue import QueueUnavailable, enqueue_logs
+from worker.queue import AcceptedBatch, QueueFull, QueueUnavailable
 
 if TYPE_CHECKING:
     from llm_observe.redaction import Redactor
 
-    from worker.queue import LogBroker
+    from worker.queue import LogQueue
 
 _MAX_LOGS: Final = 500
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -26,8 +26,8 @@ _LOG_ID_SHOWN_CHARS: Final = 64
 class IngestService(IngestServiceServicer):
     """See ingest_service.proto."""
 
-    def __init__(self, broker: LogBroker, redactor: Redactor, project_id: str) -> None:
-        self._broker = broker
+    def __init__(self, queue: LogQueue, redactor: Redactor, project_id: str) -> None:
+        self._queue = queue
         self._project_id = project_id
         self._last_receive_us = 0
         self._redactor = redactor
@@ -37,14 +37,13 @@ class IngestService(IngestServiceServicer):
         rejected = self._split(request)
         if request.logs:
             try:
-                await enqueue_logs(
-                    self._broker,
-                    request.SerializeToString(),
-                    project_id=self._project_id,
-                    receive_time_us=self._receive_time_us(),
+                await self._queue.put(
+                    AcceptedBatch(request.SerializeToString(), self._project_id, self._receive_time_us())
                 )
             except QueueUnavailable:
                 raise QueueIsUnavailable from None
+            except QueueFull:
+                raise ServerIsBusy from None
         return IngestLogsResponse(
             accepted_log_count=len(request.logs),
             rejected_log_count=len(rejected),

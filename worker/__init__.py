@@ -1,7 +1,8 @@
 """Taskiq tasks over Redis Streams.
 
-queue       THE DOOR: what the server may use; enqueue_logs(), queue_stats()
+queue       THE DOOR: what the server may use; LogQueue, queue_stats()
 broker      Redis Streams with liveness, reclaim, delayed retries and ack-and-delete
+coalescer   group commit, for the queue and for Postgres
 receiver    runs what the broker delivers and settles how it ended
 write_logs  the task: decode, redact again, write
 app         composition root

@@ -17,7 +17,7 @@ from storage.pool import Database
 from storage.settings import StorageSettings
 from telemetry.settings import load_settings
 from worker.broker import LogBroker
-from worker.queue import WRITE_LOGS
+from worker.queue import WRITE_LOGS, read_batches, split_message
 from worker.receiver import LogReceiver, RetryMiddleware
 from worker.schedule import MAKE_PARTITIONS
 from worker.settings import QueueSettings, RedactionSettings, WorkerSettings
@@ -62,13 +62,14 @@ def _register(broker: LogBroker, settings: QueueSettings, database: Database, wr
         await ensure_partitions(database, datetime.now(UTC).date())
 
     # taskiq names the functions it registers, which a bound method does not allow.
-    async def write_batch(batch: str, project_id: str, receive_time_us: int) -> None:
-        await writer.write_batch(batch, project_id, receive_time_us)
+    async def write_batches(batches: list[tuple[str, str, int]]) -> None:
+        await writer.write_batches(read_batches(batches))
 
-    broker.register_task(write_batch, task_name=WRITE_LOGS)
+    broker.register_task(write_batches, task_name=WRITE_LOGS)
     broker.register_task(make_partitions, task_name=MAKE_PARTITIONS)
     broker.add_middlewares(RetryMiddleware(broker, settings.max_attempts))
     broker.dead_letter = writer.give_up_message
+    broker.split = split_message
 
 
 async def _prepare(database: Database) -> None:

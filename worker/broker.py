@@ -28,7 +28,7 @@ from taskiq import AckableMessage
 from taskiq_redis import RedisStreamBroker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 
     from taskiq import BrokerMessage
 
@@ -80,7 +80,10 @@ class Delivery(NamedTuple):
 
 
 class LogBroker(RedisStreamBroker):
-    """See the module's docstring. ``dead_letter`` stores what is given up; a worker must set it."""
+    """See the module's docstring.
+
+    ``dead_letter`` stores what is given up; a worker must set it. ``split`` takes a message apart.
+    """
 
     def __init__(self, settings: QueueSettings) -> None:
         self._settings = settings
@@ -103,6 +106,7 @@ class LogBroker(RedisStreamBroker):
         )
         self.redis: Any = Redis(connection_pool=self.connection_pool)
         self.dead_letter: Callable[[bytes, str, int], Awaitable[None]] | None = None
+        self.split: Callable[[bytes], Sequence[bytes]] = lambda data: [data]
         self._buffer: deque[Delivery] = deque()
         self._in_hand: set[bytes] = set()
         self._idle = asyncio.Condition()
@@ -269,8 +273,16 @@ class LogBroker(RedisStreamBroker):
         return entry_id in self._in_hand or any(entry_id == held.entry_id for held in self._buffer)
 
     async def _may_run(self, delivery: Delivery) -> bool:
-        """Count a suspect's lone run; give it up when it has had its attempts."""
+        """Count a suspect's lone run; give it up when it has had its attempts.
+
+        One that has killed a worker alone, and can be taken apart, comes again in pieces: only what is guilty
+        by itself is given up.
+        """
         begun_before = 1 + int(await self.redis.hget(self.runs_key, delivery.entry_id) or 0)
+        pieces = self.split(delivery.data) if begun_before > 1 else ()
+        if len(pieces) > 1:
+            await self._replace(delivery.entry_id, pieces)
+            return False
         if begun_before >= self._settings.max_attempts and self.dead_letter is not None:
             await self.dead_letter(delivery.data, "killed_worker", begun_before)
             await self._settle(delivery.entry_id)
@@ -302,6 +314,17 @@ class LogBroker(RedisStreamBroker):
                 await asyncio.sleep(pause_s)
             else:
                 return
+
+    async def _replace(self, entry_id: bytes, pieces: Sequence[bytes]) -> None:
+        """Put pieces into the stream in the place of an entry, in one transaction."""
+        async with self.redis.pipeline(transaction=True) as pipe:
+            for piece in pieces:
+                pipe.xadd(self.queue_name, {_FIELD: piece})
+            pipe.xack(self.queue_name, GROUP, entry_id)
+            pipe.xdel(self.queue_name, entry_id)
+            pipe.hdel(self.runs_key, entry_id)
+            await pipe.execute()
+        log.info("suspect taken apart", pieces=len(pieces))
 
     async def run_ended(self, message: AckableMessage | bytes) -> None:
         """Note that a delivery is no longer in hand; one that was not acknowledged will come again."""

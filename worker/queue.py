@@ -4,35 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from redis.exceptions import RedisError
 from taskiq.kicker import AsyncKicker
 
 from worker.broker import GROUP, LogBroker
+from worker.coalescer import Coalescer, CoalescerFull
 from worker.settings import QueueSettings, RedactionSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
 __all__ = [
+    "AcceptedBatch",
     "LogBroker",
+    "LogQueue",
+    "QueueFull",
     "QueueSettings",
     "QueueStats",
     "QueueUnavailable",
     "RedactionSettings",
-    "enqueue_logs",
     "queue_stats",
+    "read_batches",
+    "read_message",
+    "split_message",
 ]
 
 WRITE_LOGS: Final = "write_logs"
 _ENQUEUE_TIMEOUT_S: Final = 1.5
+_GROUP_BYTES: Final = 1024 * 1024
+"""What one message holds, but for a single larger batch: a task is redelivered whole."""
+_WAITING_BYTES: Final = 64 * 1024 * 1024
+"""What may wait in this process for Redis."""
 _PROBE_TIMEOUT_S: Final = 1.0
 
 
 class QueueUnavailable(Exception):
     """Redis cannot take or tell anything now."""
+
+
+class QueueFull(Exception):
+    """More waits for Redis than this process may hold."""
 
 
 class QueueStats(NamedTuple):
@@ -50,33 +66,91 @@ class QueueStats(NamedTuple):
     """Age of the oldest batch, in seconds; None when the queue is empty."""
 
 
-async def enqueue_logs(
-    broker: LogBroker,
-    batch: bytes,
-    *,
-    project_id: str,
-    receive_time_us: int,
-    labels: Mapping[str, str] | None = None,
-) -> None:
-    """Queue one serialized IngestLogsRequest; when this returns, Redis has it.
+class AcceptedBatch(NamedTuple):
+    """One producer's logs, checked and ready to be stored."""
 
-    Args:
-        broker: The queue.
-        batch: The request, accepted logs only.
-        project_id: Whose logs they are.
-        receive_time_us: When they were accepted, in microseconds since 1970; orders corrections.
-        labels: Trace context and the like.
+    payload: bytes
+    """A serialized IngestLogsRequest, accepted logs only."""
+    project_id: str
+    """Whose logs they are."""
+    receive_time_us: int
+    """When they were accepted, in microseconds since 1970; orders corrections."""
+
+
+class LogQueue:
+    """Group commit into Redis: concurrent calls share one message, each is answered when Redis has it."""
+
+    def __init__(self, broker: LogBroker) -> None:
+        self._broker = broker
+        self._coalescer: Coalescer[AcceptedBatch, None] = Coalescer(
+            self._write, group_size=_GROUP_BYTES, waiting_size=_WAITING_BYTES
+        )
+
+    async def put(self, batch: AcceptedBatch) -> None:
+        """Queue a batch; when this returns, Redis has it.
+
+        Raises:
+            QueueUnavailable: Redis did not take it in time. It may have: sending again is safe.
+            QueueFull: Redis is slower than what comes in; nothing was queued.
+        """
+        try:
+            async with asyncio.timeout(_ENQUEUE_TIMEOUT_S):
+                await self._coalescer.put(batch, len(batch.payload))
+        except CoalescerFull:
+            raise QueueFull from None
+        except Exception as error:
+            raise QueueUnavailable(type(error).__name__) from error
+
+    async def _write(self, batches: Sequence[AcceptedBatch]) -> Sequence[None]:
+        kicker: AsyncKicker[..., None] = AsyncKicker(WRITE_LOGS, self._broker, {})
+        async with asyncio.timeout(_ENQUEUE_TIMEOUT_S):
+            await kicker.kiq(batches=_to_arguments(batches))
+        return [None] * len(batches)
+
+
+def read_message(data: bytes) -> list[AcceptedBatch]:
+    """Return the batches of a queue message.
 
     Raises:
-        QueueUnavailable: Redis did not take it in time. It may have: sending again is safe.
+        Exception: Of any kind: it is no such message.
     """
-    kicker: AsyncKicker[..., None] = AsyncKicker(WRITE_LOGS, broker, dict(labels or {}))
-    text = base64.b64encode(batch).decode("ascii")
+    return read_batches(json.loads(data)["kwargs"]["batches"])
+
+
+def split_message(data: bytes) -> list[bytes]:
+    """Take a message apart: into its batches, or a batch into its logs. One that cannot be stays whole."""
     try:
-        async with asyncio.timeout(_ENQUEUE_TIMEOUT_S):
-            await kicker.kiq(batch=text, project_id=project_id, receive_time_us=receive_time_us)
-    except Exception as error:
-        raise QueueUnavailable(type(error).__name__) from error
+        batches = read_message(data)
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, it stays whole
+        return [data]
+    if len(batches) == 1:
+        request = IngestLogsRequest.FromString(batches[0].payload)
+        alone = (IngestLogsRequest(producer=request.producer, logs=[log]) for log in request.logs)
+        batches = [batches[0]._replace(payload=one.SerializeToString()) for one in alone]
+    message = json.loads(data)
+    return [
+        json.dumps({**message, "kwargs": {"batches": _to_arguments([batch])}}).encode() for batch in batches
+    ]
+
+
+def _to_arguments(batches: Sequence[AcceptedBatch]) -> list[tuple[str, str, int]]:
+    """Return what travels as the task's argument: Taskiq makes JSON of it, which holds no bytes."""
+    return [
+        (base64.b64encode(batch.payload).decode("ascii"), batch.project_id, batch.receive_time_us)
+        for batch in batches
+    ]
+
+
+def read_batches(batches: Sequence[tuple[str, str, int]]) -> list[AcceptedBatch]:
+    """Return what was queued, from the arguments of the task.
+
+    Raises:
+        ValueError: They are something else.
+    """
+    return [
+        AcceptedBatch(base64.b64decode(payload, validate=True), str(project_id), int(receive_time_us))
+        for payload, project_id, receive_time_us in batches
+    ]
 
 
 async def queue_stats(broker: LogBroker) -> QueueStats:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,6 +15,8 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from storage.dead_letters import NewDeadLetter, add_dead_letters
 from storage.errors import StorageError, StorageUnavailable
 from storage.logs import WriteResult, write_logs
+from worker.coalescer import Coalescer
+from worker.queue import read_message
 from worker.rows import to_row
 
 if TYPE_CHECKING:
@@ -23,68 +25,100 @@ if TYPE_CHECKING:
     from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
 
+    from storage.logs import LogRow
     from storage.pool import Database
+    from worker.queue import AcceptedBatch
 
 log = structlog.get_logger("worker.write_logs")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MERGED_ROWS: Final = 2_000
+"""Rows of one transaction, but for a single larger message."""
+_TRANSACTIONS: Final = 2
+"""Transactions in work at once: while Postgres has one, the next is made ready."""
 
 
 class _Origin(NamedTuple):
-    """Where a batch comes from."""
+    """Where a log comes from."""
 
     project_id: str
     receive_time: datetime
     producer_id: str
 
 
+class _Arrived(NamedTuple):
+    """A log with its origin and its row."""
+
+    message: Log
+    origin: _Origin
+    row: LogRow
+
+
 class LogWriter:
-    """Stores batches, and what cannot be stored as dead letters."""
+    """Stores batches in large transactions, and what cannot be stored as dead letters."""
 
     def __init__(self, database: Database, redactor: Redactor) -> None:
         self._database = database
         self._redactor = redactor
+        self._coalescer: Coalescer[list[_Arrived], WriteResult] = Coalescer(
+            self._write_merged, group_size=_MERGED_ROWS, waiting_size=sys.maxsize, lanes=_TRANSACTIONS
+        )
 
-    async def write_batch(self, batch: str, project_id: str, receive_time_us: int) -> None:
-        """Store one serialized IngestLogsRequest, given as base64 text. Repeating changes nothing.
+    async def write_batches(self, batches: Sequence[AcceptedBatch]) -> None:
+        """Store the logs of a queue message. Repeating changes nothing.
 
         Raises:
             StorageUnavailable: Nothing was stored; try again.
         """
-        request = IngestLogsRequest.FromString(base64.b64decode(batch, validate=True))
-        for message in request.logs:
-            self._redactor.redact_log(message)
-        origin = _Origin(
-            project_id, _EPOCH + timedelta(microseconds=receive_time_us), request.producer.producer_id
-        )
-        result = await self._write(list(request.logs), origin)
+        arrived = [entry for batch in batches for entry in self._read(batch)]
+        try:
+            result = await self._coalescer.put(arrived, len(arrived))
+        except StorageUnavailable:
+            raise
+        except StorageError:  # some batch of the group was refused: each is written alone
+            result = await self._write(arrived)
         log.info("batch written", stored=result.stored, replaced=result.replaced, stale=result.stale)
 
-    async def _write(self, logs: Sequence[Log], origin: _Origin) -> WriteResult:
+    def _read(self, batch: AcceptedBatch) -> list[_Arrived]:
+        request = IngestLogsRequest.FromString(batch.payload)
+        origin = _Origin(
+            batch.project_id,
+            _EPOCH + timedelta(microseconds=batch.receive_time_us),
+            request.producer.producer_id,
+        )
+        arrived = []
+        for message in request.logs:
+            self._redactor.redact_log(message)
+            row = to_row(message, project_id=origin.project_id, receive_time=origin.receive_time)
+            arrived.append(_Arrived(message, origin, row))
+        return arrived
+
+    async def _write_merged(self, group: Sequence[list[_Arrived]]) -> Sequence[WriteResult]:
+        result = await self._write_rows([entry for arrived in group for entry in arrived])
+        # The numbers are the group's: they are for the log line, which the first one writes.
+        return [result, *(WriteResult() for _ in group[1:])]
+
+    async def _write(self, arrived: Sequence[_Arrived]) -> WriteResult:
         """Write logs; halve what the database refuses until the culprit stands alone."""
-        rows = [
-            to_row(message, project_id=origin.project_id, receive_time=origin.receive_time)
-            for message in logs
-        ]
         try:
-            result = await write_logs(self._database, rows)
+            return await self._write_rows(arrived)
         except StorageUnavailable:
             raise
         except StorageError as error:
-            if len(logs) == 1:
-                await self._give_up(logs, origin, reason="refused", why=str(error))
+            if len(arrived) == 1:
+                await self._give_up(arrived, reason="refused", why=str(error))
                 return WriteResult()
-            middle = len(logs) // 2
-            first = await self._write(logs[:middle], origin)
-            return first.plus(await self._write(logs[middle:], origin))
+            middle = len(arrived) // 2
+            first = await self._write(arrived[:middle])
+            return first.plus(await self._write(arrived[middle:]))
+
+    async def _write_rows(self, arrived: Sequence[_Arrived]) -> WriteResult:
+        result = await write_logs(self._database, [entry.row for entry in arrived])
         if result.foreign_ids:
-            ids = {str(log_id) for log_id in result.foreign_ids}
-            foreign = [message for message in logs if message.log_id.lower() in ids]
-            await self._give_up(
-                foreign, origin, reason="foreign_log", why="the log belongs to another project"
-            )
+            foreign = [entry for entry in arrived if entry.row.log_id in result.foreign_ids]
+            await self._give_up(foreign, reason="foreign_log", why="the log belongs to another project")
         return result
 
-    async def _give_up(self, logs: Sequence[Log], origin: _Origin, *, reason: str, why: str) -> None:
+    async def _give_up(self, arrived: Sequence[_Arrived], *, reason: str, why: str) -> None:
         letters = [
             NewDeadLetter(
                 project_id=origin.project_id,
@@ -98,7 +132,7 @@ class LogWriter:
                 producer_id=origin.producer_id,
                 dedup_key=f"{reason}:{origin.project_id}:{message.log_id}:{origin.receive_time.isoformat()}",
             )
-            for message in logs
+            for message, origin, _ in arrived
         ]
         await add_dead_letters(self._database, letters)
         log.warning("logs given up", reason=reason, count=len(letters))
@@ -128,13 +162,16 @@ class LogWriter:
     def _describe(self, data: bytes) -> tuple[str, str, int, str]:
         """Return redacted JSON, project, number of logs and producer, as far as they can be read."""
         try:
-            arguments = json.loads(data)["kwargs"]
-            request = IngestLogsRequest.FromString(base64.b64decode(arguments["batch"], validate=True))
+            batches = read_message(data)
+            requests = [IngestLogsRequest.FromString(batch.payload) for batch in batches]
+            first = batches[0]
         except Exception:  # noqa: BLE001 - whatever is wrong with it, it is kept as text
             text = self._redactor.preview(data.decode("utf-8", "replace"), 2_000)
             return json.dumps({"unparsable": text}), "default", 0, ""
-        for message in request.logs:
+        merged = IngestLogsRequest(producer=requests[0].producer)
+        for request in requests:
+            merged.logs.extend(request.logs)
+        for message in merged.logs:
             self._redactor.redact_log(message)
-        payload = MessageToJson(request, indent=None, preserving_proto_field_name=True)
-        project_id = str(arguments.get("project_id", "default"))
-        return payload, project_id, len(request.logs), request.producer.producer_id
+        payload = MessageToJson(merged, indent=None, preserving_proto_field_name=True)
+        return payload, first.project_id, len(merged.logs), merged.producer.producer_id

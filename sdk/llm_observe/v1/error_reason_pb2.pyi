@@ -152,6 +152,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """A query took longer than it may.
     Metadata: {"limit_seconds": "10"}.
     """
+    ERROR_REASON_SERVER_BUSY: _ErrorReason.ValueType  # 33
+    """The server holds as many logs as it may while the queue is slow; nothing was taken. Retry.
+    Metadata: none.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is what stands in google.rpc.ErrorInfo.reason; the domain is `llm-observe`. It may grow."""
@@ -285,5 +289,9 @@ Metadata: none.
 ERROR_REASON_QUERY_TIMEOUT: ErrorReason.ValueType  # 32
 """A query took longer than it may.
 Metadata: {"limit_seconds": "10"}.
+"""
+ERROR_REASON_SERVER_BUSY: ErrorReason.ValueType  # 33
+"""The server holds as many logs as it may while the queue is slow; nothing was taken. Retry.
+Metadata: none.
 """
 global___ErrorReason = ErrorReason

@@ -1,0 +1,84 @@
+"""Group commit: one group at a time, everyone told the truth, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from worker.coalescer import Coalescer, CoalescerFull
+
+
+class Sink:
+    """Keeps the groups it was given; waits while its gate is shut."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, items):
+        self.groups.append(list(items))
+        await self.gate.wait()
+        if 13 in items:
+            raise ValueError("unlucky")
+        return [item * 2 for item in items]
+
+
+async def test_what_comes_while_a_group_is_in_work_shares_the_next():
+    sink = Sink()
+    coalescer = Coalescer(sink, group_size=100, waiting_size=100)
+    sink.gate.clear()
+    tasks = [asyncio.ensure_future(coalescer.put(number, 1)) for number in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    late = asyncio.ensure_future(coalescer.put(9, 1))
+    await asyncio.sleep(0)
+    sink.gate.set()
+    assert await asyncio.gather(*tasks, late) == [0, 2, 4, 6, 8, 18]
+    assert [number for group in sink.groups for number in group] == [0, 1, 2, 3, 4, 9]
+    assert len(sink.groups) <= 3
+
+
+async def test_groups_are_bounded_and_one_large_item_always_fits():
+    sink = Sink()
+    coalescer = Coalescer(sink, group_size=10, waiting_size=1000)
+    await asyncio.gather(*(coalescer.put(number, 4) for number in range(6)), coalescer.put(7, 50))
+    assert [len(group) for group in sink.groups] == [2, 2, 2, 1]
+
+
+async def test_more_than_may_wait_is_refused_and_nothing_is_done():
+    sink = Sink()
+    sink.gate.clear()
+    coalescer = Coalescer(sink, group_size=1, waiting_size=3)
+    tasks = [asyncio.ensure_future(coalescer.put(number, 1)) for number in range(3)]
+    await asyncio.sleep(0.01)
+    with pytest.raises(CoalescerFull):
+        await coalescer.put(8, 3)
+    sink.gate.set()
+    await asyncio.gather(*tasks)
+    assert sorted(number for group in sink.groups for number in group) == [0, 1, 2]
+
+
+async def test_a_failure_reaches_everyone_in_the_group_and_no_other():
+    sink = Sink()
+    sink.gate.clear()
+    coalescer = Coalescer(sink, group_size=2, waiting_size=100)
+    tasks = [asyncio.ensure_future(coalescer.put(number, 1)) for number in (1, 13, 2, 3)]
+    await asyncio.sleep(0.01)
+    sink.gate.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [ValueError, ValueError, int, int]
+    assert await coalescer.put(4, 1) == 8
+
+
+async def test_a_caller_that_leaves_does_not_stop_the_others():
+    sink = Sink()
+    sink.gate.clear()
+    coalescer = Coalescer(sink, group_size=100, waiting_size=100)
+    first, second = (asyncio.ensure_future(coalescer.put(number, 1)) for number in (1, 2))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    sink.gate.set()
+    assert await second == 4
+    assert [number for group in sink.groups for number in group] == [1, 2]

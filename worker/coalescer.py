@@ -1,0 +1,96 @@
+"""Group commit: what many callers want done at once is done together, and each is told when it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class CoalescerFull(Exception):
+    """So much waits already that nothing more may."""
+
+
+class _Waiting(NamedTuple, Generic[Item, Result]):
+    item: Item
+    size: int
+    done: asyncio.Future[Result]
+
+
+class Coalescer(Generic[Item, Result]):
+    """Runs at most ``lanes`` groups at a time; what comes meanwhile waits for the next group.
+
+    Args:
+        run: Does a group and returns a result for each item, in order; what it raises, every caller gets.
+        group_size: Items of a group may add up to this, in the unit of put()'s size; one item always fits.
+        waiting_size: What may wait, in the same unit.
+        lanes: Groups in work at once.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
+        *,
+        group_size: int,
+        waiting_size: int,
+        lanes: int = 1,
+    ) -> None:
+        self._run = run
+        self._group_size = group_size
+        self._waiting_size = waiting_size
+        self._free_lanes = lanes
+        self._queue: deque[_Waiting[Item, Result]] = deque()
+        self._queued_size = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def put(self, item: Item, size: int) -> Result:
+        """Have an item done; a caller that is cancelled meanwhile leaves it to be done all the same.
+
+        Raises:
+            CoalescerFull: Too much waits; nothing was done.
+        """
+        if self._queue and self._queued_size + size > self._waiting_size:
+            raise CoalescerFull
+        waiting = _Waiting[Item, Result](item, size, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._queued_size += size
+        if self._free_lanes:
+            self._free_lanes -= 1
+            task = asyncio.create_task(self._drain(), name="coalescer")
+            self._tasks.add(task)  # the loop itself holds tasks weakly
+            task.add_done_callback(self._tasks.discard)
+        return await waiting.done
+
+    async def _drain(self) -> None:
+        try:
+            while self._queue:
+                await self._do(self._next_group())
+        finally:
+            self._free_lanes += 1
+
+    def _next_group(self) -> list[_Waiting[Item, Result]]:
+        group = [self._queue.popleft()]
+        size = group[0].size
+        while self._queue and size + self._queue[0].size <= self._group_size:
+            size += self._queue[0].size
+            group.append(self._queue.popleft())
+        self._queued_size -= size
+        return group
+
+    async def _do(self, group: list[_Waiting[Item, Result]]) -> None:
+        try:
+            results = await self._run([waiting.item for waiting in group])
+        except Exception as error:  # noqa: BLE001 - it is the callers' to judge
+            for waiting in group:
+                if not waiting.done.done():
+                    waiting.done.set_exception(error)
+            return
+        for waiting, result in zip(group, results, strict=True):
+            if not waiting.done.done():
+                waiting.done.set_result(result)
