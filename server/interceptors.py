@@ -23,16 +23,25 @@ _OURS: Final = "/llm_observe."
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Servicers raise; this answers. What is not an ApiError is a bug: the client sees its id only."""
 
+    def __init__(self) -> None:
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Wrap the handlers of our own services."""
-        handler = await continuation(handler_call_details)
+        """Wrap the handlers of our own services, each once: this runs for every call."""
         method = handler_call_details.method
-        if handler is None or not method.startswith(_OURS):
-            return handler
+        if method not in self._wrapped:
+            handler = await continuation(handler_call_details)
+            if handler is None or not method.startswith(_OURS):
+                return handler
+            self._wrapped[method] = self._wrap(handler, method)
+        return self._wrapped[method]
+
+    @staticmethod
+    def _wrap(handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcMethodHandler[Any, Any]:
         codec = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,

@@ -31,6 +31,7 @@ class Coalescer(Generic[Item, Result]):
         group_size: Items of a group may add up to this, in the unit of put()'s size; one item always fits.
         waiting_size: What may wait, in the same unit.
         lanes: Groups in work at once.
+        linger_s: How long a group waits for more, in seconds, where there are several already.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Coalescer(Generic[Item, Result]):
         group_size: int,
         waiting_size: int,
         lanes: int = 1,
+        linger_s: float = 0.0,
     ) -> None:
         self._run = run
         self._group_size = group_size
         self._waiting_size = waiting_size
         self._free_lanes = lanes
+        self._linger_s = linger_s
         self._queue: deque[_Waiting[Item, Result]] = deque()
         self._queued_size = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,6 +73,8 @@ class Coalescer(Generic[Item, Result]):
     async def _drain(self) -> None:
         try:
             while self._queue:
+                if self._linger_s and len(self._queue) > 1:
+                    await asyncio.sleep(self._linger_s)
                 await self._do(self._next_group())
         finally:
             self._free_lanes += 1

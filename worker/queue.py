@@ -38,6 +38,8 @@ WRITE_LOGS: Final = "write_logs"
 _ENQUEUE_TIMEOUT_S: Final = 1.5
 _GROUP_BYTES: Final = 1024 * 1024
 """What one message holds, but for a single larger batch: a task is redelivered whole."""
+_LINGER_S: Final = 0.003
+"""How long calls that come at once wait for each other: a write costs as much as ten calls."""
 _WAITING_BYTES: Final = 64 * 1024 * 1024
 """What may wait in this process for Redis."""
 _PROBE_TIMEOUT_S: Final = 1.0
@@ -83,7 +85,7 @@ class LogQueue:
     def __init__(self, broker: LogBroker) -> None:
         self._broker = broker
         self._coalescer: Coalescer[AcceptedBatch, None] = Coalescer(
-            self._write, group_size=_GROUP_BYTES, waiting_size=_WAITING_BYTES
+            self._write, group_size=_GROUP_BYTES, waiting_size=_WAITING_BYTES, linger_s=_LINGER_S
         )
 
     async def put(self, batch: AcceptedBatch) -> None:
