@@ -30,6 +30,7 @@ from llm_observe.v1 import (
     ingest_service_pb2_grpc,
 )
 
+from server.admin_service import AdminService
 from server.analytics_service import AnalyticsService
 from server.chat_service import ChatService
 from server.chat_turns import TurnStore
@@ -104,7 +105,7 @@ async def build_server(
         StartError: The port is taken.
     """
     database, broker, redactor = Database(storage), LogBroker(queue), redaction.make_redactor()
-    providers = Providers(provider_settings)
+    log_queue, providers = LogQueue(broker), Providers(provider_settings)
     server = grpc.aio.server(
         interceptors=[ErrorInterceptor()],
         options=[
@@ -115,8 +116,10 @@ async def build_server(
     )
     checks = await _add_health(server)
     ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
-        IngestService(LogQueue(broker), redactor, PROJECT_ID), server
+        IngestService(log_queue, redactor, PROJECT_ID), server
     )
+    admin = AdminService(database, broker, log_queue, PROJECT_ID)  # type: ignore[abstract] # NOT_IMPLEMENTED answers the rest
+    admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
     chat = ChatService(TurnStore(database, redactor, PROJECT_ID), providers, settings.chat_timeout_s)
     chat_service_pb2_grpc.add_ChatServiceServicer_to_server(chat, server)
     conversation = ConversationService(database, redactor, PROJECT_ID)  # type: ignore[abstract] # NOT_IMPLEMENTED answers the rest
@@ -152,10 +155,8 @@ async def _add_health(server: grpc.aio.Server) -> health.aio.HealthServicer:
 def _add_unimplemented(server: grpc.aio.Server) -> None:
     """Serve the rest of the contract: known to reflection, answered with NOT_IMPLEMENTED."""
     # The stubs call the generated bases abstract; in truth every method of theirs answers.
-    admin: Any = admin_service_pb2_grpc.AdminServiceServicer
     event: Any = event_service_pb2_grpc.EventServiceServicer
     export: Any = export_service_pb2_grpc.ExportServiceServicer
-    admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin(), server)
     event_service_pb2_grpc.add_EventServiceServicer_to_server(event(), server)
     export_service_pb2_grpc.add_ExportServiceServicer_to_server(export(), server)
 

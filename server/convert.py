@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from llm_observe.v1.admin_service_pb2 import DeadLetter
 from llm_observe.v1.analytics_service_pb2 import Distribution, Metrics
 from llm_observe.v1.conversation_pb2 import Conversation, ConversationState, Message, Role
 from llm_observe.v1.filter_pb2 import TimeRange
+from llm_observe.v1.health_service_pb2 import QueueHealth
 from llm_observe.v1.log_pb2 import Log, Outcome, UsageSource
+
+from server.request_rules import DEAD_LETTER_STATES
 
 if TYPE_CHECKING:
     import asyncpg
 
     from analytics import metrics as numbers
     from server.request_rules import Window
+    from worker.queue import QueueStats
 
 _INT64_MAX: Final = (1 << 63) - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -130,4 +135,33 @@ def to_message(row: asyncpg.Record) -> Message:
         provider=row["provider"],
         model=row["model"],
         outcome=Outcome.Value(f"OUTCOME_{(row['outcome'] or 'unspecified').upper()}"),
+    )
+
+
+def to_queue_health(stats: QueueStats) -> QueueHealth:
+    queue = QueueHealth(
+        depth=stats.depth,
+        pending_count=stats.pending,
+        delayed_count=stats.delayed,
+        consumer_count=stats.consumers,
+    )
+    if stats.oldest_age_s is not None:
+        queue.oldest_age.CopyFrom(to_duration(stats.oldest_age_s * 1e6))
+    return queue
+
+
+def to_dead_letter(row: asyncpg.Record) -> DeadLetter:
+    """Return a dead letter; its payload where the row has it."""
+    return DeadLetter(
+        dead_letter_id=str(row["dead_letter_id"]),
+        reason=row["reason"],
+        message=row["message"],
+        log_id=row["log_id"],
+        attempt_count=row["attempt_count"],
+        first_attempt_time=to_timestamp(row["first_attempt_time"]),
+        last_attempt_time=to_timestamp(row["last_attempt_time"]),
+        state=DEAD_LETTER_STATES.index(row["state"]),  # type: ignore[arg-type] # the enum's number
+        log_count=row["log_count"],
+        payload_json=row.get("payload") or "",
+        producer_id=row["producer_id"],
     )

@@ -173,6 +173,16 @@ class LogNotFound(ApiError):
         super().__init__("there is no such log", metadata={"log_id": log_id})
 
 
+class DeadLetterNotFound(ApiError):
+    """There is no such dead letter in the project."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_FOUND
+
+    def __init__(self, dead_letter_id: str) -> None:
+        super().__init__("no dead letter with this id", metadata={"dead_letter_id": dead_letter_id})
+
+
 class PageTokenMismatch(ApiError):
     """The page token does not belong to this call."""
 

@@ -13,11 +13,10 @@ from llm_observe.v1.health_service_pb2 import (
     CheckResponse,
     DependencyHealth,
     HealthState,
-    QueueHealth,
 )
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceServicer
 
-from server.convert import to_duration, to_timestamp
+from server.convert import to_duration, to_queue_health, to_timestamp
 from storage.dead_letters import count_waiting_dead_letters
 from storage.errors import StorageError
 from worker.queue import QueueStats, QueueUnavailable, queue_stats
@@ -49,7 +48,7 @@ class HealthService(HealthServiceServicer):
             response.dead_letter_count = dead
             states.append(HealthState.HEALTH_STATE_DEGRADED if dead else HealthState.HEALTH_STATE_HEALTHY)
         if stats is not None:
-            response.queue.CopyFrom(_to_queue_health(stats))
+            response.queue.CopyFrom(to_queue_health(stats))
             states.append(_queue_state(stats))
         response.state = max(states)
         return response
@@ -86,15 +85,3 @@ def _queue_state(stats: QueueStats) -> HealthState.ValueType:
     return (
         HealthState.HEALTH_STATE_DEGRADED if late or not stats.consumers else HealthState.HEALTH_STATE_HEALTHY
     )
-
-
-def _to_queue_health(stats: QueueStats) -> QueueHealth:
-    queue = QueueHealth(
-        depth=stats.depth,
-        pending_count=stats.pending,
-        delayed_count=stats.delayed,
-        consumer_count=stats.consumers,
-    )
-    if stats.oldest_age_s is not None:
-        queue.oldest_age.CopyFrom(to_duration(stats.oldest_age_s * 1e6))
-    return queue

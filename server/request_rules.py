@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from server.errors import InvalidField
 from server.log_rules import is_uuid
+from storage.dead_letters import DeadLetterFilter
 from storage.rollups import RollupQuery
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
+    from llm_observe.v1.admin_service_pb2 import DeadLetterFilter as AskedDeadLetters
     from llm_observe.v1.chat_service_pb2 import ChatTurn
     from llm_observe.v1.filter_pb2 import MetricFilter, TimeRange
 
@@ -27,6 +29,9 @@ _DEFAULT_STEPS: Final = 60
 _FILTER_VALUES: Final = 50
 _MAX_SECONDS: Final = 253_402_300_799
 _NANOS: Final = 1_000_000_000
+_DEAD_LETTER_IDS: Final = 1000
+DEAD_LETTER_STATES: Final = ("", "waiting", "replayed", "discarded")
+"""Words of llm_observe.v1.DeadLetterState, by number."""
 _MAX_CONTENT_CHARS: Final = 100_000
 
 
@@ -198,3 +203,25 @@ def _check_parameters(turn: ChatTurn) -> None:
         raise InvalidField([("turn.parameters.stop_sequences", "at most 4")])
     for sequence in given.stop_sequences:
         check_text("turn.parameters.stop_sequences", sequence, least=1, most=100)
+
+
+def dead_letter_filter(asked: AskedDeadLetters, project_id: str) -> DeadLetterFilter:
+    """Return which dead letters are meant, by default those that wait.
+
+    Raises:
+        InvalidField: An id is no UUID, there are too many, or a state is unknown.
+    """
+    if len(asked.dead_letter_ids) > _DEAD_LETTER_IDS:
+        raise InvalidField([("filter.dead_letter_ids", f"at most {_DEAD_LETTER_IDS}")])
+    check_text("filter.reason", asked.reason, most=100)
+    if not all(1 <= state < len(DEAD_LETTER_STATES) for state in asked.states):
+        raise InvalidField([("filter.states", "is not a known state")])
+    window = parse_window(asked.time_range) if asked.HasField("time_range") else None
+    return DeadLetterFilter(
+        project_id=project_id,
+        states=[DEAD_LETTER_STATES[state] for state in asked.states] or ["waiting"],
+        ids=[parse_uuid("filter.dead_letter_ids", text) for text in asked.dead_letter_ids] or None,
+        reason=asked.reason or None,
+        start_time=window.start if window else None,
+        end_time=window.end if window else None,
+    )

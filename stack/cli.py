@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stack import checks, processes
+from stack.dead_letters import dead_letters
 from stack.errors import StackError
 from stack.home import Home
 from stack.processes import ProcessId
@@ -179,6 +180,9 @@ def demo_traffic(calls: int, seed: int) -> None:
     click.echo(f"{result.sent} calls recorded, {result.dropped} dropped, {result.pending} still waiting")
     if result.dropped or result.pending:
         raise StackError(f"not everything arrived at {endpoint}: is LLM Observe running?")
+
+
+cli.add_command(dead_letters)
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 queue       THE DOOR: what the server may use; LogQueue, queue_stats()
 broker      Redis Streams with liveness, reclaim, delayed retries and ack-and-delete
+allowance   how much may be given up in a minute
 coalescer   group commit, for the queue and for Postgres
 receiver    runs what the broker delivers and settles how it ended
 write_logs  the task: decode, redact again, write

@@ -16,6 +16,7 @@ from storage.partitions import ensure_partitions
 from storage.pool import Database
 from storage.settings import StorageSettings
 from telemetry.settings import load_settings
+from worker.allowance import Allowance
 from worker.broker import LogBroker
 from worker.queue import WRITE_LOGS, read_batches, split_message
 from worker.receiver import LogReceiver, RetryMiddleware
@@ -34,7 +35,11 @@ async def run_worker() -> None:
     settings = load_settings(WorkerSettings)
     queue_settings = load_settings(QueueSettings)
     database = Database(load_settings(StorageSettings))
-    writer = LogWriter(database, load_settings(RedactionSettings).make_redactor())
+    writer = LogWriter(
+        database,
+        load_settings(RedactionSettings).make_redactor(),
+        Allowance(settings.dead_letters_per_minute),
+    )
     broker = LogBroker(queue_settings)
     _register(broker, queue_settings, database, writer)
     broker.is_worker_process = True

@@ -28,6 +28,7 @@ __all__ = [
     "QueueStats",
     "QueueUnavailable",
     "RedactionSettings",
+    "queue_memory_bytes",
     "queue_stats",
     "read_batches",
     "read_message",
@@ -164,6 +165,20 @@ async def queue_stats(broker: LogBroker) -> QueueStats:
     try:
         async with asyncio.timeout(_PROBE_TIMEOUT_S):
             return await _read_stats(broker)
+    except (RedisError, OSError, TimeoutError) as error:
+        raise QueueUnavailable(type(error).__name__) from error
+
+
+async def queue_memory_bytes(broker: LogBroker) -> int:
+    """Return what the queue takes in Redis, in bytes.
+
+    Raises:
+        QueueUnavailable: Redis does not answer within a second.
+    """
+    try:
+        async with asyncio.timeout(_PROBE_TIMEOUT_S):
+            keys = (broker.queue_name, broker.delayed_key)
+            return sum([int(await broker.redis.memory_usage(key) or 0) for key in keys])
     except (RedisError, OSError, TimeoutError) as error:
         raise QueueUnavailable(type(error).__name__) from error
 

@@ -33,6 +33,9 @@ class WorkerSettings(EnvSettings):
     grace_s: float = Field(20.0, alias="LLM_OBSERVE_WORKER_GRACE_S", gt=0)
     """How long SIGTERM waits for batches in work, in seconds."""
 
+    dead_letters_per_minute: int = Field(5_000, alias="LLM_OBSERVE_DEAD_LETTERS_PER_MINUTE", ge=1)
+    """Logs a worker may give up in a minute; beyond that they stay in the queue and the worker complains."""
+
 
 class RedactionSettings(EnvSettings):
     """What is redacted before it is stored, whatever a client sent. The SDK reads the same variables."""

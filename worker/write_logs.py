@@ -12,7 +12,7 @@ import structlog
 from google.protobuf.json_format import MessageToJson
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
-from storage.dead_letters import NewDeadLetter, add_dead_letters
+from storage.dead_letters import UNPARSABLE, NewDeadLetter, add_dead_letters
 from storage.errors import StorageError, StorageUnavailable
 from storage.logs import WriteResult, write_logs
 from worker.coalescer import Coalescer
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from storage.logs import LogRow
     from storage.pool import Database
+    from worker.allowance import Allowance
     from worker.queue import AcceptedBatch
 
 log = structlog.get_logger("worker.write_logs")
@@ -45,6 +46,17 @@ class _Origin(NamedTuple):
     producer_id: str
 
 
+class _Described(NamedTuple):
+    """A batch that is given up, as it is kept."""
+
+    original: bytes
+    project_id: str
+    receive_time: datetime
+    producer_id: str
+    log_count: int
+    payload: str
+
+
 class _Arrived(NamedTuple):
     """A log with its origin and its row."""
 
@@ -56,9 +68,10 @@ class _Arrived(NamedTuple):
 class LogWriter:
     """Stores batches in large transactions, and what cannot be stored as dead letters."""
 
-    def __init__(self, database: Database, redactor: Redactor) -> None:
+    def __init__(self, database: Database, redactor: Redactor, allowance: Allowance) -> None:
         self._database = database
         self._redactor = redactor
+        self._allowance = allowance
         self._coalescer: Coalescer[list[_Arrived], WriteResult] = Coalescer(
             self._write_merged, group_size=_MERGED_ROWS, waiting_size=sys.maxsize, lanes=_TRANSACTIONS
         )
@@ -134,44 +147,56 @@ class LogWriter:
             )
             for message, origin, _ in arrived
         ]
-        await add_dead_letters(self._database, letters)
+        await self._bury(letters)
         log.warning("logs given up", reason=reason, count=len(letters))
 
     async def give_up_message(self, data: bytes, reason: str, attempts: int) -> None:
-        """Store a whole queue message as a dead letter; one that cannot be read, as redacted text.
+        """Store a queue message as dead letters, one a batch; one that cannot be read, as redacted text.
 
         Raises:
             StorageError: It was not stored; the message must not be acknowledged.
         """
-        payload, project_id, count, producer_id = self._describe(data)
-        letter = NewDeadLetter(
-            project_id=project_id,
-            reason=reason,
-            message=f"given up after {attempts} attempt{'' if attempts == 1 else 's'}",
-            log_id="",
-            log_count=count,
-            attempt_count=attempts,
-            first_attempt_time=datetime.now(UTC),
-            payload=payload,
-            producer_id=producer_id,
-            dedup_key=f"{reason}:{hashlib.sha256(data).hexdigest()}",
-        )
-        await add_dead_letters(self._database, [letter])
-        log.warning("message given up", reason=reason, count=count, size_bytes=len(data))
+        message = f"given up after {attempts} attempt{'' if attempts == 1 else 's'}"
+        letters = [
+            NewDeadLetter(
+                project_id=described.project_id,
+                reason=reason,
+                message=message,
+                log_id="",
+                log_count=described.log_count,
+                attempt_count=attempts,
+                first_attempt_time=described.receive_time,
+                payload=described.payload,
+                producer_id=described.producer_id,
+                dedup_key=f"{reason}:{hashlib.sha256(described.original).hexdigest()}",
+            )
+            for described in self._describe(data)
+        ]
+        await self._bury(letters)
+        log.warning("message given up", reason=reason, count=len(letters), size_bytes=len(data))
 
-    def _describe(self, data: bytes) -> tuple[str, str, int, str]:
-        """Return redacted JSON, project, number of logs and producer, as far as they can be read."""
+    def _describe(self, data: bytes) -> list[_Described]:
+        """Return what a message holds, as far as it can be read."""
         try:
-            batches = read_message(data)
-            requests = [IngestLogsRequest.FromString(batch.payload) for batch in batches]
-            first = batches[0]
+            return [self._describe_batch(batch) for batch in read_message(data)]
         except Exception:  # noqa: BLE001 - whatever is wrong with it, it is kept as text
             text = self._redactor.preview(data.decode("utf-8", "replace"), 2_000)
-            return json.dumps({"unparsable": text}), "default", 0, ""
-        merged = IngestLogsRequest(producer=requests[0].producer)
-        for request in requests:
-            merged.logs.extend(request.logs)
-        for message in merged.logs:
+            payload = json.dumps({UNPARSABLE: text})
+            return [_Described(data, "default", datetime.now(UTC), "", 0, payload)]
+
+    def _describe_batch(self, batch: AcceptedBatch) -> _Described:
+        request = IngestLogsRequest.FromString(batch.payload)
+        for message in request.logs:
             self._redactor.redact_log(message)
-        payload = MessageToJson(merged, indent=None, preserving_proto_field_name=True)
-        return payload, first.project_id, len(merged.logs), merged.producer.producer_id
+        return _Described(
+            original=batch.payload + str(batch.receive_time_us).encode(),
+            project_id=batch.project_id,
+            receive_time=_EPOCH + timedelta(microseconds=batch.receive_time_us),
+            producer_id=request.producer.producer_id,
+            log_count=len(request.logs),
+            payload=MessageToJson(request, indent=None, preserving_proto_field_name=True),
+        )
+
+    async def _bury(self, letters: Sequence[NewDeadLetter]) -> None:
+        self._allowance.take(max(len(letters), sum(letter.log_count for letter in letters)))
+        await add_dead_letters(self._database, letters)

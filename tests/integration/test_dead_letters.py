@@ -1,0 +1,225 @@
+"""Dead letters: listed, read, queued again and given up, by RPC and command line; never lost on the way."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+
+import grpc
+import pytest
+from click.testing import CliRunner
+from google.protobuf.json_format import MessageToJson
+from llm_observe.v1 import admin_service_pb2 as pb
+from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
+
+from stack.cli import cli
+from storage.dead_letters import NewDeadLetter, add_dead_letters
+from storage.errors import StorageUnavailable
+from storage.logs import count_logs, get_log
+from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from worker.allowance import Allowance, TooManyDeadLetters
+
+EARLY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def admin(channel):
+    return stub(AdminServiceStub, channel)
+
+
+@pytest.fixture
+def worker(database_url, queue_settings, tmp_path):
+    process = start_worker(database_url, queue_settings, tmp_path)
+    yield process
+    stop(process)
+
+
+def letter(*logs, reason: str = "failed:Boom", **fields) -> NewDeadLetter:
+    payload = MessageToJson(make_request(*logs), preserving_proto_field_name=True)
+    known = {
+        "project_id": "default",
+        "reason": reason,
+        "message": "given up after 3 attempts",
+        "log_id": "",
+        "log_count": len(logs),
+        "attempt_count": 3,
+        "first_attempt_time": EARLY,
+        "payload": payload,
+        "producer_id": "p1",
+        "dedup_key": uuid.uuid4().hex,
+    }
+    return NewDeadLetter(**{**known, **fields})
+
+
+async def waiting(admin) -> list[pb.DeadLetter]:
+    return list((await admin.ListDeadLetters(pb.ListDeadLettersRequest())).dead_letters)
+
+
+async def test_pages_run_from_newest_to_oldest_and_filter(admin, database):
+    for number in range(5):
+        await add_dead_letters(database, [letter(make_log(), reason=f"r{number % 2}")])
+    first = await admin.ListDeadLetters(pb.ListDeadLettersRequest(page_size=3))
+    again = pb.ListDeadLettersRequest(page_size=3, page_token=first.next_page_token)
+    second = await admin.ListDeadLetters(again)
+    found = [*first.dead_letters, *second.dead_letters]
+    assert [one.reason for one in found] == ["r0", "r1", "r0", "r1", "r0"]
+    assert second.next_page_token == ""
+    assert all(not one.payload_json for one in found)
+    only = pb.ListDeadLettersRequest(filter=pb.DeadLetterFilter(reason="r1"))
+    assert len((await admin.ListDeadLetters(only)).dead_letters) == 2
+
+
+async def test_one_is_shown_with_its_payload_and_a_missing_one_is_said_to_be(admin, database):
+    log = make_log(model="lost")
+    await add_dead_letters(database, [letter(log)])
+    (listed,) = await waiting(admin)
+    asked = pb.GetDeadLetterRequest(dead_letter_id=listed.dead_letter_id)
+    shown = (await admin.GetDeadLetter(asked)).dead_letter
+    assert json.loads(shown.payload_json)["logs"][0]["model"] == "lost"
+    assert (shown.log_count, shown.attempt_count, shown.producer_id) == (1, 3, "p1")
+    missing = str(uuid.uuid4())
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await admin.GetDeadLetter(pb.GetDeadLetterRequest(dead_letter_id=missing))
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+    assert info_of(caught.value)[:2] == ("DEAD_LETTER_NOT_FOUND", {"dead_letter_id": missing})
+
+
+async def test_a_filter_that_is_wrong_changes_nothing(admin, database):
+    await add_dead_letters(database, [letter(make_log())])
+    for wrong in (
+        pb.DeadLetterFilter(dead_letter_ids=["no uuid"]),
+        pb.DeadLetterFilter(states=[9]),  # type: ignore[list-item] # the point
+        pb.DeadLetterFilter(dead_letter_ids=[str(uuid.uuid4())] * 1001),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await admin.DiscardDeadLetters(pb.DiscardDeadLettersRequest(filter=wrong))
+        assert info_of(caught.value)[0] == "INVALID_FIELD"
+    assert len(await waiting(admin)) == 1
+
+
+async def test_replay_stores_the_logs_once_and_shows_progress(admin, database, worker):
+    logs = [make_log() for _ in range(250)]
+    await add_dead_letters(database, [letter(log) for log in logs[:-1]])
+    alone = MessageToJson(logs[-1], preserving_proto_field_name=True)
+    await add_dead_letters(database, [letter(logs[-1], log_id=logs[-1].log_id, payload=alone)])
+    await add_dead_letters(database, [letter(payload='{"unparsable": "x"}', reason="unparsable")])
+    for _ in range(2):
+        progress = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+    assert [one.replayed_count for one in progress] == [0]  # nothing was left for the second time
+
+    async def stored():
+        return await count_logs(database, project_id="default") == 250
+
+    await eventually(stored)
+    assert [one.reason for one in await waiting(admin)] == ["unparsable"]
+
+
+async def test_a_replay_does_not_undo_a_correction_that_came_since(admin, channel, database, worker):
+    log = make_log(model="old")
+    await add_dead_letters(database, [letter(log)])
+    newer = make_log(model="new", log_id=log.log_id)
+    newer.start_time.CopyFrom(log.start_time)
+    await stub(IngestServiceStub, channel).IngestLogs(make_request(newer))
+
+    async def stored():
+        return await get_log(database, project_id="default", log_id=uuid.UUID(log.log_id))
+
+    await eventually(stored)
+    _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+    await stub(IngestServiceStub, channel).IngestLogs(make_request(make_log()))
+
+    async def both():
+        return await count_logs(database, project_id="default") == 2
+
+    await eventually(both)
+    assert (await stored())["model"] == "new"
+
+
+async def test_what_fails_again_waits_again(admin, database):
+    failed = letter(make_log())
+    await add_dead_letters(database, [failed])
+    _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+    assert await waiting(admin) == []
+    await add_dead_letters(database, [failed])
+    (again,) = await waiting(admin)
+    assert again.attempt_count == 6
+
+
+async def test_when_the_queue_is_away_they_stay_waiting(admin, database, monkeypatch):
+    await add_dead_letters(database, [letter(make_log())])
+
+    async def refuse(*_):
+        raise OSError
+
+    monkeypatch.setattr("worker.broker.LogBroker.kick", refuse)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+    assert info_of(caught.value)[0] == "QUEUE_UNAVAILABLE"
+    assert len(await waiting(admin)) == 1
+
+
+async def test_discarded_ones_are_gone_for_good_and_counted_once(admin, database):
+    await add_dead_letters(database, [letter(make_log()) for _ in range(3)])
+    asked = pb.DiscardDeadLettersRequest()
+    assert (await admin.DiscardDeadLetters(asked)).discarded_count == 3
+    assert (await admin.DiscardDeadLetters(asked)).discarded_count == 0
+    assert await waiting(admin) == []
+    states = pb.DeadLetterFilter(states=[pb.DEAD_LETTER_STATE_DISCARDED])
+    kept = await admin.ListDeadLetters(pb.ListDeadLettersRequest(filter=states))
+    assert len(kept.dead_letters) == 3
+
+
+async def test_queue_stats(admin, channel):
+    await stub(IngestServiceStub, channel).IngestLogs(make_request(make_log()))
+    found = await admin.GetQueueStats(pb.GetQueueStatsRequest())
+    assert found.queue.depth == 1
+    assert found.memory_bytes > 0
+
+
+async def test_the_command_line(server, database, monkeypatch):
+    import asyncio  # noqa: PLC0415 - the command is synchronous: it needs a thread of its own
+
+    await add_dead_letters(database, [letter(make_log(), reason="killed_worker")])
+    monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", f"127.0.0.1:{server.port}")
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(cli, ["dead-letters", *arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.output
+
+    listed = await asyncio.to_thread(run, "list")
+    assert "killed_worker" in listed
+    assert "1 log " in listed
+    assert "payload_json" in await asyncio.to_thread(run, "show", listed.split()[0])
+    assert "say which" in await asyncio.to_thread(run, "replay")
+    assert "1 queued again" in await asyncio.to_thread(run, "replay", "--all")
+    assert "no dead letters wait" in await asyncio.to_thread(run, "list")
+    assert "0 discarded" in await asyncio.to_thread(run, "discard", "--all", "--yes")
+
+
+def test_a_bad_release_stops_giving_up():
+    allowance = Allowance(10)
+    allowance.take(8)
+    allowance.take(2)
+    with pytest.raises(TooManyDeadLetters):
+        allowance.take(1)
+    assert issubclass(TooManyDeadLetters, StorageUnavailable)  # so that the batch waits and burns no attempt
+    Allowance(10).take(500)
+
+
+def test_a_queue_message_is_taken_apart():
+    from worker.queue import AcceptedBatch, _to_arguments, read_message, split_message  # noqa: PLC0415 - the point
+
+    request = make_request(*(make_log() for _ in range(3)))
+    batches = [AcceptedBatch(request.SerializeToString(), "default", number) for number in (1, 2)]
+    data = json.dumps({"task_name": "t", "kwargs": {"batches": _to_arguments(batches)}}).encode()
+    halves = split_message(data)
+    assert [read_message(half) for half in halves] == [[batches[0]], [batches[1]]]
+    alone = [read_message(one)[0] for one in split_message(halves[0])]
+    assert [IngestLogsRequest.FromString(one.payload).logs[0] for one in alone] == list(request.logs)
+    (last,) = split_message(split_message(halves[0])[0])
+    assert len(read_message(last)) == 1
+    assert split_message(b"\xff") == [b"\xff"]
