@@ -9,14 +9,15 @@ from uuid import UUID
 from google.protobuf.json_format import Parse
 from llm_observe.v1 import admin_service_pb2 as pb
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceServicer
-from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 from llm_observe.v1.log_pb2 import Log
 
-from server.convert import to_dead_letter, to_queue_health
+from server.convert import to_dead_letter, to_ledger_entry, to_queue_health
 from server.errors import DeadLetterNotFound, QueueIsUnavailable
 from server.paging import Cursor, make_token, read_token
-from server.request_rules import dead_letter_filter, parse_limit, parse_uuid
+from server.request_rules import Window, dead_letter_filter, parse_limit, parse_uuid, parse_window
 from storage import dead_letters
+from storage.ledger import query_ledger
 from worker.queue import AcceptedBatch, QueueFull, QueueUnavailable, queue_memory_bytes, queue_stats
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from worker.queue import LogBroker, LogQueue
 
 _PAGE: Final = 50
+_LEDGER_PAGE: Final = 100
 _MAX_PAGE: Final = 1000
 _BATCH_LOGS: Final = 500
 
@@ -91,8 +93,36 @@ class AdminService(AdminServiceServicer):
             for begin in range(0, len(request.logs), _BATCH_LOGS):
                 logs = request.logs[begin : begin + _BATCH_LOGS]
                 part = IngestLogsRequest(logs=logs, producer=request.producer)
-                batch = AcceptedBatch(part.SerializeToString(), self._project_id, receive_time_us)
-                await self._queue.put(batch)
+                # Its batch is in the ledger already: with its count, or as part of a larger one.
+                counts = (len(logs), 0) if request.producer.batch_number else (0, 0)
+                payload = part.SerializeToString()
+                await self._queue.put(AcceptedBatch(payload, self._project_id, receive_time_us, *counts))
+
+    async def QueryLedger(self, request: pb.QueryLedgerRequest, context: Any) -> pb.QueryLedgerResponse:
+        size = parse_limit("page_size", request.page_size, default=_LEDGER_PAGE, most=_MAX_PAGE)
+        if request.producer_id:
+            parse_uuid("producer_id", request.producer_id)
+        cursor = read_token(request, request.page_token) if request.page_token else None
+        window = (
+            Window(cursor.window_start, cursor.window_end) if cursor else parse_window(request.time_range)
+        )
+        rows = await query_ledger(
+            self._database,
+            project_id=self._project_id,
+            producer_id=request.producer_id or None,
+            start_time=window.start,
+            end_time=window.end,
+            before=(cursor.start_time, str(cursor.log_id)) if cursor else None,
+            row_limit=size + 1,
+        )
+        token = ""
+        if len(rows) > size:
+            last = rows[size - 1]
+            cursor = Cursor(last["hour"], UUID(last["producer_id"]), window.start, window.end)
+            token = make_token(request, cursor)
+        return pb.QueryLedgerResponse(
+            entries=[to_ledger_entry(row) for row in rows[:size]], next_page_token=token
+        )
 
     async def DiscardDeadLetters(
         self, request: pb.DiscardDeadLettersRequest, context: Any
@@ -110,5 +140,6 @@ def _after(row: asyncpg.Record) -> Cursor:
 def _to_request(row: asyncpg.Record) -> IngestLogsRequest:
     """Return the logs of a dead letter: a single log, or a whole batch."""
     if row["log_id"]:
-        return IngestLogsRequest(logs=[Parse(row["payload"], Log())])
+        producer = ProducerReport(producer_id=row["producer_id"])  # batch 0 of the ledger
+        return IngestLogsRequest(logs=[Parse(row["payload"], Log())], producer=producer)
     return Parse(row["payload"], IngestLogsRequest())

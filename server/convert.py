@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from llm_observe.v1.admin_service_pb2 import DeadLetter
+from llm_observe.v1.admin_service_pb2 import DeadLetter, LedgerEntry
 from llm_observe.v1.analytics_service_pb2 import Distribution, Metrics
 from llm_observe.v1.conversation_pb2 import Conversation, ConversationState, Message, Role
 from llm_observe.v1.filter_pb2 import TimeRange
@@ -164,4 +164,22 @@ def to_dead_letter(row: asyncpg.Record) -> DeadLetter:
         log_count=row["log_count"],
         payload_json=row.get("payload") or "",
         producer_id=row["producer_id"],
+    )
+
+
+def to_ledger_entry(row: asyncpg.Record) -> LedgerEntry:
+    """Return a producer's hour; what it dropped is the difference to its hour before."""
+    before, after = json.loads(row["dropped_before"]), json.loads(row["dropped_totals"])
+    dropped = {reason: total - before.get(reason, 0) for reason, total in after.items()}
+    return LedgerEntry(
+        producer_id=row["producer_id"],
+        hour=to_timestamp(row["hour"]),
+        sent_count=row["sent_count"],
+        stored_count=int(row["stored_count"]),
+        duplicate_count=int(row["duplicate_count"]),
+        rejected_count=int(row["rejected_count"]),
+        dead_lettered_count=int(row["dead_lettered_count"]),
+        dropped_counts={reason: count for reason, count in dropped.items() if count},
+        missing_batch_count=max(0, row["missing_batch_count"]),
+        sdk=row["sdk"],
     )

@@ -10,6 +10,7 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
 
 from server.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable, ServerIsBusy
 from server.log_rules import find_fault
+from server.request_rules import check_producer
 from worker.queue import AcceptedBatch, QueueFull, QueueUnavailable
 
 if TYPE_CHECKING:
@@ -34,11 +35,19 @@ class IngestService(IngestServiceServicer):
 
     async def IngestLogs(self, request: IngestLogsRequest, context: Any) -> IngestLogsResponse:
         self._check_size(request)
+        check_producer(request.producer)
         rejected = self._split(request)
-        if request.logs:
+        # Of a batch that was rejected whole, the ledger hears, too.
+        if request.logs or request.producer.producer_id:
             try:
                 await self._queue.put(
-                    AcceptedBatch(request.SerializeToString(), self._project_id, self._receive_time_us())
+                    AcceptedBatch(
+                        payload=request.SerializeToString(),
+                        project_id=self._project_id,
+                        receive_time_us=self._receive_time_us(),
+                        log_count=len(request.logs) + len(rejected),
+                        rejected_count=len(rejected),
+                    )
                 )
             except QueueUnavailable:
                 raise QueueIsUnavailable from None

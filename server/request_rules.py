@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llm_observe.v1.admin_service_pb2 import DeadLetterFilter as AskedDeadLetters
     from llm_observe.v1.chat_service_pb2 import ChatTurn
     from llm_observe.v1.filter_pb2 import MetricFilter, TimeRange
+    from llm_observe.v1.ingest_service_pb2 import ProducerReport
 
 _HOUR: Final = timedelta(hours=1)
 _DEFAULT_WINDOW: Final = timedelta(hours=24)
@@ -29,6 +30,7 @@ _DEFAULT_STEPS: Final = 60
 _FILTER_VALUES: Final = 50
 _MAX_SECONDS: Final = 253_402_300_799
 _NANOS: Final = 1_000_000_000
+_DROP_REASONS: Final = 50
 _DEAD_LETTER_IDS: Final = 1000
 DEAD_LETTER_STATES: Final = ("", "waiting", "replayed", "discarded")
 """Words of llm_observe.v1.DeadLetterState, by number."""
@@ -225,3 +227,23 @@ def dead_letter_filter(asked: AskedDeadLetters, project_id: str) -> DeadLetterFi
         start_time=window.start if window else None,
         end_time=window.end if window else None,
     )
+
+
+def check_producer(producer: ProducerReport) -> None:
+    """Check a producer's account of itself; one that names no producer counts for nothing.
+
+    Raises:
+        InvalidField: It cannot be true.
+    """
+    if not producer.producer_id:
+        return
+    parse_uuid("producer.producer_id", producer.producer_id)
+    if producer.batch_number < 1:
+        raise InvalidField([("producer.batch_number", "counts from 1")])
+    totals = (producer.logged_count, producer.sent_count, *producer.dropped_counts.values())
+    if min(totals) < 0:
+        raise InvalidField([("producer", "counts must not be negative")])
+    if len(producer.dropped_counts) > _DROP_REASONS:
+        raise InvalidField([("producer.dropped_counts", f"at most {_DROP_REASONS} reasons")])
+    check_text("producer.sdk_name", producer.sdk_name, most=64)
+    check_text("producer.sdk_version", producer.sdk_version, most=64)

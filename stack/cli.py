@@ -18,6 +18,7 @@ from stack import checks, processes
 from stack.dead_letters import dead_letters
 from stack.errors import StackError
 from stack.home import Home
+from stack.ledger import ledger
 from stack.processes import ProcessId
 from stack.supervisor import Supervisor
 from storage.errors import StorageError
@@ -183,6 +184,7 @@ def demo_traffic(calls: int, seed: int) -> None:
 
 
 cli.add_command(dead_letters)
+cli.add_command(ledger)
 
 
 def main() -> int:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import grpc
 from llm_observe.v1 import admin_service_pb2 as pb
-from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 from tqdm import tqdm
 
-from stack.errors import StackError
-from stack.home import Home
+from stack.admin import admin_service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _TIMEOUT_S: Final = 10.0
 _REPLAY_TIMEOUT_S: Final = 3600.0
@@ -44,27 +39,13 @@ def _which(ids: tuple[str, ...], reason: str, *, everything: bool) -> pb.DeadLet
     return pb.DeadLetterFilter(dead_letter_ids=ids, reason=reason)
 
 
-@contextmanager
-def _admin() -> Iterator[Any]:
-    ports = Home.from_env().read_state().get("ports") or {}
-    endpoint = os.environ.get("LLM_OBSERVE_ENDPOINT") or f"127.0.0.1:{ports.get('grpc', 50051)}"
-    try:
-        with grpc.insecure_channel(endpoint) as channel:
-            yield AdminServiceStub(channel)
-    except grpc.RpcError as error:
-        known: Any = error
-        if known.code() is grpc.StatusCode.UNAVAILABLE:
-            raise StackError(f"no answer from {endpoint}: is LLM Observe running?") from None
-        raise StackError(known.details()) from None
-
-
 @dead_letters.command(name="list")
 @click.option("--reason", default="", help="Only this reason, such as killed_worker.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 def list_letters(reason: str, limit: int) -> None:
     """Show those that wait, newest first."""
     asked = pb.ListDeadLettersRequest(filter=pb.DeadLetterFilter(reason=reason), page_size=limit)
-    with _admin() as admin:
+    with admin_service() as admin:
         found = admin.ListDeadLetters(asked, timeout=_TIMEOUT_S)
     for letter in found.dead_letters:
         when = letter.last_attempt_time.ToDatetime().isoformat(" ", "seconds")
@@ -80,7 +61,7 @@ def list_letters(reason: str, limit: int) -> None:
 @click.argument("dead_letter_id")
 def show(dead_letter_id: str) -> None:
     """Show one with its redacted payload."""
-    with _admin() as admin:
+    with admin_service() as admin:
         asked = pb.GetDeadLetterRequest(dead_letter_id=dead_letter_id)
         click.echo(admin.GetDeadLetter(asked, timeout=_TIMEOUT_S).dead_letter)
 
@@ -91,7 +72,7 @@ def replay(ids: tuple[str, ...], reason: str, everything: bool) -> None:  # noqa
     """Queue them again. Repeating is safe; what fails again waits again."""
     which = _which(ids, reason, everything=everything)
     replayed = 0
-    with _admin() as admin, tqdm(unit=" dead letters", disable=None) as bar:
+    with admin_service() as admin, tqdm(unit=" dead letters", disable=None) as bar:
         request = pb.ReplayDeadLettersRequest(filter=which)
         for progress in admin.ReplayDeadLetters(request, timeout=_REPLAY_TIMEOUT_S):
             bar.total = progress.total_count
@@ -106,6 +87,6 @@ def replay(ids: tuple[str, ...], reason: str, everything: bool) -> None:  # noqa
 def discard(ids: tuple[str, ...], reason: str, everything: bool) -> None:  # noqa: FBT001 - as above
     """Give them up for good; they stay in the ledger."""
     which = _which(ids, reason, everything=everything)
-    with _admin() as admin:
+    with admin_service() as admin:
         answer = admin.DiscardDeadLetters(pb.DiscardDeadLettersRequest(filter=which), timeout=_TIMEOUT_S)
     click.echo(f"{answer.discarded_count} discarded")

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from storage.ledger import add_batches
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from storage.ledger import BatchPart
     from storage.pool import Database
 
 _QUERIES: Final = load_queries(__file__)
@@ -39,9 +41,12 @@ class NewDeadLetter:
     dedup_key: str
 
 
-async def add_dead_letters(database: Database, letters: Sequence[NewDeadLetter]) -> None:
-    """Store dead letters, all or none; one that is there already is left alone."""
+async def add_dead_letters(
+    database: Database, letters: Sequence[NewDeadLetter], parts: Sequence[BatchPart] = ()
+) -> None:
+    """Store dead letters and note their batches, all or none; one that is there already is left alone."""
     async with database.connection() as connection, connection.transaction():
+        await add_batches(connection, parts)
         for letter in letters:
             await connection.fetch(_QUERIES["add_dead_letter"], **asdict(letter))
 

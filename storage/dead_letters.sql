@@ -54,7 +54,7 @@ WHERE dead_letter_id IN (
     LIMIT :row_limit::bigint
     FOR UPDATE
 )
-RETURNING dead_letter_id, log_id, payload, first_attempt_time
+RETURNING dead_letter_id, log_id, producer_id, payload, first_attempt_time
 
 -- name: discard_dead_letters
 WITH discarded AS (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
 
+from storage.ledger import add_batches
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from storage.ledger import BatchPart
     from storage.pool import Connection, Database
 
 _QUERIES: Final = load_queries(__file__)
@@ -92,8 +94,10 @@ class _Claim(NamedTuple):
     unclaimed: Sequence[LogRow]
 
 
-async def write_logs(database: Database, rows: Sequence[LogRow]) -> WriteResult:
-    """Write rows and their rollups in one transaction. Repeating changes nothing.
+async def write_logs(
+    database: Database, rows: Sequence[LogRow], parts: Sequence[BatchPart] = ()
+) -> WriteResult:
+    """Write rows, their rollups and their batches' ledger in one transaction. Repeating changes nothing.
 
     Of rows with the same log_id the last counts.
 
@@ -105,16 +109,21 @@ async def write_logs(database: Database, rows: Sequence[LogRow]) -> WriteResult:
     async with database.connection() as connection, connection.transaction():
         claim = await _claim(connection, list(last.values()))
         foreign = await _find_foreign(connection, claim.unclaimed)
-        stored = replaced = 0
+        stored_ids: Sequence[UUID] = ()
+        replaced = 0
         if claim.rows:
             columns = zip(LogRow._fields, map(list, zip(*claim.rows, strict=True)), strict=True)
             written = await connection.fetch_one(_QUERIES["write_logs"], **dict(columns))
             if written is not None:
-                stored, replaced = written["stored_count"], written["replaced_count"]
+                stored_ids, replaced = written["stored_ids"] or (), written["replaced_count"]
+        await add_batches(connection, parts, stored_ids)
+    stored = len(stored_ids)
     return WriteResult(stored, replaced, len(rows) - stored - replaced - len(foreign), foreign)
 
 
 async def _claim(connection: Connection, rows: list[LogRow]) -> _Claim:
+    if not rows:
+        return _Claim((), ())
     claimed = await connection.fetch_one(
         _QUERIES["claim_logs"],
         log_ids=[row.log_id for row in rows],

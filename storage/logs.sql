@@ -96,7 +96,7 @@ WITH written AS (
         provider_request_id = excluded.provider_request_id, release = excluded.release,
         price_version = excluded.price_version, input_preview = excluded.input_preview,
         output_preview = excluded.output_preview, metadata = excluded.metadata, tags = excluded.tags
-    RETURNING old.log_id IS NOT NULL AS replaced,
+    RETURNING new.log_id, old.log_id IS NOT NULL AS replaced,
         old.project_id AS old_project_id, old.hour AS old_hour, old.provider AS old_provider,
         old.model AS old_model, old.operation AS old_operation, old.environment AS old_environment,
         old.outcome AS old_outcome, old.latency_us AS old_latency_us,
@@ -184,7 +184,8 @@ sketched AS (
         latency_count = s.latency_count + excluded.latency_count,
         ttft_count = s.ttft_count + excluded.ttft_count
 )
-SELECT count(*) FILTER (WHERE NOT replaced) AS stored_count, count(*) FILTER (WHERE replaced) AS replaced_count
+SELECT array_agg(log_id) FILTER (WHERE NOT replaced) AS stored_ids,
+       count(*) FILTER (WHERE replaced) AS replaced_count
 FROM written
 
 -- name: get_log

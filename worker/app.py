@@ -18,7 +18,7 @@ from storage.settings import StorageSettings
 from telemetry.settings import load_settings
 from worker.allowance import Allowance
 from worker.broker import LogBroker
-from worker.queue import WRITE_LOGS, read_batches, split_message
+from worker.queue import WRITE_LOGS, QueuedBatch, read_batches, split_message
 from worker.receiver import LogReceiver, RetryMiddleware
 from worker.schedule import MAKE_PARTITIONS
 from worker.settings import QueueSettings, RedactionSettings, WorkerSettings
@@ -67,7 +67,7 @@ def _register(broker: LogBroker, settings: QueueSettings, database: Database, wr
         await ensure_partitions(database, datetime.now(UTC).date())
 
     # taskiq names the functions it registers, which a bound method does not allow.
-    async def write_batches(batches: list[tuple[str, str, int]]) -> None:
+    async def write_batches(batches: list[QueuedBatch]) -> None:
         await writer.write_batches(read_batches(batches))
 
     broker.register_task(write_batches, task_name=WRITE_LOGS)

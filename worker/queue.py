@@ -78,6 +78,14 @@ class AcceptedBatch(NamedTuple):
     """Whose logs they are."""
     receive_time_us: int
     """When they were accepted, in microseconds since 1970; orders corrections."""
+    log_count: int
+    """Logs in the batch as it came, rejected ones included."""
+    rejected_count: int
+    """Logs that were rejected."""
+
+
+QueuedBatch = tuple[str, str, int, int, int]
+"""An AcceptedBatch whose payload is base64 text."""
 
 
 class LogQueue:
@@ -136,23 +144,20 @@ def split_message(data: bytes) -> list[bytes]:
     ]
 
 
-def _to_arguments(batches: Sequence[AcceptedBatch]) -> list[tuple[str, str, int]]:
+def _to_arguments(batches: Sequence[AcceptedBatch]) -> list[QueuedBatch]:
     """Return what travels as the task's argument: Taskiq makes JSON of it, which holds no bytes."""
-    return [
-        (base64.b64encode(batch.payload).decode("ascii"), batch.project_id, batch.receive_time_us)
-        for batch in batches
-    ]
+    return [(base64.b64encode(batch.payload).decode("ascii"), *batch[1:]) for batch in batches]
 
 
-def read_batches(batches: Sequence[tuple[str, str, int]]) -> list[AcceptedBatch]:
+def read_batches(batches: Sequence[QueuedBatch]) -> list[AcceptedBatch]:
     """Return what was queued, from the arguments of the task.
 
     Raises:
         ValueError: They are something else.
     """
     return [
-        AcceptedBatch(base64.b64decode(payload, validate=True), str(project_id), int(receive_time_us))
-        for payload, project_id, receive_time_us in batches
+        AcceptedBatch(base64.b64decode(payload, validate=True), str(project_id), *map(int, counts))
+        for payload, project_id, *counts in batches
     ]
 
 

@@ -214,7 +214,7 @@ def test_a_queue_message_is_taken_apart():
     from worker.queue import AcceptedBatch, _to_arguments, read_message, split_message  # noqa: PLC0415 - the point
 
     request = make_request(*(make_log() for _ in range(3)))
-    batches = [AcceptedBatch(request.SerializeToString(), "default", number) for number in (1, 2)]
+    batches = [AcceptedBatch(request.SerializeToString(), "default", number, 3, 0) for number in (1, 2)]
     data = json.dumps({"task_name": "t", "kwargs": {"batches": _to_arguments(batches)}}).encode()
     halves = split_message(data)
     assert [read_message(half) for half in halves] == [[batches[0]], [batches[1]]]

@@ -1,0 +1,182 @@
+"""The delivery ledger: sent = stored + duplicate + rejected + dead-lettered, and gaps are seen."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import uuid
+from datetime import UTC, datetime
+
+import grpc
+import pytest
+from click.testing import CliRunner
+from llm_observe.v1 import admin_service_pb2 as pb
+from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
+from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
+
+from stack.cli import cli
+from tests.makers import eventually, info_of, make_log, start_worker, stop, stub
+from worker.allowance import Allowance
+from worker.queue import AcceptedBatch, RedactionSettings
+from worker.rows import to_row
+from worker.write_logs import LogWriter
+
+
+class Producer:
+    """Counts as the SDK does."""
+
+    def __init__(self, ingest) -> None:
+        self.ingest = ingest
+        self.report = ProducerReport(producer_id=str(uuid.uuid4()), sdk_name="test", sdk_version="1")
+
+    def batch(self, *logs) -> IngestLogsRequest:
+        self.report.batch_number += 1
+        self.report.sent_count += len(logs)
+        return IngestLogsRequest(logs=logs, producer=self.report)
+
+    async def send(self, *logs) -> None:
+        await self.ingest.IngestLogs(self.batch(*logs))
+
+
+@pytest.fixture
+def admin(channel):
+    return stub(AdminServiceStub, channel)
+
+
+@pytest.fixture
+def producer(channel) -> Producer:
+    return Producer(stub(IngestServiceStub, channel))
+
+
+@pytest.fixture
+def worker(database_url, queue_settings, tmp_path):
+    process = start_worker(database_url, queue_settings, tmp_path)
+    yield process
+    stop(process)
+
+
+def accepted(request: IngestLogsRequest) -> AcceptedBatch:
+    now_us = int(datetime.now(UTC).timestamp() * 1_000_000)
+    return AcceptedBatch(request.SerializeToString(), "default", now_us, len(request.logs), 0)
+
+
+async def entry_of(admin, producer: Producer) -> pb.LedgerEntry:
+    """The only entry of a producer. (Two, were the hour to turn: then they are added up.)"""
+    asked = pb.QueryLedgerRequest(producer_id=producer.report.producer_id)
+    total = pb.LedgerEntry()
+    for entry in (await admin.QueryLedger(asked)).entries:
+        for field in ("sent", "stored", "duplicate", "rejected", "dead_lettered", "missing_batch"):
+            name = f"{field}_count"
+            setattr(total, name, getattr(total, name) + getattr(entry, name))
+        for reason, count in entry.dropped_counts.items():
+            total.dropped_counts[reason] += count
+        total.sdk = entry.sdk
+    return total
+
+
+async def test_every_log_is_accounted_for(admin, producer, worker):
+    first = [make_log() for _ in range(5)]
+    await producer.send(*first)
+    await producer.send(make_log(), first[0], make_log(provider="WRONG"))
+    retried = producer.batch(make_log())
+    for _ in range(3):  # answers that were lost: the same batch again
+        await producer.ingest.IngestLogs(retried)
+    producer.batch(make_log(), make_log())  # never comes
+    producer.report.dropped_counts["queue_full"] = 7
+    await producer.send(make_log(provider="WRONG"))
+    await producer.send(make_log())
+
+    async def all_there():
+        found = await entry_of(admin, producer)
+        return found if found.stored_count == 8 else None
+
+    found = await eventually(all_there)
+    assert (found.sent_count, found.stored_count, found.duplicate_count) == (13, 8, 1)
+    assert (found.rejected_count, found.dead_lettered_count, found.missing_batch_count) == (2, 0, 1)
+    assert dict(found.dropped_counts) == {"queue_full": 7}
+    assert found.sdk == "test 1"
+
+
+async def test_dead_letters_count_until_they_are_stored(admin, producer, database, worker):
+    request = producer.batch(*(make_log() for _ in range(4)))
+    writer = LogWriter(database, RedactionSettings().make_redactor(), Allowance(1000))
+    batch = accepted(request)
+    queued = (base64.b64encode(batch.payload).decode(), *batch[1:])
+    message = json.dumps({"kwargs": {"batches": [queued]}})
+    await writer.give_up_message(message.encode(), "killed_worker", 3)
+    found = await entry_of(admin, producer)
+    assert (found.stored_count, found.dead_lettered_count, found.missing_batch_count) == (0, 4, 0)
+    _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+
+    async def stored():
+        found = await entry_of(admin, producer)
+        return found if found.stored_count == 4 else None
+
+    found = await eventually(stored)
+    assert (found.sent_count, found.dead_lettered_count, found.duplicate_count) == (4, 0, 0)
+
+
+async def test_a_poisoned_batch_adds_up(admin, producer, database, monkeypatch):
+    """The database refuses one log of a batch: it is a dead letter, its neighbours are rows."""
+    logs = [make_log() for _ in range(7)]
+    request = producer.batch(*logs)
+    writer = LogWriter(database, RedactionSettings().make_redactor(), Allowance(1000))
+
+    def poisoned(log, **rest):
+        found = to_row(log, **rest)
+        return (
+            found._replace(http_status=2**31 - 1, tags="{no json") if log.log_id == logs[3].log_id else found
+        )
+
+    monkeypatch.setattr("worker.write_logs.to_row", poisoned)
+    batch = accepted(request)
+    for _ in range(2):  # a redelivery changes nothing
+        await writer.write_batches([batch])
+    found = await entry_of(admin, producer)
+    assert (found.sent_count, found.stored_count, found.dead_lettered_count) == (7, 6, 1)
+    assert found.duplicate_count == 0
+
+
+async def test_reports_that_cannot_be_true_are_refused(producer):
+    wrong = {"producer_id": "no uuid", "batch_number": -5, "sent_count": -1, "sdk_name": "x" * 65}
+    for field, value in wrong.items():
+        request = producer.batch(make_log())
+        setattr(request.producer, field, value)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await producer.ingest.IngestLogs(request)
+        assert info_of(caught.value)[0] == "INVALID_FIELD"
+
+
+async def test_pages_of_the_ledger(admin, channel, worker):
+    producers = [Producer(stub(IngestServiceStub, channel)) for _ in range(3)]
+    for one in producers:
+        await one.send(make_log())
+
+    async def all_there():
+        found = await admin.QueryLedger(pb.QueryLedgerRequest())
+        return len(found.entries) == 3
+
+    await eventually(all_there)
+    seen, token = [], ""
+    for _ in range(3):
+        page = await admin.QueryLedger(pb.QueryLedgerRequest(page_size=1, page_token=token))
+        seen += [entry.producer_id for entry in page.entries]
+        token = page.next_page_token
+    assert token == ""
+    assert sorted(seen) == sorted(one.report.producer_id for one in producers)
+
+
+async def test_the_command_line(server, producer, worker, admin, monkeypatch):
+    monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", f"127.0.0.1:{server.port}")
+    result = await asyncio.to_thread(CliRunner().invoke, cli, ["ledger"])
+    assert "no producer has sent anything" in result.output
+    await producer.send(make_log())
+
+    async def stored():
+        return (await entry_of(admin, producer)).stored_count == 1
+
+    await eventually(stored)
+    result = await asyncio.to_thread(CliRunner().invoke, cli, ["ledger"])
+    assert producer.report.producer_id in result.output
