@@ -39,6 +39,7 @@ from server.health_service import HealthService
 from server.ingest_service import MAX_BYTES, IngestService
 from server.interceptors import ErrorInterceptor
 from server.providers import Providers
+from server.rate_limit import RateLimiter
 from storage.pool import Database
 from worker.queue import LogBroker, LogQueue
 
@@ -105,6 +106,7 @@ async def build_server(
         StartError: The port is taken.
     """
     database, broker, redactor = Database(storage), LogBroker(queue), redaction.make_redactor()
+    limiter = RateLimiter(broker, "ingest", settings.ingest_logs_per_minute)
     log_queue, providers = LogQueue(broker), Providers(provider_settings)
     server = grpc.aio.server(
         interceptors=[ErrorInterceptor()],
@@ -116,7 +118,7 @@ async def build_server(
     )
     checks = await _add_health(server)
     ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
-        IngestService(log_queue, redactor, PROJECT_ID), server
+        IngestService(log_queue, limiter, redactor, PROJECT_ID), server
     )
     admin = AdminService(database, broker, log_queue, PROJECT_ID)  # type: ignore[abstract] # NOT_IMPLEMENTED answers the rest
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)

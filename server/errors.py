@@ -119,6 +119,20 @@ class ServerIsBusy(ApiError):
         super().__init__("the server holds as many logs as it may; nothing was taken")
 
 
+class RateLimited(ApiError):
+    """A peer has had its share for now."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = ErrorReason.ERROR_REASON_RATE_LIMITED
+
+    def __init__(self, limit: int, window_s: int, *, retry_after_s: float) -> None:
+        super().__init__(
+            f"at most {limit} in {window_s} seconds; nothing was taken",
+            metadata={"limit": str(limit), "window_seconds": str(window_s)},
+        )
+        self.retry_after_s = retry_after_s
+
+
 class DatabaseIsUnavailable(ApiError):
     """The database cannot answer now."""
 

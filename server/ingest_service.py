@@ -10,12 +10,13 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
 
 from server.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable, ServerIsBusy
 from server.log_rules import find_fault
-from server.request_rules import check_producer
+from server.request_rules import check_producer, peer_of
 from worker.queue import AcceptedBatch, QueueFull, QueueUnavailable
 
 if TYPE_CHECKING:
     from llm_observe.redaction import Redactor
 
+    from server.rate_limit import RateLimiter
     from worker.queue import LogQueue
 
 _MAX_LOGS: Final = 500
@@ -27,8 +28,9 @@ _LOG_ID_SHOWN_CHARS: Final = 64
 class IngestService(IngestServiceServicer):
     """See ingest_service.proto."""
 
-    def __init__(self, queue: LogQueue, redactor: Redactor, project_id: str) -> None:
+    def __init__(self, queue: LogQueue, limiter: RateLimiter, redactor: Redactor, project_id: str) -> None:
         self._queue = queue
+        self._limiter = limiter
         self._project_id = project_id
         self._last_receive_us = 0
         self._redactor = redactor
@@ -36,6 +38,7 @@ class IngestService(IngestServiceServicer):
     async def IngestLogs(self, request: IngestLogsRequest, context: Any) -> IngestLogsResponse:
         self._check_size(request)
         check_producer(request.producer)
+        await self._limiter.take(peer_of(context), len(request.logs))
         rejected = self._split(request)
         # Of a batch that was rejected whole, the ledger hears, too.
         if request.logs or request.producer.producer_id:

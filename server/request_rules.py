@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from server.errors import InvalidField
 from server.log_rules import is_uuid
@@ -247,3 +247,9 @@ def check_producer(producer: ProducerReport) -> None:
         raise InvalidField([("producer.dropped_counts", f"at most {_DROP_REASONS} reasons")])
     check_text("producer.sdk_name", producer.sdk_name, most=64)
     check_text("producer.sdk_version", producer.sdk_version, most=64)
+
+
+def peer_of(context: Any) -> str:
+    """Return who calls, without the port: connections of one machine count together."""
+    peer: str = context.peer()
+    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer

@@ -23,6 +23,8 @@ class ServerSettings(EnvSettings):
     """Serve reflection, so that grpcurl works without proto files."""
     grace_s: float = Field(10.0, alias="LLM_OBSERVE_SERVER_GRACE_S", ge=0)
     """How long SIGTERM waits for calls in work, in seconds."""
+    ingest_logs_per_minute: int = Field(600_000, alias="LLM_OBSERVE_INGEST_LOGS_PER_MINUTE", ge=1)
+    """Logs that a peer may send in a minute, whichever replica it asks."""
     chat_timeout_s: float = Field(300.0, alias="LLM_OBSERVE_CHAT_TIMEOUT_S", gt=0)
     """Longest a chat answer may take, in seconds."""
 

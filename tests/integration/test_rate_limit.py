@@ -1,0 +1,129 @@
+"""Rate limits: exact over replicas, refused with RetryInfo, and nothing is taken of what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
+
+from server.app import build_server
+from server.errors import QueueIsUnavailable, RateLimited
+from server.rate_limit import RateLimiter
+from server.settings import ProviderSettings, ServerSettings
+from storage.settings import StorageSettings
+from tests.makers import info_of, make_log, make_request, stub
+from worker.queue import LogBroker, RedactionSettings
+
+
+@pytest.fixture
+async def broker(queue_settings):
+    opened = LogBroker(queue_settings)
+    yield opened
+    await opened.shutdown()
+
+
+class Clock:
+    """Stands, lest the minute turns within a test."""
+
+    now_s = 1_000_030.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+async def allowed(limiter: RateLimiter, peer: str, calls: int, count: int = 1) -> int:
+    async def one() -> int:
+        try:
+            await limiter.take(peer, count)
+        except RateLimited:
+            return 0
+        return count
+
+    return sum(await asyncio.gather(*(one() for _ in range(calls))))
+
+
+@pytest.mark.parametrize("limit", [7, 250, 1000])
+async def test_replicas_share_a_limit_and_let_exactly_that_through(broker, limit):
+    replicas = [RateLimiter(broker, "ingest", limit, Clock()) for _ in range(3)]
+    peer = uuid.uuid4().hex
+    passed = await asyncio.gather(*(allowed(replica, peer, limit) for replica in replicas))
+    passed.append(await allowed(replicas[0], peer, 3))
+    # Leases that a replica holds and does not use are the only loss: a hundredth of the limit each.
+    assert limit - 3 * max(1, limit // 100) <= sum(passed) <= limit
+
+
+async def test_peers_do_not_share(broker):
+    limiter = RateLimiter(broker, "ingest", 10, Clock())
+    assert await allowed(limiter, "a", 20) == 10
+    assert await allowed(limiter, "b", 20) == 10
+
+
+async def test_a_batch_passes_whole_or_not_at_all(broker):
+    limiter = RateLimiter(broker, "ingest", 100, Clock())
+    assert await allowed(limiter, "a", 1, count=60) == 60
+    assert await allowed(limiter, "a", 1, count=60) == 0
+    assert await allowed(limiter, "a", 1, count=40) == 40
+
+
+async def test_the_next_minute_is_new(broker):
+    clock = Clock()
+    limiter = RateLimiter(broker, "ingest", 5, clock)
+    assert await allowed(limiter, "a", 9) == 5
+    clock.now_s += 60
+    assert await allowed(limiter, "a", 9) == 5
+
+
+async def test_redis_is_asked_once_for_many_calls(broker):
+    limiter = RateLimiter(broker, "ingest", 10_000, Clock())
+    plain, asked = limiter._take_lease, []
+
+    async def counted(**arguments):
+        asked.append(arguments)
+        return await plain(**arguments)
+
+    limiter._take_lease = counted
+    for _ in range(100):
+        await limiter.take("a", 1)
+    assert len(asked) == 1
+
+
+async def test_without_redis_nothing_passes(broker):
+    limiter = RateLimiter(broker, "ingest", 10, Clock())
+
+    async def away(**_):
+        raise OSError
+
+    limiter._take_lease = away
+    with pytest.raises(QueueIsUnavailable):
+        await limiter.take("a", 1)
+
+
+async def test_the_server_says_when_to_come_back(database_url, queue_settings, broker):
+    server = await build_server(
+        ServerSettings(port=0, grace_s=1, ingest_logs_per_minute=3),
+        StorageSettings(database_url=database_url),
+        queue_settings,
+        ProviderSettings(),
+        RedactionSettings(),
+    )
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            ingest = stub(IngestServiceStub, channel)
+            await ingest.IngestLogs(make_request(make_log(), make_log()))
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await ingest.IngestLogs(make_request(make_log(), make_log()))
+        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert info_of(caught.value)[:2] == ("RATE_LIMITED", {"limit": "3", "window_seconds": "60"})
+        status = rpc_status.from_call(caught.value)
+        retry = error_details_pb2.RetryInfo()
+        assert status is not None
+        assert any(detail.Unpack(retry) for detail in status.details)
+        assert 0 < retry.retry_delay.seconds <= 60
+        assert await broker.redis.xlen(broker.queue_name) == 1
+    finally:
+        await server.stop(0.5)
