@@ -35,9 +35,11 @@ from server.analytics_service import AnalyticsService
 from server.chat_service import ChatService
 from server.chat_turns import TurnStore
 from server.conversation_service import ConversationService
+from server.event_service import EventService
 from server.health_service import HealthService
 from server.ingest_service import MAX_BYTES, IngestService
 from server.interceptors import ErrorInterceptor
+from server.live_feed import LiveFeed
 from server.providers import Providers
 from server.rate_limit import RateLimiter
 from storage.pool import Database
@@ -79,6 +81,7 @@ class Server(NamedTuple):
     database: Database
     broker: LogBroker
     providers: Providers
+    feed: LiveFeed
     port: int
 
     async def stop(self, grace_s: float) -> None:
@@ -87,6 +90,8 @@ class Server(NamedTuple):
         # Chat's own logs come in over our own port: they must be here before it closes.
         await self.chat.drain(grace_s)
         await asyncio.to_thread(llm_observe.shutdown, _FLUSH_S)
+        # A tail has no end of its own, and would use up the grace of calls that have.
+        await self.feed.stop()
         await self.grpc_server.stop(grace_s)
         await self.providers.aclose()
         await self.broker.shutdown()
@@ -130,13 +135,15 @@ async def build_server(
     analytics_service_pb2_grpc.add_AnalyticsServiceServicer_to_server(analytics, server)
     health_service_pb2_grpc.add_HealthServiceServicer_to_server(HealthService(database, broker), server)
     _add_unimplemented(server)
+    feed = LiveFeed(broker, PROJECT_ID)
+    event_service_pb2_grpc.add_EventServiceServicer_to_server(EventService(feed), server)
     if settings.reflection:
         reflection.enable_server_reflection((*_names(), health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     port = _bind(server, settings)
     await server.start()
     # Chat's own calls are logged over gRPC, as any other application's.
     llm_observe.configure(endpoint=f"127.0.0.1:{port}")
-    return Server(server, checks, chat, database, broker, providers, port)
+    return Server(server, checks, chat, database, broker, providers, feed, port)
 
 
 def _names() -> tuple[str, ...]:
@@ -157,9 +164,7 @@ async def _add_health(server: grpc.aio.Server) -> health.aio.HealthServicer:
 def _add_unimplemented(server: grpc.aio.Server) -> None:
     """Serve the rest of the contract: known to reflection, answered with NOT_IMPLEMENTED."""
     # The stubs call the generated bases abstract; in truth every method of theirs answers.
-    event: Any = event_service_pb2_grpc.EventServiceServicer
     export: Any = export_service_pb2_grpc.ExportServiceServicer
-    event_service_pb2_grpc.add_EventServiceServicer_to_server(event(), server)
     export_service_pb2_grpc.add_ExportServiceServicer_to_server(export(), server)
 
 

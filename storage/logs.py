@@ -76,6 +76,8 @@ class WriteResult(NamedTuple):
     """Rows whose content was replaced."""
     stale: int = 0
     """Rows that had this content, or newer content, already."""
+    new_ids: frozenset[UUID] = frozenset()
+    """The logs that are new rows."""
     foreign_ids: frozenset[UUID] = frozenset()
     """Logs that belong to another project; nothing was written for them."""
 
@@ -85,6 +87,7 @@ class WriteResult(NamedTuple):
             self.stored + other.stored,
             self.replaced + other.replaced,
             self.stale + other.stale,
+            self.new_ids | other.new_ids,
             self.foreign_ids | other.foreign_ids,
         )
 
@@ -118,7 +121,8 @@ async def write_logs(
                 stored_ids, replaced = written["stored_ids"] or (), written["replaced_count"]
         await add_batches(connection, parts, stored_ids)
     stored = len(stored_ids)
-    return WriteResult(stored, replaced, len(rows) - stored - replaced - len(foreign), foreign)
+    stale = len(rows) - stored - replaced - len(foreign)
+    return WriteResult(stored, replaced, stale, frozenset(stored_ids), foreign)
 
 
 async def _claim(connection: Connection, rows: list[LogRow]) -> _Claim:

@@ -4,6 +4,7 @@ queue       THE DOOR: what the server may use; LogQueue, queue_stats()
 broker      Redis Streams with liveness, reclaim, delayed retries and ack-and-delete
 allowance   how much may be given up in a minute
 coalescer   group commit, for the queue and for Postgres
+live        the live tail, from worker to server
 receiver    runs what the broker delivers and settles how it ended
 write_logs  the task: decode, redact again, write
 app         composition root

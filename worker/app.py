@@ -18,6 +18,7 @@ from storage.settings import StorageSettings
 from telemetry.settings import load_settings
 from worker.allowance import Allowance
 from worker.broker import LogBroker
+from worker.live import LivePublisher
 from worker.queue import WRITE_LOGS, QueuedBatch, read_batches, split_message
 from worker.receiver import LogReceiver, RetryMiddleware
 from worker.schedule import MAKE_PARTITIONS
@@ -35,12 +36,13 @@ async def run_worker() -> None:
     settings = load_settings(WorkerSettings)
     queue_settings = load_settings(QueueSettings)
     database = Database(load_settings(StorageSettings))
+    broker = LogBroker(queue_settings)
     writer = LogWriter(
         database,
         load_settings(RedactionSettings).make_redactor(),
         Allowance(settings.dead_letters_per_minute),
+        LivePublisher(broker),
     )
-    broker = LogBroker(queue_settings)
     _register(broker, queue_settings, database, writer)
     broker.is_worker_process = True
     await _wait_for(lambda: _prepare(database))

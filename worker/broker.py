@@ -179,6 +179,10 @@ class LogBroker(RedisStreamBroker):
                 # After an outage every heartbeat has lapsed, of the living, too: give them time to return.
                 self._no_reclaim_before = time.monotonic() + self._settings.liveness_s
 
+    def new_pubsub(self) -> Any:
+        """Return a subscription of its own connection, which waits for as long as it takes."""
+        return self._reader.pubsub()
+
     # -- sending ---------------------------------------------------------------------------------------
 
     async def kick(self, message: BrokerMessage) -> None:

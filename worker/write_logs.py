@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from storage.logs import LogRow
     from storage.pool import Database
     from worker.allowance import Allowance
+    from worker.live import LivePublisher
     from worker.queue import AcceptedBatch
 
 log = structlog.get_logger("worker.write_logs")
@@ -81,10 +82,13 @@ class _Work(NamedTuple):
 class LogWriter:
     """Stores batches in large transactions, and what cannot be stored as dead letters."""
 
-    def __init__(self, database: Database, redactor: Redactor, allowance: Allowance) -> None:
+    def __init__(
+        self, database: Database, redactor: Redactor, allowance: Allowance, live: LivePublisher | None = None
+    ) -> None:
         self._database = database
         self._redactor = redactor
         self._allowance = allowance
+        self._live = live
         self._coalescer: Coalescer[_Work, WriteResult] = Coalescer(
             self._write_merged, group_size=_MERGED_ROWS, waiting_size=sys.maxsize, lanes=_TRANSACTIONS
         )
@@ -151,6 +155,9 @@ class LogWriter:
 
     async def _write_rows(self, work: _Work) -> WriteResult:
         result = await write_logs(self._database, [arrived.row for arrived in work.logs], work.parts())
+        if self._live is not None:
+            stored = [arrived for arrived in work.logs if arrived.row.log_id in result.new_ids]
+            self._live.publish([(arrived.report.project_id, arrived.message) for arrived in stored])
         if result.foreign_ids:
             foreign = [arrived for arrived in work.logs if arrived.row.log_id in result.foreign_ids]
             await self._give_up(foreign, (), reason="foreign_log", why="the log belongs to another project")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from typing import Any
 
 import grpc
 import pytest
@@ -119,7 +120,8 @@ async def test_the_server_says_when_to_come_back(database_url, queue_settings, b
                 await ingest.IngestLogs(make_request(make_log(), make_log()))
         assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert info_of(caught.value)[:2] == ("RATE_LIMITED", {"limit": "3", "window_seconds": "60"})
-        status = rpc_status.from_call(caught.value)
+        error: Any = caught.value
+        status = rpc_status.from_call(error)
         retry = error_details_pb2.RetryInfo()
         assert status is not None
         assert any(detail.Unpack(retry) for detail in status.details)

@@ -1,0 +1,157 @@
+"""The live tail: filtered, for any number, over replicas; a slow reader is told what it lost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Self
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from llm_observe.v1.event_service_pb2 import WatchLogsRequest, WatchLogsResponse
+from llm_observe.v1.event_service_pb2_grpc import EventServiceStub
+from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
+from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
+from llm_observe.v1.log_pb2 import OUTCOME_ERROR
+
+from server.app import build_server
+from server.errors import QueueIsUnavailable
+from server.live_feed import Subscriber
+from server.log_filter import LogMatcher
+from server.settings import ProviderSettings, ServerSettings
+from storage.logs import count_logs
+from storage.settings import StorageSettings
+from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from worker.queue import RedactionSettings
+
+
+@pytest.fixture
+def worker(database_url, queue_settings, tmp_path):
+    process = start_worker(database_url, queue_settings, tmp_path)
+    yield process
+    stop(process)
+
+
+class Watcher:
+    """Keeps what a subscription shows."""
+
+    def __init__(self, channel: Any, asked: LogFilter | None = None) -> None:
+        self.models: list[str] = []
+        self.missed = 0
+        self._call = stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest(filter=asked or LogFilter()))
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        assert await self._call.read() == WatchLogsResponse()
+        self._task = asyncio.ensure_future(self._read())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._call.cancel()
+        assert self._task is not None
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _read(self) -> None:
+        while (group := await self._call.read()) is not grpc.aio.EOF:
+            self.models += [log.model for log in group.logs]
+            self.missed = group.missed_count
+
+
+async def test_every_subscriber_on_every_replica_sees_what_is_stored(
+    channel, database_url, queue_settings, worker, database
+):
+    replica = await build_server(
+        ServerSettings(port=0, grace_s=1),
+        StorageSettings(database_url=database_url),
+        queue_settings,
+        ProviderSettings(),
+        RedactionSettings(),
+    )
+    ingest = stub(IngestServiceStub, channel)
+    try:
+        async with (
+            grpc.aio.insecure_channel(f"127.0.0.1:{replica.port}") as other,
+            Watcher(channel) as one,
+            Watcher(channel) as two,
+            Watcher(other) as three,
+            Watcher(channel, LogFilter(outcomes=[OUTCOME_ERROR])) as errors,
+        ):
+            await asyncio.sleep(0.6)  # workers ask now and then whether anybody listens
+            wrong = make_log(model="wrong", outcome="OUTCOME_ERROR")
+            await ingest.IngestLogs(make_request(make_log(model="right"), wrong))
+            await ingest.IngestLogs(make_request(wrong))  # a duplicate is not stored again
+
+            async def all_saw():
+                return all(sorted(seen.models) == ["right", "wrong"] for seen in (one, two, three))
+
+            await eventually(all_saw)
+            assert (errors.models, one.missed) == (["wrong"], 0)
+    finally:
+        await replica.stop(0.5)
+    assert await count_logs(database, project_id="default") == 2
+
+
+async def test_nobody_holds_up_the_writer(channel, worker, database):
+    ingest = stub(IngestServiceStub, channel)
+    call = stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest())
+    await call.read()  # and never again
+    await asyncio.sleep(0.6)
+    text = "x" * 500
+    for _ in range(20):
+        logs = [make_log(inputPreview=text, outputPreview=text) for _ in range(500)]
+        await ingest.IngestLogs(make_request(*logs))
+
+    async def stored():
+        return await count_logs(database, project_id="default") == 10_000
+
+    await eventually(stored, 60)
+    call.cancel()
+
+
+def test_a_slow_subscriber_misses_logs_and_is_told_how_many():
+    subscriber = Subscriber()
+    group = WatchLogsResponse(logs=[make_log(), make_log()])
+    for _ in range(70):
+        subscriber.offer(group)
+    subscriber.offer(WatchLogsResponse(missed_count=5))
+    assert subscriber.missed_count == 2 * (70 - 64) + 5
+
+
+async def test_an_interrupted_tail_says_so():
+    subscriber = Subscriber()
+    subscriber.offer(WatchLogsResponse(logs=[make_log()]))
+    subscriber.end()
+    assert len((await subscriber.next()).logs) == 1
+    for _ in range(2):
+        with pytest.raises(QueueIsUnavailable):
+            await subscriber.next()
+
+
+async def test_a_wrong_filter_is_refused(channel):
+    events = stub(EventServiceStub, channel)
+    for wrong in (LogFilter(tags=["t"] * 51), LogFilter(text="x" * 201), LogFilter(user_id="x" * 201)):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await events.WatchLogs(WatchLogsRequest(filter=wrong)).read()
+        assert info_of(caught.value)[0] == "INVALID_FIELD"
+
+
+@pytest.mark.parametrize(
+    ("asked", "selected"),
+    [
+        (LogFilter(), True),
+        (LogFilter(metric_filter=MetricFilter(models=["a", "b"], providers=["openai"])), True),
+        (LogFilter(metric_filter=MetricFilter(models=["b"])), False),
+        (LogFilter(outcomes=[OUTCOME_ERROR]), False),
+        (LogFilter(session_id="session", tags=["x"]), True),
+        (LogFilter(tags=["x", "z"]), False),
+        (LogFilter(user_id="u2"), False),
+        (LogFilter(min_latency=Duration(nanos=250_000_000), max_latency=Duration(nanos=250_000_000)), True),
+        (LogFilter(min_latency=Duration(nanos=250_000_001)), False),
+        (LogFilter(max_latency=Duration(nanos=249_999_999)), False),
+        (LogFilter(text="HELLO"), True),
+        (LogFilter(text="absent"), False),
+    ],
+)
+def test_filters(asked, selected):
+    log = make_log(model="a", tags=["x", "y"], userId="u1", outputPreview="oh, hello")
+    assert LogMatcher(asked).matches(log) is selected
