@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test check proto proto-check fmt lint types imports bench lock clean
+.PHONY: help run test check proto proto-check fmt lint types imports bench chaos lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -43,6 +43,10 @@ proto-check: .venv-proto/done ## Prove that the generated Python is fresh
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable
+
+SEED ?= 1
+chaos: .venv/dev.done ## Send 20,000 logs while everything is killed at random (SEED=1), and account for each
+	@$(BIN)/python -m tests.chaos.storm --logs 20000 --seed $(SEED)
 
 lock: .venv/dev.done ## Resolve requirements/*.in again
 	@scripts/lock.sh

@@ -27,7 +27,7 @@ from storage.migrate import migrate
 from storage.settings import StorageSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import psutil
 
@@ -42,12 +42,19 @@ class Machine:
     home: Home
     env: dict[str, str]
     running: dict[str, psutil.Popen]
+    starters: dict[str, Callable[[], psutil.Popen]]
+    """How each process is started."""
 
     def start(self, name: str, *command: str, **env: str) -> psutil.Popen:
         """Start one of our processes."""
-        self.running[name] = processes.start(
+        self.starters[name] = lambda: processes.start(
             [sys.executable, "-m", *command], log=self.home.logs / f"{name}.log", env={**self.env, **env}
         )
+        return self.restart(name)
+
+    def restart(self, name: str) -> psutil.Popen:
+        """Start a process that has ended, as it was started before."""
+        self.running[name] = self.starters[name]()
         return self.running[name]
 
     def cpu_s(self) -> dict[str, float]:
@@ -71,14 +78,16 @@ def machine() -> Iterator[Machine]:
     postgres.prepare()
     valkey.prepare()
     env = {**os.environ, "DATABASE_URL": postgres.url, "REDIS_URL": valkey.url}
-    found = Machine(home, env, {})
-    try:
-        found.running["postgres"] = processes.start(
+    starters: dict[str, Callable[[], psutil.Popen]] = {
+        "postgres": lambda: processes.start(
             postgres.command(), log=home.logs / "postgres.log", env=os.environ, user=postgres.run_as
-        )
-        found.running["valkey"] = processes.start(
-            valkey.command(), log=home.logs / "valkey.log", env=os.environ
-        )
+        ),
+        "valkey": lambda: processes.start(valkey.command(), log=home.logs / "valkey.log", env=os.environ),
+    }
+    found = Machine(home, env, {}, starters)
+    try:
+        found.restart("postgres")
+        found.restart("valkey")
         asyncio.run(_ready(postgres, valkey))
         yield found
     finally:

@@ -39,7 +39,9 @@ class IngestService(IngestServiceServicer):
         self._check_size(request)
         check_producer(request.producer)
         await self._limiter.take(peer_of(context), len(request.logs))
+        count = len(request.logs)
         rejected = self._split(request)
+        _drop_repeats(request)
         # Of a batch that was rejected whole, the ledger hears, too.
         if request.logs or request.producer.producer_id:
             try:
@@ -48,7 +50,7 @@ class IngestService(IngestServiceServicer):
                         payload=request.SerializeToString(),
                         project_id=self._project_id,
                         receive_time_us=self._receive_time_us(),
-                        log_count=len(request.logs) + len(rejected),
+                        log_count=count,
                         rejected_count=len(rejected),
                     )
                 )
@@ -57,7 +59,7 @@ class IngestService(IngestServiceServicer):
             except QueueFull:
                 raise ServerIsBusy from None
         return IngestLogsResponse(
-            accepted_log_count=len(request.logs),
+            accepted_log_count=count - len(rejected),
             rejected_log_count=len(rejected),
             rejected_logs=rejected[:_REJECTED_SHOWN],
         )
@@ -89,3 +91,14 @@ class IngestService(IngestServiceServicer):
         """Return now in microseconds since 1970; never the same twice, for it orders corrections."""
         self._last_receive_us = max(time.time_ns() // 1000, self._last_receive_us + 1)
         return self._last_receive_us
+
+
+def _drop_repeats(request: IngestLogsRequest) -> None:
+    """Of logs with the same id keep the last: their one receive_time could not order them later."""
+    ids = [log.log_id.lower() for log in request.logs]
+    if len(set(ids)) == len(ids):
+        return
+    last = {log_id: index for index, log_id in enumerate(ids)}
+    for index in reversed(range(len(ids))):
+        if last[ids[index]] != index:
+            del request.logs[index]

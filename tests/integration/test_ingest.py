@@ -17,7 +17,7 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.log_pb2 import Log
 
-from storage.logs import count_logs
+from storage.logs import count_logs, get_log
 from storage.rollups import verify_rollups
 from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
 
@@ -248,3 +248,16 @@ async def test_what_is_not_built_yet_says_so(channel, method):
         await call(b"")
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert info_of(caught.value)[:2] == ("NOT_IMPLEMENTED", {"method": f"/{method}"})
+
+
+async def test_of_the_same_log_twice_in_a_request_the_last_counts(ingest, worker, database):
+    first, other = make_log(model="first"), make_log()
+    last = make_log(model="last", log_id=first.log_id.upper())
+    answer = await ingest.IngestLogs(make_request(first, other, last))
+    assert (answer.accepted_log_count, answer.rejected_log_count) == (3, 0)
+
+    async def stored():
+        return await get_log(database, project_id="default", log_id=uuid.UUID(first.log_id))
+
+    assert (await eventually(stored))["model"] == "last"
+    assert await count_logs(database, project_id="default") == 2

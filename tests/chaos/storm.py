@@ -1,0 +1,259 @@
+"""Everything at once, for as long as it takes: python -m tests.chaos.storm --logs 20000 --seed 1.
+
+Four producers send logs, some twice, some corrected, some that the database will refuse. Meanwhile worker,
+server, Redis and Postgres are killed or restarted at random. Afterwards every log is accounted for, or this
+says what is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import signal
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from llm_observe.v1.admin_service_pb2 import QueryLedgerRequest
+from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
+from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
+from llm_observe.v1.log_pb2 import Log
+from redis.exceptions import RedisError
+
+from benchmarks.harness import Machine, machine, report
+from stack import processes
+from stack.postgres import STOP_SIGNAL
+from storage.pool import Database
+from storage.rollups import verify_rollups
+from storage.settings import StorageSettings
+from tests.makers import eventually, make_log
+from worker.broker import GROUP, LogBroker
+from worker.queue import QueueSettings, QueueUnavailable, queue_stats
+
+PRODUCERS = 4
+POISON = (
+    "import worker.rows as rows\n"
+    "plain = rows.to_row\n"
+    "def to_row(log, **rest):\n"
+    "    found = plain(log, **rest)\n"
+    "    return found._replace(tags='{no json') if log.model == 'poison' else found\n"
+    "rows.to_row = to_row\n"
+)
+"""Put into the worker: makes rows of these logs that the database refuses."""
+RETRYABLE = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
+
+
+@dataclass
+class Producer:
+    """Sends as the SDK does: the same batch again until it is taken."""
+
+    seed: int
+    wanted: int
+    models: dict[str, str] = field(default_factory=dict)
+    """Log to the model it was last sent with."""
+    poisoned: set[str] = field(default_factory=set)
+    report: ProducerReport = field(default_factory=lambda: ProducerReport(producer_id=str(uuid.uuid4())))
+    retries: int = 0
+
+    async def run(self, port: int) -> None:
+        """Send all."""
+        chance = random.Random(self.seed)
+        sent: list[Log] = []
+        while len(self.models) + len(self.poisoned) < self.wanted:
+            batch = [self._make(chance, sent) for _ in range(chance.randrange(1, 60))]
+            self.report.batch_number += 1
+            self.report.sent_count += len(batch)
+            await self._send(port, IngestLogsRequest(logs=batch, producer=self.report))
+            sent = [*sent[-500:], *batch]
+            await asyncio.sleep(chance.random() * 0.1)
+
+    def _make(self, chance: random.Random, sent: list[Log]) -> Log:
+        dice = chance.random()
+        if dice < 0.10 and sent:
+            again = Log.FromString(chance.choice(sent).SerializeToString())
+            if again.log_id in self.models:
+                again.model = self.models[again.log_id]  # as it stands: a duplicate is no correction
+            return again
+        if dice < 0.12 and self.models and sent:
+            again = Log.FromString(chance.choice(sent).SerializeToString())
+            if again.log_id in self.models:
+                again.model = self.models[again.log_id] = f"corrected-{chance.randrange(1000)}"
+                return again
+        log = make_log(model=chance.choice(("a", "b", "c")))
+        if dice > 0.99:
+            log.model = "poison"
+            self.poisoned.add(log.log_id)
+        else:
+            self.models[log.log_id] = log.model
+        return log
+
+    async def _send(self, port: int, request: IngestLogsRequest) -> None:
+        while True:
+            try:
+                async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                    stub: Any = IngestServiceStub(channel)
+                    await stub.IngestLogs(request, timeout=5)
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in RETRYABLE:
+                    raise
+                self.retries += 1
+                await asyncio.sleep(0.2)
+            else:
+                return
+
+
+async def _break_things(found: Machine, chance: random.Random, done: asyncio.Event) -> Counter[str]:
+    """Kill or restart something every second or two, until all is sent."""
+    broken: Counter[str] = Counter()
+    while not done.is_set():
+        name = chance.choice(("worker", "worker", "server", "valkey", "postgres"))
+        process = found.running[name]
+        # Postgres is restarted as an operator would; the others are killed.
+        stop = STOP_SIGNAL if name == "postgres" else signal.SIGKILL
+        await asyncio.to_thread(processes.stop, process, stop, 20)
+        await asyncio.sleep(chance.random() * 0.5)
+        found.restart(name)
+        broken[name] += 1
+        try:
+            await asyncio.wait_for(done.wait(), chance.uniform(0.8, 2.0))
+        except TimeoutError:
+            continue
+    return broken
+
+
+async def storm(found: Machine, *, logs: int, seed: int) -> dict[str, Any]:
+    """Run it, and return what was seen; raises AssertionError where something is not accounted for."""
+    chance = random.Random(seed)
+    port = processes.free_port()
+    (found.home.root / "sitecustomize.py").write_text(POISON)
+    settings = {
+        "LLM_OBSERVE_GRPC_PORT": str(port),
+        "LLM_OBSERVE_QUEUE_HEARTBEAT_S": "0.3",
+        "LLM_OBSERVE_QUEUE_LIVENESS_S": "1.5",
+    }
+    found.env.update(settings)
+    found.start("server", "server")
+    found.start("worker", "worker", PYTHONPATH=str(found.home.root))
+    producers = [Producer(seed * 100 + number, logs // PRODUCERS) for number in range(PRODUCERS)]
+    done = asyncio.Event()
+    breaking = asyncio.create_task(_break_things(found, chance, done))
+    begin = time.monotonic()
+    await asyncio.gather(*(producer.run(port) for producer in producers))
+    queue = LogBroker(QueueSettings(redis_url=found.env["REDIS_URL"]))
+    done.set()
+    broken = await breaking
+    await eventually(lambda: _garbage(queue))
+    return await _settle(found, queue, producers, port) | {
+        "seed": seed,
+        "broken": dict(broken),
+        "seconds": round(time.monotonic() - begin, 1),
+    }
+
+
+async def _garbage(queue: LogBroker) -> bool:
+    """Put entries into the stream that nobody can read."""
+    try:
+        for data in (b"\xff\xfe", b"{}", b'{"task_name": "no such"}'):
+            await queue.redis.xadd(queue.queue_name, {"data": data})
+    except RedisError:  # it may have been killed a moment ago
+        return False
+    return True
+
+
+async def _settle(found: Machine, queue: LogBroker, producers: list[Producer], port: int) -> dict[str, Any]:
+    database = Database(StorageSettings(database_url=found.env["DATABASE_URL"], timeout_s=60))
+
+    revived: Counter[str] = Counter()
+
+    async def empty() -> bool:
+        for name, process in found.running.items():  # as a supervisor does with what ends by itself
+            if process.poll() is not None:
+                found.restart(name)
+                revived[name] += 1
+        try:
+            return (await queue_stats(queue)).depth == 0
+        except QueueUnavailable:
+            return False
+
+    async def only_the_living() -> bool:
+        consumers = await queue.redis.xinfo_consumers(queue.queue_name, GROUP)
+        return len(consumers) == 1 and (await queue_stats(queue)).consumers == 1
+
+    try:
+        await eventually(empty, 120)
+        await eventually(only_the_living, 30)
+        return await _compare(database, producers, port) | {"revived": dict(revived)}
+    finally:
+        await database.close()
+        await queue.shutdown()
+
+
+async def _compare(database: Database, producers: list[Producer], port: int) -> dict[str, Any]:
+    async with database.connection() as connection:
+        raw = connection._raw
+        rows = {str(row["log_id"]): row["model"] for row in await raw.fetch("SELECT log_id, model FROM logs")}
+        row_count = await raw.fetchval("SELECT count(*) FROM logs")
+        requests = await raw.fetchval("SELECT coalesce(sum(request_count), 0) FROM hourly_rollups")
+        letters = await raw.fetch("SELECT reason, log_id, log_count FROM dead_letters")
+    expected = {log_id: model for producer in producers for log_id, model in producer.models.items()}
+    poisoned = {log_id for producer in producers for log_id in producer.poisoned}
+    assert rows.keys() == expected.keys(), f"{len(expected.keys() - rows.keys())} accepted logs are missing"
+    wrong = [log_id for log_id, model in expected.items() if rows[log_id] != model]
+    assert not wrong, f"{len(wrong)} corrections did not win"
+    assert row_count == len(rows) == requests, f"{row_count} rows, {requests} in rollups"
+    assert {row["log_id"] for row in letters if row["reason"] == "refused"} == poisoned
+    assert sum(row["reason"] == "unparsable" for row in letters) >= 3
+    differences = await verify_rollups(database)
+    assert (differences.rollups, differences.sketches) == ([], [])
+    ledger = await _ledger(port)
+    for producer in producers:
+        found = ledger[producer.report.producer_id]
+        assert found["missing_batch_count"] == 0
+        assert found["sent_count"] == producer.report.sent_count
+        assert found["stored_count"] == len(producer.models)
+        total = found["stored_count"] + found["duplicate_count"] + found["dead_lettered_count"]
+        assert total == producer.report.sent_count, f"{total} accounted for of {producer.report.sent_count}"
+    return {
+        "sent": sum(producer.report.sent_count for producer in producers),
+        "stored": row_count,
+        "dead_letters": dict(Counter(row["reason"] for row in letters)),
+        "retries": sum(producer.retries for producer in producers),
+        "ledger_adds_up": True,
+        "rollup_differences": 0,
+    }
+
+
+async def _ledger(port: int) -> dict[str, Counter[str]]:
+    totals: dict[str, Counter[str]] = {}
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        await asyncio.wait_for(channel.channel_ready(), 30)  # it may have been killed a moment ago
+        stub: Any = AdminServiceStub(channel)
+        for entry in (await stub.QueryLedger(QueryLedgerRequest(page_size=1000), timeout=10)).entries:
+            counts = totals.setdefault(entry.producer_id, Counter())
+            for name in ("sent", "stored", "duplicate", "dead_lettered", "missing_batch"):
+                counts[f"{name}_count"] += getattr(entry, f"{name}_count")
+    return totals
+
+
+def main() -> None:
+    """Run one storm and print its summary as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--logs", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    with machine() as found:
+        report(**asyncio.run(storm(found, logs=asked.logs, seed=asked.seed)))
+
+
+if __name__ == "__main__":
+    main()
