@@ -121,22 +121,23 @@ async def _apass(
 def _pass_deltas(
     inner: Iterator[Any], provider: Reader, call: Call, held: Held, *, hide: bool
 ) -> Iterator[Any]:
-    texts, room, last = call.output_pieces, 0, None
+    append, room, last, begun = call.output_pieces.append, 0, None, False
     try:
         for chunk in inner:
             try:
                 text = chunk.choices[0].delta.content
             except Exception:  # noqa: BLE001 - a chunk of another shape is read below
                 text = None
-            if text and call.ttft_ns is not None:
+            if begun and text:
                 last = chunk
                 if room > 0:
-                    texts.append(text)
+                    append(text)
                     room -= len(text)
             elif _read(provider, chunk, call):
                 if hide:
                     continue
             else:
+                begun = call.ttft_ns is not None
                 room = KEPT_TEXT_CHARS - call.output_chars
             yield chunk
     except BaseException as error:
@@ -149,22 +150,23 @@ def _pass_deltas(
 async def _apass_deltas(
     inner: AsyncIterator[Any], provider: Reader, call: Call, held: Held, *, hide: bool
 ) -> AsyncIterator[Any]:
-    texts, room, last = call.output_pieces, 0, None
+    append, room, last, begun = call.output_pieces.append, 0, None, False
     try:
         async for chunk in inner:
             try:
                 text = chunk.choices[0].delta.content
             except Exception:  # noqa: BLE001 - as above
                 text = None
-            if text and call.ttft_ns is not None:
+            if begun and text:
                 last = chunk
                 if room > 0:
-                    texts.append(text)
+                    append(text)
                     room -= len(text)
             elif _read(provider, chunk, call):
                 if hide:
                     continue
             else:
+                begun = call.ttft_ns is not None
                 room = KEPT_TEXT_CHARS - call.output_chars
             yield chunk
     except BaseException as error:
