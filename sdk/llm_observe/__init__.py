@@ -6,12 +6,17 @@
 Set ``LLM_OBSERVE_ENDPOINT`` (such as ``127.0.0.1:50051``) or call :func:`configure`.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from llm_observe._account import FlushResult
 from llm_observe._api import configure, flush, log, shutdown, unwrap, wrap
-from llm_observe._client import ChatResult, ChatStream, LLMClient
-from llm_observe._observe import observe
 from llm_observe._session import session
 from llm_observe._version import __version__
+
+if TYPE_CHECKING:
+    from llm_observe._client import ChatResult, ChatStream, LLMClient
+    from llm_observe._observe import observe
 
 __all__ = [
     "ChatResult",
@@ -28,3 +33,14 @@ __all__ = [
     "unwrap",
     "wrap",
 ]
+
+_LATER = {"ChatResult": "_client", "ChatStream": "_client", "LLMClient": "_client", "observe": "_observe"}
+"""Names that are loaded with their first use: importing us must cost next to nothing."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"llm_observe.{_LATER[name]}"), name)
+    globals()[name] = found
+    return found

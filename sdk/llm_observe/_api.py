@@ -10,7 +10,6 @@ from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call
 from llm_observe._config import Config
 from llm_observe._ids import uuid7
 from llm_observe._runtime import configure_runtime, get_runtime, submit
-from llm_observe._wrap import unwrap_client, wrap_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -81,11 +80,15 @@ def wrap(client: _Client) -> _Client:
     Raises:
         TypeError: The client is of a kind that is not supported.
     """
+    from llm_observe._wrap import wrap_client  # noqa: PLC0415 - half of what importing us would cost
+
     return wrap_client(client)
 
 
 def unwrap(client: _Client) -> _Client:
     """Stop recording a client's calls; returns the same client."""
+    from llm_observe._wrap import unwrap_client  # noqa: PLC0415 - as above
+
     return unwrap_client(client)
 
 

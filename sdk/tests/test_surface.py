@@ -35,7 +35,7 @@ def test_every_other_module_is_private():
 
 
 def test_import_loads_nothing_that_takes_long():
-    heavy = ("grpc", "google.protobuf", "openai", "asyncio")
+    heavy = ("grpc", "google.protobuf", "openai", "asyncio", "inspect")
     code = f"import sys, llm_observe; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
