@@ -21,8 +21,17 @@ _LEFT: Final = (GeneratorExit, KeyboardInterrupt, SystemExit)
 
 _open: set[Call] = set()
 """Streams that have not ended, held by the application or forgotten by it."""
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: what the parent has open is the parent's to log, whatever the child does to it."""
+    for call in _open:
+        call.finished = True
+    _open.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_open.clear)  # they are the parent's to log
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def fail(provider: Reader, call: Call, error: BaseException) -> None:

@@ -79,6 +79,21 @@ def test_forked_workers_each_send_their_own(collector):
     assert len(producers) == 4
 
 
+def test_a_stream_that_is_open_at_a_fork_is_the_parents_to_log(collector):
+    code = (
+        "@llm_observe.observe(provider='p', model='stream')\n"
+        "def ask():\n"
+        "    yield 'a'\n"
+        "    yield 'b'\n"
+        "answer = ask(); next(answer)\n"
+        "if os.fork() == 0:\n"
+        "    del answer; log('child'); sys.exit(0)\n"
+        "os.wait(); list(answer)\n"
+    )
+    assert run(code, collector.endpoint) == (0, "")
+    assert sorted(collector.models) == ["child", "stream"]
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing_workers_send_what_they_logged(collector, method, tmp_path):
     # In a file, since spawn imports the main module again.
