@@ -1,34 +1,40 @@
-"""python -m server: serve the gRPC API."""
+"""python -m server: serve the gRPC API, from one process or several."""
 
 from __future__ import annotations
 
-import asyncio
+import os
 import sys
 
-from server.app import StartError, serve
-from server.settings import ProviderSettings, ServerSettings
-from storage.settings import StorageSettings
+from server.app import StartError
+from server.run import run_here
+from server.settings import ServerSettings
+from server.siblings import Siblings, hold_port
 from telemetry.logs import LogSettings, start_logging
 from telemetry.settings import SettingsError, load_settings
-from worker.queue import QueueSettings, RedactionSettings
 
 
 def main() -> int:
     """Run until told to stop; return the exit status."""
     try:
+        settings = load_settings(ServerSettings)
+        if settings.processes == 1:
+            return run_here()
         start_logging(load_settings(LogSettings), process="server")
-        settings = (
-            load_settings(ServerSettings),
-            load_settings(StorageSettings),
-            load_settings(QueueSettings),
-            load_settings(ProviderSettings),
-            load_settings(RedactionSettings),
-        )
-        asyncio.run(serve(*settings))
+        return _serve_from_several(settings)
     except (SettingsError, StartError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return 0
+
+
+def _serve_from_several(settings: ServerSettings) -> int:
+    try:
+        holder = hold_port(settings.host, settings.port)
+    except OSError:
+        raise StartError.port_taken(settings.host, settings.port) from None
+    with holder:
+        # The processes read their settings from the environment: all must have the port that 0 has become.
+        os.environ["LLM_OBSERVE_GRPC_PORT"] = str(holder.getsockname()[1])
+        return Siblings(run_here, settings.processes, settings.grace_s).run()
 
 
 if __name__ == "__main__":

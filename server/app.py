@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import signal
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import grpc
 import llm_observe
@@ -71,6 +72,11 @@ _SERVICES: Final = (
 class StartError(RuntimeError):
     """The server cannot start; the message names cause and fix."""
 
+    @classmethod
+    def port_taken(cls, host: str, port: int) -> Self:
+        """Say that somebody else listens there."""
+        return cls(f"cannot listen on {host}:{port}: set LLM_OBSERVE_GRPC_PORT to a free port")
+
 
 class Server(NamedTuple):
     """A serving server and what it holds."""
@@ -118,7 +124,7 @@ async def build_server(
         options=[
             # Twice the contract's limit, so that a batch somewhat too large gets a rich answer.
             ("grpc.max_receive_message_length", 2 * MAX_BYTES),
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(settings.processes > 1)),
         ],
     )
     checks = await _add_health(server)
@@ -172,9 +178,7 @@ def _bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
     try:
         return server.add_insecure_port(f"{settings.host}:{settings.port}")
     except RuntimeError:
-        raise StartError(
-            f"cannot listen on {settings.host}:{settings.port}: set LLM_OBSERVE_GRPC_PORT to a free port"
-        ) from None
+        raise StartError.port_taken(settings.host, settings.port) from None
 
 
 async def serve(
@@ -184,11 +188,14 @@ async def serve(
     providers: ProviderSettings,
     redaction: RedactionSettings,
 ) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT, or until the process that started this one has died."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        loop.add_reader(parent.sentinel, stop.set)
     server = await build_server(settings, storage, queue, providers, redaction)
     log.info("server ready", host=settings.host, port=server.port)
     await stop.wait()

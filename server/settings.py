@@ -17,6 +17,8 @@ class ServerSettings(EnvSettings):
     """Address to listen on."""
     port: int = Field(50051, alias="LLM_OBSERVE_GRPC_PORT", ge=0, le=65535)
     """Port to listen on; 0 picks a free one."""
+    processes: int = Field(1, alias="LLM_OBSERVE_SERVER_PROCESSES", ge=1, le=64)
+    """Processes that share the port (SO_REUSEPORT); the kernel spreads connections over them."""
     allow_insecure: bool = Field(default=False, alias="LLM_OBSERVE_ALLOW_INSECURE")
     """Listen beyond loopback although there are no keys and no TLS."""
     reflection: bool = Field(default=True, alias="LLM_OBSERVE_REFLECTION")

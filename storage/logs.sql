@@ -1,6 +1,6 @@
 -- name: claim_logs
 -- Takes the right to write these logs, in order of their ids, and tells which rows must move. A log that
--- another project owns, or whose stored content is as new, is not claimed.
+-- another project owns, or whose stored content is as new, or whose row retention has dropped, is not claimed.
 WITH claimed AS (
     INSERT INTO log_keys AS k (log_id, project_id, start_time, receive_time)
     SELECT log_id, project_id, start_time, receive_time
@@ -10,6 +10,7 @@ WITH claimed AS (
     ON CONFLICT (log_id) DO UPDATE
         SET start_time = excluded.start_time, receive_time = excluded.receive_time
         WHERE k.project_id = excluded.project_id AND k.receive_time < excluded.receive_time
+          AND k.start_time >= (SELECT kept_from FROM retention)
     RETURNING log_id, old.start_time AS old_start_time, new.start_time AS new_start_time
 )
 SELECT count(*) AS claimed_count,

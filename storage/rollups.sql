@@ -37,7 +37,7 @@ GROUP BY 1, 2, 3
 ORDER BY 1, 2, 3
 
 -- name: verify_rollups
--- Rollup rows that differ from what their raw rows say. One statement, one snapshot: exact under load.
+-- Rollup rows that differ from what their raw rows say; those whose raw rows are gone are final. One statement, one snapshot: exact under load.
 WITH recomputed AS (
     SELECT project_id, hour, provider, model, operation, environment,
         count(*) AS request_count,
@@ -56,13 +56,14 @@ WITH recomputed AS (
         coalesce(sum(reasoning_token_count::numeric), 0) AS reasoning_token_sum,
         coalesce(sum(cost_nano_usd::numeric), 0) AS cost_nano_usd_sum
     FROM (SELECT *, date_trunc('hour', start_time, 'UTC') AS true_hour FROM logs) AS l
-    WHERE true_hour = hour
+    WHERE true_hour = hour AND hour >= (SELECT kept_from FROM retention)
     GROUP BY 1, 2, 3, 4, 5, 6
 )
 SELECT project_id, hour, provider, model, operation, environment,
     coalesce(c.request_count, 0) AS expected_count, coalesce(r.request_count, 0) AS rollup_count
 FROM recomputed AS c
-FULL JOIN hourly_rollups AS r USING (project_id, hour, provider, model, operation, environment)
+FULL JOIN (SELECT * FROM hourly_rollups WHERE hour >= (SELECT kept_from FROM retention)) AS r
+    USING (project_id, hour, provider, model, operation, environment)
 WHERE (coalesce(c.request_count, 0), coalesce(c.success_count, 0), coalesce(c.error_count, 0),
        coalesce(c.cancelled_count, 0), coalesce(c.priced_count, 0), coalesce(c.latency_count, 0),
        coalesce(c.ttft_count, 0), coalesce(c.latency_us_sum, 0), coalesce(c.ttft_us_sum, 0),
@@ -84,12 +85,15 @@ WITH recomputed AS (
     FROM logs
     JOIN hourly_rollups USING (project_id, hour, provider, model, operation, environment)
     CROSS JOIN LATERAL (VALUES (latency_bucket, 1, 0), (ttft_bucket, 0, 1)) AS b (bucket, latency_count, ttft_count)
-    WHERE bucket IS NOT NULL
+    WHERE bucket IS NOT NULL AND hour >= (SELECT kept_from FROM retention)
     GROUP BY 1, 2
+), kept AS (
+    SELECT s.* FROM hourly_sketches AS s JOIN hourly_rollups USING (rollup_id)
+    WHERE hour >= (SELECT kept_from FROM retention)
 )
 SELECT rollup_id, bucket
 FROM recomputed AS c
-FULL JOIN hourly_sketches AS s USING (rollup_id, bucket)
+FULL JOIN kept AS s USING (rollup_id, bucket)
 WHERE coalesce(c.latency_count, 0) <> coalesce(s.latency_count, 0)
    OR coalesce(c.ttft_count, 0) <> coalesce(s.ttft_count, 0)
 ORDER BY 1, 2

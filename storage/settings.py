@@ -16,3 +16,5 @@ class StorageSettings(EnvSettings):
     """Connections a process may hold."""
     timeout_s: float = Field(10.0, alias="LLM_OBSERVE_DB_TIMEOUT_S", gt=0)
     """Longest a query may take, in seconds."""
+    retention_days: int = Field(30, alias="LLM_OBSERVE_RETENTION_DAYS", ge=0, le=3650)
+    """Whole UTC days that logs are kept; their rollups stay for ever. 0 keeps the logs, too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from taskiq.acks import AcknowledgeType
 
 from storage.errors import StorageError
-from storage.partitions import ensure_partitions
+from storage.partitions import apply_retention, ensure_partitions
 from storage.pool import Database
 from storage.settings import StorageSettings
 from telemetry.settings import load_settings
@@ -21,7 +21,7 @@ from worker.broker import LogBroker
 from worker.live import LivePublisher
 from worker.queue import WRITE_LOGS, QueuedBatch, read_batches, split_message
 from worker.receiver import LogReceiver, RetryMiddleware
-from worker.schedule import MAKE_PARTITIONS
+from worker.schedule import APPLY_RETENTION, MAKE_PARTITIONS
 from worker.settings import QueueSettings, RedactionSettings, WorkerSettings
 from worker.write_logs import LogWriter
 
@@ -35,7 +35,8 @@ async def run_worker() -> None:
     """Work the queue until SIGTERM or SIGINT, then finish what is in hand."""
     settings = load_settings(WorkerSettings)
     queue_settings = load_settings(QueueSettings)
-    database = Database(load_settings(StorageSettings))
+    storage = load_settings(StorageSettings)
+    database = Database(storage)
     broker = LogBroker(queue_settings)
     writer = LogWriter(
         database,
@@ -43,9 +44,11 @@ async def run_worker() -> None:
         Allowance(settings.dead_letters_per_minute),
         LivePublisher(broker),
     )
-    _register(broker, queue_settings, database, writer)
+    _register(broker, queue_settings, writer)
+    _register_upkeep(broker, database, storage.retention_days)
     broker.is_worker_process = True
-    await _wait_for(lambda: _prepare(database))
+    # No log may arrive before its partition.
+    await _wait_for(lambda: ensure_partitions(database, _today(), storage.retention_days))
     await _wait_for(broker.startup)
     receiver = LogReceiver(
         broker=broker,
@@ -64,24 +67,32 @@ async def run_worker() -> None:
         log.info("worker stopped")
 
 
-def _register(broker: LogBroker, settings: QueueSettings, database: Database, writer: LogWriter) -> None:
-    async def make_partitions() -> None:
-        await ensure_partitions(database, datetime.now(UTC).date())
-
+def _register(broker: LogBroker, settings: QueueSettings, writer: LogWriter) -> None:
     # taskiq names the functions it registers, which a bound method does not allow.
     async def write_batches(batches: list[QueuedBatch]) -> None:
         await writer.write_batches(read_batches(batches))
 
     broker.register_task(write_batches, task_name=WRITE_LOGS)
-    broker.register_task(make_partitions, task_name=MAKE_PARTITIONS)
     broker.add_middlewares(RetryMiddleware(broker, settings.max_attempts))
     broker.dead_letter = writer.give_up_message
     broker.split = split_message
 
 
-async def _prepare(database: Database) -> None:
-    """No log may arrive before its partition."""
-    await ensure_partitions(database, datetime.now(UTC).date())
+def _register_upkeep(broker: LogBroker, database: Database, retention_days: int) -> None:
+    async def make_partitions() -> None:
+        await ensure_partitions(database, _today(), retention_days)
+
+    async def drop_old_days() -> None:
+        dropped = await apply_retention(database, _today(), retention_days)
+        if dropped:
+            log.info("old days dropped", partitions=dropped, retention_days=retention_days)
+
+    broker.register_task(make_partitions, task_name=MAKE_PARTITIONS)
+    broker.register_task(drop_old_days, task_name=APPLY_RETENTION)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 async def _wait_for(step: Callable[[], Awaitable[object]]) -> None:

@@ -27,6 +27,8 @@ from redis.exceptions import RedisError, ResponseError
 from taskiq import AckableMessage
 from taskiq_redis import RedisStreamBroker
 
+from worker.redis_url import make_pool
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 
@@ -44,6 +46,7 @@ _RECLAIM_EVERY_S: Final = 1.0
 _RECLAIM_LOCK_MS: Final = 10_000
 _HANDED_BACK: Final = "handed-back"
 _COMMAND_TIMEOUT_S: Final = 1.5
+_MAX_CONNECTIONS: Final = 128
 _ERRORS: Final = (RedisError, OSError, asyncio.TimeoutError)
 
 _PROMOTE: Final = """
@@ -87,22 +90,30 @@ class LogBroker(RedisStreamBroker):
 
     def __init__(self, settings: QueueSettings) -> None:
         self._settings = settings
-        url = settings.redis_url.get_secret_value()
         super().__init__(
-            url,
+            "redis://",  # its pool is replaced: it knows no sentinels
             queue_name=settings.queue_name,
             consumer_group_name=GROUP,
             consumer_name=uuid.uuid4().hex,
             consumer_id="0",
-            max_connection_pool_size=128,
+        )
+        url = settings.redis_url.get_secret_value()
+        # (Any: redis-py types replies as unions over every option of every command.)
+        self.connection_pool: Any = make_pool(
+            url,
+            max_connections=_MAX_CONNECTIONS,
             timeout=_COMMAND_TIMEOUT_S,
             socket_timeout=_COMMAND_TIMEOUT_S,
             socket_connect_timeout=_COMMAND_TIMEOUT_S,
         )
         # A blocked reader must not have redis-py's socket time-out: it swallows cancellation.
-        # (Any: redis-py types replies as unions over every option of every command.)
-        self._reader: Any = Redis.from_url(
-            url, socket_timeout=None, socket_connect_timeout=_COMMAND_TIMEOUT_S
+        self._reader: Any = Redis.from_pool(
+            make_pool(
+                url,
+                max_connections=_MAX_CONNECTIONS,
+                socket_timeout=None,
+                socket_connect_timeout=_COMMAND_TIMEOUT_S,
+            )
         )
         self.redis: Any = Redis(connection_pool=self.connection_pool)
         self.dead_letter: Callable[[bytes, str, int], Awaitable[None]] | None = None

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("worker.schedule")
 
 MAKE_PARTITIONS: Final = "make_partitions"
-CRONTAB: Final[Mapping[str, str]] = {MAKE_PARTITIONS: "7 * * * *"}
+APPLY_RETENTION: Final = "apply_retention"
+CRONTAB: Final[Mapping[str, str]] = {MAKE_PARTITIONS: "7 * * * *", APPLY_RETENTION: "23 * * * *"}
 """Task name to cron expression, UTC."""
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Self
 
 from llm_observe.redaction import Redactor
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from telemetry.settings import EnvSettings
+from worker.redis_url import check_url
 
 
 class QueueSettings(EnvSettings):
     """Redis 7 or later, or Valkey."""
 
     redis_url: SecretStr = Field(alias="REDIS_URL")
-    """``redis://:password@host:port/0``."""
+    """``redis://:password@host:port/0``, or ``redis+sentinel://:password@host:port,host:port/service/0``."""
     queue_name: str = Field("llm_observe:logs", alias="LLM_OBSERVE_QUEUE_NAME")
     """Name of the stream; its helpers' keys begin with it."""
     heartbeat_s: float = Field(0.75, alias="LLM_OBSERVE_QUEUE_HEARTBEAT_S", gt=0)
@@ -23,6 +24,12 @@ class QueueSettings(EnvSettings):
     """A worker that was silent this long is dead: its batches go to others, in seconds."""
     max_attempts: int = Field(3, alias="LLM_OBSERVE_QUEUE_MAX_ATTEMPTS", ge=1)
     """Attempts before a batch becomes a dead letter."""
+
+    @field_validator("redis_url")
+    @classmethod
+    def _can_be_used(cls, url: SecretStr) -> SecretStr:
+        check_url(url.get_secret_value())
+        return url
 
 
 class WorkerSettings(EnvSettings):

@@ -1,0 +1,48 @@
+"""What a Redis URL may say, and what is said of one that is wrong."""
+
+from __future__ import annotations
+
+import pytest
+from redis.asyncio import BlockingConnectionPool
+from redis.asyncio.sentinel import SentinelConnectionPool
+
+from telemetry.settings import SettingsError, load_settings
+from worker.redis_url import check_url, make_pool
+from worker.settings import QueueSettings
+
+
+def test_one_redis_has_a_pool_that_waits():
+    pool = make_pool("redis://:pass@localhost:6380/2", max_connections=3, timeout=1)
+    assert isinstance(pool, BlockingConnectionPool)
+    assert pool.connection_kwargs["port"] == 6380
+
+
+def test_sentinels_name_the_master():
+    url = "redis+sentinel://app:p%40ss@one:26380,two,[::1]:7/main/3?sentinel_password=other"
+    pool = make_pool(url, max_connections=3, timeout=1, socket_timeout=2)
+    assert isinstance(pool, SentinelConnectionPool)
+    assert pool.service_name == "main"
+    kept = pool.connection_kwargs
+    assert (kept["db"], kept["username"], kept["password"], kept["socket_timeout"]) == (3, "app", "p@ss", 2)
+    asked = [one.connection_pool.connection_kwargs for one in pool.sentinel_manager.sentinels]
+    assert [(one["host"], one["port"]) for one in asked] == [("one", 26380), ("two", 26379), ("::1", 7)]
+    assert {one["password"] for one in asked} == {"other"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://:topsecret@host/0",
+        "redis+sentinel://:topsecret@/main",
+        "redis+sentinel://:topsecret@host:1",
+        "redis+sentinel://:topsecret@host:port/main",
+        "redis+sentinel://:topsecret@host:1/main/x",
+    ],
+)
+def test_a_wrong_url_is_refused_without_showing_it(url, monkeypatch):
+    with pytest.raises(ValueError, match="must"):
+        check_url(url)
+    monkeypatch.setenv("REDIS_URL", url)
+    with pytest.raises(SettingsError, match="REDIS_URL") as caught:
+        load_settings(QueueSettings)
+    assert "topsecret" not in str(caught.value)

@@ -1,0 +1,80 @@
+"""From a URL to connections: one Redis, or the master that sentinels name."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from redis.asyncio import BlockingConnectionPool, ConnectionPool
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+
+_SENTINEL_PORT: Final = 26379
+_SENTINEL_SCHEMES: Final = {"redis+sentinel": False, "rediss+sentinel": True}
+"""Scheme to whether it means TLS."""
+_PLAIN_SCHEMES: Final = ("redis", "rediss", "unix")
+
+
+class _Watched(NamedTuple):
+    """What a sentinel URL says."""
+
+    sentinels: list[tuple[str, int]]
+    service: str
+    sentinel_options: dict[str, Any]
+    options: dict[str, Any]
+
+
+def check_url(url: str) -> None:
+    """Check that a URL can be used.
+
+    Raises:
+        ValueError: Says what is wrong, without the URL: it may hold a password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme in _SENTINEL_SCHEMES:
+        _read_sentinel_url(parts)
+    elif parts.scheme not in _PLAIN_SCHEMES:
+        raise ValueError("must begin with redis://, rediss://, unix:// or redis+sentinel://")
+
+
+def make_pool(url: str, *, max_connections: int, **options: Any) -> ConnectionPool:
+    """Return connections to ``redis://...``, or to the master of
+    ``redis+sentinel://[user:password@]host[:port][,host[:port]...]/service[/db][?sentinel_password=...]``.
+
+    A borrower waits while all connections of one Redis are in use; behind sentinels it is refused.
+
+    Raises:
+        ValueError: See check_url.
+    """  # noqa: D205 - the format is the summary
+    parts = urlsplit(url)
+    if parts.scheme not in _SENTINEL_SCHEMES:
+        return BlockingConnectionPool.from_url(url, max_connections=max_connections, **options)
+    watched = _read_sentinel_url(parts)
+    options.pop("timeout", None)  # a matter of the blocking pool
+    sentinel: Any = Sentinel(  # type: ignore[no-untyped-call] # redis-py leaves it so
+        watched.sentinels, sentinel_kwargs={**options, **watched.sentinel_options}
+    )
+    return SentinelConnectionPool(  # type: ignore[no-untyped-call] # as above
+        watched.service, sentinel, max_connections=max_connections, **watched.options, **options
+    )
+
+
+def _read_sentinel_url(parts: SplitResult) -> _Watched:
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    sentinels = [_read_host(host) for host in hosts.split(",") if host]
+    service, _, database = parts.path.strip("/").partition("/")
+    if not sentinels or not service or not (database or "0").isdigit():
+        raise ValueError("must be redis+sentinel://[user:password@]host:port[,host:port...]/service[/db]")
+    user, _, password = credentials.partition(":")
+    tls = {"ssl": True} if _SENTINEL_SCHEMES[parts.scheme] else {}
+    options: dict[str, Any] = {"db": int(database or "0"), **tls}
+    if password:
+        options |= {"username": unquote(user) or None, "password": unquote(password)}
+    asked = parse_qs(parts.query).get("sentinel_password", [])
+    return _Watched(sentinels, service, {"password": asked[0], **tls} if asked else tls, options)
+
+
+def _read_host(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":") if ":" in text else (text, "", str(_SENTINEL_PORT))
+    if not host or not port.isdigit():
+        raise ValueError("a sentinel must be host:port")
+    return host.strip("[]"), int(port)
