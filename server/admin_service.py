@@ -8,12 +8,13 @@ from uuid import UUID
 
 from google.protobuf.json_format import Parse
 from llm_observe.v1 import admin_service_pb2 as pb
-from llm_observe.v1.admin_service_pb2_grpc import AdminServiceServicer
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 from llm_observe.v1.log_pb2 import Log
 
+from server.access import caller
 from server.convert import to_dead_letter, to_ledger_entry, to_queue_health
 from server.errors import DeadLetterNotFound, QueueIsUnavailable
+from server.key_admin_service import KeyAdmin
 from server.paging import Cursor, make_token, read_token
 from server.request_rules import Window, dead_letter_filter, parse_limit, parse_uuid, parse_window
 from storage import dead_letters
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     import asyncpg
+    from llm_observe.redaction import Redactor
 
     from storage.pool import Database
     from worker.queue import LogBroker, LogQueue
@@ -34,14 +36,13 @@ _MAX_PAGE: Final = 1000
 _BATCH_LOGS: Final = 500
 
 
-class AdminService(AdminServiceServicer):
+class AdminService(KeyAdmin):
     """See admin_service.proto."""
 
-    def __init__(self, database: Database, broker: LogBroker, queue: LogQueue, project_id: str) -> None:
-        self._database = database
+    def __init__(self, database: Database, broker: LogBroker, queue: LogQueue, redactor: Redactor) -> None:
+        super().__init__(database, redactor)
         self._broker = broker
         self._queue = queue
-        self._project_id = project_id
 
     async def GetQueueStats(self, request: pb.GetQueueStatsRequest, context: Any) -> pb.GetQueueStatsResponse:
         try:
@@ -54,7 +55,7 @@ class AdminService(AdminServiceServicer):
     async def ListDeadLetters(
         self, request: pb.ListDeadLettersRequest, context: Any
     ) -> pb.ListDeadLettersResponse:
-        which = dead_letter_filter(request.filter, self._project_id)
+        which = dead_letter_filter(request.filter, caller().project_id)
         size = parse_limit("page_size", request.page_size, default=_PAGE, most=_MAX_PAGE)
         cursor = read_token(request, request.page_token) if request.page_token else None
         rows = await dead_letters.list_dead_letters(
@@ -67,7 +68,7 @@ class AdminService(AdminServiceServicer):
     async def GetDeadLetter(self, request: pb.GetDeadLetterRequest, context: Any) -> pb.GetDeadLetterResponse:
         dead_letter_id = parse_uuid("dead_letter_id", request.dead_letter_id)
         row = await dead_letters.get_dead_letter(
-            self._database, project_id=self._project_id, dead_letter_id=dead_letter_id
+            self._database, project_id=caller().project_id, dead_letter_id=dead_letter_id
         )
         if row is None:
             raise DeadLetterNotFound(str(dead_letter_id))
@@ -76,7 +77,7 @@ class AdminService(AdminServiceServicer):
     async def ReplayDeadLetters(
         self, request: pb.ReplayDeadLettersRequest, context: Any
     ) -> AsyncIterator[pb.ReplayDeadLettersResponse]:
-        which = dead_letter_filter(request.filter, self._project_id)
+        which = dead_letter_filter(request.filter, caller().project_id)
         total = await dead_letters.count_replayable_dead_letters(self._database, which)
         yield pb.ReplayDeadLettersResponse(replayed_count=0, total_count=total)
         try:
@@ -96,7 +97,7 @@ class AdminService(AdminServiceServicer):
                 # Its batch is in the ledger already: with its count, or as part of a larger one.
                 counts = (len(logs), 0) if request.producer.batch_number else (0, 0)
                 payload = part.SerializeToString()
-                await self._queue.put(AcceptedBatch(payload, self._project_id, receive_time_us, *counts))
+                await self._queue.put(AcceptedBatch(payload, caller().project_id, receive_time_us, *counts))
 
     async def QueryLedger(self, request: pb.QueryLedgerRequest, context: Any) -> pb.QueryLedgerResponse:
         size = parse_limit("page_size", request.page_size, default=_LEDGER_PAGE, most=_MAX_PAGE)
@@ -108,7 +109,7 @@ class AdminService(AdminServiceServicer):
         )
         rows = await query_ledger(
             self._database,
-            project_id=self._project_id,
+            project_id=caller().project_id,
             producer_id=request.producer_id or None,
             start_time=window.start,
             end_time=window.end,
@@ -127,7 +128,7 @@ class AdminService(AdminServiceServicer):
     async def DiscardDeadLetters(
         self, request: pb.DiscardDeadLettersRequest, context: Any
     ) -> pb.DiscardDeadLettersResponse:
-        which = dead_letter_filter(request.filter, self._project_id)
+        which = dead_letter_filter(request.filter, caller().project_id)
         count = await dead_letters.discard_dead_letters(self._database, which)
         return pb.DiscardDeadLettersResponse(discarded_count=count)
 

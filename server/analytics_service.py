@@ -10,6 +10,7 @@ from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceServicer
 
 from analytics import metrics as numbers
+from server.access import caller
 from server.convert import to_log, to_metrics, to_time_range, to_timestamp
 from server.errors import InvalidField, LogNotFound
 from server.paging import Cursor, make_token, read_token
@@ -40,9 +41,8 @@ _DIMENSIONS: Final = {
 class AnalyticsService(AnalyticsServiceServicer):
     """See analytics_service.proto. Not here yet: ListLogs, CSV, breakdowns by what rollups do not hold."""
 
-    def __init__(self, database: Database, project_id: str) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._project_id = project_id
 
     async def GetSummary(self, request: pb.GetSummaryRequest, context: Any) -> pb.GetSummaryResponse:
         window = whole_hours(parse_window(request.time_range))
@@ -50,7 +50,7 @@ class AnalyticsService(AnalyticsServiceServicer):
         before = Window(window.start - length, window.start)
         current, previous = [
             await numbers.summarise(
-                self._database, rollup_query(self._project_id, part, request.filter, step=length)
+                self._database, rollup_query(caller().project_id, part, request.filter, step=length)
             )
             for part in (window, before)
         ]
@@ -64,7 +64,7 @@ class AnalyticsService(AnalyticsServiceServicer):
         window = whole_hours(parse_window(request.time_range))
         step = parse_step(request.step if request.HasField("step") else None, window)
         group_by = _dimension("group_by", request.group_by)
-        query = rollup_query(self._project_id, window, request.filter, step=step, group_by=group_by)
+        query = rollup_query(caller().project_id, window, request.filter, step=step, group_by=group_by)
         series = await numbers.time_series(self._database, query)
         return pb.QueryTimeSeriesResponse(
             series=[_to_series(found) for found in series],
@@ -81,7 +81,7 @@ class AnalyticsService(AnalyticsServiceServicer):
         window = whole_hours(parse_window(request.time_range))
         limit = parse_limit("limit", request.limit, default=50, most=500)
         query = rollup_query(
-            self._project_id, window, request.filter, step=timedelta(hours=1), group_by=group_by
+            caller().project_id, window, request.filter, step=timedelta(hours=1), group_by=group_by
         )
         groups, total = await numbers.breakdown(self._database, query, limit)
         return pb.QueryBreakdownResponse(
@@ -92,7 +92,7 @@ class AnalyticsService(AnalyticsServiceServicer):
 
     async def GetLog(self, request: pb.GetLogRequest, context: Any) -> pb.GetLogResponse:
         log_id = parse_uuid("log_id", request.log_id)
-        row = await logs.get_log(self._database, project_id=self._project_id, log_id=log_id)
+        row = await logs.get_log(self._database, project_id=caller().project_id, log_id=log_id)
         if row is None:
             raise LogNotFound(request.log_id)
         return pb.GetLogResponse(log=to_log(row))
@@ -105,7 +105,7 @@ class AnalyticsService(AnalyticsServiceServicer):
         )
         rows = await logs.list_errors(
             self._database,
-            project_id=self._project_id,
+            project_id=caller().project_id,
             start_time=window.start,
             end_time=window.end,
             before_time=cursor.start_time if cursor else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import grpc
@@ -12,6 +13,8 @@ import llm_observe
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from llm_observe._config import Config
+from llm_observe._runtime import configure_runtime
 from llm_observe.v1 import (
     admin_service_pb2,
     admin_service_pb2_grpc,
@@ -31,8 +34,10 @@ from llm_observe.v1 import (
     ingest_service_pb2_grpc,
 )
 
+from server.access import Gate
 from server.admin_service import AdminService
 from server.analytics_service import AnalyticsService
+from server.chat_attempts import Attempts
 from server.chat_service import ChatService
 from server.chat_turns import TurnStore
 from server.conversation_service import ConversationService
@@ -40,9 +45,11 @@ from server.event_service import EventService
 from server.health_service import HealthService
 from server.ingest_service import MAX_BYTES, IngestService
 from server.interceptors import ErrorInterceptor
-from server.live_feed import LiveFeed
+from server.live_feed import LiveFeeds
+from server.once import Once
+from server.own_logs import OwnLogs
 from server.providers import Providers
-from server.rate_limit import RateLimiter
+from server.rate_limit import ChatLimits, RateLimiter
 from storage.pool import Database
 from worker.queue import LogBroker, LogQueue
 
@@ -53,8 +60,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("server")
 
-PROJECT_ID: Final = "default"
-"""The one project until API keys name others."""
+_HERE: Final = "this-process:0"
+"""The SDK sends nothing without an endpoint; ours is never connected to."""
 _FLUSH_S: Final = 2.0
 """How long stopping waits for chat's own logs, in seconds."""
 _SERVICES: Final = (
@@ -87,17 +94,17 @@ class Server(NamedTuple):
     database: Database
     broker: LogBroker
     providers: Providers
-    feed: LiveFeed
+    feeds: LiveFeeds
     port: int
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, let running ones end within grace_s seconds, let go of everything."""
         await self.health.enter_graceful_shutdown()
-        # Chat's own logs come in over our own port: they must be here before it closes.
+        # Chat's own logs must be in the queue before it closes.
         await self.chat.drain(grace_s)
         await asyncio.to_thread(llm_observe.shutdown, _FLUSH_S)
         # A tail has no end of its own, and would use up the grace of calls that have.
-        await self.feed.stop()
+        await self.feeds.stop()
         await self.grpc_server.stop(grace_s)
         await self.providers.aclose()
         await self.broker.shutdown()
@@ -117,39 +124,67 @@ async def build_server(
         StartError: The port is taken.
     """
     database, broker, redactor = Database(storage), LogBroker(queue), redaction.make_redactor()
-    limiter = RateLimiter(broker, "ingest", settings.ingest_logs_per_minute)
-    log_queue, providers = LogQueue(broker), Providers(provider_settings)
+    log_queue, providers, feeds = LogQueue(broker), Providers(provider_settings), LiveFeeds(broker)
+    once = Once(database)
     server = grpc.aio.server(
-        interceptors=[ErrorInterceptor()],
-        options=[
-            # Twice the contract's limit, so that a batch somewhat too large gets a rich answer.
-            ("grpc.max_receive_message_length", 2 * MAX_BYTES),
-            ("grpc.so_reuseport", int(settings.processes > 1)),
-        ],
+        interceptors=[ErrorInterceptor(Gate(database, required=settings.require_keys))],
+        options=_options(settings),
+        maximum_concurrent_rpcs=settings.max_concurrent_calls,
     )
     checks = await _add_health(server)
-    ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(
-        IngestService(log_queue, limiter, redactor, PROJECT_ID), server
-    )
-    admin = AdminService(database, broker, log_queue, PROJECT_ID)  # type: ignore[abstract] # NOT_IMPLEMENTED answers the rest
+    limiter = RateLimiter(broker, "ingest", settings.ingest_logs_per_minute)
+    ingest = IngestService(log_queue, limiter, redactor)
+    ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(ingest, server)
+    admin = AdminService(database, broker, log_queue, redactor)
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
-    chat = ChatService(TurnStore(database, redactor, PROJECT_ID), providers, settings.chat_timeout_s)
+    own_logs = OwnLogs(ingest)
+    chat = ChatService(
+        store=TurnStore(database, redactor, settings.store_messages),
+        providers=providers,
+        attempts=Attempts(once, settings.chat_timeout_s),
+        limits=ChatLimits(
+            broker,
+            session_turns=settings.chat_turns_per_minute,
+            project_turns=settings.chat_project_turns_per_minute,
+        ),
+        own_logs=own_logs,
+        settings=settings,
+    )
     chat_service_pb2_grpc.add_ChatServiceServicer_to_server(chat, server)
-    conversation = ConversationService(database, redactor, PROJECT_ID)  # type: ignore[abstract] # NOT_IMPLEMENTED answers the rest
+    conversation = ConversationService(database, redactor, once)
     conversation_service_pb2_grpc.add_ConversationServiceServicer_to_server(conversation, server)
-    analytics = AnalyticsService(database, PROJECT_ID)  # type: ignore[abstract] # as above
+    analytics = AnalyticsService(database)  # type: ignore[abstract] # NOT_IMPLEMENTED answers the rest
     analytics_service_pb2_grpc.add_AnalyticsServiceServicer_to_server(analytics, server)
     health_service_pb2_grpc.add_HealthServiceServicer_to_server(HealthService(database, broker), server)
+    event_service_pb2_grpc.add_EventServiceServicer_to_server(EventService(feeds), server)
     _add_unimplemented(server)
-    feed = LiveFeed(broker, PROJECT_ID)
-    event_service_pb2_grpc.add_EventServiceServicer_to_server(EventService(feed), server)
     if settings.reflection:
         reflection.enable_server_reflection((*_names(), health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     port = _bind(server, settings)
     await server.start()
-    # Chat's own calls are logged over gRPC, as any other application's.
-    llm_observe.configure(endpoint=f"127.0.0.1:{port}")
-    return Server(server, checks, chat, database, broker, providers, feed, port)
+    # Chat's own calls are logged as any other application's, but for the network between.
+    configure_runtime(Config.from_env(endpoint=_HERE, spool_dir=""), own_logs.export)
+    return Server(server, checks, chat, database, broker, providers, feeds, port)
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    options = [
+        # Twice the contract's limit, so that a batch somewhat too large gets a rich answer.
+        ("grpc.max_receive_message_length", 2 * MAX_BYTES),
+        ("grpc.so_reuseport", int(settings.processes > 1)),
+        ("grpc.max_concurrent_streams", settings.max_concurrent_calls),
+        # Proxies and firewalls forget connections that are silent; clients may ask as often as ours do.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+    if settings.max_connection_age_s:
+        options += [
+            ("grpc.max_connection_age_ms", int(settings.max_connection_age_s * 1000)),
+            ("grpc.max_connection_age_grace_ms", int(settings.chat_timeout_s * 1000)),
+        ]
+    return options
 
 
 def _names() -> tuple[str, ...]:
@@ -175,10 +210,29 @@ def _add_unimplemented(server: grpc.aio.Server) -> None:
 
 
 def _bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
+    address = f"{settings.host}:{settings.port}"
+    credentials = _credentials(settings) if settings.tls_cert_file else None
     try:
-        return server.add_insecure_port(f"{settings.host}:{settings.port}")
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
     except RuntimeError:
         raise StartError.port_taken(settings.host, settings.port) from None
+
+
+def _credentials(settings: ServerSettings) -> grpc.ServerCredentials:
+    def read(name: str) -> bytes:
+        try:
+            return Path(name).read_bytes()
+        except OSError as error:
+            raise StartError(f"cannot read the TLS file {name}: {error.strerror}") from None
+
+    client_ca = read(settings.tls_client_ca_file) if settings.tls_client_ca_file else None
+    return grpc.ssl_server_credentials(
+        [(read(settings.tls_key_file), read(settings.tls_cert_file))],
+        root_certificates=client_ca,
+        require_client_auth=client_ca is not None,
+    )
 
 
 async def serve(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import llm_observe
-from llm_observe._ids import uuid7
 from llm_observe.v1 import chat_service_pb2 as pb
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceServicer
 from llm_observe.v1.conversation_pb2 import CallStats
 from llm_observe.v1.log_pb2 import Outcome, UsageSource
 
+from server.access import caller
 from server.convert import to_duration
 from server.errors import ShuttingDown
 from server.providers import to_provider_error
@@ -24,8 +23,12 @@ if TYPE_CHECKING:
 
     from llm_observe import ChatResult, ChatStream
 
+    from server.chat_attempts import Attempt, Attempts
     from server.chat_turns import TurnStore
-from server.providers import Providers
+    from server.own_logs import OwnLogs
+    from server.providers import Providers
+    from server.rate_limit import ChatLimits
+    from server.settings import ServerSettings
 
 
 @dataclass(slots=True)
@@ -33,27 +36,30 @@ class _Answer:
     """An answer in the making."""
 
     turn: pb.ChatTurn
+    attempt: Attempt
     stream: ChatStream
-    conversation_id: UUID
-    user_message_id: UUID = field(default_factory=lambda: UUID(uuid7()))
-    message_id: UUID = field(default_factory=lambda: UUID(uuid7()))
-
-    def started(self) -> pb.ChatStarted:
-        return pb.ChatStarted(
-            conversation_id=str(self.conversation_id),
-            user_message_id=str(self.user_message_id),
-            message_id=str(self.message_id),
-            log_id=self.stream.log_id,
-        )
 
 
 class ChatService(ChatServiceServicer):
     """See chat_service.proto."""
 
-    def __init__(self, store: TurnStore, providers: Providers, timeout_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        store: TurnStore,
+        providers: Providers,
+        attempts: Attempts,
+        limits: ChatLimits,
+        own_logs: OwnLogs,
+        settings: ServerSettings,
+    ) -> None:
         self._store = store
         self._providers = providers
-        self._timeout_s = timeout_s
+        self._attempts = attempts
+        self._limits = limits
+        self._own_logs = own_logs
+        self._timeout_s = settings.chat_timeout_s
+        self._idle_timeout_s = settings.chat_idle_timeout_s
         self._running: set[asyncio.Task[Any] | None] = set()
         self._draining = False
 
@@ -75,37 +81,61 @@ class ChatService(ChatServiceServicer):
     async def StreamChat(
         self, request: pb.StreamChatRequest, context: Any
     ) -> AsyncIterator[pb.StreamChatResponse]:
-        answer = await self._begin(request.turn)
-        yield pb.StreamChatResponse(started=answer.started())
-        async for text in self._run(answer):
-            yield pb.StreamChatResponse(delta=pb.ChatDelta(text=text))
-        yield pb.StreamChatResponse(finished=_finished(answer.stream.result()))
+        attempt = await self._begin(request.turn)
+        finished = attempt.finished
+        if finished is not None:
+            yield pb.StreamChatResponse(started=attempt.started())
+            yield _delta(await self._store.content_of(attempt.message_id))
+        else:
+            answer = await self._prepare(request.turn, attempt)
+            yield pb.StreamChatResponse(started=attempt.started())
+            async for text in self._run(answer):
+                yield _delta(text)
+            finished = _finished(answer.stream.result())
+        yield pb.StreamChatResponse(finished=finished)
 
     async def Chat(self, request: pb.ChatRequest, context: Any) -> pb.ChatResponse:
-        answer = await self._begin(request.turn)
+        attempt = await self._begin(request.turn)
+        if attempt.finished is not None:
+            text = await self._store.content_of(attempt.message_id)
+            return pb.ChatResponse(started=attempt.started(), content=text, finished=attempt.finished)
+        answer = await self._prepare(request.turn, attempt)
         async for _ in self._run(answer):
             pass
         result = answer.stream.result()
-        return pb.ChatResponse(started=answer.started(), content=result.text, finished=_finished(result))
+        return pb.ChatResponse(started=attempt.started(), content=result.text, finished=_finished(result))
 
-    async def _begin(self, turn: pb.ChatTurn) -> _Answer:
-        """Check the turn, store what the person said, and make the provider's stream ready."""
+    async def _begin(self, turn: pb.ChatTurn) -> Attempt:
+        """Check the turn and its limits, and return a try, or the finished one of an earlier request."""
         if self._draining:
             raise ShuttingDown
         check_turn(turn)
-        client = self._providers.client(turn.provider)
-        conversation_id = await self._store.open(turn)
-        history = await self._store.history(conversation_id)
-        stream = client.astream(
-            [*history, {"role": "user", "content": turn.content}],
-            system=turn.system_prompt,
-            model=turn.model or None,
-            metadata=dict(turn.metadata),
-            **_parameters(turn.parameters),
-        )
-        answer = _Answer(turn, stream, conversation_id)
-        await self._store.add_user_message(conversation_id, answer.user_message_id, turn.content)
-        return answer
+        self._providers.check(turn.provider)
+        await self._limits.take(turn.session_id)
+        return await self._attempts.begin(turn)
+
+    async def _prepare(self, turn: pb.ChatTurn, attempt: Attempt) -> _Answer:
+        """Store what the person said, and make the provider's stream ready."""
+        try:
+            if attempt.conversation_id is None:
+                attempt.conversation_id = await self._store.open(turn)
+            conversation_id = attempt.conversation_id
+            history = await self._store.history(conversation_id, attempt.user_message_id)
+            stream = self._providers.client(turn.provider).astream(
+                [*history, {"role": "user", "content": turn.content}],
+                system=turn.system_prompt,
+                model=turn.model or None,
+                metadata=dict(turn.metadata),
+                **_parameters(turn.parameters),
+            )
+            attempt.log_id = stream.log_id
+            self._own_logs.expect(stream.log_id, caller().project_id)
+            await self._attempts.note_started(attempt)
+            await self._store.add_user_message(conversation_id, attempt.user_message_id, turn.content)
+        except Exception:
+            await self._attempts.note_failed(attempt)
+            raise
+        return _Answer(turn, attempt, stream)
 
     async def _run(self, answer: _Answer) -> AsyncIterator[str]:
         """Yield the answer's text; store it before this ends, whichever way it ends."""
@@ -132,28 +162,41 @@ class ChatService(ChatServiceServicer):
         """Yield the provider's text, its call recorded under the turn's session."""
         turn = answer.turn
         context = llm_observe.session(
-            turn.session_id, user_id=turn.user_id, conversation_id=str(answer.conversation_id)
+            turn.session_id, user_id=turn.user_id, conversation_id=str(answer.attempt.conversation_id)
         )
         with context:
-            first = await anext(answer.stream, None)
-        if first is not None:
-            yield first
-            async for text in answer.stream:
-                yield text
+            piece = await self._next(answer.stream)
+        while piece is not None:
+            yield piece
+            piece = await self._next(answer.stream)
+
+    async def _next(self, stream: ChatStream) -> str | None:
+        """Return the next piece; a provider that falls silent is given up long before the whole turn is."""
+        async with asyncio.timeout(self._idle_timeout_s):
+            return await anext(stream, None)
 
     async def _keep(self, answer: _Answer, outcome: str) -> None:
         await answer.stream.aclose()
         result = answer.stream.result()
-        if result.text or outcome == "success":
+        attempt = answer.attempt
+        if attempt.conversation_id is not None and (result.text or outcome == "success"):
             await self._store.add_answer(
-                answer.conversation_id,
-                answer.message_id,
+                attempt.conversation_id,
+                attempt.message_id,
                 result.text,
                 log_id=result.log_id,
                 provider=answer.turn.provider,
                 model=result.model,
                 outcome=outcome,
             )
+        if outcome == "success":
+            await self._attempts.note_finished(attempt, _finished(result))
+        else:
+            await self._attempts.note_failed(attempt)
+
+
+def _delta(text: str) -> pb.StreamChatResponse:
+    return pb.StreamChatResponse(delta=pb.ChatDelta(text=text))
 
 
 def _parameters(given: pb.ChatParameters) -> dict[str, Any]:

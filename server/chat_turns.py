@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import itertools
+from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 
 from llm_observe._ids import uuid7
+from llm_observe.redaction import clean, cut
 
+from server.access import caller
 from server.errors import ConversationClosed, ConversationNotFound
 from storage.conversations import (
     NewMessage,
     add_message,
     create_conversation,
     get_conversation,
+    get_message,
     list_messages,
 )
 
@@ -25,15 +29,24 @@ if TYPE_CHECKING:
 _TITLE_CHARS: Final = 50
 _HISTORY_MESSAGES: Final = 200
 _STORED_CHARS: Final = 200_000
+_TITLE_READ_CHARS: Final = 2_000
+
+StorageMode = Literal["full", "redacted", "none"]
 
 
 class TurnStore:
-    """Conversations and messages in Postgres. What is stored is redacted; what a model is sent is not."""
+    """Conversations and messages in Postgres. What a model is sent of earlier turns is what is kept.
 
-    def __init__(self, database: Database, redactor: Redactor, project_id: str) -> None:
+    Args:
+        database: Where they are kept.
+        redactor: Redacts what is stored, unless the mode is ``full``.
+        mode: ``full``, ``redacted`` or ``none``, which keeps messages without their text.
+    """
+
+    def __init__(self, database: Database, redactor: Redactor, mode: StorageMode = "redacted") -> None:
         self._database = database
         self._redactor = redactor
-        self._project_id = project_id
+        self._mode = mode
 
     async def open(self, turn: ChatTurn) -> UUID:
         """Return the turn's conversation, made when the turn names none.
@@ -46,7 +59,7 @@ class TurnStore:
             return await self._create(turn)
         conversation_id = UUID(turn.conversation_id)
         row = await get_conversation(
-            self._database, project_id=self._project_id, conversation_id=conversation_id
+            self._database, project_id=caller().project_id, conversation_id=conversation_id
         )
         if row is None:
             raise ConversationNotFound(turn.conversation_id)
@@ -59,22 +72,34 @@ class TurnStore:
         await create_conversation(
             self._database,
             conversation_id=conversation_id,
-            project_id=self._project_id,
+            project_id=caller().project_id,
             session_id=self._redactor.preview(turn.session_id, 200),
             user_id=self._redactor.preview(turn.user_id, 200),
-            title=make_title(self._redactor.preview(turn.content)),
+            title=make_title(self._stored(turn.content[:_TITLE_READ_CHARS])),
         )
         return conversation_id
 
-    async def history(self, conversation_id: UUID) -> list[dict[str, str]]:
-        """Return the messages so far, oldest first, as a provider wants them."""
+    async def history(self, conversation_id: UUID, until: UUID) -> list[dict[str, str]]:
+        """Return the messages before ``until``, oldest first, as a provider wants them."""
         rows = await list_messages(
             self._database,
-            project_id=self._project_id,
+            project_id=caller().project_id,
             conversation_id=conversation_id,
             row_limit=_HISTORY_MESSAGES,
         )
-        return [{"role": row["role"], "content": row["content"]} for row in rows if row["content"]]
+        before = itertools.takewhile(lambda row: UUID(int=row["message_id"].int) != until, rows)
+        return [{"role": row["role"], "content": row["content"]} for row in before if row["content"]]
+
+    async def content_of(self, message_id: UUID) -> str:
+        """Return a message's text as it is stored; empty when it is gone."""
+        row = await get_message(self._database, project_id=caller().project_id, message_id=message_id)
+        return str(row["content"]) if row is not None else ""
+
+    def _stored(self, content: str) -> str:
+        if self._mode == "none":
+            return ""
+        whole = clean(content) if self._mode == "full" else self._redactor.redact(clean(content))
+        return cut(whole, _STORED_CHARS)
 
     async def add_user_message(self, conversation_id: UUID, message_id: UUID, content: str) -> None:
         """Store what the person said."""
@@ -111,10 +136,10 @@ class TurnStore:
     ) -> None:
         message = NewMessage(
             message_id=message_id,
-            project_id=self._project_id,
+            project_id=caller().project_id,
             conversation_id=conversation_id,
             role=role,
-            content=self._redactor.redact(content)[:_STORED_CHARS],
+            content=self._stored(content),
             log_id=log_id,
             provider=provider,
             model=model,

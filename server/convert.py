@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from llm_observe.v1.admin_service_pb2 import DeadLetter, LedgerEntry
+from llm_observe.v1.admin_service_pb2 import ApiKey, ApiKeyRole, DeadLetter, LedgerEntry, Project
 from llm_observe.v1.analytics_service_pb2 import Distribution, Metrics
-from llm_observe.v1.conversation_pb2 import Conversation, ConversationState, Message, Role
+from llm_observe.v1.conversation_pb2 import CallStats, Conversation, ConversationState, Message, Role
 from llm_observe.v1.filter_pb2 import TimeRange
 from llm_observe.v1.health_service_pb2 import QueueHealth
 from llm_observe.v1.log_pb2 import Log, Outcome, UsageSource
@@ -124,8 +124,8 @@ def to_conversation(row: asyncpg.Record) -> Conversation:
 
 
 def to_message(row: asyncpg.Record) -> Message:
-    """Return a row of messages."""
-    return Message(
+    """Return a row of messages, with the numbers of its call once its log is stored."""
+    message = Message(
         message_id=str(row["message_id"]),
         conversation_id=str(row["conversation_id"]),
         role=Role.Value(f"ROLE_{row['role'].upper()}"),
@@ -136,6 +136,20 @@ def to_message(row: asyncpg.Record) -> Message:
         model=row["model"],
         outcome=Outcome.Value(f"OUTCOME_{(row['outcome'] or 'unspecified').upper()}"),
     )
+    if row["usage_source"]:
+        message.call_stats.CopyFrom(_to_call_stats(row))
+    return message
+
+
+def _to_call_stats(row: asyncpg.Record) -> CallStats:
+    stats = CallStats(usage_source=UsageSource.Value(f"USAGE_SOURCE_{row['usage_source'].upper()}"))
+    for field in ("latency", "time_to_first_token"):
+        if row[f"{field}_us"] is not None:
+            getattr(stats, field).CopyFrom(to_duration(row[f"{field}_us"]))
+    for field in ("input_token_count", "output_token_count", "total_token_count", "cost_nano_usd"):
+        if row[field] is not None:
+            setattr(stats, field, row[field])
+    return stats
 
 
 def to_queue_health(stats: QueueStats) -> QueueHealth:
@@ -165,6 +179,30 @@ def to_dead_letter(row: asyncpg.Record) -> DeadLetter:
         payload_json=row.get("payload") or "",
         producer_id=row["producer_id"],
     )
+
+
+def to_project(row: asyncpg.Record) -> Project:
+    """Return a row of projects."""
+    return Project(
+        project_id=row["project_id"],
+        display_name=row["display_name"],
+        create_time=to_timestamp(row["create_time"]),
+    )
+
+
+def to_api_key(row: asyncpg.Record) -> ApiKey:
+    """Return a row of api_keys; of the secret it holds the start only."""
+    key = ApiKey(
+        api_key_id=str(row["api_key_id"]),
+        project_id=row["project_id"],
+        display_name=row["display_name"],
+        prefix=row["prefix"],
+        roles=[ApiKeyRole.Value(f"API_KEY_ROLE_{role.upper()}") for role in row["roles"]],
+    )
+    for field in ("create_time", "expire_time", "revoke_time", "last_use_time"):
+        if row[field] is not None:
+            getattr(key, field).CopyFrom(to_timestamp(row[field]))
+    return key
 
 
 def to_ledger_entry(row: asyncpg.Record) -> LedgerEntry:

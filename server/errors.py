@@ -154,6 +154,82 @@ class QueryTookTooLong(ApiError):
         super().__init__("the query took too long; narrow the window or the filter")
 
 
+class Unauthenticated(ApiError):
+    """No key, or none that is good."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    reason = ErrorReason.ERROR_REASON_UNAUTHENTICATED
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class PermissionDenied(ApiError):
+    """The key has none of the roles that are wanted."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = ErrorReason.ERROR_REASON_PERMISSION_DENIED
+
+    def __init__(self, roles: Sequence[str]) -> None:
+        wanted = " or ".join(roles)
+        super().__init__(f"the key needs the role {wanted}", metadata={"role": ",".join(roles)})
+
+
+class ProjectNotFound(ApiError):
+    """No such project, or not one the key opens."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__("there is no such project", metadata={"project_id": project_id})
+
+
+class ProjectAlreadyExists(ApiError):
+    """A project has this id."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = ErrorReason.ERROR_REASON_PROJECT_ALREADY_EXISTS
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__("there is such a project already", metadata={"project_id": project_id})
+
+
+class ApiKeyNotFound(ApiError):
+    """No such key in the project."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = ErrorReason.ERROR_REASON_API_KEY_NOT_FOUND
+
+    def __init__(self, api_key_id: str) -> None:
+        super().__init__("there is no such key", metadata={"api_key_id": api_key_id})
+
+
+class RequestIdReused(ApiError):
+    """The request_id was used for something else."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = ErrorReason.ERROR_REASON_REQUEST_ID_REUSED
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            "the request_id was used for another request",
+            metadata={"request_id": request_id},
+            violations=[("request_id", "was used for another request")],
+        )
+
+
+class TurnInProgress(ApiError):
+    """A turn with this request_id is being answered."""
+
+    code = grpc.StatusCode.ABORTED
+    reason = ErrorReason.ERROR_REASON_REQUEST_ID_REUSED
+    retry_after_s = 1.0
+
+    def __init__(self) -> None:
+        super().__init__("a turn with this request_id is still being answered", metadata={"state": "RUNNING"})
+
+
 class ConversationNotFound(ApiError):
     """No such conversation in the project."""
 

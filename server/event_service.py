@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING, Any
 from llm_observe.v1.event_service_pb2 import WatchLogsRequest, WatchLogsResponse
 from llm_observe.v1.event_service_pb2_grpc import EventServiceServicer
 
+from server.access import caller
 from server.log_filter import LogMatcher
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from server.live_feed import LiveFeed
+    from server.live_feed import LiveFeeds
 
 
 class EventService(EventServiceServicer):
     """See event_service.proto."""
 
-    def __init__(self, feed: LiveFeed) -> None:
-        self._feed = feed
+    def __init__(self, feeds: LiveFeeds) -> None:
+        self._feeds = feeds
 
     async def WatchLogs(self, request: WatchLogsRequest, context: Any) -> AsyncIterator[WatchLogsResponse]:
         matcher = LogMatcher(request.filter)
         told = 0
-        async with self._feed.subscribe() as subscriber:
+        async with self._feeds.of(caller().project_id).subscribe() as subscriber:
             # An empty answer at once: from here on nothing is missed unsaid.
             yield WatchLogsResponse()
             while True:

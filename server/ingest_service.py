@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, IngestLogsResponse, RejectedLog
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
 
+from server.access import caller
 from server.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable, ServerIsBusy
 from server.log_rules import find_fault
 from server.request_rules import check_producer, peer_of
@@ -28,17 +29,25 @@ _LOG_ID_SHOWN_CHARS: Final = 64
 class IngestService(IngestServiceServicer):
     """See ingest_service.proto."""
 
-    def __init__(self, queue: LogQueue, limiter: RateLimiter, redactor: Redactor, project_id: str) -> None:
+    def __init__(self, queue: LogQueue, limiter: RateLimiter, redactor: Redactor) -> None:
         self._queue = queue
         self._limiter = limiter
-        self._project_id = project_id
         self._last_receive_us = 0
         self._redactor = redactor
 
     async def IngestLogs(self, request: IngestLogsRequest, context: Any) -> IngestLogsResponse:
         self._check_size(request)
         check_producer(request.producer)
-        await self._limiter.take(peer_of(context), len(request.logs))
+        await self._limiter.take(caller().api_key_id or peer_of(context), len(request.logs))
+        return await self.accept(request, caller().project_id)
+
+    async def accept(self, request: IngestLogsRequest, project_id: str) -> IngestLogsResponse:
+        """Queue the good ones among a project's logs; when this returns, Redis has them.
+
+        Raises:
+            QueueIsUnavailable: Redis did not take them in time.
+            ServerIsBusy: More waits than this process may hold.
+        """
         count = len(request.logs)
         rejected = self._split(request)
         _drop_repeats(request)
@@ -48,7 +57,7 @@ class IngestService(IngestServiceServicer):
                 await self._queue.put(
                     AcceptedBatch(
                         payload=request.SerializeToString(),
-                        project_id=self._project_id,
+                        project_id=project_id,
                         receive_time_us=self._receive_time_us(),
                         log_count=count,
                         rejected_count=len(rejected),

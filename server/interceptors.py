@@ -1,4 +1,4 @@
-"""What every call passes: a request id, and errors turned into rich statuses."""
+"""What every call passes: the gate, and errors turned into rich statuses."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import structlog
 from grpc_status import rpc_status
 from llm_observe._ids import uuid7
 
+from server.access import roles_for
 from server.errors import ApiError, DatabaseIsUnavailable, Internal, NotImplementedYet, QueryTookTooLong
 from storage.errors import QueryTimeout, StorageUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from server.access import Gate
 
 log = structlog.get_logger("server")
 _OURS: Final = "/llm_observe."
@@ -23,7 +26,8 @@ _OURS: Final = "/llm_observe."
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Servicers raise; this answers. What is not an ApiError is a bug: the client sees its id only."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
     async def intercept_service(
@@ -40,34 +44,50 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
             self._wrapped[method] = self._wrap(handler, method)
         return self._wrapped[method]
 
-    @staticmethod
-    def _wrap(handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcMethodHandler[Any, Any]:
+    def _wrap(self, handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcMethodHandler[Any, Any]:
         codec = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,
         }
+        entry = _Entry(self._gate, method)
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(_streaming(handler.unary_stream, method), **codec)
-        return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary, method), **codec)
+            return grpc.unary_stream_rpc_method_handler(_streaming(handler.unary_stream, entry), **codec)
+        return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary, entry), **codec)
 
 
-def _unary(call: Any, method: str) -> Any:
+class _Entry:
+    """What a call of one method passes before it is answered."""
+
+    def __init__(self, gate: Gate, method: str) -> None:
+        self.method = method
+        self._gate = gate
+        _, service, name = method.split("/")
+        self._wanted = roles_for(service.rpartition(".")[2], name)
+
+    async def enter(self, context: Any) -> None:
+        """Let the caller in, or raise."""
+        await self._gate.enter(context, self._wanted)
+
+
+def _unary(call: Any, entry: _Entry) -> Any:
     async def run(request: Any, context: Any) -> Any:
         try:
+            await entry.enter(context)
             return await call(request, context)
         except Exception as error:  # noqa: BLE001 - the process loop: every fault gets an answer
-            await _answer(error, context, method)
+            await _answer(error, context, entry.method)
 
     return run
 
 
-def _streaming(call: Any, method: str) -> Any:
+def _streaming(call: Any, entry: _Entry) -> Any:
     async def run(request: Any, context: Any) -> AsyncIterator[Any]:
         try:
+            await entry.enter(context)
             async for response in call(request, context):
                 yield response
         except Exception as error:  # noqa: BLE001 - as above
-            await _answer(error, context, method)
+            await _answer(error, context, entry.method)
 
     return run
 

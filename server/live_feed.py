@@ -1,4 +1,4 @@
-"""One subscription to the live tail for all callers of this process, fanned out without waiting for any."""
+"""One subscription to a project's live tail for all its callers here, fanned out without waiting for any."""
 
 from __future__ import annotations
 
@@ -53,6 +53,23 @@ class Subscriber:
         if group is None:
             raise QueueIsUnavailable
         return group
+
+
+class LiveFeeds:
+    """The feed of each project that somebody has watched."""
+
+    def __init__(self, broker: LogBroker) -> None:
+        self._broker = broker
+        self._feeds: dict[str, LiveFeed] = {}
+
+    def of(self, project_id: str) -> LiveFeed:
+        """Return a project's feed."""
+        return self._feeds.setdefault(project_id, LiveFeed(self._broker, project_id))
+
+    async def stop(self) -> None:
+        """Listen no more; whoever still waits is told."""
+        for feed in self._feeds.values():
+            await feed.stop()
 
 
 class LiveFeed:

@@ -8,9 +8,11 @@ most for each process.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from server.access import caller
 from server.errors import QueueIsUnavailable, RateLimited
 
 if TYPE_CHECKING:
@@ -99,3 +101,24 @@ class RateLimiter:
                 )
         except Exception:  # noqa: BLE001 - whatever keeps Redis from answering
             raise QueueIsUnavailable from None
+
+
+class ChatLimits:
+    """Turns a minute, of a session and of a project."""
+
+    def __init__(self, broker: LogBroker, *, session_turns: int, project_turns: int) -> None:
+        self._session = RateLimiter(broker, "chat-session", session_turns)
+        self._project = RateLimiter(broker, "chat-project", project_turns)
+
+    async def take(self, session_id: str) -> None:
+        """Let one turn of the caller's session through.
+
+        Raises:
+            RateLimited: The session or its project has had its turns of this minute.
+            QueueIsUnavailable: Redis does not answer.
+        """
+        project_id = caller().project_id
+        # Hashed: whatever an application calls its sessions, it is no business of Redis'.
+        name = hashlib.sha256(session_id.encode()).hexdigest()[:32]
+        await self._session.take(f"{project_id}:{name}", 1)
+        await self._project.take(project_id, 1)

@@ -50,11 +50,11 @@ def parse_window(time_range: TimeRange) -> Window:
     Raises:
         InvalidField: It is empty, longer than 366 days, or not a time.
     """
-    end = _moment("time_range.end_time", time_range.end_time) if time_range.HasField("end_time") else None
-    end = end or datetime.now(UTC)
-    start = (
-        _moment("time_range.start_time", time_range.start_time) if time_range.HasField("start_time") else None
-    )
+    end, start = datetime.now(UTC), None
+    if time_range.HasField("end_time"):
+        end = parse_moment("time_range.end_time", time_range.end_time)
+    if time_range.HasField("start_time"):
+        start = parse_moment("time_range.start_time", time_range.start_time)
     start = start or end - _DEFAULT_WINDOW
     if start >= end:
         raise InvalidField([("time_range.end_time", "must be after start_time")])
@@ -63,7 +63,12 @@ def parse_window(time_range: TimeRange) -> Window:
     return Window(start, end)
 
 
-def _moment(field: str, moment: Timestamp) -> datetime:
+def parse_moment(field: str, moment: Timestamp) -> datetime:
+    """Return a moment.
+
+    Raises:
+        InvalidField: It is before 1971 or beyond what can be reckoned with.
+    """
     # Two days of room, so that rounding to hours and the previous window stay inside datetime's range.
     if not 86_400 * 400 <= moment.seconds <= _MAX_SECONDS - 172_800 or not 0 <= moment.nanos < _NANOS:
         raise InvalidField([(field, "must be a timestamp after 1971")])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from llm_observe._channel import open_channel, with_key
+from llm_observe._config import Config
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
 from stack.errors import StackError
@@ -20,10 +21,17 @@ if TYPE_CHECKING:
 def admin_service() -> Iterator[Any]:
     """Open the running server's AdminService; what goes wrong there is said in a line."""
     ports = Home.from_env().read_state().get("ports") or {}
-    endpoint = os.environ.get("LLM_OBSERVE_ENDPOINT") or f"127.0.0.1:{ports.get('grpc', 50051)}"
+    config = Config.from_env()
+    endpoint = config.endpoint or f"127.0.0.1:{ports.get('grpc', 50051)}"
     try:
-        with grpc.insecure_channel(endpoint) as channel:
-            yield AdminServiceStub(channel)
+        with open_channel(
+            endpoint,
+            tls=config.tls,
+            ca_file=config.tls_ca_file,
+            cert_file=config.tls_cert_file,
+            key_file=config.tls_key_file,
+        ) as channel:
+            yield AdminServiceStub(with_key(channel, config.api_key))
     except grpc.RpcError as error:
         known: Any = error
         if known.code() is grpc.StatusCode.UNAVAILABLE:

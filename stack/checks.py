@@ -8,12 +8,13 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import grpc
+from llm_observe._channel import open_channel
+from llm_observe._config import Config
 from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 
 if TYPE_CHECKING:
     from llm_observe.v1.health_service_pb2 import CheckResponse
-    from llm_observe.v1.health_service_pb2_grpc import HealthServiceAsyncStub
 
 
 async def all_ready(grpc_port: int, ui_port: int) -> bool:
@@ -26,14 +27,24 @@ async def all_ready(grpc_port: int, ui_port: int) -> bool:
 
 async def ask_health(grpc_port: int) -> CheckResponse | None:
     """Return the server's own account, or None when it does not answer within 3 seconds."""
-    options = [("grpc.enable_http_proxy", 0), ("grpc.initial_reconnect_backoff_ms", 100)]
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}", options=options) as channel:
+    return await asyncio.to_thread(_ask_health, grpc_port)
+
+
+def _ask_health(grpc_port: int) -> CheckResponse | None:
+    config = Config.from_env()
+    channel = open_channel(
+        f"127.0.0.1:{grpc_port}",
+        tls=config.tls,
+        ca_file=config.tls_ca_file,
+        cert_file=config.tls_cert_file,
+        key_file=config.tls_key_file,
+        options=[("grpc.max_reconnect_backoff_ms", 1_000)],
+    )
+    with channel:
         try:
-            stub: HealthServiceAsyncStub = HealthServiceStub(channel)  # type: ignore[assignment] # one class serves both
-            response = await stub.Check(CheckRequest(), timeout=3)
-        except grpc.aio.AioRpcError:
+            return HealthServiceStub(channel).Check(CheckRequest(), timeout=3)
+        except grpc.RpcError:
             return None
-        return response
 
 
 def ui_answers(port: int) -> bool:

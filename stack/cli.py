@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from stack import checks, processes
+from stack.database import storage_settings
 from stack.dead_letters import dead_letters
 from stack.errors import StackError
 from stack.home import Home
+from stack.keys import keys, projects
 from stack.ledger import ledger
 from stack.processes import ProcessId
 from stack.supervisor import Supervisor
@@ -25,8 +27,7 @@ from storage.errors import StorageError
 from storage.migrate import migrate as migrate_database
 from storage.pool import Database
 from storage.rollups import verify_rollups
-from storage.settings import StorageSettings
-from telemetry.settings import SettingsError, load_settings
+from telemetry.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,7 +130,7 @@ def status() -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema up to date."""
-    applied = asyncio.run(migrate_database(_storage_settings()))
+    applied = asyncio.run(migrate_database(storage_settings()))
     click.echo(f"applied: {', '.join(applied)}" if applied else "the schema is up to date")
 
 
@@ -151,21 +152,11 @@ def verify() -> None:
 
 
 async def _verify() -> Any:
-    database = Database(_storage_settings(timeout_s=3600))
+    database = Database(storage_settings(timeout_s=3600))
     try:
         return await verify_rollups(database)
     finally:
         await database.close()
-
-
-def _storage_settings(timeout_s: float = 60) -> StorageSettings:
-    """Return the database of the environment, or of what runs from this folder."""
-    if os.environ.get("DATABASE_URL"):
-        return load_settings(StorageSettings).model_copy(update={"timeout_s": timeout_s})
-    url = Home.from_env().read_state().get("database_url")
-    if not url:
-        raise StackError("no database: start one with `llm-observe up`, or set DATABASE_URL")
-    return StorageSettings(database_url=url, timeout_s=timeout_s)
 
 
 @cli.command(name="demo-traffic")
@@ -185,6 +176,8 @@ def demo_traffic(calls: int, seed: int) -> None:
 
 cli.add_command(dead_letters)
 cli.add_command(ledger)
+cli.add_command(projects)
+cli.add_command(keys)
 
 
 def main() -> int:

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PR_SET_PDEATHSIG: Final = 1
+_DIE_AND_RUN: Final = (
+    "import ctypes, os, sys; "
+    f"ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, int(sys.argv[1])); os.execvp(sys.argv[2], sys.argv[2:])"
+)
+"""Run first in the child, and replaced by the command: code between fork and exec is not safe beside gRPC's
+threads."""
 _LOG_MAX_BYTES: Final = 10 * 1024 * 1024
 _LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -59,7 +65,12 @@ def start(
     """
     if log.exists() and log.stat().st_size > _LOG_MAX_BYTES:
         log.replace(log.with_suffix(log.suffix + ".1"))
-    options: dict[str, Any] = {"user": user, "group": _group_of(user), "extra_groups": []} if user else {}
+    options: dict[str, Any] = {}
+    if user:  # it may not be able to read our Python
+        arrange = _die_with_parent(death_signal)
+        options = {"user": user, "group": _group_of(user), "extra_groups": [], "preexec_fn": arrange}
+    elif _LIBC is not None and death_signal is not None:
+        command = [sys.executable, "-I", "-S", "-c", _DIE_AND_RUN, str(int(death_signal)), *command]
     with log.open("ab") as output:
         return psutil.Popen(
             command,
@@ -69,7 +80,6 @@ def start(
             env=dict(env),
             cwd=folder,
             start_new_session=True,
-            preexec_fn=_die_with_parent(death_signal),
             **options,
         )
 

@@ -9,6 +9,7 @@ import grpc
 import streamlit as st
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from llm_observe._channel import open_channel, with_key
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 
@@ -18,11 +19,7 @@ from telemetry.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OPTIONS: Final = (
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-)
+_OPTIONS: Final = (("grpc.max_reconnect_backoff_ms", 2_000),)
 
 
 class ServerError(Exception):
@@ -42,7 +39,16 @@ def settings() -> AppSettings:
 
 @st.cache_resource
 def _channel() -> grpc.Channel:
-    return grpc.insecure_channel(settings().target, options=list(_OPTIONS))
+    chosen = settings()
+    channel = open_channel(
+        chosen.target,
+        tls=chosen.tls,
+        ca_file=chosen.tls_ca_file,
+        cert_file=chosen.tls_cert_file,
+        key_file=chosen.tls_key_file,
+        options=_OPTIONS,
+    )
+    return with_key(channel, chosen.api_key.get_secret_value())
 
 
 def analytics() -> AnalyticsServiceStub:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from telemetry.settings import EnvSettings
 
@@ -16,6 +16,17 @@ class AppSettings(EnvSettings):
     """``host:port`` of the server; empty means this machine's."""
     timeout_s: float = Field(10.0, alias="LLM_OBSERVE_UI_TIMEOUT_S", gt=0)
     """Longest a page waits for an answer, in seconds."""
+
+    api_key: SecretStr = Field(SecretStr(""), alias="LLM_OBSERVE_UI_API_KEY")
+    """Key of the project to show, with the roles read, chat and admin; none where the server wants none."""
+    tls: bool = Field(default=False, alias="LLM_OBSERVE_TLS")
+    """Encrypt, and check the server's certificate. The SDK reads the same four variables."""
+    tls_ca_file: str = Field("", alias="LLM_OBSERVE_TLS_CA_FILE")
+    """PEM file of who may have signed it."""
+    tls_cert_file: str = Field("", alias="LLM_OBSERVE_TLS_CERT_FILE")
+    """PEM file of the dashboard's own certificate, for servers that want one."""
+    tls_key_file: str = Field("", alias="LLM_OBSERVE_TLS_KEY_FILE")
+    """PEM file of its key."""
 
     @property
     def target(self) -> str:

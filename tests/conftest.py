@@ -18,7 +18,11 @@ import grpc
 import psutil
 import pytest
 
-for name in [name for name in os.environ if name.startswith(("LLM_OBSERVE_", "OPENAI_"))]:
+for name in [
+    name
+    for name in os.environ
+    if name.startswith(("LLM_OBSERVE_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_"))
+]:
     del os.environ[name]
 for name in ("DATABASE_URL", "REDIS_URL"):
     os.environ.pop(name, None)
@@ -136,7 +140,14 @@ async def server(
         ServerSettings(port=0, grace_s=1),
         StorageSettings(database_url=database_url),
         queue_settings,
-        ProviderSettings(openai_api_key="mock", openai_base_url=f"{provider_mock.base_url}/v1"),
+        ProviderSettings(
+            openai_api_key="mock",
+            openai_base_url=f"{provider_mock.base_url}/v1",
+            anthropic_api_key="mock",
+            anthropic_base_url=provider_mock.base_url,
+            gemini_api_key="mock",
+            gemini_base_url=provider_mock.base_url,
+        ),
         RedactionSettings(),
     )
     yield running

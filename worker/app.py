@@ -14,6 +14,7 @@ from taskiq.acks import AcknowledgeType
 from storage.errors import StorageError
 from storage.partitions import apply_retention, ensure_partitions
 from storage.pool import Database
+from storage.request_ids import forget_request_ids
 from storage.settings import StorageSettings
 from telemetry.settings import load_settings
 from worker.allowance import Allowance
@@ -83,6 +84,7 @@ def _register_upkeep(broker: LogBroker, database: Database, retention_days: int)
         await ensure_partitions(database, _today(), retention_days)
 
     async def drop_old_days() -> None:
+        await forget_request_ids(database)
         dropped = await apply_retention(database, _today(), retention_days)
         if dropped:
             log.info("old days dropped", partitions=dropped, retention_days=retention_days)

@@ -24,6 +24,11 @@ _OUTCOMES = {"success": SUCCESS, "error": ERROR, "cancelled": CANCELLED}
 def configure(
     *,
     endpoint: str | None = None,
+    api_key: str | None = None,
+    tls: bool | None = None,
+    tls_ca_file: str | None = None,
+    tls_cert_file: str | None = None,
+    tls_key_file: str | None = None,
     environment: str | None = None,
     release: str | None = None,
     capture_content: bool | None = None,
@@ -43,6 +48,11 @@ def configure(
 
     Args:
         endpoint: ``host:port`` of the collector; empty sends nothing.
+        api_key: Key of the project the logs belong to.
+        tls: Encrypt, and check the server's certificate.
+        tls_ca_file: PEM file of who may have signed it.
+        tls_cert_file: PEM file of a certificate of our own, for servers that want one.
+        tls_key_file: PEM file of its key.
         environment: Such as ``production``.
         release: Release of the application.
         capture_content: False sends no previews.

@@ -17,6 +17,17 @@ class Config(NamedTuple):
 
     endpoint: str = ""
     """``host:port`` of the collector; empty means nothing is sent. ``LLM_OBSERVE_ENDPOINT``."""
+    api_key: str = ""
+    """Key of the project the logs belong to; none where the server wants none. ``LLM_OBSERVE_API_KEY``."""
+    tls: bool = False
+    """Encrypt, and check the server's certificate. ``LLM_OBSERVE_TLS``."""
+    tls_ca_file: str = ""
+    """PEM file of who may have signed it; empty means the authorities that gRPC knows.
+    ``LLM_OBSERVE_TLS_CA_FILE``."""
+    tls_cert_file: str = ""
+    """PEM file of a certificate of our own, for servers that want one. ``LLM_OBSERVE_TLS_CERT_FILE``."""
+    tls_key_file: str = ""
+    """PEM file of its key. ``LLM_OBSERVE_TLS_KEY_FILE``."""
     environment: str = ""
     """Such as ``production``. ``LLM_OBSERVE_ENVIRONMENT``."""
     release: str = ""
@@ -85,6 +96,12 @@ def _check(config: Config) -> None:
     host, _, port = config.endpoint.rpartition(":")
     if config.endpoint and not (host and port.isdigit()) and not config.endpoint.startswith("unix:"):
         raise ConfigError("endpoint (LLM_OBSERVE_ENDPOINT) must be host:port, such as 127.0.0.1:50051")
+    if any(char.isspace() or not char.isascii() for char in config.api_key):
+        raise ConfigError("api_key (LLM_OBSERVE_API_KEY) must be one word of ASCII")
+    if bool(config.tls_cert_file) != bool(config.tls_key_file):
+        raise ConfigError("tls_cert_file and tls_key_file (LLM_OBSERVE_TLS_CERT_FILE, _KEY_FILE) go together")
+    if not config.tls and (config.tls_ca_file or config.tls_cert_file):
+        raise ConfigError("certificates are given without tls (LLM_OBSERVE_TLS=true)")
     if config.spool_dir and not hasattr(os, "fork"):
         raise ConfigError("spool_dir (LLM_OBSERVE_SPOOL_DIR) needs a system with file locks, such as Linux")
     try:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from llm_observe._channel import bearer, open_channel
+
 if TYPE_CHECKING:
     import grpc
 
+    from llm_observe._config import Config
     from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
     from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 _RETRYABLE: Final = frozenset(
     {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED", "DEADLINE_EXCEEDED", "CANCELLED"}
 )
+_NO_FILE_WAIT_S: Final = 5.0
 
 
 class ExportResult(NamedTuple):
@@ -31,8 +35,9 @@ class ExportResult(NamedTuple):
 class Exporter:
     """A lazily made channel to one collector."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._metadata = bearer(config.api_key)
         self._channel: grpc.Channel | None = None
         self._stub: IngestServiceStub | None = None
 
@@ -41,7 +46,9 @@ class Exporter:
         import grpc  # noqa: PLC0415 - 80 ms that no application should pay at import
 
         try:
-            response = self._connect().IngestLogs(request, timeout=timeout_s)
+            response = self._connect().IngestLogs(request, timeout=timeout_s, metadata=self._metadata)
+        except OSError as error:  # a certificate's file: it may be put there yet
+            return ExportResult(retry=True, retry_after_s=_NO_FILE_WAIT_S, failure=type(error).__name__)
         except grpc.RpcError as error:
             from llm_observe._retry_info import retry_after_s  # noqa: PLC0415 - loaded when first needed
 
@@ -52,17 +59,15 @@ class Exporter:
 
     def _connect(self) -> IngestServiceStub:
         if self._stub is None:
-            import grpc  # noqa: PLC0415 - as above
-
             from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub  # noqa: PLC0415 - as above
 
-            self._channel = grpc.insecure_channel(
-                self._endpoint,
-                options=[
-                    ("grpc.max_reconnect_backoff_ms", 5_000),
-                    ("grpc.initial_reconnect_backoff_ms", 200),
-                    ("grpc.enable_http_proxy", 0),
-                ],
+            config = self._config
+            self._channel = open_channel(
+                config.endpoint,
+                tls=config.tls,
+                ca_file=config.tls_ca_file,
+                cert_file=config.tls_cert_file,
+                key_file=config.tls_key_file,
             )
             self._stub = IngestServiceStub(self._channel)
         return self._stub

@@ -16,20 +16,31 @@ from llm_observe._guard import guarded, logger, swallow
 from llm_observe._taps import cancel_open_streams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llm_observe._account import FlushResult
     from llm_observe._call import Call
+    from llm_observe._exporter import ExportResult
     from llm_observe.redaction import Redactor
+    from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
     from llm_observe.v1.log_pb2 import Log
+
+    Export = Callable[[IngestLogsRequest, float], ExportResult]
 
 
 class Runtime:
-    """Takes finished calls to the collector, or nowhere when there is no endpoint."""
+    """Takes finished calls to the collector, or nowhere when there is no endpoint.
 
-    def __init__(self, config: Config) -> None:
+    ``export`` takes batches in the place of the collector at the endpoint.
+    """
+
+    def __init__(self, config: Config, export: Export | None = None) -> None:
         self.config = config
         self._redactor: Redactor | None = None
-        self._exporter = Exporter(config.endpoint)
-        self._batcher = Batcher(config, self._exporter.export, self._to_log, on_start=_flush_worker_at_exit)
+        self._exporter = Exporter(config)
+        self._batcher = Batcher(
+            config, export or self._exporter.export, self._to_log, on_start=_flush_worker_at_exit
+        )
 
     def submit(self, call: Call) -> None:
         """Take a finished call. Called on the application's thread."""
@@ -82,21 +93,21 @@ def submit(call: Call) -> None:
         swallow("submit", error)
 
 
-def configure_runtime(config: Config) -> None:
+def configure_runtime(config: Config, export: Export | None = None) -> None:
     """Replace the runtime; what the old one still holds is flushed first."""
     previous = _runtime
-    _install(config, replace=True)
+    _install(config, replace=True, export=export)
     if previous is not None:
         previous.shutdown(previous.config.exit_timeout_s)
 
 
-def _install(config: Config, *, replace: bool) -> Runtime:
+def _install(config: Config, *, replace: bool, export: Export | None = None) -> Runtime:
     global _runtime  # noqa: PLW0603 - one sender a process is the point
     with _lock:
         if _runtime is None:
             _flush_on_sigterm()
         if _runtime is None or replace:
-            _runtime = Runtime(config)
+            _runtime = Runtime(config, export)
             if not config.endpoint:
                 logger.info("llm_observe: no endpoint (LLM_OBSERVE_ENDPOINT); calls are not recorded")
         return _runtime

@@ -40,6 +40,7 @@ class ProviderMock:
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.open_streams = 0
+        self.sent_events = 0
         self.base_url = ""
         """For Anthropic and Gemini; OpenAI's clients want ``/v1`` behind it."""
         self.default_wish: dict[str, Any] = {}
@@ -89,6 +90,7 @@ class ProviderMock:
                     await asyncio.sleep(_STALL_S)
                 name = f"event: {event['type']}\n" if "type" in event else ""
                 yield f"{name}data: {json.dumps(event)}\n\n".encode()
+                self.sent_events += 1
                 await asyncio.sleep(wish.get("chunk_s", 0))
             yield last_line
         finally:

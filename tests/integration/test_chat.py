@@ -17,8 +17,12 @@ from llm_observe.v1.conversation_service_pb2 import GetConversationRequest
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 
+from server.app import build_server
+from server.settings import ProviderSettings, ServerSettings
 from storage.logs import get_log
+from storage.settings import StorageSettings
 from tests.makers import eventually, info_of, start_worker, stop, stub
+from worker.settings import RedactionSettings
 
 
 @pytest.fixture
@@ -39,7 +43,10 @@ async def stream(chat, asked: pb.ChatTurn) -> list[pb.StreamChatResponse]:
     return [event async for event in chat.StreamChat(pb.StreamChatRequest(turn=asked))]
 
 
-@pytest.mark.parametrize("provider", ["openai", "demo"])
+VENDORS = ["openai", "anthropic", "gemini"]
+
+
+@pytest.mark.parametrize("provider", [*VENDORS, "demo"])
 async def test_a_stream_is_started_deltas_finished(chat, conversations, provider):
     events = await stream(chat, turn(provider=provider))
     kinds = [event.WhichOneof("event") for event in events]
@@ -48,7 +55,7 @@ async def test_a_stream_is_started_deltas_finished(chat, conversations, provider
     assert kinds[-1] == "finished"
     started, finished = events[0].started, events[-1].finished
     assert finished.outcome == OUTCOME_SUCCESS
-    assert finished.finish_reason == "stop"
+    assert finished.finish_reason == {"anthropic": "end_turn", "gemini": "STOP"}.get(provider, "stop")
     assert finished.call_stats.output_token_count > 0
     assert finished.call_stats.time_to_first_token.ToNanoseconds() > 0
     assert (
@@ -119,13 +126,14 @@ async def test_the_model_gets_the_words_as_they_are_and_the_store_gets_them_reda
     assert found.conversation.title == "my card is [CREDIT_CARD]"
 
 
+@pytest.mark.parametrize("provider", VENDORS)
 async def test_leaving_stops_the_provider_and_keeps_what_came(
-    chat, conversations, channel, provider_mock, database_url, queue_settings, tmp_path
+    chat, conversations, channel, provider_mock, database_url, queue_settings, tmp_path, provider
 ):
     provider_mock.default_wish = {"chunks": 500, "chunk_s": 0.02}
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
-        call = chat.StreamChat(pb.StreamChatRequest(turn=turn()))
+        call = chat.StreamChat(pb.StreamChatRequest(turn=turn(provider=provider)))
         started = (await call.read()).started
         for _ in range(3):
             await call.read()
@@ -156,24 +164,31 @@ async def test_leaving_stops_the_provider_and_keeps_what_came(
         (401, grpc.StatusCode.FAILED_PRECONDITION, "PROVIDER_UNAUTHENTICATED"),
         (429, grpc.StatusCode.RESOURCE_EXHAUSTED, "PROVIDER_RATE_LIMITED"),
         (500, grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
+        (529, grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
         (400, grpc.StatusCode.FAILED_PRECONDITION, "CONTEXT_TOO_LONG"),
         (404, grpc.StatusCode.INVALID_ARGUMENT, "PROVIDER_REJECTED"),
     ],
 )
-async def test_provider_errors_have_reasons_and_no_vendor_text(chat, provider_mock, status, code, reason):
+@pytest.mark.parametrize("provider", VENDORS)
+async def test_provider_errors_have_reasons_and_no_vendor_text(
+    chat, provider_mock, provider, status, code, reason
+):
     provider_mock.default_wish = {"status": status}
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await chat.Chat(pb.ChatRequest(turn=turn()))
+        await chat.Chat(pb.ChatRequest(turn=turn(provider=provider)))
     assert caught.value.code() is code
     assert info_of(caught.value)[0] == reason
     assert "mock error" not in str(caught.value)
 
 
-async def test_a_stream_that_breaks_off_is_an_error_and_keeps_what_came(chat, conversations, provider_mock):
+@pytest.mark.parametrize("provider", VENDORS)
+async def test_a_stream_that_breaks_off_is_an_error_and_keeps_what_came(
+    chat, conversations, provider_mock, provider
+):
     provider_mock.default_wish = {"cut_after": 4}
     conversation_id = ""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        async for event in chat.StreamChat(pb.StreamChatRequest(turn=turn())):
+        async for event in chat.StreamChat(pb.StreamChatRequest(turn=turn(provider=provider))):
             conversation_id = conversation_id or event.started.conversation_id
     assert info_of(caught.value)[0] == "PROVIDER_UNAVAILABLE"
     found = await conversations.GetConversation(GetConversationRequest(conversation_id=conversation_id))
@@ -249,3 +264,158 @@ async def test_models_say_what_is_configured(chat):
     assert found["openai"].configured
     assert found["openai"].required_setting == "OPENAI_API_KEY"
     assert list(found["demo"].models) == ["demo-echo"]
+
+
+async def test_history_and_system_prompts_reach_every_vendor(chat, provider_mock):
+    for provider in ("anthropic", "gemini"):
+        first = await chat.Chat(pb.ChatRequest(turn=turn(provider=provider, content="first")))
+        again = turn(provider=provider, content="second", conversation_id=first.started.conversation_id)
+        again.system_prompt = "be brief"
+        again.parameters.max_output_tokens = 7
+        await chat.Chat(pb.ChatRequest(turn=again))
+        sent = str(provider_mock.requests[-1])
+        assert all(words in sent for words in ("first", first.content.strip(), "second", "be brief", "7")), (
+            provider
+        )
+
+
+@pytest.mark.parametrize("provider", VENDORS)
+async def test_a_provider_that_falls_silent_is_given_up(
+    database_url, queue_settings, provider_mock, provider
+):
+    provider_mock.default_wish = {"stall_after": 6}
+    running = await build_server(
+        ServerSettings(port=0, grace_s=1, chat_idle_timeout_s=0.5),
+        StorageSettings(database_url=database_url),
+        queue_settings,
+        ProviderSettings(
+            openai_base_url=f"{provider_mock.base_url}/v1",
+            anthropic_base_url=provider_mock.base_url,
+            gemini_base_url=provider_mock.base_url,
+        ),
+        RedactionSettings(),
+    )
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+            seen = []
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                async for event in stub(ChatServiceStub, channel).StreamChat(
+                    pb.StreamChatRequest(turn=turn(provider=provider)), timeout=10
+                ):
+                    seen.append(event.WhichOneof("event"))
+        assert info_of(caught.value)[0] == "PROVIDER_TIMEOUT"
+        assert seen[:2] == ["started", "delta"]
+        await eventually(lambda: provider_mock.open_streams == 0)
+    finally:
+        await running.stop(0.5)
+
+
+async def test_a_finished_turn_that_is_repeated_gives_the_same_answer_without_asking_again(
+    chat, conversations, provider_mock
+):
+    asked = turn(request_id=str(uuid.uuid4()))
+    first = await stream(chat, asked)
+    again = await stream(chat, asked)
+    whole = await chat.Chat(pb.ChatRequest(turn=asked))
+    assert len(provider_mock.requests) == 1
+    assert again[0] == first[0]
+    assert again[-1] == first[-1]
+    assert again[1].delta.text == "".join(event.delta.text for event in first) == whole.content
+    found = await conversations.GetConversation(
+        GetConversationRequest(conversation_id=first[0].started.conversation_id)
+    )
+    assert len(found.messages) == 2
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stream(chat, turn(request_id=asked.request_id, content="something else"))
+    assert (caught.value.code(), info_of(caught.value)[0]) == (
+        grpc.StatusCode.ALREADY_EXISTS,
+        "REQUEST_ID_REUSED",
+    )
+
+
+async def test_a_failed_turn_that_is_repeated_says_the_words_once(chat, conversations, provider_mock):
+    asked = turn(request_id=str(uuid.uuid4()))
+    provider_mock.default_wish = {"cut_after": 4}
+    with pytest.raises(grpc.aio.AioRpcError):
+        await stream(chat, asked)
+    provider_mock.default_wish = {}
+    events = await stream(chat, asked)
+    assert [message["content"] for message in provider_mock.requests[-1]["messages"]] == ["hello there"]
+    found = await conversations.GetConversation(
+        GetConversationRequest(conversation_id=events[0].started.conversation_id)
+    )
+    assert [message.role for message in found.messages].count(ROLE_USER) == 1
+    assert found.messages[-1].outcome == OUTCOME_SUCCESS
+
+
+async def test_a_turn_in_work_is_not_begun_twice(chat, provider_mock):
+    provider_mock.default_wish = {"chunks": 40, "chunk_s": 0.02}
+    asked = turn(request_id=str(uuid.uuid4()))
+    call = chat.StreamChat(pb.StreamChatRequest(turn=asked))
+    await call.read()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stream(chat, asked)
+    assert caught.value.code() is grpc.StatusCode.ABORTED
+    assert info_of(caught.value)[:2] == ("REQUEST_ID_REUSED", {"state": "RUNNING"})
+    call.cancel()
+
+
+async def test_a_session_has_its_turns_a_minute(chat):
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        for _ in range(61):  # a minute may end meanwhile
+            await chat.Chat(pb.ChatRequest(turn=turn(provider="demo", session_id="busy")))
+    assert info_of(caught.value)[:2] == ("RATE_LIMITED", {"limit": "30", "window_seconds": "60"})
+    assert await chat.Chat(pb.ChatRequest(turn=turn(provider="demo", session_id="other")))
+
+
+@pytest.mark.parametrize(
+    ("mode", "kept", "title"),
+    [("full", "my card is 4111 1111 1111 1111", "my card is 4111 1111 1111 1111"), ("none", "", "")],
+)
+async def test_messages_are_kept_as_the_setting_says(
+    database_url, queue_settings, provider_mock, mode, kept, title
+):
+    running = await build_server(
+        ServerSettings(port=0, grace_s=1, store_messages=mode),
+        StorageSettings(database_url=database_url),
+        queue_settings,
+        ProviderSettings(openai_base_url=f"{provider_mock.base_url}/v1"),
+        RedactionSettings(),
+    )
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+            answer = await stub(ChatServiceStub, channel).Chat(
+                pb.ChatRequest(turn=turn(content="my card is 4111 1111 1111 1111"))
+            )
+            found = await stub(ConversationServiceStub, channel).GetConversation(
+                GetConversationRequest(conversation_id=answer.started.conversation_id)
+            )
+    finally:
+        await running.stop(0.5)
+    assert provider_mock.requests[-1]["messages"][-1]["content"] == "my card is 4111 1111 1111 1111"
+    assert (found.messages[0].content, found.conversation.title) == (kept, title)
+    assert len(found.messages) == 2
+
+
+async def test_a_slow_reader_holds_the_provider_back(chat, provider_mock):
+    """Nothing between the provider and the reader buffers without bound."""
+    provider_mock.default_wish = {"chunks": 200_000}
+    call = chat.StreamChat(pb.StreamChatRequest(turn=turn()))
+    await call.read()
+    await asyncio.sleep(2)
+    before = provider_mock.sent_events
+    await asyncio.sleep(1)
+    assert provider_mock.sent_events == before
+    assert before < 100_000
+    assert (await call.read()).delta.text
+    call.cancel()
+    await eventually(lambda: provider_mock.open_streams == 0)
+
+
+async def test_a_hundred_streams_at_once(chat, provider_mock):
+    provider_mock.default_wish = {"chunks": 20, "chunk_s": 0.01}
+    answers = await asyncio.gather(
+        *(stream(chat, turn(provider=VENDORS[n % 3], session_id=f"s{n}")) for n in range(100))
+    )
+    assert {events[-1].WhichOneof("event") for events in answers} == {"finished"}
+    assert provider_mock.open_streams == 0

@@ -236,10 +236,8 @@ async def test_queue_away_is_unavailable_within_two_seconds(stores, server, inge
 @pytest.mark.parametrize(
     "method",
     [
-        "llm_observe.v1.AdminService/ListProjects",
         "llm_observe.v1.ExportService/ListExports",
         "llm_observe.v1.AnalyticsService/ListLogs",
-        "llm_observe.v1.ConversationService/ListConversations",
     ],
 )
 async def test_what_is_not_built_yet_says_so(channel, method):

@@ -24,7 +24,7 @@ API_KEY 12: AIza FLWPUBK FLWSECK GOCSPX- GR1348941 NRAA- NRAK- NRII- NRJS- dckr_
     pscale_tkn_ sb_secret_ sq0atp- sq0csp- tskey- tvly- whsec_
 API_KEY 16: 1//0 CCIPAT_ LTAI SG. YCAJ _gitlab_session= apify_api_ bedrock-api-key- doo_v1_ dop_v1_
     dor_v1_ dt0c01. figd_ figo_ fw_ glsa_ gsk_ hf_ hvb. hvr. hvs. jina_ lin_api_ lin_oauth_
-    lsv2_ nvapi- ops_eyJ pcsk_ pplx- r8_ sgp_ shpat_ shpca_ shppa_ shpss_ sk- sntrys_ sntryu_
+    llmo_ lsv2_ nvapi- ops_eyJ pcsk_ pplx- r8_ sgp_ shpat_ shpca_ shppa_ shpss_ sk- sntrys_ sntryu_
     t1.9euel xai- ya29.
 API_KEY 20: AAAAAAAAAAAAAAAAAAAAA AGE-SECRET-KEY-1 API- AQVN ATATT3 ATBB ATCTT3 CFPAT- CLOJARS_ HRKU-
     PMAK- access_token$ api_org_ authress_ duffel_ eyJrIjoi fio-u- glc_ ico- npm_ ntn_ phc_ phx_
