@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     import psutil
 
-MODELS = ("gpt-4o-mini", "gpt-4.1", "claude-sonnet-4-5", "gemini-2.5-flash", "gpt-4o")
+MODELS = ("gpt-4o-mini", "gpt-4.1", "claude-sonnet-5-5", "gemini-2.5-flash", "gpt-4o")
 _PREVIEW = "Summarise the support ticket below in two sentences and say what the customer wants. " * 4
 
 

@@ -96,7 +96,7 @@ class ProviderSettings(EnvSettings):
     anthropic_base_url: str = Field("", alias="ANTHROPIC_BASE_URL")
     """Address of a server that speaks Anthropic's protocol; empty means Anthropic's own."""
     anthropic_models: str = Field(
-        "claude-sonnet-4-5,claude-haiku-4-5,claude-opus-4-1", alias="LLM_OBSERVE_ANTHROPIC_MODELS"
+        "claude-sonnet-5-5,claude-haiku-5-5,claude-opus-5-5", alias="LLM_OBSERVE_ANTHROPIC_MODELS"
     )
     """Models to offer, the default first, separated by commas."""
     gemini_api_key: SecretStr = Field(SecretStr(""), alias="GEMINI_API_KEY")
@@ -104,6 +104,6 @@ class ProviderSettings(EnvSettings):
     gemini_base_url: str = Field("", alias="GEMINI_BASE_URL")
     """Address of a server that speaks Gemini's protocol; empty means Google's own."""
     gemini_models: str = Field(
-        "gemini-2.5-flash,gemini-2.5-pro,gemini-2.5-flash-lite", alias="LLM_OBSERVE_GEMINI_MODELS"
+        "gemini-3.8-flash,gemini-3.5-flash,gemini-3.1-flash-lite", alias="LLM_OBSERVE_GEMINI_MODELS"
     )
     """Models to offer, the default first, separated by commas."""

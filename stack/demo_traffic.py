@@ -39,7 +39,7 @@ class _Kind:
 _KINDS: Final = (
     _Kind("openai", "gpt-4o-mini", 40, 0.35, 120),
     _Kind("openai", "gpt-4.1", 15, 0.8, 300),
-    _Kind("anthropic", "claude-sonnet-4-5", 25, 0.9, 350),
+    _Kind("anthropic", "claude-sonnet-5-5", 25, 0.9, 350),
     _Kind("gemini", "gemini-2.5-flash", 20, 0.3, 160),
 )
 _QUESTIONS: Final = (

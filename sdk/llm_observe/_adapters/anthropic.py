@@ -16,7 +16,7 @@ _MAX_OUTPUT_TOKENS: Final = 4096
 class AnthropicAdapter(VendorAdapter):
     """Messages: the system prompt stands beside them, not among them."""
 
-    default_model = "claude-sonnet-4-5"
+    default_model = "claude-sonnet-5-5"
 
     def _make(self, *, asynchronous: bool) -> Any:
         import anthropic  # noqa: PLC0415 - an optional extra

@@ -15,7 +15,7 @@ _ROLES: Final = {"assistant": "model"}
 class GeminiAdapter(VendorAdapter):
     """generate_content: the model's turns are called ``model``, the system prompt is an instruction."""
 
-    default_model = "gemini-2.5-flash"
+    default_model = "gemini-3.8-flash"
 
     def _make(self, *, asynchronous: bool) -> Any:
         from google import genai  # noqa: PLC0415 - an optional extra
