@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test check proto proto-check fmt lint types imports bench chaos lock clean
+.PHONY: help run test check proto proto-check fmt lint types imports bench chaos fuzz lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -47,6 +47,9 @@ bench: .venv/dev.done ## Measure ingest and durable writes beside their bare bas
 SEED ?= 1
 chaos: .venv/dev.done ## Send 20,000 logs while everything is killed at random (SEED=1), and account for each
 	@$(BIN)/python -m tests.chaos.storm --logs 20000 --seed $(SEED)
+
+fuzz: .venv/dev.done ## Send 100,000 random requests to every method (SEED=1)
+	@$(BIN)/python -m tests.chaos.fuzz --seed $(SEED)
 
 lock: .venv/dev.done ## Resolve requirements/*.in again
 	@scripts/lock.sh

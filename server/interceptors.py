@@ -11,7 +11,14 @@ from grpc_status import rpc_status
 from llm_observe._ids import uuid7
 
 from server.access import roles_for
-from server.errors import ApiError, DatabaseIsUnavailable, Internal, NotImplementedYet, QueryTookTooLong
+from server.errors import (
+    ApiError,
+    DatabaseIsUnavailable,
+    Internal,
+    InvalidField,
+    NotImplementedYet,
+    QueryTookTooLong,
+)
 from storage.errors import QueryTimeout, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -46,13 +53,37 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
     def _wrap(self, handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcMethodHandler[Any, Any]:
         codec = {
-            "request_deserializer": handler.request_deserializer,
+            "request_deserializer": _forgiving(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
         entry = _Entry(self._gate, method)
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(_streaming(handler.unary_stream, entry), **codec)
         return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary, entry), **codec)
+
+
+class _Unreadable:
+    """Stands for a request that is no message of its kind."""
+
+
+_UNREADABLE: Final = _Unreadable()
+
+
+def _forgiving(read: Any) -> Callable[[bytes], Any]:
+    """Let bytes that cannot be read through to where they get a rich answer; gRPC's own is INTERNAL."""
+
+    def read_or_not(data: bytes) -> Any:
+        try:
+            return read(data)
+        except Exception:  # noqa: BLE001 - whatever is wrong with them
+            return _UNREADABLE
+
+    return read_or_not
+
+
+def _check_readable(request: Any) -> None:
+    if request is _UNREADABLE:
+        raise InvalidField([("request", "is no message of its kind, or has text that is not UTF-8")])
 
 
 class _Entry:
@@ -73,6 +104,7 @@ def _unary(call: Any, entry: _Entry) -> Any:
     async def run(request: Any, context: Any) -> Any:
         try:
             await entry.enter(context)
+            _check_readable(request)
             return await call(request, context)
         except Exception as error:  # noqa: BLE001 - the process loop: every fault gets an answer
             await _answer(error, context, entry.method)
@@ -84,6 +116,7 @@ def _streaming(call: Any, entry: _Entry) -> Any:
     async def run(request: Any, context: Any) -> AsyncIterator[Any]:
         try:
             await entry.enter(context)
+            _check_readable(request)
             async for response in call(request, context):
                 yield response
         except Exception as error:  # noqa: BLE001 - as above

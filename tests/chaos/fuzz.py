@@ -1,0 +1,200 @@
+"""Random and mutated requests over every method: python -m tests.chaos.fuzz --requests 100000 --seed 1.
+
+Made from the descriptors, so that a new field is fuzzed from its first day. Whatever comes in, the answer is
+a status that means something, in time, and the server goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import time
+import uuid
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+import psutil
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from benchmarks.harness import machine, report
+from server.app import _SERVICES, build_server
+from server.settings import ProviderSettings, ServerSettings
+from stack.provider_mock import running_mock
+from storage.partitions import ensure_partitions
+from storage.pool import Database
+from storage.settings import StorageSettings
+from worker.settings import QueueSettings, RedactionSettings
+
+BROKEN = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
+CONCURRENCY = 16
+INTS = (0, 1, -1, 2, 100, 2**31 - 1, -(2**31), 2**63 - 1, -(2**63), 86_400, 1_700_000_000, 253_402_300_799)
+TEXTS = (
+    "", "a", "default", "openai", "demo", "s1", "title", "active", "\x00", "nul\x00", "x" * 201, "x" * 5000,
+    "\u202e\ufffd", "%_\\", "'; DROP TABLE logs; --",
+    "{}", "[[", "e30=", "\u0000", "日本語" * 70, "1.5e999", "-0", "*", "../../etc/passwd", "\r\n\t",
+)  # fmt: skip
+KINDS = FieldDescriptor
+
+
+def fill(message: Message, chance: random.Random, depth: int = 0) -> None:
+    """Set about half of the fields to something legal for the wire and mostly odd."""
+    for field in message.DESCRIPTOR.fields:
+        if chance.random() < 0.5 or depth > 4:
+            continue
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            entries = getattr(message, field.name)
+            for _ in range(chance.choice((1, 3, 60))):
+                key = _scalar(field.message_type.fields_by_name["key"], chance)
+                entries[key] = _scalar(field.message_type.fields_by_name["value"], chance)
+        elif field.is_repeated:
+            for _ in range(chance.choice((1, 2, 60))):
+                if field.message_type is not None:
+                    fill(getattr(message, field.name).add(), chance, depth + 1)
+                else:
+                    getattr(message, field.name).append(_scalar(field, chance))
+        elif field.message_type is not None:
+            child = getattr(message, field.name)
+            child.SetInParent()
+            fill(child, chance, depth + 1)
+        else:
+            setattr(message, field.name, _scalar(field, chance))
+
+
+def _scalar(field: FieldDescriptor, chance: random.Random) -> Any:
+    if field.type == KINDS.TYPE_STRING:
+        return str(uuid.UUID(int=chance.getrandbits(128))) if chance.random() < 0.3 else chance.choice(TEXTS)
+    if field.type == KINDS.TYPE_BYTES:
+        return chance.randbytes(chance.randrange(50))
+    if field.type == KINDS.TYPE_BOOL:
+        return chance.random() < 0.5
+    if field.type in {KINDS.TYPE_DOUBLE, KINDS.TYPE_FLOAT}:
+        return chance.choice((0.0, -1.0, 0.5, 1e308, float("nan"), float("inf")))
+    if field.type == KINDS.TYPE_ENUM:
+        return chance.choice((0, 1, 2, 3, 99))
+    bits = 31 if field.type in {KINDS.TYPE_INT32, KINDS.TYPE_SINT32, KINDS.TYPE_SFIXED32} else 63
+    return max(-(2**bits), min(2**bits - 1, chance.choice(INTS)))
+
+
+def mutate(data: bytes, chance: random.Random) -> bytes:
+    """Damage a serialized request a little."""
+    if not data:
+        return chance.randbytes(chance.randrange(1, 20))
+    at = chance.randrange(len(data))
+    kind = chance.randrange(3)
+    if kind == 0:
+        return data[:at] + chance.randbytes(1) + data[at + 1 :]
+    if kind == 1:
+        return data[:at]
+    return data[:at] + chance.randbytes(chance.randrange(1, 8)) + data[at:]
+
+
+class Fuzz:
+    """Sends, and counts the answers by method and status."""
+
+    def __init__(self, channel: grpc.aio.Channel, seed: int) -> None:
+        self._channel = channel
+        self._chance = random.Random(seed)
+        self.answers: Counter[str] = Counter()
+        self.broken: list[str] = []
+        self._methods = [
+            (f"/{service.full_name}/{method.name}", getattr(module, method.input_type.name), method)
+            for module in _SERVICES
+            for service in module.DESCRIPTOR.services_by_name.values()
+            for method in service.methods
+        ]
+
+    async def run(self, count: int) -> None:
+        """Send so many requests, several at once."""
+        left = iter(range(count))
+
+        async def worker() -> None:
+            for _ in left:
+                await self._one()
+
+        await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
+
+    async def _one(self) -> None:
+        path, kind, method = self._chance.choice(self._methods)
+        request = kind()
+        fill(request, self._chance)
+        data = request.SerializeToString()
+        if self._chance.random() < 0.4:
+            data = mutate(data, self._chance)
+        begin = time.monotonic()
+        code = await self._send(path, data, streamed=method.server_streaming)
+        self.answers[code.name] += 1
+        slow = time.monotonic() - begin > 8
+        if code in BROKEN or slow:
+            self.broken.append(f"{path} {code.name} {'slow' if slow else ''} {data[:300]!r}")
+
+    async def _send(self, path: str, data: bytes, *, streamed: bool) -> grpc.StatusCode:
+        try:
+            if not streamed:
+                await self._channel.unary_unary(path)(data, timeout=10)
+                return grpc.StatusCode.OK
+            call = self._channel.unary_stream(path)(data, timeout=10)
+            first = await call.read()
+            if first is not grpc.aio.EOF:
+                call.cancel()  # a tail has no end
+                return grpc.StatusCode.OK
+            return await call.code()
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+
+
+async def fuzz(database_url: str, redis_url: str, *, count: int, seed: int) -> dict[str, Any]:
+    """Run it against a server in this process, and return what was seen."""
+    memory = psutil.Process()
+    with running_mock() as mock:
+        mock.default_wish = {"chunks": 3}
+        server = await build_server(
+            ServerSettings(port=0, grace_s=1),
+            StorageSettings(database_url=database_url),
+            QueueSettings(redis_url=redis_url, queue_name=f"fuzz:{uuid.uuid4().hex}"),
+            ProviderSettings(openai_base_url=f"{mock.base_url}/v1"),
+            RedactionSettings(),
+        )
+        try:
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+                found = Fuzz(channel, seed)
+                begin = time.monotonic()
+                await found.run(count // 3)
+                warm = memory.memory_info().rss
+                await found.run(count - count // 3)
+                grown = memory.memory_info().rss - warm
+        finally:
+            await server.stop(1)
+    return {
+        "requests": count,
+        "seconds": round(time.monotonic() - begin, 1),
+        "answers": dict(found.answers.most_common()),
+        "broken": found.broken[:10],
+        "broken_count": len(found.broken),
+        "grown_mb": round(grown / 1e6, 1),
+    }
+
+
+async def _main(count: int, seed: int) -> None:
+    with machine() as found:
+        url = found.env["DATABASE_URL"]
+        database = Database(StorageSettings(database_url=url))
+        await ensure_partitions(database, datetime.now(UTC).date())
+        await database.close()
+        report(**await fuzz(url, found.env["REDIS_URL"], count=count, seed=seed))
+
+
+def main() -> None:
+    """Run and print a summary as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    asyncio.run(_main(asked.requests, asked.seed))
+
+
+if __name__ == "__main__":
+    main()

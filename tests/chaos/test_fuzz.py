@@ -1,0 +1,16 @@
+"""A short run of tests/chaos/fuzz.py; `make fuzz` runs the long one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.fuzz import fuzz
+
+
+@pytest.mark.chaos
+async def test_whatever_comes_in_the_answer_means_something(database_url, stores):
+    found = await fuzz(database_url, stores.valkey.url, count=6_000, seed=3)
+    assert found["broken"] == []
+    assert found["answers"]["INVALID_ARGUMENT"] > 1000
+    assert found["answers"]["OK"] > 100
+    assert found["grown_mb"] < 64

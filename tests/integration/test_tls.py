@@ -1,0 +1,180 @@
+"""TLS and mTLS, from the server's settings to the SDK's and the dashboard's."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import ipaddress
+import os
+import subprocess
+import sys
+
+import grpc
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from llm_observe._channel import open_channel, with_key
+from llm_observe.v1.admin_service_pb2 import ListProjectsRequest
+from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
+
+from server.app import StartError, build_server
+from server.settings import ProviderSettings, ServerSettings
+from storage import api_keys
+from storage.settings import StorageSettings
+from tests.makers import eventually
+from worker.queue import LogBroker, queue_stats
+from worker.settings import RedactionSettings
+
+
+class Authority:
+    """Signs certificates for this machine."""
+
+    def __init__(self, folder, name: str) -> None:
+        self.folder, self.name = folder, name
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._certificate = self._make(name, self._key, authority=True)
+        self.ca_file = str(folder / f"{name}.pem")
+        (folder / f"{name}.pem").write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+
+    def _make(self, name: str, key, *, authority: bool):
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        issuer = subject if authority else self._certificate.subject
+        now = dt.datetime.now(dt.UTC)
+        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(minutes=1))
+            .not_valid_after(now + dt.timedelta(hours=1))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+
+    def sign(self, name: str) -> tuple[str, str]:
+        """Return the files of a new certificate and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate, key_file = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        made = self._make(name, key, authority=False)
+        certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        key_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return str(certificate), str(key_file)
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path, "authority")
+
+
+@pytest.fixture
+async def secret(database):
+    made = await api_keys.create_api_key(database, project_id="default", roles=["ingest", "admin"])
+    assert made is not None
+    return made.secret
+
+
+async def serve(authority, database_url, queue_settings, **settings):
+    certificate, key = authority.sign("server")
+    chosen = ServerSettings(
+        port=0, grace_s=1, require_keys=True, tls_cert_file=certificate, tls_key_file=key, **settings
+    )
+    storage = StorageSettings(database_url=database_url)
+    return await build_server(chosen, storage, queue_settings, ProviderSettings(), RedactionSettings())
+
+
+def ask(port: int, secret: str, **tls) -> int:
+    """What the dashboard and the command line do."""
+    with open_channel(f"127.0.0.1:{port}", **tls) as channel:
+        admin = AdminServiceStub(with_key(channel, secret))
+        return len(admin.ListProjects(ListProjectsRequest(), timeout=3).projects)
+
+
+def log_five(port: int, **env: str) -> str:
+    """An application that logs five calls; what it says on stderr."""
+    program = "import llm_observe as o\n[o.log(provider='p', model='m') for _ in range(5)]\n"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "LLM_OBSERVE_ENDPOINT": f"127.0.0.1:{port}", **env},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return done.stderr
+
+
+async def test_an_application_sends_its_key_over_tls(authority, secret, database_url, queue_settings):
+    server = await serve(authority, database_url, queue_settings)
+    broker = LogBroker(queue_settings)
+    env = {
+        "LLM_OBSERVE_TLS": "true",
+        "LLM_OBSERVE_TLS_CA_FILE": authority.ca_file,
+        "LLM_OBSERVE_API_KEY": secret,
+    }
+    try:
+        said = await asyncio.to_thread(log_five, server.port, **env)
+        assert "dropped" not in said
+
+        async def queued():
+            return (await queue_stats(broker)).depth == 1
+
+        await eventually(queued)
+        assert await asyncio.to_thread(ask, server.port, secret, tls=True, ca_file=authority.ca_file) == 1
+        said = await asyncio.to_thread(log_five, server.port, **{**env, "LLM_OBSERVE_API_KEY": "llmo_wrong"})
+        assert "5 dropped" in said
+        assert secret not in said
+    finally:
+        await broker.shutdown()
+        await server.stop(0.5)
+
+
+async def test_who_does_not_trust_the_server_sends_it_nothing(
+    authority, secret, database_url, queue_settings, tmp_path
+):
+    server = await serve(authority, database_url, queue_settings)
+    (tmp_path / "other").mkdir()
+    stranger = Authority(tmp_path / "other", "stranger")
+    try:
+        for tls in ({"tls": True, "ca_file": stranger.ca_file}, {"tls": True}, {}):
+            with pytest.raises(grpc.RpcError) as caught:
+                await asyncio.to_thread(ask, server.port, secret, **tls)
+            assert caught.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+    finally:
+        await server.stop(0.5)
+
+
+async def test_mtls_wants_a_certificate_of_the_right_authority(
+    authority, secret, database_url, queue_settings, tmp_path
+):
+    server = await serve(authority, database_url, queue_settings, tls_client_ca_file=authority.ca_file)
+    (tmp_path / "other").mkdir()
+    stranger = Authority(tmp_path / "other", "stranger")
+    trusted = {"tls": True, "ca_file": authority.ca_file}
+    try:
+        for certificate, key in (("", ""), stranger.sign("client")):
+            with pytest.raises(grpc.RpcError):
+                await asyncio.to_thread(
+                    ask, server.port, secret, cert_file=certificate, key_file=key, **trusted
+                )
+        certificate, key = authority.sign("client")
+        assert await asyncio.to_thread(
+            ask, server.port, secret, cert_file=certificate, key_file=key, **trusted
+        )
+    finally:
+        await server.stop(0.5)
+
+
+async def test_a_missing_certificate_is_named(database_url, queue_settings):
+    settings = ServerSettings(port=0, tls_cert_file="/no/such.pem", tls_key_file="/no/such.key")
+    storage = StorageSettings(database_url=database_url)
+    with pytest.raises(StartError, match=r"/no/such\.key"):
+        await build_server(settings, storage, queue_settings, ProviderSettings(), RedactionSettings())
