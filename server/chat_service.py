@@ -117,10 +117,12 @@ class ChatService(ChatServiceServicer):
     async def _prepare(self, turn: pb.ChatTurn, attempt: Attempt) -> _Answer:
         """Store what the person said, and make the provider's stream ready."""
         try:
-            if attempt.conversation_id is None:
-                attempt.conversation_id = await self._store.open(turn)
-            conversation_id = attempt.conversation_id
-            history = await self._store.history(conversation_id, attempt.user_message_id)
+            fresh = attempt.conversation_id is None
+            conversation_id = attempt.conversation_id or await self._store.open(turn)
+            attempt.conversation_id = conversation_id
+            history: list[dict[str, str]] = []
+            if turn.conversation_id or not fresh:  # a new one has none: the person waits for every query
+                history = await self._store.history(conversation_id, attempt.user_message_id)
             stream = self._providers.client(turn.provider).astream(
                 [*history, {"role": "user", "content": turn.content}],
                 system=turn.system_prompt,
@@ -138,14 +140,23 @@ class ChatService(ChatServiceServicer):
         return _Answer(turn, attempt, stream)
 
     async def _run(self, answer: _Answer) -> AsyncIterator[str]:
-        """Yield the answer's text; store it before this ends, whichever way it ends."""
+        """Yield the answer's text; store it before this ends, whichever way it ends.
+
+        A provider that falls silent is given up long before the whole turn is. The one time-out is moved
+        with each piece: a new one for each would cost as much as sending it.
+        """
         outcome = "cancelled"
         task = asyncio.current_task()
         self._running.add(task)
+        now = asyncio.get_running_loop().time
+        end = now() + self._timeout_s
         try:
-            async with asyncio.timeout(self._timeout_s):
-                async for text in self._observed(answer):
-                    yield text
+            async with asyncio.timeout_at(min(end, now() + self._idle_timeout_s)) as limit:
+                piece = await self._first(answer)
+                while piece is not None:
+                    yield piece
+                    limit.reschedule(min(end, now() + self._idle_timeout_s))
+                    piece = await anext(answer.stream, None)
             outcome = "success"
         except (GeneratorExit, asyncio.CancelledError):
             raise
@@ -158,22 +169,13 @@ class ChatService(ChatServiceServicer):
             await asyncio.shield(self._keep(answer, outcome))
             self._running.discard(task)
 
-    async def _observed(self, answer: _Answer) -> AsyncIterator[str]:
-        """Yield the provider's text, its call recorded under the turn's session."""
+    async def _first(self, answer: _Answer) -> str | None:
+        """Call the provider and return the first piece, the call recorded under the turn's session."""
         turn = answer.turn
-        context = llm_observe.session(
+        with llm_observe.session(
             turn.session_id, user_id=turn.user_id, conversation_id=str(answer.attempt.conversation_id)
-        )
-        with context:
-            piece = await self._next(answer.stream)
-        while piece is not None:
-            yield piece
-            piece = await self._next(answer.stream)
-
-    async def _next(self, stream: ChatStream) -> str | None:
-        """Return the next piece; a provider that falls silent is given up long before the whole turn is."""
-        async with asyncio.timeout(self._idle_timeout_s):
-            return await anext(stream, None)
+        ):
+            return await anext(answer.stream, None)
 
     async def _keep(self, answer: _Answer, outcome: str) -> None:
         await answer.stream.aclose()

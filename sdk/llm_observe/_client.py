@@ -53,9 +53,13 @@ class ChatStream:
         return self
 
     async def __anext__(self) -> str:
+        if self._text:  # the call is made: nothing is left to name
+            piece: str = await anext(self._pieces)
+            self._text.append(piece)
+            return piece
         token = set_preset(self._preset)
         try:
-            piece: str = await anext(self._pieces)
+            piece = await anext(self._pieces)
         finally:
             reset_preset(token)
         self._text.append(piece)

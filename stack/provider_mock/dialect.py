@@ -43,13 +43,16 @@ class Dialect(NamedTuple):
     last_line: bytes = b""
 
 
-def make_answer(model: str, body: dict[str, Any], *, chunks: int) -> Answer:
-    """Return an answer of so many words; a token is a word, and three words of a prompt are four."""
+def make_answer(model: str, body: dict[str, Any], *, chunks: int, padding: int = 0) -> Answer:
+    """Return an answer of so many words; a token is a word, and three words of a prompt are four.
+
+    ``padding`` makes each word so many characters longer.
+    """
     asked = body.get("messages") or body.get("contents") or ()
     words = sum(len(str(turn.get("content") or turn.get("parts") or "").split()) for turn in asked)
     return Answer(
         model=model,
-        words=[_WORDS[index % len(_WORDS)] for index in range(chunks)],
+        words=[_WORDS[index % len(_WORDS)] + "x" * padding for index in range(chunks)],
         input_tokens=max(1, words * 4 // 3),
         with_usage=bool((body.get("stream_options") or {}).get("include_usage")),
     )

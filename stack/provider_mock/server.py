@@ -1,8 +1,9 @@
 """The mock's HTTP server.
 
 A request's ``x-mock`` header (JSON), or the mock's ``default_wish``, says how it behaves: ``latency_s``
-before the first byte, ``chunks`` of a stream, ``chunk_s`` between them, ``status`` of an error, ``cut_after``
-chunks at which the connection breaks, ``stall_after`` chunks at which it falls silent.
+before the first byte, ``chunks`` of a stream, ``padding`` characters each, ``chunk_s`` between them,
+``status`` of an error, ``cut_after`` chunks at which the connection breaks, ``stall_after`` chunks at which
+it falls silent.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class ProviderMock:
         headers = {dialect.request_id_header: f"req_{uuid.uuid4().hex}"}
         if status != 200:  # noqa: PLR2004 - HTTP OK
             return JSONResponse(dialect.fault(status), status_code=status, headers=headers)
-        answer = make_answer(model, body, chunks=wish.get("chunks", 12))
+        answer = make_answer(model, body, chunks=wish.get("chunks", 12), padding=wish.get("padding", 0))
         if streamed:
             events = self._stream(dialect.events(answer), dialect.last_line, wish)
             return StreamingResponse(events, media_type="text/event-stream", headers=headers)

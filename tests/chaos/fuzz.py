@@ -64,7 +64,7 @@ def fill(message: Message, chance: random.Random, depth: int = 0) -> None:
             setattr(message, field.name, _scalar(field, chance))
 
 
-def _scalar(field: FieldDescriptor, chance: random.Random) -> Any:
+def _scalar(field: Any, chance: random.Random) -> Any:
     if field.type == KINDS.TYPE_STRING:
         return str(uuid.UUID(int=chance.getrandbits(128))) if chance.random() < 0.3 else chance.choice(TEXTS)
     if field.type == KINDS.TYPE_BYTES:
@@ -95,7 +95,7 @@ def mutate(data: bytes, chance: random.Random) -> bytes:
 class Fuzz:
     """Sends, and counts the answers by method and status."""
 
-    def __init__(self, channel: grpc.aio.Channel, seed: int) -> None:
+    def __init__(self, channel: Any, seed: int) -> None:
         self._channel = channel
         self._chance = random.Random(seed)
         self.answers: Counter[str] = Counter()
@@ -137,13 +137,14 @@ class Fuzz:
                 await self._channel.unary_unary(path)(data, timeout=10)
                 return grpc.StatusCode.OK
             call = self._channel.unary_stream(path)(data, timeout=10)
-            first = await call.read()
-            if first is not grpc.aio.EOF:
-                call.cancel()  # a tail has no end
-                return grpc.StatusCode.OK
-            return await call.code()
+            ended = await call.read() is grpc.aio.EOF
         except grpc.aio.AioRpcError as error:
             return error.code()
+        if not ended:
+            call.cancel()  # a tail has no end
+            return grpc.StatusCode.OK
+        code: grpc.StatusCode = await call.code()
+        return code
 
 
 async def fuzz(database_url: str, redis_url: str, *, count: int, seed: int) -> dict[str, Any]:
@@ -178,13 +179,10 @@ async def fuzz(database_url: str, redis_url: str, *, count: int, seed: int) -> d
     }
 
 
-async def _main(count: int, seed: int) -> None:
-    with machine() as found:
-        url = found.env["DATABASE_URL"]
-        database = Database(StorageSettings(database_url=url))
-        await ensure_partitions(database, datetime.now(UTC).date())
-        await database.close()
-        report(**await fuzz(url, found.env["REDIS_URL"], count=count, seed=seed))
+async def _prepare(database_url: str) -> None:
+    database = Database(StorageSettings(database_url=database_url))
+    await ensure_partitions(database, datetime.now(UTC).date())
+    await database.close()
 
 
 def main() -> None:
@@ -193,7 +191,10 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    asyncio.run(_main(asked.requests, asked.seed))
+    with machine() as found:
+        url = found.env["DATABASE_URL"]
+        asyncio.run(_prepare(url))
+        report(**asyncio.run(fuzz(url, found.env["REDIS_URL"], count=asked.requests, seed=asked.seed)))
 
 
 if __name__ == "__main__":
