@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from streamlit_app.client import settings
+from streamlit_app.login import require_login
 from streamlit_app.views import chat, dashboard
 
 st.set_page_config(page_title="LLM Observe", page_icon=":material/monitoring:", layout="wide")
+if settings().login:
+    require_login()
 pages = [
     st.Page(
         dashboard.render, title="Dashboard", icon=":material/monitoring:", url_path="dashboard", default=True

@@ -17,6 +17,8 @@ class AppSettings(EnvSettings):
     timeout_s: float = Field(10.0, alias="LLM_OBSERVE_UI_TIMEOUT_S", gt=0)
     """Longest a page waits for an answer, in seconds."""
 
+    login: bool = Field(default=False, alias="LLM_OBSERVE_UI_LOGIN")
+    """Let in who has logged in by OpenID Connect, as Streamlit's ``[auth]`` secrets say."""
     api_key: SecretStr = Field(SecretStr(""), alias="LLM_OBSERVE_UI_API_KEY")
     """Key of the project to show, with the roles read, chat and admin; none where the server wants none."""
     tls: bool = Field(default=False, alias="LLM_OBSERVE_TLS")

@@ -1,0 +1,39 @@
+"""With login switched on, nothing is shown to who has not logged in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+MAIN = Path(__file__).parent.parent.parent / "streamlit_app" / "main.py"
+
+
+@pytest.fixture
+def app(monkeypatch):
+    monkeypatch.setenv("LLM_OBSERVE_UI_LOGIN", "true")
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(MAIN))
+    st.cache_resource.clear()
+
+
+def test_what_is_missing_is_named(app, monkeypatch):
+    monkeypatch.setattr("streamlit_app.login.find_spec", lambda name: None)
+    shown = app.run(timeout=30)
+    assert "Authlib" in shown.error[0].value
+    assert not shown.metric
+    monkeypatch.setattr("streamlit_app.login.find_spec", lambda name: object())
+    shown = app.run(timeout=30)
+    assert "[auth]" in shown.error[0].value
+
+
+def test_a_visitor_is_asked_to_log_in(app, monkeypatch):
+    monkeypatch.setattr("streamlit_app.login.find_spec", lambda name: object())
+    app.secrets["auth"] = {"client_id": "x"}
+    monkeypatch.setattr(type(st.user), "is_logged_in", False, raising=False)
+    shown = app.run(timeout=30)
+    assert [button.label for button in shown.button] == ["Log in"]
+    assert not shown.metric
+    assert not shown.exception
