@@ -31,6 +31,12 @@ _ROUNDS = 40
 _AT_ONCE = 16
 _MANY = 100
 _VENDORS = ("openai", "anthropic", "gemini")
+_UNPACED = f"""
+from llm_observe._adapters.demo import DemoAdapter
+DemoAdapter._PACE_S = 0
+DemoAdapter._words = staticmethod(lambda messages: ["numbers "] * {_TOKENS})
+"""
+"""Put into the server: its own model as fast as it can, to see our part without a vendor's client."""
 
 
 class Took(NamedTuple):
@@ -112,7 +118,7 @@ async def _rate(one: Callable[[int], Awaitable[Took]], streams: int) -> float:
 
 async def _rates(port: int, bare: int) -> dict[str, Any]:
     figures: dict[str, Any] = {}
-    for vendor in _VENDORS:
+    for vendor in (*_VENDORS, "demo"):
         ours, plain = [], []
         for _ in range(3):
             ours.append(await _rate(lambda number: _stream(port, vendor, number), 48))  # noqa: B023 - awaited here
@@ -152,9 +158,11 @@ def main() -> None:
         url = f"http://127.0.0.1:{mock}"
         found.start("mock", "benchmarks.mock_server", str(mock), str(_TOKENS))
         found.start("echo", "benchmarks.echo_server", str(bare))
+        (found.home.root / "sitecustomize.py").write_text(_UNPACED)
         server = found.start(
             "server",
             "server",
+            PYTHONPATH=str(found.home.root),
             LLM_OBSERVE_GRPC_PORT=str(port),
             LLM_OBSERVE_CHAT_TURNS_PER_MINUTE=str(10**6),
             LLM_OBSERVE_CHAT_PROJECT_TURNS_PER_MINUTE=str(10**6),

@@ -3,6 +3,8 @@
 queue       THE DOOR: what the server may use; LogQueue, queue_stats()
 broker      Redis Streams with liveness, reclaim, delayed retries and ack-and-delete
 allowance   how much may be given up in a minute
+formatter   how a task lies in the queue
+redis_url   from a URL to connections, also behind sentinels
 coalescer   group commit, for the queue and for Postgres
 live        the live tail, from worker to server
 receiver    runs what the broker delivers and settles how it ended

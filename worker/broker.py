@@ -27,6 +27,7 @@ from redis.exceptions import RedisError, ResponseError
 from taskiq import AckableMessage
 from taskiq_redis import RedisStreamBroker
 
+from worker.formatter import BatchFormatter
 from worker.redis_url import make_pool
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class LogBroker(RedisStreamBroker):
             )
         )
         self.redis: Any = Redis(connection_pool=self.connection_pool)
+        self.formatter = BatchFormatter()
         self.dead_letter: Callable[[bytes, str, int], Awaitable[None]] | None = None
         self.split: Callable[[bytes], Sequence[bytes]] = lambda data: [data]
         self._buffer: deque[Delivery] = deque()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -14,6 +12,7 @@ from taskiq.kicker import AsyncKicker
 
 from worker.broker import GROUP, LogBroker
 from worker.coalescer import Coalescer, CoalescerFull
+from worker.formatter import BATCHES, pack, unpack
 from worker.settings import QueueSettings, RedactionSettings
 
 if TYPE_CHECKING:
@@ -84,8 +83,8 @@ class AcceptedBatch(NamedTuple):
     """Logs that were rejected."""
 
 
-QueuedBatch = tuple[str, str, int, int, int]
-"""An AcceptedBatch whose payload is base64 text."""
+QueuedBatch = tuple[bytes, str, int, int, int]
+"""An AcceptedBatch as it travels."""
 
 
 class LogQueue:
@@ -115,7 +114,7 @@ class LogQueue:
     async def _write(self, batches: Sequence[AcceptedBatch]) -> Sequence[None]:
         kicker: AsyncKicker[..., None] = AsyncKicker(WRITE_LOGS, self._broker, {})
         async with asyncio.timeout(_ENQUEUE_TIMEOUT_S):
-            await kicker.kiq(batches=_to_arguments(batches))
+            await kicker.kiq(batches=[tuple(batch) for batch in batches])
         return [None] * len(batches)
 
 
@@ -125,40 +124,30 @@ def read_message(data: bytes) -> list[AcceptedBatch]:
     Raises:
         Exception: Of any kind: it is no such message.
     """
-    return read_batches(json.loads(data)["kwargs"]["batches"])
+    return read_batches(unpack(data)[1][BATCHES])
 
 
 def split_message(data: bytes) -> list[bytes]:
     """Take a message apart: into its batches, or a batch into its logs. One that cannot be stays whole."""
     try:
+        head, _ = unpack(data)
         batches = read_message(data)
+        if len(batches) == 1:
+            request = IngestLogsRequest.FromString(batches[0].payload)
+            alone = (IngestLogsRequest(producer=request.producer, logs=[log]) for log in request.logs)
+            batches = [batches[0]._replace(payload=one.SerializeToString()) for one in alone]
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it stays whole
         return [data]
-    if len(batches) == 1:
-        request = IngestLogsRequest.FromString(batches[0].payload)
-        alone = (IngestLogsRequest(producer=request.producer, logs=[log]) for log in request.logs)
-        batches = [batches[0]._replace(payload=one.SerializeToString()) for one in alone]
-    message = json.loads(data)
-    return [
-        json.dumps({**message, "kwargs": {"batches": _to_arguments([batch])}}).encode() for batch in batches
-    ]
-
-
-def _to_arguments(batches: Sequence[AcceptedBatch]) -> list[QueuedBatch]:
-    """Return what travels as the task's argument: Taskiq makes JSON of it, which holds no bytes."""
-    return [(base64.b64encode(batch.payload).decode("ascii"), *batch[1:]) for batch in batches]
+    return [pack(head, {BATCHES: [batch]}) for batch in batches]
 
 
 def read_batches(batches: Sequence[QueuedBatch]) -> list[AcceptedBatch]:
     """Return what was queued, from the arguments of the task.
 
     Raises:
-        ValueError: They are something else.
+        TypeError: They are something else.
     """
-    return [
-        AcceptedBatch(base64.b64decode(payload, validate=True), str(project_id), *map(int, counts))
-        for payload, project_id, *counts in batches
-    ]
+    return [AcceptedBatch(*batch) for batch in batches]
 
 
 async def queue_stats(broker: LogBroker) -> QueueStats:

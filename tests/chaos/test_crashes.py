@@ -186,7 +186,7 @@ async def test_unparsable_and_unknown_messages_become_dead_letters(
     await broker.redis.xadd(broker.queue_name, {"other": b"field"})
     await AsyncKicker("no_such_task", broker, {}).kiq()
     wrong: AsyncKicker[..., None] = AsyncKicker(WRITE_LOGS, broker, {})
-    await wrong.kiq(batches=[["!", "default", 1, 1, 0]])
+    await wrong.kiq(batches=[(b"!", "default", 1, 1, 0)])
     await send(channel, 20, 20)
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:

@@ -21,6 +21,8 @@ from storage.errors import StorageUnavailable
 from storage.logs import count_logs, get_log
 from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
 from worker.allowance import Allowance, TooManyDeadLetters
+from worker.formatter import pack
+from worker.queue import AcceptedBatch, read_message, split_message
 
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -211,11 +213,9 @@ def test_a_bad_release_stops_giving_up():
 
 
 def test_a_queue_message_is_taken_apart():
-    from worker.queue import AcceptedBatch, _to_arguments, read_message, split_message  # noqa: PLC0415 - the point
-
     request = make_request(*(make_log() for _ in range(3)))
     batches = [AcceptedBatch(request.SerializeToString(), "default", number, 3, 0) for number in (1, 2)]
-    data = json.dumps({"task_name": "t", "kwargs": {"batches": _to_arguments(batches)}}).encode()
+    data = pack({"task_name": "t"}, {"batches": batches})
     halves = split_message(data)
     assert [read_message(half) for half in halves] == [[batches[0]], [batches[1]]]
     alone = [read_message(one)[0] for one in split_message(halves[0])]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import uuid
 from datetime import UTC, datetime
 
@@ -19,6 +17,7 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from stack.cli import cli
 from tests.makers import eventually, info_of, make_log, start_worker, stop, stub
 from worker.allowance import Allowance
+from worker.formatter import pack
 from worker.queue import AcceptedBatch, RedactionSettings
 from worker.rows import to_row
 from worker.write_logs import LogWriter
@@ -103,9 +102,7 @@ async def test_dead_letters_count_until_they_are_stored(admin, producer, databas
     request = producer.batch(*(make_log() for _ in range(4)))
     writer = LogWriter(database, RedactionSettings().make_redactor(), Allowance(1000))
     batch = accepted(request)
-    queued = (base64.b64encode(batch.payload).decode(), *batch[1:])
-    message = json.dumps({"kwargs": {"batches": [queued]}})
-    await writer.give_up_message(message.encode(), "killed_worker", 3)
+    await writer.give_up_message(pack({}, {"batches": [batch]}), "killed_worker", 3)
     found = await entry_of(admin, producer)
     assert (found.stored_count, found.dead_lettered_count, found.missing_batch_count) == (0, 4, 0)
     _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]

@@ -1,0 +1,46 @@
+"""A bug shows a client an id and nothing else; the id finds the log line."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from llm_observe.v1.analytics_service_pb2 import GetLogRequest
+from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
+from llm_observe.v1.event_service_pb2 import WatchLogsRequest
+from llm_observe.v1.event_service_pb2_grpc import EventServiceStub
+from structlog.testing import capture_logs
+
+from tests.makers import info_of, stub
+
+WORDS = "words of a person"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_bug_is_internal_and_its_id_finds_the_line(channel, monkeypatch, streamed):
+    def broken(*_, **__):
+        raise RuntimeError(WORDS)
+
+    monkeypatch.setattr("server.analytics_service.logs.get_log", broken)
+    monkeypatch.setattr("server.event_service.LogMatcher", broken)
+    with capture_logs() as lines, pytest.raises(grpc.aio.AioRpcError) as caught:
+        if streamed:
+            await stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest()).read()
+        else:
+            log_id = "0198c0de-0000-7000-8000-000000000000"
+            await stub(AnalyticsServiceStub, channel).GetLog(GetLogRequest(log_id=log_id))
+    reason, metadata, _ = info_of(caught.value)
+    assert (caught.value.code(), reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+    shown = f"{caught.value.details()} {caught.value.debug_error_string()}"
+    assert WORDS not in shown
+    assert "Traceback" not in shown
+    (line,) = [line for line in lines if line["event"] == "unexpected error"]
+    assert line["request_id"] == metadata["request_id"]
+    assert line["request_id"] in str(caught.value.details())
+
+
+async def test_what_cannot_be_read_is_a_wrong_request(channel):
+    for data in (b"\xff\xff\xff", b"\x0a\x02\xc3\x28"):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.unary_unary("/llm_observe.v1.AnalyticsService/GetLog")(data)
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert info_of(caught.value)[2] == ["request"]
