@@ -15,6 +15,7 @@ from llm_observe.v1.log_pb2 import Outcome, UsageSource
 from server.access import caller
 from server.convert import to_duration
 from server.errors import ShuttingDown
+from server.patience import Patience
 from server.providers import to_provider_error
 from server.request_rules import check_turn
 
@@ -142,21 +143,24 @@ class ChatService(ChatServiceServicer):
     async def _run(self, answer: _Answer) -> AsyncIterator[str]:
         """Yield the answer's text; store it before this ends, whichever way it ends.
 
-        A provider that falls silent is given up long before the whole turn is. The one time-out is moved
-        with each piece: a new one for each would cost as much as sending it.
+        A provider that falls silent is given up long before the whole turn is; a reader may take its time.
         """
         outcome = "cancelled"
         task = asyncio.current_task()
         self._running.add(task)
-        now = asyncio.get_running_loop().time
-        end = now() + self._timeout_s
         try:
-            async with asyncio.timeout_at(min(end, now() + self._idle_timeout_s)) as limit:
-                piece = await self._first(answer)
-                while piece is not None:
-                    yield piece
-                    limit.reschedule(min(end, now() + self._idle_timeout_s))
-                    piece = await anext(answer.stream, None)
+            async with asyncio.timeout(self._timeout_s) as limit:
+                patience = Patience(limit, self._idle_timeout_s)
+                try:
+                    patience.waiting()
+                    piece = await self._first(answer)
+                    while piece is not None:
+                        patience.done()
+                        yield piece
+                        patience.waiting()
+                        piece = await anext(answer.stream, None)
+                finally:
+                    patience.stop()
             outcome = "success"
         except (GeneratorExit, asyncio.CancelledError):
             raise

@@ -279,11 +279,9 @@ async def test_history_and_system_prompts_reach_every_vendor(chat, provider_mock
         )
 
 
-@pytest.mark.parametrize("provider", VENDORS)
-async def test_a_provider_that_falls_silent_is_given_up(
-    database_url, queue_settings, provider_mock, provider
-):
-    provider_mock.default_wish = {"stall_after": 6}
+@pytest.fixture
+async def impatient(database_url, queue_settings, provider_mock):
+    """A channel to a server that gives a silent provider half a second."""
     running = await build_server(
         ServerSettings(port=0, grace_s=1, chat_idle_timeout_s=0.5),
         StorageSettings(database_url=database_url),
@@ -295,20 +293,37 @@ async def test_a_provider_that_falls_silent_is_given_up(
         ),
         RedactionSettings(),
     )
-    try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
-            call = stub(ChatServiceStub, channel).StreamChat(
-                pb.StreamChatRequest(turn=turn(provider=provider)), timeout=10
-            )
-            assert (await call.read()).WhichOneof("event") == "started"
-            assert (await call.read()).WhichOneof("event") == "delta"
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                while await call.read():
-                    pass
-        assert info_of(caught.value)[0] == "PROVIDER_TIMEOUT"
-        await eventually(lambda: provider_mock.open_streams == 0)
-    finally:
-        await running.stop(0.5)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as opened:
+        yield opened
+    await running.stop(0.5)
+
+
+@pytest.mark.parametrize("provider", VENDORS)
+async def test_a_provider_that_falls_silent_is_given_up(impatient, provider_mock, provider):
+    provider_mock.default_wish = {"stall_after": 6}
+    call = stub(ChatServiceStub, impatient).StreamChat(
+        pb.StreamChatRequest(turn=turn(provider=provider)), timeout=10
+    )
+    assert (await call.read()).WhichOneof("event") == "started"
+    assert (await call.read()).WhichOneof("event") == "delta"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        while await call.read():
+            pass
+    assert info_of(caught.value)[0] == "PROVIDER_TIMEOUT"
+    await eventually(lambda: provider_mock.open_streams == 0)
+
+
+async def test_a_reader_that_takes_its_time_is_not_given_up(impatient, provider_mock):
+    provider_mock.default_wish = {"chunks": 6_000, "padding": 4_000}
+    call = stub(ChatServiceStub, impatient).StreamChat(pb.StreamChatRequest(turn=turn()), timeout=60)
+    await call.read()
+    await asyncio.sleep(3)
+    assert provider_mock.open_streams == 1  # it waits for the reader
+    last = None
+    while (event := await call.read()) is not grpc.aio.EOF:
+        last = event
+    assert last is not None
+    assert last.WhichOneof("event") == "finished"
 
 
 async def test_a_finished_turn_that_is_repeated_gives_the_same_answer_without_asking_again(
