@@ -34,7 +34,7 @@ _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
 _READ_TOO: Final = {
     ("ConversationService", method) for method in ("GetConversation", "ListConversations", "ListMessages")
 }
-_FRESH_S: Final = 3.0
+FRESH_S: Final = 3.0
 """How long a checked key is not looked up again: revoking works within this."""
 _OUTAGE_S: Final = 600.0
 """How long a checked key is good while the database is away: nobody can revoke it there either."""
@@ -119,7 +119,7 @@ class Gate:
     async def _find(self, secret: str) -> Caller:
         prefix = prefix_of(secret)
         known = self._checked.get(prefix)
-        if known is None or self._clock() - known.at > _FRESH_S:
+        if known is None or self._clock() - known.at > FRESH_S:
             known = await self._look_up(prefix, known)
         # Compared in constant time, also where there is no such key.
         good = hmac.compare_digest(hash_of(secret), known.secret_hash)

@@ -89,7 +89,11 @@ class ChatService(ChatServiceServicer):
             yield _delta(await self._store.content_of(attempt.message_id))
         else:
             answer = await self._prepare(request.turn, attempt)
-            yield pb.StreamChatResponse(started=attempt.started())
+            try:
+                yield pb.StreamChatResponse(started=attempt.started())
+            except BaseException:  # the caller has gone before the provider was asked
+                await asyncio.shield(self._attempts.note_failed(attempt))
+                raise
             async for text in self._run(answer):
                 yield _delta(text)
             finished = _finished(answer.stream.result())
@@ -135,8 +139,8 @@ class ChatService(ChatServiceServicer):
             self._own_logs.expect(stream.log_id, caller().project_id)
             await self._attempts.note_started(attempt)
             await self._store.add_user_message(conversation_id, attempt.user_message_id, turn.content)
-        except Exception:
-            await self._attempts.note_failed(attempt)
+        except BaseException:  # a caller who leaves must be able to come again
+            await asyncio.shield(self._attempts.note_failed(attempt))
             raise
         return _Answer(turn, attempt, stream)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -10,7 +11,7 @@ import structlog
 from grpc_status import rpc_status
 from llm_observe._ids import uuid7
 
-from server.access import roles_for
+from server.access import FRESH_S, roles_for
 from server.errors import (
     ApiError,
     DatabaseIsUnavailable,
@@ -117,7 +118,12 @@ def _streaming(call: Any, entry: _Entry) -> Any:
         try:
             await entry.enter(context)
             _check_readable(request)
+            checked = time.monotonic()
             async for response in call(request, context):
+                # A stream may outlive its key by no more than this.
+                if time.monotonic() - checked > FRESH_S:
+                    await entry.enter(context)
+                    checked = time.monotonic()
                 yield response
         except Exception as error:  # noqa: BLE001 - as above
             await _answer(error, context, entry.method)

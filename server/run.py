@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from llm_observe._config import ConfigError
+
 from server.app import StartError, serve
 from server.settings import ProviderSettings, ServerSettings
 from storage.settings import StorageSettings
@@ -25,7 +27,7 @@ def run_here() -> int:
             load_settings(RedactionSettings),
         )
         asyncio.run(serve(*settings))
-    except (SettingsError, StartError) as error:
+    except (SettingsError, StartError, ConfigError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0

@@ -485,6 +485,30 @@ async def test_the_live_tail_shows_its_own_project_only(
         theirs.cancel()
 
 
+async def test_a_tail_ends_soon_after_its_key(
+    locked_channel, database, database_url, queue_settings, tmp_path, ours
+):
+    service = locked_channel.unary_stream(
+        "/llm_observe.v1.EventService/WatchLogs",
+        request_serializer=event.WatchLogsRequest.SerializeToString,
+        response_deserializer=event.WatchLogsResponse.FromString,
+    )
+    running = service(event.WatchLogsRequest(), metadata=bearer(ours["secret"]), timeout=30)
+    await running.read()
+    other = await make_key(database, "ingest", project="ours")
+    await api_keys.revoke_api_key(database, uuid.UUID(ours["api_key_id"]))
+    worker = start_worker(database_url, queue_settings, tmp_path, "tail")
+    try:
+        await asyncio.sleep(3.5)
+        ingest = stub(IngestServiceStub, locked_channel)
+        await ingest.IngestLogs(make_request(make_log(model="late")), metadata=bearer(other))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await running.read()
+    finally:
+        stop(worker)
+    assert info_of(caught.value)[0] == "UNAUTHENTICATED"
+
+
 async def test_ids_of_requests_belong_to_a_project(locked_channel, ours):
     request = conversation.CreateConversationRequest(session_id="s", request_id=str(uuid.uuid4()))
     made = [

@@ -376,6 +376,27 @@ async def test_a_turn_in_work_is_not_begun_twice(chat, provider_mock):
     call.cancel()
 
 
+async def test_a_turn_that_was_left_can_be_asked_again(chat, provider_mock):
+    provider_mock.default_wish = {"chunks": 500, "chunk_s": 0.02}
+    asked = turn(request_id=str(uuid.uuid4()))
+    for reads in (0, 1, 3):
+        call = chat.StreamChat(pb.StreamChatRequest(turn=asked))
+        for _ in range(reads):
+            await call.read()
+        call.cancel()
+        await eventually(lambda: provider_mock.open_streams == 0)
+    provider_mock.default_wish = {}
+
+    async def answered():
+        try:
+            return (await stream(chat, asked))[-1].WhichOneof("event") == "finished"
+        except grpc.aio.AioRpcError as error:
+            assert error.code() is grpc.StatusCode.ABORTED  # the one before is being put away
+            return False
+
+    assert await eventually(answered, 10)
+
+
 async def test_a_session_has_its_turns_a_minute(chat):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         for _ in range(61):  # a minute may end meanwhile
