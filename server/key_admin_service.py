@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from storage.pool import Database
 
-_PROJECT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ROLE_NAMES: Final = ("", *api_keys.ROLES)
 """Words of llm_observe.v1.ApiKeyRole, by number."""
 
@@ -43,7 +41,7 @@ class KeyAdmin(AdminServiceServicer):
         if caller().api_key_id:
             raise PermissionDenied(["operator"])
         project_id = request.project.project_id
-        if not _PROJECT_ID.fullmatch(project_id):
+        if not api_keys.PROJECT_ID.fullmatch(project_id):
             raise InvalidField([("project.project_id", "1 to 63 lower-case letters, digits and hyphens")])
         check_text("project.display_name", request.project.display_name, most=100)
         row = await api_keys.create_project(

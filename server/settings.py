@@ -30,7 +30,7 @@ class ServerSettings(EnvSettings):
     tls_client_ca_file: str = Field("", alias="LLM_OBSERVE_SERVER_TLS_CLIENT_CA_FILE")
     """PEM of who signs clients' certificates; set, clients must have one (mTLS)."""
     max_concurrent_calls: int = Field(2_000, alias="LLM_OBSERVE_MAX_CONCURRENT_CALLS", ge=1)
-    """Calls in work at once; more are refused with RESOURCE_EXHAUSTED."""
+    """Calls in work at once; beyond, calls of one connection wait, and those of others are refused."""
     max_connection_age_s: float = Field(0.0, alias="LLM_OBSERVE_MAX_CONNECTION_AGE_S", ge=0)
     """When clients are asked to connect anew, so that they spread over new replicas, in seconds; 0 never."""
     reflection: bool = Field(default=True, alias="LLM_OBSERVE_REFLECTION")

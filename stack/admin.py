@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from llm_observe._channel import open_channel, with_key
+from llm_observe._channel import open_configured, with_key
 from llm_observe._config import Config
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
@@ -24,13 +24,7 @@ def admin_service() -> Iterator[Any]:
     config = Config.from_env()
     endpoint = config.endpoint or f"127.0.0.1:{ports.get('grpc', 50051)}"
     try:
-        with open_channel(
-            endpoint,
-            tls=config.tls,
-            ca_file=config.tls_ca_file,
-            cert_file=config.tls_cert_file,
-            key_file=config.tls_key_file,
-        ) as channel:
+        with open_configured(config, endpoint) as channel:
             yield AdminServiceStub(with_key(channel, config.api_key))
     except grpc.RpcError as error:
         known: Any = error

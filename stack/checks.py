@@ -8,7 +8,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import grpc
-from llm_observe._channel import open_channel
+from llm_observe._channel import open_configured
 from llm_observe._config import Config
 from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
@@ -31,15 +31,7 @@ async def ask_health(grpc_port: int) -> CheckResponse | None:
 
 
 def _ask_health(grpc_port: int) -> CheckResponse | None:
-    config = Config.from_env()
-    channel = open_channel(
-        f"127.0.0.1:{grpc_port}",
-        tls=config.tls,
-        ca_file=config.tls_ca_file,
-        cert_file=config.tls_cert_file,
-        key_file=config.tls_key_file,
-        options=[("grpc.max_reconnect_backoff_ms", 1_000)],
-    )
+    channel = open_configured(Config.from_env(), f"127.0.0.1:{grpc_port}")
     with channel:
         try:
             return HealthServiceStub(channel).Check(CheckRequest(), timeout=3)

@@ -39,6 +39,8 @@ def projects() -> None:
 @click.option("--name", default="", help="For people.")
 def create_project(project_id: str, name: str) -> None:
     """Make a project: 1 to 63 lower-case letters, digits and hyphens."""
+    if not api_keys.PROJECT_ID.fullmatch(project_id):
+        raise StackError("a project is named by 1 to 63 lower-case letters, digits and hyphens")
     row = _with_database(
         lambda database: api_keys.create_project(database, project_id=project_id, display_name=name)
     )
@@ -93,7 +95,10 @@ def create_key(project_id: str, roles: Sequence[str], name: str, days: int | Non
 @click.argument("project_id", default="default")
 def list_keys(project_id: str) -> None:
     """Show a project's keys, newest first."""
-    for row in _with_database(lambda database: api_keys.list_api_keys(database, project_id)):
+    found = _with_database(lambda database: api_keys.list_api_keys(database, project_id))
+    if not found:
+        click.echo(f"no keys: llm-observe keys create {project_id} --role ingest")
+    for row in found:
         click.echo(
             f"{row['api_key_id']}  {row['prefix']}…  {_state(row):8}  used {_shown(row['last_use_time'])}"
             f"  {','.join(row['roles']):24}  {row['display_name']}"

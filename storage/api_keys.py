@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _QUERIES: Final = load_queries(__file__)
 ROLES: Final = ("ingest", "read", "chat", "admin")
 """What a key may do: send logs; read; chat and keep conversations; everything in its project."""
+PROJECT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+"""What a project may be called."""
 _MARK: Final = "llmo_"
 """Every secret begins so, that scanners and our own redaction know it."""
 _PREFIX_CHARS: Final = len(_MARK) + 8

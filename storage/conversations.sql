@@ -28,38 +28,41 @@ SET message_count = message_count + 1, update_time = clock_timestamp(),
 FROM message
 WHERE conversation_id = :conversation_id::uuid AND project_id = :project_id::text
 
--- name: list_messages
--- The newest messages of a conversation, oldest first, with the numbers of the calls that wrote them.
+-- part: message_with_numbers
 SELECT m.*, l.latency_us, l.time_to_first_token_us, l.input_token_count, l.output_token_count,
        l.total_token_count, l.usage_source, l.cost_nano_usd
+
+-- part: calls_of_messages
+LEFT JOIN log_keys AS k ON k.log_id = m.log_id AND k.project_id = m.project_id
+LEFT JOIN logs AS l ON l.log_id = k.log_id AND l.start_time = k.start_time
+
+-- name: list_messages
+-- The newest messages of a conversation, oldest first, with the numbers of the calls that wrote them.
+-- use: message_with_numbers
 FROM (
     SELECT * FROM messages
     WHERE conversation_id = :conversation_id::uuid AND project_id = :project_id::text
     ORDER BY create_time DESC, message_id DESC LIMIT :row_limit::bigint
 ) AS m
-LEFT JOIN log_keys AS k ON k.log_id = m.log_id AND k.project_id = m.project_id
-LEFT JOIN logs AS l ON l.log_id = k.log_id AND l.start_time = k.start_time
+-- use: calls_of_messages
 ORDER BY m.create_time, m.message_id
+
+-- part: matching_conversations
+WHERE c.project_id = :project_id::text
+  AND (:states::text[] IS NULL OR c.state = ANY (:states::text[]))
+  AND (:provider::text IS NULL OR c.provider = :provider::text)
+  AND (:session_id::text IS NULL OR c.session_id = :session_id::text)
+  AND (:user_id::text IS NULL OR c.user_id = :user_id::text)
+  AND (:pattern::text IS NULL OR c.title ILIKE :pattern::text OR EXISTS (
+      SELECT FROM messages AS m WHERE m.conversation_id = c.conversation_id AND m.content ILIKE :pattern::text))
 
 -- name: count_conversations
 SELECT count(*) FROM conversations AS c
-WHERE c.project_id = :project_id::text
-  AND (:states::text[] IS NULL OR c.state = ANY (:states::text[]))
-  AND (:provider::text IS NULL OR c.provider = :provider::text)
-  AND (:session_id::text IS NULL OR c.session_id = :session_id::text)
-  AND (:user_id::text IS NULL OR c.user_id = :user_id::text)
-  AND (:pattern::text IS NULL OR c.title ILIKE :pattern::text OR EXISTS (
-      SELECT FROM messages AS m WHERE m.conversation_id = c.conversation_id AND m.content ILIKE :pattern::text))
+-- use: matching_conversations
 
 -- name: list_conversations
 SELECT c.* FROM conversations AS c
-WHERE c.project_id = :project_id::text
-  AND (:states::text[] IS NULL OR c.state = ANY (:states::text[]))
-  AND (:provider::text IS NULL OR c.provider = :provider::text)
-  AND (:session_id::text IS NULL OR c.session_id = :session_id::text)
-  AND (:user_id::text IS NULL OR c.user_id = :user_id::text)
-  AND (:pattern::text IS NULL OR c.title ILIKE :pattern::text OR EXISTS (
-      SELECT FROM messages AS m WHERE m.conversation_id = c.conversation_id AND m.content ILIKE :pattern::text))
+-- use: matching_conversations
 ORDER BY c.update_time DESC, c.conversation_id DESC
 LIMIT :row_limit::bigint OFFSET :row_offset::bigint
 
@@ -83,11 +86,9 @@ RETURNING conversation_id
 
 -- name: page_messages
 -- Messages after a cursor, oldest first, with the numbers of the calls that wrote them.
-SELECT m.*, l.latency_us, l.time_to_first_token_us, l.input_token_count, l.output_token_count,
-       l.total_token_count, l.usage_source, l.cost_nano_usd
+-- use: message_with_numbers
 FROM messages AS m
-LEFT JOIN log_keys AS k ON k.log_id = m.log_id AND k.project_id = m.project_id
-LEFT JOIN logs AS l ON l.log_id = k.log_id AND l.start_time = k.start_time
+-- use: calls_of_messages
 WHERE m.conversation_id = :conversation_id::uuid AND m.project_id = :project_id::text
   AND (:after_time::timestamptz IS NULL
        OR (m.create_time, m.message_id) > (:after_time::timestamptz, :after_id::uuid))

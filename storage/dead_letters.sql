@@ -12,15 +12,18 @@ ON CONFLICT (dedup_key) DO UPDATE
 -- name: count_waiting_dead_letters
 SELECT count(*) FROM dead_letters WHERE state = 'waiting'
 
+-- part: chosen_dead_letters
+  AND (:ids::uuid[] IS NULL OR dead_letter_id = ANY (:ids::uuid[]))
+  AND (:reason::text IS NULL OR reason = :reason::text)
+  AND (:start_time::timestamptz IS NULL OR last_attempt_time >= :start_time::timestamptz)
+  AND (:end_time::timestamptz IS NULL OR last_attempt_time < :end_time::timestamptz)
+
 -- name: list_dead_letters
 SELECT dead_letter_id, reason, message, log_id, log_count, attempt_count, first_attempt_time,
        last_attempt_time, state, producer_id
 FROM dead_letters
 WHERE project_id = :project_id::text AND state = ANY (:states::text[])
-  AND (:ids::uuid[] IS NULL OR dead_letter_id = ANY (:ids::uuid[]))
-  AND (:reason::text IS NULL OR reason = :reason::text)
-  AND (:start_time::timestamptz IS NULL OR last_attempt_time >= :start_time::timestamptz)
-  AND (:end_time::timestamptz IS NULL OR last_attempt_time < :end_time::timestamptz)
+  -- use: chosen_dead_letters
   AND (:before_id::uuid IS NULL OR dead_letter_id < :before_id::uuid)
 ORDER BY dead_letter_id DESC
 LIMIT :row_limit::bigint
@@ -31,10 +34,7 @@ SELECT * FROM dead_letters WHERE project_id = :project_id::text AND dead_letter_
 -- name: count_replayable_dead_letters
 SELECT count(*) FROM dead_letters
 WHERE project_id = :project_id::text AND state = ANY (:states::text[])
-  AND (:ids::uuid[] IS NULL OR dead_letter_id = ANY (:ids::uuid[]))
-  AND (:reason::text IS NULL OR reason = :reason::text)
-  AND (:start_time::timestamptz IS NULL OR last_attempt_time >= :start_time::timestamptz)
-  AND (:end_time::timestamptz IS NULL OR last_attempt_time < :end_time::timestamptz)
+  -- use: chosen_dead_letters
   AND NOT payload ? 'unparsable'
 
 -- name: take_dead_letters
@@ -44,10 +44,7 @@ UPDATE dead_letters SET state = 'replayed'
 WHERE dead_letter_id IN (
     SELECT dead_letter_id FROM dead_letters
     WHERE project_id = :project_id::text AND state = ANY (:states::text[])
-      AND (:ids::uuid[] IS NULL OR dead_letter_id = ANY (:ids::uuid[]))
-      AND (:reason::text IS NULL OR reason = :reason::text)
-      AND (:start_time::timestamptz IS NULL OR last_attempt_time >= :start_time::timestamptz)
-      AND (:end_time::timestamptz IS NULL OR last_attempt_time < :end_time::timestamptz)
+      -- use: chosen_dead_letters
       AND NOT payload ? 'unparsable'
       AND dead_letter_id > :after_id::uuid AND dead_letter_id <= :last_id::uuid
     ORDER BY dead_letter_id
@@ -60,10 +57,7 @@ RETURNING dead_letter_id, log_id, producer_id, payload, first_attempt_time
 WITH discarded AS (
     UPDATE dead_letters SET state = 'discarded'
     WHERE project_id = :project_id::text AND state = ANY (:states::text[]) AND state <> 'discarded'
-      AND (:ids::uuid[] IS NULL OR dead_letter_id = ANY (:ids::uuid[]))
-      AND (:reason::text IS NULL OR reason = :reason::text)
-      AND (:start_time::timestamptz IS NULL OR last_attempt_time >= :start_time::timestamptz)
-      AND (:end_time::timestamptz IS NULL OR last_attempt_time < :end_time::timestamptz)
+      -- use: chosen_dead_letters
     RETURNING 1
 )
 SELECT count(*) FROM discarded

@@ -1,4 +1,7 @@
-"""Loads named queries from the .sql file beside a module; parameters are named, too."""
+"""Loads named queries from the .sql file beside a module; parameters are named, too.
+
+What several queries share stands once, under ``-- part: name``, and is put in the place of ``-- use: name``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
+_USE = re.compile(r"^ *-- use: (\w+)$", re.MULTILINE)
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
@@ -34,7 +38,13 @@ class Query:
 def load_queries(module_file: str) -> dict[str, Query]:
     """Return the queries of the .sql file that has the module's stem. No ``:word`` may stand in a literal."""
     parts = _HEADING.split(Path(module_file).with_suffix(".sql").read_text("utf-8"))[1:]
-    return {name: _parse(name, body) for name, body in zip(parts[::2], parts[1::2], strict=True)}
+    found = list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
+    shared = {name: body.strip() for kind, name, body in found if kind == "part"}
+    return {
+        name: _parse(name, _USE.sub(lambda use: shared[use.group(1)], body))
+        for kind, name, body in found
+        if kind == "name"
+    }
 
 
 def _parse(name: str, body: str) -> Query:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     import grpc
 
+    from llm_observe._config import Config
+
 
 def open_channel(
     endpoint: str,
@@ -49,6 +51,17 @@ def open_channel(
     )
     credentials = grpc.ssl_channel_credentials(root, key, certificate)
     return grpc.secure_channel(endpoint, credentials, options=settings)
+
+
+def open_configured(config: Config, endpoint: str = "") -> grpc.Channel:
+    """Return a channel as the SDK's settings say, to their endpoint or another; see open_channel."""
+    return open_channel(
+        endpoint or config.endpoint,
+        tls=config.tls,
+        ca_file=config.tls_ca_file,
+        cert_file=config.tls_cert_file,
+        key_file=config.tls_key_file,
+    )
 
 
 def bearer(api_key: str) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from llm_observe._channel import bearer, open_channel
+from llm_observe._channel import bearer, open_configured
 
 if TYPE_CHECKING:
     import grpc
@@ -62,13 +62,7 @@ class Exporter:
             from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub  # noqa: PLC0415 - as above
 
             config = self._config
-            self._channel = open_channel(
-                config.endpoint,
-                tls=config.tls,
-                ca_file=config.tls_ca_file,
-                cert_file=config.tls_cert_file,
-                key_file=config.tls_key_file,
-            )
+            self._channel = open_configured(config)
             self._stub = IngestServiceStub(self._channel)
         return self._stub
 

@@ -8,9 +8,15 @@ from llm_observe.v1.analytics_service_pb2 import GetLogRequest
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.event_service_pb2 import WatchLogsRequest
 from llm_observe.v1.event_service_pb2_grpc import EventServiceStub
+from llm_observe.v1.health_service_pb2 import CheckRequest
+from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 from structlog.testing import capture_logs
 
+from server.app import build_server
+from server.settings import ProviderSettings, ServerSettings
+from storage.settings import StorageSettings
 from tests.makers import info_of, stub
+from worker.settings import RedactionSettings
 
 WORDS = "words of a person"
 
@@ -44,3 +50,25 @@ async def test_what_cannot_be_read_is_a_wrong_request(channel):
             await channel.unary_unary("/llm_observe.v1.AnalyticsService/GetLog")(data)
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert info_of(caught.value)[2] == ["request"]
+
+
+async def test_more_calls_than_may_be_in_work_are_refused(database_url, queue_settings):
+    running = await build_server(
+        ServerSettings(port=0, grace_s=1, max_concurrent_calls=1),
+        StorageSettings(database_url=database_url),
+        queue_settings,
+        ProviderSettings(),
+        RedactionSettings(),
+    )
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+            tail = stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest())
+            await tail.read()
+            own = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}", options=own) as other:
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await stub(HealthServiceStub, other).Check(CheckRequest(), timeout=5)
+            tail.cancel()
+    finally:
+        await running.stop(0.5)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

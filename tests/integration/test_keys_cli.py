@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from click.testing import CliRunner
+from llm_observe.redaction import Redactor
 
 from stack.cli import cli
 from stack.errors import StackError
@@ -30,6 +31,7 @@ async def test_a_key_is_made_shown_once_listed_and_revoked(run, database):
     row = await api_keys.find_api_key(database, api_keys.prefix_of(secret))
     assert row is not None
     assert (row["roles"], row["project_id"]) == (["ingest", "read"], "acme")
+    assert Redactor().redact(f"my key {secret}") == "my key [API_KEY]"
     assert bytes(row["secret_sha256"]) == api_keys.hash_of(secret)
     listed = (await run("keys", "list", "acme")).output
     assert row["prefix"] in listed
@@ -43,6 +45,7 @@ async def test_a_key_is_made_shown_once_listed_and_revoked(run, database):
 async def test_what_is_wrong_is_said(run):
     for words, said in (
         (("projects", "create", "default"), "already"),
+        (("projects", "create", "No Such"), "lower-case"),
         (("keys", "create", "nobody", "--role", "read"), "projects create nobody"),
         (("keys", "revoke", "00000000-0000-0000-0000-000000000000"), "keys list"),
     ):
@@ -50,3 +53,4 @@ async def test_what_is_wrong_is_said(run):
         assert isinstance(result.exception, StackError)
         assert said in str(result.exception)
     assert (await run("keys", "create", "default", "--role", "king")).exit_code == 2
+    assert "keys create default" in (await run("keys", "list")).output

@@ -10,14 +10,15 @@ from storage.sql import load_queries
 @pytest.fixture
 def query(tmp_path):
     (tmp_path / "q.sql").write_text(
+        "-- part: chosen\nb = :b\n\n"
         "-- name: find\n-- Finds. Not :this.\n"
-        "SELECT a::text FROM t WHERE a = :a::text AND b = :b OR a = :a::text\n"
+        "SELECT a::text FROM t WHERE a = :a::text AND\n  -- use: chosen\nOR a = :a::text\n"
     )
     return load_queries(str(tmp_path / "q.py"))["find"]
 
 
 def test_names_become_numbers_and_casts_stay(query):
-    assert query.text == "SELECT a::text FROM t WHERE a = $1::text AND b = $2 OR a = $1::text"
+    assert query.text == "SELECT a::text FROM t WHERE a = $1::text AND\nb = $2\nOR a = $1::text"
     assert query.args(b=2, a=1) == (1, 2)
 
 
