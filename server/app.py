@@ -41,10 +41,11 @@ from server.chat_attempts import Attempts
 from server.chat_service import ChatService
 from server.chat_turns import TurnStore
 from server.conversation_service import ConversationService
+from server.door import Door
 from server.event_service import EventService
 from server.health_service import HealthService
 from server.ingest_service import MAX_BYTES, IngestService
-from server.interceptors import ErrorInterceptor
+from server.intake import read_intake, scan_logs
 from server.live_feed import LiveFeeds
 from server.once import Once
 from server.own_logs import OwnLogs
@@ -64,6 +65,7 @@ _HERE: Final = "this-process:0"
 """The SDK sends nothing without an endpoint; ours is never connected to."""
 _FLUSH_S: Final = 2.0
 """How long stopping waits for chat's own logs, in seconds."""
+_READERS: Final = {"/llm_observe.v1.IngestService/IngestLogs": read_intake}
 _SERVICES: Final = (
     admin_service_pb2,
     analytics_service_pb2,
@@ -127,16 +129,15 @@ async def build_server(
     log_queue, providers, feeds = LogQueue(broker), Providers(provider_settings), LiveFeeds(broker)
     once = Once(database)
     server = grpc.aio.server(
-        interceptors=[ErrorInterceptor(Gate(database, required=settings.require_keys))],
-        options=_options(settings),
-        maximum_concurrent_rpcs=settings.max_concurrent_calls,
+        options=_options(settings), maximum_concurrent_rpcs=settings.max_concurrent_calls
     )
+    door: Any = Door(server, Gate(database, required=settings.require_keys), _READERS)
     checks = await _add_health(server)
     limiter = RateLimiter(broker, "ingest", settings.ingest_logs_per_minute)
     ingest = IngestService(log_queue, limiter, redactor)
-    ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(ingest, server)
+    ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(ingest, door)
     admin = AdminService(database, broker, log_queue, redactor)
-    admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
+    admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, door)
     own_logs = OwnLogs(ingest)
     chat = ChatService(
         store=TurnStore(database, redactor, settings.store_messages),
@@ -150,14 +151,14 @@ async def build_server(
         own_logs=own_logs,
         settings=settings,
     )
-    chat_service_pb2_grpc.add_ChatServiceServicer_to_server(chat, server)
+    chat_service_pb2_grpc.add_ChatServiceServicer_to_server(chat, door)
     conversation = ConversationService(database, redactor, once)
-    conversation_service_pb2_grpc.add_ConversationServiceServicer_to_server(conversation, server)
+    conversation_service_pb2_grpc.add_ConversationServiceServicer_to_server(conversation, door)
     analytics = AnalyticsService(database)  # type: ignore[abstract] # NOT_IMPLEMENTED answers the rest
-    analytics_service_pb2_grpc.add_AnalyticsServiceServicer_to_server(analytics, server)
-    health_service_pb2_grpc.add_HealthServiceServicer_to_server(HealthService(database, broker), server)
-    event_service_pb2_grpc.add_EventServiceServicer_to_server(EventService(feeds), server)
-    _add_unimplemented(server)
+    analytics_service_pb2_grpc.add_AnalyticsServiceServicer_to_server(analytics, door)
+    health_service_pb2_grpc.add_HealthServiceServicer_to_server(HealthService(database, broker), door)
+    event_service_pb2_grpc.add_EventServiceServicer_to_server(EventService(feeds), door)
+    _add_unimplemented(door)
     if settings.reflection:
         reflection.enable_server_reflection((*_names(), health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     port = _bind(server, settings)
@@ -202,11 +203,11 @@ async def _add_health(server: grpc.aio.Server) -> health.aio.HealthServicer:
     return checks
 
 
-def _add_unimplemented(server: grpc.aio.Server) -> None:
+def _add_unimplemented(door: Any) -> None:
     """Serve the rest of the contract: known to reflection, answered with NOT_IMPLEMENTED."""
     # The stubs call the generated bases abstract; in truth every method of theirs answers.
     export: Any = export_service_pb2_grpc.ExportServiceServicer
-    export_service_pb2_grpc.add_ExportServiceServicer_to_server(export(), server)
+    export_service_pb2_grpc.add_ExportServiceServicer_to_server(export(), door)
 
 
 def _bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
@@ -251,7 +252,7 @@ async def serve(
     if parent is not None:
         loop.add_reader(parent.sentinel, stop.set)
     server = await build_server(settings, storage, queue, providers, redaction)
-    log.info("server ready", host=settings.host, port=server.port)
+    log.info("server ready", host=settings.host, port=server.port, compiled_check=scan_logs is not None)
     await stop.wait()
     await server.stop(settings.grace_s)
     log.info("server stopped")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, IngestLogsResponse, RejectedLog
+from llm_observe.v1.ingest_service_pb2 import IngestLogsResponse, RejectedLog
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
 
 from server.access import caller
@@ -16,7 +16,9 @@ from worker.queue import AcceptedBatch, QueueFull, QueueUnavailable
 
 if TYPE_CHECKING:
     from llm_observe.redaction import Redactor
+    from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
+    from server.intake import Intake
     from server.rate_limit import RateLimiter
     from worker.queue import LogQueue
 
@@ -27,7 +29,7 @@ _LOG_ID_SHOWN_CHARS: Final = 64
 
 
 class IngestService(IngestServiceServicer):
-    """See ingest_service.proto."""
+    """See ingest_service.proto. Its requests are read by read_intake()."""
 
     def __init__(self, queue: LogQueue, limiter: RateLimiter, redactor: Redactor) -> None:
         self._queue = queue
@@ -35,56 +37,41 @@ class IngestService(IngestServiceServicer):
         self._last_receive_us = 0
         self._redactor = redactor
 
-    async def IngestLogs(self, request: IngestLogsRequest, context: Any) -> IngestLogsResponse:
-        self._check_size(request)
-        check_producer(request.producer)
-        await self._limiter.take(caller().api_key_id or peer_of(context), len(request.logs))
-        return await self.accept(request, caller().project_id)
+    async def IngestLogs(  # type: ignore[override] # the door reads its requests with read_intake()
+        self, intake: Intake, context: Any
+    ) -> IngestLogsResponse:
+        _check_size(intake)
+        check_producer(intake.producer)
+        await self._limiter.take(caller().api_key_id or peer_of(context), intake.log_count)
+        return await self.accept(intake, caller().project_id)
 
-    async def accept(self, request: IngestLogsRequest, project_id: str) -> IngestLogsResponse:
+    async def accept(self, intake: Intake, project_id: str) -> IngestLogsResponse:
         """Queue the good ones among a project's logs; when this returns, Redis has them.
 
         Raises:
             QueueIsUnavailable: Redis did not take them in time.
             ServerIsBusy: More waits than this process may hold.
         """
-        count = len(request.logs)
-        rejected = self._split(request)
-        _drop_repeats(request)
+        payload, rejected = (intake.payload, []) if intake.request is None else self._sort_out(intake.request)
         # Of a batch that was rejected whole, the ledger hears, too.
-        if request.logs or request.producer.producer_id:
+        if len(rejected) < intake.log_count or intake.producer.producer_id:
+            batch = AcceptedBatch(
+                payload, project_id, self._receive_time_us(), intake.log_count, len(rejected)
+            )
             try:
-                await self._queue.put(
-                    AcceptedBatch(
-                        payload=request.SerializeToString(),
-                        project_id=project_id,
-                        receive_time_us=self._receive_time_us(),
-                        log_count=count,
-                        rejected_count=len(rejected),
-                    )
-                )
+                await self._queue.put(batch)
             except QueueUnavailable:
                 raise QueueIsUnavailable from None
             except QueueFull:
                 raise ServerIsBusy from None
         return IngestLogsResponse(
-            accepted_log_count=count - len(rejected),
+            accepted_log_count=intake.log_count - len(rejected),
             rejected_log_count=len(rejected),
             rejected_logs=rejected[:_REJECTED_SHOWN],
         )
 
-    @staticmethod
-    def _check_size(request: IngestLogsRequest) -> None:
-        count, size = len(request.logs), request.ByteSize()
-        if not count:
-            raise BatchEmpty
-        if count > _MAX_LOGS:
-            raise BatchTooLarge(limit=_MAX_LOGS, actual=count, unit="logs")
-        if size > MAX_BYTES:
-            raise BatchTooLarge(limit=MAX_BYTES, actual=size, unit="bytes")
-
-    def _split(self, request: IngestLogsRequest) -> list[RejectedLog]:
-        """Take the logs that break a rule out of the request, and tell why."""
+    def _sort_out(self, request: IngestLogsRequest) -> tuple[bytes, list[RejectedLog]]:
+        """Take out of a request the logs that break a rule, and tell why."""
         now_s = time.time()
         rejected = []
         for index, log in enumerate(request.logs):
@@ -94,12 +81,22 @@ class IngestService(IngestServiceServicer):
                 rejected.append(RejectedLog(index=index, log_id=shown, reason="INVALID_LOG", message=fault))
         for refusal in reversed(rejected):
             del request.logs[refusal.index]
-        return rejected
+        _drop_repeats(request)
+        return request.SerializeToString(), rejected
 
     def _receive_time_us(self) -> int:
         """Return now in microseconds since 1970; never the same twice, for it orders corrections."""
         self._last_receive_us = max(time.time_ns() // 1000, self._last_receive_us + 1)
         return self._last_receive_us
+
+
+def _check_size(intake: Intake) -> None:
+    if not intake.log_count:
+        raise BatchEmpty
+    if intake.log_count > _MAX_LOGS:
+        raise BatchTooLarge(limit=_MAX_LOGS, actual=intake.log_count, unit="logs")
+    if len(intake.payload) > MAX_BYTES:
+        raise BatchTooLarge(limit=MAX_BYTES, actual=len(intake.payload), unit="bytes")
 
 
 def _drop_repeats(request: IngestLogsRequest) -> None:

@@ -1,4 +1,7 @@
-"""The rules of one Log (product.md, Ingest), checked by hand: a few microseconds a log."""
+"""The rules of one Log (product.md, Ingest), checked by hand: a few microseconds a log.
+
+server/_log_scan.pyx reads the same rules off the bytes, for batches that keep them all.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ if TYPE_CHECKING:
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
-_REQUIRED_TEXTS: Final = (("session_id", 200), ("provider", 64), ("model", 200))
-_OPTIONAL_TEXTS: Final = (
+REQUIRED_TEXTS: Final = (("session_id", 200), ("provider", 64), ("model", 200))
+OPTIONAL_TEXTS: Final = (
     ("operation", 64),
     ("environment", 64),
     ("conversation_id", 200),
@@ -25,7 +28,7 @@ _OPTIONAL_TEXTS: Final = (
     ("provider_request_id", 200),
     ("release", 100),
 )
-_COUNTS: Final = (
+COUNTS: Final = (
     "input_token_count",
     "output_token_count",
     "total_token_count",
@@ -33,16 +36,20 @@ _COUNTS: Final = (
     "cache_write_token_count",
     "reasoning_token_count",
 )
-_SPAN_FIELDS: Final = (("trace_id", _TRACE_ID), ("span_id", _SPAN_ID), ("parent_span_id", _SPAN_ID))
-_MAX_AHEAD_S: Final = 24 * 3600
-_MAX_TIMESTAMP_S: Final = 253_402_300_799
-_MAX_DURATION_S: Final = 315_576_000_000
-_NANOS: Final = 1_000_000_000
-_METADATA_PAIRS: Final = 50
-_METADATA_KEY_CHARS: Final = 64
-_METADATA_VALUE_CHARS: Final = 500
-_TAGS: Final = 20
-_TAG_CHARS: Final = 64
+SPAN_FIELDS: Final = (
+    ("trace_id", 32, _TRACE_ID),
+    ("span_id", 16, _SPAN_ID),
+    ("parent_span_id", 16, _SPAN_ID),
+)
+MAX_AHEAD_S: Final = 24 * 3600
+MAX_TIMESTAMP_S: Final = 253_402_300_799
+MAX_DURATION_S: Final = 315_576_000_000
+NANOS: Final = 1_000_000_000
+METADATA_PAIRS: Final = 50
+METADATA_KEY_CHARS: Final = 64
+METADATA_VALUE_CHARS: Final = 500
+TAGS: Final = 20
+TAG_CHARS: Final = 64
 
 
 def find_fault(log: Log, now_s: float) -> str | None:
@@ -61,18 +68,18 @@ def is_uuid(text: str) -> bool:
 def _texts(log: Log) -> str | None:
     if not _UUID.fullmatch(log.log_id):
         return "log_id: must be a UUID"
-    for field, limit in _REQUIRED_TEXTS:
+    for field, limit in REQUIRED_TEXTS:
         if not 1 <= len(getattr(log, field)) <= limit:
             return f"{field}: 1 to {limit} characters"
     if log.provider != log.provider.lower():
         return "provider: must be lower case"
-    for field, limit in _OPTIONAL_TEXTS:
+    for field, limit in OPTIONAL_TEXTS:
         if len(getattr(log, field)) > limit:
             return f"{field}: at most {limit} characters"
-    for field, pattern in _SPAN_FIELDS:
+    for field, digits, pattern in SPAN_FIELDS:
         text = getattr(log, field)
         if text and not pattern.fullmatch(text):
-            return f"{field}: must be {32 if field == 'trace_id' else 16} lower-case hex digits"
+            return f"{field}: must be {digits} lower-case hex digits"
     return None
 
 
@@ -90,7 +97,7 @@ def _times(log: Log, now_s: float) -> str | None:
     start = _timestamp(log.start_time)
     if start is None:
         return "start_time: must be a timestamp from 1970 on"
-    if start[0] > now_s + _MAX_AHEAD_S:
+    if start[0] > now_s + MAX_AHEAD_S:
         return "start_time: more than 24 hours in the future"
     first_token, end = start, None
     if log.HasField("first_token_time"):
@@ -106,7 +113,7 @@ def _times(log: Log, now_s: float) -> str | None:
 
 
 def _timestamp(moment: Timestamp) -> tuple[int, int] | None:
-    legal = 0 <= moment.seconds <= _MAX_TIMESTAMP_S and 0 <= moment.nanos < _NANOS
+    legal = 0 <= moment.seconds <= MAX_TIMESTAMP_S and 0 <= moment.nanos < NANOS
     return (moment.seconds, moment.nanos) if legal else None
 
 
@@ -126,12 +133,12 @@ def _durations(log: Log) -> str | None:
 
 
 def _duration(span: Duration) -> tuple[int, int] | None:
-    legal = 0 <= span.seconds <= _MAX_DURATION_S and 0 <= span.nanos < _NANOS
+    legal = 0 <= span.seconds <= MAX_DURATION_S and 0 <= span.nanos < NANOS
     return (span.seconds, span.nanos) if legal else None
 
 
 def _numbers(log: Log) -> str | None:
-    for field in _COUNTS:
+    for field in COUNTS:
         if getattr(log, field) < 0:
             return f"{field}: must not be negative"
     if log.HasField("http_status") and not 100 <= log.http_status <= 599:  # noqa: PLR2004 - HTTP's range
@@ -141,16 +148,16 @@ def _numbers(log: Log) -> str | None:
 
 def _extras(log: Log) -> str | None:
     if log.metadata:
-        if len(log.metadata) > _METADATA_PAIRS:
-            return f"metadata: at most {_METADATA_PAIRS} pairs"
+        if len(log.metadata) > METADATA_PAIRS:
+            return f"metadata: at most {METADATA_PAIRS} pairs"
         for key, value in log.metadata.items():
-            if not 1 <= len(key) <= _METADATA_KEY_CHARS:
-                return f"metadata: keys have 1 to {_METADATA_KEY_CHARS} characters"
-            if len(value) > _METADATA_VALUE_CHARS:
-                return f"metadata: values have at most {_METADATA_VALUE_CHARS} characters"
+            if not 1 <= len(key) <= METADATA_KEY_CHARS:
+                return f"metadata: keys have 1 to {METADATA_KEY_CHARS} characters"
+            if len(value) > METADATA_VALUE_CHARS:
+                return f"metadata: values have at most {METADATA_VALUE_CHARS} characters"
     if log.tags:
-        if len(log.tags) > _TAGS:
-            return f"tags: at most {_TAGS}"
-        if not all(1 <= len(tag) <= _TAG_CHARS for tag in log.tags):
-            return f"tags: 1 to {_TAG_CHARS} characters each"
+        if len(log.tags) > TAGS:
+            return f"tags: at most {TAGS}"
+        if not all(1 <= len(tag) <= TAG_CHARS for tag in log.tags):
+            return f"tags: 1 to {TAG_CHARS} characters each"
     return None

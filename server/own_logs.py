@@ -12,6 +12,7 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 
 from server.access import DEFAULT_PROJECT
 from server.errors import ApiError
+from server.intake import read_intake
 
 if TYPE_CHECKING:
     from llm_observe.v1.log_pb2 import Log
@@ -60,7 +61,8 @@ class OwnLogs:
         accepted = rejected = 0
         for project_id, logs in groups.items():
             report = self._next_report(project_id, request.producer, len(logs))
-            response = await self._ingest.accept(IngestLogsRequest(logs=logs, producer=report), project_id)
+            batch = IngestLogsRequest(logs=logs, producer=report).SerializeToString()
+            response = await self._ingest.accept(read_intake(batch), project_id)
             accepted += response.accepted_log_count
             rejected += response.rejected_log_count
         for log in request.logs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -17,10 +18,15 @@ class CoalescerFull(Exception):
     """So much waits already that nothing more may."""
 
 
+class WaitedTooLong(Exception):
+    """The turn did not come in time; nothing was done."""
+
+
 class _Waiting(NamedTuple, Generic[Item, Result]):
     item: Item
     size: int
     done: asyncio.Future[Result]
+    give_up_at: float
 
 
 class Coalescer(Generic[Item, Result]):
@@ -31,7 +37,9 @@ class Coalescer(Generic[Item, Result]):
         group_size: Items of a group may add up to this, in the unit of put()'s size; one item always fits.
         waiting_size: What may wait, in the same unit.
         lanes: Groups in work at once.
-        linger_s: How long a group waits for more, in seconds, where there are several already.
+        linger_s: How long a group waits for more, in seconds, where several wait or the last
+            group had several.
+        patience_s: How long an item waits for its group to begin, in seconds, before it is given up.
     """
 
     def __init__(
@@ -42,14 +50,18 @@ class Coalescer(Generic[Item, Result]):
         waiting_size: int,
         lanes: int = 1,
         linger_s: float = 0.0,
+        patience_s: float = math.inf,
     ) -> None:
         self._run = run
         self._group_size = group_size
         self._waiting_size = waiting_size
         self._free_lanes = lanes
         self._linger_s = linger_s
+        self._patience_s = patience_s
         self._queue: deque[_Waiting[Item, Result]] = deque()
         self._queued_size = 0
+        self._crowded = False
+        """Whether the last group had several: then more come soon, though none has yet."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def put(self, item: Item, size: int) -> Result:
@@ -57,10 +69,14 @@ class Coalescer(Generic[Item, Result]):
 
         Raises:
             CoalescerFull: Too much waits; nothing was done.
+            WaitedTooLong: Its turn did not come within patience_s; nothing was done.
         """
         if self._queue and self._queued_size + size > self._waiting_size:
             raise CoalescerFull
-        waiting = _Waiting[Item, Result](item, size, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiting: _Waiting[Item, Result] = _Waiting(
+            item, size, loop.create_future(), loop.time() + self._patience_s
+        )
         self._queue.append(waiting)
         self._queued_size += size
         if self._free_lanes:
@@ -73,11 +89,21 @@ class Coalescer(Generic[Item, Result]):
     async def _drain(self) -> None:
         try:
             while self._queue:
-                if self._linger_s and len(self._queue) > 1:
+                if self._linger_s and (self._crowded or len(self._queue) > 1):
                     await asyncio.sleep(self._linger_s)
-                await self._do(self._next_group())
+                self._give_up_the_late()
+                if self._queue:
+                    await self._do(self._next_group())
         finally:
             self._free_lanes += 1
+
+    def _give_up_the_late(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._queue and self._queue[0].give_up_at < now:
+            late = self._queue.popleft()
+            self._queued_size -= late.size
+            if not late.done.done():
+                late.done.set_exception(WaitedTooLong())
 
     def _next_group(self) -> list[_Waiting[Item, Result]]:
         group = [self._queue.popleft()]
@@ -86,6 +112,7 @@ class Coalescer(Generic[Item, Result]):
             size += self._queue[0].size
             group.append(self._queue.popleft())
         self._queued_size -= size
+        self._crowded = len(group) > 1
         return group
 
     async def _do(self, group: list[_Waiting[Item, Result]]) -> None:

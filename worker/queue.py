@@ -35,10 +35,13 @@ __all__ = [
 ]
 
 WRITE_LOGS: Final = "write_logs"
-_ENQUEUE_TIMEOUT_S: Final = 1.5
+_PATIENCE_S: Final = 0.9
+"""How long a call waits for its turn."""
+_WRITE_TIMEOUT_S: Final = 1.0
+"""How long Redis may take for a message; with the patience before, a call is answered within 2 seconds."""
 _GROUP_BYTES: Final = 1024 * 1024
 """What one message holds, but for a single larger batch: a task is redelivered whole."""
-_LINGER_S: Final = 0.003
+_LINGER_S: Final = 0.005
 """How long calls that come at once wait for each other: a write costs as much as ten calls."""
 _WAITING_BYTES: Final = 64 * 1024 * 1024
 """What may wait in this process for Redis."""
@@ -93,7 +96,11 @@ class LogQueue:
     def __init__(self, broker: LogBroker) -> None:
         self._broker = broker
         self._coalescer: Coalescer[AcceptedBatch, None] = Coalescer(
-            self._write, group_size=_GROUP_BYTES, waiting_size=_WAITING_BYTES, linger_s=_LINGER_S
+            self._write,
+            group_size=_GROUP_BYTES,
+            waiting_size=_WAITING_BYTES,
+            linger_s=_LINGER_S,
+            patience_s=_PATIENCE_S,
         )
 
     async def put(self, batch: AcceptedBatch) -> None:
@@ -104,8 +111,7 @@ class LogQueue:
             QueueFull: Redis is slower than what comes in; nothing was queued.
         """
         try:
-            async with asyncio.timeout(_ENQUEUE_TIMEOUT_S):
-                await self._coalescer.put(batch, len(batch.payload))
+            await self._coalescer.put(batch, len(batch.payload))
         except CoalescerFull:
             raise QueueFull from None
         except Exception as error:
@@ -113,7 +119,7 @@ class LogQueue:
 
     async def _write(self, batches: Sequence[AcceptedBatch]) -> Sequence[None]:
         kicker: AsyncKicker[..., None] = AsyncKicker(WRITE_LOGS, self._broker, {})
-        async with asyncio.timeout(_ENQUEUE_TIMEOUT_S):
+        async with asyncio.timeout(_WRITE_TIMEOUT_S):
             await kicker.kiq(batches=[tuple(batch) for batch in batches])
         return [None] * len(batches)
 

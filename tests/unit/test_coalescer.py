@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from worker.coalescer import Coalescer, CoalescerFull
+from worker.coalescer import Coalescer, CoalescerFull, WaitedTooLong
 
 
 class Sink:
@@ -82,3 +82,37 @@ async def test_a_caller_that_leaves_does_not_stop_the_others():
     sink.gate.set()
     assert await second == 4
     assert [number for group in sink.groups for number in group] == [1, 2]
+
+
+async def test_after_a_crowd_a_single_caller_is_waited_with():
+    sink = Sink()
+    coalescer = Coalescer(sink, group_size=100, waiting_size=100, linger_s=0.05)
+
+    async def come_soon_after(number):
+        await asyncio.sleep(0.01)
+        return await coalescer.put(number, 1)
+
+    await asyncio.gather(*(coalescer.put(number, 1) for number in range(3)))
+    await asyncio.gather(coalescer.put(4, 1), *(come_soon_after(number) for number in (5, 6)))
+    assert sink.groups[-1] == [4, 5, 6]
+    # Nobody came with it: the next does not wait for anybody.
+    await coalescer.put(7, 1)
+    begun = asyncio.ensure_future(coalescer.put(8, 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert sink.groups[-2:] == [[7], [8]]
+    await begun
+
+
+async def test_who_waited_too_long_for_a_turn_is_told_and_nothing_is_done():
+    sink = Sink()
+    sink.gate.clear()
+    coalescer = Coalescer(sink, group_size=1, waiting_size=100, patience_s=0.02)
+    first, late = (asyncio.ensure_future(coalescer.put(number, 1)) for number in (1, 2))
+    await asyncio.sleep(0.05)
+    sink.gate.set()
+    assert await first == 2
+    with pytest.raises(WaitedTooLong):
+        await late
+    assert sink.groups == [[1]]
+    assert await coalescer.put(3, 1) == 6
