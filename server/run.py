@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
+import uvloop
 from llm_observe._config import ConfigError
 
 from server.app import StartError, serve
@@ -26,7 +26,7 @@ def run_here() -> int:
             load_settings(ProviderSettings),
             load_settings(RedactionSettings),
         )
-        asyncio.run(serve(*settings))
+        uvloop.run(serve(*settings))
     except (SettingsError, StartError, ConfigError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

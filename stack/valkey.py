@@ -43,6 +43,7 @@ class EmbeddedValkey:
             "dir": f'"{self._home.valkey_data}"',
             "appendonly": "yes",
             "appendfsync": "everysec",
+            "auto-aof-rewrite-min-size": "256mb",
             "save": '""',
             "maxmemory-policy": "noeviction",
             "loglevel": "notice",

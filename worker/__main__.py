@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+
+import uvloop
 
 from telemetry.logs import LogSettings, start_logging
 from telemetry.settings import SettingsError, load_settings
@@ -21,7 +22,7 @@ def main() -> int:
 
             process = "worker"
         start_logging(load_settings(LogSettings), process=process)
-        asyncio.run(run())
+        uvloop.run(run())
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

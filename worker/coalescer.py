@@ -39,6 +39,7 @@ class Coalescer(Generic[Item, Result]):
         lanes: Groups in work at once.
         linger_s: How long a group waits for more, in seconds, where several wait or the last
             group had several.
+        enough: Where this waits, in the same unit as size, a group does not wait for more.
         patience_s: How long an item waits for its group to begin, in seconds, before it is given up.
     """
 
@@ -50,6 +51,7 @@ class Coalescer(Generic[Item, Result]):
         waiting_size: int,
         lanes: int = 1,
         linger_s: float = 0.0,
+        enough: float = math.inf,
         patience_s: float = math.inf,
     ) -> None:
         self._run = run
@@ -57,6 +59,7 @@ class Coalescer(Generic[Item, Result]):
         self._waiting_size = waiting_size
         self._free_lanes = lanes
         self._linger_s = linger_s
+        self._enough = enough
         self._patience_s = patience_s
         self._queue: deque[_Waiting[Item, Result]] = deque()
         self._queued_size = 0
@@ -89,13 +92,18 @@ class Coalescer(Generic[Item, Result]):
     async def _drain(self) -> None:
         try:
             while self._queue:
-                if self._linger_s and (self._crowded or len(self._queue) > 1):
+                if self._may_more_come():
                     await asyncio.sleep(self._linger_s)
                 self._give_up_the_late()
                 if self._queue:
                     await self._do(self._next_group())
         finally:
             self._free_lanes += 1
+
+    def _may_more_come(self) -> bool:
+        """Tell whether to wait for others: there is a crowd, and too little for a group so far."""
+        crowd = self._crowded or len(self._queue) > 1
+        return bool(self._linger_s) and crowd and self._queued_size < self._enough
 
     def _give_up_the_late(self) -> None:
         now = asyncio.get_running_loop().time()

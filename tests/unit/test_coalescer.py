@@ -104,6 +104,14 @@ async def test_after_a_crowd_a_single_caller_is_waited_with():
     await begun
 
 
+async def test_where_enough_waits_a_group_does_not_wait_for_more():
+    sink = Sink()
+    coalescer = Coalescer(sink, group_size=100, waiting_size=100, linger_s=30.0, enough=10)
+    async with asyncio.timeout(5):
+        await asyncio.gather(coalescer.put(1, 6), coalescer.put(2, 6))
+    assert sink.groups == [[1, 2]]
+
+
 async def test_who_waited_too_long_for_a_turn_is_told_and_nothing_is_done():
     sink = Sink()
     sink.gate.clear()
