@@ -17,6 +17,7 @@ from server.convert import to_duration
 from server.errors import ShuttingDown
 from server.patience import Patience
 from server.providers import to_provider_error
+from server.read_ahead import ReadAhead
 from server.request_rules import check_turn
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class _Answer:
     turn: pb.ChatTurn
     attempt: Attempt
     stream: ChatStream
+    reading: ReadAhead | None = None
 
 
 class ChatService(ChatServiceServicer):
@@ -155,14 +157,13 @@ class ChatService(ChatServiceServicer):
         try:
             async with asyncio.timeout(self._timeout_s) as limit:
                 patience = Patience(limit, self._idle_timeout_s)
+                answer.reading = self._read(answer)
                 try:
                     patience.waiting()
-                    piece = await self._first(answer)
-                    while piece is not None:
+                    while (text := await answer.reading.next()) is not None:
                         patience.done()
-                        yield piece
+                        yield text
                         patience.waiting()
-                        piece = await anext(answer.stream, None)
                 finally:
                     patience.stop()
             outcome = "success"
@@ -177,15 +178,17 @@ class ChatService(ChatServiceServicer):
             await asyncio.shield(self._keep(answer, outcome))
             self._running.discard(task)
 
-    async def _first(self, answer: _Answer) -> str | None:
-        """Call the provider and return the first piece, the call recorded under the turn's session."""
+    def _read(self, answer: _Answer) -> ReadAhead:
+        """Call the provider, the call recorded under the turn's session."""
         turn = answer.turn
         with llm_observe.session(
             turn.session_id, user_id=turn.user_id, conversation_id=str(answer.attempt.conversation_id)
         ):
-            return await anext(answer.stream, None)
+            return ReadAhead(answer.stream)
 
     async def _keep(self, answer: _Answer, outcome: str) -> None:
+        if answer.reading is not None:
+            await answer.reading.aclose()
         await answer.stream.aclose()
         result = answer.stream.result()
         attempt = answer.attempt

@@ -8,6 +8,7 @@ from typing import Any
 import llm_observe
 import pytest
 from llm_observe import _runtime
+from llm_observe._adapters.parsed import Parsed
 from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call
 
 VENDORS = ("openai", "anthropic", "gemini")
@@ -54,6 +55,23 @@ async def test_async_chat(client, calls):
     answer = await client.achat("hello there", metadata={"page": "x"})
     await client.aclose()
     assert (answer.text, calls[0].metadata) == (ANSWER, (("page", "x"),))
+    assert (answer.model, answer.output_tokens) == ("model-1-mock", 3)
+    assert answer.finish_reason in {"stop", "end_turn", "STOP"}
+
+
+async def test_asynchronous_streams_are_read_as_plain_events(client, monkeypatch):
+    """A vendor's client of another version may not, which costs speed only; then this is to be looked at."""
+    adapter, kinds = client._adapter, set()
+    original = adapter._text
+
+    def text(chunk):
+        kinds.add(type(chunk))
+        return original(chunk)
+
+    monkeypatch.setattr(adapter, "_text", text)
+    await client.achat("hello there")
+    await client.aclose()
+    assert kinds == {Parsed}
 
 
 def test_history_system_prompt_and_parameters_reach_the_vendor(client, provider_mock, calls):

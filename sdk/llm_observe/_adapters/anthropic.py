@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._adapters.base import VendorAdapter, given
+from llm_observe._adapters.parsed import reading_plainly
 
 if TYPE_CHECKING:
     from llm_observe._adapters.base import ChatParameters, Messages
@@ -22,7 +23,7 @@ class AnthropicAdapter(VendorAdapter):
         import anthropic  # noqa: PLC0415 - an optional extra
 
         kind = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
-        return kind(api_key=self._api_key, base_url=self._base_url)
+        return reading_plainly(kind)(api_key=self._api_key, base_url=self._base_url)
 
     def _open(self, client: Any, model: str, messages: Messages, parameters: ChatParameters) -> Any:
         system = "\n\n".join(turn["content"] for turn in messages if turn["role"] == "system")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._adapters.base import VendorAdapter, given
+from llm_observe._adapters.parsed import parsed_in_snake_case
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from llm_observe._adapters.base import ChatParameters, Messages
 
 _ROLES: Final = {"assistant": "model"}
@@ -23,7 +29,10 @@ class GeminiAdapter(VendorAdapter):
 
         options = HttpOptions(base_url=self._base_url) if self._base_url else None
         client = genai.Client(api_key=self._api_key, http_options=options)
-        return client.aio if asynchronous else client
+        if not asynchronous:
+            return client
+        read_plainly(client.aio.models)
+        return client.aio
 
     def _open(self, client: Any, model: str, messages: Messages, parameters: ChatParameters) -> Any:
         system = "\n\n".join(turn["content"] for turn in messages if turn["role"] == "system")
@@ -46,6 +55,45 @@ class GeminiAdapter(VendorAdapter):
         candidates = chunk.candidates or ()
         parts = (candidates[0].content.parts if candidates and candidates[0].content else None) or ()
         return "".join(part.text for part in parts if part.text and not part.thought)
+
+
+class _Connection:
+    """The connection of a client, which keeps the stream that it was asked for."""
+
+    def __init__(self, api_client: Any) -> None:
+        self._api_client = api_client
+        self.responses: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api_client, name)
+
+    async def async_request_streamed(self, *args: Any) -> Any:
+        self.responses = await self._api_client.async_request_streamed(*args)
+        return self.responses
+
+
+def read_plainly(models: Any) -> None:
+    """Let the asynchronous streams of a client's ``models`` yield Parsed pieces.
+
+    The request is the vendor's own; of what it would make of each answer nothing runs, for it is never asked
+    for a piece. Should another version go other ways, its pieces are the vendor's models, and all the same to
+    their readers.
+    """
+    kind = type(models)
+
+    async def stream(**options: Any) -> Any:
+        asking = copy.copy(models)
+        asking._api_client = connection = _Connection(models._api_client)  # noqa: SLF001 - see above
+        pieces = await kind._generate_content_stream(asking, **options)  # noqa: SLF001 - as above
+        return pieces if connection.responses is None else _read(connection.responses)
+
+    models._generate_content_stream = stream  # noqa: SLF001 - as above
+
+
+async def _read(responses: Any) -> AsyncIterator[Any]:
+    async with aclosing(responses):
+        async for response in responses:
+            yield parsed_in_snake_case(json.loads(response.body))
 
 
 make = GeminiAdapter

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llm_observe._adapters.base import VendorAdapter, given
+from llm_observe._adapters.parsed import reading_plainly
 
 if TYPE_CHECKING:
     from llm_observe._adapters.base import ChatParameters, Messages
@@ -19,7 +20,7 @@ class OpenAIAdapter(VendorAdapter):
         import openai  # noqa: PLC0415 - an optional extra
 
         kind = openai.AsyncOpenAI if asynchronous else openai.OpenAI
-        return kind(api_key=self._api_key, base_url=self._base_url)
+        return reading_plainly(kind)(api_key=self._api_key, base_url=self._base_url)
 
     def _open(self, client: Any, model: str, messages: Messages, parameters: ChatParameters) -> Any:
         chosen = given(

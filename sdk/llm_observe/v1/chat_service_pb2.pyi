@@ -215,7 +215,9 @@ global___ChatStarted = ChatStarted
 
 @typing.final
 class ChatDelta(google.protobuf.message.Message):
-    """ChatDelta is a piece of text."""
+    """ChatDelta is a piece of text: what came since the last one. Where the server or the caller is slower than the
+    provider, one holds several of the provider's pieces.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
