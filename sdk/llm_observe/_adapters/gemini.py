@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,18 +57,21 @@ class GeminiAdapter(VendorAdapter):
 
 
 class _Connection:
-    """The connection of a client, which keeps the stream that it was asked for."""
+    """The connection of a client, which keeps the response that it was asked for."""
 
     def __init__(self, api_client: Any) -> None:
         self._api_client = api_client
-        self.responses: Any = None
+        self.response: Any = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._api_client, name)
 
     async def async_request_streamed(self, *args: Any) -> Any:
-        self.responses = await self._api_client.async_request_streamed(*args)
-        return self.responses
+        return await type(self._api_client).async_request_streamed(self, *args)
+
+    async def _async_request(self, **options: Any) -> Any:
+        self.response = await self._api_client._async_request(**options)  # noqa: SLF001 - see read_plainly()
+        return self.response
 
 
 def read_plainly(models: Any) -> None:
@@ -85,15 +87,19 @@ def read_plainly(models: Any) -> None:
         asking = copy.copy(models)
         asking._api_client = connection = _Connection(models._api_client)  # noqa: SLF001 - see above
         pieces = await kind._generate_content_stream(asking, **options)  # noqa: SLF001 - as above
-        return pieces if connection.responses is None else _read(connection.responses)
+        return pieces if connection.response is None else _read(connection.response)
 
     models._generate_content_stream = stream  # noqa: SLF001 - as above
 
 
-async def _read(responses: Any) -> AsyncIterator[Any]:
-    async with aclosing(responses):
-        async for response in responses:
-            yield parsed_in_snake_case(json.loads(response.body))
+async def _read(response: Any) -> AsyncIterator[Any]:
+    from google.genai.errors import APIError  # noqa: PLC0415 - an optional extra
+
+    async with aclosing(response.async_segments()) as pieces:
+        async for piece in pieces:
+            if "error" in piece:
+                await APIError.raise_error_async(piece["error"].get("code", 0), piece, response)
+            yield parsed_in_snake_case(piece)
 
 
 make = GeminiAdapter
