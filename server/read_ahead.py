@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _AHEAD_CHARS: Final = 16 * 1024
 """What may wait for a slow caller; then the provider waits, too."""
+_TURN_PIECES: Final = 16
+"""After so many that were there at once, and after the very first, others have their turn."""
 
 
 class ReadAhead:
@@ -58,10 +60,14 @@ class ReadAhead:
 
     async def _read(self) -> None:
         try:
+            first = True
             async for piece in self._source:
                 self._pieces.append(piece)
                 self._chars += len(piece)
                 self._came.set()
+                if first or len(self._pieces) % _TURN_PIECES == 0:
+                    first = False
+                    await asyncio.sleep(0)
                 if self._chars >= _AHEAD_CHARS:
                     self._room.clear()
                     await self._room.wait()
