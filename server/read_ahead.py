@@ -18,9 +18,9 @@ _TURN_PIECES: Final = 16
 class ReadAhead:
     """Joins the pieces that are there at once, so that a busy server sends fewer and longer ones.
 
-    Nothing is held back: where the caller waits, each piece goes out as it comes. The pieces are read in a
-    task with the context of whoever makes this. Close this before the stream, which cannot be closed while it
-    is read.
+    Nothing is held back: the first piece goes out alone, and where the caller waits, so does each other. The
+    pieces are read in a task with the context of whoever makes this. Close this before the stream, which
+    cannot be closed while it is read.
     """
 
     def __init__(self, pieces: AsyncIterator[str]) -> None:
