@@ -124,26 +124,39 @@ class ChatService(ChatServiceServicer):
     async def _prepare(self, turn: pb.ChatTurn, attempt: Attempt) -> _Answer:
         """Store what the person said, and make the provider's stream ready."""
         try:
-            fresh = attempt.conversation_id is None
-            conversation_id = attempt.conversation_id or await self._store.open(turn)
-            attempt.conversation_id = conversation_id
-            history: list[dict[str, str]] = []
-            if turn.conversation_id or not fresh:  # a new one has none: the person waits for every query
-                history = await self._store.history(conversation_id, attempt.user_message_id)
-            stream = self._providers.client(turn.provider).astream(
-                [*history, {"role": "user", "content": turn.content}],
-                system=turn.system_prompt,
-                model=turn.model or None,
-                metadata=dict(turn.metadata),
-                **_parameters(turn.parameters),
-            )
-            attempt.log_id = stream.log_id
-            self._own_logs.expect(stream.log_id, caller().project_id)
-            await self._attempts.note_started(attempt)
-            await self._store.add_user_message(conversation_id, attempt.user_message_id, turn.content)
+            if turn.conversation_id or turn.request_id:
+                return await self._continue(turn, attempt)
+            # Nothing to look up and nothing to remember: the person waits for every query.
+            attempt.conversation_id = await self._store.start(turn, attempt.user_message_id)
+            return self._make_answer(turn, attempt, [])
         except BaseException:  # a caller who leaves must be able to come again
             await asyncio.shield(self._attempts.note_failed(attempt))
             raise
+
+    async def _continue(self, turn: pb.ChatTurn, attempt: Attempt) -> _Answer:
+        """As _prepare(), where there may be a conversation or an earlier try."""
+        fresh = attempt.conversation_id is None
+        conversation_id = attempt.conversation_id or await self._store.open(turn)
+        attempt.conversation_id = conversation_id
+        history: list[dict[str, str]] = []
+        if turn.conversation_id or not fresh:
+            history = await self._store.history(conversation_id, attempt.user_message_id)
+        answer = self._make_answer(turn, attempt, history)
+        await self._attempts.note_started(attempt)
+        await self._store.add_user_message(conversation_id, attempt.user_message_id, turn.content)
+        return answer
+
+    def _make_answer(self, turn: pb.ChatTurn, attempt: Attempt, history: list[dict[str, str]]) -> _Answer:
+        """Make the provider's stream ready; the provider is asked when it is read."""
+        stream = self._providers.client(turn.provider).astream(
+            [*history, {"role": "user", "content": turn.content}],
+            system=turn.system_prompt,
+            model=turn.model or None,
+            metadata=dict(turn.metadata),
+            **_parameters(turn.parameters),
+        )
+        attempt.log_id = stream.log_id
+        self._own_logs.expect(stream.log_id, caller().project_id)
         return _Answer(turn, attempt, stream)
 
     async def _run(self, answer: _Answer) -> AsyncIterator[str]:

@@ -18,6 +18,7 @@ from storage.conversations import (
     get_conversation,
     get_message,
     list_messages,
+    start_conversation,
 )
 
 if TYPE_CHECKING:
@@ -67,17 +68,33 @@ class TurnStore:
             raise ConversationClosed(turn.conversation_id, row["state"])
         return conversation_id
 
-    async def _create(self, turn: ChatTurn) -> UUID:
+    async def start(self, turn: ChatTurn, message_id: UUID) -> UUID:
+        """Return a new conversation that begins with the turn's words: one wait where open() and
+        add_user_message() are two.
+        """  # noqa: D205 - one sentence
         conversation_id = UUID(uuid7())
-        await create_conversation(
+        await start_conversation(
             self._database,
             conversation_id=conversation_id,
-            project_id=caller().project_id,
-            session_id=self._redactor.preview(turn.session_id, 200),
-            user_id=self._redactor.preview(turn.user_id, 200),
-            title=make_title(self._stored(turn.content[:_TITLE_READ_CHARS])),
+            **self._describe(turn),
+            message_id=message_id,
+            content=self._stored(turn.content),
         )
         return conversation_id
+
+    async def _create(self, turn: ChatTurn) -> UUID:
+        conversation_id = UUID(uuid7())
+        await create_conversation(self._database, conversation_id=conversation_id, **self._describe(turn))
+        return conversation_id
+
+    def _describe(self, turn: ChatTurn) -> dict[str, str]:
+        """Return what a new conversation shows of itself."""
+        return {
+            "project_id": caller().project_id,
+            "session_id": self._redactor.preview(turn.session_id, 200),
+            "user_id": self._redactor.preview(turn.user_id, 200),
+            "title": make_title(self._stored(turn.content[:_TITLE_READ_CHARS])),
+        }
 
     async def history(self, conversation_id: UUID, until: UUID) -> list[dict[str, str]]:
         """Return the messages before ``until``, oldest first, as a provider wants them."""

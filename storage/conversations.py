@@ -57,6 +57,30 @@ async def create_conversation(
     return row
 
 
+async def start_conversation(
+    database: Database,
+    *,
+    conversation_id: UUID,
+    project_id: str,
+    session_id: str,
+    user_id: str,
+    title: str,
+    message_id: UUID,
+    content: str,
+) -> None:
+    """Store a new conversation that begins with what a person said."""
+    await database.fetch(
+        _QUERIES["start_conversation"],
+        conversation_id=conversation_id,
+        project_id=project_id,
+        session_id=session_id,
+        user_id=user_id,
+        title=title,
+        message_id=message_id,
+        content=content,
+    )
+
+
 async def get_conversation(
     database: Database, *, project_id: str, conversation_id: UUID
 ) -> asyncpg.Record | None:

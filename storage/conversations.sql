@@ -6,6 +6,17 @@ ON CONFLICT (conversation_id) DO UPDATE SET conversation_id = excluded.conversat
     WHERE conversations.project_id = excluded.project_id
 RETURNING *
 
+-- name: start_conversation
+-- A conversation and its first message, in one statement.
+WITH conversation AS (
+    INSERT INTO conversations (
+        conversation_id, project_id, session_id, user_id, title, message_count, last_message_preview)
+    VALUES (:conversation_id::uuid, :project_id::text, :session_id::text, :user_id::text, :title::text,
+            1, left(:content::text, 200))
+)
+INSERT INTO messages (message_id, project_id, conversation_id, role, content)
+VALUES (:message_id::uuid, :project_id::text, :conversation_id::uuid, 'user', :content::text)
+
 -- name: get_conversation
 SELECT * FROM conversations WHERE conversation_id = :conversation_id::uuid AND project_id = :project_id::text
 
