@@ -156,7 +156,7 @@ async def test_when_the_queue_is_away_they_stay_waiting(admin, database, monkeyp
     async def refuse(*_):
         raise OSError
 
-    monkeypatch.setattr("worker.broker.LogBroker.kick", refuse)
+    monkeypatch.setattr("worker.broker.LogBroker.append", refuse)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
     assert info_of(caught.value)[0] == "QUEUE_UNAVAILABLE"
