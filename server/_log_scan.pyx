@@ -20,7 +20,7 @@ cdef enum:
     VARINT = 0
     BYTES = 2
     LOGS = 1  # the field of IngestLogsRequest
-    LOGS_MOST = 500
+    LOGS_MOST = 500  # of more, the service says no, and the slots below have room for these
     SLOTS = 1024
     FIELDS = 64
     ANY_LENGTH = 1 << 30

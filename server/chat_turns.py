@@ -69,9 +69,7 @@ class TurnStore:
         return conversation_id
 
     async def start(self, turn: ChatTurn, message_id: UUID) -> UUID:
-        """Return a new conversation that begins with the turn's words: one wait where open() and
-        add_user_message() are two.
-        """  # noqa: D205 - one sentence
+        """Return a new conversation with the turn's words in it, stored in one statement."""
         conversation_id = UUID(uuid7())
         await start_conversation(
             self._database,

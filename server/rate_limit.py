@@ -120,5 +120,6 @@ class ChatLimits:
         project_id = caller().project_id
         # Hashed: whatever an application calls its sessions, it is no business of Redis'.
         name = hashlib.sha256(session_id.encode()).hexdigest()[:32]
-        # At once: the person waits for both.
-        await asyncio.gather(self._session.take(f"{project_id}:{name}", 1), self._project.take(project_id, 1))
+        # One after the other: what its session refuses takes nothing of the project's.
+        await self._session.take(f"{project_id}:{name}", 1)
+        await self._project.take(project_id, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_observe._adapters.parsed import parsed, parsed_in_snake_case
+from llm_observe._adapters.parsed import parsed, snake_case
 
 
 def test_members_are_attributes_and_what_is_missing_is_none():
@@ -13,5 +13,5 @@ def test_members_are_attributes_and_what_is_missing_is_none():
 
 
 def test_googles_names_become_those_of_its_python_types():
-    piece = parsed_in_snake_case({"usageMetadata": {"promptTokenCount": 3}, "text": "aB"})
+    piece = parsed({"usageMetadata": {"promptTokenCount": 3}, "text": "aB"}, snake_case)
     assert (piece.usage_metadata.prompt_token_count, piece.text) == (3, "aB")

@@ -3,7 +3,7 @@
 A request's ``x-mock`` header (JSON), or the mock's ``default_wish``, says how it behaves: ``latency_s``
 before the first byte, ``chunks`` of a stream, ``padding`` characters each, ``chunk_s`` between them,
 ``status`` of an error, ``cut_after`` chunks at which the connection breaks, ``stall_after`` chunks at which
-it falls silent.
+it falls silent, ``fault_after`` chunks at which an error comes under HTTP status 200.
 """
 
 from __future__ import annotations
@@ -75,18 +75,25 @@ class ProviderMock:
             return JSONResponse(dialect.fault(status), status_code=status, headers=headers)
         answer = make_answer(model, body, chunks=wish.get("chunks", 12), padding=wish.get("padding", 0))
         if streamed:
-            events = self._stream(dialect.events(answer), dialect.last_line, wish)
+            fault = dialect.fault(429)
+            events = self._stream(dialect.events(answer), dialect.last_line, fault, wish)
             return StreamingResponse(events, media_type="text/event-stream", headers=headers)
         return JSONResponse(dialect.whole(answer), headers=headers)
 
     async def _stream(
-        self, events: Iterator[dict[str, Any]], last_line: bytes, wish: dict[str, Any]
+        self,
+        events: Iterator[dict[str, Any]],
+        last_line: bytes,
+        fault: dict[str, Any],
+        wish: dict[str, Any],
     ) -> AsyncIterator[bytes]:
         self.open_streams += 1
         try:
             for index, event in enumerate(events):
                 if index == wish.get("cut_after"):
                     raise ConnectionResetError("the mock was asked to break off")
+                if index == wish.get("fault_after"):
+                    event = fault  # noqa: PLW2901 - in its place
                 if index == wish.get("stall_after"):
                     await asyncio.sleep(_STALL_S)
                 name = f"event: {event['type']}\n" if "type" in event else ""

@@ -181,6 +181,25 @@ async def test_provider_errors_have_reasons_and_no_vendor_text(
     assert "mock error" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("provider", "reason"),
+    [
+        ("openai", "PROVIDER_UNAVAILABLE"),  # tells no status with it
+        ("anthropic", "PROVIDER_RATE_LIMITED"),
+        ("gemini", "PROVIDER_RATE_LIMITED"),
+    ],
+)
+async def test_an_error_in_the_middle_of_a_stream_is_one(chat, provider_mock, provider, reason):
+    provider_mock.default_wish = {"fault_after": 4}
+    text = ""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        async for event in chat.StreamChat(pb.StreamChatRequest(turn=turn(provider=provider))):
+            text += event.delta.text
+    assert info_of(caught.value)[0] == reason
+    assert "mock error" not in str(caught.value)
+    assert text.startswith("Traces")
+
+
 @pytest.mark.parametrize("provider", VENDORS)
 async def test_a_stream_that_breaks_off_is_an_error_and_keeps_what_came(
     chat, conversations, provider_mock, provider

@@ -8,7 +8,8 @@ from typing import Any
 import llm_observe
 import pytest
 from llm_observe import _runtime
-from llm_observe._adapters.parsed import Parsed
+from llm_observe._adapters.gemini import _Connection
+from llm_observe._adapters.parsed import Parsed, ReadsPlainly
 from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call
 
 VENDORS = ("openai", "anthropic", "gemini")
@@ -61,7 +62,26 @@ async def test_async_chat(client, calls):
 
 async def test_asynchronous_streams_are_read_as_plain_events(client, monkeypatch):
     """A vendor's client of another version may not, which costs speed only; then this is to be looked at."""
-    adapter, kinds = client._adapter, set()
+    kinds = note_kinds(client._adapter, monkeypatch)
+    await client.achat("hello there")
+    await client.aclose()
+    assert kinds == {Parsed}
+
+
+async def test_vendors_models_are_read_all_the_same(client, calls, monkeypatch):
+    """What a version of a client yields that goes other ways than we know."""
+    monkeypatch.delattr(ReadsPlainly, "_process_response_data")
+    monkeypatch.delattr(_Connection, "_async_request")
+    kinds = note_kinds(client._adapter, monkeypatch)
+    answer = await client.achat("hello there")
+    await client.aclose()
+    assert Parsed not in kinds
+    assert (answer.text, answer.model, answer.output_tokens) == (ANSWER, "model-1-mock", 3)
+
+
+def note_kinds(adapter, monkeypatch) -> set[type]:
+    """The types of the events that an adapter reads from now on."""
+    kinds: set[type] = set()
     original = adapter._text
 
     def text(chunk):
@@ -69,9 +89,7 @@ async def test_asynchronous_streams_are_read_as_plain_events(client, monkeypatch
         return original(chunk)
 
     monkeypatch.setattr(adapter, "_text", text)
-    await client.achat("hello there")
-    await client.aclose()
-    assert kinds == {Parsed}
+    return kinds
 
 
 def test_history_system_prompt_and_parameters_reach_the_vendor(client, provider_mock, calls):

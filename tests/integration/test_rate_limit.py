@@ -14,7 +14,7 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 from server.app import build_server
 from server.errors import QueueIsUnavailable, RateLimited
-from server.rate_limit import RateLimiter
+from server.rate_limit import ChatLimits, RateLimiter
 from server.settings import ProviderSettings, ServerSettings
 from storage.settings import StorageSettings
 from tests.makers import info_of, make_log, make_request, stub
@@ -56,6 +56,21 @@ async def test_replicas_share_a_limit_and_let_exactly_that_through(broker, limit
     passed.append(await allowed(replicas[0], peer, 3))
     # Leases that a replica holds and does not use are the only loss: a hundredth of the limit each.
     assert limit - 3 * max(1, limit // 100) <= sum(passed) <= limit
+
+
+async def test_what_a_session_is_refused_takes_nothing_of_its_projects_turns(broker):
+    limits = ChatLimits(broker, session_turns=2, project_turns=3)
+    limits._session._clock = limits._project._clock = Clock()
+
+    async def take(session: str) -> bool:
+        try:
+            await limits.take(session)
+        except RateLimited:
+            return False
+        return True
+
+    assert [await take("loud") for _ in range(6)] == [True, True, False, False, False, False]
+    assert [await take("quiet") for _ in range(2)] == [True, False]
 
 
 async def test_peers_do_not_share(broker):

@@ -86,7 +86,7 @@ async def test_a_caller_that_leaves_does_not_stop_the_others():
 
 async def test_after_a_crowd_a_single_caller_is_waited_with():
     sink = Sink()
-    coalescer = Coalescer(sink, group_size=100, waiting_size=100, linger_s=0.05)
+    coalescer = Coalescer(sink, group_size=100, waiting_size=100, linger_s=0.3)
 
     async def come_soon_after(number):
         await asyncio.sleep(0.01)

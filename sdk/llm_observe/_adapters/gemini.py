@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._adapters.base import VendorAdapter, given
-from llm_observe._adapters.parsed import parsed_in_snake_case
+from llm_observe._adapters.parsed import parsed, snake_case
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ class GeminiAdapter(VendorAdapter):
         client = genai.Client(api_key=self._api_key, http_options=options)
         if not asynchronous:
             return client
-        read_plainly(client.aio.models)
+        _read_plainly(client.aio.models)
         return client.aio
 
     def _open(self, client: Any, model: str, messages: Messages, parameters: ChatParameters) -> Any:
@@ -70,11 +70,11 @@ class _Connection:
         return await type(self._api_client).async_request_streamed(self, *args)
 
     async def _async_request(self, **options: Any) -> Any:
-        self.response = await self._api_client._async_request(**options)  # noqa: SLF001 - see read_plainly()
+        self.response = await self._api_client._async_request(**options)  # noqa: SLF001 - see _read_plainly()
         return self.response
 
 
-def read_plainly(models: Any) -> None:
+def _read_plainly(models: Any) -> None:
     """Let the asynchronous streams of a client's ``models`` yield Parsed pieces.
 
     The request is the vendor's own; of what it would make of each answer nothing runs, for it is never asked
@@ -99,7 +99,7 @@ async def _read(response: Any) -> AsyncIterator[Any]:
         async for piece in pieces:
             if "error" in piece:
                 await APIError.raise_error_async(piece["error"].get("code", 0), piece, response)
-            yield parsed_in_snake_case(piece)
+            yield parsed(piece, snake_case)
 
 
 make = GeminiAdapter

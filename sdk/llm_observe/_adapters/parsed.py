@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Parsed:
@@ -19,30 +22,24 @@ class Parsed:
         return None
 
 
-def parsed(value: Any) -> Any:
-    """Return a JSON value with attributes for members, all the way down."""
+def parsed(value: Any, rename: Callable[[str], str] = str) -> Any:
+    """Return a JSON value with attributes for members, all the way down, each named as ``rename`` says."""
     if isinstance(value, dict):
-        return Parsed({name: parsed(member) for name, member in value.items()})
+        return Parsed({rename(name): parsed(member, rename) for name, member in value.items()})
     if isinstance(value, list):
-        return [parsed(entry) for entry in value]
-    return value
-
-
-def parsed_in_snake_case(value: Any) -> Any:
-    """As parsed(); members are named as Google's Python types name them."""
-    if isinstance(value, dict):
-        return Parsed({_snake_case(name): parsed_in_snake_case(member) for name, member in value.items()})
-    if isinstance(value, list):
-        return [parsed_in_snake_case(entry) for entry in value]
+        return [parsed(entry, rename) for entry in value]
     return value
 
 
 @functools.lru_cache(maxsize=256)
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
+    """Return how Google's Python types call a member of its JSON."""
     return re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name)
 
 
-class _ReadsPlainly:
+class ReadsPlainly:
+    """The one method of OpenAI's and Anthropic's clients that makes an event of JSON."""
+
     def _process_response_data(self, *, data: Any, cast_to: Any, response: Any) -> Any:
         del cast_to, response
         return parsed(data)
@@ -54,4 +51,4 @@ def reading_plainly(kind: type) -> Any:
     Should a client of another version not ask this method, its events are the vendor's models, and all the
     same to their readers.
     """
-    return type(kind.__name__, (_ReadsPlainly, kind), {"__module__": kind.__module__})
+    return type(kind.__name__, (ReadsPlainly, kind), {"__module__": kind.__module__})
