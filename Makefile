@@ -3,6 +3,7 @@
 .PHONY: help run test check proto proto-check fmt lint types imports bench chaos fuzz lock clean
 SHELL := /bin/bash
 
+COMPILED := $(wildcard server/*.pyx worker/*.pyx worker/*.pxd)
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -64,14 +65,14 @@ clean: ## Remove environments and caches; the data folder stays
 	@$(PYTHON) -m venv .venv || { echo "no venv module: on Debian, apt-get install python3-venv"; exit 1; }
 	@touch $@
 
-.venv/run.done: .venv/python.done requirements/run.lock pyproject.toml sdk/pyproject.toml server/_log_scan.pyx
+.venv/run.done: .venv/python.done requirements/run.lock pyproject.toml sdk/pyproject.toml $(COMPILED)
 	@if [ ! -e .venv/dev.done ] || [ requirements/dev.lock -nt .venv/dev.done ]; then \
 	echo "installing what is needed (once, about a minute)"; \
 	$(PIP) --require-hashes -r requirements/run.lock; fi
 	@$(PIP) --no-deps --no-build-isolation -e sdk -e .
 	@touch $@
 
-.venv/dev.done: .venv/python.done requirements/dev.lock pyproject.toml sdk/pyproject.toml server/_log_scan.pyx
+.venv/dev.done: .venv/python.done requirements/dev.lock pyproject.toml sdk/pyproject.toml $(COMPILED)
 	@echo "installing what is needed, tools included (once, about a minute)"
 	@$(PIP) --require-hashes -r requirements/dev.lock
 	@$(PIP) --no-deps --no-build-isolation -e sdk -e .

@@ -3,22 +3,20 @@
 
 It only ever says yes: every log of the batch surely keeps every rule. What it is not sure of, such as a field
 that comes twice or is unknown, or a text near its limit that is not ASCII, it leaves to find_fault(), which
-is the law. Every byte is read by _varint() or _take(), which stop at the end.
-
-Wire format: https://protobuf.dev/programming-guides/encoding/
+is the law.
 """
 
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
+from worker._wire cimport BYTES, VARINT, Moment, Reader, hex_digit, read_moment, take, varint
+
 from llm_observe.v1.log_pb2 import Log
 
 from server import log_rules as rules
 
 cdef enum:
-    VARINT = 0
-    BYTES = 2
     LOGS = 1  # the field of IngestLogsRequest
     LOGS_MOST = 500  # of more, the service says no, and the slots below have room for these
     SLOTS = 1024
@@ -42,7 +40,6 @@ cdef int TAGS = _number_of["tags"]
 cdef int64_t TIMESTAMP_MOST = rules.MAX_TIMESTAMP_S
 cdef int64_t DURATION_MOST = rules.MAX_DURATION_S
 cdef int64_t AHEAD_S = rules.MAX_AHEAD_S
-cdef int64_t NANOS = rules.NANOS
 cdef int PAIRS_MOST = rules.METADATA_PAIRS
 cdef int KEY_MOST = rules.METADATA_KEY_CHARS
 cdef int VALUE_MOST = rules.METADATA_VALUE_CHARS
@@ -81,50 +78,8 @@ cdef uint64_t DURATIONS = _set_of(["latency", "time_to_first_token"])
 cdef uint64_t REPEATED = _set_of(["metadata", "tags"])
 
 
-cdef struct Reader:
-    const uint8_t* at
-    const uint8_t* end
-    bint sound  # false once something could not be read
-
-
-cdef struct Moment:  # a Timestamp or a Duration
-    int64_t seconds
-    int64_t nanos
-
-
 cdef struct Ids:
     uint64_t slots[SLOTS]
-
-
-cdef inline uint64_t _varint(Reader* r) noexcept:
-    cdef uint64_t value = 0
-    cdef int shift = 0
-    cdef uint8_t byte
-    while r.at < r.end and shift < 63:  # nine bytes: longer ones are negative, which nothing here may be
-        byte = r.at[0]
-        r.at += 1
-        value |= <uint64_t>(byte & 0x7F) << shift
-        if byte < 0x80:
-            if byte == 0 and shift:  # longer than need be: readers differ in how much of that they take
-                break
-            return value
-        shift += 7
-    r.sound = False
-    return 0
-
-
-cdef inline Reader _take(Reader* r) noexcept:
-    """Return what a length announces."""
-    cdef Reader part
-    cdef uint64_t size = _varint(r)
-    part.at = r.at
-    part.sound = r.sound and size <= <uint64_t>(r.end - r.at)
-    if part.sound:
-        r.at += size
-    else:
-        r.sound = False
-    part.end = r.at
-    return part
 
 
 cdef inline bint _is_text(Reader r, Py_ssize_t least, Py_ssize_t most) except -1:
@@ -140,19 +95,10 @@ cdef inline bint _is_text(Reader r, Py_ssize_t least, Py_ssize_t most) except -1
     return True
 
 
-cdef inline int _hex_digit(uint8_t char) noexcept:
-    """Return its value, or -1."""
-    if 48 <= char <= 57:
-        return char - 48
-    if 97 <= char <= 102:
-        return char - 87
-    return -1
-
-
 cdef bint _is_lower_hex(Reader r) noexcept:
     cdef Py_ssize_t at
     for at in range(r.end - r.at):
-        if _hex_digit(r.at[at]) < 0:
+        if hex_digit(r.at[at]) < 0:
             return False
     return True
 
@@ -176,7 +122,7 @@ cdef bint _is_new_uuid(Reader r, Ids* ids) noexcept:
             if r.at[at] != 45:
                 return False
             continue
-        digit = _hex_digit(r.at[at])
+        digit = hex_digit(r.at[at])
         if digit < 0:
             return False
         key = (key ^ <uint64_t>digit) * FNV_PRIME  # FNV-1a
@@ -190,29 +136,15 @@ cdef bint _is_new_uuid(Reader r, Ids* ids) noexcept:
     return True
 
 
-cdef bint _read_moment(Reader r, int64_t seconds_most, Moment* found) noexcept:
-    cdef uint64_t tag, value
-    found.seconds = found.nanos = 0
-    while r.sound and r.at < r.end:
-        tag, value = _varint(&r), _varint(&r)
-        if tag == (1 << 3 | VARINT):
-            found.seconds = <int64_t>value
-        elif tag == (2 << 3 | VARINT):
-            found.nanos = <int64_t>value
-        else:
-            return False
-    return r.sound and found.seconds <= seconds_most and found.nanos < NANOS
-
-
 cdef inline bint _is_before(Moment first, Moment second) noexcept:
     return first.seconds < second.seconds or (first.seconds == second.seconds and first.nanos < second.nanos)
 
 
 cdef bint _is_pair(Reader r) except -1:
     """Tell whether it is an entry of metadata: key, then value."""
-    if _varint(&r) != (1 << 3 | BYTES) or not _is_text(_take(&r), 1, KEY_MOST):
+    if varint(&r) != (1 << 3 | BYTES) or not _is_text(take(&r), 1, KEY_MOST):
         return False
-    if _varint(&r) != (2 << 3 | BYTES) or not _is_text(_take(&r), 0, VALUE_MOST):
+    if varint(&r) != (2 << 3 | BYTES) or not _is_text(take(&r), 0, VALUE_MOST):
         return False
     return r.sound and r.at == r.end
 
@@ -250,7 +182,7 @@ cdef bint _keeps_rules(Reader r, Moment latest, Ids* ids) except -1:
     cdef int field, pairs = 0, tags = 0
     cdef bint good
     while r.at < r.end:
-        tag = _varint(&r)
+        tag = varint(&r)
         if not r.sound or tag >> 3 >= FIELDS:
             return False
         field = tag >> 3
@@ -258,9 +190,9 @@ cdef bint _keeps_rules(Reader r, Moment latest, Ids* ids) except -1:
             return False
         seen |= <uint64_t>1 << field
         if tag & 7 == VARINT:
-            good = _is_number(field, _varint(&r))
+            good = _is_number(field, varint(&r))
         elif tag & 7 == BYTES:
-            part = _take(&r)
+            part = take(&r)
             if not part.sound:
                 return False
             if text_most[field]:
@@ -272,9 +204,9 @@ cdef bint _keeps_rules(Reader r, Moment latest, Ids* ids) except -1:
                 tags += 1
                 good = tags <= TAGS_MOST and _is_text(part, 1, TAG_MOST)
             elif _is_in(field, TIMES):
-                good = _read_moment(part, TIMESTAMP_MOST, &times[field])
+                good = read_moment(part, TIMESTAMP_MOST, &times[field])
             else:
-                good = _is_in(field, DURATIONS) and _read_moment(part, DURATION_MOST, &times[field])
+                good = _is_in(field, DURATIONS) and read_moment(part, DURATION_MOST, &times[field])
         else:
             good = False
         if not good or not r.sound:
@@ -311,7 +243,7 @@ def scan_logs(bytes data, double now_s):
     try:
         while r.at < r.end:
             begin = r.at
-            tag, part = _varint(&r), _take(&r)
+            tag, part = varint(&r), take(&r)
             if not part.sound or tag & 7 != BYTES:
                 return None
             if tag >> 3 == LOGS:

@@ -45,7 +45,7 @@ SELECT m.*, l.latency_us, l.time_to_first_token_us, l.input_token_count, l.outpu
 
 -- part: calls_of_messages
 LEFT JOIN log_keys AS k ON k.log_id = m.log_id AND k.project_id = m.project_id
-LEFT JOIN logs AS l ON l.log_id = k.log_id AND l.start_time = k.start_time
+LEFT JOIN logs AS l ON l.project_id = k.project_id AND l.start_time = k.start_time AND l.log_id = k.log_id
 
 -- name: list_messages
 -- The newest messages of a conversation, oldest first, with the numbers of the calls that wrote them.

@@ -19,6 +19,10 @@ class StorageUnavailable(StorageError):
     """The database cannot answer now; the same call may work later."""
 
 
+class RowExists(StorageError):
+    """A row to insert is there already."""
+
+
 class QueryTimeout(StorageUnavailable):
     """The query took longer than it may."""
 
@@ -49,5 +53,7 @@ def storage_errors() -> Iterator[None]:
         raise QueryTimeout("the database took too long") from error
     except _TRANSIENT as error:
         raise StorageUnavailable(f"the database cannot answer: {type(error).__name__}") from error
+    except asyncpg.UniqueViolationError as error:
+        raise RowExists("the database has this row already") from error
     except asyncpg.PostgresError as error:
         raise StorageError(f"the database refused: {type(error).__name__} {error.sqlstate}") from error

@@ -42,22 +42,30 @@ class BatchPart(NamedTuple):
     log_ids: Sequence[UUID]
 
 
+def count_new(parts: Sequence[BatchPart], new_ids: Sequence[UUID]) -> list[int]:
+    """Return how many logs of each batch are new rows; a log that is in two batches is one row."""
+    left = set(new_ids)
+    counts = []
+    for part in parts:
+        mine = left.intersection(part.log_ids)
+        left -= mine
+        counts.append(len(mine))
+    return counts
+
+
 async def add_batches(
-    connection: Connection, parts: Sequence[BatchPart], new_ids: Sequence[UUID] = ()
+    connection: Connection, parts: Sequence[BatchPart], new_counts: Sequence[int] | None = None
 ) -> None:
     """Note batches and how many of their logs are new rows, in the transaction that made those."""
-    known = [part for part in parts if part.report.producer_id]
+    counts = new_counts or [0] * len(parts)
+    known = [
+        (*part.report, count) for part, count in zip(parts, counts, strict=True) if part.report.producer_id
+    ]
     if not known:
         return
-    left = {log_id.int for log_id in new_ids}
-    stored = []
-    for part in known:
-        mine = {log_id.int for log_id in part.log_ids} & left
-        left -= mine  # a log that is in two batches is one row
-        stored.append(len(mine))
-    columns = map(list, zip(*(part.report for part in known), strict=True))
-    values = dict(zip(BatchReport._fields, columns, strict=True))
-    await connection.fetch(_QUERIES["add_batches"], **values, stored_count=stored)
+    columns = map(list, zip(*known, strict=True))
+    names = (*BatchReport._fields, "stored_count")
+    await connection.fetch(_QUERIES["add_batches"], **dict(zip(names, columns, strict=True)))
 
 
 async def query_ledger(

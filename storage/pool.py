@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -10,7 +11,7 @@ import asyncpg
 from storage.errors import storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from storage.settings import StorageSettings
     from storage.sql import Query
@@ -42,6 +43,13 @@ class Connection:
                 query.text, *query.args(**values), timeout=self._timeout_s
             )
             return row
+
+    async def copy(self, table: str, columns: Sequence[str], data: bytes) -> None:
+        """Add rows, given in COPY's binary format."""
+        with storage_errors():
+            await self._raw.copy_to_table(
+                table, columns=columns, source=BytesIO(data), format="binary", timeout=self._timeout_s
+            )
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[None]:

@@ -16,9 +16,8 @@ from llm_observe.v1.event_service_pb2 import WatchLogsResponse
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from llm_observe.v1.log_pb2 import Log
-
     from worker.broker import LogBroker
+    from worker.reading import ArrivedLog
 
 log = structlog.get_logger("worker.live")
 
@@ -37,26 +36,30 @@ class LivePublisher:
 
     def __init__(self, broker: LogBroker) -> None:
         self._broker = broker
-        self._waiting: deque[tuple[str, Log]] = deque()
+        self._waiting: deque[ArrivedLog] = deque()
         self._missed: dict[str, int] = {}
         self._listened: dict[str, tuple[float, bool]] = {}
+        self._nobody_until = 0.0
+        """Nobody listened when last asked; until then, by the monotonic clock, that is taken for so."""
         self._task: asyncio.Task[None] | None = None
 
-    def publish(self, stored: Sequence[tuple[str, Log]]) -> None:
-        """Tell of logs, each with its project, that have been committed. Returns at once."""
+    def publish(self, stored: Sequence[ArrivedLog]) -> None:
+        """Tell of logs that have been committed. Returns at once."""
+        if not self._waiting and time.monotonic() < self._nobody_until:
+            return
         room = _WAITING_LOGS - len(self._waiting)
         self._waiting.extend(stored[:room])
-        for project_id, _ in stored[room:]:
-            self._missed[project_id] = self._missed.get(project_id, 0) + 1
+        for missed in stored[room:]:
+            self._missed[missed.project_id] = self._missed.get(missed.project_id, 0) + 1
         if self._waiting and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._send_all(), name="live-publisher")
 
     async def _send_all(self) -> None:
         while self._waiting:
-            groups: dict[str, list[Log]] = {}
+            groups: dict[str, list[ArrivedLog]] = {}
             for _ in range(min(_GROUP_LOGS, len(self._waiting))):
-                project_id, message = self._waiting.popleft()
-                groups.setdefault(project_id, []).append(message)
+                stored = self._waiting.popleft()
+                groups.setdefault(stored.project_id, []).append(stored)
             for project_id, logs in groups.items():
                 try:
                     async with asyncio.timeout(_TIMEOUT_S):
@@ -64,8 +67,10 @@ class LivePublisher:
                 except Exception as error:  # noqa: BLE001 - the tail is not worth a writer's trouble
                     self._missed[project_id] = self._missed.get(project_id, 0) + len(logs)
                     log.warning("live tail interrupted", error_type=type(error).__name__)
+        if not any(listened for _, listened in self._listened.values()):
+            self._nobody_until = time.monotonic() + _ASK_EVERY_S
 
-    async def _send(self, project_id: str, logs: list[Log]) -> None:
+    async def _send(self, project_id: str, logs: list[ArrivedLog]) -> None:
         channel = _channel(self._broker, project_id)
         asked, listened = self._listened.get(channel, (0.0, False))
         if time.monotonic() - asked > _ASK_EVERY_S:
@@ -75,8 +80,9 @@ class LivePublisher:
         if not listened:
             self._missed.pop(project_id, None)  # nobody was there to miss them
             return
-        message = WatchLogsResponse(logs=logs, missed_count=self._missed.pop(project_id, 0))
-        await self._broker.redis.publish(channel, message.SerializeToString())
+        messages = [stored.message() for stored in logs]
+        response = WatchLogsResponse(logs=messages, missed_count=self._missed.pop(project_id, 0))
+        await self._broker.redis.publish(channel, response.SerializeToString())
 
 
 async def listen_live(broker: LogBroker, project_id: str) -> AsyncIterator[WatchLogsResponse]:

@@ -35,7 +35,7 @@ class QueueSettings(EnvSettings):
 class WorkerSettings(EnvSettings):
     """How much a worker does at once, and how it stops."""
 
-    concurrency: int = Field(8, alias="LLM_OBSERVE_WORKER_CONCURRENCY", ge=1, le=256)
+    concurrency: int = Field(16, alias="LLM_OBSERVE_WORKER_CONCURRENCY", ge=1, le=256)
     """Batches in work at once."""
     grace_s: float = Field(20.0, alias="LLM_OBSERVE_WORKER_GRACE_S", gt=0)
     """How long SIGTERM waits for batches in work, in seconds."""

@@ -104,6 +104,11 @@ class Redactor:
         self._extra = tuple(extra_rules)
         self._label = lru_cache(maxsize=1024)(self.preview)
 
+    @property
+    def is_standard(self) -> bool:
+        """Whether it has no rules but the built-in ones; some of those may be off."""
+        return not self._extra
+
     @classmethod
     def from_settings(cls, disabled_kinds: str, patterns: str) -> Redactor:
         """Return the redactor of two settings: kinds separated by commas, and a JSON object of patterns.

@@ -210,14 +210,16 @@ async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
     poison = make_request(*neighbours[:2], make_log(model="kills"), neighbours[2])
     await stub(IngestServiceStub, channel).IngestLogs(poison)
     (tmp_path / "sitecustomize.py").write_text(
-        "import os, worker.rows as rows\n"
-        "plain = rows.to_row\n"
-        "def to_row(log, **rest):\n"
-        "    if log.model == 'kills':\n"
+        "import os\n"
+        "from worker import reading\n"
+        "plain = reading.read_logs\n"
+        "def read_logs(*args):\n"
+        "    logs = plain(*args)\n"
+        "    if any(log.message().model == 'kills' for log in logs):\n"
         "        open(os.environ['RUNS'], 'a').write('x')\n"
         "        os.kill(os.getpid(), 9)\n"
-        "    return plain(log, **rest)\n"
-        "rows.to_row = to_row\n"
+        "    return logs\n"
+        "reading.read_logs = read_logs\n"
     )
     runs = tmp_path / "runs"
     with pytest.MonkeyPatch.context() as patch:

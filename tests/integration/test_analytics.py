@@ -12,7 +12,7 @@ from google.protobuf.json_format import ParseDict
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 
-from storage.logs import write_logs
+from storage.log_writes import write_logs
 from tests.makers import info_of, make_log, stub
 from worker.rows import to_row
 

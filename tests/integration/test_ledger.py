@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import UTC, datetime
+from uuid import UUID
 
 import grpc
 import pytest
@@ -16,10 +17,10 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 from stack.cli import cli
 from tests.makers import eventually, info_of, make_log, start_worker, stop, stub
+from worker import _log_rows, reading
 from worker.allowance import Allowance
 from worker.formatter import pack
 from worker.queue import AcceptedBatch, RedactionSettings
-from worker.rows import to_row
 from worker.write_logs import LogWriter
 
 
@@ -121,13 +122,27 @@ async def test_a_poisoned_batch_adds_up(admin, producer, database, monkeypatch):
     request = producer.batch(*logs)
     writer = LogWriter(database, RedactionSettings().make_redactor(), Allowance(1000))
 
-    def poisoned(log, **rest):
-        found = to_row(log, **rest)
-        return (
-            found._replace(http_status=2**31 - 1, tags="{no json") if log.log_id == logs[3].log_id else found
-        )
+    class Poisoned:
+        """A log that the database refuses, whichever way it is written."""
 
-    monkeypatch.setattr("worker.write_logs.to_row", poisoned)
+        def __init__(self, log):
+            self._log, self.packed_row = log, b"no row"
+
+        def __getattr__(self, name):
+            return getattr(self._log, name)
+
+        def to_row(self):
+            return self._log.to_row()._replace(tags="{no json")
+
+    chosen = UUID(logs[3].log_id)
+
+    def read_logs(*args):
+        return [Poisoned(log) if log.log_id == chosen else log for log in _log_rows.read_logs(*args)]
+
+    monkeypatch.setattr(reading, "read_logs", read_logs)
+    monkeypatch.setattr(
+        "worker.write_logs.add_up", lambda logs: _log_rows.add_up([getattr(log, "_log", log) for log in logs])
+    )
     batch = accepted(request)
     for _ in range(2):  # a redelivery changes nothing
         await writer.write_batches([batch])

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from llm_observe import _ids
 
-from storage.logs import count_logs, write_logs
+from storage.log_writes import write_logs
+from storage.logs import count_logs
 from storage.partitions import apply_retention
 from tests.integration.test_writing_logs import assert_exact, row, totals
 

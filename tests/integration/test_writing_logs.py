@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storage.logs import count_logs, get_log, list_errors, write_logs
+from storage import log_writes
+from storage.logs import count_logs, get_log, list_errors
 from storage.pool import Database
 from storage.rollups import RollupQuery, sum_rollups, verify_rollups
+from tests import packing
 from tests.makers import make_log
+from tests.packing import PackedRow
 from worker.rows import to_row
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -20,6 +23,16 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 def row(receive_time=NOW, project_id="default", **fields):
     return to_row(make_log(**fields), project_id=project_id, receive_time=receive_time)
+
+
+@pytest.fixture(params=["rows", "packed"])
+def write(request):
+    """Write rows, as they are or packed: nobody can tell which it was."""
+
+    async def write_packed(database, rows):
+        return await log_writes.write_logs(database, [PackedRow(one) for one in rows], (), packing.add_up)
+
+    return write_packed if request.param == "packed" else log_writes.write_logs
 
 
 async def assert_exact(database: Database) -> None:
@@ -37,22 +50,22 @@ async def totals(database: Database):
     return (await sum_rollups(database, query)).sums[0]
 
 
-async def test_a_redelivered_batch_changes_nothing(database):
+async def test_a_redelivered_batch_changes_nothing(database, write):
     rows = [row() for _ in range(50)]
-    first = await write_logs(database, rows)
-    again = await write_logs(database, rows)
+    first = await write(database, rows)
+    again = await write(database, rows)
     assert (first.stored, again.stored, again.stale) == (50, 0, 50)
     assert (await totals(database))["request_count"] == 50
     await assert_exact(database)
 
 
-async def test_later_content_replaces_earlier_in_row_and_rollup(database):
+async def test_later_content_replaces_earlier_in_row_and_rollup(database, write):
     before = row(outputTokenCount=20)
     after = before._replace(
         receive_time=NOW + timedelta(seconds=1), outcome="error", output_token_count=7, latency_bucket=None
     )
-    await write_logs(database, [before])
-    result = await write_logs(database, [after])
+    await write(database, [before])
+    result = await write(database, [after])
     assert (result.stored, result.replaced) == (0, 1)
     found = await totals(database)
     assert (found["request_count"], found["error_count"], found["output_token_sum"]) == (1, 1, 7)
@@ -60,23 +73,23 @@ async def test_later_content_replaces_earlier_in_row_and_rollup(database):
     await assert_exact(database)
 
 
-async def test_a_late_redelivery_does_not_undo_a_correction(database):
+async def test_a_late_redelivery_does_not_undo_a_correction(database, write):
     old = row()
     new = old._replace(receive_time=NOW + timedelta(seconds=1), output_token_count=99)
-    await write_logs(database, [new])
-    result = await write_logs(database, [old])
+    await write(database, [new])
+    result = await write(database, [old])
     assert result.stale == 1
     assert (await totals(database))["output_token_sum"] == 99
 
 
 @pytest.mark.parametrize("days", [1, 3, 60, 400])
-async def test_a_correction_that_moves_start_time_leaves_one_row(database, days):
+async def test_a_correction_that_moves_start_time_leaves_one_row(database, write, days):
     before = row()
     after = before._replace(
         receive_time=NOW + timedelta(seconds=1), start_time=before.start_time - timedelta(days=days)
     )
-    await write_logs(database, [before])
-    await write_logs(database, [after])
+    await write(database, [before])
+    await write(database, [after])
     assert await count_logs(database, project_id="default") == 1
     found = await get_log(database, project_id="default", log_id=before.log_id)
     assert found is not None
@@ -84,34 +97,34 @@ async def test_a_correction_that_moves_start_time_leaves_one_row(database, days)
     await assert_exact(database)
 
 
-async def test_another_project_cannot_overwrite_a_log(database):
+async def test_another_project_cannot_overwrite_a_log(database, write):
     mine = row()
     theirs = mine._replace(
         project_id="other", receive_time=NOW + timedelta(seconds=1), start_time=NOW - timedelta(days=2)
     )
-    await write_logs(database, [mine])
-    result = await write_logs(database, [theirs, row()])
+    await write(database, [mine])
+    result = await write(database, [theirs, row()])
     assert result.foreign_ids == {mine.log_id}
     assert result.stored == 1
     assert await get_log(database, project_id="other", log_id=mine.log_id) is None
     await assert_exact(database)
 
 
-async def test_the_last_of_one_batch_counts(database):
+async def test_the_last_of_one_batch_counts(database, write):
     first = row()
-    result = await write_logs(database, [first, first._replace(output_token_count=1)])
+    result = await write(database, [first, first._replace(output_token_count=1)])
     assert result.stored == 1
     assert (await totals(database))["output_token_sum"] == 1
 
 
 async def test_numbers_at_the_edge_of_int64_are_kept(database):
     largest = 2**63 - 1
-    await write_logs(database, [row(inputTokenCount=str(largest)) for _ in range(3)])
+    await log_writes.write_logs(database, [row(inputTokenCount=str(largest)) for _ in range(3)])
     assert (await totals(database))["input_token_sum"] == 3 * largest
     await assert_exact(database)
 
 
-async def test_writers_at_once_neither_deadlock_nor_miscount(database):
+async def test_writers_at_once_neither_deadlock_nor_miscount(database, write):
     chance = random.Random(1)
     pool = [row(model=f"m{n % 7}", provider=f"p{n % 3}") for n in range(300)]
     batches = []
@@ -120,15 +133,15 @@ async def test_writers_at_once_neither_deadlock_nor_miscount(database):
         moment = NOW + timedelta(seconds=number)
         moved = NOW - timedelta(hours=chance.randrange(60))
         batches.append([one._replace(receive_time=moment, start_time=moved) for one in picked])
-    await asyncio.gather(*(write_logs(database, batch) for batch in [*batches, *batches]))
+    await asyncio.gather(*(write(database, batch) for batch in [*batches, *batches]))
     assert await count_logs(database, project_id="default") == len(
         {one.log_id for batch in batches for one in batch}
     )
     await assert_exact(database)
 
 
-async def test_verify_sees_a_wrong_number(database):
-    await write_logs(database, [row()])
+async def test_verify_sees_a_wrong_number(database, write):
+    await write(database, [row()])
     async with database.connection() as connection:
         await connection._raw.execute("UPDATE hourly_rollups SET output_token_sum = output_token_sum + 1")
         await connection._raw.execute("UPDATE hourly_sketches SET latency_count = latency_count + 1")
@@ -137,10 +150,10 @@ async def test_verify_sees_a_wrong_number(database):
     assert len(differences.sketches) == 1
 
 
-async def test_errors_come_newest_first_page_by_page(database):
+async def test_errors_come_newest_first_page_by_page(database, write):
     rows = [row(outcome="OUTCOME_ERROR", latency="0.1s") for _ in range(5)]
     rows = [one._replace(start_time=NOW - timedelta(minutes=n)) for n, one in enumerate(rows)]
-    await write_logs(database, rows)
+    await write(database, rows)
     window = {"start_time": NOW - timedelta(days=1), "end_time": NOW + timedelta(days=1)}
     everything = dict.fromkeys(["providers", "models", "operations", "environments"])
     first = await list_errors(
@@ -160,3 +173,41 @@ async def test_errors_come_newest_first_page_by_page(database):
 
 async def test_unknown_log_is_none(database):
     assert await get_log(database, project_id="default", log_id=uuid.uuid4()) is None
+
+
+async def test_a_row_that_has_lost_its_key_is_replaced_and_counted_once(database, write):
+    """Retention drops keys by their id's time, which may be older than the row's."""
+    kept, fresh = row(), row()
+    await write(database, [kept])
+    async with database.connection() as connection:
+        await connection._raw.execute("DELETE FROM log_keys WHERE log_id = $1", kept.log_id)
+    result = await write(database, [kept._replace(output_token_count=7), fresh])
+    assert (result.stored, result.replaced) == (1, 1)
+    assert (await totals(database))["output_token_sum"] == 27
+    await assert_exact(database)
+
+
+async def test_the_same_new_logs_from_two_writers_are_stored_once(database, write):
+    rows = [row(model=f"m{n % 5}") for n in range(400)]
+    results = await asyncio.gather(*(write(database, chosen) for chosen in (rows, rows[::-1], rows[100:300])))
+    assert sum(result.stored for result in results) == 400
+    assert (await totals(database))["request_count"] == 400
+    await assert_exact(database)
+
+
+async def test_packed_rows_are_stored_as_rows_are(database):
+    """Every column, with and without a value."""
+    full = row(
+        metadata={"k": "v"}, tags=["t"], endTime="2026-11-25T10:00:00Z", timeToFirstToken="0.1s",
+        firstTokenTime="2026-11-25T09:00:00Z", streamed=True, cacheReadTokenCount="1", httpStatus=200,
+    )  # fmt: skip
+    for one in (full, row()):
+        again = one._replace(log_id=uuid.uuid4())
+        await log_writes.write_logs(database, [one])
+        await log_writes.write_logs(database, [PackedRow(again)], (), packing.add_up)
+        first = await get_log(database, project_id="default", log_id=one.log_id)
+        second = await get_log(database, project_id="default", log_id=again.log_id)
+        assert first is not None
+        assert second is not None
+        assert {**first, "log_id": None} == {**second, "log_id": None}
+    await assert_exact(database)

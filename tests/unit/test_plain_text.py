@@ -1,0 +1,126 @@
+"""The compiled screen calls a text plain only where redaction leaves it alone: tried on pieces of secrets."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from llm_observe._redaction import assignments, credentials, prefixes
+from llm_observe.redaction import Redactor
+
+from worker._plain_text import plain
+
+REDACTOR = Redactor()
+
+
+def iban_of_letters() -> str:
+    """A valid IBAN whose account number has no digit."""
+    rest = "ABCDEFGHIJKLMNOPQR"
+    number = int("".join(str(int(char, 36)) for char in rest + "GB00"))
+    return f"GB{98 - number % 97:02}{rest}"
+
+
+NUMBERS = (
+    "4111 1111 1111 1111", "123-45-6789", "+1 (415) 555-0132", "call 415.555.0132 x12", "01 84 17 61 18",
+    "GB82 WEST 1234 5698 7654 32", iban_of_letters(), "192.168.17.200", "10.0.0.1", "2001:db8::8a2e:370:7334",
+    "1:2:3:4:5:6:7:8", "00:1B:44:11:3A:B7", "001b.4411.3ab7", "dev a.b. aabb.ccdd.eeff 1",
+    "0x" + "52908400098527886E0F7030069857D2E4169EE7", "mobile: 0171 1234567", "2026-11-25",
+    "2026-11-25 14:30:07", "0.1234567", "12345678", "3.14.15", "1,234,567", "12:34:56",
+)  # fmt: skip
+ADDRESSES = (
+    "ann@example.org", "ann%40example.org", "josé\uff20exämple.org", "张三@例子.中国", "@ann", "user: ann",
+)  # fmt: skip
+TOLD = (
+    "my password is " + "hunter22", "password: " + "correct1horse", "the secret was " + "ab12cd34",
+    "Bearer " + "abcDEF12345", "basic understanding of", "token budget of 4096", "tokens per request",
+    "api-key " + "qwerty77", "--token " + "abc123def", "--auth " + "a1b2c3d4",
+    "--verbose", "max_tokens: 4096", 'apiKey":"' + "k3" * 6, "sig=" + "0a1b2c3d4e", "key = value",
+    "name: token\n  value: " + "ab12cd34ef",
+    "name: MY_PAT\n  value: " + "a1b2c3d4e5f6", "12345678:" + "A" + "a-" * 17,
+    "https://u:" + "p4ss" + "@host/", "-----BEGIN RSA PRIVATE" + " KEY-----",
+    "https://hooks.slack.com" + "/services/T0/B0",
+)  # fmt: skip
+KEYS = tuple(
+    prefix.text + ("aB3" * 30)[: prefix.least + more] for prefix in prefixes._ALL for more in (-1, 0, 9)
+)
+HOSTS = tuple(host for host, _ in credentials._WEBHOOKS)
+WORDS = (*assignments._TOLD, *assignments._STEMS, "bearer", "basic", *HOSTS)
+PROSE = (
+    "Summarise the support ticket below in two sentences and say what the customer wants.",
+    "Basic understanding of tokens per request; chapter 12 of 34, version 1.2.3, about 56.7 %.",
+    "Größe, naïve café \u2013 “quoted” … and \u2018so on\u2019 • 5 €",
+    "Краткое содержание обращения клиента и что он хочет",
+    "请用两句话总结下面的工单\uff0c并说明客户想要什么。🙂",
+    "def add(a, b):\n    return a + b  # it's 2026-11-25, 14:30",
+    '{"total": 12, "items": ["a", "b"], "ok": true}',
+    "first line\\nsecond line\\tend",
+)
+PIECES = (*NUMBERS, *ADDRESSES, *TOLD, *KEYS, *WORDS, *PROSE)
+SIGNS = (
+    "0123456789 .:-=@%/\\_()'\"+,;\n\t[]{}|~$#&abcdefxyzABCDEFXYZ"
+    "\u00a0\u0131\u017f\u0663\u212aßé\u2013—。\uff20\uff11\uff11"
+)
+
+
+def is_kept(text: str) -> bool:
+    return REDACTOR.redact(text) == text
+
+
+@pytest.mark.parametrize("text", PROSE)
+def test_ordinary_text_is_plain(text):
+    assert is_kept(text)
+    assert plain(text)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 25, "Ж" * 500])
+def test_edges_are_plain(text):
+    assert plain(text)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "Ж" * 501, "y " * 3000, "three\u00a0spaces", "²"])
+def test_what_is_not_sure_is_not_plain(text):
+    assert not plain(text)
+
+
+@pytest.mark.parametrize("text", PIECES)
+def test_no_piece_is_wrongly_plain(text):
+    for shown in (
+        text,
+        f"so {text} it is",
+        f"({text})",
+        f"x{text}",
+        text.upper(),
+        text.replace(" ", "\u2014"),
+    ):
+        assert is_kept(shown) or not plain(shown), shown
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(st.sampled_from(PIECES) | st.text(SIGNS, max_size=12) | st.text(max_size=4), max_size=5),
+    st.sampled_from(["", " ", ": ", "\n"]),
+)
+def test_no_mixture_is_wrongly_plain(pieces, between):
+    text = between.join(pieces)
+    assert not plain(text, 4000) or is_kept(text)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_mutation_is_wrongly_plain(seed):
+    """Pieces with characters changed, cut and joined; many are plain, so that the test can fail."""
+    chance = random.Random(seed)
+    plain_ones = 0
+    for _ in range(5_000):
+        text = chance.choice(PIECES) + " " + chance.choice(PIECES)
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(text))
+            text = (
+                text[:at] + chance.choice(SIGNS) * chance.randrange(2) + text[at + chance.randrange(3) :]
+                or "a"
+            )
+        if plain(text, 4000):
+            plain_ones += 1
+            assert is_kept(text), text
+    assert plain_ones > 300
