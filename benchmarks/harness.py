@@ -101,10 +101,16 @@ async def _ready(postgres: EmbeddedPostgres, valkey: EmbeddedValkey) -> None:
     await migrate(StorageSettings(database_url=postgres.url))
 
 
-def make_logs(count: int, seed: int = 1) -> list[Log]:
-    """Return logs of about 1 KB as applications send them: five models, log-normal latencies, all new."""
+def make_logs(count: int, seed: int = 1, *, ending: str = "") -> list[Log]:
+    """Return logs of about 1 KB as applications send them: five models, log-normal latencies, all new.
+
+    Every input ends in ``ending``.
+    """
     chance = random.Random(seed)  # noqa: S311 - repeatable, not cryptography
-    return [_make_log(chance) for _ in range(count)]
+    logs = [_make_log(chance) for _ in range(count)]
+    for log in logs:
+        log.input_preview += ending
+    return logs
 
 
 def _make_log(chance: random.Random) -> Log:

@@ -21,6 +21,7 @@ from worker.allowance import Allowance
 from worker.broker import LogBroker
 from worker.live import LivePublisher
 from worker.queue import WRITE_LOGS, QueuedBatch, read_batches, split_message
+from worker.reading import read_logs
 from worker.receiver import LogReceiver, RetryMiddleware
 from worker.schedule import APPLY_RETENTION, MAKE_PARTITIONS
 from worker.settings import QueueSettings, RedactionSettings, WorkerSettings
@@ -59,7 +60,7 @@ async def run_worker() -> None:
         ack_type=AcknowledgeType.WHEN_EXECUTED,
         wait_tasks_timeout=settings.grace_s,
     )
-    log.info("worker ready", concurrency=settings.concurrency)
+    log.info("worker ready", concurrency=settings.concurrency, compiled_reader=read_logs is not None)
     try:
         await receiver.listen(_stop_event())
     finally:
