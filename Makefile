@@ -3,7 +3,7 @@
 .PHONY: help run test check proto proto-check fmt lint types imports bench chaos fuzz lock clean
 SHELL := /bin/bash
 
-COMPILED := $(wildcard server/*.pyx worker/*.pyx worker/*.pxd)
+COMPILED := $(wildcard server/*.pyx worker/compiled/*.pyx worker/compiled/*.pxd)
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet

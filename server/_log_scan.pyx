@@ -10,7 +10,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
-from worker._wire cimport BYTES, VARINT, Moment, Reader, hex_digit, read_moment, take, varint
+from worker.compiled.wire cimport BYTES, VARINT, Moment, Reader, hex_digit, read_moment, take, varint
 
 from llm_observe.v1.log_pb2 import Log
 

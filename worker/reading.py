@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
-from llm_observe.v1.log_pb2 import Log
 
 from storage.ledger import BatchReport
 from storage.log_writes import IncomingLog
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from llm_observe.redaction import Redactor
     from llm_observe.v1.ingest_service_pb2 import ProducerReport
+    from llm_observe.v1.log_pb2 import Log
 
     from storage.log_writes import Sums
     from storage.logs import LogRow
@@ -28,7 +28,7 @@ add_up: Callable[[Sequence[ArrivedLog]], Sums] | None
 other_fields: Callable[[bytes], bytes | None] | None
 read_logs: Callable[..., Sequence[ArrivedLog]] | None
 try:
-    from worker._log_rows import add_up, other_fields, read_logs
+    from worker.compiled.log_rows import add_up, other_fields, read_logs
 except ImportError:  # no C compiler when this was installed
     add_up = other_fields = read_logs = None
 
@@ -99,13 +99,7 @@ class BatchReader:
             report, request = self.read_request(batch)
             return report, [PlainLog(message, report) for message in request.logs]
         report = self._report_of(batch, IngestLogsRequest.FromString(others).producer)
-        logs = read_logs(
-            batch.payload,
-            report,
-            self._redactor.is_standard,
-            self._redact,
-            lambda data: PlainLog(Log.FromString(data), report),
-        )
+        logs = read_logs(batch.payload, report, self._redactor, lambda message: PlainLog(message, report))
         return report, logs
 
     def redact_text(self, text: str, limit: int) -> str:
@@ -122,12 +116,6 @@ class BatchReader:
         for message in request.logs:
             self._redactor.redact_log(message)
         return self._report_of(batch, request.producer), request
-
-    def _redact(self, data: bytes) -> bytes:
-        message = Log.FromString(data)
-        self._redactor.redact_log(message)
-        message.DiscardUnknownFields()
-        return message.SerializeToString()
 
     def _report_of(self, batch: AcceptedBatch, producer: ProducerReport) -> BatchReport:
         dropped = {self._redactor.preview(key, 64): count for key, count in producer.dropped_counts.items()}

@@ -20,6 +20,17 @@ OUTCOMES: Final = ("", "success", "error", "cancelled")
 """Words of llm_observe.v1.Outcome, by number."""
 USAGE_SOURCES: Final = ("", "reported", "estimated", "missing")
 """Words of llm_observe.v1.UsageSource, by number."""
+TOKEN_COUNTS: Final = (
+    "input_token_count",
+    "output_token_count",
+    "total_token_count",
+    "cache_read_token_count",
+    "cache_write_token_count",
+    "reasoning_token_count",
+)
+"""Optional counts of a Log, each a column."""
+REPORTED_BY: Final = ("input_token_count", "output_token_count", "total_token_count")
+"""Where one of these is there and nothing else is said, the provider reported usage."""
 
 
 def to_row(log: Log, *, project_id: str, receive_time: datetime) -> LogRow:
@@ -78,8 +89,7 @@ def to_row(log: Log, *, project_id: str, receive_time: datetime) -> LogRow:
 def _usage_source(log: Log) -> str:
     if log.usage_source:
         return USAGE_SOURCES[log.usage_source]
-    counted = ("input_token_count", "output_token_count", "total_token_count")
-    return "reported" if any(log.HasField(field) for field in counted) else "missing"  # type: ignore[arg-type] # names of optional fields
+    return "reported" if any(log.HasField(field) for field in REPORTED_BY) else "missing"
 
 
 def _datetime(moment: Timestamp) -> datetime:

@@ -83,6 +83,9 @@ _LABELS: Final = frozenset(
 """Fields that take few values, which are remembered once redacted."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _METADATA_PAIRS: Final = 50
+_KEY_CHARS: Final = 64
+_TAGS: Final = 20
+_TAG_CHARS: Final = 64
 
 
 _DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
@@ -150,20 +153,24 @@ class Redactor:
             # Placeholders are shorter than what they replace: there is room for more.
             read = min(read * 3, _READ_CHARS)
 
+    def redact_field(self, field: str, text: str) -> str:
+        """Clean, redact and cut a text as that field of a Log."""
+        return (self._label if field in _LABELS else self.preview)(text, _TEXT_LIMITS[field])
+
     def redact_log(self, log: Any) -> None:
         """Clean, redact and cut every text of a Log, in place. The choke point of the SDK and the worker."""
-        for field, limit in _TEXT_LIMITS.items():
+        for field in _TEXT_LIMITS:
             text = getattr(log, field)
             if text and not _UUID.fullmatch(text):
-                setattr(log, field, (self._label if field in _LABELS else self.preview)(text, limit))
+                setattr(log, field, self.redact_field(field, text))
         if log.tags:
-            tags = [self.preview(tag, 64) for tag in log.tags[:20]]
+            tags = [self.preview(tag, _TAG_CHARS) for tag in log.tags[:_TAGS]]
             log.tags[:] = [tag for tag in tags if tag]
         if log.metadata:
             pairs = sorted(log.metadata.items())[:_METADATA_PAIRS]
             log.metadata.clear()
             for key, value in pairs:
-                if kept := self.preview(key, 64):
+                if kept := self.preview(key, _KEY_CHARS):
                     log.metadata[kept] = self.preview(value)
 
 

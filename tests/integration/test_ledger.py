@@ -17,8 +17,9 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 from stack.cli import cli
 from tests.makers import eventually, info_of, make_log, start_worker, stop, stub
-from worker import _log_rows, reading
+from worker import reading
 from worker.allowance import Allowance
+from worker.compiled import log_rows
 from worker.formatter import pack
 from worker.queue import AcceptedBatch, RedactionSettings
 from worker.write_logs import LogWriter
@@ -137,11 +138,11 @@ async def test_a_poisoned_batch_adds_up(admin, producer, database, monkeypatch):
     chosen = UUID(logs[3].log_id)
 
     def read_logs(*args):
-        return [Poisoned(log) if log.log_id == chosen else log for log in _log_rows.read_logs(*args)]
+        return [Poisoned(log) if log.log_id == chosen else log for log in log_rows.read_logs(*args)]
 
     monkeypatch.setattr(reading, "read_logs", read_logs)
     monkeypatch.setattr(
-        "worker.write_logs.add_up", lambda logs: _log_rows.add_up([getattr(log, "_log", log) for log in logs])
+        "worker.write_logs.add_up", lambda logs: log_rows.add_up([getattr(log, "_log", log) for log in logs])
     )
     batch = accepted(request)
     for _ in range(2):  # a redelivery changes nothing

@@ -23,7 +23,7 @@ from storage.logs import LogRow
 from tests import packing
 from tests.makers import make_log
 from worker import reading
-from worker._log_rows import add_up
+from worker.compiled.log_rows import add_up
 from worker.queue import AcceptedBatch
 from worker.reading import BatchReader, PlainLog
 from worker.rows import to_row

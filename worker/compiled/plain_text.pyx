@@ -9,10 +9,11 @@ the law. The lists of prefixes and words are the detectors' own.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
+from worker.compiled.normal_text cimport OTHER, ROOM, normalise
+
 from llm_observe._redaction import assignments, credentials, numbers, prefixes
 
 cdef enum:
-    MOST_BYTES = 4000  # longer texts are not previews
     MOST_LITERALS = 400
     DIGIT = 1
     LETTER = 2
@@ -27,7 +28,6 @@ cdef enum:
     WORD_BEGIN = 512  # some word does, in either case
     COUNTRY = 1024  # some country of an IBAN does, in either case
     LOOKED_AT = DIGIT | MARK | KEY_BEGIN | WORD_BEGIN | COUNTRY
-    OTHER = 0x80  # stands for a character that is not ASCII
     LONG_RUN = 26  # letters and digits of the shortest wallet
     NUMBER_LEAST = 6  # digits of the shortest phone number
     WORD_LONG = 20  # from this length on a value counts as a secret without a digit
@@ -49,11 +49,9 @@ cdef struct Literals:
 cdef Literals keys
 cdef Literals words
 cdef uint16_t kinds[256]
-cdef uint8_t lower[256]
-cdef uint8_t usual[256]  # ASCII that is taken as it is
 cdef uint8_t ibans[26][26]  # countries
-cdef uint8_t norm[MOST_BYTES + 64]  # the text, a byte for each character; zeros follow
-cdef uint8_t low[MOST_BYTES + 64]  # the same in lower case
+cdef uint8_t norm[ROOM]  # the text
+cdef uint8_t low[ROOM]  # the same in lower case
 
 
 cdef int _fill(Literals* into, entries) except -1:
@@ -90,12 +88,8 @@ def _kinds_of(one):
 
 
 memset(kinds, 0, sizeof(kinds))
-memset(usual, 0, sizeof(usual))
 for _code in range(128):
     kinds[<int>_code] = _kinds_of(chr(_code))
-    usual[<int>_code] = _code not in (0, 92)
-for _code in range(256):
-    lower[<int>_code] = ord(chr(_code).lower()) if _code < 128 else _code
 for _country in numbers._IBAN_LENGTHS:
     ibans[<int>ord(_country[0]) - 65][<int>ord(_country[1]) - 65] = 1
 _fill(&keys, [
@@ -122,84 +116,6 @@ _STEMS = tuple(stem.encode() for stem in assignments._STEMS)
 cdef inline bint _may_be(Literals* those, uint8_t first, uint8_t second) noexcept:
     """Tell whether some begins with these two bytes, as far as five bits of the second tell."""
     return those.seconds[first] >> (second & 31) & 1
-
-
-cdef int _normalise(const uint8_t* text, Py_ssize_t size) noexcept:
-    """Fill norm and low as llm_observe's normalise() would, a byte for a character; -1 where that is not sure.
-
-    Characters that are not ASCII are OTHER; those that a pattern may take for a digit, a letter or a space are
-    not sure.
-    """
-    cdef Py_ssize_t at = 0
-    cdef int n = 0
-    cdef uint32_t code
-    cdef uint8_t byte
-    if size > MOST_BYTES:
-        return -1
-    while at < size:
-        byte = text[at]
-        at += 1
-        if usual[byte]:
-            norm[n], low[n] = byte, lower[byte]
-            n += 1
-            continue
-        if byte == 0:
-            return -1
-        if byte == 92 and at < size and text[at] in (110, 114, 116):  # \n, \r, \t as two characters
-            norm[n] = norm[n + 1] = low[n] = low[n + 1] = 32
-            n += 2
-            at += 1
-            continue
-        if byte >= 0x80:
-            code = 0
-            if 0xC2 <= byte < 0xE0 and at < size and _is_tail(text[at]):
-                code = (byte & 0x1F) << 6 | (text[at] & 0x3F)
-                at += 1
-            elif 0xE1 <= byte < 0xF0 and byte != 0xED and at + 1 < size and _is_tail(text[at]) and _is_tail(text[at + 1]):
-                code = (byte & 0x0F) << 12 | (text[at] & 0x3F) << 6 | (text[at + 1] & 0x3F)
-                at += 2
-            elif byte == 0xF0 and at + 2 < size and text[at] == 0x9F and _is_tail(text[at + 1]) and _is_tail(text[at + 2]):
-                code = 0x1F000 | (text[at + 1] & 0x3F) << 6 | (text[at + 2] & 0x3F)
-                at += 3
-            byte = _stand_in(code)
-            if byte == 0:
-                return -1
-        norm[n], low[n] = byte, lower[byte]
-        n += 1
-    memset(norm + n, 0, 64)
-    memset(low + n, 0, 64)
-    return n
-
-
-cdef inline bint _is_tail(uint8_t byte) noexcept:
-    return byte & 0xC0 == 0x80
-
-
-cdef inline uint8_t _stand_in(uint32_t code) noexcept:
-    """Return the byte for a character that is not ASCII, or 0 where it is not sure that it can be ignored."""
-    if code == 0xA0 or code == 0xB2 or code == 0xB3 or code == 0xB9:  # a space, digits
-        return 0
-    if 0xA1 <= code < 0x250:  # Latin; dotless and dotted i and the long s match ASCII letters
-        return 0 if code in (0x130, 0x131, 0x17F) else OTHER
-    if 0x370 <= code < 0x530:  # Greek, Cyrillic
-        return OTHER
-    if code == 0x2013 or code == 0x2014:
-        return 45
-    if 0x2018 <= code < 0x2024 or code == 0x2026 or code == 0x20AC or 0x2190 <= code < 0x2200:
-        return OTHER  # quotes, bullets, dots, the euro, arrows
-    if 0x2500 <= code < 0x2600 or 0x2700 <= code < 0x2760:  # boxes, ticks
-        return OTHER
-    if code == 0x3001 or 0x3008 <= code < 0x3012 or 0x3041 <= code < 0x3100 or 0x4E00 <= code < 0xA000:
-        return OTHER  # Japanese, Chinese
-    if code == 0x3002:
-        return 46
-    if 0xAC00 <= code < 0xD000:  # Korean; the rest of it is left out with the surrogates' lead byte
-        return OTHER
-    if 0xFF01 <= code < 0xFF5F:
-        return code - 0xFEE0
-    if 0x1F300 <= code < 0x1FB00:  # emoji
-        return OTHER
-    return 0
 
 
 cdef bint _is_key(int at) noexcept:
@@ -349,7 +265,7 @@ cdef bint _is_harmless(int start, int end, int digits) noexcept:
 
 cdef int is_plain(const uint8_t* text, Py_ssize_t size, Py_ssize_t limit) except -1:
     """Tell whether a text surely stays as it is when it is redacted and cut to ``limit`` characters."""
-    cdef int n = _normalise(text, size), at, run = 0, number_end = 0, dots = 0, colons = 0
+    cdef int n = normalise(text, size, norm, low), at, run = 0, number_end = 0, dots = 0, colons = 0
     cdef bint digit = False, double_colon = False
     cdef uint8_t char
     cdef uint16_t kind, before = 0
@@ -396,7 +312,7 @@ cdef int is_plain(const uint8_t* text, Py_ssize_t size, Py_ssize_t limit) except
 
 cdef inline bint _is_iban(int at) noexcept:
     """Tell whether a country's letters and two digits stand here."""
-    cdef uint8_t second = lower[norm[at + 1]]
+    cdef uint8_t second = low[at + 1]
     if not (kinds[second] & LETTER and kinds[norm[at + 2]] & kinds[norm[at + 3]] & DIGIT):
         return False
     return ibans[low[at] - 97][second - 97]

@@ -1,0 +1,87 @@
+"""A text as llm_observe's normalise() would have it, a byte for a character."""
+
+from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memset
+
+cdef enum:
+    MOST_BYTES = 4000  # longer texts are not previews
+    ROOM = MOST_BYTES + 64  # zeros follow, so that looking ahead needs no check
+    OTHER = 0x80  # stands for a character that is not ASCII
+
+
+cdef inline int normalise(const uint8_t* text, Py_ssize_t size, uint8_t* norm, uint8_t* low) noexcept:
+    """Fill norm, and low with the same in lower case; return the length in characters, -1 where it is not sure.
+
+    Characters that are not ASCII are OTHER; those that a pattern may take for a digit, a letter or a space are
+    not sure, nor is what is no UTF-8.
+    """
+    cdef Py_ssize_t at = 0
+    cdef int n = 0
+    cdef uint8_t byte
+    if size > MOST_BYTES:
+        return -1
+    while at < size:
+        byte = text[at]
+        at += 1
+        if byte == 92 and at < size and text[at] in (110, 114, 116):  # \n, \r, \t as two characters
+            norm[n] = low[n] = byte = 32
+            n += 1
+            at += 1
+        elif byte >= 0x80:
+            byte = _stand_in(_read_character(text, size, &at))
+        if byte == 0:
+            return -1
+        norm[n] = byte
+        low[n] = byte | 32 if 65 <= byte <= 90 else byte
+        n += 1
+    memset(norm + n, 0, ROOM - MOST_BYTES)
+    memset(low + n, 0, ROOM - MOST_BYTES)
+    return n
+
+
+cdef inline bint _is_tail(uint8_t byte) noexcept:
+    return byte & 0xC0 == 0x80
+
+
+cdef inline uint32_t _read_character(const uint8_t* text, Py_ssize_t size, Py_ssize_t* at) noexcept:
+    """Return the character whose first byte is before at; 0 for those that _stand_in() does not know anyway."""
+    cdef const uint8_t* rest = text + at[0]
+    cdef Py_ssize_t left = size - at[0]
+    cdef uint8_t first = text[at[0] - 1]
+    if 0xC2 <= first < 0xE0 and left >= 1 and _is_tail(rest[0]):
+        at[0] += 1
+        return (first & 0x1F) << 6 | (rest[0] & 0x3F)
+    if 0xE1 <= first < 0xF0 and first != 0xED and left >= 2 and _is_tail(rest[0]) and _is_tail(rest[1]):
+        at[0] += 2
+        return (first & 0x0F) << 12 | (rest[0] & 0x3F) << 6 | (rest[1] & 0x3F)
+    if first == 0xF0 and left >= 3 and rest[0] == 0x9F and _is_tail(rest[1]) and _is_tail(rest[2]):
+        at[0] += 3
+        return 0x1F000 | (rest[1] & 0x3F) << 6 | (rest[2] & 0x3F)
+    return 0
+
+
+cdef inline uint8_t _stand_in(uint32_t code) noexcept:
+    """Return the byte for a character that is not ASCII, or 0 where it is not sure that it can be ignored."""
+    if code == 0xA0 or code == 0xB2 or code == 0xB3 or code == 0xB9:  # a space, digits
+        return 0
+    if 0xA1 <= code < 0x250:  # Latin; dotless and dotted i and the long s match ASCII letters
+        return 0 if code in (0x130, 0x131, 0x17F) else OTHER
+    if 0x370 <= code < 0x530:  # Greek, Cyrillic
+        return OTHER
+    if code == 0x2013 or code == 0x2014:  # dashes
+        return 45
+    if 0x2018 <= code < 0x2024 or code == 0x2026 or code == 0x20AC or 0x2190 <= code < 0x2200:
+        return OTHER  # quotes, bullets, dots, the euro, arrows
+    if 0x2500 <= code < 0x2600 or 0x2700 <= code < 0x2760:  # boxes, ticks
+        return OTHER
+    if code == 0x3001 or 0x3008 <= code < 0x3012 or 0x3041 <= code < 0x3100 or 0x4E00 <= code < 0xA000:
+        return OTHER  # Japanese, Chinese
+    if code == 0x3002:  # a full stop
+        return 46
+    if 0xAC00 <= code < 0xD000:  # Korean; the rest of it shares a first byte with surrogates
+        return OTHER
+    if 0xFF01 <= code < 0xFF5F:  # full-width ASCII
+        return code - 0xFEE0
+    if 0x1F300 <= code < 0x1FB00:  # emoji
+        return OTHER
+    return 0
