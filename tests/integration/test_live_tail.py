@@ -37,6 +37,7 @@ class Watcher:
 
     def __init__(self, channel: Any, asked: LogFilter | None = None) -> None:
         self.models: list[str] = []
+        self.previews: list[str] = []
         self.missed = 0
         self._call = stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest(filter=asked or LogFilter()))
         self._task: asyncio.Task[None] | None = None
@@ -54,6 +55,7 @@ class Watcher:
     async def _read(self) -> None:
         while (group := await self._call.read()) is not grpc.aio.EOF:
             self.models += [log.model for log in group.logs]
+            self.previews += [log.input_preview for log in group.logs]
             self.missed = group.missed_count
 
 
@@ -89,6 +91,26 @@ async def test_every_subscriber_on_every_replica_sees_what_is_stored(
     finally:
         await replica.stop(0.5)
     assert await count_logs(database, project_id="default") == 2
+
+
+async def test_who_comes_after_a_silence_hears_soon_and_redacted(channel, worker, database):
+    ingest = stub(IngestServiceStub, channel)
+    address = "ann" + "@" + "example.org"
+    await ingest.IngestLogs(make_request(make_log()))
+
+    async def stored():
+        return await count_logs(database, project_id="default") == 1
+
+    await eventually(stored)  # and nobody heard
+    async with Watcher(channel) as late:
+
+        async def heard():
+            await ingest.IngestLogs(make_request(make_log(inputPreview=f"to {address}")))
+            await asyncio.sleep(0.1)
+            return late.previews
+
+        await eventually(heard, 5)
+    assert set(late.previews) == {"to [EMAIL]"}
 
 
 async def test_nobody_holds_up_the_writer(channel, worker, database):

@@ -66,7 +66,7 @@ cdef class PackedLog:
     cdef readonly object batch
     cdef readonly bytes packed_row
     cdef readonly bytes packed_key
-    cdef object _redactor
+    cdef object _redactor  # of a log some text of which was redacted
     cdef bytes _within
     cdef Py_ssize_t _begin
     cdef Py_ssize_t _end
@@ -86,8 +86,8 @@ cdef class PackedLog:
     def message(self):
         """Return the log, redacted."""
         message = Log.FromString(self._within[self._begin : self._end])
-        self._redactor.redact_log(message)
-        message.DiscardUnknownFields()
+        if self._redactor is not None:
+            self._redactor.redact_log(message)
         return message
 
     def to_row(self):
@@ -179,7 +179,8 @@ cdef PackedLog _read_log(_Batch batch, bytes within, Reader r, bint redacted):
     write_uuid(fields.texts[LOG_ID], log_id)
     log.log_id = LogId(PyBytes_FromStringAndSize(<char*>log_id, 16))
     log.start_time = _time_of(&fields)
-    log.batch, log._redactor, log._within = batch.batch, batch.redactor, within
+    log.batch, log._within = batch.batch, within
+    log._redactor = batch.redactor if kept else None
     log._begin = r.at - <const uint8_t*>within
     log._end = r.end - <const uint8_t*>within
     _sum_up(&fields, log)
