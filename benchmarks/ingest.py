@@ -18,7 +18,7 @@ from benchmarks.harness import machine, make_logs, ratio, report
 from stack import processes
 from tests.makers import eventually
 
-_ROUNDS = 5
+_ROUNDS = 15
 _CASES = {"single logs": (1, 64, 3000), "batches of 100": (100, 16, 300)}
 """Name: logs a call, calls at once, calls a round."""
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError, RedisError, ResponseError  # noqa: A004 - redis' own
 from taskiq import AckableMessage
 from taskiq_redis import RedisStreamBroker
 
@@ -126,6 +126,8 @@ class LogBroker(RedisStreamBroker):
         self._heart: asyncio.Task[None] | None = None
         self._no_reclaim_before = 0.0
         self._next_reclaim = 0.0
+        self._sender: Any = None
+        """A connection that append() keeps, while nobody uses it."""
         self._liveness_ms = int(settings.liveness_s * 1000)
 
     # -- names of keys ---------------------------------------------------------------------------------
@@ -204,8 +206,28 @@ class LogBroker(RedisStreamBroker):
 
     async def append(self, data: bytes) -> None:
         """Append a message's bytes; when this returns, Redis has them."""
-        # xadd() does the same after half as much work again in Python.
-        await self.redis.execute_command("XADD", self.queue_name, b"*", _FIELD, data)
+        kept = self._sender is not None
+        try:
+            await self._send(data)
+        except ConnectionError:
+            if not kept:
+                raise
+            await self._send(data)  # Redis may have closed the kept one; a new one tells whether it is away
+
+    async def _send(self, data: bytes) -> None:
+        """Send over a connection that is kept: to borrow one each time is half as much work again."""
+        connection, self._sender = self._sender or await self.connection_pool.get_connection(), None
+        try:
+            await connection.send_command("XADD", self.queue_name, b"*", _FIELD, data)
+            await connection.read_response()
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            await self.connection_pool.release(connection)
+            raise
+        if self._sender is None:
+            self._sender = connection
+        else:
+            await self.connection_pool.release(connection)
 
     async def retry_later(self, message: BrokerMessage, delay_s: float) -> None:
         """Queue a message again after a delay; the caller acknowledges the failed one afterwards."""

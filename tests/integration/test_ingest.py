@@ -20,6 +20,7 @@ from llm_observe.v1.log_pb2 import Log
 from storage.logs import count_logs, get_log
 from storage.rollups import verify_rollups
 from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from worker.broker import LogBroker
 
 
 @pytest.fixture
@@ -259,3 +260,14 @@ async def test_of_the_same_log_twice_in_a_request_the_last_counts(ingest, worker
 
     assert (await eventually(stored))["model"] == "last"
     assert await count_logs(database, project_id="default") == 2
+
+
+async def test_a_connection_that_redis_closed_costs_no_call(ingest, queue_settings):
+    broker = LogBroker(queue_settings)
+    try:
+        for sent in range(1, 4):
+            await ingest.IngestLogs(make_request(make_log()))
+            assert await broker.redis.xlen(broker.queue_name) == sent
+            await broker.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    finally:
+        await broker.shutdown()
