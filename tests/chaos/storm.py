@@ -70,6 +70,8 @@ class Producer:
 
     seed: int
     wanted: int
+    repeats: bool
+    """Whether one log in nine is a duplicate, a correction or poison; else all are new."""
     models: dict[str, str] = field(default_factory=dict)
     """Log to the model it was last sent with."""
     poisoned: set[str] = field(default_factory=set)
@@ -89,7 +91,7 @@ class Producer:
             await asyncio.sleep(chance.random() * 0.1)
 
     def _make(self, chance: random.Random, sent: list[Log]) -> Log:
-        dice = chance.random()
+        dice = chance.random() if self.repeats else 0.5
         if dice < 0.10 and sent:
             again = Log.FromString(chance.choice(sent).SerializeToString())
             if again.log_id in self.models:
@@ -142,7 +144,7 @@ async def _break_things(found: Machine, chance: random.Random, done: asyncio.Eve
     return broken
 
 
-async def storm(found: Machine, *, logs: int, seed: int) -> dict[str, Any]:
+async def storm(found: Machine, *, logs: int, seed: int, repeats: bool = True) -> dict[str, Any]:
     """Run it, and return what was seen; raises AssertionError where something is not accounted for."""
     chance = random.Random(seed)
     port = processes.free_port()
@@ -155,7 +157,7 @@ async def storm(found: Machine, *, logs: int, seed: int) -> dict[str, Any]:
     found.env.update(settings)
     found.start("server", "server")
     found.start("worker", "worker", PYTHONPATH=str(found.home.root))
-    producers = [Producer(seed * 100 + number, logs // PRODUCERS) for number in range(PRODUCERS)]
+    producers = [Producer(seed * 100 + number, logs // PRODUCERS, repeats) for number in range(PRODUCERS)]
     done = asyncio.Event()
     breaking = asyncio.create_task(_break_things(found, chance, done))
     begin = time.monotonic()
@@ -261,9 +263,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--logs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--all-new", action="store_true", help="no duplicates, corrections or poison")
     asked = parser.parse_args()
     with machine() as found:
-        report(**asyncio.run(storm(found, logs=asked.logs, seed=asked.seed)))
+        report(**asyncio.run(storm(found, logs=asked.logs, seed=asked.seed, repeats=not asked.all_new)))
 
 
 if __name__ == "__main__":
