@@ -85,12 +85,14 @@ def machine() -> Iterator[Machine]:
         "valkey": lambda: processes.start(valkey.command(), log=home.logs / "valkey.log", env=os.environ),
     }
     found = Machine(home, env, {}, starters)
+    stop_syncing = valkey.keep_synced()
     try:
         found.restart("postgres")
         found.restart("valkey")
         asyncio.run(_ready(postgres, valkey))
         yield found
     finally:
+        stop_syncing()
         for name, process in reversed(found.running.items()):
             processes.stop(process, STOP_SIGNAL if name == "postgres" else signal.SIGTERM, 20)
         shutil.rmtree(folder, ignore_errors=True)

@@ -174,6 +174,7 @@ class Supervisor:
             valkey.prepare()
             self.env["REDIS_URL"] = valkey.url
             self._start(Service("valkey", valkey.command(), stop_wave=2))
+            valkey.keep_synced()  # for as long as this process lives
             waits.append(valkey.wait_ready())
         await asyncio.gather(*waits)
 

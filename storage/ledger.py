@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from storage.log_writes import IncomingLog
     from storage.pool import Connection, Database
 
 _QUERIES: Final = load_queries(__file__)
@@ -39,7 +40,7 @@ class BatchPart(NamedTuple):
     """Logs of a batch that are written together."""
 
     report: BatchReport
-    log_ids: Sequence[UUID]
+    logs: Sequence[IncomingLog]
 
 
 def count_new(parts: Sequence[BatchPart], new_ids: Sequence[UUID]) -> list[int]:
@@ -47,7 +48,7 @@ def count_new(parts: Sequence[BatchPart], new_ids: Sequence[UUID]) -> list[int]:
     left = set(new_ids)
     counts = []
     for part in parts:
-        mine = left.intersection(part.log_ids)
+        mine = left.intersection(log.log_id for log in part.logs)
         left -= mine
         counts.append(len(mine))
     return counts

@@ -132,7 +132,7 @@ async def _add_logs(
         )
         await connection.copy("logs", COPY_COLUMNS, _copy_data(log.packed_row or b"" for log in logs))
         await connection.fetch(_QUERIES["add_rollups"], **sums)
-        await add_batches(connection, parts, [len(part.log_ids) for part in parts])
+        await add_batches(connection, parts, [len(part.logs) for part in parts])
     return WriteResult(stored=len(logs))
 
 

@@ -126,8 +126,8 @@ class LogBroker(RedisStreamBroker):
         self._heart: asyncio.Task[None] | None = None
         self._no_reclaim_before = 0.0
         self._next_reclaim = 0.0
-        self._sender: Any = None
-        """A connection that append() keeps, while nobody uses it."""
+        self._senders: list[Any] = []
+        """Connections that append() keeps, while nobody uses them; as many as were ever used at once."""
         self._liveness_ms = int(settings.liveness_s * 1000)
 
     # -- names of keys ---------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class LogBroker(RedisStreamBroker):
 
     async def append(self, data: bytes) -> None:
         """Append a message's bytes; when this returns, Redis has them."""
-        kept = self._sender is not None
+        kept = bool(self._senders)
         try:
             await self._send(data)
         except ConnectionError:
@@ -216,7 +216,7 @@ class LogBroker(RedisStreamBroker):
 
     async def _send(self, data: bytes) -> None:
         """Send over a connection that is kept: to borrow one each time is half as much work again."""
-        connection, self._sender = self._sender or await self.connection_pool.get_connection(), None
+        connection = self._senders.pop() if self._senders else await self.connection_pool.get_connection()
         try:
             await connection.send_command("XADD", self.queue_name, b"*", _FIELD, data)
             await connection.read_response()
@@ -224,10 +224,7 @@ class LogBroker(RedisStreamBroker):
             await connection.disconnect(nowait=True)
             await self.connection_pool.release(connection)
             raise
-        if self._sender is None:
-            self._sender = connection
-        else:
-            await self.connection_pool.release(connection)
+        self._senders.append(connection)
 
     async def retry_later(self, message: BrokerMessage, delay_s: float) -> None:
         """Queue a message again after a delay; the caller acknowledges the failed one afterwards."""

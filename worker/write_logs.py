@@ -57,10 +57,10 @@ class _Work(NamedTuple):
 
     def parts(self) -> list[BatchPart]:
         """Return which logs belong to which batch."""
-        ids: dict[int, list[UUID]] = {id(report): [] for report in self.reports}
+        logs: dict[int, list[ArrivedLog]] = {id(report): [] for report in self.reports}
         for log in self.logs:
-            ids[id(log.batch)].append(log.log_id)
-        return [BatchPart(report, ids[id(report)]) for report in self.reports]
+            logs[id(log.batch)].append(log)
+        return [BatchPart(report, logs[id(report)]) for report in self.reports]
 
     def halves(self) -> tuple[_Work, _Work]:
         """Return both halves; the ledger adds them up again."""

@@ -1,0 +1,71 @@
+"""What Valkey has answered is in its file, whatever its disk does: killed in the middle of writing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+from stack import processes
+from stack.home import Home
+from stack.valkey import EmbeddedValkey
+
+pytestmark = pytest.mark.chaos
+
+
+def write_until_killed(client: redis.Redis, stream: str) -> int:
+    """Return how many entries were answered."""
+    answered, data = 0, os.urandom(100_000)
+    try:
+        while True:
+            client.xadd(stream, {"data": data})
+            answered += 1
+    except redis.RedisError:
+        return answered
+
+
+def test_a_killed_valkey_loses_nothing_that_it_answered():
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        home.logs.mkdir()
+        valkey = EmbeddedValkey(home, processes.free_port())
+        valkey.prepare()
+        stop_syncing = valkey.keep_synced()
+        try:
+            for number in range(6):
+                process = processes.start(valkey.command(), log=home.logs / "valkey.log", env=os.environ)
+                asyncio.run(valkey.wait_ready())
+                with redis.Redis.from_url(valkey.url) as client:
+                    client.flushall()
+                    # Beyond the first second a sync is on its way, at another moment each time.
+                    killer = threading.Timer(1.0 + number / 25, process.send_signal, [signal.SIGKILL])
+                    killer.start()
+                    answered = write_until_killed(client, "entries")
+                    process.wait()
+                process = processes.start(valkey.command(), log=home.logs / "valkey.log", env=os.environ)
+                asyncio.run(valkey.wait_ready())
+                with redis.Redis.from_url(valkey.url) as client:
+                    assert client.xlen("entries") >= answered > 100
+                processes.stop(process, signal.SIGTERM, 10)
+        finally:
+            stop_syncing()
+
+
+def test_syncing_survives_a_file_that_goes():
+    with tempfile.TemporaryDirectory() as folder:
+        valkey = EmbeddedValkey(Home(Path(folder)), 1)
+        valkey.sync()  # there is nothing yet
+        files = Home(Path(folder)).valkey_data / "appendonlydir"
+        files.mkdir(parents=True)
+        (files / "appendonly.aof.1.incr.aof").write_bytes(b"x")
+        valkey.sync()
+        stop = valkey.keep_synced()
+        time.sleep(0.01)
+        stop()
