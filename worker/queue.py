@@ -192,8 +192,8 @@ async def queue_memory_bytes(broker: LogBroker) -> int:
 
 async def _read_stats(broker: LogBroker) -> QueueStats:
     redis, name = broker.redis, broker.queue_name
-    waiting = await redis.xlen(name)
-    delayed = await redis.zcard(broker.delayed_key)
+    async with redis.pipeline(transaction=True) as both:  # or a batch that moves over is counted in neither
+        waiting, delayed = await both.xlen(name).zcard(broker.delayed_key).execute()
     groups = await redis.xinfo_groups(name) if waiting or await redis.exists(name) else []
     pending = sum(int(group["pending"]) for group in groups if group["name"] == GROUP.encode())
     alive = [key async for key in redis.scan_iter(f"{name}:alive:*", count=1000)]

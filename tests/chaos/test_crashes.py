@@ -246,3 +246,26 @@ async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
     finally:
         stop(worker)
     assert len(await dead_letters(database)) == 1
+
+
+async def test_a_batch_that_moves_is_always_counted(broker):
+    """From the stream to the waiting retries and back; the queue is at no moment empty."""
+    moving = True
+
+    async def move():
+        entry = await broker.redis.xadd(broker.queue_name, {"data": b"x"})
+        while moving:
+            async with broker.redis.pipeline(transaction=True) as step:
+                await step.xdel(broker.queue_name, entry).zadd(broker.delayed_key, {"x": 1}).execute()
+            async with broker.redis.pipeline(transaction=True) as step:
+                done = (
+                    await step.zrem(broker.delayed_key, "x").xadd(broker.queue_name, {"data": b"x"}).execute()
+                )
+            entry = done[1]
+
+    mover = asyncio.create_task(move())
+    await asyncio.sleep(0.05)
+    depths = [(await queue_stats(broker)).depth for _ in range(300)]
+    moving = False
+    await mover
+    assert set(depths) == {1}
