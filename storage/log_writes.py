@@ -108,8 +108,8 @@ async def write_logs(
 ) -> WriteResult:
     """Write logs, their rollups and their batches' ledger in one transaction. Repeating changes nothing.
 
-    Of logs with the same log_id the last counts. ``add_up`` sums what packed logs add to the rollups; without
-    it none is taken as packed.
+    Of logs with the same log_id the one received last counts. ``add_up`` sums what packed logs add to the
+    rollups; without it none is taken as packed.
 
     Raises:
         StorageUnavailable: Nothing was written; try again.
@@ -144,7 +144,8 @@ async def _upsert_logs(
     database: Database, logs: Sequence[IncomingLog], parts: Sequence[BatchPart]
 ) -> WriteResult:
     """Write logs, whatever they were before."""
-    last = {log.log_id: log for log in logs}
+    # Batches that were tried before come among newer ones, in any order.
+    last = {log.log_id: log for log in sorted(logs, key=lambda log: log.receive_time)}
     async with database.connection() as connection, connection.transaction():
         claim = await _claim(connection, list(last.values()))
         foreign = await _find_foreign(connection, claim.unclaimed)

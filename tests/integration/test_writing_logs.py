@@ -140,6 +140,16 @@ async def test_writers_at_once_neither_deadlock_nor_miscount(database, write):
     await assert_exact(database)
 
 
+async def test_of_one_write_the_content_received_last_counts(database, write):
+    before = row(outputTokenCount=20)
+    after = before._replace(receive_time=NOW + timedelta(seconds=1), output_token_count=7)
+    await write(database, [after, before])
+    assert (await totals(database))["output_token_sum"] == 7
+    await write(database, [before._replace(output_token_count=1), after, before])
+    assert (await totals(database))["output_token_sum"] == 7
+    await assert_exact(database)
+
+
 async def test_verify_sees_a_wrong_number(database, write):
     await write(database, [row()])
     async with database.connection() as connection:
