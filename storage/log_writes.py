@@ -34,7 +34,7 @@ __all__ = ["COPY_COLUMNS", "KEY_COLUMNS", "IncomingLog", "LogId", "WriteResult",
 _QUERIES: Final = load_queries(__file__)
 
 LogId: Final = pgproto.UUID
-"""Makes a UUID of 16 bytes, in a tenth of the time that uuid.UUID takes."""
+"""Makes a UUID of 16 bytes, in a fifth of the time that uuid.UUID takes."""
 COPY_COLUMNS: Final = (*LogRow._fields, "hour")
 """The columns of a packed row, in order."""
 KEY_COLUMNS: Final = ("log_id", "project_id", "start_time", "receive_time")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -48,7 +47,7 @@ class Connection:
         """Add rows, given in COPY's binary format."""
         with storage_errors():
             await self._raw.copy_to_table(
-                table, columns=columns, source=BytesIO(data), format="binary", timeout=self._timeout_s
+                table, columns=columns, source=memoryview(data), format="binary", timeout=self._timeout_s
             )
 
     @asynccontextmanager

@@ -206,16 +206,16 @@ class LogBroker(RedisStreamBroker):
 
     async def append(self, data: bytes) -> None:
         """Append a message's bytes; when this returns, Redis has them."""
-        kept = bool(self._senders)
-        try:
-            await self._send(data)
-        except ConnectionError:
-            if not kept:
-                raise
-            await self._send(data)  # Redis may have closed the kept one; a new one tells whether it is away
+        while True:
+            kept = bool(self._senders)
+            try:
+                return await self._send(data)
+            except ConnectionError:
+                if not kept:  # Redis may have closed a kept one; a new one tells whether it is away
+                    raise
 
     async def _send(self, data: bytes) -> None:
-        """Send over a connection that is kept: to borrow one each time is half as much work again."""
+        """Send over a connection that is kept: borrowing one each time takes longer than checking a batch."""
         connection = self._senders.pop() if self._senders else await self.connection_pool.get_connection()
         try:
             await connection.send_command("XADD", self.queue_name, b"*", _FIELD, data)

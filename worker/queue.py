@@ -41,8 +41,6 @@ _WRITE_TIMEOUT_S: Final = 1.0
 """How long Redis may take for a message; with the patience before, a call is answered within 2 seconds."""
 _GROUP_BYTES: Final = 1024 * 1024
 """What one message holds, but for a single larger batch: a task is redelivered whole."""
-_WRITES: Final = 1
-"""Writes at once: while Redis brings one to disk, the next is on its way."""
 _LINGER_S: Final = 0.002
 """How long calls that come at once wait for each other: a write costs as much as ten calls."""
 _ENOUGH_BYTES: Final = 256 * 1024
@@ -106,7 +104,6 @@ class LogQueue:
             linger_s=_LINGER_S,
             enough=_ENOUGH_BYTES,
             patience_s=_PATIENCE_S,
-            lanes=_WRITES,
         )
 
     async def put(self, batch: AcceptedBatch) -> None:

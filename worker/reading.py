@@ -14,7 +14,6 @@ from worker.rows import to_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from uuid import UUID
 
     from llm_observe.redaction import Redactor
     from llm_observe.v1.ingest_service_pb2 import ProducerReport
@@ -56,22 +55,10 @@ class PlainLog:
         self._message = message
         self._row = to_row(message, project_id=batch.project_id, receive_time=batch.receive_time)
         self.batch = batch
-
-    @property
-    def log_id(self) -> UUID:
-        return self._row.log_id
-
-    @property
-    def project_id(self) -> str:
-        return self._row.project_id
-
-    @property
-    def start_time(self) -> datetime:
-        return self._row.start_time
-
-    @property
-    def receive_time(self) -> datetime:
-        return self._row.receive_time
+        self.log_id = self._row.log_id
+        self.project_id = self._row.project_id
+        self.start_time = self._row.start_time
+        self.receive_time = self._row.receive_time
 
     def message(self) -> Log:
         """Return the log, redacted."""

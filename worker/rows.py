@@ -7,26 +7,22 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from llm_observe.v1.log_pb2 import Log
+
 from analytics.sketch import bucket_of
 from storage.logs import LogRow
 
 if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
-    from llm_observe.v1.log_pb2 import Log
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 OUTCOMES: Final = ("", "success", "error", "cancelled")
 """Words of llm_observe.v1.Outcome, by number."""
 USAGE_SOURCES: Final = ("", "reported", "estimated", "missing")
 """Words of llm_observe.v1.UsageSource, by number."""
-TOKEN_COUNTS: Final = (
-    "input_token_count",
-    "output_token_count",
-    "total_token_count",
-    "cache_read_token_count",
-    "cache_write_token_count",
-    "reasoning_token_count",
+TOKEN_COUNTS: Final = tuple(
+    field.name for field in Log.DESCRIPTOR.fields if field.name.endswith("_token_count")
 )
 """Optional counts of a Log, each a column."""
 REPORTED_BY: Final = ("input_token_count", "output_token_count", "total_token_count")

@@ -37,23 +37,11 @@ from worker.queue import QueueSettings, QueueUnavailable, queue_stats
 
 PRODUCERS = 4
 POISON = """
+from tests import poison
 from worker import reading, write_logs
 
-class Poison:
-    def __init__(self, log):
-        self._log, self.packed_row = log, b"no row"
-    def __getattr__(self, name):
-        return getattr(self._log, name)
-    def to_row(self):
-        return self._log.to_row()._replace(tags="{no json")
-
-plain = reading.read_logs
-def read_logs(*args):
-    return [Poison(log) if log.message().model == "poison" else log for log in plain(*args)]
-reading.read_logs = read_logs
-
-sums = write_logs.add_up
-write_logs.add_up = lambda logs: sums([getattr(log, "_log", log) for log in logs])
+reading.read_logs = poison.poisoning(lambda log: log.message().model == "poison")
+write_logs.add_up = poison.add_up
 """
 """Put into the worker: makes rows of these logs that the database refuses."""
 RETRYABLE = {

@@ -58,14 +58,22 @@ def test_a_killed_valkey_loses_nothing_that_it_answered():
             stop_syncing()
 
 
-def test_syncing_survives_a_file_that_goes():
-    with tempfile.TemporaryDirectory() as folder:
-        valkey = EmbeddedValkey(Home(Path(folder)), 1)
-        valkey.sync()  # there is nothing yet
-        files = Home(Path(folder)).valkey_data / "appendonlydir"
-        files.mkdir(parents=True)
-        (files / "appendonly.aof.1.incr.aof").write_bytes(b"x")
-        valkey.sync()
-        stop = valkey.keep_synced()
-        time.sleep(0.01)
-        stop()
+def test_what_is_there_is_synced_until_it_is_stopped(tmp_path, monkeypatch):
+    synced: list[str] = []
+    monkeypatch.setattr("stack.valkey._SYNC_EVERY_S", 0.01)
+    monkeypatch.setattr(
+        os, "fsync", lambda file: synced.append(str(Path(f"/proc/self/fd/{file}").readlink()))
+    )
+    home = Home(tmp_path)
+    stop_syncing = EmbeddedValkey(home, 1).keep_synced()
+    try:
+        time.sleep(0.05)  # there is nothing yet
+        file = home.valkey_data / "appendonlydir" / "appendonly.aof.1.incr.aof"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"x")
+        deadline = time.monotonic() + 10
+        while not synced and time.monotonic() < deadline:
+            time.sleep(0.01)
+    finally:
+        stop_syncing()
+    assert set(synced) == {str(file)}

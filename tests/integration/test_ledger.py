@@ -16,10 +16,10 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 from stack.cli import cli
+from tests import poison
 from tests.makers import eventually, info_of, make_log, start_worker, stop, stub
 from worker import reading
 from worker.allowance import Allowance
-from worker.compiled import log_rows
 from worker.formatter import pack
 from worker.queue import AcceptedBatch, RedactionSettings
 from worker.write_logs import LogWriter
@@ -123,27 +123,9 @@ async def test_a_poisoned_batch_adds_up(admin, producer, database, monkeypatch):
     request = producer.batch(*logs)
     writer = LogWriter(database, RedactionSettings().make_redactor(), Allowance(1000))
 
-    class Poisoned:
-        """A log that the database refuses, whichever way it is written."""
-
-        def __init__(self, log):
-            self._log, self.packed_row = log, b"no row"
-
-        def __getattr__(self, name):
-            return getattr(self._log, name)
-
-        def to_row(self):
-            return self._log.to_row()._replace(tags="{no json")
-
     chosen = UUID(logs[3].log_id)
-
-    def read_logs(*args):
-        return [Poisoned(log) if log.log_id == chosen else log for log in log_rows.read_logs(*args)]
-
-    monkeypatch.setattr(reading, "read_logs", read_logs)
-    monkeypatch.setattr(
-        "worker.write_logs.add_up", lambda logs: log_rows.add_up([getattr(log, "_log", log) for log in logs])
-    )
+    monkeypatch.setattr(reading, "read_logs", poison.poisoning(lambda log: log.log_id == chosen))
+    monkeypatch.setattr("worker.write_logs.add_up", poison.add_up)
     batch = accepted(request)
     for _ in range(2):  # a redelivery changes nothing
         await writer.write_batches([batch])
