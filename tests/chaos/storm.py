@@ -32,9 +32,10 @@ from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
 from tests.makers import eventually, make_log
-from worker.queue.broker import GROUP, LogBroker
+from worker.queue.broker import LogBroker
 from worker.queue.log_queue import QueueUnavailable, queue_stats
 from worker.queue.settings import QueueSettings
+from worker.queue.stream import GROUP
 
 PRODUCERS = 4
 POISON = """

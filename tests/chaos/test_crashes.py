@@ -14,8 +14,9 @@ from taskiq.kicker import AsyncKicker
 from storage.logs import count_logs
 from storage.rollups import verify_rollups
 from tests.makers import eventually, make_log, make_request, start_worker, stop, stub
-from worker.queue.broker import GROUP, LogBroker
+from worker.queue.broker import LogBroker
 from worker.queue.log_queue import WRITE_LOGS, QueueStats, queue_stats
+from worker.queue.stream import GROUP
 
 pytestmark = pytest.mark.chaos
 
@@ -202,7 +203,7 @@ async def test_unparsable_and_unknown_messages_become_dead_letters(
     assert await broker.redis.xlen(broker.queue_name) == 0
 
 
-async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
+async def test_a_batch_that_kills_its_worker_is_dead_lettered_after_three_runs(
     channel, database, broker, database_url, queue_settings, tmp_path
 ):
     await send(channel, 60, 20)
@@ -211,15 +212,15 @@ async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
     await stub(IngestServiceStub, channel).IngestLogs(poison)
     (tmp_path / "sitecustomize.py").write_text(
         "import os\n"
-        "from worker import reading\n"
-        "plain = reading.read_logs\n"
+        "from codec import reader\n"
+        "plain = reader.read_logs\n"
         "def read_logs(*args):\n"
         "    logs = plain(*args)\n"
         "    if any(log.message().model == 'kills' for log in logs):\n"
         "        open(os.environ['RUNS'], 'a').write('x')\n"
         "        os.kill(os.getpid(), 9)\n"
         "    return logs\n"
-        "reading.read_logs = read_logs\n"
+        "reader.read_logs = read_logs\n"
     )
     runs = tmp_path / "runs"
     with pytest.MonkeyPatch.context() as patch:
@@ -234,7 +235,7 @@ async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
             stop(worker)
     letter = (await dead_letters(database))[0]
     assert (letter["reason"], letter["attempt_count"], letter["log_count"]) == ("killed_worker", 3, 1)
-    # IdempotencyKeys among others, once alone; then the batch is taken apart, and its log runs three times.
+    # First among others, then alone; then the batch is split, and its log runs three times.
     assert runs.read_text() == "xxxxx"
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
@@ -256,10 +257,12 @@ async def test_a_batch_that_moves_is_always_counted(broker):
         entry = await broker.redis.xadd(broker.queue_name, {"data": b"x"})
         while moving:
             async with broker.redis.pipeline(transaction=True) as step:
-                await step.xdel(broker.queue_name, entry).zadd(broker.delayed_key, {"x": 1}).execute()
+                await step.xdel(broker.queue_name, entry).zadd(broker.stream.delayed_key, {"x": 1}).execute()
             async with broker.redis.pipeline(transaction=True) as step:
                 done = (
-                    await step.zrem(broker.delayed_key, "x").xadd(broker.queue_name, {"data": b"x"}).execute()
+                    await step.zrem(broker.stream.delayed_key, "x")
+                    .xadd(broker.queue_name, {"data": b"x"})
+                    .execute()
                 )
             entry = done[1]
 
