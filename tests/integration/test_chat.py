@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import uuid
 
 import grpc
@@ -19,6 +20,7 @@ from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUC
 
 from codec.settings import RedactionSettings
 from server.app import build_server
+from server.chat import service
 from server.settings import ProviderSettings, ServerSettings
 from storage.logs import get_log
 from storage.settings import StorageSettings
@@ -298,53 +300,6 @@ async def test_history_and_system_prompts_reach_every_vendor(chat, provider_mock
         )
 
 
-@pytest.fixture
-async def impatient(database_url, queue_settings, provider_mock):
-    """A channel to a server that gives a silent provider half a second."""
-    running = await build_server(
-        ServerSettings(port=0, grace_s=1, chat_idle_timeout_s=0.5),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(
-            openai_base_url=f"{provider_mock.base_url}/v1",
-            anthropic_base_url=provider_mock.base_url,
-            gemini_base_url=provider_mock.base_url,
-        ),
-        RedactionSettings(),
-    )
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as opened:
-        yield opened
-    await running.stop(0.5)
-
-
-@pytest.mark.parametrize("provider", VENDORS)
-async def test_a_provider_that_falls_silent_is_given_up(impatient, provider_mock, provider):
-    provider_mock.default_wish = {"stall_after": 6}
-    call = stub(ChatServiceStub, impatient).StreamChat(
-        pb.StreamChatRequest(turn=turn(provider=provider)), timeout=10
-    )
-    assert (await call.read()).WhichOneof("event") == "started"
-    assert (await call.read()).WhichOneof("event") == "delta"
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        while await call.read():
-            pass
-    assert info_of(caught.value)[0] == "PROVIDER_TIMEOUT"
-    await eventually(lambda: provider_mock.open_streams == 0)
-
-
-async def test_a_reader_that_takes_its_time_is_not_given_up(impatient, provider_mock):
-    provider_mock.default_wish = {"chunks": 6_000, "padding": 4_000}
-    call = stub(ChatServiceStub, impatient).StreamChat(pb.StreamChatRequest(turn=turn()), timeout=60)
-    await call.read()
-    await asyncio.sleep(3)
-    assert provider_mock.open_streams == 1  # it waits for the reader
-    last = None
-    while (event := await call.read()) is not grpc.aio.EOF:
-        last = event
-    assert last is not None
-    assert last.WhichOneof("event") == "finished"
-
-
 async def test_a_finished_turn_that_is_repeated_gives_the_same_answer_without_asking_again(
     chat, conversations, provider_mock
 ):
@@ -393,6 +348,34 @@ async def test_a_turn_in_work_is_not_begun_twice(chat, provider_mock):
     assert caught.value.code() is grpc.StatusCode.ABORTED
     assert info_of(caught.value)[:2] == ("REQUEST_ID_REUSED", {"state": "RUNNING"})
     call.cancel()
+
+
+async def test_a_turn_enters_the_chat_service_once(chat):
+    """The service checks, begins and sends; nothing that it calls comes back to it.
+
+    An entry is a call of a function that is defined in server/chat/service.py from a function that is not.
+    A coroutine or generator is entered once, however often it is resumed: that is once for each chunk.
+    """
+    entries: list[str] = []
+    frames = []  # held, so that no two have the same id
+
+    def is_service(frame):
+        return frame is not None and frame.f_code.co_filename == service.__file__
+
+    def profile(frame, event, _):
+        if event == "call" and is_service(frame) and not any(frame is seen for seen in frames):
+            frames.append(frame)
+            if not is_service(frame.f_back):
+                entries.append(frame.f_code.co_name)
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        events = await stream(chat, turn())
+    finally:
+        sys.setprofile(before)
+    assert events[-1].WhichOneof("event") == "finished"
+    assert entries == ["StreamChat"]
 
 
 async def test_a_turn_that_was_left_can_be_asked_again(chat, provider_mock):
