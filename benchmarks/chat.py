@@ -19,7 +19,7 @@ from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 from benchmarks.harness import machine, ratio, report
 from benchmarks.ingest import _answers
 from stack import processes
-from tests.makers import eventually
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -23,7 +23,7 @@ from stack import processes, readiness
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
-from tests.makers import eventually
+from tests.support.waiting import eventually
 
 _BATCH = 500
 _AT_ONCE = 8

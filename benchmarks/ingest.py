@@ -16,7 +16,7 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 from benchmarks.harness import machine, make_logs, ratio, report
 from stack import processes
-from tests.makers import eventually
+from tests.support.waiting import eventually
 
 _ROUNDS = 15
 _CASES = {"single logs": (1, 64, 3000), "batches of 100": (100, 16, 300)}

@@ -21,7 +21,7 @@ from stack import processes
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
-from tests.makers import eventually
+from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import queue_stats
 from worker.queue.settings import QueueSettings

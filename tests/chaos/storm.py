@@ -31,14 +31,15 @@ from stack.embedded.postgres import STOP_SIGNAL
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
-from tests.makers import eventually, make_log
+from tests.support.logs import make_log
+from tests.support.waiting import eventually
 from worker.queue.broker import GROUP, LogBroker
 from worker.queue.log_queue import QueueUnavailable, queue_stats
 from worker.queue.settings import QueueSettings
 
 PRODUCERS = 4
 POISON = """
-from tests import poison
+from tests.support import poison
 from codec import reader
 from worker.tasks import write_logs
 

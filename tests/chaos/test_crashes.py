@@ -13,7 +13,10 @@ from taskiq.kicker import AsyncKicker
 
 from storage.logs import count_logs
 from storage.rollups import verify_rollups
-from tests.makers import eventually, make_log, make_request, start_worker, stop, stub
+from tests.support.logs import make_log, make_request
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import stub
+from tests.support.waiting import eventually
 from worker.queue.broker import GROUP, LogBroker
 from worker.queue.log_queue import WRITE_LOGS, QueueStats, queue_stats
 

@@ -21,7 +21,9 @@ from stack import processes
 from stack.embedded.postgres import package_folder
 from storage.logs import count_logs
 from storage.rollups import verify_rollups
-from tests.makers import eventually, make_log, make_request, stub
+from tests.support.logs import make_log, make_request
+from tests.support.rpc import stub
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 

@@ -16,7 +16,9 @@ from llm_observe.v1.health_service_pb2 import (
 )
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 
-from tests.makers import eventually, start_worker, stop, stub
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import stub
+from tests.support.waiting import eventually
 
 
 async def test_all_is_well_only_with_a_worker(channel, database_url, queue_settings, tmp_path):

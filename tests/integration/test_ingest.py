@@ -19,7 +19,10 @@ from llm_observe.v1.log_pb2 import Log
 
 from storage.logs import count_logs, get_log
 from storage.rollups import verify_rollups
-from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from tests.support.logs import make_log, make_request
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 
 

@@ -26,7 +26,7 @@ from codec.rows import to_row
 from storage.log_writes import COPY_COLUMNS, KEY_COLUMNS
 from storage.logs import LogRow
 from tests import packing
-from tests.makers import make_log
+from tests.support.logs import make_log
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 NOW_US = 1_790_000_000_123_456

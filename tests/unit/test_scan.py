@@ -15,7 +15,7 @@ from llm_observe.v1.log_pb2 import Log
 from codec._scan import scan_logs
 from codec.rules import COUNTS, OPTIONAL_TEXTS, REQUIRED_TEXTS, SPAN_FIELDS, find_violation
 from server.ingest import request
-from tests.makers import make_log
+from tests.support.logs import make_log
 
 NOW_S = time.time()
 TEXTS = dict(REQUIRED_TEXTS + OPTIONAL_TEXTS)
