@@ -224,14 +224,14 @@ async def test_unknown_conversation_and_extreme_numbers_are_stored(ingest, worke
 
 
 async def test_queue_away_is_unavailable_within_two_seconds(stores, server, ingest):
-    stores.valkey_process.suspend()
+    stores.running["valkey"].suspend()
     try:
         begin = time.monotonic()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await ingest.IngestLogs(make_request(make_log()), timeout=5)
         took = time.monotonic() - begin
     finally:
-        stores.valkey_process.resume()
+        stores.running["valkey"].resume()
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert info_of(caught.value)[0] == "QUEUE_UNAVAILABLE"
     assert took < 2.5  # the contract's bound, with room for a busy machine

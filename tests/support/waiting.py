@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-async def eventually(check: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+async def eventually(check: Callable[[], Any], timeout_s: float = 300.0) -> Any:
     """Wait until a check, plain or awaitable, is true; return what it gave."""
     deadline = time.monotonic() + timeout_s
     while True:
