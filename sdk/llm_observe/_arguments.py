@@ -1,7 +1,7 @@
-"""What the preview of a call shows of a function's arguments: text of the prompt, nothing named as a secret.
+"""What the preview of a call shows of a function's arguments: text of the prompt, nothing named as secret.
 
-Of chat messages it shows the newest of the user, other lists and mappings as JSON. An object is not shown, and
-inside of those only by its type: its repr may hold a key. Numbers that are arguments are settings, not prompt.
+Of chat messages it shows the newest of the user, other lists and mappings as JSON. An object is not shown,
+and inside of those only by its type: its repr may hold a key. A number that is an argument is a setting.
 """
 
 from __future__ import annotations

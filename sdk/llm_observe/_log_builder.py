@@ -1,8 +1,8 @@
 """Turns a finished Call into a redacted Log. Imported by the sender's thread only: it loads protobuf.
 
 The fields of a Call are what an application or a vendor gave. Each is converted here, before protobuf sees
-it. What cannot be converted, or would be refused by the server, becomes a placeholder or unknown: no value costs
-the log.
+it. What cannot be converted, or what the server would refuse, becomes a placeholder or unknown: no value
+costs the log.
 """
 
 from __future__ import annotations
