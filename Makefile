@@ -3,11 +3,11 @@
 .PHONY: help run test check proto proto-check fmt lint types imports bench chaos fuzz lock clean
 SHELL := /bin/bash
 
-COMPILED := $(wildcard server/*.pyx worker/compiled/*.pyx worker/compiled/*.pxd)
+COMPILED := $(wildcard codec/*.pyx codec/*.pxd)
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-CODE := telemetry storage analytics worker server streamlit_app stack benchmarks tests sdk/llm_observe
+CODE := telemetry storage analytics codec worker server streamlit_app stack benchmarks tests sdk/llm_observe
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -19,7 +19,7 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 from benchmarks.harness import Machine, machine, make_logs, ratio, report
-from stack import checks, processes
+from stack import processes, readiness
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
@@ -139,7 +139,7 @@ async def _stored(database: Database) -> int:
 
 async def run(found: Machine, port: int, count: int) -> None:
     async def ready() -> bool:
-        health = await checks.ask_health(port)
+        health = await readiness.ask_health(port)
         return health is not None and health.queue.consumer_count == 1
 
     await eventually(ready)

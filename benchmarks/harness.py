@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from llm_observe.v1.log_pb2 import OUTCOME_SUCCESS, Log
 
 from stack import processes
-from stack.home import Home
-from stack.postgres import STOP_SIGNAL, EmbeddedPostgres
-from stack.valkey import EmbeddedValkey
+from stack.data_dir import DataDir
+from stack.embedded.postgres import STOP_SIGNAL, EmbeddedPostgres
+from stack.embedded.valkey import EmbeddedValkey
 from storage.migrate import migrate
 from storage.settings import StorageSettings
 
@@ -39,7 +39,7 @@ _PREVIEW = "Summarise the support ticket below in two sentences and say what the
 class Machine:
     """Running stores, with durable settings as in production, and the environment of our processes."""
 
-    home: Home
+    home: DataDir
     env: dict[str, str]
     running: dict[str, psutil.Popen]
     starters: dict[str, Callable[[], psutil.Popen]]
@@ -71,7 +71,7 @@ def machine() -> Iterator[Machine]:
     """Start Postgres and Valkey in a folder of their own; stop all that was started."""
     folder = Path(tempfile.mkdtemp(prefix="llm-observe-bench-"))
     folder.chmod(0o755)
-    home = Home(folder)
+    home = DataDir(folder)
     home.logs.mkdir()
     postgres = EmbeddedPostgres(home, processes.free_port())
     valkey = EmbeddedValkey(home, processes.free_port())

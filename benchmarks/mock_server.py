@@ -6,7 +6,7 @@ import sys
 
 import uvicorn
 
-from stack.provider_mock.server import ProviderMock
+from stack.demo.provider_mock.server import ProviderMock
 
 
 def main(port: int, chunks: int) -> None:

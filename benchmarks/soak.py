@@ -22,7 +22,9 @@ from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
 from tests.makers import eventually
-from worker.queue import LogBroker, QueueSettings, queue_stats
+from worker.queue.broker import LogBroker
+from worker.queue.log_queue import queue_stats
+from worker.queue.settings import QueueSettings
 
 _BATCH = 100
 _AT_ONCE = 8

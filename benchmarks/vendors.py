@@ -12,10 +12,10 @@ import openai
 from google import genai
 from google.genai.types import HttpOptions
 
-from stack.provider_mock.anthropic import ANTHROPIC
-from stack.provider_mock.dialect import Dialect, make_answer
-from stack.provider_mock.gemini import GEMINI
-from stack.provider_mock.openai import OPENAI
+from stack.demo.provider_mock.anthropic import ANTHROPIC
+from stack.demo.provider_mock.dialect import Dialect, make_answer
+from stack.demo.provider_mock.gemini import GEMINI
+from stack.demo.provider_mock.openai import OPENAI
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""The gRPC services. Takes logs to the queue (worker.queue), reads through analytics and storage."""
+"""The gRPC services: ingest puts logs into the queue, reads goes through analytics and storage."""

@@ -6,10 +6,10 @@ import os
 import sys
 
 from server.app import StartError
-from server.run import run_here
+from server.prefork import ProcessPool, hold_port
+from server.run import serve_in_this_process
 from server.settings import ServerSettings
-from server.siblings import Siblings, hold_port
-from telemetry.logs import LogSettings, start_logging
+from telemetry.logging import LogSettings, start_logging
 from telemetry.settings import SettingsError, load_settings
 
 
@@ -18,7 +18,7 @@ def main() -> int:
     try:
         settings = load_settings(ServerSettings)
         if settings.processes == 1:
-            return run_here()
+            return serve_in_this_process()
         start_logging(load_settings(LogSettings), process="server")
         return _serve_from_several(settings)
     except (SettingsError, StartError) as error:
@@ -34,7 +34,7 @@ def _serve_from_several(settings: ServerSettings) -> int:
     with holder:
         # The processes read their settings from the environment: all must have the port that 0 has become.
         os.environ["LLM_OBSERVE_GRPC_PORT"] = str(holder.getsockname()[1])
-        return Siblings(run_here, settings.processes, settings.grace_s).run()
+        return ProcessPool(serve_in_this_process, settings.processes, settings.grace_s).run()
 
 
 if __name__ == "__main__":

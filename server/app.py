@@ -34,38 +34,40 @@ from llm_observe.v1 import (
     ingest_service_pb2_grpc,
 )
 
-from server.access import Gate
-from server.admin_service import AdminService
-from server.analytics_service import AnalyticsService
-from server.chat_attempts import Attempts
-from server.chat_service import ChatService
-from server.chat_turns import TurnStore
-from server.conversation_service import ConversationService
-from server.door import Door
-from server.event_service import EventService
-from server.health_service import HealthService
-from server.ingest_service import MAX_BYTES, IngestService
-from server.intake import read_intake, scan_logs
-from server.live_feed import LiveFeeds
-from server.once import Once
-from server.own_logs import OwnLogs
-from server.providers import Providers
-from server.rate_limit import ChatLimits, RateLimiter
+from server.admin.health import HealthService
+from server.admin.service import AdminService
+from server.chat.attempts import ChatAttempts
+from server.chat.conversations import ConversationService
+from server.chat.providers import Providers
+from server.chat.service import ChatService
+from server.chat.turns import TurnStore
+from server.ingest.loopback import LoopbackExporter
+from server.ingest.request import decode_batch, scan_logs
+from server.ingest.service import MAX_BYTES, IngestService
+from server.reads.analytics import AnalyticsService
+from server.reads.events import EventService
+from server.reads.live_feed import LiveFeeds
+from server.rpc.auth import Authenticator
+from server.rpc.idempotency import IdempotencyKeys
+from server.rpc.pipeline import RpcPipeline
+from server.rpc.rate_limit import ChatLimits, RateLimiter
 from storage.pool import Database
-from worker.queue import LogBroker, LogQueue
+from worker.queue.broker import LogBroker
+from worker.queue.log_queue import LogQueue
 
 if TYPE_CHECKING:
+    from codec.settings import RedactionSettings
     from server.settings import ProviderSettings, ServerSettings
     from storage.settings import StorageSettings
-    from worker.queue import QueueSettings, RedactionSettings
+    from worker.queue.settings import QueueSettings
 
-log = structlog.get_logger("server")
+logger = structlog.get_logger("server")
 
 _HERE: Final = "this-process:0"
 """The SDK sends nothing without an endpoint; ours is never connected to."""
 _FLUSH_S: Final = 2.0
 """How long stopping waits for chat's own logs, in seconds."""
-_READERS: Final = {"/llm_observe.v1.IngestService/IngestLogs": read_intake}
+_READERS: Final = {"/llm_observe.v1.IngestService/IngestLogs": decode_batch}
 _SERVICES: Final = (
     admin_service_pb2,
     analytics_service_pb2,
@@ -127,28 +129,28 @@ async def build_server(
     """
     database, broker, redactor = Database(storage), LogBroker(queue), redaction.make_redactor()
     log_queue, providers, feeds = LogQueue(broker), Providers(provider_settings), LiveFeeds(broker)
-    once = Once(database)
+    once = IdempotencyKeys(database)
     server = grpc.aio.server(
         options=_options(settings), maximum_concurrent_rpcs=settings.max_concurrent_calls
     )
-    door: Any = Door(server, Gate(database, required=settings.require_keys), _READERS)
+    door: Any = RpcPipeline(server, Authenticator(database, required=settings.require_keys), _READERS)
     checks = await _add_health(server)
     limiter = RateLimiter(broker, "ingest", settings.ingest_logs_per_minute)
     ingest = IngestService(log_queue, limiter, redactor)
     ingest_service_pb2_grpc.add_IngestServiceServicer_to_server(ingest, door)
     admin = AdminService(database, broker, log_queue, redactor)
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, door)
-    own_logs = OwnLogs(ingest)
+    loopback = LoopbackExporter(ingest)
     chat = ChatService(
         store=TurnStore(database, redactor, settings.store_messages),
         providers=providers,
-        attempts=Attempts(once, settings.chat_timeout_s),
+        attempts=ChatAttempts(once, settings.chat_timeout_s),
         limits=ChatLimits(
             broker,
             session_turns=settings.chat_turns_per_minute,
             project_turns=settings.chat_project_turns_per_minute,
         ),
-        own_logs=own_logs,
+        register_log=loopback.register,
         settings=settings,
     )
     chat_service_pb2_grpc.add_ChatServiceServicer_to_server(chat, door)
@@ -164,7 +166,7 @@ async def build_server(
     port = _bind(server, settings)
     await server.start()
     # Chat's own calls are logged as any other application's, but for the network between.
-    configure_runtime(Config.from_env(endpoint=_HERE, spool_dir=""), own_logs.export)
+    configure_runtime(Config.from_env(endpoint=_HERE, spool_dir=""), loopback.export)
     return Server(server, checks, chat, database, broker, providers, feeds, port)
 
 
@@ -252,7 +254,7 @@ async def serve(
     if parent is not None:
         loop.add_reader(parent.sentinel, stop.set)
     server = await build_server(settings, storage, queue, providers, redaction)
-    log.info("server ready", host=settings.host, port=server.port, compiled_check=scan_logs is not None)
+    logger.info("server ready", host=settings.host, port=server.port, compiled_check=scan_logs is not None)
     await stop.wait()
     await server.stop(settings.grace_s)
-    log.info("server stopped")
+    logger.info("server stopped")

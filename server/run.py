@@ -7,15 +7,16 @@ import sys
 import uvloop
 from llm_observe._config import ConfigError
 
+from codec.settings import RedactionSettings
 from server.app import StartError, serve
 from server.settings import ProviderSettings, ServerSettings
 from storage.settings import StorageSettings
-from telemetry.logs import LogSettings, start_logging
+from telemetry.logging import LogSettings, start_logging
 from telemetry.settings import SettingsError, load_settings
-from worker.queue import QueueSettings, RedactionSettings
+from worker.queue.settings import QueueSettings
 
 
-def run_here() -> int:
+def serve_in_this_process() -> int:
     """Serve from this process until told to stop; return the exit status."""
     try:
         start_logging(load_settings(LogSettings), process="server")

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from stack import checks, processes
+from stack import processes, readiness
+from stack.embedded.postgres import STOP_SIGNAL as POSTGRES_STOP
+from stack.embedded.postgres import EmbeddedPostgres
+from stack.embedded.valkey import EmbeddedValkey
 from stack.errors import StackError
-from stack.postgres import STOP_SIGNAL as POSTGRES_STOP
-from stack.postgres import EmbeddedPostgres
 from stack.processes import ProcessId
-from stack.valkey import EmbeddedValkey
 from storage.errors import StorageError
 from storage.migrate import migrate
 from storage.settings import StorageSettings
@@ -28,7 +28,7 @@ from storage.settings import StorageSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stack.home import Home
+    from stack.data_dir import DataDir
 
 GRPC_PORT: Final = ("LLM_OBSERVE_GRPC_PORT", 50051)
 UI_PORT: Final = ("LLM_OBSERVE_UI_PORT", 8501)
@@ -61,7 +61,7 @@ class Service:
 class Supervisor:
     """The one process that owns the others. ``say`` shows a line to the person who started it."""
 
-    home: Home
+    home: DataDir
     say: Callable[[str], None]
     services: list[Service] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -202,7 +202,7 @@ class Supervisor:
             StackError: One of them ended, or did not answer within 60 seconds.
         """
         deadline = time.monotonic() + 60
-        while not await checks.all_ready(self.ports["grpc"], self.ports["ui"]):
+        while not await readiness.all_ready(self.ports["grpc"], self.ports["ui"]):
             for service in self.services:
                 if service.process is not None and service.process.poll() is not None:
                     raise StackError(f"{service.name} ended at start: see {self.home.logs}/{service.name}.*")

@@ -29,25 +29,26 @@ for name in ("DATABASE_URL", "REDIS_URL"):
     os.environ.pop(name, None)
 _guard.raise_internal_errors = True
 
+from codec.settings import RedactionSettings  # noqa: E402 - the environment is scrubbed first
 from server.app import Server, build_server  # noqa: E402 - the environment is scrubbed first
 from server.settings import ProviderSettings, ServerSettings  # noqa: E402 - the environment is scrubbed first
 from stack import processes  # noqa: E402 - the environment is scrubbed first
-from stack.home import Home  # noqa: E402 - the environment is scrubbed first
-from stack.postgres import STOP_SIGNAL, EmbeddedPostgres  # noqa: E402 - the environment is scrubbed first
-from stack.provider_mock import ProviderMock, running_mock  # noqa: E402 - the environment is scrubbed first
-from stack.valkey import EmbeddedValkey  # noqa: E402 - the environment is scrubbed first
+from stack.data_dir import DataDir  # noqa: E402 - the environment is scrubbed first
+from stack.demo.provider_mock import ProviderMock, running_mock  # noqa: E402 - the environment is scrubbed first
+from stack.embedded.postgres import STOP_SIGNAL, EmbeddedPostgres  # noqa: E402 - the environment is scrubbed first
+from stack.embedded.valkey import EmbeddedValkey  # noqa: E402 - the environment is scrubbed first
 from storage.migrate import migrate  # noqa: E402 - the environment is scrubbed first
 from storage.partitions import ensure_partitions  # noqa: E402 - the environment is scrubbed first
 from storage.pool import Database  # noqa: E402 - the environment is scrubbed first
 from storage.settings import StorageSettings  # noqa: E402 - the environment is scrubbed first
-from worker.settings import QueueSettings, RedactionSettings  # noqa: E402 - the environment is scrubbed first
+from worker.queue.settings import QueueSettings  # noqa: E402 - the environment is scrubbed first
 
 
 @dataclass
 class Stores:
     """The running Postgres and Valkey of this test session."""
 
-    home: Home
+    home: DataDir
     postgres: EmbeddedPostgres
     valkey: EmbeddedValkey
     valkey_process: psutil.Process
@@ -62,7 +63,7 @@ class Stores:
 def stores() -> Iterator[Stores]:
     folder = Path(tempfile.mkdtemp(prefix="llm-observe-test-"))
     folder.chmod(0o755)
-    home = Home(folder)
+    home = DataDir(folder)
     home.logs.mkdir()
     postgres = EmbeddedPostgres(home, processes.free_port())
     valkey = EmbeddedValkey(home, processes.free_port())

@@ -19,7 +19,7 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.log_pb2 import OUTCOME_SUCCESS, Log
 
 from stack import processes
-from worker.settings import QueueSettings
+from worker.queue.settings import QueueSettings
 
 
 def make_log(**fields: Any) -> Log:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from codec import _reader
 from storage.logs import LogRow
-from worker.compiled import log_rows
 
 
 class Poison:
@@ -26,14 +26,14 @@ class Poison:
 
 
 def poisoning(is_poison: Callable[[Any], bool]) -> Callable[..., list[Any]]:
-    """Return what to put in the place of worker.reading.read_logs."""
+    """Return what to put in the place of codec.reader.read_logs."""
 
     def read_logs(*args: Any) -> list[Any]:
-        return [Poison(log) if is_poison(log) else log for log in log_rows.read_logs(*args)]
+        return [Poison(log) if is_poison(log) else log for log in _reader.read_logs(*args)]
 
     return read_logs
 
 
 def add_up(logs: Sequence[Any]) -> Any:
-    """Stand in for worker.write_logs.add_up."""
-    return log_rows.add_up([log._log if isinstance(log, Poison) else log for log in logs])
+    """Stand in for worker.tasks.write_logs.add_up."""
+    return _reader.add_up([log._log if isinstance(log, Poison) else log for log in logs])

@@ -6,7 +6,7 @@ import sys
 
 import uvloop
 
-from telemetry.logs import LogSettings, start_logging
+from telemetry.logging import LogSettings, start_logging
 from telemetry.settings import SettingsError, load_settings
 
 

@@ -11,26 +11,29 @@ import structlog
 from redis.exceptions import RedisError
 from taskiq.acks import AcknowledgeType
 
+from codec.reader import read_logs
+from codec.settings import RedactionSettings
 from storage.errors import StorageError
 from storage.partitions import apply_retention, ensure_partitions
 from storage.pool import Database
 from storage.request_ids import forget_request_ids
 from storage.settings import StorageSettings
 from telemetry.settings import load_settings
-from worker.allowance import Allowance
-from worker.broker import LogBroker
-from worker.live import LivePublisher
-from worker.queue import WRITE_LOGS, QueuedBatch, read_batches, split_message
-from worker.reading import read_logs
-from worker.receiver import LogReceiver, RetryMiddleware
+from worker.queue.broker import LogBroker
+from worker.queue.live import LivePublisher
+from worker.queue.log_queue import WRITE_LOGS
+from worker.queue.message import QueuedBatch, read_batches, split_message
+from worker.queue.receiver import LogReceiver, RetryMiddleware
+from worker.queue.settings import QueueSettings
 from worker.schedule import APPLY_RETENTION, MAKE_PARTITIONS
-from worker.settings import QueueSettings, RedactionSettings, WorkerSettings
-from worker.write_logs import LogWriter
+from worker.settings import WorkerSettings
+from worker.tasks.dead_letter_quota import DeadLetterQuota
+from worker.tasks.write_logs import LogWriter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-log = structlog.get_logger("worker")
+logger = structlog.get_logger("worker")
 
 
 async def run_worker() -> None:
@@ -43,7 +46,7 @@ async def run_worker() -> None:
     writer = LogWriter(
         database,
         load_settings(RedactionSettings).make_redactor(),
-        Allowance(settings.dead_letters_per_minute),
+        DeadLetterQuota(settings.dead_letters_per_minute),
         LivePublisher(broker),
     )
     _register(broker, queue_settings, writer)
@@ -60,13 +63,13 @@ async def run_worker() -> None:
         ack_type=AcknowledgeType.WHEN_EXECUTED,
         wait_tasks_timeout=settings.grace_s,
     )
-    log.info("worker ready", concurrency=settings.concurrency, compiled_reader=read_logs is not None)
+    logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=read_logs is not None)
     try:
         await receiver.listen(_stop_event())
     finally:
         await broker.shutdown()
         await database.close()
-        log.info("worker stopped")
+        logger.info("worker stopped")
 
 
 def _register(broker: LogBroker, settings: QueueSettings, writer: LogWriter) -> None:
@@ -76,7 +79,7 @@ def _register(broker: LogBroker, settings: QueueSettings, writer: LogWriter) -> 
 
     broker.register_task(write_batches, task_name=WRITE_LOGS)
     broker.add_middlewares(RetryMiddleware(broker, settings.max_attempts))
-    broker.dead_letter = writer.give_up_message
+    broker.dead_letter = writer.dead_letter_message
     broker.split = split_message
 
 
@@ -88,7 +91,7 @@ def _register_upkeep(broker: LogBroker, database: Database, retention_days: int)
         await forget_request_ids(database)
         dropped = await apply_retention(database, _today(), retention_days)
         if dropped:
-            log.info("old days dropped", partitions=dropped, retention_days=retention_days)
+            logger.info("old days dropped", partitions=dropped, retention_days=retention_days)
 
     broker.register_task(make_partitions, task_name=MAKE_PARTITIONS)
     broker.register_task(drop_old_days, task_name=APPLY_RETENTION)
@@ -105,7 +108,7 @@ async def _wait_for(step: Callable[[], Awaitable[object]]) -> None:
         try:
             await step()
         except (StorageError, RedisError, OSError) as error:
-            log.warning("waiting for a dependency", error_type=type(error).__name__)
+            logger.warning("waiting for a dependency", error_type=type(error).__name__)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 5.0)
         else:

@@ -12,13 +12,13 @@ from taskiq import ScheduledTask, ScheduleSource, TaskiqScheduler
 from taskiq.api import run_scheduler_task
 
 from telemetry.settings import load_settings
-from worker.broker import LogBroker
-from worker.settings import QueueSettings
+from worker.queue.broker import LogBroker
+from worker.queue.settings import QueueSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-log = structlog.get_logger("worker.schedule")
+logger = structlog.get_logger("worker.schedule")
 
 MAKE_PARTITIONS: Final = "make_partitions"
 APPLY_RETENTION: Final = "apply_retention"
@@ -45,7 +45,7 @@ async def run_scheduler() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.cancel)
-    log.info("scheduler ready", tasks=len(CRONTAB))
+    logger.info("scheduler ready", tasks=len(CRONTAB))
     with suppress(asyncio.CancelledError):
         await running
     await broker.shutdown()

@@ -12,8 +12,8 @@ from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.filter_pb2 import MetricFilter, TimeRange
 
 from streamlit_app import format as fmt
-from streamlit_app.charts import latency_chart, throughput_chart
 from streamlit_app.client import ServerError, analytics, server_errors, settings
+from streamlit_app.components.charts import latency_chart, throughput_chart
 
 if TYPE_CHECKING:
     from collections.abc import Callable

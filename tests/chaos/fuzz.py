@@ -21,13 +21,14 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from benchmarks.harness import machine, report
+from codec.settings import RedactionSettings
 from server.app import _SERVICES, build_server
 from server.settings import ProviderSettings, ServerSettings
-from stack.provider_mock import running_mock
+from stack.demo.provider_mock import running_mock
 from storage.partitions import ensure_partitions
 from storage.pool import Database
 from storage.settings import StorageSettings
-from worker.settings import QueueSettings, RedactionSettings
+from worker.queue.settings import QueueSettings
 
 BROKEN = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 CONCURRENCY = 16

@@ -27,20 +27,22 @@ from redis.exceptions import RedisError
 
 from benchmarks.harness import Machine, machine, report
 from stack import processes
-from stack.postgres import STOP_SIGNAL
+from stack.embedded.postgres import STOP_SIGNAL
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
 from tests.makers import eventually, make_log
-from worker.broker import GROUP, LogBroker
-from worker.queue import QueueSettings, QueueUnavailable, queue_stats
+from worker.queue.broker import GROUP, LogBroker
+from worker.queue.log_queue import QueueUnavailable, queue_stats
+from worker.queue.settings import QueueSettings
 
 PRODUCERS = 4
 POISON = """
 from tests import poison
-from worker import reading, write_logs
+from codec import reader
+from worker.tasks import write_logs
 
-reading.read_logs = poison.poisoning(lambda log: log.message().model == "poison")
+reader.read_logs = poison.poisoning(lambda log: log.message().model == "poison")
 write_logs.add_up = poison.add_up
 """
 """Put into the worker: makes rows of these logs that the database refuses."""

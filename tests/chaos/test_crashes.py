@@ -14,8 +14,8 @@ from taskiq.kicker import AsyncKicker
 from storage.logs import count_logs
 from storage.rollups import verify_rollups
 from tests.makers import eventually, make_log, make_request, start_worker, stop, stub
-from worker.broker import GROUP, LogBroker
-from worker.queue import WRITE_LOGS, QueueStats, queue_stats
+from worker.queue.broker import GROUP, LogBroker
+from worker.queue.log_queue import WRITE_LOGS, QueueStats, queue_stats
 
 pytestmark = pytest.mark.chaos
 
@@ -234,7 +234,7 @@ async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
             stop(worker)
     letter = (await dead_letters(database))[0]
     assert (letter["reason"], letter["attempt_count"], letter["log_count"]) == ("killed_worker", 3, 1)
-    # Once among others, once alone; then the batch is taken apart, and its log runs three times.
+    # IdempotencyKeys among others, once alone; then the batch is taken apart, and its log runs three times.
     assert runs.read_text() == "xxxxx"
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:

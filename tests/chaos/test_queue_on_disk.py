@@ -14,8 +14,8 @@ import pytest
 import redis
 
 from stack import processes
-from stack.home import Home
-from stack.valkey import EmbeddedValkey
+from stack.data_dir import DataDir
+from stack.embedded.valkey import EmbeddedValkey
 
 pytestmark = pytest.mark.chaos
 
@@ -33,7 +33,7 @@ def write_until_killed(client: redis.Redis, stream: str) -> int:
 
 def test_a_killed_valkey_loses_nothing_that_it_answered():
     with tempfile.TemporaryDirectory() as folder:
-        home = Home(Path(folder))
+        home = DataDir(Path(folder))
         home.logs.mkdir()
         valkey = EmbeddedValkey(home, processes.free_port())
         valkey.prepare()
@@ -60,11 +60,11 @@ def test_a_killed_valkey_loses_nothing_that_it_answered():
 
 def test_what_is_there_is_synced_until_it_is_stopped(tmp_path, monkeypatch):
     synced: list[str] = []
-    monkeypatch.setattr("stack.valkey._SYNC_EVERY_S", 0.01)
+    monkeypatch.setattr("stack.embedded.valkey._SYNC_EVERY_S", 0.01)
     monkeypatch.setattr(
         os, "fsync", lambda file: synced.append(str(Path(f"/proc/self/fd/{file}").readlink()))
     )
-    home = Home(tmp_path)
+    home = DataDir(tmp_path)
     stop_syncing = EmbeddedValkey(home, 1).keep_synced()
     try:
         time.sleep(0.05)  # there is nothing yet

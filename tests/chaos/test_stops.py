@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from benchmarks.harness import Machine
 from stack import processes
-from stack.postgres import package_folder
+from stack.embedded.postgres import package_folder
 from storage.logs import count_logs
 from storage.rollups import verify_rollups
 from tests.makers import eventually, make_log, make_request, stub

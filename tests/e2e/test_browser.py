@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from stack import checks, processes
+from stack import processes, readiness
 from stack.supervisor import streamlit_command
 from tests.makers import eventually, start_worker, stop
 
@@ -30,7 +30,7 @@ async def page(server, database_url, queue_settings, tmp_path):
     env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(server.port)}
     app = processes.start(streamlit_command(port), log=tmp_path / "app.out", env=env)
     try:
-        await eventually(lambda: checks.ui_answers(port))
+        await eventually(lambda: readiness.ui_answers(port))
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             opened = await browser.new_page(base_url=f"http://127.0.0.1:{port}")

@@ -17,11 +17,11 @@ from typing import Any
 import psutil
 import pytest
 
-from stack.home import Home
-from stack.postgres import EmbeddedPostgres
+from stack.data_dir import DataDir
+from stack.embedded.postgres import EmbeddedPostgres
 from stack.processes import ProcessId
 
-COMMAND = [sys.executable, "-m", "stack.cli"]
+COMMAND = [sys.executable, "-m", "stack.cli.main"]
 
 
 class Installation:
@@ -190,7 +190,7 @@ def test_root_keeps_postgres_where_its_user_can_reach_it(tmp_path):
         assert "0 rollups" in hidden.run("rollups", "verify").stdout
     finally:
         hidden.run("down", check=False)
-        data = EmbeddedPostgres(Home(tmp_path / "home"), 1).data
+        data = EmbeddedPostgres(DataDir(tmp_path / "home"), 1).data
         assert data.is_relative_to("/var/lib/llm-observe")
         shutil.rmtree(data.parent)
 

@@ -22,16 +22,16 @@ from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from server.access import Gate, caller, roles_for
+from codec.settings import RedactionSettings
 from server.app import _SERVICES, build_server
-from server.errors import DatabaseIsUnavailable, Unauthenticated
+from server.rpc.auth import Authenticator, caller, roles_for
+from server.rpc.errors import DatabaseIsUnavailable, Unauthenticated
 from server.settings import ProviderSettings, ServerSettings
 from storage import api_keys
 from storage.dead_letters import NewDeadLetter, add_dead_letters
 from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
-from worker.settings import RedactionSettings
 
 METHODS = sorted(
     f"{service.name}/{method.name}"
@@ -240,7 +240,7 @@ async def test_projects_are_made_without_a_key_only(channel, locked_channel, dat
 async def test_a_known_key_is_good_while_the_database_is_away(database):
     secret = await make_key(database, "ingest")
     now = [0.0]
-    gate = Gate(database, required=True, clock=lambda: now[0])
+    gate = Authenticator(database, required=True, clock=lambda: now[0])
     wanted = roles_for("IngestService", "IngestLogs")
 
     class Context:

@@ -12,9 +12,9 @@ from google.protobuf.json_format import ParseDict
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 
+from codec.rows import to_row
 from storage.log_writes import write_logs
 from tests.makers import info_of, make_log, stub
-from worker.rows import to_row
 
 NOW = datetime.now(UTC)
 THIS_HOUR = NOW.replace(minute=0, second=0, microsecond=0)

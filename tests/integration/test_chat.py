@@ -17,12 +17,12 @@ from llm_observe.v1.conversation_service_pb2 import GetConversationRequest
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 
+from codec.settings import RedactionSettings
 from server.app import build_server
 from server.settings import ProviderSettings, ServerSettings
 from storage.logs import get_log
 from storage.settings import StorageSettings
 from tests.makers import eventually, info_of, start_worker, stop, stub
-from worker.settings import RedactionSettings
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from stack.cli import cli
+from codec.batch import AcceptedBatch
+from stack.cli.main import cli
 from storage.dead_letters import NewDeadLetter, add_dead_letters
 from storage.errors import StorageUnavailable
 from storage.logs import count_logs, get_log
 from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
-from worker.allowance import Allowance, TooManyDeadLetters
-from worker.formatter import pack
-from worker.queue import AcceptedBatch, read_message, split_message
+from worker.queue.message import pack, read_message, split_message
+from worker.tasks.dead_letter_quota import DeadLetterQuota, TooManyDeadLetters
 
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -156,7 +156,7 @@ async def test_when_the_queue_is_away_they_stay_waiting(admin, database, monkeyp
     async def refuse(*_):
         raise OSError
 
-    monkeypatch.setattr("worker.broker.LogBroker.append", refuse)
+    monkeypatch.setattr("worker.queue.broker.LogBroker.append", refuse)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
     assert info_of(caught.value)[0] == "QUEUE_UNAVAILABLE"
@@ -203,13 +203,13 @@ async def test_the_command_line(server, database, monkeypatch):
 
 
 def test_a_bad_release_stops_giving_up():
-    allowance = Allowance(10)
+    allowance = DeadLetterQuota(10)
     allowance.take(8)
     allowance.take(2)
     with pytest.raises(TooManyDeadLetters):
         allowance.take(1)
     assert issubclass(TooManyDeadLetters, StorageUnavailable)  # so that the batch waits and burns no attempt
-    Allowance(10).take(500)
+    DeadLetterQuota(10).take(500)
 
 
 def test_a_queue_message_is_taken_apart():

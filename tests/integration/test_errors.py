@@ -12,11 +12,11 @@ from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 from structlog.testing import capture_logs
 
+from codec.settings import RedactionSettings
 from server.app import build_server
 from server.settings import ProviderSettings, ServerSettings
 from storage.settings import StorageSettings
 from tests.makers import info_of, stub
-from worker.settings import RedactionSettings
 
 WORDS = "words of a person"
 
@@ -26,8 +26,8 @@ async def test_a_bug_is_internal_and_its_id_finds_the_line(channel, monkeypatch,
     def broken(*_, **__):
         raise RuntimeError(WORDS)
 
-    monkeypatch.setattr("server.analytics_service.logs.get_log", broken)
-    monkeypatch.setattr("server.event_service.LogMatcher", broken)
+    monkeypatch.setattr("server.reads.analytics.logs.get_log", broken)
+    monkeypatch.setattr("server.reads.events.LogMatcher", broken)
     with capture_logs() as lines, pytest.raises(grpc.aio.AioRpcError) as caught:
         if streamed:
             await stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest()).read()

@@ -20,7 +20,7 @@ from llm_observe.v1.log_pb2 import Log
 from storage.logs import count_logs, get_log
 from storage.rollups import verify_rollups
 from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
-from worker.broker import LogBroker
+from worker.queue.broker import LogBroker
 
 
 @pytest.fixture

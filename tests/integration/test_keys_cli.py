@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from llm_observe.redaction import Redactor
 
-from stack.cli import cli
+from stack.cli.main import cli
 from stack.errors import StackError
 from storage import api_keys
 

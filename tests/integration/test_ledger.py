@@ -15,14 +15,15 @@ from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from stack.cli import cli
+from codec import reader
+from codec.batch import AcceptedBatch
+from codec.settings import RedactionSettings
+from stack.cli.main import cli
 from tests import poison
 from tests.makers import eventually, info_of, make_log, start_worker, stop, stub
-from worker import reading
-from worker.allowance import Allowance
-from worker.formatter import pack
-from worker.queue import AcceptedBatch, RedactionSettings
-from worker.write_logs import LogWriter
+from worker.queue.message import pack
+from worker.tasks.dead_letter_quota import DeadLetterQuota
+from worker.tasks.write_logs import LogWriter
 
 
 class Producer:
@@ -102,9 +103,9 @@ async def test_every_log_is_accounted_for(admin, producer, worker):
 
 async def test_dead_letters_count_until_they_are_stored(admin, producer, database, worker):
     request = producer.batch(*(make_log() for _ in range(4)))
-    writer = LogWriter(database, RedactionSettings().make_redactor(), Allowance(1000))
+    writer = LogWriter(database, RedactionSettings().make_redactor(), DeadLetterQuota(1000))
     batch = accepted(request)
-    await writer.give_up_message(pack({}, {"batches": [batch]}), "killed_worker", 3)
+    await writer.dead_letter_message(pack({}, {"batches": [batch]}), "killed_worker", 3)
     found = await entry_of(admin, producer)
     assert (found.stored_count, found.dead_lettered_count, found.missing_batch_count) == (0, 4, 0)
     _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
@@ -121,11 +122,11 @@ async def test_a_poisoned_batch_adds_up(admin, producer, database, monkeypatch):
     """The database refuses one log of a batch: it is a dead letter, its neighbours are rows."""
     logs = [make_log() for _ in range(7)]
     request = producer.batch(*logs)
-    writer = LogWriter(database, RedactionSettings().make_redactor(), Allowance(1000))
+    writer = LogWriter(database, RedactionSettings().make_redactor(), DeadLetterQuota(1000))
 
     chosen = UUID(logs[3].log_id)
-    monkeypatch.setattr(reading, "read_logs", poison.poisoning(lambda log: log.log_id == chosen))
-    monkeypatch.setattr("worker.write_logs.add_up", poison.add_up)
+    monkeypatch.setattr(reader, "read_logs", poison.poisoning(lambda log: log.log_id == chosen))
+    monkeypatch.setattr("worker.tasks.write_logs.add_up", poison.add_up)
     batch = accepted(request)
     for _ in range(2):  # a redelivery changes nothing
         await writer.write_batches([batch])

@@ -14,15 +14,15 @@ from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR
 
+from codec.settings import RedactionSettings
 from server.app import build_server
-from server.errors import QueueIsUnavailable
-from server.live_feed import Subscriber
-from server.log_filter import LogMatcher
+from server.reads.live_feed import Subscriber
+from server.reads.log_filter import LogMatcher
+from server.rpc.errors import QueueIsUnavailable
 from server.settings import ProviderSettings, ServerSettings
 from storage.logs import count_logs
 from storage.settings import StorageSettings
 from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
-from worker.queue import RedactionSettings
 
 
 @pytest.fixture

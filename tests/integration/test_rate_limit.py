@@ -12,13 +12,14 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
+from codec.settings import RedactionSettings
 from server.app import build_server
-from server.errors import QueueIsUnavailable, RateLimited
-from server.rate_limit import ChatLimits, RateLimiter
+from server.rpc.errors import QueueIsUnavailable, RateLimited
+from server.rpc.rate_limit import ChatLimits, RateLimiter
 from server.settings import ProviderSettings, ServerSettings
 from storage.settings import StorageSettings
 from tests.makers import info_of, make_log, make_request, stub
-from worker.queue import LogBroker, RedactionSettings
+from worker.queue.broker import LogBroker
 
 
 @pytest.fixture

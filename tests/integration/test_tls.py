@@ -19,13 +19,14 @@ from llm_observe._channel import open_channel, with_key
 from llm_observe.v1.admin_service_pb2 import ListProjectsRequest
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
+from codec.settings import RedactionSettings
 from server.app import StartError, build_server
 from server.settings import ProviderSettings, ServerSettings
 from storage import api_keys
 from storage.settings import StorageSettings
 from tests.makers import eventually
-from worker.queue import LogBroker, queue_stats
-from worker.settings import RedactionSettings
+from worker.queue.broker import LogBroker
+from worker.queue.log_queue import queue_stats
 
 
 class Authority:

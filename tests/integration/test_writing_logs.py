@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from codec.rows import to_row
 from storage import log_writes
 from storage.logs import count_logs, get_log, list_errors
 from storage.pool import Database
@@ -16,7 +17,6 @@ from storage.rollups import RollupQuery, sum_rollups, verify_rollups
 from tests import packing
 from tests.makers import make_log
 from tests.packing import PackedRow
-from worker.rows import to_row
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from worker.coalescer import Coalescer, CoalescerFull, WaitedTooLong
+from worker.queue.coalescer import Coalescer, CoalescerFull, WaitedTooLong
 
 
 class Sink:
@@ -115,7 +115,7 @@ async def test_where_enough_waits_a_group_does_not_wait_for_more():
 async def test_who_waited_too_long_for_a_turn_is_told_and_nothing_is_done():
     sink = Sink()
     sink.gate.clear()
-    coalescer = Coalescer(sink, group_size=1, waiting_size=100, patience_s=0.02)
+    coalescer = Coalescer(sink, group_size=1, waiting_size=100, queue_timeout_s=0.02)
     first, late = (asyncio.ensure_future(coalescer.put(number, 1)) for number in (1, 2))
     await asyncio.sleep(0.05)
     sink.gate.set()

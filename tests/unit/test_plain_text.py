@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from llm_observe._redaction import assignments, credentials, names, prefixes
 from llm_observe.redaction import Redactor
 
-from worker.compiled.plain_text import plain
+from codec._plain_text import plain
 
 REDACTOR = Redactor()
 

@@ -7,8 +7,8 @@ from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.sentinel import SentinelConnectionPool
 
 from telemetry.settings import SettingsError, load_settings
-from worker.redis_url import check_url, make_pool
-from worker.settings import QueueSettings
+from worker.queue.redis_url import check_url, make_pool
+from worker.queue.settings import QueueSettings
 
 
 def test_one_redis_has_a_pool_that_waits():

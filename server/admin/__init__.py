@@ -1,0 +1,1 @@
+"""AdminService and HealthService: what operators read and do."""

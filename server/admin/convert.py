@@ -1,0 +1,88 @@
+"""Rows that operators read to messages: queue, dead letters, ledger, projects, keys."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from llm_observe.v1.admin_service_pb2 import ApiKey, ApiKeyRole, DeadLetter, LedgerEntry, Project
+from llm_observe.v1.health_service_pb2 import QueueHealth
+
+from server.admin.filters import DEAD_LETTER_STATES
+from server.rpc.times import to_duration, to_timestamp
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from worker.queue.log_queue import QueueStats
+
+
+def to_queue_health(stats: QueueStats) -> QueueHealth:
+    queue = QueueHealth(
+        depth=stats.depth,
+        pending_count=stats.pending,
+        delayed_count=stats.delayed,
+        consumer_count=stats.consumers,
+    )
+    if stats.oldest_age_s is not None:
+        queue.oldest_age.CopyFrom(to_duration(stats.oldest_age_s * 1e6))
+    return queue
+
+
+def to_dead_letter(row: asyncpg.Record) -> DeadLetter:
+    """Return a dead letter; its payload where the row has it."""
+    return DeadLetter(
+        dead_letter_id=str(row["dead_letter_id"]),
+        reason=row["reason"],
+        message=row["message"],
+        log_id=row["log_id"],
+        attempt_count=row["attempt_count"],
+        first_attempt_time=to_timestamp(row["first_attempt_time"]),
+        last_attempt_time=to_timestamp(row["last_attempt_time"]),
+        state=DEAD_LETTER_STATES.index(row["state"]),  # type: ignore[arg-type] # the enum's number
+        log_count=row["log_count"],
+        payload_json=row.get("payload") or "",
+        producer_id=row["producer_id"],
+    )
+
+
+def to_project(row: asyncpg.Record) -> Project:
+    """Return a row of projects."""
+    return Project(
+        project_id=row["project_id"],
+        display_name=row["display_name"],
+        create_time=to_timestamp(row["create_time"]),
+    )
+
+
+def to_api_key(row: asyncpg.Record) -> ApiKey:
+    """Return a row of api_keys; of the secret it holds the start only."""
+    key = ApiKey(
+        api_key_id=str(row["api_key_id"]),
+        project_id=row["project_id"],
+        display_name=row["display_name"],
+        prefix=row["prefix"],
+        roles=[ApiKeyRole.Value(f"API_KEY_ROLE_{role.upper()}") for role in row["roles"]],
+    )
+    for field in ("create_time", "expire_time", "revoke_time", "last_use_time"):
+        if row[field] is not None:
+            getattr(key, field).CopyFrom(to_timestamp(row[field]))
+    return key
+
+
+def to_ledger_entry(row: asyncpg.Record) -> LedgerEntry:
+    """Return a producer's hour; what it dropped is the difference to its hour before."""
+    before, after = json.loads(row["dropped_before"]), json.loads(row["dropped_totals"])
+    dropped = {reason: total - before.get(reason, 0) for reason, total in after.items()}
+    return LedgerEntry(
+        producer_id=row["producer_id"],
+        hour=to_timestamp(row["hour"]),
+        sent_count=row["sent_count"],
+        stored_count=int(row["stored_count"]),
+        duplicate_count=int(row["duplicate_count"]),
+        rejected_count=int(row["rejected_count"]),
+        dead_lettered_count=int(row["dead_lettered_count"]),
+        dropped_counts={reason: count for reason, count in dropped.items() if count},
+        missing_batch_count=max(0, row["missing_batch_count"]),
+        sdk=row["sdk"],
+    )

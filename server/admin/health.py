@@ -1,0 +1,88 @@
+"""HealthService: asks Postgres and Redis, bounded in time, and always answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from llm_observe import __version__
+from llm_observe.v1.health_service_pb2 import (
+    CheckRequest,
+    CheckResponse,
+    DependencyHealth,
+    HealthState,
+)
+from llm_observe.v1.health_service_pb2_grpc import HealthServiceServicer
+
+from server.admin.convert import to_queue_health
+from server.rpc.times import to_duration, to_timestamp
+from storage.dead_letters import count_waiting_dead_letters
+from storage.errors import StorageError
+from worker.queue.log_queue import QueueStats, QueueUnavailable, queue_stats
+
+if TYPE_CHECKING:
+    from storage.pool import Database
+    from worker.queue.broker import LogBroker
+
+_LIMIT_S: Final = 1.5
+_OLD_S: Final = 60.0
+"""A batch that has waited longer than this deserves a look."""
+
+
+class HealthService(HealthServiceServicer):
+    """See health_service.proto."""
+
+    def __init__(self, database: Database, broker: LogBroker) -> None:
+        self._database = database
+        self._broker = broker
+        self._start_time = datetime.now(UTC)
+
+    async def Check(self, request: CheckRequest, context: Any) -> CheckResponse:
+        (postgres, dead), (redis, stats) = await asyncio.gather(self._ask_postgres(), self._ask_redis())
+        response = CheckResponse(
+            dependencies=[postgres, redis], version=__version__, start_time=to_timestamp(self._start_time)
+        )
+        states = [postgres.state, redis.state]
+        if dead is not None:
+            response.dead_letter_count = dead
+            states.append(HealthState.HEALTH_STATE_DEGRADED if dead else HealthState.HEALTH_STATE_HEALTHY)
+        if stats is not None:
+            response.queue.CopyFrom(to_queue_health(stats))
+            states.append(_queue_state(stats))
+        response.state = max(states)
+        return response
+
+    async def _ask_postgres(self) -> tuple[DependencyHealth, int | None]:
+        begin = time.perf_counter()
+        try:
+            async with asyncio.timeout(_LIMIT_S):
+                dead = await count_waiting_dead_letters(self._database)
+        except (StorageError, TimeoutError):
+            return _down("postgres", "does not answer"), None
+        return _up("postgres", begin), dead
+
+    async def _ask_redis(self) -> tuple[DependencyHealth, QueueStats | None]:
+        begin = time.perf_counter()
+        try:
+            stats = await queue_stats(self._broker)
+        except QueueUnavailable:
+            return _down("redis", "does not answer"), None
+        return _up("redis", begin), stats
+
+
+def _up(name: str, begin: float) -> DependencyHealth:
+    latency = to_duration((time.perf_counter() - begin) * 1e6)
+    return DependencyHealth(name=name, state=HealthState.HEALTH_STATE_HEALTHY, latency=latency)
+
+
+def _down(name: str, message: str) -> DependencyHealth:
+    return DependencyHealth(name=name, state=HealthState.HEALTH_STATE_UNHEALTHY, message=message)
+
+
+def _queue_state(stats: QueueStats) -> HealthState.ValueType:
+    late = stats.oldest_age_s is not None and stats.oldest_age_s > _OLD_S
+    return (
+        HealthState.HEALTH_STATE_DEGRADED if late or not stats.consumers else HealthState.HEALTH_STATE_HEALTHY
+    )

@@ -1,0 +1,1 @@
+"""IngestService: batches of logs, checked and put into the queue."""

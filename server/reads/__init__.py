@@ -1,0 +1,1 @@
+"""AnalyticsService and EventService: numbers, logs, and the live tail."""

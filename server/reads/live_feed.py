@@ -1,0 +1,132 @@
+"""One subscription to a project's live tail for all its callers here, fanned out without waiting for any."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from server.rpc.errors import QueueIsUnavailable
+from worker.queue.live import listen_live
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from llm_observe.v1.event_service_pb2 import WatchLogsResponse
+
+    from worker.queue.broker import LogBroker
+
+_WAITING_GROUPS: Final = 64
+"""What a slow subscriber may have before it; the rest it misses."""
+_START_TIMEOUT_S: Final = 1.5
+
+
+class Subscriber:
+    """One caller's place: what waits for it, and what it has missed."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[WatchLogsResponse | None] = asyncio.Queue(_WAITING_GROUPS)
+        self._ended = False
+        self.missed_count = 0
+
+    def offer(self, group: WatchLogsResponse) -> None:
+        """Take a group, or count it as missed."""
+        self.missed_count += group.missed_count
+        try:
+            self._waiting.put_nowait(group)
+        except asyncio.QueueFull:
+            self.missed_count += len(group.logs)
+
+    def end(self) -> None:
+        """Tell that nothing will come any more."""
+        self._ended = True
+        with suppress(asyncio.QueueFull):
+            self._waiting.put_nowait(None)
+
+    async def next(self) -> WatchLogsResponse:
+        """Return the next group.
+
+        Raises:
+            QueueIsUnavailable: The tail is interrupted.
+        """
+        group = None if self._ended and self._waiting.empty() else await self._waiting.get()
+        if group is None:
+            raise QueueIsUnavailable
+        return group
+
+
+class LiveFeeds:
+    """The feed of each project that somebody has watched."""
+
+    def __init__(self, broker: LogBroker) -> None:
+        self._broker = broker
+        self._feeds: dict[str, LiveFeed] = {}
+
+    def of(self, project_id: str) -> LiveFeed:
+        """Return a project's feed."""
+        return self._feeds.setdefault(project_id, LiveFeed(self._broker, project_id))
+
+    async def stop(self) -> None:
+        """Listen no more; whoever still waits is told."""
+        for feed in self._feeds.values():
+            await feed.stop()
+
+
+class LiveFeed:
+    """Listens while anybody does."""
+
+    def __init__(self, broker: LogBroker, project_id: str) -> None:
+        self._broker = broker
+        self._project_id = project_id
+        self._subscribers: set[Subscriber] = set()
+        self._listening: asyncio.Task[None] | None = None
+        self._ready: asyncio.Future[None] | None = None
+
+    @asynccontextmanager
+    async def subscribe(self) -> AsyncIterator[Subscriber]:
+        """Give a place that hears everything from now on.
+
+        Raises:
+            QueueIsUnavailable: Redis is away.
+        """
+        subscriber = Subscriber()
+        self._subscribers.add(subscriber)
+        try:
+            await self._start()
+            yield subscriber
+        finally:
+            self._subscribers.discard(subscriber)
+            if not self._subscribers:
+                await self.stop()
+
+    async def _start(self) -> None:
+        ready = self._ready
+        if ready is None or self._listening is None or self._listening.done():
+            ready = self._ready = asyncio.get_running_loop().create_future()
+            self._listening = asyncio.create_task(self._listen(ready), name="live-feed")
+        try:
+            await asyncio.wait_for(asyncio.shield(ready), _START_TIMEOUT_S)
+        except TimeoutError:
+            raise QueueIsUnavailable from None
+
+    async def _listen(self, ready: asyncio.Future[None]) -> None:
+        try:
+            async for group in listen_live(self._broker, self._project_id):
+                if not ready.done():
+                    ready.set_result(None)
+                for subscriber in self._subscribers:
+                    subscriber.offer(group)
+        except Exception:  # noqa: BLE001 - whatever interrupts it, the callers are told
+            if not ready.done():
+                ready.set_exception(QueueIsUnavailable())
+        finally:
+            for subscriber in self._subscribers:
+                subscriber.end()
+
+    async def stop(self) -> None:
+        """Listen no more; whoever still waits is told."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening

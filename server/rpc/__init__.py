@@ -1,0 +1,1 @@
+"""What every call passes, and what services of every kind share."""

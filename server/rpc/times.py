@@ -1,0 +1,76 @@
+"""Windows, timestamps and durations: from the wire and back to it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from llm_observe.v1.filter_pb2 import TimeRange
+
+from server.rpc.errors import InvalidField
+
+_DEFAULT_WINDOW: Final = timedelta(hours=24)
+_MAX_WINDOW: Final = timedelta(days=366)
+_MAX_SECONDS: Final = 253_402_300_799
+_NANOS: Final = 1_000_000_000
+
+
+class Window(NamedTuple):
+    """From start inclusive to end exclusive."""
+
+    start: datetime
+    end: datetime
+
+
+def parse_window(time_range: TimeRange) -> Window:
+    """Return the window asked for, by default the last 24 hours.
+
+    Raises:
+        InvalidField: It is empty, longer than 366 days, or not a time.
+    """
+    end, start = datetime.now(UTC), None
+    if time_range.HasField("end_time"):
+        end = parse_timestamp("time_range.end_time", time_range.end_time)
+    if time_range.HasField("start_time"):
+        start = parse_timestamp("time_range.start_time", time_range.start_time)
+    start = start or end - _DEFAULT_WINDOW
+    if start >= end:
+        raise InvalidField([("time_range.end_time", "must be after start_time")])
+    if end - start > _MAX_WINDOW:
+        raise InvalidField([("time_range", "at most 366 days")])
+    return Window(start, end)
+
+
+def parse_timestamp(field: str, moment: Timestamp) -> datetime:
+    """Return a moment.
+
+    Raises:
+        InvalidField: It is before 1971 or beyond what can be reckoned with.
+    """
+    # Two days of room, so that rounding to hours and the previous window stay inside datetime's range.
+    if not 86_400 * 400 <= moment.seconds <= _MAX_SECONDS - 172_800 or not 0 <= moment.nanos < _NANOS:
+        raise InvalidField([(field, "must be a timestamp after 1971")])
+    return datetime.fromtimestamp(moment.seconds, UTC) + timedelta(microseconds=moment.nanos // 1000)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def to_timestamp(moment: datetime) -> Timestamp:
+    """Return a datetime as a Timestamp, to the microsecond."""
+    microseconds = (moment - _EPOCH) // _MICROSECOND
+    return Timestamp(seconds=microseconds // 1_000_000, nanos=microseconds % 1_000_000 * 1000)
+
+
+def to_duration(microseconds: float) -> Duration:
+    """Return microseconds as a Duration."""
+    whole = round(microseconds)
+    return Duration(seconds=whole // 1_000_000, nanos=whole % 1_000_000 * 1000)
+
+
+def to_time_range(window: Window) -> TimeRange:
+    """Return a window as a TimeRange."""
+    return TimeRange(start_time=to_timestamp(window.start), end_time=to_timestamp(window.end))

@@ -1,0 +1,1 @@
+"""The llm-observe command."""

@@ -1,0 +1,98 @@
+"""The data folder: data, logs, generated passwords, and what is running."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from stack.errors import StackError
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    """One installation's folder: ``LLM_OBSERVE_HOME``, by default ``.llm-observe`` here."""
+
+    root: Path
+
+    @classmethod
+    def from_env(cls) -> DataDir:
+        """Return the folder, made when it is missing.
+
+        Raises:
+            StackError: It cannot be made or written.
+        """
+        root = Path(os.environ.get("LLM_OBSERVE_HOME") or ".llm-observe").expanduser().resolve()
+        home = cls(root)
+        try:
+            home.logs.mkdir(parents=True, exist_ok=True)
+            (root / "data").mkdir(exist_ok=True)
+        except OSError as error:
+            raise StackError(f"cannot write {root}: {error.strerror}; set LLM_OBSERVE_HOME") from error
+        return home
+
+    @property
+    def logs(self) -> Path:
+        """Log files of every process."""
+        return self.root / "logs"
+
+    @property
+    def valkey_data(self) -> Path:
+        """Valkey's append-only file."""
+        return self.root / "data" / "valkey"
+
+    @property
+    def postgres_data(self) -> Path:
+        """Postgres' data directory, unless it had to go elsewhere (stack.embedded.postgres)."""
+        return self.root / "data" / "postgres"
+
+    def secret(self, name: str) -> str:
+        """Return a generated password, the same one every time."""
+        path = self.root / "secrets.json"
+        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        if name not in known:
+            known[name] = secrets.token_urlsafe(24)
+            write_private(path, json.dumps(known))
+        return known[name]
+
+    def read_state(self) -> dict[str, Any]:
+        """Return what the last supervisor wrote, or nothing."""
+        try:
+            state: dict[str, Any] = json.loads((self.root / "state.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return state
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        """Replace what is known of the running processes, atomically."""
+        write_private(self.root / "state.json", json.dumps(state, indent=1))
+
+    def lock(self) -> IO[str]:
+        """Take the folder for this process until the file is closed.
+
+        Raises:
+            StackError: Another supervisor has it.
+        """
+        handle = (self.root / "lock").open("a+")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            handle.close()
+            raise StackError(
+                f"LLM Observe is running already from {self.root}: see `llm-observe status`, "
+                "stop it with `llm-observe down`, or set LLM_OBSERVE_HOME to another folder"
+            ) from None
+        return handle
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, atomically."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as handle:
+        handle.write(text)
+    temporary.replace(path)

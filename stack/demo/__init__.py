@@ -1,0 +1,1 @@
+"""Something to look at: demo traffic against a mock of the providers."""

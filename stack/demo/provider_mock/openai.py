@@ -1,0 +1,69 @@
+"""OpenAI's chat completions."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from stack.demo.provider_mock.dialect import Answer, Dialect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ERROR_CODES: Final = {
+    400: ("invalid_request_error", "context_length_exceeded"),
+    401: ("invalid_request_error", "invalid_api_key"),
+    429: ("requests", "rate_limit_exceeded"),
+}
+
+
+def _fault(status: int) -> dict[str, Any]:
+    kind, code = _ERROR_CODES.get(status, ("server_error", None))
+    return {"error": {"message": f"mock error {status}", "type": kind, "param": None, "code": code}}
+
+
+def _usage(answer: Answer) -> dict[str, Any]:
+    output_tokens = len(answer.words)
+    return {
+        "prompt_tokens": answer.input_tokens,
+        "completion_tokens": output_tokens,
+        "total_tokens": answer.input_tokens + output_tokens,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    }
+
+
+def _head(answer: Answer, kind: str) -> dict[str, Any]:
+    name = f"chatcmpl-{uuid.uuid4().hex}"
+    return {"id": name, "object": kind, "created": int(time.time()), "model": f"{answer.model}-mock"}
+
+
+def _whole(answer: Answer) -> dict[str, Any]:
+    message = {"role": "assistant", "content": " ".join(answer.words), "refusal": None}
+    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    return {**_head(answer, "chat.completion"), "choices": [choice], "usage": _usage(answer)}
+
+
+def _events(answer: Answer) -> Iterator[dict[str, Any]]:
+    head = _head(answer, "chat.completion.chunk")
+
+    def event(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
+        return {**head, "choices": [choice], "usage": None}
+
+    yield event({"role": "assistant", "content": ""})
+    for word in answer.words:
+        yield event({"content": f"{word} "})
+    yield event({}, "stop")
+    if answer.with_usage:
+        yield {**head, "choices": [], "usage": _usage(answer)}
+
+
+OPENAI: Final = Dialect(
+    whole=_whole,
+    events=_events,
+    fault=_fault,
+    request_id_header="x-request-id",
+    last_line=b"data: [DONE]\n\n",
+)
