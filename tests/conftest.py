@@ -27,6 +27,7 @@ for name in [
 for name in ("DATABASE_URL", "REDIS_URL"):
     os.environ.pop(name, None)
 
+import tests.properties  # noqa: E402, F401 - property tests repeat their examples
 from codec.settings import RedactionSettings  # noqa: E402 - the environment is scrubbed first
 from server.app import Server, build_server  # noqa: E402 - the environment is scrubbed first
 from server.settings import ProviderSettings, ServerSettings  # noqa: E402 - the environment is scrubbed first
