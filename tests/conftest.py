@@ -17,6 +17,7 @@ import asyncpg
 import grpc
 import psutil
 import pytest
+from llm_observe import _guard
 
 for name in [
     name
@@ -26,6 +27,7 @@ for name in [
     del os.environ[name]
 for name in ("DATABASE_URL", "REDIS_URL"):
     os.environ.pop(name, None)
+_guard.raise_internal_errors = True
 
 import tests.properties  # noqa: E402, F401 - property tests repeat their examples
 from codec.settings import RedactionSettings  # noqa: E402 - the environment is scrubbed first

@@ -36,12 +36,12 @@ if hasattr(os, "register_at_fork"):
 
 def fail(provider: Reader, call: Call, error: BaseException) -> None:
     """Close a call that ended in an error, or that the application left."""
+    if isinstance(error, _LEFT) or _is_cancelled(error):
+        call.finish(CANCELLED)
+        return
     with guarded("read_error"):
-        if isinstance(error, _LEFT) or _is_cancelled(error):
-            call.finish(CANCELLED)
-        else:
-            provider.read_error(error, call)
-            call.finish(ERROR)
+        provider.read_error(error, call)
+    call.finish(ERROR)
 
 
 def _is_cancelled(error: BaseException) -> bool:
@@ -135,13 +135,14 @@ def _pass_deltas(
         for chunk in inner:
             try:
                 text = chunk.choices[0].delta.content
+                chars = len(text)
             except Exception:  # noqa: BLE001 - a chunk of another shape is read below
-                text = None
-            if begun and text:
+                chars = 0
+            if begun and chars:
                 last = chunk
                 if room > 0:
                     append(text)
-                    room -= len(text)
+                    room -= chars
             elif _read(provider, chunk, call):
                 if hide:
                     continue
@@ -164,13 +165,14 @@ async def _apass_deltas(
         async for chunk in inner:
             try:
                 text = chunk.choices[0].delta.content
+                chars = len(text)
             except Exception:  # noqa: BLE001 - as above
-                text = None
-            if begun and text:
+                chars = 0
+            if begun and chars:
                 last = chunk
                 if room > 0:
                     append(text)
-                    room -= len(text)
+                    room -= chars
             elif _read(provider, chunk, call):
                 if hide:
                     continue
@@ -187,6 +189,7 @@ async def _apass_deltas(
 
 def _end_deltas(last: Any, call: Call) -> None:
     """Close a call; some servers tell the reason with the last text."""
-    if last is not None and not call.finish_reason:
-        call.finish_reason = last.choices[0].finish_reason or ""
+    with guarded("read_reason"):
+        if last is not None and not call.finish_reason:
+            call.finish_reason = last.choices[0].finish_reason or ""
     call.finish()

@@ -7,7 +7,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_observe._redaction import assignments, credentials, prefixes
+from llm_observe._redaction import assignments, credentials, names, prefixes
 from llm_observe.redaction import Redactor
 
 from codec._plain_text import plain
@@ -44,10 +44,10 @@ TOLD = (
     "https://hooks.slack.com" + "/services/T0/B0",
 )  # fmt: skip
 KEYS = tuple(
-    prefix.text + ("aB3" * 30)[: prefix.least + more] for prefix in prefixes._ALL for more in (-1, 0, 9)
+    prefix.text + ("aB3" * 30)[: prefix.least + more] for prefix in prefixes.ALL for more in (-1, 0, 9)
 )
-HOSTS = tuple(host for host, _ in credentials._WEBHOOKS)
-WORDS = (*assignments._TOLD, *assignments._STEMS, "bearer", "basic", *HOSTS)
+HOSTS = tuple(host for host, _ in credentials.WEBHOOKS)
+WORDS = (*assignments.STATED_BEFORE, *names.STEMS, "bearer", "basic", *HOSTS)
 PROSE = (
     "Summarise the support ticket below in two sentences and say what the customer wants.",
     "Basic understanding of tokens per request; chapter 12 of 34, version 1.2.3, about 56.7 %.",
