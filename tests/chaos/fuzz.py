@@ -150,7 +150,7 @@ async def fuzz(database_url: str, redis_url: str, *, count: int, seed: int) -> d
     """Run it against a server in this process, and return what was seen."""
     memory = psutil.Process()
     with running_mock() as mock:
-        mock.default_wish = {"chunks": 3}
+        mock.default_behaviour = {"chunks": 3}
         server = await build_server(
             ServerSettings(port=0, grace_s=1),
             StorageSettings(database_url=database_url),
