@@ -1,4 +1,4 @@
-"""A pytest plugin that says how property tests run: with the same examples each time, or with ten times as many random ones.
+"""A pytest plugin: property tests run with the same examples each time, or with many random ones.
 
 `make fuzz-properties` does the latter.
 """
