@@ -145,15 +145,15 @@ async def _make_calls(plans: list[_Plan], base_url: str, bar: tqdm[Any]) -> None
 
 async def _make_call(client: openai.AsyncOpenAI, plan: _Plan) -> None:
     chunks = max(4, plan.kind.tokens // 10)
-    wish = {"latency_s": plan.latency_s / 3, "chunks": chunks, "status": plan.status}
-    wish["chunk_s"] = plan.latency_s / 1.5 / chunks
+    behaviour = {"latency_s": plan.latency_s / 3, "chunks": chunks, "status": plan.status}
+    behaviour["chunk_s"] = plan.latency_s / 1.5 / chunks
     with llm_observe.session(f"demo-{plan.user}", user_id=f"user-{plan.user}", tags=["demo"]):
         try:
             answer = await client.chat.completions.create(
                 model=plan.kind.model,
                 messages=[{"role": "user", "content": plan.question}],
                 stream=plan.streamed,
-                extra_headers={"x-mock": json.dumps(wish)},
+                extra_headers={"x-mock": json.dumps(behaviour)},
             )
             if isinstance(answer, openai.AsyncStream):
                 async with answer:

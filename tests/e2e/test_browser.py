@@ -9,7 +9,8 @@ import pytest
 
 from stack import processes, readiness
 from stack.supervisor import streamlit_command
-from tests.makers import eventually, start_worker, stop
+from tests.support.processes import start_worker, stop
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -63,7 +64,7 @@ async def test_a_chat_is_streamed_and_counted(page, provider_mock):
 
 
 async def test_a_provider_error_is_words_and_shows_on_the_dashboard(page, provider_mock):
-    provider_mock.default_wish = {"status": 429}
+    provider_mock.default_behaviour = {"status": 429}
     await page.goto("/chat")
     box = page.get_by_placeholder("Message")
     await box.fill("hello")

@@ -16,20 +16,18 @@ from llm_observe.v1.conversation_service_pb2 import GetConversationRequest
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 
-from codec.settings import RedactionSettings
-from server.app import build_server
 from server.ingest.loopback import LoopbackExporter
-from server.settings import ProviderSettings, ServerSettings
-from storage.settings import StorageSettings
-from tests.makers import eventually, info_of, stub
-from tests.timers import FakeTimers
+from tests.support.rpc import info_of, stub
+from tests.support.server import mocked, start_server
+from tests.support.timers import FakeTimers
+from tests.support.waiting import eventually
 
 PROVIDERS = ["openai", "anthropic", "gemini", "demo"]
 SITUATIONS = ["endless", "silent", "slow reader"]
 """What the answer is doing when it is ended: being written, being waited for, or held back by its reader."""
 LIMIT_S = 10
 NEVER_S = 1e9
-DEADLINE_S = 120
+DEADLINE_S = 250
 """Of calls in these tests: a call that reaches it hangs."""
 
 
@@ -61,17 +59,7 @@ async def serve(database_url, queue_settings, provider_mock):
     running = []
 
     async def start(**settings):
-        server = await build_server(
-            ServerSettings(port=0, grace_s=1, **settings),
-            StorageSettings(database_url=database_url),
-            queue_settings,
-            ProviderSettings(
-                openai_base_url=f"{provider_mock.base_url}/v1",
-                anthropic_base_url=provider_mock.base_url,
-                gemini_base_url=provider_mock.base_url,
-            ),
-            RedactionSettings(),
-        )
+        server = await start_server(database_url, queue_settings, mocked(provider_mock), **settings)
         running.append(server)
         return server
 
@@ -85,11 +73,11 @@ def arrange(provider_mock, monkeypatch):
     """Let every provider, the demo model too, answer as the situation wants."""
 
     def prepare(situation):
-        words = {"endless": "word ", "silent": "word ", "slow reader": "word" * 1000 + " "}[situation]
+        words = {"endless": "word ", "silent": "word ", "slow reader": "word" * 1_000 + " "}[situation]
         paces = itertools.chain([0] * 6, itertools.repeat(3600 if situation == "silent" else 0))
         monkeypatch.setattr(DemoAdapter, "_words", staticmethod(lambda _: [words] * 1_000_000))
         monkeypatch.setattr(DemoAdapter, "_PACE_S", property(lambda _: next(paces)))
-        provider_mock.default_wish = {
+        provider_mock.default_behaviour = {
             "endless": {"chunks": 1_000_000},
             "silent": {"stall_after": 6},
             "slow reader": {"chunks": 5_000, "padding": 4_000},  # no transport buffers 20 MB
@@ -133,7 +121,7 @@ async def stored_answer(server, answer):
         return found[1:]
 
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        return (await eventually(find, DEADLINE_S))[0]
+        return (await eventually(find))[0]
 
 
 async def logs_of(answer, logs):
@@ -141,7 +129,7 @@ async def logs_of(answer, logs):
         await asyncio.to_thread(llm_observe.flush, 2)
         return [log for log in logs if log.log_id == answer.started.log_id]
 
-    return await eventually(find, DEADLINE_S)
+    return await eventually(find)
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from server.chat.idle_timeout import IdleTimeout
-from tests.timers import FakeTimers
+from tests.support.timers import FakeTimers
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from server.chat.idle_timeout import IdleTimeout
 from server.chat.stream_buffer import StreamBuffer
-from tests.timers import FakeTimers
+from tests.support.timers import FakeTimers
 
 
 class Provider:

@@ -13,7 +13,7 @@ from llm_observe.v1.error_reason_pb2 import ErrorReason
 from server.chat.attempts import Attempt
 from server.chat.turn import Turn, TurnLimits
 from server.rpc.errors import DatabaseIsUnavailable, ProviderFailed, ShuttingDown
-from tests.timers import FakeTimers
+from tests.support.timers import FakeTimers
 
 
 class Stream:
