@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from server.chat.turn import Turn, TurnLimits
 from server.rpc.auth import caller
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from server.chat.message_store import MessageStore
     from server.chat.providers import Providers
 
-_STORE_TIMEOUT_S = 2.0
+_STORE_TIMEOUT_S: Final = 2.0
 """How long a drain waits for turns that it has cancelled to be stored, in seconds."""
 
 
