@@ -120,7 +120,7 @@ class Call:
             _OVERHEAD_BYTES
             + _PIECE_BYTES * len(pieces)
             + sum(map(len, pieces))
-            + sum(map(len, self.input_text))
+            + sum(map(str.__len__, self.input_text))
         )
 
     def to_log(self, redactor: Redactor, *, environment: str, release: str, capture_content: bool) -> Log:
