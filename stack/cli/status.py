@@ -51,7 +51,7 @@ def _parts(health: CheckResponse) -> Iterator[tuple[str, str, str]]:
     if health.HasField("queue"):
         queue = health.queue
         age = f", the oldest {queue.oldest_age.ToSeconds()} s old" if queue.HasField("oldest_age") else ""
-        yield "queue", "", f"{queue.depth} batches{age}; {queue.consumer_count} workers"
+        yield "queue", "", f"{queue.depth} batches{age}; live workers: {queue.consumer_count}"
     if health.HasField("dead_letter_count"):
         yield "dead letters", "", str(health.dead_letter_count)
 

