@@ -34,10 +34,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         values = [row[index] for row in rows]
-        justify: Literal["left", "right"] = (
-            "right" if all(isinstance(value, int) for value in values) else "left"
-        )
-        table.add_column(column, justify=justify, overflow="fold")
+        numeric = all(isinstance(value, int) for value in values)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
         # An id stays in one piece, so that it can be copied.
         if not any(" " in str(value) for value in values):
             table.columns[-1].no_wrap = True
