@@ -11,7 +11,7 @@ from libc.string cimport memchr, memset
 from codec._plain_text cimport is_plain
 from codec._wire cimport BYTES, VARINT, Reader, hex_digit, read_moment, take, varint
 
-from llm_observe import redaction
+from llm_observe import limits
 from llm_observe.v1.log_pb2 import Log
 
 from codec.rows import TOKEN_COUNTS
@@ -22,10 +22,10 @@ cdef enum:
 cdef int64_t SECONDS_MOST = 253_402_300_799  # the end of year 9999
 cdef int64_t DURATION_MOST = 1 << 27  # seconds: the sums of a transaction's logs fit into a bigint
 cdef uint64_t COUNT_MOST = 1 << 47  # likewise
-cdef int KEY_MOST = redaction._KEY_CHARS
-cdef int VALUE_MOST = redaction.PREVIEW_CHARS
-cdef int TAG_MOST = redaction._TAG_CHARS
-if redaction._METADATA_PAIRS > PAIRS_MOST or redaction._TAGS > TAGS_MOST:
+cdef int KEY_MOST = limits.MAX_METADATA_KEY_CHARS
+cdef int VALUE_MOST = limits.MAX_METADATA_VALUE_CHARS
+cdef int TAG_MOST = limits.MAX_TAG_CHARS
+if limits.MAX_METADATA_PAIRS > PAIRS_MOST or limits.MAX_TAGS > TAGS_MOST:
     raise ImportError("more pairs or tags than there is room for")
 
 _number_of = {field.name: field.number for field in Log.DESCRIPTOR.fields}
@@ -50,7 +50,7 @@ cdef uint64_t _set_of(names) except? 0:
 
 cdef int text_most[FIELDS]  # characters that a text may have; 0 where the field is none that is redacted
 memset(text_most, 0, sizeof(text_most))
-for _name, _most in redaction._TEXT_LIMITS.items():
+for _name, _most in limits.MAX_TEXT_CHARS.items():
     text_most[<int>_number_of[_name]] = _most
 cdef uint64_t IDS = _set_of(["trace_id", "span_id", "parent_span_id"])
 cdef uint64_t COUNTS = _set_of(TOKEN_COUNTS)

@@ -11,7 +11,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from codec._normal_text cimport OTHER, ROOM, normalise
 
-from llm_observe._redaction import assignments, credentials, numbers, prefixes
+from llm_observe._redaction import assignments, credentials, names, numbers, prefixes
 
 cdef enum:
     MOST_LITERALS = 400
@@ -90,27 +90,27 @@ def _kinds_of(one):
 memset(kinds, 0, sizeof(kinds))
 for _code in range(128):
     kinds[<int>_code] = _kinds_of(chr(_code))
-for _country in numbers._IBAN_LENGTHS:
+for _country in numbers.IBAN_LENGTHS:
     ibans[<int>ord(_country[0]) - 65][<int>ord(_country[1]) - 65] = 1
 _fill(&keys, [
-    *((prefix.text, prefix.least, False) for prefix in prefixes._ALL),
+    *((prefix.text, prefix.least, False) for prefix in prefixes.ALL),
     ("eyJ", 7, False),  # a JSON web token
     ("----BEGIN", 0, False),
 ])
 _fill(&words, [
-    *((word, 0, False) for word in set(assignments._TOLD) - {"token"}),
+    *((word, 0, False) for word in set(assignments.STATED_BEFORE) - {"token"}),
     *((word, 0, True) for word in ("bearer", "basic", "token")),
-    *((host, -1, False) for host, _ in credentials._WEBHOOKS),
+    *((host, -1, False) for host, _ in credentials.WEBHOOKS),
 ])
 for _literal in range(keys.begin[256]):
     kinds[<uint8_t>keys.all[<int>_literal].text[0]] |= KEY_BEGIN
 for _literal in range(words.begin[256]):
     kinds[<uint8_t>words.all[<int>_literal].text[0]] |= WORD_BEGIN
     kinds[<uint8_t>(words.all[<int>_literal].text[0]) - 32] |= WORD_BEGIN
-for _country in numbers._IBAN_LENGTHS:
+for _country in numbers.IBAN_LENGTHS:
     kinds[<int>ord(_country[0])] |= COUNTRY
     kinds[<int>ord(_country[0]) + 32] |= COUNTRY
-_STEMS = tuple(stem.encode() for stem in assignments._STEMS)
+_STEMS = tuple(stem.encode() for stem in names.STEMS)
 
 
 cdef inline bint _may_be(Literals* those, uint8_t first, uint8_t second) noexcept:
@@ -182,7 +182,7 @@ cdef int _names_secret(int sign) except -1:
         return True
     for stem in _STEMS:
         if stem in name:
-            return assignments._NOT_NAMES.fullmatch(bytes(norm[start:end]).decode("ascii")) is None
+            return names.NOT_NAMES.fullmatch(bytes(norm[start:end]).decode("ascii")) is None
     return False
 
 

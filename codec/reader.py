@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
+from codec.errors import InvalidBatch
 from codec.rows import to_row
+from codec.rules import is_uuid
+from storage.api_keys import PROJECT_ID
 from storage.ledger import BatchReport
 from storage.log_writes import IncomingLog
 
@@ -32,6 +35,8 @@ except ImportError:  # no C compiler when this was installed
     add_up = other_fields = read_logs = None
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_RECEIVE_US: Final = 253_402_300_799_999_999
+"""The end of year 9999; a bigint holds counts up to this, too."""
 
 
 class ArrivedLog(IncomingLog, Protocol):
@@ -79,7 +84,8 @@ class BatchReader:
         """Return the batch's report and its logs.
 
         Raises:
-            google.protobuf.message.DecodeError: The payload is no IngestLogsRequest.
+            google.protobuf.message.DecodeError: The payload is no IngestLogsRequest, or a log or the batch's
+                head holds a value that cannot be stored.
         """
         others = other_fields(batch.payload) if other_fields is not None else None
         if others is None or read_logs is None:
@@ -105,15 +111,32 @@ class BatchReader:
         return self._report_of(batch, request.producer), request
 
     def _report_of(self, batch: AcceptedBatch, producer: ProducerReport) -> BatchReport:
+        # Without a valid id it counts for nobody; the server refuses any other.
+        known = is_uuid(producer.producer_id) and producer.batch_number >= 0
         dropped = {self._redactor.preview(key, 64): count for key, count in producer.dropped_counts.items()}
         return BatchReport(
             project_id=batch.project_id,
-            producer_id=producer.producer_id,
+            producer_id=producer.producer_id if known else "",
             batch_number=producer.batch_number,
-            receive_time=_EPOCH + timedelta(microseconds=batch.receive_time_us),
+            receive_time=_receive_time(batch),
             log_count=batch.log_count,
             rejected_count=batch.rejected_count,
             sent_total=producer.sent_count,
             dropped_totals=json.dumps(dropped),
             sdk=self._redactor.preview(f"{producer.sdk_name} {producer.sdk_version}".strip(), 130),
         )
+
+
+def _receive_time(batch: AcceptedBatch) -> datetime:
+    """Return when a batch was accepted.
+
+    Raises:
+        InvalidBatch: Something in its head is not what a server writes.
+    """
+    _, project_id, receive_time_us, log_count, rejected_count = batch
+    numbers = (receive_time_us, log_count, rejected_count)
+    if not all(type(number) is int and 0 <= number <= _MAX_RECEIVE_US for number in numbers):
+        raise InvalidBatch("a batch whose time or counts no server wrote")
+    if not isinstance(project_id, str) or not PROJECT_ID.fullmatch(project_id):
+        raise InvalidBatch("a batch whose project no server wrote")
+    return _EPOCH + timedelta(microseconds=receive_time_us)

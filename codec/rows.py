@@ -10,13 +10,18 @@ from uuid import UUID
 from llm_observe.v1.log_pb2 import Log
 
 from analytics.sketch import bucket_of
+from codec.errors import InvalidLog
+from codec.rules import is_uuid
 from storage.logs import LogRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_BIGINT: Final = 2**63 - 1
 OUTCOMES: Final = ("", "success", "error", "cancelled")
 """Words of llm_observe.v1.Outcome, by number."""
 USAGE_SOURCES: Final = ("", "reported", "estimated", "missing")
@@ -30,12 +35,17 @@ REPORTED_BY: Final = ("input_token_count", "output_token_count", "total_token_co
 
 
 def to_row(log: Log, *, project_id: str, receive_time: datetime) -> LogRow:
-    """Return the row of a validated, redacted log."""
+    """Return the row of a redacted log.
+
+    Raises:
+        InvalidLog: A value fits no column.
+    """
     latency_us = _microseconds(log.latency) if log.HasField("latency") else None
     ttft_us = _microseconds(log.time_to_first_token) if log.HasField("time_to_first_token") else None
-    succeeded = OUTCOMES[log.outcome] == "success"
+    outcome = _word("outcome", OUTCOMES, log.outcome)
+    succeeded = outcome == "success"
     return LogRow(
-        log_id=UUID(log.log_id),
+        log_id=_uuid(log.log_id),
         start_time=_datetime(log.start_time),
         receive_time=receive_time,
         end_time=_datetime(log.end_time) if log.HasField("end_time") else None,
@@ -60,7 +70,7 @@ def to_row(log: Log, *, project_id: str, receive_time: datetime) -> LogRow:
         model=log.model,
         operation=log.operation or "chat",
         environment=log.environment,
-        outcome=OUTCOMES[log.outcome],
+        outcome=outcome,
         usage_source=_usage_source(log),
         session_id=log.session_id,
         conversation_id=log.conversation_id,
@@ -84,13 +94,32 @@ def to_row(log: Log, *, project_id: str, receive_time: datetime) -> LogRow:
 
 def _usage_source(log: Log) -> str:
     if log.usage_source:
-        return USAGE_SOURCES[log.usage_source]
+        return _word("usage_source", USAGE_SOURCES, log.usage_source)
     return "reported" if any(log.HasField(field) for field in REPORTED_BY) else "missing"
 
 
-def _datetime(moment: Timestamp) -> datetime:
-    return _EPOCH + timedelta(seconds=moment.seconds, microseconds=moment.nanos // 1000)
+def _word(field: str, words: Sequence[str], number: int) -> str:
+    """Return the word of an enum's number. proto3 carries any number, negative ones too."""
+    if not 0 <= number < len(words):
+        raise InvalidLog(f"{field}: unknown number")
+    return words[number]
 
 
-def _microseconds(span: Duration) -> int:
-    return span.seconds * 1_000_000 + span.nanos // 1000
+def _uuid(text: str) -> UUID:
+    if not is_uuid(text):  # UUID() would take braces, underscores and foreign digits
+        raise InvalidLog("log_id: must be a UUID")
+    return UUID(text)
+
+
+def _datetime(timestamp: Timestamp) -> datetime:
+    try:
+        return _EPOCH + timedelta(seconds=timestamp.seconds, microseconds=timestamp.nanos // 1000)
+    except OverflowError:
+        raise InvalidLog("a time outside the years 1 to 9999") from None
+
+
+def _microseconds(duration: Duration) -> int:
+    microseconds = duration.seconds * 1_000_000 + duration.nanos // 1000
+    if abs(microseconds) > _MAX_BIGINT:
+        raise InvalidLog("a duration that no bigint can hold")
+    return microseconds

@@ -1,7 +1,8 @@
 """One call to a model: what the calling thread notes of it, and how it becomes a Log.
 
-The calling thread only stores references and clock readings here. Text is joined, redacted and cut,
-and the Log is built, on the sender's thread (``to_log``).
+The calling thread only stores references to text, numbers and clock readings here. Text is joined, redacted
+and cut, and the Log is built, on the sender's thread (``to_log``). Where a vendor or an application gives
+something else than text, it becomes text at once: a reference would keep its memory, and it may change.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._guard import guarded
 from llm_observe._session import current_session
+from llm_observe._values import to_content, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +58,7 @@ class Call:
     finish_reason = ""
     provider_request_id = ""
     error_code = ""
-    error_message: Any = ""
+    error_message = ""
     http_status: int | None = None
     has_deltas = False
     """Whether nearly all chunks of the stream are ``choices[0].delta.content``."""
@@ -69,10 +71,10 @@ class Call:
     finished = False
     """Whether the call has been handed over."""
 
-    def __init__(self, provider: str, operation: str, model: str, sink: Callable[[Call], None]) -> None:
+    def __init__(self, provider: str, operation: str, model: Any, sink: Callable[[Call], None]) -> None:
         self.provider = provider
         self.operation = operation
-        self.model = model
+        self.model: str = model if type(model) is str else to_text(model)
         self.sink = sink
         self.session = current_session()
         self.output_pieces: list[str] = []
@@ -87,14 +89,16 @@ class Call:
         if self.ttft_ns is None:
             self.ttft_ns = time.perf_counter_ns() - self.mono_start_ns
 
-    def add_output(self, text: str) -> None:
-        """Keep a piece of the answer while the preview has room."""
+    def add_output(self, text: Any) -> None:
+        """Keep a piece of the answer while the preview has room: text, or what vendors put in its place."""
         if self.output_chars < KEPT_TEXT_CHARS:
+            if type(text) is not str:
+                text = to_content(text)
             self.output_pieces.append(text)
             self.output_chars += len(text)
 
     def finish(self, outcome: int = SUCCESS) -> None:
-        """Close the call and hand it to the sender. Only the first call counts.
+        """Close the call and hand it to the sender. Only the first time counts.
 
         An answer that tells of a failure is one, although it came with HTTP status 200.
         """

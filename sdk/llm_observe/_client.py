@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from llm_observe._adapters import Adapter, ChatParameters, make_adapter
 from llm_observe._call import Preset, reset_preset, set_preset
 from llm_observe._ids import uuid7
+from llm_observe._values import to_pairs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -139,7 +140,7 @@ class LLMClient:
 
     def _prepare(self, options: dict[str, Any]) -> tuple[str, ChatParameters, Preset]:
         model = options.pop("model", None) or self.model
-        metadata = tuple((str(k), str(v)) for k, v in (options.pop("metadata", None) or {}).items())
+        metadata = to_pairs(options.pop("metadata", None))
         return model, ChatParameters(**options), Preset(uuid7(), metadata)
 
 

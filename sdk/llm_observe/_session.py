@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
 from llm_observe._ids import uuid7
+from llm_observe._values import to_pairs, to_tags, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -64,13 +65,16 @@ def session(
         The session id, a new UUID when none was given and there is no outer session.
     """
     outer = _current.get()
-    inherited = outer or Session(session_id=session_id or uuid7())
+    given = to_text(session_id)
+    inherited = outer or Session(session_id=given or uuid7())
     merged = Session(
-        session_id=session_id or inherited.session_id,
-        user_id=user_id if user_id is not None else inherited.user_id,
-        conversation_id=conversation_id if conversation_id is not None else inherited.conversation_id,
-        tags=(*inherited.tags, *(str(tag) for tag in tags)),
-        metadata=(*inherited.metadata, *((str(k), str(v)) for k, v in (metadata or {}).items())),
+        session_id=given or inherited.session_id,
+        user_id=inherited.user_id if user_id is None else to_text(user_id),
+        conversation_id=to_text(conversation_id)
+        if conversation_id is not None
+        else inherited.conversation_id,
+        tags=(*inherited.tags, *to_tags(tags)),
+        metadata=(*inherited.metadata, *to_pairs(metadata)),
     )
     token = _current.set(merged)
     try:

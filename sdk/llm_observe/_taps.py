@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._call import CANCELLED, ERROR, KEPT_TEXT_CHARS, Call
-from llm_observe._guard import guarded, swallow
+from llm_observe._guard import attempt, guarded, swallow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -36,12 +36,12 @@ if hasattr(os, "register_at_fork"):
 
 def fail(provider: Reader, call: Call, error: BaseException) -> None:
     """Close a call that ended in an error, or that the application left."""
+    if isinstance(error, _LEFT) or _is_cancelled(error):
+        call.finish(CANCELLED)
+        return
     with guarded("read_error"):
-        if isinstance(error, _LEFT) or _is_cancelled(error):
-            call.finish(CANCELLED)
-        else:
-            provider.read_error(error, call)
-            call.finish(ERROR)
+        provider.read_error(error, call)
+    call.finish(ERROR)
 
 
 def _is_cancelled(error: BaseException) -> bool:
@@ -135,19 +135,19 @@ def _pass_deltas(
         for chunk in inner:
             try:
                 text = chunk.choices[0].delta.content
+                if text and room > 0:
+                    room -= len(text)
+                    append(text)
             except Exception:  # noqa: BLE001 - a chunk of another shape is read below
                 text = None
             if begun and text:
                 last = chunk
-                if room > 0:
-                    append(text)
-                    room -= len(text)
             elif _read(provider, chunk, call):
                 if hide:
                     continue
             else:
                 begun = call.ttft_ns is not None
-                room = KEPT_TEXT_CHARS - call.output_chars
+                room = KEPT_TEXT_CHARS - call.output_chars if begun else 0
             yield chunk
     except BaseException as error:
         fail(provider, call, error)
@@ -164,19 +164,19 @@ async def _apass_deltas(
         async for chunk in inner:
             try:
                 text = chunk.choices[0].delta.content
+                if text and room > 0:
+                    room -= len(text)
+                    append(text)
             except Exception:  # noqa: BLE001 - as above
                 text = None
             if begun and text:
                 last = chunk
-                if room > 0:
-                    append(text)
-                    room -= len(text)
             elif _read(provider, chunk, call):
                 if hide:
                     continue
             else:
                 begun = call.ttft_ns is not None
-                room = KEPT_TEXT_CHARS - call.output_chars
+                room = KEPT_TEXT_CHARS - call.output_chars if begun else 0
             yield chunk
     except BaseException as error:
         fail(provider, call, error)
@@ -188,5 +188,9 @@ async def _apass_deltas(
 def _end_deltas(last: Any, call: Call) -> None:
     """Close a call; some servers tell the reason with the last text."""
     if last is not None and not call.finish_reason:
-        call.finish_reason = last.choices[0].finish_reason or ""
+        attempt("read_reason", _note_reason, last, call)
     call.finish()
+
+
+def _note_reason(last: Any, call: Call) -> None:
+    call.finish_reason = last.choices[0].finish_reason or ""

@@ -52,7 +52,7 @@ def _begin(operation: str, options: dict[str, Any], *, stream: bool) -> Call | N
 def _end(call: Call, response: Any) -> None:
     with guarded("read_response"):
         gemini.read_response(response, call)
-        call.finish()
+    call.finish()
 
 
 def _sync(models: Any) -> None:

@@ -8,10 +8,10 @@ import time
 from typing import Any
 
 import pytest
-from llm_observe._account import FlushResult
 from llm_observe._batcher import Batcher
 from llm_observe._call import Call
 from llm_observe._config import Config
+from llm_observe._counters import FlushResult
 from llm_observe._exporter import ExportResult
 from llm_observe._log_builder import build_log
 from llm_observe.redaction import Redactor
@@ -170,14 +170,14 @@ def test_a_forked_child_begins_empty_with_its_own_identity():
     batcher, collector = make()
     collector.open.clear()
     batcher.add(call())
-    parent = batcher._account.producer_id
+    parent = batcher._counters.producer_id
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         collector.open.set()
         batcher.add(call())
         result = batcher.flush(5)
-        os.write(writer, f"{result.sent} {batcher._account.producer_id != parent}".encode())
+        os.write(writer, f"{result.sent} {batcher._counters.producer_id != parent}".encode())
         os._exit(0)
     os.waitpid(pid, 0)
     assert os.read(reader, 100) == b"1 True"

@@ -12,8 +12,9 @@ import pytest
 
 from stack import processes, readiness
 from stack.supervisor import streamlit_command
-from tests.loading_markdown import EVIL, LOADING
-from tests.makers import eventually, start_worker, stop
+from tests.support.loading_markdown import EVIL, LOADING
+from tests.support.processes import start_worker, stop
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -22,7 +22,9 @@ from server.app import build_server
 from server.settings import ProviderSettings, ServerSettings
 from storage.logs import get_log
 from storage.settings import StorageSettings
-from tests.makers import eventually, info_of, start_worker, stop, stub
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

@@ -20,7 +20,10 @@ from stack.cli.main import cli
 from storage.dead_letters import NewDeadLetter, add_dead_letters
 from storage.errors import StorageUnavailable
 from storage.logs import count_logs, get_log
-from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from tests.support.logs import make_log, make_request
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 from worker.queue.message import pack, read_message, split_message
 from worker.tasks.dead_letter_quota import DeadLetterQuota, TooManyDeadLetters
 

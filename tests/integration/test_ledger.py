@@ -19,8 +19,11 @@ from codec import reader
 from codec.batch import AcceptedBatch
 from codec.settings import RedactionSettings
 from stack.cli.main import cli
-from tests import poison
-from tests.makers import eventually, info_of, make_log, start_worker, stop, stub
+from tests.support import poison
+from tests.support.logs import make_log
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 from worker.queue.message import pack
 from worker.tasks.dead_letter_quota import DeadLetterQuota
 from worker.tasks.write_logs import LogWriter

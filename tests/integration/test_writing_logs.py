@@ -15,8 +15,8 @@ from storage.logs import count_logs, get_log, list_errors
 from storage.pool import Database
 from storage.rollups import RollupQuery, sum_rollups, verify_rollups
 from tests import packing
-from tests.makers import make_log
 from tests.packing import PackedRow
+from tests.support.logs import make_log
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 

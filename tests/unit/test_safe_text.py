@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from streamlit_app.components.safe_text import literal, safe_markdown
-from tests.loading_markdown import LOADING
+from tests.support.loading_markdown import LOADING
+from tests.support.properties import examples
 
 APP = Path(__file__).parent.parent.parent / "streamlit_app"
 PARSER = MarkdownIt("commonmark", {"html": True, "maxNesting": 200}).enable(["table", "strikethrough"])
@@ -92,7 +93,7 @@ _PIECES = [
 
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=40).map("".join))
-@settings(max_examples=1000, derandomize=True, deadline=None)
+@examples(1000)
 def test_nothing_is_loaded_whatever_is_written(text):
     assert_safe(text)
 

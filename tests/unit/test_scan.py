@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 
 import pytest
 from google.protobuf.message import DecodeError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 from llm_observe.v1.log_pb2 import Log
@@ -15,9 +14,10 @@ from llm_observe.v1.log_pb2 import Log
 from codec._scan import scan_logs
 from codec.rules import COUNTS, OPTIONAL_TEXTS, REQUIRED_TEXTS, SPAN_FIELDS, find_violation
 from server.ingest import request
-from tests.makers import make_log
+from tests.support.logs import make_log
+from tests.support.properties import examples
 
-NOW_S = time.time()
+NOW_S = 1_795_600_000.0  # 2026-11-25
 TEXTS = dict(REQUIRED_TEXTS + OPTIONAL_TEXTS)
 
 ascii_text = st.text(st.characters(min_codepoint=1, max_codepoint=127), max_size=64)
@@ -25,9 +25,16 @@ seconds = st.integers(-2, 2**34)
 nanos = st.integers(-2, 10**9 + 1)
 
 
-def full_log() -> Log:
+def fixed_log(number: int = 0, **fields) -> Log:
+    """The same log each time, so that examples can be repeated."""
+    log_id = str(uuid.UUID(int=0x01890A5DAC96774BBCCEB302099A8000 + number))
+    return make_log(**{"log_id": log_id, "start_time": "2026-11-25T10:00:00.123Z", **fields})
+
+
+def full_log(number: int = 0) -> Log:
     """A log with every field that a caller may set, each at its limit."""
-    return make_log(
+    return fixed_log(
+        number,
         **{name: "x" * limit for name, limit in TEXTS.items()},
         **{name: "a" * digits for name, digits, _ in SPAN_FIELDS},
         **{name: str(2**63 - 1) for name in COUNTS},
@@ -47,13 +54,13 @@ def full_log() -> Log:
 
 
 def batch(*logs: Log) -> bytes:
-    report = ProducerReport(producer_id=str(uuid.uuid4()), batch_number=7)
+    report = ProducerReport(producer_id="7ccf7755-1342-4886-8c64-4b96e4c74012", batch_number=7)
     return IngestLogsRequest(logs=logs, producer=report).SerializeToString()
 
 
 BATCHES = [
-    batch(make_log(metadata={"k": "v"}, tags=["t"]), make_log()),
-    batch(make_log(**dict.fromkeys(TEXTS, "x")), full_log()),
+    batch(fixed_log(1, metadata={"k": "v"}, tags=["t"]), fixed_log(2)),
+    batch(fixed_log(3, **dict.fromkeys(TEXTS, "x")), full_log()),
 ]
 
 
@@ -75,7 +82,7 @@ def check(data: bytes) -> bool:
 
 
 def test_a_full_batch_within_every_limit_passes():
-    assert check(batch(*(full_log() for _ in range(500))))
+    assert check(batch(*map(full_log, range(500))))
 
 
 @pytest.mark.parametrize("field", [field.name for field in Log.DESCRIPTOR.fields])
@@ -104,23 +111,23 @@ def test_one_more_than_a_limit_is_left_to_the_rules(field):
 
 
 def test_a_batch_that_repeats_an_id_or_is_too_long_is_left_to_the_rules():
-    log = make_log()
+    log = fixed_log()
     assert check(batch(log))
-    assert not check(batch(log, make_log(), log))
-    assert not check(batch(*(make_log() for _ in range(501))))
+    assert not check(batch(log, fixed_log(1), log))
+    assert not check(batch(*map(fixed_log, range(501))))
 
 
 def test_numbers_written_longer_than_need_be_are_left_to_the_rules():
-    log = make_log(output_preview="x" * 200).SerializeToString()
+    log = fixed_log(output_preview="x" * 200).SerializeToString()
     assert check(b"\x0a" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7]) + log)
     assert not check(b"\x0a" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7 | 0x80, 0]) + log)
     assert not check(b"\x8a\x80\x80\x80\x80\x00" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7]) + log)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.data())
 def test_whatever_the_values_a_yes_is_right(data):
-    log = make_log()
+    log = fixed_log()
     for field in data.draw(st.lists(st.sampled_from(list(Log.DESCRIPTOR.fields)), max_size=6, unique_by=id)):
         if field.name == "metadata":
             log.metadata.update(data.draw(st.dictionaries(st.text(max_size=66), st.text(max_size=502))))
@@ -139,7 +146,7 @@ def test_whatever_the_values_a_yes_is_right(data):
         assert said_yes or {"cost_nano_usd", "price_version"} & {field.name for field, _ in log.ListFields()}
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(st.data())
 def test_whatever_the_bytes_a_yes_is_right(data):
     payload = bytearray(data.draw(st.sampled_from(BATCHES)))

@@ -1,0 +1,12 @@
+"""A pytest plugin, loaded before our code, that keeps the developer's settings and keys from the tests."""
+
+from __future__ import annotations
+
+import os
+
+_PREFIXES = ("LLM_OBSERVE_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_")
+_NAMES = ("DATABASE_URL", "REDIS_URL")
+
+for _name in list(os.environ):
+    if _name.startswith(_PREFIXES) or _name in _NAMES:
+        del os.environ[_name]
