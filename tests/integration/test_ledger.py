@@ -170,7 +170,7 @@ async def test_pages_of_the_ledger(admin, channel, worker):
 async def test_the_command_line(server, producer, worker, admin, monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", f"127.0.0.1:{server.port}")
     result = await asyncio.to_thread(CliRunner().invoke, cli, ["ledger"])
-    assert "no producer has sent anything" in result.output
+    assert "no producer sent anything" in result.output
     await producer.send(make_log())
 
     async def stored():
@@ -178,4 +178,6 @@ async def test_the_command_line(server, producer, worker, admin, monkeypatch):
 
     await eventually(stored)
     result = await asyncio.to_thread(CliRunner().invoke, cli, ["ledger"])
-    assert producer.report.producer_id in result.output
+    hour, *rest = result.output.rstrip("\n").split("\t")
+    assert datetime.strptime(hour, "%Y-%m-%d %H:00").replace(tzinfo=UTC) <= datetime.now(UTC)
+    assert rest == [producer.report.producer_id, "1", "1", "0", "0", "0", "0", "0"]
