@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -50,8 +51,9 @@ class AdminService(KeyAdmin):
 
     async def GetQueueStats(self, request: pb.GetQueueStatsRequest, context: Any) -> pb.GetQueueStatsResponse:
         try:
-            stats = await queue_stats(self._broker)
-            memory_bytes = await queue_memory_bytes(self._broker)
+            stats, memory_bytes = await asyncio.gather(
+                queue_stats(self._broker), queue_memory_bytes(self._broker)
+            )
         except QueueUnavailable:
             raise QueueIsUnavailable from None
         return pb.GetQueueStatsResponse(queue=to_queue_health(stats), memory_bytes=memory_bytes)

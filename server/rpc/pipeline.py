@@ -108,7 +108,7 @@ class _Entry:
 
     async def enter(self, context: Any) -> None:
         """Let the caller in, or raise."""
-        await self._gate.enter(context, self._wanted)
+        await self._gate.authorize(context, self._wanted)
 
 
 def _unary(call: Any, entry: _Entry) -> Any:

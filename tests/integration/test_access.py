@@ -247,18 +247,18 @@ async def test_a_known_key_is_good_while_the_database_is_away(database):
         def __init__(self, secret):
             self.invocation_metadata = lambda: bearer(secret)
 
-    await gate.enter(Context(secret), wanted)
+    await gate.authorize(Context(secret), wanted)
     gate._database = Database(StorageSettings(database_url="postgresql://nobody@127.0.0.1:1/none"))
     now[0] = 300.0
-    await gate.enter(Context(secret), wanted)
+    await gate.authorize(Context(secret), wanted)
     assert caller().project_id == "default"
     with pytest.raises(DatabaseIsUnavailable):
-        await gate.enter(Context("llmo_" + "0" * 60), wanted)
+        await gate.authorize(Context("llmo_" + "0" * 60), wanted)
     with pytest.raises(Unauthenticated):
-        await gate.enter(Context(secret[:-2] + "!!"), wanted)
+        await gate.authorize(Context(secret[:-2] + "!!"), wanted)
     now[0] = 1000.0
     with pytest.raises(DatabaseIsUnavailable):
-        await gate.enter(Context(secret), wanted)
+        await gate.authorize(Context(secret), wanted)
 
 
 # -- two projects --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import structlog
 from llm_observe.v1.event_service_pb2 import WatchLogsResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from codec.reader import ArrivedLog
     from worker.queue.broker import LogBroker
@@ -85,7 +85,7 @@ class LivePublisher:
         await self._broker.redis.publish(channel, response.SerializeToString())
 
 
-async def listen_live(broker: LogBroker, project_id: str) -> AsyncIterator[WatchLogsResponse]:
+async def listen_live(broker: LogBroker, project_id: str) -> AsyncGenerator[WatchLogsResponse, None]:
     """Yield what workers store from now on; an empty message first, once it listens.
 
     Raises:

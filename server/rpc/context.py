@@ -1,0 +1,10 @@
+"""The type of a call's context, as servicers get it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import grpc
+
+RpcContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+"""Of any request and response: no servicer reads or writes messages through it."""
