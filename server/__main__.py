@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from server.app import StartError
+from server.app import serve_in_this_process
+from server.listener import StartError
 from server.prefork import ProcessPool, hold_port
-from server.run import serve_in_this_process
 from server.settings import ServerSettings
 from telemetry.logging import LogSettings, start_logging
 from telemetry.settings import SettingsError, load_settings

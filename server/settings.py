@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from telemetry.settings import EnvSettings
+from codec.settings import RedactionSettings
+from storage.settings import StorageSettings
+from telemetry.settings import EnvSettings, load_settings
+from worker.queue.settings import QueueSettings
 
 
 class ServerSettings(EnvSettings):
@@ -107,3 +111,29 @@ class ProviderSettings(EnvSettings):
         "gemini-3.8-flash,gemini-3.5-flash,gemini-3.1-flash-lite", alias="LLM_OBSERVE_GEMINI_MODELS"
     )
     """Models to offer, the default first, separated by commas."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """All settings of a server process."""
+
+    server: ServerSettings
+    storage: StorageSettings
+    queue: QueueSettings
+    providers: ProviderSettings
+    redaction: RedactionSettings
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            SettingsError: A variable is missing or wrong; the message names it.
+        """
+        return cls(
+            server=load_settings(ServerSettings),
+            storage=load_settings(StorageSettings),
+            queue=load_settings(QueueSettings),
+            providers=load_settings(ProviderSettings),
+            redaction=load_settings(RedactionSettings),
+        )

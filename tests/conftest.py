@@ -27,9 +27,8 @@ for name in [
 for name in ("DATABASE_URL", "REDIS_URL"):
     os.environ.pop(name, None)
 
-from codec.settings import RedactionSettings  # noqa: E402 - the environment is scrubbed first
 from server.app import Server, build_server  # noqa: E402 - the environment is scrubbed first
-from server.settings import ProviderSettings, ServerSettings  # noqa: E402 - the environment is scrubbed first
+from server.settings import ProviderSettings  # noqa: E402 - the environment is scrubbed first
 from stack import processes  # noqa: E402 - the environment is scrubbed first
 from stack.data_dir import DataDir  # noqa: E402 - the environment is scrubbed first
 from stack.demo.provider_mock import ProviderMock, running_mock  # noqa: E402 - the environment is scrubbed first
@@ -39,6 +38,7 @@ from storage.migrate import migrate  # noqa: E402 - the environment is scrubbed 
 from storage.partitions import ensure_partitions  # noqa: E402 - the environment is scrubbed first
 from storage.pool import Database  # noqa: E402 - the environment is scrubbed first
 from storage.settings import StorageSettings  # noqa: E402 - the environment is scrubbed first
+from tests.serving import make_config  # noqa: E402 - the environment is scrubbed first
 from worker.queue.settings import QueueSettings  # noqa: E402 - the environment is scrubbed first
 
 
@@ -138,18 +138,18 @@ async def server(
 ) -> AsyncIterator[Server]:
     """The real server in this process, chatting with the mock."""
     running = await build_server(
-        ServerSettings(port=0, grace_s=1),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(
-            openai_api_key="mock",
-            openai_base_url=f"{provider_mock.base_url}/v1",
-            anthropic_api_key="mock",
-            anthropic_base_url=provider_mock.base_url,
-            gemini_api_key="mock",
-            gemini_base_url=provider_mock.base_url,
-        ),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+            ProviderSettings(
+                openai_api_key="mock",
+                openai_base_url=f"{provider_mock.base_url}/v1",
+                anthropic_api_key="mock",
+                anthropic_base_url=provider_mock.base_url,
+                gemini_api_key="mock",
+                gemini_base_url=provider_mock.base_url,
+            ),
+        )
     )
     yield running
     await running.stop(0.5)

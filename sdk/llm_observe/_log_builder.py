@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import KEPT_TEXT_CHARS, Call
-from llm_observe._ids import uuid7
+from llm_observe.ids import uuid7
 from llm_observe.v1.log_pb2 import Log as LogMessage
 from llm_observe.v1.log_pb2 import UsageSource
 

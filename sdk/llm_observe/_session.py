@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_observe._ids import uuid7
+from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

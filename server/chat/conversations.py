@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from llm_observe._ids import uuid7
+from llm_observe.ids import uuid7
 from llm_observe.v1 import conversation_service_pb2 as pb
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceServicer
 

@@ -6,8 +6,8 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._exporter import ExportResult
-from llm_observe._ids import uuid7
+from llm_observe import ExportResult
+from llm_observe.ids import uuid7
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 
 from server.ingest.request import decode_batch

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import grpc
+if TYPE_CHECKING:
+    import grpc
 
 RpcContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 """Of any request and response: no servicer reads or writes messages through it."""

@@ -1,8 +1,7 @@
 """Rate limits that all replicas share, at a fraction of a Redis call each.
 
 A process leases allowance from Redis and spends it by itself, so that Redis never counts less than what was
-let through. What is left of a lease at the end of its minute is lost: at most a hundredth of the limit for each
-process.
+let through. What is left of a lease when its minute ends is lost: at most a hundredth of the limit a process.
 
 No call waits for another's turn to ask Redis: all calls of a peer that need more wait for the same request,
 each no longer than its own time-out. So a Redis that hangs delays every call by the same second.

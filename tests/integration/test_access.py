@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 
 import grpc
 import pytest
+from google.protobuf.message_factory import GetMessageClass
 from llm_observe.v1 import admin_service_pb2 as admin
 from llm_observe.v1 import analytics_service_pb2 as analytics
 from llm_observe.v1 import chat_service_pb2 as chat
@@ -22,22 +22,18 @@ from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from codec.settings import RedactionSettings
-from server.app import _SERVICES, build_server
+from server.app import build_server
 from server.rpc.auth import Authenticator, caller, roles_for
 from server.rpc.errors import DatabaseIsUnavailable, Unauthenticated
-from server.settings import ProviderSettings, ServerSettings
 from storage import api_keys
 from storage.dead_letters import NewDeadLetter, add_dead_letters
 from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from tests.serving import SERVICES, make_config
 
 METHODS = sorted(
-    f"{service.name}/{method.name}"
-    for module in _SERVICES
-    for service in module.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
+    f"{service.name}/{method.name}" for service in SERVICES.values() for method in service.methods
 )
 
 
@@ -45,11 +41,11 @@ METHODS = sorted(
 async def locked(database_url, queue_settings):
     """A server that wants keys."""
     running = await build_server(
-        ServerSettings(port=0, grace_s=1, require_keys=True),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+            require_keys=True,
+        )
     )
     yield running
     await running.stop(0.5)
@@ -75,17 +71,12 @@ def bearer(secret: str):
 def call(channel, method: str, request, secret: str = ""):
     """Call a method by name; a stream's first answer counts."""
     service, name = method.split("/")
-    module = next(one for one in _SERVICES if service in one.DESCRIPTOR.services_by_name)
-    described = module.DESCRIPTOR.services_by_name[service].methods_by_name[name]
-    answer_kind = getattr(
-        import_module(f"llm_observe.v1.{described.output_type.file.name.split('/')[-1][:-6]}_pb2"),
-        described.output_type.name,
-    )
+    described = SERVICES[service].methods_by_name[name]
     kind = channel.unary_stream if described.server_streaming else channel.unary_unary
     rpc = kind(
         f"/llm_observe.v1.{method}",
         request_serializer=type(request).SerializeToString,
-        response_deserializer=answer_kind.FromString,
+        response_deserializer=GetMessageClass(described.output_type).FromString,
     )
     metadata = bearer(secret) if secret else ()
     running = rpc(request, metadata=metadata, timeout=5)
@@ -94,9 +85,7 @@ def call(channel, method: str, request, secret: str = ""):
 
 def empty_request(method: str):
     service, name = method.split("/")
-    module = next(one for one in _SERVICES if service in one.DESCRIPTOR.services_by_name)
-    described = module.DESCRIPTOR.services_by_name[service].methods_by_name[name]
-    return getattr(module, described.input_type.name)()
+    return GetMessageClass(SERVICES[service].methods_by_name[name].input_type)()
 
 
 async def reason_of(running) -> str:

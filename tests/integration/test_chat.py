@@ -17,12 +17,11 @@ from llm_observe.v1.conversation_service_pb2 import GetConversationRequest
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 
-from codec.settings import RedactionSettings
 from server.app import build_server
-from server.settings import ProviderSettings, ServerSettings
+from server.settings import ProviderSettings
 from storage.logs import get_log
-from storage.settings import StorageSettings
 from tests.makers import eventually, info_of, start_worker, stop, stub
+from tests.serving import make_config
 
 
 @pytest.fixture
@@ -302,15 +301,16 @@ async def test_history_and_system_prompts_reach_every_vendor(chat, provider_mock
 async def impatient(database_url, queue_settings, provider_mock):
     """A channel to a server that gives a silent provider half a second."""
     running = await build_server(
-        ServerSettings(port=0, grace_s=1, chat_idle_timeout_s=0.5),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(
-            openai_base_url=f"{provider_mock.base_url}/v1",
-            anthropic_base_url=provider_mock.base_url,
-            gemini_base_url=provider_mock.base_url,
-        ),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+            ProviderSettings(
+                openai_base_url=f"{provider_mock.base_url}/v1",
+                anthropic_base_url=provider_mock.base_url,
+                gemini_base_url=provider_mock.base_url,
+            ),
+            chat_idle_timeout_s=0.5,
+        )
     )
     async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as opened:
         yield opened
@@ -432,11 +432,12 @@ async def test_messages_are_kept_as_the_setting_says(
     database_url, queue_settings, provider_mock, mode, kept, title
 ):
     running = await build_server(
-        ServerSettings(port=0, grace_s=1, store_messages=mode),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(openai_base_url=f"{provider_mock.base_url}/v1"),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+            ProviderSettings(openai_base_url=f"{provider_mock.base_url}/v1"),
+            store_messages=mode,
+        )
     )
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:

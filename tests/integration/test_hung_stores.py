@@ -24,13 +24,11 @@ from llm_observe.v1.health_service_pb2 import HEALTH_STATE_UNHEALTHY, CheckReque
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from codec.settings import RedactionSettings
 from server.app import build_server
 from server.rpc import auth
 from server.rpc.auth import KEY_CACHE_TTL_S, STALE_KEY_TTL_S, Authenticator, caller
 from server.rpc.errors import DatabaseIsUnavailable, QueueIsUnavailable, RateLimited
 from server.rpc.rate_limit import ChatLimits, RateLimiter
-from server.settings import ProviderSettings, ServerSettings
 from stack import processes
 from stack.data_dir import DataDir
 from stack.embedded.valkey import EmbeddedValkey
@@ -39,6 +37,7 @@ from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.makers import make_log, make_request, stub
 from tests.relay import Relay, relayed
+from tests.serving import make_config
 
 DEADLINE_S = 20.0
 ANYBODY = frozenset({"ingest"})
@@ -85,11 +84,10 @@ async def hung(valkey, database_url, queue_settings):
     """A server whose Valkey has just stopped, and a channel to it."""
     own, process = valkey
     running = await build_server(
-        ServerSettings(port=0, grace_s=1),
-        StorageSettings(database_url=database_url),
-        queue_settings.model_copy(update={"redis_url": type(queue_settings.redis_url)(own.url)}),
-        ProviderSettings(),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings.model_copy(update={"redis_url": type(queue_settings.redis_url)(own.url)}),
+        )
     )
     async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
         await stub(IngestServiceStub, channel).IngestLogs(make_request(make_log()), timeout=DEADLINE_S)
@@ -350,11 +348,10 @@ async def test_concurrent_first_queries_make_one_pool(monkeypatch):
 
 async def test_health_answers_while_postgres_hangs(relay, database_url, queue_settings):
     running = await build_server(
-        ServerSettings(port=0, grace_s=1),
-        StorageSettings(database_url=relayed(database_url, relay)),
-        queue_settings,
-        ProviderSettings(),
-        RedactionSettings(),
+        make_config(
+            relayed(database_url, relay),
+            queue_settings,
+        )
     )
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:

@@ -14,15 +14,13 @@ from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR
 
-from codec.settings import RedactionSettings
 from server.app import build_server
 from server.reads.live_feed import Subscriber
 from server.reads.log_filter import LogMatcher
 from server.rpc.errors import QueueIsUnavailable
-from server.settings import ProviderSettings, ServerSettings
 from storage.logs import count_logs
-from storage.settings import StorageSettings
 from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from tests.serving import make_config
 
 
 @pytest.fixture
@@ -63,11 +61,10 @@ async def test_every_subscriber_on_every_replica_sees_what_is_stored(
     channel, database_url, queue_settings, worker, database
 ):
     replica = await build_server(
-        ServerSettings(port=0, grace_s=1),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+        )
     )
     ingest = stub(IngestServiceStub, channel)
     try:
