@@ -29,8 +29,8 @@ def check_producer(producer: ProducerReport) -> None:
         raise InvalidField([("producer", "counts must not be negative")])
     if len(producer.dropped_counts) > _DROP_REASONS:
         raise InvalidField([("producer.dropped_counts", f"at most {_DROP_REASONS} reasons")])
-    check_text("producer.sdk_name", producer.sdk_name, most=64)
-    check_text("producer.sdk_version", producer.sdk_version, most=64)
+    check_text("producer.sdk_name", producer.sdk_name, max_chars=64)
+    check_text("producer.sdk_version", producer.sdk_version, max_chars=64)
 
 
 def peer_of(context: Any) -> str:

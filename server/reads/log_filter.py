@@ -36,8 +36,8 @@ class LogMatcher:
             if len(getattr(asked, name)) > _VALUES:
                 raise InvalidField([(f"filter.{name}", f"at most {_VALUES} values")])
         for name in _EQUAL:
-            check_text(f"filter.{name}", getattr(asked, name), most=_TEXT_CHARS)
-        check_text("filter.text", asked.text, most=_TEXT_CHARS)
+            check_text(f"filter.{name}", getattr(asked, name), max_chars=_TEXT_CHARS)
+        check_text("filter.text", asked.text, max_chars=_TEXT_CHARS)
         lists = metric_filters(asked.metric_filter)
         self._one_of: dict[str, frozenset[object]] = {
             _ONE_OF[name]: frozenset(values) for name, values in lists.items() if values

@@ -16,7 +16,7 @@ from storage.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from server.rpc.context import RpcContext
+    from server.rpc.context import Context
     from storage.pool import Database
 
 DEFAULT_PROJECT: Final = "default"
@@ -109,7 +109,7 @@ class Authenticator:
         self._lookups: dict[str, asyncio.Task[_Lookup | None]] = {}
         """By prefix: the one query that is in flight."""
 
-    async def authorize(self, context: RpcContext, allowed_roles: frozenset[str]) -> None:
+    async def authorize(self, context: Context, allowed_roles: frozenset[str]) -> None:
         """Check the key of a call, and remember the caller for caller(). Without roles, admit anybody.
 
         Raises:
@@ -181,7 +181,7 @@ class Authenticator:
         return result
 
 
-def _bearer_token(context: RpcContext) -> str | None:
+def _bearer_token(context: Context) -> str | None:
     """Return the secret in the call's authorization metadata; None without any.
 
     Raises:

@@ -7,5 +7,5 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     import grpc
 
-RpcContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 """Of any request and response: no servicer reads or writes messages through it."""

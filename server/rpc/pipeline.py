@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from server.rpc.auth import Authenticator
-    from server.rpc.context import RpcContext
+    from server.rpc.context import Context
 
     # A request is what a decoder makes of it: a message, or for IngestLogs a DecodedBatch.
     Decoder: TypeAlias = Callable[[bytes], Any]
-    UnaryCall: TypeAlias = Callable[[Any, RpcContext], Awaitable[Message]]
-    StreamingCall: TypeAlias = Callable[[Any, RpcContext], AsyncIterator[Message]]
+    UnaryCall: TypeAlias = Callable[[Any, Context], Awaitable[Message]]
+    StreamingCall: TypeAlias = Callable[[Any, Context], AsyncIterator[Message]]
     RpcHandler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
 
 logger = structlog.get_logger("server")
@@ -132,7 +132,7 @@ class _Method:
         self._allowed_roles = roles_for(method.containing_service.name, method.name)
         self._call: Any = call
 
-    async def answer(self, request: Any, context: RpcContext) -> Any:
+    async def answer(self, request: Any, context: Context) -> Any:
         """Answer a call with one response."""
         try:
             await self._admit(request, context)
@@ -140,7 +140,7 @@ class _Method:
         except Exception as error:  # noqa: BLE001 - every error gets an answer
             await self._abort(error, context)
 
-    async def stream(self, request: Any, context: RpcContext) -> AsyncIterator[Message]:
+    async def stream(self, request: Any, context: Context) -> AsyncIterator[Message]:
         """Answer a call with a stream of responses."""
         try:
             await self._admit(request, context)
@@ -154,17 +154,17 @@ class _Method:
         except Exception as error:  # noqa: BLE001 - as above
             await self._abort(error, context)
 
-    async def _admit(self, request: Any, context: RpcContext) -> None:
+    async def _admit(self, request: Any, context: Context) -> None:
         await self._authorize(context)
         if self._call is None:
             raise NotImplementedError
         if request is _UNDECODABLE:
             raise InvalidField([("request", "cannot be decoded as the expected message")])
 
-    async def _authorize(self, context: RpcContext) -> None:
+    async def _authorize(self, context: Context) -> None:
         await self._authenticator.authorize(context, self._allowed_roles)
 
-    async def _abort(self, error: Exception, context: RpcContext) -> None:
+    async def _abort(self, error: Exception, context: Context) -> None:
         if isinstance(error, grpc.aio.AbortError):
             raise error
         status = _to_api_error(error, self._name).to_status()

@@ -95,11 +95,8 @@ def test_every_method_of_every_service_is_handled(name, database):
     pipeline = RpcPipeline(collected, Authenticator(database, required=True))
     pipeline.add(None, SERVICES[name].file)
     (handlers,) = collected.handlers.values()
-    assert set(handlers) == set(SERVICES[name].methods_by_name)
-    assert all(
-        handlers[method.name].response_streaming is method.server_streaming
-        for method in SERVICES[name].methods
-    )
+    streaming = {method.name: method.server_streaming for method in SERVICES[name].methods}
+    assert {method: handler.response_streaming for method, handler in handlers.items()} == streaming
 
 
 def test_a_service_without_a_rule_cannot_be_added(database, monkeypatch):
