@@ -14,8 +14,10 @@ class Enum(Protocol):
 
     @property
     def DESCRIPTOR(self) -> EnumDescriptor:  # noqa: N802 - protobuf's name
-        """What the proto says of it."""
+        """The enum as the proto defines it."""
         ...
+
+    def __hash__(self) -> int: ...
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import asyncpg
 
@@ -54,13 +54,19 @@ class Connection:
         """Add rows, given in COPY's binary format."""
         with storage_errors():
             await self._raw.copy_to_table(
-                table, columns=columns, source=memoryview(data), format="binary", timeout=self._timeout_s
+                table,
+                columns=columns,
+                source=memoryview(data),  # type: ignore[arg-type] # asyncpg's stubs forget buffers
+                format="binary",
+                timeout=self._timeout_s,
             )
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[None]:
         """Commit what happens inside, or nothing. Read-only ones see one snapshot throughout."""
-        isolation = "repeatable_read" if read_only else "read_committed"
+        isolation: Literal["repeatable_read", "read_committed"] = (
+            "repeatable_read" if read_only else "read_committed"
+        )
         with storage_errors():
             async with self._raw.transaction(isolation=isolation, readonly=read_only):
                 yield
