@@ -32,7 +32,7 @@ def _serve_from_several(settings: ServerSettings) -> int:
     except OSError:
         raise StartError.port_taken(settings.host, settings.port) from None
     with holder:
-        # The processes read their settings from the environment: all must have the port that 0 has become.
+        # The processes read their settings from the environment: where it says 0, all must get the same port.
         os.environ["LLM_OBSERVE_GRPC_PORT"] = str(holder.getsockname()[1])
         return ProcessPool(serve_in_this_process, settings.processes, settings.grace_s).run()
 

@@ -1,4 +1,4 @@
-"""The connection pool: the one edge where queries are run and errors are wrapped."""
+"""The connection pool. All queries run here, and here asyncpg's errors become ours."""
 
 from __future__ import annotations
 

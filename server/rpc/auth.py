@@ -7,17 +7,18 @@ import hmac
 import time
 from collections import OrderedDict
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from server.rpc.errors import DatabaseIsUnavailable, PermissionDenied, Unauthenticated
 from storage.api_keys import ROLES, find_api_key, hash_of, prefix_of
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
-    from server.rpc.context import Context
     from storage.pool import Database
+
+    Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 
 DEFAULT_PROJECT: Final = "default"
 """Project of callers without a key, where keys are optional."""
@@ -109,8 +110,8 @@ class Authenticator:
         self._lookups: dict[str, asyncio.Task[_Lookup | None]] = {}
         """By prefix: the one query that is in flight."""
 
-    async def authorize(self, context: Context, allowed_roles: frozenset[str]) -> None:
-        """Check the key of a call, and remember the caller for caller(). Without roles, admit anybody.
+    async def authorize(self, metadata: Metadata, allowed_roles: frozenset[str]) -> None:
+        """Check the key in a call's metadata, and set what caller() returns. Without roles, anybody may call.
 
         Raises:
             Unauthenticated: A key is required, or the given one is not valid.
@@ -119,7 +120,7 @@ class Authenticator:
         """
         if not allowed_roles:
             return
-        secret = _bearer_token(context)
+        secret = _bearer_token(metadata)
         authenticated = await self._authenticate(secret) if secret is not None else self._without_key()
         if not authenticated.roles & allowed_roles:
             raise PermissionDenied(sorted(allowed_roles))
@@ -181,13 +182,13 @@ class Authenticator:
         return result
 
 
-def _bearer_token(context: Context) -> str | None:
-    """Return the secret in the call's authorization metadata; None without any.
+def _bearer_token(metadata: Metadata) -> str | None:
+    """Return the secret in a call's authorization metadata; None without any.
 
     Raises:
         Unauthenticated: The metadata is not a bearer token.
     """
-    for key, value in context.invocation_metadata() or ():
+    for key, value in metadata:
         if key == "authorization":
             scheme, _, secret = str(value).partition(" ")
             if scheme.lower() != "bearer" or not secret.strip():

@@ -1,4 +1,4 @@
-"""Makes requests with a request_id safe to repeat for a day."""
+"""Makes requests with a request_id safe to repeat for 24 hours."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class IdempotencyKeys:
         self._database = database
 
     async def claim(self, request_id: UUID, fingerprint: bytes, answer: dict[str, Any]) -> Remembered | None:
-        """Take a request_id for a request; when the same request had it before, return that.
+        """Claim a request_id; when the same request has claimed it before, return what is remembered of that.
 
         Raises:
-            RequestIdReused: Another request had it.
+            RequestIdReused: Another request has claimed it.
         """
         earlier = await request_ids.claim_request_id(
             self._database,
@@ -42,7 +42,7 @@ class IdempotencyKeys:
         return earlier
 
     async def take_over(self, request_id: UUID, seen: dict[str, Any], answer: dict[str, Any]) -> bool:
-        """Begin anew what failed; of several that try, one may."""
+        """Claim again what failed before; return True to one of several that try."""
         return await request_ids.take_over_request_id(
             self._database,
             project_id=caller().project_id,
@@ -52,15 +52,15 @@ class IdempotencyKeys:
         )
 
     async def note(self, request_id: UUID, answer: dict[str, Any]) -> None:
-        """Keep what the request gave."""
+        """Remember the state or the result of a request."""
         await request_ids.set_answer(
             self._database, project_id=caller().project_id, request_id=request_id, answer=answer
         )
 
 
 def fingerprint_of(request: Message, field: str) -> bytes:
-    """Return what a request asks, without the field that holds its id."""
-    asked = type(request)()
-    asked.CopyFrom(request)
-    asked.ClearField(field)
-    return hashlib.sha256(asked.SerializeToString(deterministic=True)).digest()
+    """Return a digest of a request without the field that holds its request_id."""
+    arguments = type(request)()
+    arguments.CopyFrom(request)
+    arguments.ClearField(field)
+    return hashlib.sha256(arguments.SerializeToString(deterministic=True)).digest()

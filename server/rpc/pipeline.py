@@ -162,7 +162,7 @@ class _Method:
             raise InvalidField([("request", "cannot be decoded as the expected message")])
 
     async def _authorize(self, context: Context) -> None:
-        await self._authenticator.authorize(context, self._allowed_roles)
+        await self._authenticator.authorize(context.invocation_metadata() or (), self._allowed_roles)
 
     async def _abort(self, error: Exception, context: Context) -> None:
         if isinstance(error, grpc.aio.AbortError):

@@ -229,25 +229,21 @@ async def test_projects_are_made_without_a_key_only(channel, locked_channel, dat
 async def test_a_known_key_is_good_while_the_database_is_away(database):
     secret = await make_key(database, "ingest")
     now = [0.0]
-    gate = Authenticator(database, required=True, clock=lambda: now[0])
-    wanted = roles_for("IngestService", "IngestLogs")
+    authenticator = Authenticator(database, required=True, clock=lambda: now[0])
+    allowed = roles_for("IngestService", "IngestLogs")
 
-    class Context:
-        def __init__(self, secret):
-            self.invocation_metadata = lambda: bearer(secret)
-
-    await gate.authorize(Context(secret), wanted)
-    gate._database = Database(StorageSettings(database_url="postgresql://nobody@127.0.0.1:1/none"))
+    await authenticator.authorize(bearer(secret), allowed)
+    authenticator._database = Database(StorageSettings(database_url="postgresql://nobody@127.0.0.1:1/none"))
     now[0] = 300.0
-    await gate.authorize(Context(secret), wanted)
+    await authenticator.authorize(bearer(secret), allowed)
     assert caller().project_id == "default"
     with pytest.raises(DatabaseIsUnavailable):
-        await gate.authorize(Context("llmo_" + "0" * 60), wanted)
+        await authenticator.authorize(bearer("llmo_" + "0" * 60), allowed)
     with pytest.raises(Unauthenticated):
-        await gate.authorize(Context(secret[:-2] + "!!"), wanted)
+        await authenticator.authorize(bearer(secret[:-2] + "!!"), allowed)
     now[0] = 1000.0
     with pytest.raises(DatabaseIsUnavailable):
-        await gate.authorize(Context(secret), wanted)
+        await authenticator.authorize(bearer(secret), allowed)
 
 
 # -- two projects --------------------------------------------------------------------------------------

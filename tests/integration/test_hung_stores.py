@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
@@ -32,7 +33,7 @@ from server.rpc.rate_limit import ChatLimits, RateLimiter
 from stack import processes
 from stack.data_dir import DataDir
 from stack.embedded.valkey import EmbeddedValkey
-from storage.api_keys import create_api_key
+from storage.api_keys import create_api_key, find_api_key
 from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.makers import make_log, make_request, stub
@@ -40,16 +41,22 @@ from tests.relay import Relay, relayed
 from tests.serving import make_config
 
 DEADLINE_S = 20.0
-ANYBODY = frozenset({"ingest"})
+ROLES = frozenset({"ingest"})
 
 
-def delay_of(error: grpc.aio.AioRpcError) -> float:
+def delay_of(error: Any) -> float:
     """The RetryInfo of an error, in seconds; 0 without."""
     status, retry = rpc_status.from_call(error), error_details_pb2.RetryInfo()
     assert status is not None
     for detail in status.details:
         detail.Unpack(retry)
-    return retry.retry_delay.ToTimedelta().total_seconds()
+    return float(retry.retry_delay.ToTimedelta().total_seconds())
+
+
+async def make_key(database) -> str:
+    made = await create_api_key(database, project_id="default", roles=["ingest"])
+    assert made is not None
+    return made.secret
 
 
 async def answer_of(call) -> tuple[str, bool]:
@@ -98,14 +105,12 @@ async def hung(valkey, database_url, queue_settings):
 
 
 async def test_every_producer_is_answered_while_redis_hangs(hung, database):
-    made = [await create_api_key(database, project_id="default", roles=["ingest"]) for _ in range(8)]
+    secrets = [await make_key(database) for _ in range(8)]
     ingest = stub(IngestServiceStub, hung)
 
     def send(number: int):
-        secret = made[number % len(made)].secret
-        return ingest.IngestLogs(
-            make_request(make_log()), timeout=DEADLINE_S, metadata=(("authorization", f"Bearer {secret}"),)
-        )
+        metadata = bearer(secrets[number % len(secrets)])
+        return ingest.IngestLogs(make_request(make_log()), timeout=DEADLINE_S, metadata=metadata)
 
     answers = await asyncio.gather(*(answer_of(send(number)) for number in range(200)))
     assert set(answers) == {("UNAVAILABLE", True)}
@@ -181,7 +186,7 @@ async def failures(calls) -> set[type]:
 
 @pytest.mark.parametrize(("callers", "peers"), [(1, 1), (50, 1), (200, 1), (200, 40)])
 async def test_a_hung_redis_is_asked_once_a_peer_and_for_all_peers_at_once(callers, peers):
-    redis = HungRedis()
+    redis: Any = HungRedis()
     limiter = RateLimiter(redis, "ingest", 1000)
     calls = (limiter.take(f"peer{number % peers}", 1 + number % 3) for number in range(callers))
     assert await failures(calls) == {QueueIsUnavailable}
@@ -189,7 +194,7 @@ async def test_a_hung_redis_is_asked_once_a_peer_and_for_all_peers_at_once(calle
 
 
 async def test_a_turn_waits_for_a_hung_redis_once():
-    redis = HungRedis()
+    redis: Any = HungRedis()
     limits = ChatLimits(redis, session_turns=30, project_turns=600)
     assert await failures(limits.take(f"session{number % 5}") for number in range(100)) == {
         QueueIsUnavailable
@@ -199,7 +204,7 @@ async def test_a_turn_waits_for_a_hung_redis_once():
 
 async def test_callers_who_leave_take_nothing_from_those_who_stay():
     answered = asyncio.Event()
-    redis = HungRedis()
+    redis: Any = HungRedis()
 
     async def slow(keys, args) -> int:
         redis.asked += keys
@@ -218,7 +223,7 @@ async def test_callers_who_leave_take_nothing_from_those_who_stay():
 
 
 async def test_a_burst_is_one_request():
-    redis = HungRedis()
+    redis: Any = HungRedis()
 
     async def grants(keys, args) -> int:
         redis.asked += keys
@@ -232,7 +237,7 @@ async def test_a_burst_is_one_request():
 
 
 async def test_what_is_refused_to_one_is_refused_to_those_who_wait_with_it_for_as_much():
-    redis = HungRedis()
+    redis: Any = HungRedis()
 
     async def empty(keys, args) -> int:
         redis.asked += keys
@@ -262,18 +267,13 @@ async def hung_database(relay, database_url):
     await opened.close()
 
 
-class Context:
-    def __init__(self, secret: str) -> None:
-        self._metadata = (("authorization", f"Bearer {secret}"),)
-
-    def invocation_metadata(self):
-        return self._metadata
+def bearer(secret: str):
+    return (("authorization", f"Bearer {secret}"),)
 
 
 async def test_calls_that_need_the_same_key_share_one_query(database, monkeypatch):
-    made = [await create_api_key(database, project_id="default", roles=["ingest"]) for _ in range(3)]
+    secrets = [await make_key(database) for _ in range(3)]
     asked: list[str] = []
-    find_api_key = auth.find_api_key
 
     async def counted(pool, prefix):
         asked.append(prefix)
@@ -281,41 +281,39 @@ async def test_calls_that_need_the_same_key_share_one_query(database, monkeypatc
 
     monkeypatch.setattr(auth, "find_api_key", counted)
     authenticator = Authenticator(database, required=True)
-    calls = (authenticator.authorize(Context(made[n % 3].secret), ANYBODY) for n in range(60))
+    calls = (authenticator.authorize(bearer(secrets[n % 3]), ROLES) for n in range(60))
     assert await failures(calls) == {type(None)}
     assert len(asked) == len(set(asked)) == 3
 
 
 async def test_unknown_keys_are_answered_while_the_database_hangs(database, hung_database, relay):
-    made = [await create_api_key(database, project_id="default", roles=["ingest"]) for _ in range(10)]
+    secrets = [await make_key(database) for _ in range(10)]
     authenticator = Authenticator(hung_database, required=True)
     relay.hang()
-    calls = (authenticator.authorize(Context(made[n % 10].secret), ANYBODY) for n in range(60))
+    calls = (authenticator.authorize(bearer(secrets[n % 10]), ROLES) for n in range(60))
     assert await failures(calls) == {DatabaseIsUnavailable}
     relay.resume()
-    await authenticator.authorize(Context(made[0].secret), ANYBODY)
+    await authenticator.authorize(bearer(secrets[0]), ROLES)
     assert caller().project_id == "default"
 
 
 async def test_a_known_key_waits_for_a_hung_database_once_and_is_good_for_a_while(
     database, hung_database, relay
 ):
-    made = await create_api_key(database, project_id="default", roles=["ingest"])
+    secret = await make_key(database)
     now = [0.0]
     authenticator = Authenticator(hung_database, required=True, clock=lambda: now[0])
-    await authenticator.authorize(Context(made.secret), ANYBODY)
+    await authenticator.authorize(bearer(secret), ROLES)
     relay.hang()
     now[0] += KEY_CACHE_TTL_S + 1
-    assert await failures(authenticator.authorize(Context(made.secret), ANYBODY) for _ in range(50)) == {
-        type(None)
-    }
+    assert await failures(authenticator.authorize(bearer(secret), ROLES) for _ in range(50)) == {type(None)}
     connections = relay.connection_count
     now[0] += KEY_CACHE_TTL_S - 1  # not asked again so soon
-    await authenticator.authorize(Context(made.secret), ANYBODY)
+    await authenticator.authorize(bearer(secret), ROLES)
     assert relay.connection_count == connections
     assert not authenticator._lookups
     now[0] += STALE_KEY_TTL_S
-    assert await failures([authenticator.authorize(Context(made.secret), ANYBODY)]) == {DatabaseIsUnavailable}
+    assert await failures([authenticator.authorize(bearer(secret), ROLES)]) == {DatabaseIsUnavailable}
 
 
 async def test_who_gives_up_on_a_hung_query_is_free_at_once(hung_database, relay):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import llm_observe
 import pytest
 
-from server.admin.health import HealthService
 from server.app import build_server
 from server.chat.providers import Providers
 from server.chat.service import ChatService
 from server.listener import StartError
 from server.reads.live_feed import LiveFeeds
+from server.rpc import auth
 from server.rpc.auth import Authenticator
 from server.rpc.pipeline import RpcPipeline
 from storage.pool import Database
@@ -83,7 +84,7 @@ class Collected:
     """Stands for the gRPC server that services are added to."""
 
     def __init__(self) -> None:
-        self.handlers = {}
+        self.handlers: dict[str, Any] = {}
 
     def add_registered_method_handlers(self, service, handlers) -> None:
         self.handlers[service] = handlers
@@ -91,7 +92,7 @@ class Collected:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_method_of_every_service_is_handled(name, database):
-    collected = Collected()
+    collected: Any = Collected()
     pipeline = RpcPipeline(collected, Authenticator(database, required=True))
     pipeline.add(None, SERVICES[name].file)
     (handlers,) = collected.handlers.values()
@@ -100,7 +101,8 @@ def test_every_method_of_every_service_is_handled(name, database):
 
 
 def test_a_service_without_a_rule_cannot_be_added(database, monkeypatch):
-    monkeypatch.delitem(__import__("server.rpc.auth", fromlist=["auth"])._SERVICE_ROLES, "HealthService")
-    pipeline = RpcPipeline(Collected(), Authenticator(database, required=True))
+    monkeypatch.delitem(auth._SERVICE_ROLES, "HealthService")
+    collected: Any = Collected()
+    pipeline = RpcPipeline(collected, Authenticator(database, required=True))
     with pytest.raises(KeyError):
-        pipeline.add(HealthService(database, None), SERVICES["HealthService"].file)
+        pipeline.add(None, SERVICES["HealthService"].file)
