@@ -8,8 +8,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import grpc
-from llm_observe._channel import open_configured
-from llm_observe._config import Config
+from llm_observe.channel import open_from_env
 from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 
@@ -31,7 +30,7 @@ async def ask_health(grpc_port: int) -> CheckResponse | None:
 
 
 def _ask_health(grpc_port: int) -> CheckResponse | None:
-    channel = open_configured(Config.from_env(), f"127.0.0.1:{grpc_port}")
+    channel = open_from_env(f"127.0.0.1:{grpc_port}")
     with channel:
         try:
             return HealthServiceStub(channel).Check(CheckRequest(), timeout=3)

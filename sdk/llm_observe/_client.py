@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_observe._adapters import Adapter, ChatParameters, make_adapter
 from llm_observe._call import PendingCall
-from llm_observe._ids import uuid7
 from llm_observe._values import to_pairs
+from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence

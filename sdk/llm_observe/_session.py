@@ -6,9 +6,9 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_observe._ids import uuid7
 from llm_observe._scope import enter, leave, scope_in_force
 from llm_observe._values import to_pairs, to_tags, to_text
+from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -14,8 +14,8 @@ from llm_observe._batcher import Batcher
 from llm_observe._call import Call
 from llm_observe._config import Config
 from llm_observe._counters import FlushResult
-from llm_observe._exporter import ExportResult
 from llm_observe._log_builder import build_log
+from llm_observe.exporter import ExportResult
 from llm_observe.redaction import Redactor
 
 CONFIG = Config(endpoint="x:1", batch_delay_s=0.01)

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_observe import _runtime
 from llm_observe._config import Config
-from llm_observe._exporter import ExportResult
+from llm_observe.exporter import ExportResult
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR, OUTCOME_SUCCESS
 from odd import ODD, assert_acceptable, json_values, mutated, recording
 from openai_wire import CHUNKS, COMPLETION, QUESTION, USAGE, chunk

@@ -1,4 +1,4 @@
-"""A batch as it arrives: read only as far as it must be."""
+"""Decodes batches, in the common case without making messages of their logs."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ except ImportError:  # no C compiler when this was installed
 
 
 class DecodedBatch(NamedTuple):
-    """An IngestLogsRequest."""
+    """An IngestLogsRequest, decoded as far as needed."""
 
     payload: bytes
-    """As it came."""
+    """The request's bytes."""
     log_count: int
     producer: ProducerReport
     request: IngestLogsRequest | None
-    """The message, whose logs must be checked; None when they surely keep every rule and repeat no id."""
+    """The message, whose logs must be checked; None when the scan has proved them valid and distinct."""
 
 
 def decode_batch(data: bytes) -> DecodedBatch:
-    """Read a request.
+    """Decode a request.
 
     Raises:
-        google.protobuf.message.DecodeError: It is none.
+        google.protobuf.message.DecodeError: The bytes are not an IngestLogsRequest.
     """
     scanned = scan_logs(data, time.time()) if scan_logs is not None else None
     if scanned is not None:

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import grpc
-from llm_observe._channel import open_configured, with_key
-from llm_observe._config import Config
+from llm_observe.channel import open_from_env
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
 from stack.data_dir import DataDir
@@ -28,7 +27,7 @@ def server_endpoint() -> str:
     variable, default = GRPC_PORT
     ports = DataDir.from_env().read_state().get("ports", {})
     port = ports.get("grpc") or os.environ.get(variable) or default
-    return Config.from_env().endpoint or f"127.0.0.1:{port}"
+    return os.environ.get("LLM_OBSERVE_ENDPOINT", "").strip() or f"127.0.0.1:{port}"
 
 
 @contextmanager
@@ -38,10 +37,10 @@ def admin_service() -> Iterator[AdminServiceStub]:
     Raises:
         StackError: A call failed; the message is the server's.
     """
-    config, endpoint = Config.from_env(), server_endpoint()
+    endpoint = server_endpoint()
     try:
-        with open_configured(config, endpoint) as channel:
-            yield AdminServiceStub(with_key(channel, config.api_key))
+        with open_from_env(endpoint) as channel:
+            yield AdminServiceStub(channel)
     except grpc.RpcError as error:
         if error.code() is grpc.StatusCode.UNAVAILABLE:
             raise StackError(f"no answer from {endpoint}: is LLM Observe running?") from None

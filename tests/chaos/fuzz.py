@@ -19,13 +19,13 @@ import grpc
 import psutil
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
-from codec.settings import RedactionSettings
-from server.app import _SERVICES, build_server
-from server.settings import ProviderSettings, ServerSettings
+from server.app import build_server
+from server.settings import ProviderSettings
 from stack.demo.provider_mock import running_mock
-from storage.settings import StorageSettings
 from tests.support.machine import machine
+from tests.support.server import SERVICES, make_config
 from worker.queue.settings import QueueSettings
 
 BROKEN = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
@@ -100,9 +100,8 @@ class Fuzz:
         self.answers: Counter[str] = Counter()
         self.broken: list[str] = []
         self._methods = [
-            (f"/{service.full_name}/{method.name}", getattr(module, method.input_type.name), method)
-            for module in _SERVICES
-            for service in module.DESCRIPTOR.services_by_name.values()
+            (f"/{service.full_name}/{method.name}", GetMessageClass(method.input_type), method)
+            for service in SERVICES.values()
             for method in service.methods
         ]
 
@@ -152,11 +151,11 @@ async def fuzz(database_url: str, redis_url: str, *, count: int, seed: int) -> d
     with running_mock() as mock:
         mock.default_behaviour = {"chunks": 3}
         server = await build_server(
-            ServerSettings(port=0, grace_s=1),
-            StorageSettings(database_url=database_url),
-            QueueSettings(redis_url=redis_url, queue_name=f"fuzz:{uuid.uuid4().hex}"),
-            ProviderSettings(openai_base_url=f"{mock.base_url}/v1"),
-            RedactionSettings(),
+            make_config(
+                database_url,
+                QueueSettings(redis_url=redis_url, queue_name=f"fuzz:{uuid.uuid4().hex}"),
+                ProviderSettings(openai_base_url=f"{mock.base_url}/v1"),
+            )
         )
         try:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 
 import grpc
 import pytest
+from google.protobuf.message_factory import GetMessageClass
 from llm_observe.v1 import admin_service_pb2 as admin
 from llm_observe.v1 import analytics_service_pb2 as analytics
 from llm_observe.v1 import chat_service_pb2 as chat
@@ -22,11 +22,9 @@ from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from codec.settings import RedactionSettings
-from server.app import _SERVICES, build_server
+from server.app import build_server
 from server.rpc.auth import Authenticator, caller, roles_for
 from server.rpc.errors import DatabaseIsUnavailable, Unauthenticated
-from server.settings import ProviderSettings, ServerSettings
 from storage import api_keys
 from storage.dead_letters import NewDeadLetter, add_dead_letters
 from storage.pool import Database
@@ -34,13 +32,11 @@ from storage.settings import StorageSettings
 from tests.support.logs import make_log, make_request
 from tests.support.processes import start_worker, stop
 from tests.support.rpc import info_of, stub
+from tests.support.server import SERVICES, make_config
 from tests.support.waiting import eventually
 
 METHODS = sorted(
-    f"{service.name}/{method.name}"
-    for module in _SERVICES
-    for service in module.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
+    f"{service.name}/{method.name}" for service in SERVICES.values() for method in service.methods
 )
 
 
@@ -48,11 +44,11 @@ METHODS = sorted(
 async def locked(database_url, queue_settings):
     """A server that wants keys."""
     running = await build_server(
-        ServerSettings(port=0, grace_s=1, require_keys=True),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+            require_keys=True,
+        )
     )
     yield running
     await running.stop(0.5)
@@ -78,17 +74,12 @@ def bearer(secret: str):
 def call(channel, method: str, request, secret: str = ""):
     """Call a method by name; a stream's first answer counts."""
     service, name = method.split("/")
-    module = next(one for one in _SERVICES if service in one.DESCRIPTOR.services_by_name)
-    described = module.DESCRIPTOR.services_by_name[service].methods_by_name[name]
-    answer_kind = getattr(
-        import_module(f"llm_observe.v1.{described.output_type.file.name.split('/')[-1][:-6]}_pb2"),
-        described.output_type.name,
-    )
+    described = SERVICES[service].methods_by_name[name]
     kind = channel.unary_stream if described.server_streaming else channel.unary_unary
     rpc = kind(
         f"/llm_observe.v1.{method}",
         request_serializer=type(request).SerializeToString,
-        response_deserializer=answer_kind.FromString,
+        response_deserializer=GetMessageClass(described.output_type).FromString,
     )
     metadata = bearer(secret) if secret else ()
     running = rpc(request, metadata=metadata, timeout=5)
@@ -97,9 +88,7 @@ def call(channel, method: str, request, secret: str = ""):
 
 def empty_request(method: str):
     service, name = method.split("/")
-    module = next(one for one in _SERVICES if service in one.DESCRIPTOR.services_by_name)
-    described = module.DESCRIPTOR.services_by_name[service].methods_by_name[name]
-    return getattr(module, described.input_type.name)()
+    return GetMessageClass(SERVICES[service].methods_by_name[name].input_type)()
 
 
 async def reason_of(running) -> str:
@@ -243,25 +232,21 @@ async def test_projects_are_made_without_a_key_only(channel, locked_channel, dat
 async def test_a_known_key_is_good_while_the_database_is_away(database):
     secret = await make_key(database, "ingest")
     now = [0.0]
-    gate = Authenticator(database, required=True, clock=lambda: now[0])
-    wanted = roles_for("IngestService", "IngestLogs")
+    authenticator = Authenticator(database, required=True, clock=lambda: now[0])
+    allowed = roles_for("IngestService", "IngestLogs")
 
-    class Context:
-        def __init__(self, secret):
-            self.invocation_metadata = lambda: bearer(secret)
-
-    await gate.enter(Context(secret), wanted)
-    gate._database = Database(StorageSettings(database_url="postgresql://nobody@127.0.0.1:1/none"))
+    await authenticator.authorize(bearer(secret), allowed)
+    authenticator._database = Database(StorageSettings(database_url="postgresql://nobody@127.0.0.1:1/none"))
     now[0] = 300.0
-    await gate.enter(Context(secret), wanted)
+    await authenticator.authorize(bearer(secret), allowed)
     assert caller().project_id == "default"
     with pytest.raises(DatabaseIsUnavailable):
-        await gate.enter(Context("llmo_" + "0" * 60), wanted)
+        await authenticator.authorize(bearer("llmo_" + "0" * 60), allowed)
     with pytest.raises(Unauthenticated):
-        await gate.enter(Context(secret[:-2] + "!!"), wanted)
+        await authenticator.authorize(bearer(secret[:-2] + "!!"), allowed)
     now[0] = 1000.0
     with pytest.raises(DatabaseIsUnavailable):
-        await gate.enter(Context(secret), wanted)
+        await authenticator.authorize(bearer(secret), allowed)
 
 
 # -- two projects --------------------------------------------------------------------------------------

@@ -18,14 +18,13 @@ from llm_observe.v1.conversation_service_pb2 import GetConversationRequest
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 
-from codec.settings import RedactionSettings
 from server.app import build_server
 from server.chat import service
-from server.settings import ProviderSettings, ServerSettings
+from server.settings import ProviderSettings
 from storage.logs import get_log
-from storage.settings import StorageSettings
 from tests.support.processes import start_worker, stop
 from tests.support.rpc import info_of, stub
+from tests.support.server import make_config
 from tests.support.waiting import eventually
 
 
@@ -417,11 +416,12 @@ async def test_messages_are_kept_as_the_setting_says(
     database_url, queue_settings, provider_mock, mode, kept, title
 ):
     running = await build_server(
-        ServerSettings(port=0, grace_s=1, store_messages=mode),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(openai_base_url=f"{provider_mock.base_url}/v1"),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+            ProviderSettings(openai_base_url=f"{provider_mock.base_url}/v1"),
+            store_messages=mode,
+        )
     )
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:

@@ -12,11 +12,9 @@ from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 from structlog.testing import capture_logs
 
-from codec.settings import RedactionSettings
 from server.app import build_server
-from server.settings import ProviderSettings, ServerSettings
-from storage.settings import StorageSettings
 from tests.support.rpc import info_of, stub
+from tests.support.server import make_config
 
 WORDS = "words of a person"
 
@@ -54,11 +52,11 @@ async def test_what_cannot_be_read_is_a_wrong_request(channel):
 
 async def test_more_calls_than_may_be_in_work_are_refused(database_url, queue_settings):
     running = await build_server(
-        ServerSettings(port=0, grace_s=1, max_concurrent_calls=1),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+            max_concurrent_calls=1,
+        )
     )
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:

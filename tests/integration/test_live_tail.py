@@ -14,17 +14,15 @@ from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR
 
-from codec.settings import RedactionSettings
 from server.app import build_server
 from server.reads.live_feed import Subscriber
 from server.reads.log_filter import LogMatcher
 from server.rpc.errors import QueueIsUnavailable
-from server.settings import ProviderSettings, ServerSettings
 from storage.logs import count_logs
-from storage.settings import StorageSettings
 from tests.support.logs import make_log, make_request
 from tests.support.processes import start_worker, stop
 from tests.support.rpc import info_of, stub
+from tests.support.server import make_config
 from tests.support.waiting import eventually
 
 
@@ -66,11 +64,10 @@ async def test_every_subscriber_on_every_replica_sees_what_is_stored(
     channel, database_url, queue_settings, worker, database
 ):
     replica = await build_server(
-        ServerSettings(port=0, grace_s=1),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+        )
     )
     ingest = stub(IngestServiceStub, channel)
     try:

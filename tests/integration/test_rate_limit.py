@@ -12,14 +12,12 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from codec.settings import RedactionSettings
 from server.app import build_server
 from server.rpc.errors import QueueIsUnavailable, RateLimited
 from server.rpc.rate_limit import ChatLimits, RateLimiter
-from server.settings import ProviderSettings, ServerSettings
-from storage.settings import StorageSettings
 from tests.support.logs import make_log, make_request
 from tests.support.rpc import info_of, stub
+from tests.support.server import make_config
 from worker.queue.broker import LogBroker
 
 
@@ -123,11 +121,11 @@ async def test_without_redis_nothing_passes(broker):
 
 async def test_the_server_says_when_to_come_back(database_url, queue_settings, broker):
     server = await build_server(
-        ServerSettings(port=0, grace_s=1, ingest_logs_per_minute=3),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+            ingest_logs_per_minute=3,
+        )
     )
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:

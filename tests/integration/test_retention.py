@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from llm_observe import _ids
+from llm_observe import ids
 
 from storage.log_writes import write_logs
 from storage.logs import count_logs
@@ -88,7 +88,7 @@ async def test_kept_days_that_lie_in_the_default_partition_move_out_of_it(databa
 async def test_keys_of_either_kind_are_forgotten_with_their_time(database):
     long_ago = NOW - timedelta(days=20)
     timed = uuid.UUID(
-        int=(int(long_ago.timestamp() * 1000) << 80) | (uuid.UUID(_ids.uuid7()).int & (2**80 - 1))
+        int=(int(long_ago.timestamp() * 1000) << 80) | (uuid.UUID(ids.uuid7()).int & (2**80 - 1))
     )
     rows = [row_of(20, receive_time=long_ago), row_of(20, receive_time=long_ago, log_id=timed), row_of(0)]
     await write_logs(database, rows)

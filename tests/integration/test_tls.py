@@ -15,15 +15,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from llm_observe._channel import open_channel, with_key
+from llm_observe.channel import open_channel, with_key
 from llm_observe.v1.admin_service_pb2 import ListProjectsRequest
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
-from codec.settings import RedactionSettings
-from server.app import StartError, build_server
-from server.settings import ProviderSettings, ServerSettings
+from server.app import build_server
+from server.listener import StartError
 from storage import api_keys
-from storage.settings import StorageSettings
+from tests.support.server import make_config
 from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import queue_stats
@@ -85,11 +84,15 @@ async def secret(database):
 
 async def serve(authority, database_url, queue_settings, **settings):
     certificate, key = authority.sign("server")
-    chosen = ServerSettings(
-        port=0, grace_s=1, require_keys=True, tls_cert_file=certificate, tls_key_file=key, **settings
+    config = make_config(
+        database_url,
+        queue_settings,
+        require_keys=True,
+        tls_cert_file=certificate,
+        tls_key_file=key,
+        **settings,
     )
-    storage = StorageSettings(database_url=database_url)
-    return await build_server(chosen, storage, queue_settings, ProviderSettings(), RedactionSettings())
+    return await build_server(config)
 
 
 def ask(port: int, secret: str, **tls) -> int:
@@ -175,7 +178,6 @@ async def test_mtls_wants_a_certificate_of_the_right_authority(
 
 
 async def test_a_missing_certificate_is_named(database_url, queue_settings):
-    settings = ServerSettings(port=0, tls_cert_file="/no/such.pem", tls_key_file="/no/such.key")
-    storage = StorageSettings(database_url=database_url)
+    files = {"tls_cert_file": "/no/such.pem", "tls_key_file": "/no/such.key"}
     with pytest.raises(StartError, match=r"/no/such\.key"):
-        await build_server(settings, storage, queue_settings, ProviderSettings(), RedactionSettings())
+        await build_server(make_config(database_url, queue_settings, **files))
