@@ -34,6 +34,7 @@ from llm_observe.v1 import (
     ingest_service_pb2_grpc,
 )
 
+from codec.extensions import COMPILED
 from server.admin.health import HealthService
 from server.admin.service import AdminService
 from server.chat.attempts import ChatAttempts
@@ -42,7 +43,7 @@ from server.chat.providers import Providers
 from server.chat.service import ChatService
 from server.chat.turns import TurnStore
 from server.ingest.loopback import LoopbackExporter
-from server.ingest.request import decode_batch, scan_logs
+from server.ingest.request import decode_batch
 from server.ingest.service import MAX_BYTES, IngestService
 from server.reads.analytics import AnalyticsService
 from server.reads.events import EventService
@@ -254,7 +255,7 @@ async def serve(
     if parent is not None:
         loop.add_reader(parent.sentinel, stop.set)
     server = await build_server(settings, storage, queue, providers, redaction)
-    logger.info("server ready", host=settings.host, port=server.port, compiled_check=scan_logs is not None)
+    logger.info("server ready", host=settings.host, port=server.port, compiled_check=COMPILED)
     await stop.wait()
     await server.stop(settings.grace_s)
     logger.info("server stopped")

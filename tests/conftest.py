@@ -23,6 +23,7 @@ for name in [
     name
     for name in os.environ
     if name.startswith(("LLM_OBSERVE_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_"))
+    and name != "LLM_OBSERVE_NO_EXTENSIONS"
 ]:
     del os.environ[name]
 for name in ("DATABASE_URL", "REDIS_URL"):

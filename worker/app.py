@@ -11,7 +11,7 @@ import structlog
 from redis.exceptions import RedisError
 from taskiq.acks import AcknowledgeType
 
-from codec.reader import read_logs
+from codec.extensions import COMPILED
 from codec.settings import RedactionSettings
 from storage.errors import StorageError
 from storage.partitions import apply_retention, ensure_partitions
@@ -63,7 +63,7 @@ async def run_worker() -> None:
         ack_type=AcknowledgeType.WHEN_EXECUTED,
         wait_tasks_timeout=settings.grace_s,
     )
-    logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=read_logs is not None)
+    logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=COMPILED)
     try:
         await receiver.listen(_stop_event())
     finally:

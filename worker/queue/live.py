@@ -16,7 +16,7 @@ from llm_observe.v1.event_service_pb2 import WatchLogsResponse
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from codec.reader import ArrivedLog
+    from codec.batch import ArrivedLog
     from worker.queue.broker import LogBroker
 
 logger = structlog.get_logger("worker.queue.live")
