@@ -16,10 +16,11 @@ from llm_observe import LLMClient, configure
 from llm_observe.v1.chat_service_pb2 import ChatTurn, StreamChatRequest
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 
-from benchmarks.harness import machine, ratio, report
-from benchmarks.ingest import _answers
+from benchmarks.report import ratio, report
 from stack import processes
-from tests.makers import eventually
+from tests.support.machine import machine
+from tests.support.rpc import answers
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -60,7 +61,7 @@ async def _stream_on(channel: Any, provider: str, number: int) -> Took:
     async for event in stub.StreamChat(StreamChatRequest(turn=turn), timeout=60):
         if event.WhichOneof("event") == "delta":
             first = first or time.perf_counter() - begin
-            tokens += len(event.delta.text.split())  # pieces that are there at once come as one
+            tokens += len(event.delta.text.split())  # chunks that are there at once come as one
     assert tokens == _TOKENS
     return Took(first, time.perf_counter() - begin)
 
@@ -142,8 +143,8 @@ async def _memory(port: int, server: psutil.Process) -> dict[str, float]:
 
 
 async def run(port: int, bare: int, mock: str, server: psutil.Process) -> dict[str, Any]:
-    await eventually(lambda: _answers(port))
-    await eventually(lambda: _answers(bare))
+    await eventually(lambda: answers(port))
+    await eventually(lambda: answers(bare))
     return {
         "overhead": await _overhead(port, mock),
         "rates": await _rates(port, bare),

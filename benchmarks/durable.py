@@ -18,12 +18,14 @@ import grpc
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from benchmarks.harness import Machine, machine, make_logs, ratio, report
+from benchmarks.report import ratio, report
 from stack import processes, readiness
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
-from tests.makers import eventually
+from tests.support.logs import make_logs
+from tests.support.machine import Machine, machine
+from tests.support.waiting import eventually
 
 _BATCH = 500
 _AT_ONCE = 8

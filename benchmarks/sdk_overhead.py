@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import llm_observe
 from llm_observe._runtime import get_runtime
 
-from benchmarks.harness import report
+from benchmarks.report import report
 from benchmarks.vendors import VENDORS, Vendor
 from stack import processes
 

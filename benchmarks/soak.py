@@ -15,13 +15,15 @@ import grpc
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from benchmarks.harness import Machine, machine, make_logs, report
-from benchmarks.ingest import _answers
+from benchmarks.report import report
 from stack import processes
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
-from tests.makers import eventually
+from tests.support.logs import make_logs
+from tests.support.machine import Machine, machine
+from tests.support.rpc import answers
+from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import queue_stats
 from worker.queue.settings import QueueSettings
@@ -53,7 +55,7 @@ async def _send(port: int, count: int, broker: LogBroker) -> None:
 
 
 async def run(found: Machine, port: int, logs: int) -> dict[str, Any]:
-    await eventually(lambda: _answers(port))
+    await eventually(lambda: answers(port))
     broker = LogBroker(QueueSettings(redis_url=found.env["REDIS_URL"]))
     database = Database(StorageSettings(database_url=found.env["DATABASE_URL"], timeout_s=300))
     sizes: dict[str, list[int]] = {name: [] for name in _WATCHED}

@@ -39,9 +39,9 @@ from server.admin.health import HealthService
 from server.admin.service import AdminService
 from server.chat.attempts import ChatAttempts
 from server.chat.conversations import ConversationService
+from server.chat.message_store import MessageStore
 from server.chat.providers import Providers
 from server.chat.service import ChatService
-from server.chat.turns import TurnStore
 from server.ingest.loopback import LoopbackExporter
 from server.ingest.request import decode_batch
 from server.ingest.service import MAX_BYTES, IngestService
@@ -143,7 +143,7 @@ async def build_server(
     admin_service_pb2_grpc.add_AdminServiceServicer_to_server(admin, door)
     loopback = LoopbackExporter(ingest)
     chat = ChatService(
-        store=TurnStore(database, redactor, settings.store_messages),
+        store=MessageStore(database, redactor, settings.store_messages),
         providers=providers,
         attempts=ChatAttempts(once, settings.chat_timeout_s),
         limits=ChatLimits(

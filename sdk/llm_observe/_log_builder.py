@@ -41,23 +41,23 @@ def build_log(
     session = call.session
     log = LogMessage(
         log_id=call.log_id or uuid7(call.start_ns),
-        session_id=session.session_id,
-        user_id=session.user_id,
-        conversation_id=session.conversation_id,
-        tags=session.tags,
-        provider=to_text(call.provider).lower(),
-        operation=to_text(call.operation),
-        model=to_text(call.model),
-        response_model=to_text(call.response_model),
+        session_id=_text(session.session_id),
+        user_id=_text(session.user_id),
+        conversation_id=_text(session.conversation_id),
+        tags=map(clean, session.tags),
+        provider=_text(call.provider).lower(),
+        operation=_text(call.operation),
+        model=_text(call.model),
+        response_model=_text(call.response_model),
         outcome=call.outcome,  # type: ignore[arg-type] # the constants are the enum's numbers
         streamed=call.streamed,
-        finish_reason=to_text(call.finish_reason),
-        provider_request_id=to_text(call.provider_request_id),
-        error_code=to_text(call.error_code),
+        finish_reason=_text(call.finish_reason),
+        provider_request_id=_text(call.provider_request_id),
+        error_code=_text(call.error_code),
         http_status=to_http_status(call.http_status),
-        environment=to_text(environment),
-        release=to_text(release),
-        metadata=dict((*session.metadata, *call.metadata)),
+        environment=_text(environment),
+        release=_text(release),
+        metadata={clean(key): clean(value) for key, value in (*session.metadata, *call.metadata)},
     )
     _set_times(log, call)
     _set_usage(log, call)
@@ -68,6 +68,10 @@ def build_log(
     redactor.redact_log(log)
     _keep_required(log)
     return log
+
+
+def _text(value: object) -> str:
+    return clean(to_text(value))
 
 
 def _keep_required(log: Log) -> None:

@@ -1,7 +1,8 @@
 """Converts what an application or a vendor hands over into what a Log can hold. Nothing here raises.
 
 Where a value has no sensible form, a text becomes a placeholder and a number unknown (None). Every function
-catches all exceptions: to convert an object is to run code of the application, such as its ``__str__``.
+catches all exceptions: to convert an object is to run code of the application, such as its ``__str__``. Text
+passes as it is, since the other half of a surrogate pair may be in the next piece; a Log needs clean() text.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import json
 import operator
 import re
 import time
-from contextlib import suppress
 from enum import Enum
 from itertools import islice
 from typing import Any, Final
@@ -19,41 +19,38 @@ from llm_observe.limits import HTTP_STATUSES, MAX_AHEAD_S, MAX_COUNT, MAX_LATENC
 
 _MAX_PAIRS: Final = 1_000
 """Pairs of metadata that are looked at: an iterator may have no end."""
-_MAX_DIGITS: Final = len(str(MAX_COUNT))
 _HEX_DIGITS: Final = re.compile(r"[0-9a-f]{32}")
 
 
 def to_text(value: Any) -> str:
-    """Return a value as text that protobuf and Postgres can hold; None is an empty text.
-
-    An Enum is its value, not its name; mappings and lists are JSON.
-    """
+    """Return a value as text: None is empty, an Enum its value, a mapping or a list JSON."""
+    if type(value) is str:
+        return value
     try:
-        return clean(_text_of(value))
+        return _text_of(value)
     except Exception:  # noqa: BLE001 - see above
         return f"<{type(value).__name__}>"
 
 
 def to_content(value: Any) -> str:
-    """Return the text of a message's content: of a list of parts, the text of those that carry some.
-
-    Text is left as it is, not cleaned: the other half of a surrogate pair may be in the next piece.
-    """
+    """Return the text of a message's content: of a list of parts, the text of those that carry some."""
     if type(value) is str:
         return value
-    with suppress(Exception):  # a list of something else
-        if isinstance(value, list | tuple):
-            return "".join(map(_text_of_part, value))
-    return to_text(value)
+    try:
+        return "".join(map(_text_of_part, value)) if isinstance(value, list | tuple) else to_text(value)
+    except Exception:  # noqa: BLE001 - see above; a list of something else
+        return to_text(value)
 
 
 def to_count(value: Any) -> int | None:
     """Return a count of tokens; None unless the value is a whole number from 0 to MAX_COUNT."""
-    with suppress(Exception):
+    if value is None:
+        return None
+    try:
         count = value if type(value) is int else _integer_of(value)
-        if count is not None and 0 <= count <= MAX_COUNT:
-            return count
-    return None
+    except Exception:  # noqa: BLE001 - see above
+        return None
+    return count if 0 <= count <= MAX_COUNT else None
 
 
 def to_http_status(value: Any) -> int | None:
@@ -64,31 +61,38 @@ def to_http_status(value: Any) -> int | None:
 
 def to_flag(value: Any) -> bool:
     """Return whether a value is true; one that cannot say is not."""
-    with suppress(Exception):
+    try:
         return bool(value)
-    return False
+    except Exception:  # noqa: BLE001 - see above
+        return False
 
 
 def to_duration_ns(value: Any) -> int | None:
     """Return seconds (a number or a timedelta) in nanoseconds; None unless they can be a latency."""
-    with suppress(Exception):
+    if value is None:
+        return None
+    try:
         seconds = float(value.total_seconds() if hasattr(value, "total_seconds") else value)
-        if 0 <= seconds <= MAX_LATENCY_S and not isinstance(value, bool):
-            return int(seconds * 1e9)
-    return None
+        return int(seconds * 1e9) if 0 <= seconds <= MAX_LATENCY_S and not isinstance(value, bool) else None
+    except Exception:  # noqa: BLE001 - see above
+        return None
 
 
 def to_time_ns(value: Any) -> int | None:
     """Return a datetime in nanoseconds since 1970; None unless the server would accept it."""
-    with suppress(Exception):
+    if value is None:
+        return None
+    try:
         seconds = value.timestamp()
-        if 0 <= seconds <= time.time() + MAX_AHEAD_S:
-            return int(seconds * 1e9)
-    return None
+        return int(seconds * 1e9) if 0 <= seconds <= time.time() + MAX_AHEAD_S else None
+    except Exception:  # noqa: BLE001 - see above
+        return None
 
 
 def to_uuid(value: Any) -> str:
     """Return a UUID (object or text, with or without dashes) in its usual form; empty unless it is one."""
+    if value is None:
+        return ""
     digits = to_text(value).replace("-", "").lower()
     if not _HEX_DIGITS.fullmatch(digits):
         return ""
@@ -99,21 +103,23 @@ def to_tags(value: Any) -> tuple[str, ...]:
     """Return tags given as an iterable; a text, or what cannot be iterated, is one tag."""
     if value is None:
         return ()
-    with suppress(Exception):
-        if not isinstance(value, str | bytes | Enum):
-            return tuple(map(to_text, islice(value, MAX_TAGS)))
-    return (to_text(value),)
+    try:
+        one = isinstance(value, str | bytes | Enum)
+        return (to_text(value),) if one else tuple(map(to_text, islice(value, MAX_TAGS)))
+    except Exception:  # noqa: BLE001 - see above
+        return (to_text(value),)
 
 
 def to_pairs(value: Any) -> tuple[tuple[str, str], ...]:
     """Return metadata given as a mapping or an iterable of pairs; what is no pair is left out."""
     if value is None:
         return ()
-    with suppress(Exception):
+    try:
         items = islice(value.items() if hasattr(value, "items") else value, _MAX_PAIRS)
         pairs = [item for item in items if isinstance(item, list | tuple) and len(item) == 2]  # noqa: PLR2004 - a pair
         return tuple((to_text(key), to_text(text)) for key, text in pairs)
-    return ()
+    except Exception:  # noqa: BLE001 - see above
+        return ()
 
 
 def clean(text: str) -> str:
@@ -131,12 +137,10 @@ def clean(text: str) -> str:
 
 def _text_of(value: Any) -> str:
     """Return a value as text; raises what the value raises."""
-    if type(value) is str:
-        return value
     if value is None:
         return ""
     if isinstance(value, Enum):
-        return _text_of(value.value)
+        return to_text(value.value)
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "replace")
     if isinstance(value, dict | list | tuple):
@@ -173,17 +177,22 @@ def _text_of_part(part: Any) -> str:
     raise TypeError
 
 
-def _integer_of(value: Any) -> int | None:
-    """Return a whole number; raises what the value raises."""
-    if value is None or isinstance(value, bool):
-        return None
+def _integer_of(value: Any) -> int:
+    """Return a whole number.
+
+    Raises:
+        ValueError: It is none. Other values raise what they please.
+    """
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, str):
-        text = value.strip()
-        return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
+        return int(value)
+    if isinstance(value, bool):
+        raise ValueError  # noqa: TRY004 - all refusals are one error
     try:
         return operator.index(value)
     except TypeError:
-        number = float(value)
-        return int(number) if number.is_integer() else None
+        whole = int(value)
+        if whole != value:
+            raise ValueError from None
+        return whole

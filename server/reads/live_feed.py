@@ -111,7 +111,7 @@ class LiveFeed:
 
     async def _listen(self, ready: asyncio.Future[None]) -> None:
         try:
-            async for group in listen_live(self._broker, self._project_id):
+            async for group in listen_live(self._broker.stream, self._project_id):
                 if not ready.done():
                     ready.set_result(None)
                 for subscriber in self._subscribers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -23,7 +24,7 @@ from server.rpc.errors import (
 from storage.errors import QueryTimeout, StorageUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from server.rpc.auth import Authenticator
 
@@ -124,17 +125,20 @@ def _unary(call: Any, entry: _Entry) -> Any:
 
 
 def _streaming(call: Any, entry: _Entry) -> Any:
-    async def run(request: Any, context: Any) -> AsyncIterator[Any]:
+    # A coroutine that writes, not a generator that gRPC iterates: gRPC leaves a generator behind where it is
+    # suspended when the call is cancelled. Here it is closed in the call's own task and context.
+    async def run(request: Any, context: Any) -> None:
         try:
             await entry.enter(context)
             _check_readable(request)
             checked = time.monotonic()
-            async for response in call(request, context):
-                # A stream may outlive its key by no more than this.
-                if time.monotonic() - checked > KEY_CACHE_TTL_S:
-                    await entry.enter(context)
-                    checked = time.monotonic()
-                yield response
+            async with aclosing(call(request, context)) as responses:
+                async for response in responses:
+                    # A stream may outlive its key by no more than this.
+                    if time.monotonic() - checked > KEY_CACHE_TTL_S:
+                        await entry.enter(context)
+                        checked = time.monotonic()
+                    await context.write(response)
         except Exception as error:  # noqa: BLE001 - as above
             await _answer(error, context, entry.method)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import random
 import time
 import uuid
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -20,14 +20,12 @@ import psutil
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from benchmarks.harness import machine, report
 from codec.settings import RedactionSettings
 from server.app import _SERVICES, build_server
 from server.settings import ProviderSettings, ServerSettings
 from stack.demo.provider_mock import running_mock
-from storage.partitions import ensure_partitions
-from storage.pool import Database
 from storage.settings import StorageSettings
+from tests.support.machine import machine
 from worker.queue.settings import QueueSettings
 
 BROKEN = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
@@ -152,7 +150,7 @@ async def fuzz(database_url: str, redis_url: str, *, count: int, seed: int) -> d
     """Run it against a server in this process, and return what was seen."""
     memory = psutil.Process()
     with running_mock() as mock:
-        mock.default_wish = {"chunks": 3}
+        mock.default_behaviour = {"chunks": 3}
         server = await build_server(
             ServerSettings(port=0, grace_s=1),
             StorageSettings(database_url=database_url),
@@ -180,12 +178,6 @@ async def fuzz(database_url: str, redis_url: str, *, count: int, seed: int) -> d
     }
 
 
-async def _prepare(database_url: str) -> None:
-    database = Database(StorageSettings(database_url=database_url))
-    await ensure_partitions(database, datetime.now(UTC).date())
-    await database.close()
-
-
 def main() -> None:
     """Run and print a summary as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -193,9 +185,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     with machine() as found:
-        url = found.env["DATABASE_URL"]
-        asyncio.run(_prepare(url))
-        report(**asyncio.run(fuzz(url, found.env["REDIS_URL"], count=asked.requests, seed=asked.seed)))
+        database_url, redis_url = found.env["DATABASE_URL"], found.env["REDIS_URL"]
+        seen = asyncio.run(fuzz(database_url, redis_url, count=asked.requests, seed=asked.seed))
+        print(json.dumps(seen, indent=2))
 
 
 if __name__ == "__main__":

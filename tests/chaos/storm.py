@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import random
 import signal
 import time
@@ -25,20 +26,21 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.log_pb2 import Log
 from redis.exceptions import RedisError
 
-from benchmarks.harness import Machine, machine, report
 from stack import processes
 from stack.embedded.postgres import STOP_SIGNAL
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
-from tests.makers import eventually, make_log
+from tests.support.logs import make_log
+from tests.support.machine import Machine, machine
+from tests.support.waiting import eventually
 from worker.queue.broker import GROUP, LogBroker
 from worker.queue.log_queue import QueueUnavailable, queue_stats
 from worker.queue.settings import QueueSettings
 
 PRODUCERS = 4
 POISON = """
-from tests import poison
+from tests.support import poison
 from codec import reader
 
 reader.read_batch = poison.poisoning(lambda log: log.message().model == "poison")
@@ -254,7 +256,8 @@ def main() -> None:
     parser.add_argument("--all-new", action="store_true", help="no duplicates, corrections or poison")
     asked = parser.parse_args()
     with machine() as found:
-        report(**asyncio.run(storm(found, logs=asked.logs, seed=asked.seed, repeats=not asked.all_new)))
+        seen = asyncio.run(storm(found, logs=asked.logs, seed=asked.seed, repeats=not asked.all_new))
+        print(json.dumps(seen, indent=2))
 
 
 if __name__ == "__main__":

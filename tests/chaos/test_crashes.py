@@ -13,7 +13,10 @@ from taskiq.kicker import AsyncKicker
 
 from storage.logs import count_logs
 from storage.rollups import verify_rollups
-from tests.makers import eventually, make_log, make_request, start_worker, stop, stub
+from tests.support.logs import make_log, make_request
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import stub
+from tests.support.waiting import eventually
 from worker.queue.broker import GROUP, LogBroker
 from worker.queue.log_queue import WRITE_LOGS, QueueStats, queue_stats
 
@@ -91,9 +94,9 @@ async def test_redis_killed_with_accepted_logs_waiting_loses_none(
     stores, channel, database, broker, database_url, queue_settings, tmp_path
 ):
     await send(channel, 1000, 50)
-    stores.valkey_process.kill()
-    stores.valkey_process.wait(5)
-    stores.start_valkey()
+    stores.running["valkey"].kill()
+    stores.running["valkey"].wait(5)
+    stores.restart("valkey")
     await stores.valkey.wait_ready()
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
@@ -110,10 +113,10 @@ async def test_redis_restarts_under_load_without_restarting_worker_or_server(
         sending = asyncio.create_task(send(channel, 2000, 20))
         for _ in range(3):
             await asyncio.sleep(0.5)
-            stores.valkey_process.kill()
-            stores.valkey_process.wait(5)
+            stores.running["valkey"].kill()
+            stores.running["valkey"].wait(5)
             await asyncio.sleep(0.3)
-            stores.start_valkey()
+            stores.restart("valkey")
             await stores.valkey.wait_ready()
         await sending
         await assert_all_stored(database, broker, 2000)
@@ -211,15 +214,15 @@ async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
     await stub(IngestServiceStub, channel).IngestLogs(poison)
     (tmp_path / "sitecustomize.py").write_text(
         "import os\n"
-        "from worker import reading\n"
-        "plain = reading.read_logs\n"
-        "def read_logs(*args):\n"
-        "    logs = plain(*args)\n"
-        "    if any(log.message().model == 'kills' for log in logs):\n"
+        "from codec import reader\n"
+        "original = reader.read_batch\n"
+        "def read_batch(*args):\n"
+        "    found = original(*args)\n"
+        "    if any(log.message().model == 'kills' for log in found.logs):\n"
         "        open(os.environ['RUNS'], 'a').write('x')\n"
         "        os.kill(os.getpid(), 9)\n"
-        "    return logs\n"
-        "reading.read_logs = read_logs\n"
+        "    return found\n"
+        "reader.read_batch = read_batch\n"
     )
     runs = tmp_path / "runs"
     with pytest.MonkeyPatch.context() as patch:
@@ -234,7 +237,7 @@ async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
             stop(worker)
     letter = (await dead_letters(database))[0]
     assert (letter["reason"], letter["attempt_count"], letter["log_count"]) == ("killed_worker", 3, 1)
-    # IdempotencyKeys among others, once alone; then the batch is taken apart, and its log runs three times.
+    # Once among others, once alone; then the batch is taken apart, and its log runs three times.
     assert runs.read_text() == "xxxxx"
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:

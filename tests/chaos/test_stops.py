@@ -16,12 +16,14 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from benchmarks.harness import Machine
 from stack import processes
 from stack.embedded.postgres import package_folder
 from storage.logs import count_logs
 from storage.rollups import verify_rollups
-from tests.makers import eventually, make_log, make_request, stub
+from tests.support.logs import make_log, make_request
+from tests.support.processes import Processes, queue_env
+from tests.support.rpc import stub
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.chaos
 
@@ -29,25 +31,19 @@ GRACE_S = 5.0
 
 
 @pytest.fixture
-def run(stores, database_url, queue_settings, tmp_path):
+def run(database_url, queue_settings, tmp_path):
     """Real processes on this test's database and queue, ended afterwards by id."""
     (tmp_path / "logs").mkdir()
     env = {
         **os.environ,
-        "DATABASE_URL": database_url,
-        "REDIS_URL": queue_settings.redis_url.get_secret_value(),
-        "LLM_OBSERVE_QUEUE_NAME": queue_settings.queue_name,
-        "LLM_OBSERVE_QUEUE_HEARTBEAT_S": "0.3",
-        "LLM_OBSERVE_QUEUE_LIVENESS_S": "1.5",
+        **queue_env(database_url, queue_settings),
         "LLM_OBSERVE_GRPC_PORT": str(processes.free_port()),
         "LLM_OBSERVE_SERVER_GRACE_S": str(GRACE_S),
         "LLM_OBSERVE_WORKER_GRACE_S": str(GRACE_S),
     }
-    home = type("Folder", (), {"logs": tmp_path / "logs"})()
-    found = Machine(home, env, {}, {})
+    found = Processes(tmp_path / "logs", env)
     yield found
-    for process in found.running.values():
-        processes.stop(process, signal.SIGTERM, 20)
+    found.stop_all()
 
 
 class Load:
@@ -99,7 +95,7 @@ async def stop_in_time(process) -> None:
 
 def starts(run, name: str) -> int:
     """How often a process said that it is ready; before, SIGTERM ends it as it ends any other."""
-    log: str = (run.home.logs / f"{name}.log").read_text()
+    log: str = run.log(name).read_text()
     return log.count(f"{name} ready")
 
 
@@ -171,7 +167,7 @@ async def test_a_taken_port_is_refused_by_name(run):
     await eventually(lambda: not processes.port_is_free(int(run.env["LLM_OBSERVE_GRPC_PORT"])))
     second = run.start("second", "server", LLM_OBSERVE_SERVER_PROCESSES="2")
     assert await asyncio.to_thread(second.wait, 20) == 2
-    assert "LLM_OBSERVE_GRPC_PORT" in (run.home.logs / "second.log").read_text()
+    assert "LLM_OBSERVE_GRPC_PORT" in run.log("second").read_text()
 
 
 class Sentinels:

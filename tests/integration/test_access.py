@@ -31,7 +31,10 @@ from storage import api_keys
 from storage.dead_letters import NewDeadLetter, add_dead_letters
 from storage.pool import Database
 from storage.settings import StorageSettings
-from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from tests.support.logs import make_log, make_request
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 
 METHODS = sorted(
     f"{service.name}/{method.name}"

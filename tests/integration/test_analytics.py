@@ -13,8 +13,9 @@ from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 
 from codec.rows import to_row
-from tests.makers import info_of, make_log, stub
-from tests.packing import insert
+from tests.support.logs import make_log
+from tests.support.packing import insert
+from tests.support.rpc import info_of, stub
 
 NOW = datetime.now(UTC)
 THIS_HOUR = NOW.replace(minute=0, second=0, microsecond=0)

@@ -22,7 +22,9 @@ from llm_observe.v1.conversation_pb2 import (
 from llm_observe.v1.conversation_pb2 import Conversation
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 
-from tests.makers import eventually, info_of, start_worker, stop, stub
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

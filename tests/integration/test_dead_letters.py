@@ -20,7 +20,10 @@ from stack.cli.main import cli
 from storage.dead_letters import NewDeadLetter, add_dead_letters
 from storage.errors import StorageUnavailable
 from storage.logs import count_logs, get_log
-from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from tests.support.logs import make_log, make_request
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 from worker.queue.message import pack, read_message, split_message
 from worker.tasks.dead_letter_quota import DeadLetterQuota, TooManyDeadLetters
 
@@ -194,11 +197,11 @@ async def test_the_command_line(server, database, monkeypatch):
 
     listed = await asyncio.to_thread(run, "list")
     assert "killed_worker" in listed
-    assert "1 log " in listed
+    assert listed.split("\t")[3] == "1"
     assert "payload_json" in await asyncio.to_thread(run, "show", listed.split()[0])
     assert "say which" in await asyncio.to_thread(run, "replay")
     assert "1 queued again" in await asyncio.to_thread(run, "replay", "--all")
-    assert "no dead letters wait" in await asyncio.to_thread(run, "list")
+    assert "no dead letters are waiting" in await asyncio.to_thread(run, "list")
     assert "0 discarded" in await asyncio.to_thread(run, "discard", "--all", "--yes")
 
 

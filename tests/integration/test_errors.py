@@ -16,7 +16,7 @@ from codec.settings import RedactionSettings
 from server.app import build_server
 from server.settings import ProviderSettings, ServerSettings
 from storage.settings import StorageSettings
-from tests.makers import info_of, stub
+from tests.support.rpc import info_of, stub
 
 WORDS = "words of a person"
 

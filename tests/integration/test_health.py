@@ -16,7 +16,9 @@ from llm_observe.v1.health_service_pb2 import (
 )
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 
-from tests.makers import eventually, start_worker, stop, stub
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import stub
+from tests.support.waiting import eventually
 
 
 async def test_all_is_well_only_with_a_worker(channel, database_url, queue_settings, tmp_path):
@@ -41,13 +43,13 @@ async def test_all_is_well_only_with_a_worker(channel, database_url, queue_setti
 
 async def test_a_silent_redis_is_told_within_two_seconds(stores, channel):
     service = stub(HealthServiceStub, channel)
-    stores.valkey_process.suspend()
+    stores.running["valkey"].suspend()
     try:
         begin = time.monotonic()
         found = await service.Check(CheckRequest())
         took = time.monotonic() - begin
     finally:
-        stores.valkey_process.resume()
+        stores.running["valkey"].resume()
     assert found.state == HEALTH_STATE_UNHEALTHY
     assert not found.HasField("queue")
     assert took < 2.5  # the contract's bound, with room for a busy machine
@@ -55,13 +57,13 @@ async def test_a_silent_redis_is_told_within_two_seconds(stores, channel):
 
 async def test_liveness_does_not_ask_the_stores(stores, channel):
     health = stub(health_pb2_grpc.HealthStub, channel)
-    stores.valkey_process.suspend()
+    stores.running["valkey"].suspend()
     try:
         for name in ("", "llm_observe.v1.IngestService", "llm_observe.v1.ChatService"):
             answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
     finally:
-        stores.valkey_process.resume()
+        stores.running["valkey"].resume()
 
 
 async def test_reflection_lists_the_whole_contract(server):

@@ -19,7 +19,10 @@ from llm_observe.v1.log_pb2 import Log
 
 from storage.logs import count_logs, get_log
 from storage.rollups import verify_rollups
-from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from tests.support.logs import make_log, make_request
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 
 
@@ -221,14 +224,14 @@ async def test_unknown_conversation_and_extreme_numbers_are_stored(ingest, worke
 
 
 async def test_queue_away_is_unavailable_within_two_seconds(stores, server, ingest):
-    stores.valkey_process.suspend()
+    stores.running["valkey"].suspend()
     try:
         begin = time.monotonic()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await ingest.IngestLogs(make_request(make_log()), timeout=5)
         took = time.monotonic() - begin
     finally:
-        stores.valkey_process.resume()
+        stores.running["valkey"].resume()
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert info_of(caught.value)[0] == "QUEUE_UNAVAILABLE"
     assert took < 2.5  # the contract's bound, with room for a busy machine

@@ -19,8 +19,11 @@ from codec import reader
 from codec.batch import AcceptedBatch
 from codec.settings import RedactionSettings
 from stack.cli.main import cli
-from tests import poison
-from tests.makers import eventually, info_of, make_log, start_worker, stop, stub
+from tests.support import poison
+from tests.support.logs import make_log
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 from worker.queue.message import pack
 from worker.tasks.dead_letter_quota import DeadLetterQuota
 from worker.tasks.write_logs import LogWriter
@@ -166,7 +169,7 @@ async def test_pages_of_the_ledger(admin, channel, worker):
 async def test_the_command_line(server, producer, worker, admin, monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", f"127.0.0.1:{server.port}")
     result = await asyncio.to_thread(CliRunner().invoke, cli, ["ledger"])
-    assert "no producer has sent anything" in result.output
+    assert "no producer sent anything" in result.output
     await producer.send(make_log())
 
     async def stored():
@@ -174,4 +177,6 @@ async def test_the_command_line(server, producer, worker, admin, monkeypatch):
 
     await eventually(stored)
     result = await asyncio.to_thread(CliRunner().invoke, cli, ["ledger"])
-    assert producer.report.producer_id in result.output
+    hour, *rest = result.output.rstrip("\n").split("\t")
+    assert datetime.strptime(hour, "%Y-%m-%d %H:00").replace(tzinfo=UTC) <= datetime.now(UTC)
+    assert rest == [producer.report.producer_id, "1", "1", "0", "0", "0", "0", "0"]

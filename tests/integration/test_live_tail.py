@@ -22,7 +22,10 @@ from server.rpc.errors import QueueIsUnavailable
 from server.settings import ProviderSettings, ServerSettings
 from storage.logs import count_logs
 from storage.settings import StorageSettings
-from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from tests.support.logs import make_log, make_request
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from server.rpc.errors import QueueIsUnavailable, RateLimited
 from server.rpc.rate_limit import ChatLimits, RateLimiter
 from server.settings import ProviderSettings, ServerSettings
 from storage.settings import StorageSettings
-from tests.makers import info_of, make_log, make_request, stub
+from tests.support.logs import make_log, make_request
+from tests.support.rpc import info_of, stub
 from worker.queue.broker import LogBroker
 
 

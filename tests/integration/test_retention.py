@@ -12,7 +12,7 @@ from llm_observe import _ids
 from storage.logs import count_logs
 from storage.partitions import apply_retention
 from tests.integration.test_writing_logs import assert_exact, row, totals
-from tests.packing import insert
+from tests.support.packing import insert
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY = NOW.date()

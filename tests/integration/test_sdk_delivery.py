@@ -18,7 +18,9 @@ from llm_observe._exporter import Exporter
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
 from storage.logs import count_logs
-from tests.makers import eventually, make_log, start_worker, stop
+from tests.support.logs import make_log
+from tests.support.processes import start_worker, stop
+from tests.support.waiting import eventually
 
 LOG_100 = "import os, sys, time, llm_observe as o\n[o.log(provider='p', model='m') for _ in range(100)]\n"
 ENDINGS = {

@@ -24,7 +24,7 @@ from server.app import StartError, build_server
 from server.settings import ProviderSettings, ServerSettings
 from storage import api_keys
 from storage.settings import StorageSettings
-from tests.makers import eventually
+from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import queue_stats
 

@@ -13,8 +13,8 @@ from codec.rows import to_row
 from storage.logs import count_logs, get_log, list_errors
 from storage.pool import Database
 from storage.rollups import RollupQuery, sum_rollups, verify_rollups
-from tests.makers import make_log
-from tests.packing import insert, upsert
+from tests.support.logs import make_log
+from tests.support.packing import insert, upsert
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 

@@ -22,8 +22,8 @@ from codec.reader import BatchReader
 from codec.rows import to_row
 from storage.columns import LOG_COLUMNS, LogRow
 from storage.copy_format import unpack_tuple
-from tests.properties import examples
-from tests.twins import on_both_readers, read_with
+from tests.support.properties import examples
+from tests.support.twins import on_both_readers, read_with
 
 NOW_US = 1_795_600_000_000_000
 UUID_TEXT = "01890a5d-ac96-774b-bcce-b302099a8057"

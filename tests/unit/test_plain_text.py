@@ -11,7 +11,7 @@ from llm_observe._redaction import assignments, credentials, names, prefixes
 from llm_observe.redaction import Redactor
 
 from codec._plain_text import plain
-from tests.properties import examples
+from tests.support.properties import examples
 
 REDACTOR = Redactor()
 

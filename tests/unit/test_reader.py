@@ -22,9 +22,9 @@ from codec.errors import InvalidLog
 from codec.rows import to_row
 from storage.columns import KEY_COLUMNS, LOG_COLUMNS, LogRow
 from storage.copy_format import unpack_tuple
-from tests.makers import make_log
-from tests.properties import examples
-from tests.twins import on_both_readers, read_with
+from tests.support.logs import make_log
+from tests.support.properties import examples
+from tests.support.twins import on_both_readers, read_with
 
 NOW_US = 1_790_000_000_123_456
 LOG_ID = "01890a5d-ac96-774b-bcce-b302099a8057"

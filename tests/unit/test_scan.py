@@ -14,9 +14,9 @@ from llm_observe.v1.log_pb2 import Log
 from codec import _scan, scan
 from codec.rules import COUNTS, OPTIONAL_TEXTS, REQUIRED_TEXTS, SPAN_FIELDS, find_violation
 from server.ingest.request import decode_batch
-from tests.makers import make_log
-from tests.properties import examples
-from tests.twins import on_both_scans
+from tests.support.logs import make_log
+from tests.support.properties import examples
+from tests.support.twins import on_both_scans
 
 NOW_S = 1_795_600_000.0  # 2026-11-25
 TEXTS = dict(REQUIRED_TEXTS + OPTIONAL_TEXTS)

@@ -71,7 +71,10 @@ class LogWriter:
         self._dead_letters = DeadLetterWriter(database, self._reader, quota)
         self._live = live
         self._coalescer: Coalescer[_Work, WriteResult] = Coalescer(
-            self._write_merged, group_size=_MERGED_ROWS, waiting_size=sys.maxsize, lanes=_TRANSACTIONS
+            self._write_merged,
+            group_size=_MERGED_ROWS,
+            waiting_size=sys.maxsize,
+            max_concurrency=_TRANSACTIONS,
         )
 
     async def write_batches(self, batches: Sequence[AcceptedBatch]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._call import KEPT_TEXT_CHARS
@@ -30,9 +29,10 @@ def note_failure(call: Call, error: BaseException, *, code: Any) -> None:
 
 def attribute(error: BaseException, name: str) -> Any:
     """Return an attribute of an error; None when there is none, or when reading it fails."""
-    with suppress(Exception):
+    try:
         return getattr(error, name, None)
-    return None
+    except Exception:  # noqa: BLE001 - a property of the application's own error may raise anything
+        return None
 
 
 def to_code(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""How property tests run: with the same examples each time, or with ten times as many random ones.
+"""A pytest plugin: property tests run with the same examples each time, or with many random ones.
 
 `make fuzz-properties` does the latter.
 """
@@ -9,9 +9,7 @@ from hypothesis import settings
 
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None, max_examples=100)
 settings.register_profile("random", database=None, deadline=None, max_examples=1_000, print_blob=True)
-settings.load_profile(
-    "fixed"
-)  # tests/conftest.py imports this; pytest's --hypothesis-profile=random overrides it
+settings.load_profile("fixed")  # pytest's --hypothesis-profile=random overrides it
 
 
 def examples(count: int) -> settings:
