@@ -27,6 +27,7 @@ from llm_observe.v1 import (
     ingest_service_pb2,
 )
 
+from codec.extensions import COMPILED
 from server.admin.health import HealthService
 from server.admin.service import AdminService
 from server.chat.attempts import ChatAttempts
@@ -35,7 +36,7 @@ from server.chat.message_store import MessageStore
 from server.chat.providers import Providers
 from server.chat.service import ChatService
 from server.ingest.loopback import LoopbackExporter
-from server.ingest.request import decode_batch, scan_logs
+from server.ingest.request import decode_batch
 from server.ingest.service import IngestService
 from server.listener import StartError, bind, grpc_options
 from server.reads.analytics import AnalyticsService
@@ -188,9 +189,7 @@ async def serve(config: ServerConfig) -> None:
     if parent is not None:
         loop.add_reader(parent.sentinel, stop.set)
     server = await build_server(config)
-    logger.info(
-        "server ready", host=config.server.host, port=server.port, compiled_check=scan_logs is not None
-    )
+    logger.info("server ready", host=config.server.host, port=server.port, compiled_check=COMPILED)
     await stop.wait()
     await server.stop(config.server.grace_s)
     logger.info("server stopped")

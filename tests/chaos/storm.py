@@ -42,10 +42,8 @@ PRODUCERS = 4
 POISON = """
 from tests.support import poison
 from codec import reader
-from worker.tasks import write_logs
 
-reader.read_logs = poison.poisoning(lambda log: log.message().model == "poison")
-write_logs.add_up = poison.add_up
+reader.read_batch = poison.poisoning(lambda log: log.message().model == "poison")
 """
 """Put into the worker: makes rows of these logs that the database refuses."""
 RETRYABLE = {

@@ -214,15 +214,15 @@ async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
     await stub(IngestServiceStub, channel).IngestLogs(poison)
     (tmp_path / "sitecustomize.py").write_text(
         "import os\n"
-        "from worker import reading\n"
-        "plain = reading.read_logs\n"
-        "def read_logs(*args):\n"
-        "    logs = plain(*args)\n"
-        "    if any(log.message().model == 'kills' for log in logs):\n"
+        "from codec import reader\n"
+        "original = reader.read_batch\n"
+        "def read_batch(*args):\n"
+        "    found = original(*args)\n"
+        "    if any(log.message().model == 'kills' for log in found.logs):\n"
         "        open(os.environ['RUNS'], 'a').write('x')\n"
         "        os.kill(os.getpid(), 9)\n"
-        "    return logs\n"
-        "reading.read_logs = read_logs\n"
+        "    return found\n"
+        "reader.read_batch = read_batch\n"
     )
     runs = tmp_path / "runs"
     with pytest.MonkeyPatch.context() as patch:
@@ -237,7 +237,7 @@ async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
             stop(worker)
     letter = (await dead_letters(database))[0]
     assert (letter["reason"], letter["attempt_count"], letter["log_count"]) == ("killed_worker", 3, 1)
-    # IdempotencyKeys among others, once alone; then the batch is taken apart, and its log runs three times.
+    # Once among others, once alone; then the batch is taken apart, and its log runs three times.
     assert runs.read_text() == "xxxxx"
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:

@@ -128,8 +128,7 @@ async def test_a_poisoned_batch_adds_up(admin, producer, database, monkeypatch):
     writer = LogWriter(database, RedactionSettings().make_redactor(), DeadLetterQuota(1000))
 
     chosen = UUID(logs[3].log_id)
-    monkeypatch.setattr(reader, "read_logs", poison.poisoning(lambda log: log.log_id == chosen))
-    monkeypatch.setattr("worker.tasks.write_logs.add_up", poison.add_up)
+    monkeypatch.setattr(reader, "read_batch", poison.poisoning(lambda log: log.log_id == chosen))
     batch = accepted(request)
     for _ in range(2):  # a redelivery changes nothing
         await writer.write_batches([batch])

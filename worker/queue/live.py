@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio.client import PubSub
 
-    from codec.reader import ArrivedLog
+    from codec.batch import ArrivedLog
     from worker.queue.stream import LogStream
 
 logger = structlog.get_logger("worker.queue.live")
