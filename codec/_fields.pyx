@@ -63,7 +63,7 @@ end_of[OUTCOME] = len(rows.OUTCOMES)
 end_of[USAGE_SOURCE] = len(rows.USAGE_SOURCES)
 cdef uint64_t IDS = _set_of(set(rows.TEXTS) - limits.MAX_TEXT_CHARS.keys())  # texts that are not redacted
 cdef uint64_t TIMES = _set_of(rows.TIMES)
-cdef uint64_t DURATIONS = _set_of(["latency", "time_to_first_token"])
+cdef uint64_t DURATIONS = _set_of(rows.DURATIONS)
 cdef uint64_t REPEATED = _set_of(["metadata", "tags"])
 cdef uint64_t NEEDED = _set_of(["log_id", "start_time"])
 

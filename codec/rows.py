@@ -1,6 +1,6 @@
-"""Log messages to rows: the only place where the wire's types become Postgres' types.
+"""Log messages to rows and back: the only place where the wire's types become Postgres' types.
 
-A column with the name of a field is that field's value; the others are made in to_row().
+A column with the name of a field is that field's value; the others are named in to_row() and to_log().
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _MAX_BIGINT: Final = 2**63 - 1
 OUTCOMES: Final = words_of(Outcome)
 USAGE_SOURCES: Final = words_of(UsageSource)
 SET_BY_SERVER: Final = ("receive_time", "cost_nano_usd", "price_version")
 """Fields that a producer may not set; what it sends in them is dropped."""
+DURATIONS: Final = ("latency", "time_to_first_token")
+"""Fields that are columns in microseconds: latency_us."""
 REPORTED_BY: Final = ("input_token_count", "output_token_count", "total_token_count")
 """Where one of these is there and usage_source is not, the provider reported usage."""
 
@@ -83,6 +86,27 @@ def to_row(log: Log, *, project_id: str, receive_time: datetime) -> LogRow:
         "tags": json.dumps(list(log.tags)) if log.tags else None,
     }
     return LogRow(**values)
+
+
+def to_log(row: LogRow) -> Log:
+    """Return the log of a row."""
+    log = Log(
+        log_id=str(row.log_id),
+        operation=row.operation,
+        outcome=OUTCOMES.index(row.outcome),  # type: ignore[arg-type] # the enum's number
+        usage_source=USAGE_SOURCES.index(row.usage_source),  # type: ignore[arg-type] # as above
+        price_version=row.price_version,
+        metadata=json.loads(row.metadata or "{}"),
+        tags=json.loads(row.tags or "[]"),
+        **{name: getattr(row, name) for name in (*TEXTS, *FLAGS, *NUMBERS, "cost_nano_usd")},
+    )
+    for name in (*TIMES, "receive_time"):
+        if getattr(row, name) is not None:
+            getattr(log, name).FromMicroseconds((getattr(row, name) - _EPOCH) // _MICROSECOND)
+    for name in DURATIONS:
+        if getattr(row, f"{name}_us") is not None:
+            getattr(log, name).FromMicroseconds(getattr(row, f"{name}_us"))
+    return log
 
 
 def _same_fields(log: Message) -> dict[str, Any]:

@@ -90,6 +90,8 @@ def unpack_tuple(data: bytes, columns: Sequence[Column]) -> list[object]:
             (size,) = _LENGTH.unpack_from(data, at)
             begin = at + _LENGTH.size
             at = begin + max(size, 0)
+            if at > len(data):
+                raise ValueError("a tuple that is cut off")
             values.append(_UNPACK[column.type](data[begin:at]) if size >= 0 else None)
     except struct.error:
         raise ValueError("a tuple that is cut off") from None

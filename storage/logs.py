@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from storage.columns import LogRow
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
     from uuid import UUID
-
-    import asyncpg
 
     from storage.pool import Database
 
 _QUERIES: Final = load_queries(__file__)
 
 
-async def get_log(database: Database, *, project_id: str, log_id: UUID) -> asyncpg.Record | None:
-    """Return one log's row, or None."""
-    return await database.fetch_one(_QUERIES["get_log"], project_id=project_id, log_id=log_id)
+async def get_log(database: Database, *, project_id: str, log_id: UUID) -> LogRow | None:
+    """Return a log, or None."""
+    row = await database.fetch_one(_QUERIES["get_log"], project_id=project_id, log_id=log_id)
+    return LogRow(**row) if row is not None else None
 
 
-async def list_logs(database: Database, **filters: Any) -> list[asyncpg.Record]:
+async def list_logs(database: Database, **filters: object) -> list[LogRow]:
     """Return one keyset page, newest first; the filters are list_logs' parameters, None matching all."""
-    return await database.fetch(_QUERIES["list_logs"], **filters)
+    return [LogRow(**row) for row in await database.fetch(_QUERIES["list_logs"], **filters)]
 
 
-async def list_errors(database: Database, **filters: Any) -> list[asyncpg.Record]:
+async def list_errors(database: Database, **filters: object) -> list[LogRow]:
     """Return one keyset page of failed calls, newest first; see list_logs."""
-    return await database.fetch(_QUERIES["list_errors"], **filters)
+    return [LogRow(**row) for row in await database.fetch(_QUERIES["list_errors"], **filters)]
 
 
 async def count_logs(database: Database, *, project_id: str) -> int:

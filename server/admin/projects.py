@@ -84,7 +84,7 @@ class KeyAdmin(AdminServiceServicer):
         )
         if created is None:
             raise ProjectNotFound(request.project_id)
-        return pb.CreateApiKeyResponse(api_key=to_api_key(created.row), secret=created.secret)
+        return pb.CreateApiKeyResponse(api_key=to_api_key(created.key), secret=created.secret)
 
     async def ListApiKeys(self, request: pb.ListApiKeysRequest, context: Context) -> pb.ListApiKeysResponse:
         self._check_project(request.project_id)

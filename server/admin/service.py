@@ -28,10 +28,10 @@ from worker.queue.log_queue import QueueFull, QueueUnavailable, queue_memory_byt
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    import asyncpg
     from llm_observe.redaction import Redactor
 
     from server.rpc.context import Context
+    from storage.dead_letters import ReplayedDeadLetter
     from storage.pool import Database
     from worker.queue.broker import LogBroker
     from worker.queue.log_queue import LogQueue
@@ -72,7 +72,7 @@ class AdminService(KeyAdmin):
             before_id=cursor[0] if cursor else None,
             row_limit=size + 1,
         )
-        page = Page.of(rows, size, request, lambda row: (row["dead_letter_id"],))
+        page = Page.of(rows, size, request, lambda row: (row.dead_letter_id,))
         return pb.ListDeadLettersResponse(
             dead_letters=[to_dead_letter(row) for row in page.rows], next_page_token=page.next_page_token
         )
@@ -100,11 +100,11 @@ class AdminService(KeyAdmin):
         except (QueueUnavailable, QueueFull):
             raise QueueIsUnavailable from None
 
-    async def _enqueue(self, rows: Sequence[asyncpg.Record]) -> None:
+    async def _enqueue(self, rows: Sequence[ReplayedDeadLetter]) -> None:
         for row in rows:
             request = _to_request(row)
             # With its first receive time, so that a correction that came since stays the newer one.
-            receive_time_us = int(row["first_attempt_time"].timestamp() * 1_000_000)
+            receive_time_us = int(row.first_attempt_time.timestamp() * 1_000_000)
             for begin in range(0, len(request.logs), _MAX_BATCH_LOGS):
                 logs = request.logs[begin : begin + _MAX_BATCH_LOGS]
                 part = IngestLogsRequest(logs=logs, producer=request.producer)
@@ -129,7 +129,7 @@ class AdminService(KeyAdmin):
             before=cursor[:2] if cursor else None,
             row_limit=size + 1,
         )
-        page = Page.of(rows, size, request, lambda row: (row["hour"], row["producer_id"], *window))
+        page = Page.of(rows, size, request, lambda row: (row.hour, row.producer_id, *window))
         return pb.QueryLedgerResponse(
             entries=[to_ledger_entry(row) for row in page.rows], next_page_token=page.next_page_token
         )
@@ -142,9 +142,9 @@ class AdminService(KeyAdmin):
         return pb.DiscardDeadLettersResponse(discarded_count=count)
 
 
-def _to_request(row: asyncpg.Record) -> IngestLogsRequest:
+def _to_request(row: ReplayedDeadLetter) -> IngestLogsRequest:
     """Return the logs of a dead letter: a single log, or a whole batch."""
-    if row["log_id"]:
-        producer = ProducerReport(producer_id=row["producer_id"])  # batch 0 of the ledger
-        return IngestLogsRequest(logs=[Parse(row["payload"], Log())], producer=producer)
-    return Parse(row["payload"], IngestLogsRequest())
+    if row.log_id:
+        producer = ProducerReport(producer_id=row.producer_id)  # batch 0 of the ledger
+        return IngestLogsRequest(logs=[Parse(row.payload, Log())], producer=producer)
+    return Parse(row.payload, IngestLogsRequest())

@@ -10,7 +10,8 @@ from google.protobuf.duration_pb2 import Duration
 from llm_observe.v1 import analytics_service_pb2 as pb
 
 from analytics import metrics as numbers
-from server.reads.convert import to_log, to_metrics
+from codec.rows import to_log
+from server.reads.convert import to_metrics
 from server.reads.queries import metric_filters, parse_step, rollup_query, whole_hours
 from server.rpc.auth import caller
 from server.rpc.checks import parse_limit, parse_uuid
@@ -106,7 +107,7 @@ class AnalyticsService:
             row_limit=size + 1,
             **metric_filters(request.filter),
         )
-        page = Page.of(rows, size, request, lambda row: (row["start_time"], row["log_id"], *window))
+        page = Page.of(rows, size, request, lambda row: (row.start_time, row.log_id, *window))
         return pb.ListErrorsResponse(
             logs=[to_log(row) for row in page.rows], next_page_token=page.next_page_token
         )

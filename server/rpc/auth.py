@@ -164,8 +164,8 @@ class Authenticator:
         now = self._clock()
         if row is None:
             return self._remember(prefix, _Lookup(None, _NO_HASH, now, now + KEY_CACHE_TTL_S))
-        found = Caller(row["project_id"], frozenset(row["roles"]), str(row["api_key_id"]))
-        return self._remember(prefix, _Lookup(found, bytes(row["secret_sha256"]), now, now + KEY_CACHE_TTL_S))
+        found = Caller(row.project_id, frozenset(row.roles), str(row.api_key_id))
+        return self._remember(prefix, _Lookup(found, row.secret_sha256, now, now + KEY_CACHE_TTL_S))
 
     def _extend(self, prefix: str) -> _Lookup | None:
         """Trust what was said of a good key before; the database is not asked for it again at once."""

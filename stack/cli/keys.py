@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    import asyncpg
-
 
 @click.group()
 def keys() -> None:
@@ -73,27 +71,27 @@ def revoke_key(api_key_id: UUID) -> None:
     row = with_database(lambda database: api_keys.revoke_api_key(database, api_key_id))
     if row is None:
         raise StackError(f"there is no key {api_key_id}: see `llm-observe keys list`")
-    click.echo(f"revoked {row['prefix']}…")
+    click.echo(f"revoked {row.prefix}…")
 
 
 def _no_such_project(project_id: str) -> str:
     return f"there is no project {project_id}: create it with `llm-observe projects create {project_id}`"
 
 
-def _describe(row: asyncpg.Record) -> tuple[str, ...]:
-    used = row["last_use_time"]
+def _describe(row: api_keys.ApiKey) -> tuple[str, ...]:
+    used = row.last_use_time
     return (
-        str(row["api_key_id"]),
-        f"{row['prefix']}…",
+        str(row.api_key_id),
+        f"{row.prefix}…",
         _state(row),
         "never" if used is None else f"{used:%Y-%m-%d %H:%M}",
-        ",".join(row["roles"]),
-        row["display_name"],
+        ",".join(row.roles),
+        row.display_name,
     )
 
 
-def _state(row: asyncpg.Record) -> str:
-    if row["revoke_time"] is not None:
+def _state(row: api_keys.ApiKey) -> str:
+    if row.revoke_time is not None:
         return "revoked"
-    expired = row["expire_time"] is not None and row["expire_time"] <= datetime.now(UTC)
+    expired = row.expire_time is not None and row.expire_time <= datetime.now(UTC)
     return "expired" if expired else "active"

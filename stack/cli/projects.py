@@ -40,4 +40,4 @@ def create_project(project_id: str, name: str) -> None:
 def list_projects() -> None:
     """List all projects."""
     rows = with_database(api_keys.list_projects)
-    print_table(("project", "name"), ((row["project_id"], row["display_name"]) for row in rows))
+    print_table(("project", "name"), ((row.project_id, row.display_name) for row in rows))

@@ -153,7 +153,7 @@ async def test_an_expired_key_is_refused_and_a_used_one_says_when(locked_channel
     secret = await make_key(database, "read", expire_time=later)
     request = analytics.GetSummaryRequest()
     await call(locked_channel, "AnalyticsService/GetSummary", request, secret)
-    assert (await api_keys.list_api_keys(database, "default"))[0]["last_use_time"] is not None
+    assert (await api_keys.list_api_keys(database, "default"))[0].last_use_time is not None
     await asyncio.sleep(3.6)
     assert (
         await reason_of(call(locked_channel, "AnalyticsService/GetSummary", request, secret))

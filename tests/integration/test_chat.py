@@ -276,7 +276,7 @@ async def test_stopping_lets_answers_end_and_their_logs_arrive(
         async def stored():
             return await get_log(database, project_id="default", log_id=uuid.UUID(started.log_id))
 
-        assert (await eventually(stored))["outcome"] == "success"
+        assert (await eventually(stored)).outcome == "success"
     finally:
         stop(worker)
 

@@ -140,7 +140,7 @@ async def test_a_replay_does_not_undo_a_correction_that_came_since(admin, channe
         return await count_logs(database, project_id="default") == 2
 
     await eventually(both)
-    assert (await stored())["model"] == "new"
+    assert (await stored()).model == "new"
 
 
 async def test_what_fails_again_waits_again(admin, database):

@@ -261,7 +261,7 @@ async def test_of_the_same_log_twice_in_a_request_the_last_counts(ingest, worker
     async def stored():
         return await get_log(database, project_id="default", log_id=uuid.UUID(first.log_id))
 
-    assert (await eventually(stored))["model"] == "last"
+    assert (await eventually(stored)).model == "last"
     assert await count_logs(database, project_id="default") == 2
 
 

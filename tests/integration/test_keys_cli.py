@@ -30,14 +30,14 @@ async def test_a_key_is_made_shown_once_listed_and_revoked(run, database):
     secret = made.stdout.strip()
     row = await api_keys.find_api_key(database, api_keys.prefix_of(secret))
     assert row is not None
-    assert (row["roles"], row["project_id"]) == (["ingest", "read"], "acme")
+    assert (row.roles, row.project_id) == (["ingest", "read"], "acme")
     assert Redactor().redact(f"my key {secret}") == "my key [API_KEY]"
-    assert bytes(row["secret_sha256"]) == api_keys.hash_of(secret)
+    assert row.secret_sha256 == api_keys.hash_of(secret)
     listed = (await run("keys", "list", "acme")).output
-    assert row["prefix"] in listed
+    assert row.prefix in listed
     assert secret not in listed
     assert "active" in listed
-    assert "revoked" in (await run("keys", "revoke", str(row["api_key_id"]))).output
+    assert "revoked" in (await run("keys", "revoke", str(row.api_key_id))).output
     assert "revoked" in (await run("keys", "list", "acme")).output
     assert await api_keys.find_api_key(database, api_keys.prefix_of(secret)) is None
 
