@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import asyncpg
 import grpc
+import psutil
 import pytest
 
 from server.app import Server
@@ -14,6 +16,7 @@ from stack.demo.provider_mock import ProviderMock, running_mock
 from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.support.machine import Machine, machine
+from tests.support.processes import start_worker, stop
 from tests.support.server import mocked, running_server
 from worker.queue.settings import QueueSettings
 
@@ -75,6 +78,24 @@ async def server(
     """The real server in this process, chatting with the mock."""
     async with running_server(database_url, queue_settings, mocked(provider_mock)) as running:
         yield running
+
+
+@pytest.fixture
+def worker(database_url: str, queue_settings: QueueSettings, tmp_path: Path) -> Iterator[psutil.Process]:
+    """The real worker, in a process of its own."""
+    process = start_worker(database_url, queue_settings, tmp_path)
+    yield process
+    stop(process)
+
+
+@pytest.fixture
+async def locked_channel(database_url: str, queue_settings: QueueSettings) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to a server that wants keys."""
+    async with (
+        running_server(database_url, queue_settings, require_keys=True) as running,
+        grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as opened,
+    ):
+        yield opened
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
 from storage.logs import count_logs
 from tests.support.logs import make_log
-from tests.support.processes import start_worker, stop
 from tests.support.waiting import eventually
 
 LOG_100 = "import os, sys, time, llm_observe as o\n[o.log(provider='p', model='m') for _ in range(100)]\n"
@@ -51,20 +50,16 @@ async def run(code: str, endpoint: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-async def test_all_100_logs_arrive(ending, server, database, database_url, queue_settings, tmp_path):
+async def test_all_100_logs_arrive(ending, server, database, worker):
     code, status = ENDINGS[ending]
-    worker = start_worker(database_url, queue_settings, tmp_path)
-    try:
-        returned, errors = await run(LOG_100 + code, f"127.0.0.1:{server.port}")
-        assert returned == status
-        assert "llm_observe" not in errors.replace("import llm_observe", "")
+    returned, errors = await run(LOG_100 + code, f"127.0.0.1:{server.port}")
+    assert returned == status
+    assert "llm_observe" not in errors.replace("import llm_observe", "")
 
-        async def arrived():
-            return await count_logs(database, project_id="default") == 100
+    async def arrived():
+        return await count_logs(database, project_id="default") == 100
 
-        await eventually(arrived)
-    finally:
-        stop(worker)
+    await eventually(arrived)
 
 
 async def test_the_exporter_reads_retry_info():
