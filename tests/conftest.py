@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import asyncpg
 import grpc
-import psutil
 import pytest
 
 from server.app import Server
@@ -16,8 +14,8 @@ from stack.demo.provider_mock import ProviderMock, running_mock
 from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.support.machine import Machine, machine
-from tests.support.processes import start_worker, stop
 from tests.support.server import mocked, running_server
+from tests.support.worker import running_worker
 from worker.queue.settings import QueueSettings
 
 
@@ -81,11 +79,10 @@ async def server(
 
 
 @pytest.fixture
-def worker(database_url: str, queue_settings: QueueSettings, tmp_path: Path) -> Iterator[psutil.Process]:
-    """The real worker, in a process of its own."""
-    process = start_worker(database_url, queue_settings, tmp_path)
-    yield process
-    stop(process)
+async def worker(database_url: str, queue_settings: QueueSettings) -> AsyncIterator[None]:
+    """The real worker, in this process."""
+    async with running_worker(database_url, queue_settings):
+        yield
 
 
 @pytest.fixture

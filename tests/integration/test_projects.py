@@ -24,17 +24,16 @@ from storage.dead_letters import NewDeadLetter, add_dead_letters
 from tests.support.keys import make_key
 from tests.support.logs import make_log, make_request
 from tests.support.methods import METHODS, call, empty_request, reason_of
-from tests.support.processes import start_worker, stop
 from tests.support.rpc import bearer, info_of, stub
 from tests.support.waiting import eventually
+from tests.support.worker import running_worker
 
 
 @pytest.fixture
-async def ours(locked_channel, database, sql, database_url, queue_settings, tmp_path):
+async def ours(locked_channel, database, sql, database_url, queue_settings):
     """Rows of every kind in the project ours, and a key of all roles for the project theirs."""
     secret = await make_key(database, *api_keys.ROLES, project="ours")
-    worker = start_worker(database_url, queue_settings, tmp_path)
-    try:
+    async with running_worker(database_url, queue_settings):
         log = make_log(model="ours-model", errorCode="ours-error", outcome="OUTCOME_ERROR")
         await stub(IngestServiceStub, locked_channel).IngestLogs(make_request(log), metadata=bearer(secret))
         answer = await call(
@@ -48,8 +47,6 @@ async def ours(locked_channel, database, sql, database_url, queue_settings, tmp_
             return await sql.fetchval("SELECT count(*) FROM logs WHERE project_id = 'ours'") == 2
 
         await eventually(both_logged)
-    finally:
-        stop(worker)
     now = datetime.now(UTC)
     letter = NewDeadLetter(
         project_id="ours",
