@@ -13,8 +13,9 @@ import pytest
 from stack import processes, readiness
 from stack.supervisor import streamlit_command
 from tests.support.loading_markdown import EVIL, LOADING
+from tests.support.ports import free_port
 from tests.support.processes import start_worker, stop
-from tests.support.waiting import eventually
+from tests.support.waiting import WAIT_S, eventually
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -70,7 +71,7 @@ async def page(link, database_url, queue_settings, tmp_path):
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     from playwright.async_api import async_playwright  # noqa: PLC0415 - skipped above where there is no browser
 
-    port = processes.free_port()
+    port = free_port()
     worker = start_worker(database_url, queue_settings, tmp_path)
     env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(link.port)}
     app = processes.start(streamlit_command(port), log=tmp_path / "app.out", env=env)
@@ -79,7 +80,7 @@ async def page(link, database_url, queue_settings, tmp_path):
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             opened = await browser.new_page(base_url=f"http://127.0.0.1:{port}")
-            opened.set_default_timeout(60_000)
+            opened.set_default_timeout(WAIT_S * 1000)
             opened.asked_elsewhere = []
             own = (f"http://127.0.0.1:{port}/", f"blob:http://127.0.0.1:{port}/", "data:")
             opened.on(

@@ -245,10 +245,9 @@ async def test_bad_turns_change_nothing(chat, provider_mock, fields, reason):
     assert provider_mock.requests == []
 
 
-async def test_a_cancelled_conversation_takes_no_messages(chat, database):
+async def test_a_cancelled_conversation_takes_no_messages(chat, sql):
     first = await chat.Chat(pb.ChatRequest(turn=turn(provider="demo")))
-    async with database.connection() as connection:
-        await connection._raw.execute("UPDATE conversations SET state = 'cancelled'")
+    await sql.execute("UPDATE conversations SET state = 'cancelled'")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await chat.Chat(
             pb.ChatRequest(turn=turn(provider="demo", conversation_id=first.started.conversation_id))
