@@ -33,9 +33,10 @@ from tests.support.machine import Machine, machine
 from tests.support.ports import free_port
 from tests.support.rpc import RPC_TIMEOUT_S
 from tests.support.waiting import WAIT_S, eventually
-from worker.queue.broker import GROUP, LogBroker
+from worker.queue.broker import LogBroker
 from worker.queue.log_queue import QueueUnavailable, queue_stats
 from worker.queue.settings import QueueSettings
+from worker.queue.stream import GROUP
 
 PRODUCERS = 4
 POISON = """

@@ -16,8 +16,9 @@ from tests.support.logs import make_log, make_request
 from tests.support.processes import start_worker, stop
 from tests.support.rpc import RPC_TIMEOUT_S, stub
 from tests.support.waiting import eventually
-from worker.queue.broker import GROUP, LogBroker
+from worker.queue.broker import LogBroker
 from worker.queue.log_queue import WRITE_LOGS, QueueStats, queue_stats
+from worker.queue.stream import GROUP
 
 pytestmark = pytest.mark.chaos
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
+from types import FrameType
 
 import grpc
 import llm_observe
@@ -357,7 +358,7 @@ async def test_a_turn_enters_the_chat_service_once(chat):
     A coroutine or generator is entered once, however often it is resumed: that is once for each chunk.
     """
     entries: list[str] = []
-    frames = []  # held, so that no two have the same id
+    frames: list[FrameType] = []  # held, so that no two have the same id
 
     def is_service(frame):
         return frame is not None and frame.f_code.co_filename == service.__file__
