@@ -28,6 +28,7 @@ class Link:
     """A TCP connection to the server that can hang, as if the server were stopped by SIGSTOP."""
 
     def __init__(self, server_port: int) -> None:
+        self.port = 0
         self._server_port = server_port
         self._flowing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -35,7 +36,9 @@ class Link:
         self.thaw()
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._tasks.add(asyncio.current_task())
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         with contextlib.suppress(OSError, asyncio.CancelledError), contextlib.closing(writer):
             from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
             with contextlib.closing(to_server):
@@ -80,14 +83,11 @@ async def page(link, database_url, queue_settings, tmp_path):
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             opened = await browser.new_page(base_url=f"http://127.0.0.1:{port}")
             opened.set_default_timeout(60_000)
-            opened.asked_elsewhere = []
-            own = (f"http://127.0.0.1:{port}/", f"blob:http://127.0.0.1:{port}/", "data:")
-            opened.on(
-                "request",
-                lambda request: request.url.startswith(own) or opened.asked_elsewhere.append(request.url),
-            )
+            requested: list[str] = []
+            opened.on("request", lambda request: requested.append(request.url))
             yield opened
-            assert opened.asked_elsewhere == []
+            own = (f"http://127.0.0.1:{port}/", f"blob:http://127.0.0.1:{port}/", "data:")
+            assert [url for url in requested if not url.startswith(own)] == []
             await browser.close()
     finally:
         stop(app)
