@@ -34,7 +34,7 @@ async def link(server):
 async def page(link, database_url, queue_settings, tmp_path):
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
-    from playwright.async_api import Request, async_playwright  # noqa: PLC0415 - skipped above where there is no browser
+    from playwright.async_api import async_playwright  # noqa: PLC0415 - skipped above where there is no browser
 
     port = free_port()
     worker = start_worker(database_url, queue_settings, tmp_path)
@@ -46,16 +46,11 @@ async def page(link, database_url, queue_settings, tmp_path):
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             opened = await browser.new_page(base_url=f"http://127.0.0.1:{port}")
             opened.set_default_timeout(WAIT_S * 1000)
-            requests_elsewhere: list[str] = []
-            own = (f"http://127.0.0.1:{port}/", f"blob:http://127.0.0.1:{port}/", "data:")
-
-            def note(request: Request) -> None:
-                if not request.url.startswith(own):
-                    requests_elsewhere.append(request.url)
-
-            opened.on("request", note)
+            requested: list[str] = []
+            opened.on("request", lambda request: requested.append(request.url))
             yield opened
-            assert requests_elsewhere == []
+            own = (f"http://127.0.0.1:{port}/", f"blob:http://127.0.0.1:{port}/", "data:")
+            assert [url for url in requested if not url.startswith(own)] == []
             await browser.close()
     finally:
         stop(app)
