@@ -27,15 +27,16 @@ from llm_observe.v1 import (
     ingest_service_pb2,
 )
 
+from codec.extensions import COMPILED
 from server.admin.health import HealthService
 from server.admin.service import AdminService
 from server.chat.attempts import ChatAttempts
 from server.chat.conversations import ConversationService
+from server.chat.message_store import MessageStore
 from server.chat.providers import Providers
 from server.chat.service import ChatService
-from server.chat.turns import TurnStore
 from server.ingest.loopback import LoopbackExporter
-from server.ingest.request import decode_batch, scan_logs
+from server.ingest.request import decode_batch
 from server.ingest.service import IngestService
 from server.listener import StartError, bind, grpc_options
 from server.reads.analytics import AnalyticsService
@@ -110,7 +111,7 @@ async def build_server(config: ServerConfig) -> Server:
         loopback = LoopbackExporter(ingest)
         chat = _make_chat(
             config.server,
-            store=TurnStore(database, redactor, config.server.store_messages),
+            store=MessageStore(database, redactor, config.server.store_messages),
             providers=providers,
             keys=keys,
             broker=broker,
@@ -148,7 +149,7 @@ async def build_server(config: ServerConfig) -> Server:
 def _make_chat(
     settings: ServerSettings,
     *,
-    store: TurnStore,
+    store: MessageStore,
     providers: Providers,
     keys: IdempotencyKeys,
     broker: LogBroker,
@@ -188,9 +189,7 @@ async def serve(config: ServerConfig) -> None:
     if parent is not None:
         loop.add_reader(parent.sentinel, stop.set)
     server = await build_server(config)
-    logger.info(
-        "server ready", host=config.server.host, port=server.port, compiled_check=scan_logs is not None
-    )
+    logger.info("server ready", host=config.server.host, port=server.port, compiled_check=COMPILED)
     await stop.wait()
     await server.stop(config.server.grace_s)
     logger.info("server stopped")

@@ -1,4 +1,4 @@
-"""Is it up? Asked over the same doors that users come through."""
+"""Checks whether the product is up, over the same interfaces that users use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def all_ready(grpc_port: int, ui_port: int) -> bool:
 
 
 async def ask_health(grpc_port: int) -> CheckResponse | None:
-    """Return the server's own account, or None when it does not answer within 3 seconds."""
+    """Return the server's report on its health, or None if it does not answer within 3 seconds."""
     return await asyncio.to_thread(_ask_health, grpc_port)
 
 

@@ -9,9 +9,9 @@ Set ``LLM_OBSERVE_ENDPOINT`` (such as ``127.0.0.1:50051``) or call :func:`config
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from llm_observe._account import FlushResult
 from llm_observe._api import configure, flush, log, shutdown, unwrap, wrap
 from llm_observe._config import ConfigError
+from llm_observe._counters import FlushResult
 from llm_observe._session import session
 from llm_observe._version import __version__
 

@@ -10,14 +10,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from llm_observe._batcher import Batcher
-from llm_observe._config import Config
+from llm_observe._config import Config, ConfigError
 from llm_observe._exporter import GrpcExporter
 from llm_observe._guard import guarded, logger, swallow
 from llm_observe._taps import cancel_open_streams
 
 if TYPE_CHECKING:
-    from llm_observe._account import FlushResult
     from llm_observe._call import Call
+    from llm_observe._counters import FlushResult
     from llm_observe.exporter import Exporter
     from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
@@ -78,14 +78,23 @@ _said = 0
 
 def get_runtime() -> Runtime:
     """Return the process's runtime, made from the environment when nothing was configured."""
-    return _runtime if _runtime is not None else _install(Config.from_env(), replace=False)
+    return _runtime if _runtime is not None else _install(_read_environment(), replace=False)
+
+
+def _read_environment() -> Config:
+    """Return the environment's settings. When one is wrong, nothing is recorded: no call may fail for it."""
+    try:
+        return Config.from_env()
+    except ConfigError as error:
+        logger.error("llm_observe: %s; calls are not recorded", error)
+        return Config()
 
 
 def submit(call: Call) -> None:
-    """Hand a finished call over; a fault of ours stays ours."""
+    """Hand a finished call over. Never raises."""
     try:
         (_runtime or get_runtime()).submit(call)
-    except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the application
+    except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
         swallow("submit", error)
 
 

@@ -1,4 +1,4 @@
-"""The rules of a chat turn."""
+"""Checks the fields of a chat turn."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def _check_metadata(turn: ChatTurn) -> None:
 
 
 def _check_parameters(turn: ChatTurn) -> None:
-    given = turn.parameters
-    if given.HasField("temperature") and not 0 <= given.temperature <= 2:  # noqa: PLR2004 - the vendors' range
+    parameters = turn.parameters
+    if parameters.HasField("temperature") and not 0 <= parameters.temperature <= 2:  # noqa: PLR2004 - the vendors' range
         raise InvalidField([("turn.parameters.temperature", "0 to 2")])
-    if given.HasField("top_p") and not 0 < given.top_p <= 1:
+    if parameters.HasField("top_p") and not 0 < parameters.top_p <= 1:
         raise InvalidField([("turn.parameters.top_p", "above 0, at most 1")])
-    if given.HasField("max_output_tokens") and not 1 <= given.max_output_tokens <= 1_000_000:  # noqa: PLR2004 - sanity
+    if parameters.HasField("max_output_tokens") and not 1 <= parameters.max_output_tokens <= 1_000_000:  # noqa: PLR2004 - sanity
         raise InvalidField([("turn.parameters.max_output_tokens", "1 to 1000000")])
-    if len(given.stop_sequences) > 4:  # noqa: PLR2004 - OpenAI's limit
+    if len(parameters.stop_sequences) > 4:  # noqa: PLR2004 - OpenAI's limit
         raise InvalidField([("turn.parameters.stop_sequences", "at most 4")])
-    for sequence in given.stop_sequences:
+    for sequence in parameters.stop_sequences:
         check_text("turn.parameters.stop_sequences", sequence, min_chars=1, max_chars=100)

@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
+from codec.extensions import scan_logs
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llm_observe.v1.ingest_service_pb2 import ProducerReport
-
-    Scan = Callable[[bytes, float], tuple[int, bytes] | None]
-
-scan_logs: Scan | None
-try:
-    from codec._scan import scan_logs
-except ImportError:  # no C compiler when this was installed
-    scan_logs = None
 
 
 class DecodedBatch(NamedTuple):
@@ -38,7 +30,7 @@ def decode_batch(data: bytes) -> DecodedBatch:
     Raises:
         google.protobuf.message.DecodeError: The bytes are not an IngestLogsRequest.
     """
-    scanned = scan_logs(data, time.time()) if scan_logs is not None else None
+    scanned = scan_logs(data, time.time())
     if scanned is not None:
         count, others = scanned
         return DecodedBatch(data, count, IngestLogsRequest.FromString(others).producer, None)

@@ -110,7 +110,7 @@ class LiveFeed:
 
     async def _listen(self, ready: asyncio.Future[None]) -> None:
         try:
-            async with aclosing(listen_live(self._broker, self._project_id)) as groups:
+            async with aclosing(listen_live(self._broker.stream, self._project_id)) as groups:
                 # A subscription that hangs is dropped, or callers who keep trying would all wait for it.
                 async with asyncio.timeout(_START_TIMEOUT_S):
                     await anext(groups)

@@ -1,4 +1,4 @@
-"""Makes requests with a request_id safe to repeat for 24 hours."""
+"""Makes a request with a request_id safe to repeat for a day."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class IdempotencyKeys:
-    """Remembers, per project, what a request_id was used for."""
+    """Stores, per project, which request a request_id belongs to and its answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def claim(self, request_id: UUID, fingerprint: bytes, answer: dict[str, Any]) -> Remembered | None:
-        """Claim a request_id; when the same request has claimed it before, return what is remembered of that.
+        """Claim a request_id; return the earlier use when the same request has claimed it before.
 
         Raises:
-            RequestIdReused: Another request has claimed it.
+            RequestIdReused: Another request has used it.
         """
         earlier = await request_ids.claim_request_id(
             self._database,
@@ -42,7 +42,7 @@ class IdempotencyKeys:
         return earlier
 
     async def take_over(self, request_id: UUID, seen: dict[str, Any], answer: dict[str, Any]) -> bool:
-        """Claim again what failed before; return True to one of several that try."""
+        """Retry a failed request; of several concurrent callers one gets True."""
         return await request_ids.take_over_request_id(
             self._database,
             project_id=caller().project_id,
@@ -51,16 +51,16 @@ class IdempotencyKeys:
             answer=answer,
         )
 
-    async def note(self, request_id: UUID, answer: dict[str, Any]) -> None:
-        """Remember the state or the result of a request."""
+    async def complete(self, request_id: UUID, answer: dict[str, Any]) -> None:
+        """Store the answer that a repeated request gets."""
         await request_ids.set_answer(
             self._database, project_id=caller().project_id, request_id=request_id, answer=answer
         )
 
 
 def fingerprint_of(request: Message, field: str) -> bytes:
-    """Return a digest of a request without the field that holds its request_id."""
-    arguments = type(request)()
-    arguments.CopyFrom(request)
-    arguments.ClearField(field)
-    return hashlib.sha256(arguments.SerializeToString(deterministic=True)).digest()
+    """Return the SHA-256 of a request without ``field``, which holds its request_id."""
+    anonymous = type(request)()
+    anonymous.CopyFrom(request)
+    anonymous.ClearField(field)
+    return hashlib.sha256(anonymous.SerializeToString(deterministic=True)).digest()

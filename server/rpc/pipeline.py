@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
@@ -140,17 +141,22 @@ class _Method:
         except Exception as error:  # noqa: BLE001 - every error gets an answer
             await self._abort(error, context)
 
-    async def stream(self, request: Any, context: Context) -> AsyncIterator[Message]:
-        """Answer a call with a stream of responses."""
+    async def stream(self, request: Any, context: Context) -> None:
+        """Answer a call with a stream of responses.
+
+        Writes them itself: gRPC leaves a generator that it iterates suspended when the call is cancelled.
+        Here it is closed in the call's own task and context.
+        """
         try:
             await self._admit(request, context)
             checked_at = time.monotonic()
-            async for response in self._call(request, context):
-                # A stream may outlive its key by no more than this.
-                if time.monotonic() - checked_at > KEY_CACHE_TTL_S:
-                    await self._authorize(context)
-                    checked_at = time.monotonic()
-                yield response
+            async with aclosing(self._call(request, context)) as responses:
+                async for response in responses:
+                    # A stream may outlive its key by no more than this.
+                    if time.monotonic() - checked_at > KEY_CACHE_TTL_S:
+                        await self._authorize(context)
+                        checked_at = time.monotonic()
+                    await context.write(response)
         except Exception as error:  # noqa: BLE001 - as above
             await self._abort(error, context)
 

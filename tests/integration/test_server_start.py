@@ -17,7 +17,7 @@ from server.rpc import auth
 from server.rpc.auth import Authenticator
 from server.rpc.pipeline import RpcPipeline
 from storage.pool import Database
-from tests.serving import SERVICES, make_config
+from tests.support.server import SERVICES, make_config
 from worker.queue.broker import LogBroker
 
 RESOURCES = {Providers: "aclose", LogBroker: "shutdown", Database: "close"}
