@@ -48,7 +48,7 @@ cdef int START = _number_of["start_time"]
 cdef int LATENCY = _number_of["latency"]
 cdef int TTFT = _number_of["time_to_first_token"]
 cdef int OUTCOME = _number_of["outcome"]
-# Where each sum stands among ROLLUP_SUMS. Those that are not named here are 0 for a new log: it has no price.
+# Where each sum stands among ROLLUP_SUMS. A new log has no price, so it adds nothing to the other two.
 cdef int sum_count = len(_SUM_NAMES)
 cdef int REQUESTS = _SUM_NAMES.index("request_count")
 cdef int LATENCIES = _SUM_NAMES.index("latency_count")
@@ -66,6 +66,10 @@ for _place, _name in enumerate(TOKEN_COUNTS):
     token_sums[<int>_place] = _SUM_NAMES.index(_name.replace("_count", "_sum"))
 if sum_count > MAX_SUMS:
     raise ImportError("more sums than there is room for")
+_summed = {"request_count", "success_count", "error_count", "cancelled_count", "latency_count", "ttft_count",
+           "latency_us_sum", "ttft_us_sum", *(name.replace("_count", "_sum") for name in TOKEN_COUNTS)}
+if set(_SUM_NAMES) - _summed != {"priced_count", "cost_nano_usd_sum"}:
+    raise ImportError("_sum_up() does not know one of the sums")
 
 
 @no_gc

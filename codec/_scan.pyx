@@ -1,5 +1,5 @@
 # cython: language_level=3, wraparound=False
-"""The rules of codec/rules.py, read off the bytes of a batch in a tenth of the time.
+"""Checks the rules of codec/rules.py on the bytes of a batch, in a tenth of the time.
 
 A conservative fast path: where it says yes, every log of the batch provably keeps every rule. In doubt, as with a
 field that comes twice or is unknown, or a text near its limit that is not ASCII, it leaves the batch to
@@ -12,7 +12,8 @@ from libc.string cimport memset
 
 from codec._wire cimport BYTES, VARINT, Reader, TimeValue, hex_digit, read_time, reader_of, take, varint
 
-from llm_observe.v1.log_pb2 import Log
+from llm_observe import limits
+from llm_observe.v1.log_pb2 import Log, Outcome, UsageSource
 
 from codec import rules
 
@@ -47,6 +48,10 @@ cdef int MAX_KEY_CHARS = rules.METADATA_KEY_CHARS
 cdef int MAX_VALUE_CHARS = rules.METADATA_VALUE_CHARS
 cdef int MAX_TAGS = rules.TAGS
 cdef int MAX_TAG_CHARS = rules.TAG_CHARS
+cdef uint64_t OUTCOMES_END = len(Outcome.values())
+cdef uint64_t USAGE_SOURCES_END = len(UsageSource.values())
+cdef uint64_t MIN_HTTP_STATUS = limits.HTTP_STATUSES.start
+cdef uint64_t HTTP_STATUS_END = limits.HTTP_STATUSES.stop
 cdef uint64_t FNV_PRIME = 1_099_511_628_211
 
 
@@ -157,11 +162,11 @@ cdef inline bint _is_in(int field, uint64_t fields) noexcept:
 
 cdef bint _is_number(int field, uint64_t value) noexcept:
     if field == OUTCOME:
-        return 1 <= value <= 3
+        return 1 <= value < OUTCOMES_END
     if field == USAGE_SOURCE:
-        return value <= 3
+        return value < USAGE_SOURCES_END
     if field == HTTP_STATUS:
-        return 100 <= value <= 599
+        return MIN_HTTP_STATUS <= value < HTTP_STATUS_END
     return _is_in(field, COUNTS | FLAGS)
 
 
@@ -230,7 +235,7 @@ cdef bint _in_order(TimeValue* times, uint64_t seen, TimeValue latest) noexcept:
 
 
 def scan_logs(bytes data, double now_s):
-    """Return how many logs an IngestLogsRequest has and the bytes of its other fields, or None when in doubt."""
+    """See codec.scan.scan_logs(). None also in doubt."""
     cdef const uint8_t* start = data
     cdef const uint8_t* begin
     cdef Reader r, part

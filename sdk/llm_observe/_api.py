@@ -133,7 +133,7 @@ def log(
     output_tokens: int | None = None,
     total_tokens: int | None = None,
     error_code: str = "",
-    error_message: str = "",
+    error_message: str | BaseException = "",
     finish_reason: str = "",
     streamed: bool = False,
     metadata: Mapping[str, str] | None = None,
@@ -179,7 +179,7 @@ def log(
     if call.total_tokens is None and call.input_tokens is not None and call.output_tokens is not None:
         call.total_tokens = call.input_tokens + call.output_tokens
     call.error_code, call.error_message = to_text(error_code), to_text(error_message)
-    if not call.error_code and issubclass(type(error_message), BaseException):
+    if not call.error_code and isinstance(error_message, BaseException):
         call.error_code = code_by_class(error_message)
     call.finish_reason = to_text(finish_reason)
     call.streamed = to_flag(streamed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import shutil
 from urllib.parse import unquote
@@ -13,8 +11,10 @@ import pytest
 from stack import processes, readiness
 from stack.supervisor import streamlit_command
 from tests.support.loading_markdown import EVIL, LOADING
+from tests.support.ports import free_port
 from tests.support.processes import start_worker, stop
-from tests.support.waiting import eventually
+from tests.support.relay import Relay
+from tests.support.waiting import WAIT_S, eventually
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -24,44 +24,10 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-class Link:
-    """A TCP connection to the server that can hang, as if the server were stopped by SIGSTOP."""
-
-    def __init__(self, server_port: int) -> None:
-        self._server_port = server_port
-        self._flowing = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.freeze, self.thaw = self._flowing.clear, self._flowing.set
-        self.thaw()
-
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._tasks.add(asyncio.current_task())
-        with contextlib.suppress(OSError, asyncio.CancelledError), contextlib.closing(writer):
-            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
-            with contextlib.closing(to_server):
-                await asyncio.gather(self._copy(reader, to_server), self._copy(from_server, writer))
-
-    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        while data := await source.read(65_536):
-            await self._flowing.wait()
-            target.write(data)
-            await target.drain()
-        target.close()
-
-    async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
 @pytest.fixture
 async def link(server):
-    opened = Link(server.port)
-    listener = await asyncio.start_server(opened.accept, "127.0.0.1", 0)
-    opened.port = listener.sockets[0].getsockname()[1]
-    yield opened
-    listener.close()
-    await opened.stop()
+    async with Relay("127.0.0.1", server.port).running() as relay:
+        yield relay
 
 
 @pytest.fixture
@@ -70,7 +36,7 @@ async def page(link, database_url, queue_settings, tmp_path):
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     from playwright.async_api import async_playwright  # noqa: PLC0415 - skipped above where there is no browser
 
-    port = processes.free_port()
+    port = free_port()
     worker = start_worker(database_url, queue_settings, tmp_path)
     env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(link.port)}
     app = processes.start(streamlit_command(port), log=tmp_path / "app.out", env=env)
@@ -79,15 +45,12 @@ async def page(link, database_url, queue_settings, tmp_path):
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             opened = await browser.new_page(base_url=f"http://127.0.0.1:{port}")
-            opened.set_default_timeout(60_000)
-            opened.asked_elsewhere = []
-            own = (f"http://127.0.0.1:{port}/", f"blob:http://127.0.0.1:{port}/", "data:")
-            opened.on(
-                "request",
-                lambda request: request.url.startswith(own) or opened.asked_elsewhere.append(request.url),
-            )
+            opened.set_default_timeout(WAIT_S * 1000)
+            requested: list[str] = []
+            opened.on("request", lambda request: requested.append(request.url))
             yield opened
-            assert opened.asked_elsewhere == []
+            own = (f"http://127.0.0.1:{port}/", f"blob:http://127.0.0.1:{port}/", "data:")
+            assert [url for url in requested if not url.startswith(own)] == []
             await browser.close()
     finally:
         stop(app)
@@ -162,9 +125,9 @@ async def test_a_server_that_hangs_is_said_and_comes_back(page, link):
     requests = page.get_by_test_id("stMetric").filter(has_text="Requests")
     await requests.wait_for()
 
-    link.freeze()
+    link.hang()
     await page.get_by_text("Stale since").wait_for()
     assert await requests.count() == 1
-    link.thaw()
+    link.resume()
     await page.get_by_text("Stale since").wait_for(state="detached")
     assert await requests.count() == 1

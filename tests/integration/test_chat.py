@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
+from types import FrameType
 
 import grpc
 import llm_observe
@@ -245,10 +246,9 @@ async def test_bad_turns_change_nothing(chat, provider_mock, fields, reason):
     assert provider_mock.requests == []
 
 
-async def test_a_cancelled_conversation_takes_no_messages(chat, database):
+async def test_a_cancelled_conversation_takes_no_messages(chat, sql):
     first = await chat.Chat(pb.ChatRequest(turn=turn(provider="demo")))
-    async with database.connection() as connection:
-        await connection._raw.execute("UPDATE conversations SET state = 'cancelled'")
+    await sql.execute("UPDATE conversations SET state = 'cancelled'")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await chat.Chat(
             pb.ChatRequest(turn=turn(provider="demo", conversation_id=first.started.conversation_id))
@@ -358,7 +358,7 @@ async def test_a_turn_enters_the_chat_service_once(chat):
     A coroutine or generator is entered once, however often it is resumed: that is once for each chunk.
     """
     entries: list[str] = []
-    frames = []  # held, so that no two have the same id
+    frames: list[FrameType] = []  # held, so that no two have the same id
 
     def is_service(frame):
         return frame is not None and frame.f_code.co_filename == service.__file__

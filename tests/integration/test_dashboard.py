@@ -73,7 +73,7 @@ def wait_at_most(monkeypatch):
     return choose
 
 
-def requests_shown(app) -> str:
+def requests_shown(app):
     return next(metric.value for metric in app.metric if metric.label == "Requests")
 
 

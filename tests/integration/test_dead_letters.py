@@ -21,7 +21,6 @@ from storage.dead_letters import NewDeadLetter, add_dead_letters
 from storage.errors import StorageUnavailable
 from storage.logs import count_logs, get_log
 from tests.support.logs import make_log, make_request
-from tests.support.processes import start_worker, stop
 from tests.support.rpc import info_of, stub
 from tests.support.waiting import eventually
 from worker.queue.message import pack, read_message, split_message
@@ -33,13 +32,6 @@ EARLY = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def admin(channel):
     return stub(AdminServiceStub, channel)
-
-
-@pytest.fixture
-def worker(database_url, queue_settings, tmp_path):
-    process = start_worker(database_url, queue_settings, tmp_path)
-    yield process
-    stop(process)
 
 
 def letter(*logs, reason: str = "failed:Boom", **fields) -> NewDeadLetter:

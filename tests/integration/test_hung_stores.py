@@ -36,8 +36,8 @@ from stack.embedded.valkey import EmbeddedValkey
 from storage.api_keys import create_api_key, find_api_key
 from storage.pool import Database
 from storage.settings import StorageSettings
-from tests.relay import Relay, relayed
 from tests.support.logs import make_log, make_request
+from tests.support.relay import Relay, relayed
 from tests.support.rpc import stub
 from tests.support.server import make_config
 

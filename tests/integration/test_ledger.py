@@ -21,7 +21,6 @@ from codec.settings import RedactionSettings
 from stack.cli.main import cli
 from tests.support import poison
 from tests.support.logs import make_log
-from tests.support.processes import start_worker, stop
 from tests.support.rpc import info_of, stub
 from tests.support.waiting import eventually
 from worker.queue.message import pack
@@ -53,13 +52,6 @@ def admin(channel):
 @pytest.fixture
 def producer(channel) -> Producer:
     return Producer(stub(IngestServiceStub, channel))
-
-
-@pytest.fixture
-def worker(database_url, queue_settings, tmp_path):
-    process = start_worker(database_url, queue_settings, tmp_path)
-    yield process
-    stop(process)
 
 
 def accepted(request: IngestLogsRequest) -> AcceptedBatch:

@@ -12,12 +12,11 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from server.app import build_server
 from server.rpc.errors import QueueIsUnavailable, RateLimited
 from server.rpc.rate_limit import ChatLimits, RateLimiter
 from tests.support.logs import make_log, make_request
 from tests.support.rpc import info_of, stub
-from tests.support.server import make_config
+from tests.support.server import running_server
 from worker.queue.broker import LogBroker
 
 
@@ -120,14 +119,7 @@ async def test_without_redis_nothing_passes(broker):
 
 
 async def test_the_server_says_when_to_come_back(database_url, queue_settings, broker):
-    server = await build_server(
-        make_config(
-            database_url,
-            queue_settings,
-            ingest_logs_per_minute=3,
-        )
-    )
-    try:
+    async with running_server(database_url, queue_settings, ingest_logs_per_minute=3) as server:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
             ingest = stub(IngestServiceStub, channel)
             await ingest.IngestLogs(make_request(make_log(), make_log()))
@@ -142,5 +134,3 @@ async def test_the_server_says_when_to_come_back(database_url, queue_settings, b
         assert any(detail.Unpack(retry) for detail in status.details)
         assert 0 < retry.retry_delay.seconds <= 60
         assert await broker.redis.xlen(broker.queue_name) == 1
-    finally:
-        await server.stop(0.5)

@@ -14,9 +14,9 @@ import pytest
 from redis._parsers.base import BaseParser
 from redis.exceptions import ConnectionError  # noqa: A004 - redis' own
 from taskiq.acks import AcknowledgeType
-from tests.makers import eventually
 
 from storage.errors import StorageUnavailable
+from tests.support.waiting import eventually
 from worker.queue import broker as broker_module
 from worker.queue import outages, receiver, scripts, stream
 from worker.queue.broker import LogBroker, WorkerBroker

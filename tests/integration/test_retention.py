@@ -22,11 +22,10 @@ def row_of(days_ago: int, **changes):
     return row()._replace(start_time=NOW - timedelta(days=days_ago), **changes)
 
 
-async def partitions(database) -> set[str]:
-    async with database.connection() as connection:
-        found = await connection._raw.fetch(
-            "SELECT relid::regclass::text AS name FROM pg_partition_tree('logs') WHERE isleaf"
-        )
+async def partitions(sql) -> set[str]:
+    found = await sql.fetch(
+        "SELECT relid::regclass::text AS name FROM pg_partition_tree('logs') WHERE isleaf"
+    )
     return {entry["name"] for entry in found}
 
 
@@ -34,23 +33,23 @@ async def requests(database) -> int:
     return int((await totals(database))["request_count"])
 
 
-async def test_old_days_go_and_their_rollups_stay(database):
+async def test_old_days_go_and_their_rollups_stay(database, sql):
     await insert(database, [row_of(days) for days in (0, 1, 2, 3, 20, 35)])
     dropped = await apply_retention(database, TODAY, 2)
     assert dropped > 0
     assert await count_logs(database, project_id="default") == 3
     assert await requests(database) == 6
-    kept = min(name for name in await partitions(database) if name != "logs_default")
+    kept = min(name for name in await partitions(sql) if name != "logs_default")
     assert kept == f"logs_{TODAY - timedelta(days=2):%Y%m%d}"
     await assert_exact(database)
     assert await apply_retention(database, TODAY, 2) == 0
 
 
-async def test_nothing_is_dropped_unless_said(database):
-    before = await partitions(database)
+async def test_nothing_is_dropped_unless_said(database, sql):
+    before = await partitions(sql)
     await insert(database, [row_of(35)])
     assert await apply_retention(database, TODAY, 0) == 0
-    assert await partitions(database) == before
+    assert await partitions(sql) == before
     assert await count_logs(database, project_id="default") == 1
 
 
@@ -77,15 +76,15 @@ async def test_a_log_that_comes_late_for_a_dropped_day_is_counted_and_goes_next_
     await assert_exact(database)
 
 
-async def test_kept_days_that_lie_in_the_default_partition_move_out_of_it(database):
+async def test_kept_days_that_lie_in_the_default_partition_move_out_of_it(database, sql):
     await insert(database, [row_of(50), row_of(70)])
     await apply_retention(database, TODAY, 60)
-    assert f"logs_{TODAY - timedelta(days=50):%Y%m%d}" in await partitions(database)
+    assert f"logs_{TODAY - timedelta(days=50):%Y%m%d}" in await partitions(sql)
     assert await count_logs(database, project_id="default") == 1
     await assert_exact(database)
 
 
-async def test_keys_of_either_kind_are_forgotten_with_their_time(database):
+async def test_keys_of_either_kind_are_forgotten_with_their_time(database, sql):
     long_ago = NOW - timedelta(days=20)
     timed = uuid.UUID(
         int=(int(long_ago.timestamp() * 1000) << 80) | (uuid.UUID(ids.uuid7()).int & (2**80 - 1))
@@ -93,8 +92,7 @@ async def test_keys_of_either_kind_are_forgotten_with_their_time(database):
     rows = [row_of(20, receive_time=long_ago), row_of(20, receive_time=long_ago, log_id=timed), row_of(0)]
     await insert(database, rows)
     await apply_retention(database, TODAY, 5)
-    async with database.connection() as connection:
-        left = await connection._raw.fetch("SELECT log_id FROM log_keys")
+    left = await sql.fetch("SELECT log_id FROM log_keys")
     assert [entry["log_id"] for entry in left] == [rows[2].log_id]
 
 

@@ -19,11 +19,11 @@ from llm_observe.channel import open_channel, with_key
 from llm_observe.v1.admin_service_pb2 import ListProjectsRequest
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
-from server.app import build_server
 from server.listener import StartError
 from storage import api_keys
-from tests.support.server import make_config
-from tests.support.waiting import eventually
+from tests.support.rpc import RPC_TIMEOUT_S
+from tests.support.server import start_server
+from tests.support.waiting import WAIT_S, eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import queue_stats
 
@@ -84,7 +84,7 @@ async def secret(database):
 
 async def serve(authority, database_url, queue_settings, **settings):
     certificate, key = authority.sign("server")
-    config = make_config(
+    return await start_server(
         database_url,
         queue_settings,
         require_keys=True,
@@ -92,14 +92,13 @@ async def serve(authority, database_url, queue_settings, **settings):
         tls_key_file=key,
         **settings,
     )
-    return await build_server(config)
 
 
 def ask(port: int, secret: str, **tls) -> int:
     """What the dashboard and the command line do."""
     with open_channel(f"127.0.0.1:{port}", **tls) as channel:
         admin = AdminServiceStub(with_key(channel, secret))
-        return len(admin.ListProjects(ListProjectsRequest(), timeout=3).projects)
+        return len(admin.ListProjects(ListProjectsRequest(), timeout=RPC_TIMEOUT_S).projects)
 
 
 def log_five(port: int, **env: str) -> str:
@@ -107,10 +106,15 @@ def log_five(port: int, **env: str) -> str:
     program = "import llm_observe as o\n[o.log(provider='p', model='m') for _ in range(5)]\n"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "LLM_OBSERVE_ENDPOINT": f"127.0.0.1:{port}", **env},
+        env={
+            **os.environ,
+            "LLM_OBSERVE_ENDPOINT": f"127.0.0.1:{port}",
+            "LLM_OBSERVE_EXIT_TIMEOUT_S": str(WAIT_S),
+            **env,
+        },
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=WAIT_S,
         check=True,
     )
     return done.stderr
@@ -178,6 +182,7 @@ async def test_mtls_wants_a_certificate_of_the_right_authority(
 
 
 async def test_a_missing_certificate_is_named(database_url, queue_settings):
-    files = {"tls_cert_file": "/no/such.pem", "tls_key_file": "/no/such.key"}
     with pytest.raises(StartError, match=r"/no/such\.key"):
-        await build_server(make_config(database_url, queue_settings, **files))
+        await start_server(
+            database_url, queue_settings, tls_cert_file="/no/such.pem", tls_key_file="/no/such.key"
+        )

@@ -144,11 +144,10 @@ async def test_of_one_write_the_content_received_last_counts(database, write):
     await assert_exact(database)
 
 
-async def test_verify_sees_a_wrong_number(database, write):
+async def test_verify_sees_a_wrong_number(database, sql, write):
     await write(database, [row()])
-    async with database.connection() as connection:
-        await connection._raw.execute("UPDATE hourly_rollups SET output_token_sum = output_token_sum + 1")
-        await connection._raw.execute("UPDATE hourly_sketches SET latency_count = latency_count + 1")
+    await sql.execute("UPDATE hourly_rollups SET output_token_sum = output_token_sum + 1")
+    await sql.execute("UPDATE hourly_sketches SET latency_count = latency_count + 1")
     differences = await verify_rollups(database)
     assert len(differences.rollups) == 1
     assert len(differences.sketches) == 1
@@ -179,12 +178,11 @@ async def test_unknown_log_is_none(database):
     assert await get_log(database, project_id="default", log_id=uuid.uuid4()) is None
 
 
-async def test_a_row_that_has_lost_its_key_is_replaced_and_counted_once(database, write):
+async def test_a_row_that_has_lost_its_key_is_replaced_and_counted_once(database, sql, write):
     """Retention drops keys by their id's time, which may be older than the row's."""
     kept, fresh = row(), row()
     await write(database, [kept])
-    async with database.connection() as connection:
-        await connection._raw.execute("DELETE FROM log_keys WHERE log_id = $1", kept.log_id)
+    await sql.execute("DELETE FROM log_keys WHERE log_id = $1", kept.log_id)
     result = await write(database, [kept._replace(output_token_count=7), fresh])
     assert (result.stored, result.replaced) == (1, 1)
     assert (await totals(database))["output_token_sum"] == 27

@@ -32,7 +32,7 @@ READER = BatchReader(Redactor())
 
 def varint(number: int, size: int = 0) -> bytes:
     """A varint of at least ``size`` bytes: longer than need be where the number is small."""
-    digits = []
+    digits: list[int] = []
     while number > 0x7F or len(digits) < size - 1:
         digits.append(number & 0x7F | 0x80)
         number >>= 7

@@ -55,10 +55,11 @@ def test_a_terminal_gets_a_table_that_loses_nothing(monkeypatch, columns):
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
 def test_progress_is_for_terminals_alone(monkeypatch, stream):
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stderr", stream())
+    stderr = stream()
+    monkeypatch.setattr(sys, "stderr", stderr)
     with progress("working") as update:
         update(3, 7)
-    assert ("3/7" in sys.stderr.getvalue()) is (stream is Terminal)
+    assert ("3/7" in stderr.getvalue()) is (stream is Terminal)
 
 
 def test_version():

@@ -57,7 +57,7 @@ def reference(log: Log, batch) -> LogRow:
     return with_json(row)
 
 
-def with_json(row: LogRow) -> Any:
+def with_json(row: LogRow) -> LogRow:
     """A row to compare: JSON has no order."""
     return row._replace(metadata=json.loads(row.metadata or "null"), tags=json.loads(row.tags or "null"))
 

@@ -140,6 +140,7 @@ class DeadLetter(google.protobuf.message.Message):
     """UUIDv7 made by the database."""
     reason: builtins.str
     """Why: `refused` (by the database), `foreign_log` (the log_id belongs to another project), `unparsable`,
+    `invalid_content` (a value that no row can hold),
     `killed_worker` (workers died of it), or `failed:` and the name of the worker's exception.
     """
     message: builtins.str
