@@ -138,11 +138,23 @@ def _streaming(call: Any, entry: _Entry) -> Any:
                     if time.monotonic() - checked > KEY_CACHE_TTL_S:
                         await entry.enter(context)
                         checked = time.monotonic()
-                    await context.write(response)
+                    await _write(context, response)
         except Exception as error:  # noqa: BLE001 - as above
             await _answer(error, context, entry.method)
 
     return run
+
+
+async def _write(context: Any, response: Any) -> None:
+    """Send a response.
+
+    Raises:
+        asyncio.CancelledError: The client has left; it depends on timing whether gRPC says so itself.
+    """
+    try:
+        await context.write(response)
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
 
 
 async def _answer(error: Exception, context: Any, method: str) -> None:
