@@ -10,6 +10,7 @@ import grpc
 import llm_observe
 import pytest
 from llm_observe._adapters.demo import DemoAdapter
+from llm_observe.redaction import cut
 from llm_observe.v1 import chat_service_pb2 as pb
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 from llm_observe.v1.conversation_service_pb2 import GetConversationRequest
@@ -27,6 +28,7 @@ PROVIDERS = ["openai", "anthropic", "gemini", "demo"]
 SITUATIONS = ["endless", "silent", "slow reader"]
 """What the answer is doing when it is ended: being written, being waited for, or held back by its reader."""
 LIMIT_S = 10
+MAX_STORED_CHARS = 200_000
 NEVER_S = 1e9
 DEADLINE_S = 250
 """Of calls in these tests: a call that reaches it hangs."""
@@ -124,7 +126,7 @@ class Answer:
 
 @pytest.fixture
 def held_back(provider_mock):
-    """Wait until a slow reader holds the provider back, as far as one can tell; the outcome is the same before."""
+    """Wait until a slow reader seems to hold the provider back; before that, the outcome is the same."""
 
     async def wait(situation):
         sent = -1
@@ -175,7 +177,7 @@ async def test_a_time_out_is_a_status_and_keeps_what_came(
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert info_of(error)[0] == "PROVIDER_TIMEOUT"
     assert stored.outcome == OUTCOME_ERROR
-    assert stored.content == answer.text
+    assert stored.content == cut(answer.text, MAX_STORED_CHARS)
     assert [log.outcome != OUTCOME_SUCCESS for log in await logs_of(answer, logs)] == [True]
     await eventually(lambda: provider_mock.open_streams == 0)
     assert timers.pending == 0
@@ -199,7 +201,7 @@ async def test_a_drain_is_a_status_and_keeps_what_came(
         assert refused.code() is grpc.StatusCode.UNAVAILABLE
         assert info_of(refused)[0] == "SHUTTING_DOWN"
     assert stored.outcome == OUTCOME_CANCELLED
-    assert stored.content == answer.text
+    assert stored.content == cut(answer.text, MAX_STORED_CHARS)
     assert [log.outcome for log in await logs_of(answer, logs)] == [OUTCOME_CANCELLED]
     await eventually(lambda: provider_mock.open_streams == 0)
     assert timers.pending == 0
