@@ -17,8 +17,8 @@ from llm_observe.v1.chat_service_pb2 import ChatTurn, StreamChatRequest
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 
 from benchmarks.report import ratio, report
-from stack import processes
 from tests.support.machine import machine
+from tests.support.ports import free_port
 from tests.support.rpc import answers
 from tests.support.waiting import eventually
 
@@ -155,7 +155,7 @@ async def run(port: int, bare: int, mock: str, server: psutil.Process) -> dict[s
 def main() -> None:
     configure(endpoint="")  # this process is the application's: it records nothing
     with machine() as found:
-        port, bare, mock = (processes.free_port() for _ in range(3))
+        port, bare, mock = (free_port() for _ in range(3))
         url = f"http://127.0.0.1:{mock}"
         found.start("mock", "benchmarks.mock_server", str(mock), str(_TOKENS))
         found.start("echo", "benchmarks.echo_server", str(bare))

@@ -15,9 +15,9 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 from benchmarks.report import ratio, report
-from stack import processes
 from tests.support.logs import make_logs
 from tests.support.machine import machine
+from tests.support.ports import free_port
 from tests.support.rpc import answers
 from tests.support.waiting import eventually
 
@@ -76,7 +76,7 @@ async def run(ours: int, bare: int) -> dict[str, Any]:
 
 def main() -> None:
     with machine() as found:
-        ours, bare = processes.free_port(), processes.free_port()
+        ours, bare = free_port(), free_port()
         unlimited = {"LLM_OBSERVE_INGEST_LOGS_PER_MINUTE": str(10**9)}
         found.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(ours), **unlimited)
         found.start("echo", "benchmarks.echo_server", str(bare))

@@ -16,12 +16,12 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 from benchmarks.report import report
-from stack import processes
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
 from tests.support.logs import make_logs
 from tests.support.machine import Machine, machine
+from tests.support.ports import free_port
 from tests.support.rpc import answers
 from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
@@ -87,7 +87,7 @@ async def run(found: Machine, port: int, logs: int) -> dict[str, Any]:
 def main() -> None:
     logs = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     with machine() as found:
-        port = processes.free_port()
+        port = free_port()
         unlimited = {"LLM_OBSERVE_INGEST_LOGS_PER_MINUTE": str(10**9)}
         found.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port), **unlimited)
         found.start("worker", "worker")

@@ -9,7 +9,7 @@ import grpc
 import streamlit as st
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from llm_observe._channel import open_channel, with_key
+from llm_observe.channel import open_channel, with_key
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 

@@ -16,6 +16,7 @@ from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.support.machine import Machine, machine
 from tests.support.server import mocked, running_server
+from tests.support.worker import running_worker
 from worker.queue.settings import QueueSettings
 
 _guard.raise_internal_errors = True
@@ -78,6 +79,23 @@ async def server(
     """The real server in this process, chatting with the mock."""
     async with running_server(database_url, queue_settings, mocked(provider_mock)) as running:
         yield running
+
+
+@pytest.fixture
+async def worker(database_url: str, queue_settings: QueueSettings) -> AsyncIterator[None]:
+    """The real worker, in this process."""
+    async with running_worker(database_url, queue_settings):
+        yield
+
+
+@pytest.fixture
+async def locked_channel(database_url: str, queue_settings: QueueSettings) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to a server that wants keys."""
+    async with (
+        running_server(database_url, queue_settings, require_keys=True) as running,
+        grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as opened,
+    ):
+        yield opened
 
 
 @pytest.fixture

@@ -16,4 +16,4 @@ class WorkerSettings(EnvSettings):
     """How long SIGTERM waits for messages in flight, in seconds."""
 
     dead_letters_per_minute: int = Field(5_000, alias="LLM_OBSERVE_DEAD_LETTERS_PER_MINUTE", ge=1)
-    """Logs that a worker may dead-letter in a minute; more stay in the queue, and the worker logs a warning."""
+    """Logs that a worker may dead-letter in a minute; more stay in the queue, with a warning in the log."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import json
-from contextlib import suppress
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,11 +52,13 @@ def _positional_names(function: Callable[..., Any]) -> tuple[list[str], str | No
 def _show(name: str | None, value: Any) -> str:
     if name is None or is_secret_name(name):
         return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict | list | tuple):
-        with suppress(Exception):  # a collection of the application's own making, or one that changes
+    try:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, dict | list | tuple):
             return "\n".join(last_user_text(value)) or json.dumps(_Copier().copy(value), ensure_ascii=False)
+    except Exception:  # noqa: BLE001 - an unbound proxy, a collection of the application's own making
+        return ""
     return ""
 
 

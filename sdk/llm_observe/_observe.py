@@ -80,7 +80,8 @@ class _Reader:
         if self._read is not None:
             with guarded("observe read"):  # a function of the application: without it there is still the text
                 known = dict(self._read(chunk) or {})
-        text = to_content(known.get("output_text")) or (chunk if isinstance(chunk, str) else "")
+        # Asked of the type: isinstance() of an unbound proxy raises.
+        text = to_content(known.get("output_text")) or (chunk if issubclass(type(chunk), str) else "")
         if text:
             if call.streamed:
                 call.note_first_token()

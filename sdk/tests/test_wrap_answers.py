@@ -14,23 +14,21 @@ from llm_observe.v1.log_pb2 import (
     USAGE_SOURCE_MISSING,
     USAGE_SOURCE_REPORTED,
 )
-from openai_wire import CHUNKS, COMPLETION, QUESTION, chunk, create, make_async_client, make_client, sse
+from openai_wire import (
+    CHUNKS,
+    COMPLETION,
+    QUESTION,
+    chunk,
+    completion,
+    create,
+    make_async_client,
+    make_client,
+    sse,
+)
 from pydantic import BaseModel
 from vendor_wire import ANTHROPIC_EVENTS, ANTHROPIC_MESSAGE, Anthropic, Gemini, gemini_piece
 
 GREEK = "τι κάνεις; 🙂 你好"
-
-
-def completion(*messages: dict[str, Any], finish: str = "stop") -> dict[str, Any]:
-    choices = [
-        {
-            "index": index,
-            "finish_reason": finish,
-            "message": {"role": "assistant", "content": None, **message},
-        }
-        for index, message in enumerate(messages)
-    ]
-    return {**COMPLETION, "choices": choices}
 
 
 def test_a_refusal_is_the_answer(recorder):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from google.protobuf.json_format import MessageToDict, ParseDict
-from llm_observe._ids import uuid7
+from llm_observe.ids import uuid7
 from llm_observe.v1 import chat_service_pb2 as pb
 
 from server.rpc.checks import parse_uuid

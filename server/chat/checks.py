@@ -19,12 +19,12 @@ def check_turn(turn: ChatTurn) -> None:
     Raises:
         InvalidField: A field breaks its rule.
     """
-    check_text("turn.session_id", turn.session_id, least=1, most=200)
-    check_text("turn.provider", turn.provider, least=1, most=64)
-    check_text("turn.model", turn.model, most=200)
-    check_text("turn.content", turn.content, least=1, most=_MAX_CONTENT_CHARS)
-    check_text("turn.system_prompt", turn.system_prompt, most=_MAX_CONTENT_CHARS)
-    check_text("turn.user_id", turn.user_id, most=200)
+    check_text("turn.session_id", turn.session_id, min_chars=1, max_chars=200)
+    check_text("turn.provider", turn.provider, min_chars=1, max_chars=64)
+    check_text("turn.model", turn.model, max_chars=200)
+    check_text("turn.content", turn.content, min_chars=1, max_chars=_MAX_CONTENT_CHARS)
+    check_text("turn.system_prompt", turn.system_prompt, max_chars=_MAX_CONTENT_CHARS)
+    check_text("turn.user_id", turn.user_id, max_chars=200)
     if turn.conversation_id:
         parse_uuid("turn.conversation_id", turn.conversation_id)
     if turn.request_id:
@@ -37,8 +37,8 @@ def _check_metadata(turn: ChatTurn) -> None:
     if len(turn.metadata) > 50:  # noqa: PLR2004 - Log.metadata's limits
         raise InvalidField([("turn.metadata", "at most 50 pairs")])
     for key, value in turn.metadata.items():
-        check_text("turn.metadata", key, least=1, most=64)
-        check_text("turn.metadata", value, most=500)
+        check_text("turn.metadata", key, min_chars=1, max_chars=64)
+        check_text("turn.metadata", value, max_chars=500)
 
 
 def _check_parameters(turn: ChatTurn) -> None:
@@ -52,4 +52,4 @@ def _check_parameters(turn: ChatTurn) -> None:
     if len(parameters.stop_sequences) > 4:  # noqa: PLR2004 - OpenAI's limit
         raise InvalidField([("turn.parameters.stop_sequences", "at most 4")])
     for sequence in parameters.stop_sequences:
-        check_text("turn.parameters.stop_sequences", sequence, least=1, most=100)
+        check_text("turn.parameters.stop_sequences", sequence, min_chars=1, max_chars=100)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from llm_observe._ids import uuid7
+from llm_observe.ids import uuid7
 from llm_observe.v1 import conversation_service_pb2 as pb
+from llm_observe.v1.conversation_pb2 import ConversationState
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceServicer
 
 from server.chat.convert import to_conversation, to_message
 from server.rpc.auth import caller
-from server.rpc.checks import check_text, parse_limit, parse_uuid
+from server.rpc.checks import check_text, parse_limit, parse_uuid, parse_words
 from server.rpc.errors import ConversationClosed, ConversationNotFound, InvalidField
 from server.rpc.idempotency import fingerprint_of
-from server.rpc.paging import Cursor, make_token, read_token
+from server.rpc.paging import Page, read_cursor
 from storage import conversations
 
 if TYPE_CHECKING:
@@ -23,15 +24,13 @@ if TYPE_CHECKING:
     from llm_observe.redaction import Redactor
 
     from server.rpc.idempotency import IdempotencyKeys
-    from storage.conversations import Conversation, Message
+    from storage.conversations import Conversation
     from storage.pool import Database
 
 _PAGE_SIZE: Final = 20
-_PAGE_MOST: Final = 100
+_MAX_PAGE_SIZE: Final = 100
 _MESSAGES: Final = 100
-_MESSAGES_MOST: Final = 1000
-_STATES: Final = ("", "active", "cancelled", "completed")
-"""Words of llm_observe.v1.ConversationState, by number."""
+_MAX_MESSAGES: Final = 1000
 
 
 class ConversationService(ConversationServiceServicer):
@@ -47,9 +46,9 @@ class ConversationService(ConversationServiceServicer):
         request: pb.CreateConversationRequest,
         context: grpc.aio.ServicerContext[pb.CreateConversationRequest, pb.CreateConversationResponse],
     ) -> pb.CreateConversationResponse:
-        check_text("session_id", request.session_id, least=1, most=200)
-        check_text("title", request.title, most=200)
-        check_text("user_id", request.user_id, most=200)
+        check_text("session_id", request.session_id, min_chars=1, max_chars=200)
+        check_text("title", request.title, max_chars=200)
+        check_text("user_id", request.user_id, max_chars=200)
         conversation_id = UUID(uuid7())
         if request.request_id:
             request_id = parse_uuid("request_id", request.request_id)
@@ -72,7 +71,7 @@ class ConversationService(ConversationServiceServicer):
         request: pb.GetConversationRequest,
         context: grpc.aio.ServicerContext[pb.GetConversationRequest, pb.GetConversationResponse],
     ) -> pb.GetConversationResponse:
-        limit = parse_limit("message_limit", request.message_limit, default=_MESSAGES, most=_MESSAGES_MOST)
+        limit = parse_limit("message_limit", request.message_limit, default=_MESSAGES, maximum=_MAX_MESSAGES)
         conversation = await self._get(request.conversation_id)
         messages = await conversations.list_messages(
             self._database,
@@ -92,15 +91,13 @@ class ConversationService(ConversationServiceServicer):
         if request.page < 0:
             raise InvalidField([("page", "must not be negative")])
         page = request.page or 1
-        size = parse_limit("page_size", request.page_size, default=_PAGE_SIZE, most=_PAGE_MOST)
-        if not all(1 <= state < len(_STATES) for state in request.states):
-            raise InvalidField([("states", "is not a known state")])
+        size = parse_limit("page_size", request.page_size, default=_PAGE_SIZE, maximum=_MAX_PAGE_SIZE)
         for field in ("provider", "text", "session_id", "user_id"):
-            check_text(field, getattr(request, field), most=200)
+            check_text(field, getattr(request, field), max_chars=200)
         result = await conversations.list_conversations(
             self._database,
             project_id=caller().project_id,
-            states=[_STATES[state] for state in request.states] or None,
+            states=parse_words("states", request.states, ConversationState) or None,
             provider=request.provider or None,
             session_id=request.session_id or None,
             user_id=request.user_id or None,
@@ -128,7 +125,7 @@ class ConversationService(ConversationServiceServicer):
         if paths != ["title"]:
             raise InvalidField([("update_mask", "only title can be written")])
         title = request.conversation.title
-        check_text("conversation.title", title, least=1, most=200)
+        check_text("conversation.title", title, min_chars=1, max_chars=200)
         conversation_id = parse_uuid("conversation.conversation_id", request.conversation.conversation_id)
         conversation = await conversations.set_title(
             self._database,
@@ -184,19 +181,18 @@ class ConversationService(ConversationServiceServicer):
         request: pb.ListMessagesRequest,
         context: grpc.aio.ServicerContext[pb.ListMessagesRequest, pb.ListMessagesResponse],
     ) -> pb.ListMessagesResponse:
-        size = parse_limit("page_size", request.page_size, default=_MESSAGES, most=_MESSAGES_MOST)
+        size = parse_limit("page_size", request.page_size, default=_MESSAGES, maximum=_MAX_MESSAGES)
         conversation = await self._get(request.conversation_id)
-        cursor = read_token(request, request.page_token) if request.page_token else None
         rows = await conversations.page_messages(
             self._database,
             project_id=caller().project_id,
             conversation_id=conversation.conversation_id,
-            after=(cursor.start_time, cursor.log_id) if cursor else None,
+            after=read_cursor(request, request.page_token, datetime, UUID),
             row_limit=size + 1,
         )
-        token = make_token(request, _after(rows[size - 1])) if len(rows) > size else ""
+        page = Page.of(rows, size, request, lambda message: (message.create_time, message.message_id))
         return pb.ListMessagesResponse(
-            messages=[to_message(message) for message in rows[:size]], next_page_token=token
+            messages=[to_message(message) for message in page.rows], next_page_token=page.next_page_token
         )
 
     async def _get(self, conversation_id: str) -> Conversation:
@@ -221,8 +217,3 @@ class ConversationService(ConversationServiceServicer):
             present = await self._get(conversation_id)
             raise ConversationClosed(conversation_id, present.state)
         return conversation
-
-
-def _after(message: Message) -> Cursor:
-    now = datetime.now(UTC)
-    return Cursor(message.create_time, UUID(int=message.message_id.int), now, now)

@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 from uuid import UUID
 
-from llm_observe._ids import uuid7
+from llm_observe.ids import uuid7
 from llm_observe.redaction import clean, cut
 
 from server.rpc.auth import caller

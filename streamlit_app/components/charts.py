@@ -19,7 +19,7 @@ _HEIGHT: Final = 260
 def latency_chart(series: Sequence[TimeSeries]) -> alt.Chart:
     """Return latency p50 and p95 and time to first token p50 over time."""
     rows = [row for line in series for point in line.points for row in _latency_rows(point)]
-    return (
+    chart: alt.Chart = (
         alt.Chart(alt.Data(values=rows), height=_HEIGHT)
         .mark_line(point={"size": 24}, interpolate="monotone", strokeWidth=2)
         .encode(
@@ -33,6 +33,7 @@ def latency_chart(series: Sequence[TimeSeries]) -> alt.Chart:
             ],
         )
     )
+    return chart
 
 
 def _latency_rows(point: TimePoint) -> Iterator[dict[str, str | float]]:
@@ -56,7 +57,7 @@ def throughput_chart(series: Sequence[TimeSeries]) -> alt.Chart:
         for line in series
         for point in line.points
     ]
-    return (
+    chart: alt.Chart = (
         alt.Chart(alt.Data(values=rows), height=_HEIGHT)
         .mark_bar(cornerRadiusTopLeft=2, cornerRadiusTopRight=2, size=12)
         .encode(
@@ -70,6 +71,7 @@ def throughput_chart(series: Sequence[TimeSeries]) -> alt.Chart:
             ],
         )
     )
+    return chart
 
 
 def _time_axis() -> alt.X:

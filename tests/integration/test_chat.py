@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
+from types import FrameType
 
 import grpc
 import llm_observe
@@ -18,14 +19,13 @@ from llm_observe.v1.conversation_service_pb2 import GetConversationRequest
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 
-from codec.settings import RedactionSettings
 from server.app import build_server
 from server.chat import service
-from server.settings import ProviderSettings, ServerSettings
+from server.settings import ProviderSettings
 from storage.logs import get_log
-from storage.settings import StorageSettings
 from tests.support.processes import start_worker, stop
 from tests.support.rpc import info_of, stub
+from tests.support.server import make_config
 from tests.support.waiting import eventually
 
 
@@ -246,10 +246,9 @@ async def test_bad_turns_change_nothing(chat, provider_mock, fields, reason):
     assert provider_mock.requests == []
 
 
-async def test_a_cancelled_conversation_takes_no_messages(chat, database):
+async def test_a_cancelled_conversation_takes_no_messages(chat, sql):
     first = await chat.Chat(pb.ChatRequest(turn=turn(provider="demo")))
-    async with database.connection() as connection:
-        await connection._raw.execute("UPDATE conversations SET state = 'cancelled'")
+    await sql.execute("UPDATE conversations SET state = 'cancelled'")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await chat.Chat(
             pb.ChatRequest(turn=turn(provider="demo", conversation_id=first.started.conversation_id))
@@ -359,7 +358,7 @@ async def test_a_turn_enters_the_chat_service_once(chat):
     A coroutine or generator is entered once, however often it is resumed: that is once for each chunk.
     """
     entries: list[str] = []
-    frames = []  # held, so that no two have the same id
+    frames: list[FrameType] = []  # held, so that no two have the same id
 
     def is_service(frame):
         return frame is not None and frame.f_code.co_filename == service.__file__
@@ -417,11 +416,12 @@ async def test_messages_are_kept_as_the_setting_says(
     database_url, queue_settings, provider_mock, mode, kept, title
 ):
     running = await build_server(
-        ServerSettings(port=0, grace_s=1, store_messages=mode),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(openai_base_url=f"{provider_mock.base_url}/v1"),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+            ProviderSettings(openai_base_url=f"{provider_mock.base_url}/v1"),
+            store_messages=mode,
+        )
     )
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:

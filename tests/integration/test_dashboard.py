@@ -74,7 +74,7 @@ def wait_at_most(monkeypatch):
 
 
 def requests_shown(app) -> str:
-    return next(metric.value for metric in app.metric if metric.label == "Requests")
+    return str(next(metric.value for metric in app.metric if metric.label == "Requests"))
 
 
 def test_a_frozen_server_leaves_the_last_numbers_with_a_warning_until_it_answers(app, running, wait_at_most):

@@ -12,6 +12,8 @@ from llm_observe._adapters.gemini import _Connection
 from llm_observe._adapters.parsed import Parsed, ReadsPlainly
 from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call
 
+from tests.support.waiting import eventually
+
 VENDORS = ("openai", "anthropic", "gemini")
 TURNS = [
     {"role": "user", "content": "first"},
@@ -134,18 +136,13 @@ async def test_a_cancelled_task_stops_the_vendors_stream(client, provider_mock, 
             begun.set()
 
     task = asyncio.ensure_future(read())
-    await asyncio.wait_for(begun.wait(), 10)
+    await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     await client.aclose()
     assert [call.outcome for call in calls] == [CANCELLED]
-
-    async def let_go() -> None:
-        while provider_mock.open_streams:
-            await asyncio.sleep(0.01)
-
-    await asyncio.wait_for(let_go(), 10)
+    await eventually(lambda: not provider_mock.open_streams)
 
 
 def test_a_vendors_error_stays_the_vendors(client, provider_mock, calls):

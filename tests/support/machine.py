@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from stack import processes
 from stack.data_dir import DataDir
 from stack.embedded.postgres import EmbeddedPostgres
 from stack.embedded.valkey import EmbeddedValkey
@@ -20,6 +19,7 @@ from storage.migrate import migrate
 from storage.partitions import ensure_partitions
 from storage.pool import Database
 from storage.settings import StorageSettings
+from tests.support.ports import free_port
 from tests.support.processes import Processes
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
@@ -38,8 +38,8 @@ class Machine(Processes):
     def __init__(self, home: DataDir, *, durable: bool) -> None:
         home.logs.mkdir()
         self.home = home
-        self.postgres = EmbeddedPostgres(home, processes.free_port())
-        self.valkey = EmbeddedValkey(home, processes.free_port())
+        self.postgres = EmbeddedPostgres(home, free_port())
+        self.valkey = EmbeddedValkey(home, free_port())
         super().__init__(
             home.logs, {**os.environ, "DATABASE_URL": self.postgres.url, "REDIS_URL": self.valkey.url}
         )

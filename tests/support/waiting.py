@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+WAIT_S = 600.0
+"""A test that waits for longer has failed; far above what any wait takes on a busy machine."""
 
-async def eventually(check: Callable[[], Any], timeout_s: float = 300.0) -> Any:
+
+async def eventually(check: Callable[[], Any], timeout_s: float = WAIT_S) -> Any:
     """Wait until a check, plain or awaitable, is true; return what it gave."""
     deadline = time.monotonic() + timeout_s
     while True:

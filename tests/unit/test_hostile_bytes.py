@@ -16,12 +16,14 @@ from llm_observe.redaction import Redactor
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.log_pb2 import Log
 
-from codec.batch import AcceptedBatch
+from codec.batch import AcceptedBatch, ReadBatch
 from codec.errors import InvalidBatch, InvalidLog
 from codec.reader import BatchReader
 from codec.rows import to_row
-from storage.logs import LogRow
+from storage.columns import LOG_COLUMNS, LogRow
+from storage.copy_format import unpack_tuple
 from tests.support.properties import examples
+from tests.support.twins import on_both_readers, read_with
 
 NOW_US = 1_795_600_000_000_000
 UUID_TEXT = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -30,7 +32,7 @@ READER = BatchReader(Redactor())
 
 def varint(number: int, size: int = 0) -> bytes:
     """A varint of at least ``size`` bytes: longer than need be where the number is small."""
-    digits = []
+    digits: list[int] = []
     while number > 0x7F or len(digits) < size - 1:
         digits.append(number & 0x7F | 0x80)
         number >>= 7
@@ -62,7 +64,7 @@ texts = (
     | st.text(max_size=12).map(lambda text: text.encode("utf-8", "replace"))
     | st.just(b"mail " + b"ann@" + b"example.org")
 )  # fmt: skip
-moments = st.lists(st.builds(tagged, st.integers(1, 3), st.just(0), varints), max_size=3).map(b"".join)
+time_values = st.lists(st.builds(tagged, st.integers(1, 3), st.just(0), varints), max_size=3).map(b"".join)
 pairs = st.lists(st.builds(delimited, st.integers(1, 3), texts), max_size=3).map(b"".join)
 groups = st.builds(
     lambda field, body, closing: tagged(field, 3, body) + tagged(closing, 4, b""),
@@ -77,7 +79,7 @@ def right_piece(name: str) -> st.SearchStrategy[bytes]:
     if name == "metadata":
         return st.builds(delimited, st.just(field.number), pairs)
     if field.message_type is not None:
-        return st.builds(delimited, st.just(field.number), moments)
+        return st.builds(delimited, st.just(field.number), time_values)
     if field.type == field.TYPE_STRING:
         return st.builds(delimited, st.just(field.number), log_ids if name == "log_id" else texts)
     return st.builds(tagged, st.just(field.number), st.just(0), varints)
@@ -113,35 +115,48 @@ def batch_of(payload: bytes, **head: Any) -> AcceptedBatch:
     return AcceptedBatch(payload, "default", NOW_US, 1, 0)._replace(**head)
 
 
-def read_as_messages(payload: bytes) -> list[LogRow]:
-    """The reference implementation."""
+def read_as_messages(payload: bytes) -> tuple[list[Any], int]:
+    """The reference implementation: rows, and how many logs have none."""
     report, request = READER.read_request(batch_of(payload))
-    return [
-        to_row(log, project_id=report.project_id, receive_time=report.receive_time) for log in request.logs
-    ]
+    rows, invalid = [], 0
+    for log in request.logs:
+        try:
+            row = to_row(log, project_id=report.project_id, receive_time=report.receive_time)
+            rows.append(comparable(row))
+        except InvalidLog:
+            invalid += 1
+    return rows, invalid
 
 
-def comparable(row: LogRow) -> LogRow:
-    """A map's entries have no order."""
-    return row._replace(metadata=json.loads(row.metadata) if row.metadata else None)
+def comparable(row: LogRow) -> Any:
+    """A row to compare: JSON has no order."""
+    return row._replace(metadata=json.loads(row.metadata or "null"), tags=json.loads(row.tags or "null"))
 
 
+def rows_of(found: ReadBatch) -> list[Any]:
+    return [comparable(LogRow._make(unpack_tuple(log.packed_row, LOG_COLUMNS))) for log in found.logs]
+
+
+@on_both_readers
 @examples(1_000)
-@given(payloads)
-@example(delimited(1, delimited(1, b"\0" * 36)) + b"\x0a\xff")
-@example(delimited(1, VALID + tagged(7, 0, varint(2**64 - 1))))  # outcome -1
-def test_a_batch_is_read_as_protobuf_reads_it_or_refused(payload):
+@given(payload=payloads)
+@example(payload=delimited(1, delimited(1, b"\0" * 36)) + b"\x0a\xff")
+@example(payload=delimited(1, VALID + tagged(7, 0, varint(2**64 - 1))))  # outcome -1
+def test_a_batch_is_read_as_protobuf_reads_it_or_refused(twin, payload):
     try:
-        expected = read_as_messages(payload)
+        expected, invalid = read_as_messages(payload)
     except DecodeError:
         with pytest.raises(DecodeError):
-            READER.read(batch_of(payload))
+            read_with(twin, batch_of(payload))
         return
-    report, found = READER.read(batch_of(payload))
-    assert [comparable(log.to_row()) for log in found] == [comparable(row) for row in expected]
-    assert report == READER.read_request(batch_of(payload))[0]
+    found = read_with(twin, batch_of(payload))
+    assert rows_of(found) == expected
+    assert len(found.invalid) == invalid
+    assert found.report == READER.read_request(batch_of(payload))[0]
+    assert [log.message().log_id.lower() for log in found.logs] == [str(row.log_id) for row in expected]
 
 
+@on_both_readers
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -151,14 +166,14 @@ def test_a_batch_is_read_as_protobuf_reads_it_or_refused(payload):
         *((field, -(2**62)) for field in ("start_time", "latency", "time_to_first_token")),
     ],
 )  # fmt: skip
-def test_a_value_that_no_row_can_hold_is_refused(field, value):
+def test_a_value_that_no_row_can_hold_makes_a_log_invalid(twin, field, value):
     log = Log.FromString(VALID)
     if LOG_FIELDS[field].message_type is not None:
         getattr(log, field).seconds = value
     else:
         setattr(log, field, value)
-    with pytest.raises(InvalidLog):
-        READER.read(batch_of(IngestLogsRequest(logs=[log]).SerializeToString()))
+    found = read_with(twin, batch_of(IngestLogsRequest(logs=[log]).SerializeToString()))
+    assert (len(found.logs), len(found.invalid)) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -168,16 +183,18 @@ def test_a_value_that_no_row_can_hold_is_refused(field, value):
         {"receive_time_us": -1}, {"receive_time_us": "1"}, {"log_count": None}, {"rejected_count": 2**64},
     ],
 )  # fmt: skip
-def test_a_batch_whose_head_no_server_wrote_is_refused(head):
+@on_both_readers
+def test_a_batch_whose_head_no_server_wrote_is_refused(twin, head):
     with pytest.raises(InvalidBatch):
-        READER.read(batch_of(b"", **head))
+        read_with(twin, batch_of(b"", **head))
 
 
 @pytest.mark.parametrize("producer", [
     {"producer_id": "no id"}, {"producer_id": "\0" * 36}, {"producer_id": UUID_TEXT, "batch_number": -1},
 ])  # fmt: skip
-def test_a_producer_that_cannot_be_is_nobody(producer):
+@on_both_readers
+def test_a_producer_that_cannot_be_is_nobody(twin, producer):
     """Its logs are stored; the ledger, which the report would break, does not hear of it."""
     payload = IngestLogsRequest(logs=[Log.FromString(VALID)], producer=producer).SerializeToString()
-    report, found = READER.read(batch_of(payload))
-    assert (report.producer_id, len(found)) == ("", 1)
+    found = read_with(twin, batch_of(payload))
+    assert (found.report.producer_id, len(found.logs)) == ("", 1)

@@ -58,6 +58,9 @@ class Recovery:
         self._liveness = liveness
         self._dead_letters = dead_letters
         self._max_attempts = max_attempts
+        self._attempts = (b"", 0)
+        """The suspect that is being judged, and its attempts with this one: counted once, however often Redis
+        has to be asked."""
 
     async def reclaim(self, is_held: Callable[[bytes], bool]) -> AsyncIterator[Sequence[Delivery]]:
         """Yield what dead workers held, what was handed back, and what this worker failed to settle.
@@ -102,7 +105,9 @@ class Recovery:
             RedisError: Redis refused.
             OSError: Redis cannot be reached, or does not answer.
         """
-        attempts = 1 + await self._stream.runs_of(suspect.entry_id)
+        if self._attempts[0] != suspect.entry_id:
+            self._attempts = (suspect.entry_id, 1 + await self._stream.runs_of(suspect.entry_id))
+        attempts = self._attempts[1]
         pieces = split_message(suspect.data) if attempts > 1 else ()
         if len(pieces) > 1:
             await self._stream.replace(suspect.entry_id, pieces)
@@ -112,5 +117,6 @@ class Recovery:
             await self._dead_letters.dead_letter_message(suspect.data, "killed_worker", attempts)
             await self._stream.settle(suspect.entry_id)
             return False
-        await self._stream.count_run(suspect.entry_id)
+        await self._stream.note_runs(suspect.entry_id, attempts)
+        self._attempts = (b"", 0)
         return True

@@ -1,7 +1,7 @@
 """What Redis runs in one step for a worker, in Lua.
 
 Redis refuses writes when its memory is full, although a worker that drains the queue is the cure. Each script
-may therefore run then, too (``allow-oom``): what it writes is small, or takes the place of what is deleted next.
+may therefore run then, too (``allow-oom``): what it writes is small, or replaces what is deleted next.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ Keys: stream, runs. Arguments: group, entry id.
 """
 
 REPLACE: Final = """#!lua flags=allow-oom
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
 redis.call('HDEL', KEYS[2], ARGV[2])
 redis.call('XDEL', KEYS[1], ARGV[2])
 for piece = 3, #ARGV do
@@ -66,17 +66,17 @@ for piece = 3, #ARGV do
 end
 return #ARGV - 2
 """
-"""Deletes an entry as SETTLE does, and appends its pieces.
+"""Deletes an entry as SETTLE does, and appends its pieces. One that is not pending was replaced before.
 
 Keys: stream, runs. Arguments: group, entry id, pieces.
 """
 
-COUNT_RUN: Final = """#!lua flags=allow-oom
-return redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
+NOTE_RUNS: Final = """#!lua flags=allow-oom
+return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 """
-"""Counts a run of a suspect.
+"""Notes how often a suspect was begun alone.
 
-Keys: runs. Arguments: entry id.
+Keys: runs. Arguments: entry id, count.
 """
 
 TAKE_OVER: Final = """#!lua flags=allow-oom
@@ -92,8 +92,8 @@ return redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[3], 0, unpack(ids))
 """
 """Gives entries of a dead consumer to another, or removes the consumer when it holds none.
 
-In one step: of several workers that see it dead, each takes what the others have not, and a consumer that woke
-up and fetched in between is not removed with what it holds.
+In one step: of several workers that see it dead, each takes what the others have not, and a consumer that
+woke up and fetched in between is not removed with what it holds.
 
 Keys: stream, alive key of the dead. Arguments: group, dead consumer, new consumer, how many at most.
 """

@@ -251,7 +251,7 @@ class LogStream:
 
     @_bounded
     async def replace(self, entry_id: bytes, pieces: Sequence[bytes]) -> None:
-        """Put pieces into the stream in the place of an entry, in one step."""
+        """Put pieces into the stream in the place of an entry, in one step. Repeating changes nothing."""
         await self._run(scripts.REPLACE, [self.name, self.runs_key], GROUP, entry_id, *pieces)
 
     @_bounded
@@ -260,9 +260,9 @@ class LogStream:
         return int(await self.redis.hget(self.runs_key, cast("str", entry_id)) or 0)
 
     @_bounded
-    async def count_run(self, entry_id: bytes) -> None:
-        """Count that a suspect is begun alone."""
-        await self._run(scripts.COUNT_RUN, [self.runs_key], entry_id)
+    async def note_runs(self, entry_id: bytes, count: int) -> None:
+        """Note how often a suspect was begun alone."""
+        await self._run(scripts.NOTE_RUNS, [self.runs_key], entry_id, count)
 
     async def _run(self, script: str, keys: list[str], *args: bytes | str | float) -> Any:
         """Run a script; what it returns is as Redis gave it."""

@@ -34,8 +34,8 @@ _SECRET_PARTS: Final = (
 )  # fmt: skip
 """What names a secret wherever it stands in a name."""
 _SECRET_WORDS: Final = frozenset({
-    *STEMS, "keys", "authorization", "authentication", "bearer", "cookie", "cookies", "csrf", "cvv", "dsn",
-    "jwt", "otp", "pin", "pw",
+    *STEMS, "keys", "authorization", "authentication", "bearer", "cookie", "cookies", "creds", "csrf", "cvv",
+    "dsn", "jwt", "otp", "pin", "pw",
 })  # fmt: skip
 """What names one as a whole word of it: ``pat`` is a secret, ``patient`` is none."""
 _SECRET_ENDINGS: Final = ("key", "keys", "pass", "auth")
