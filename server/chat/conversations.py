@@ -20,9 +20,9 @@ from server.rpc.paging import Page, read_cursor
 from storage import conversations
 
 if TYPE_CHECKING:
-    import grpc
     from llm_observe.redaction import Redactor
 
+    from server.rpc.context import Context
     from server.rpc.idempotency import IdempotencyKeys
     from storage.conversations import Conversation
     from storage.pool import Database
@@ -42,9 +42,7 @@ class ConversationService(ConversationServiceServicer):
         self._keys = keys
 
     async def CreateConversation(
-        self,
-        request: pb.CreateConversationRequest,
-        context: grpc.aio.ServicerContext[pb.CreateConversationRequest, pb.CreateConversationResponse],
+        self, request: pb.CreateConversationRequest, context: Context
     ) -> pb.CreateConversationResponse:
         check_text("session_id", request.session_id, min_chars=1, max_chars=200)
         check_text("title", request.title, max_chars=200)
@@ -67,9 +65,7 @@ class ConversationService(ConversationServiceServicer):
         return pb.CreateConversationResponse(conversation=to_conversation(conversation))
 
     async def GetConversation(
-        self,
-        request: pb.GetConversationRequest,
-        context: grpc.aio.ServicerContext[pb.GetConversationRequest, pb.GetConversationResponse],
+        self, request: pb.GetConversationRequest, context: Context
     ) -> pb.GetConversationResponse:
         limit = parse_limit("message_limit", request.message_limit, default=_MESSAGES, maximum=_MAX_MESSAGES)
         conversation = await self._get(request.conversation_id)
@@ -84,9 +80,7 @@ class ConversationService(ConversationServiceServicer):
         )
 
     async def ListConversations(
-        self,
-        request: pb.ListConversationsRequest,
-        context: grpc.aio.ServicerContext[pb.ListConversationsRequest, pb.ListConversationsResponse],
+        self, request: pb.ListConversationsRequest, context: Context
     ) -> pb.ListConversationsResponse:
         if request.page < 0:
             raise InvalidField([("page", "must not be negative")])
@@ -117,9 +111,7 @@ class ConversationService(ConversationServiceServicer):
         )
 
     async def UpdateConversation(
-        self,
-        request: pb.UpdateConversationRequest,
-        context: grpc.aio.ServicerContext[pb.UpdateConversationRequest, pb.UpdateConversationResponse],
+        self, request: pb.UpdateConversationRequest, context: Context
     ) -> pb.UpdateConversationResponse:
         paths = list(request.update_mask.paths) or ["title"]
         if paths != ["title"]:
@@ -138,17 +130,13 @@ class ConversationService(ConversationServiceServicer):
         return pb.UpdateConversationResponse(conversation=to_conversation(conversation))
 
     async def CancelConversation(
-        self,
-        request: pb.CancelConversationRequest,
-        context: grpc.aio.ServicerContext[pb.CancelConversationRequest, pb.CancelConversationResponse],
+        self, request: pb.CancelConversationRequest, context: Context
     ) -> pb.CancelConversationResponse:
         conversation = await self._set_state(request.conversation_id, "cancelled", ("active", "cancelled"))
         return pb.CancelConversationResponse(conversation=to_conversation(conversation))
 
     async def ResumeConversation(
-        self,
-        request: pb.ResumeConversationRequest,
-        context: grpc.aio.ServicerContext[pb.ResumeConversationRequest, pb.ResumeConversationResponse],
+        self, request: pb.ResumeConversationRequest, context: Context
     ) -> pb.ResumeConversationResponse:
         conversation = await self._set_state(
             request.conversation_id, "active", ("active", "cancelled", "completed")
@@ -156,17 +144,13 @@ class ConversationService(ConversationServiceServicer):
         return pb.ResumeConversationResponse(conversation=to_conversation(conversation))
 
     async def CompleteConversation(
-        self,
-        request: pb.CompleteConversationRequest,
-        context: grpc.aio.ServicerContext[pb.CompleteConversationRequest, pb.CompleteConversationResponse],
+        self, request: pb.CompleteConversationRequest, context: Context
     ) -> pb.CompleteConversationResponse:
         conversation = await self._set_state(request.conversation_id, "completed", ("active", "completed"))
         return pb.CompleteConversationResponse(conversation=to_conversation(conversation))
 
     async def DeleteConversation(
-        self,
-        request: pb.DeleteConversationRequest,
-        context: grpc.aio.ServicerContext[pb.DeleteConversationRequest, pb.DeleteConversationResponse],
+        self, request: pb.DeleteConversationRequest, context: Context
     ) -> pb.DeleteConversationResponse:
         conversation_id = parse_uuid("conversation_id", request.conversation_id)
         deleted = await conversations.delete_conversation(
@@ -177,9 +161,7 @@ class ConversationService(ConversationServiceServicer):
         return pb.DeleteConversationResponse()
 
     async def ListMessages(
-        self,
-        request: pb.ListMessagesRequest,
-        context: grpc.aio.ServicerContext[pb.ListMessagesRequest, pb.ListMessagesResponse],
+        self, request: pb.ListMessagesRequest, context: Context
     ) -> pb.ListMessagesResponse:
         size = parse_limit("page_size", request.page_size, default=_MESSAGES, maximum=_MAX_MESSAGES)
         conversation = await self._get(request.conversation_id)

@@ -16,11 +16,10 @@ from server.chat.turns import ChatTurns
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    import grpc
-
     from server.chat.attempts import Attempt, ChatAttempts
     from server.chat.message_store import MessageStore
     from server.chat.providers import Providers
+    from server.rpc.context import Context
     from server.rpc.rate_limit import ChatLimits
     from server.settings import ServerSettings
 
@@ -54,17 +53,11 @@ class ChatService(ChatServiceServicer):
         """Refuse new turns, let those in flight end within ``grace_s`` seconds, and cancel the rest."""
         await self._turns.drain(grace_s)
 
-    async def ListModels(
-        self,
-        request: pb.ListModelsRequest,
-        context: grpc.aio.ServicerContext[pb.ListModelsRequest, pb.ListModelsResponse],
-    ) -> pb.ListModelsResponse:
+    async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         return pb.ListModelsResponse(providers=self._providers.list_models())
 
     async def StreamChat(
-        self,
-        request: pb.StreamChatRequest,
-        context: grpc.aio.ServicerContext[pb.StreamChatRequest, pb.StreamChatResponse],
+        self, request: pb.StreamChatRequest, context: Context
     ) -> AsyncGenerator[pb.StreamChatResponse, None]:
         attempt = await self._check(request.turn)
         if attempt.finished is not None:
@@ -78,9 +71,7 @@ class ChatService(ChatServiceServicer):
                 yield pb.StreamChatResponse(delta=pb.ChatDelta(text=text))
             yield pb.StreamChatResponse(finished=to_finished(turn.result()))
 
-    async def Chat(
-        self, request: pb.ChatRequest, context: grpc.aio.ServicerContext[pb.ChatRequest, pb.ChatResponse]
-    ) -> pb.ChatResponse:
+    async def Chat(self, request: pb.ChatRequest, context: Context) -> pb.ChatResponse:
         attempt = await self._check(request.turn)
         if attempt.finished is not None:
             text = await self._store.content_of(attempt)

@@ -156,7 +156,7 @@ class _Method:
                     if time.monotonic() - checked_at > KEY_CACHE_TTL_S:
                         await self._authorize(context)
                         checked_at = time.monotonic()
-                    await context.write(response)
+                    await _write(context, response)
         except Exception as error:  # noqa: BLE001 - as above
             await self._abort(error, context)
 
@@ -175,6 +175,18 @@ class _Method:
             raise error
         status = _to_api_error(error, self._name).to_status()
         await context.abort_with_status(rpc_status.to_status(status))
+
+
+async def _write(context: Context, response: Message) -> None:
+    """Send a response.
+
+    Raises:
+        asyncio.CancelledError: The client has left; it depends on timing whether gRPC says so itself.
+    """
+    try:
+        await context.write(response)
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
 
 
 def _to_api_error(error: Exception, method: str) -> ApiError:
