@@ -223,10 +223,11 @@ async def test_the_live_tail_shows_its_own_project_only(locked_channel, ours, wo
 
 async def test_a_tail_ends_with_its_key(locked_channel, database, ours, worker, monkeypatch):
     for module in (auth, pipeline):
-        monkeypatch.setattr(module, "KEY_CACHE_TTL_S", -1.0)  # the key is looked up each time
-    tail = await watch(locked_channel, ours["secret"])
+        monkeypatch.setattr(module, "KEY_CACHE_TTL_S", -1.0)  # a key is looked up each time
+    tail = await watch(locked_channel, await make_key(database, "read", project="ours"))  # in no cache yet
+    newest = (await api_keys.list_api_keys(database, "ours"))[0]
     other = await make_key(database, "ingest", project="ours")
-    await api_keys.revoke_api_key(database, uuid.UUID(ours["api_key_id"]))
+    await api_keys.revoke_api_key(database, newest.api_key_id)
     ingest = stub(IngestServiceStub, locked_channel)
     await ingest.IngestLogs(make_request(make_log(model="late")), metadata=bearer(other))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
