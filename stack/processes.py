@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import signal
 import socket
 import subprocess
@@ -14,18 +13,26 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _PR_SET_PDEATHSIG: Final = 1
-_DIE_AND_RUN: Final = (
-    "import ctypes, os, sys; "
-    f"ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, int(sys.argv[1])); os.execvp(sys.argv[2], sys.argv[2:])"
-)
-"""Run first in the child, and replaced by the command: code between fork and exec is not safe beside gRPC's
-threads."""
+_LAUNCHER: Final = f"""
+import ctypes, os, sys
+import warnings  # execvp imports it, and another user may not be able to read our Python
+death_signal, uid, gid = map(int, sys.argv[1:4])
+if uid:
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, death_signal)
+os.execvp(sys.argv[4], sys.argv[4:])
+"""
+"""Run first in the child, and replaced by the command. A preexec_fn would do the same between fork and exec,
+where Python runs beside what gRPC's threads left half done: the child crashed now and then. Changing the user
+clears the death signal, so that comes first."""
 _LOG_MAX_BYTES: Final = 10 * 1024 * 1024
-_LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
+_ON_LINUX: Final = sys.platform == "linux"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +73,12 @@ def start(
     if log.exists() and log.stat().st_size > _LOG_MAX_BYTES:
         log.replace(log.with_suffix(log.suffix + ".1"))
     options: dict[str, Any] = {}
-    if user:  # it may not be able to read our Python
-        arrange = _die_with_parent(death_signal)
-        options = {"user": user, "group": _group_of(user), "extra_groups": [], "preexec_fn": arrange}
-    elif _LIBC is not None and death_signal is not None:
-        command = [sys.executable, "-I", "-S", "-c", _DIE_AND_RUN, str(int(death_signal)), *command]
+    uid, gid = _ids_of(user) if user else (0, 0)
+    if _ON_LINUX and death_signal is not None:
+        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(int(death_signal)), str(uid), str(gid)]
+        command = [*launcher, *command]
+    elif user:
+        options = {"user": uid, "group": gid, "extra_groups": []}
     with log.open("ab") as output:
         return psutil.Popen(
             command,
@@ -84,20 +92,11 @@ def start(
         )
 
 
-def _group_of(user: str) -> int:
+def _ids_of(user: str) -> tuple[int, int]:
     import pwd  # noqa: PLC0415 - not on every platform
 
-    return pwd.getpwnam(user).pw_gid
-
-
-def _die_with_parent(death_signal: signal.Signals | None) -> Callable[[], None] | None:
-    if _LIBC is None or death_signal is None:
-        return None
-
-    def arrange() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, int(death_signal))
-
-    return arrange
+    entry = pwd.getpwnam(user)
+    return entry.pw_uid, entry.pw_gid
 
 
 def stop(process: psutil.Process, stop_signal: signal.Signals, timeout_s: float) -> None:
