@@ -61,7 +61,7 @@ async def _stream_on(channel: Any, provider: str, number: int) -> Took:
     async for event in stub.StreamChat(StreamChatRequest(turn=turn), timeout=60):
         if event.WhichOneof("event") == "delta":
             first = first or time.perf_counter() - begin
-            tokens += len(event.delta.text.split())  # pieces that are there at once come as one
+            tokens += len(event.delta.text.split())  # chunks that are there at once come as one
     assert tokens == _TOKENS
     return Took(first, time.perf_counter() - begin)
 

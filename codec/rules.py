@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from llm_observe import limits
+
 if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,40 +18,29 @@ if TYPE_CHECKING:
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
-REQUIRED_TEXTS: Final = (("session_id", 200), ("provider", 64), ("model", 200))
-OPTIONAL_TEXTS: Final = (
-    ("operation", 64),
-    ("environment", 64),
-    ("conversation_id", 200),
-    ("user_id", 200),
-    ("response_model", 200),
-    ("error_code", 100),
-    ("finish_reason", 100),
-    ("provider_request_id", 200),
-    ("release", 100),
+REQUIRED_TEXTS: Final = tuple((name, limits.MAX_TEXT_CHARS[name]) for name in limits.REQUIRED_TEXTS)
+OPTIONAL_TEXTS: Final = tuple(
+    (name, most)
+    for name, most in limits.MAX_TEXT_CHARS.items()
+    if name not in {*limits.REQUIRED_TEXTS, *limits.REDACTED_TEXTS}
 )
-COUNTS: Final = (
-    "input_token_count",
-    "output_token_count",
-    "total_token_count",
-    "cache_read_token_count",
-    "cache_write_token_count",
-    "reasoning_token_count",
-)
+COUNTS: Final = limits.TOKEN_COUNTS
 SPAN_FIELDS: Final = (
     ("trace_id", 32, _TRACE_ID),
     ("span_id", 16, _SPAN_ID),
     ("parent_span_id", 16, _SPAN_ID),
 )
-MAX_AHEAD_S: Final = 24 * 3600
+MAX_LOGS: Final = 500
+"""Logs in a batch."""
+MAX_AHEAD_S: Final = limits.MAX_AHEAD_S
 MAX_TIMESTAMP_S: Final = 253_402_300_799
 MAX_DURATION_S: Final = 315_576_000_000
 NANOS: Final = 1_000_000_000
-METADATA_PAIRS: Final = 50
-METADATA_KEY_CHARS: Final = 64
-METADATA_VALUE_CHARS: Final = 500
-TAGS: Final = 20
-TAG_CHARS: Final = 64
+METADATA_PAIRS: Final = limits.MAX_METADATA_PAIRS
+METADATA_KEY_CHARS: Final = limits.MAX_METADATA_KEY_CHARS
+METADATA_VALUE_CHARS: Final = limits.MAX_METADATA_VALUE_CHARS
+TAGS: Final = limits.MAX_TAGS
+TAG_CHARS: Final = limits.MAX_TAG_CHARS
 
 
 def find_violation(log: Log, now_s: float) -> str | None:
@@ -141,7 +132,7 @@ def _numbers(log: Log) -> str | None:
     for field in COUNTS:
         if getattr(log, field) < 0:
             return f"{field}: must not be negative"
-    if log.HasField("http_status") and not 100 <= log.http_status <= 599:  # noqa: PLR2004 - HTTP's range
+    if log.HasField("http_status") and log.http_status not in limits.HTTP_STATUSES:
         return "http_status: must be 100 to 599"
     return None
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from storage.ledger import BatchPart
+    from storage.incoming import BatchPart
     from storage.pool import Database
 
 _QUERIES: Final = load_queries(__file__)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from storage.incoming import BatchReport
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
@@ -13,34 +14,10 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from storage.log_writes import IncomingLog
+    from storage.incoming import BatchPart
     from storage.pool import Connection, Database
 
 _QUERIES: Final = load_queries(__file__)
-
-
-class BatchReport(NamedTuple):
-    """A batch as its producer sent it. Totals are the producer's own, since it started."""
-
-    project_id: str
-    producer_id: str
-    batch_number: int
-    """From 1; 0 for what came back from dead letters one by one."""
-    receive_time: datetime
-    log_count: int
-    """Logs in the batch as it came, rejected ones included."""
-    rejected_count: int
-    sent_total: int
-    dropped_totals: str
-    """JSON: reason to count."""
-    sdk: str
-
-
-class BatchPart(NamedTuple):
-    """Logs of a batch that are written together."""
-
-    report: BatchReport
-    logs: Sequence[IncomingLog]
 
 
 def count_new(parts: Sequence[BatchPart], new_ids: Sequence[UUID]) -> list[int]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import grpc
 import pytest
+from llm_observe import _guard
 
 from server.app import Server
 from stack.demo.provider_mock import ProviderMock, running_mock
@@ -17,6 +18,8 @@ from tests.support.machine import Machine, machine
 from tests.support.server import mocked, running_server
 from tests.support.worker import running_worker
 from worker.queue.settings import QueueSettings
+
+_guard.raise_internal_errors = True
 
 
 @pytest.fixture(scope="session")

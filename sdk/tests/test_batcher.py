@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -9,12 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llm_observe._account import FlushResult
+from llm_observe import _guard
 from llm_observe._batcher import Batcher
 from llm_observe._call import Call
 from llm_observe._config import Config
-from llm_observe._exporter import ExportResult
+from llm_observe._counters import FlushResult
 from llm_observe._log_builder import build_log
+from llm_observe.exporter import ExportResult
 from llm_observe.redaction import Redactor
 
 CONFIG = Config(endpoint="x:1", batch_delay_s=0.01)
@@ -172,16 +174,89 @@ def test_a_forked_child_begins_empty_with_its_own_identity():
     batcher, collector = make()
     collector.open.clear()
     batcher.add(call())
-    parent = batcher._account.producer_id
+    parent = batcher._counters.producer_id
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         collector.open.set()
         batcher.add(call())
         result = batcher.flush(FLUSH_S)
-        os.write(writer, f"{result.sent} {batcher._account.producer_id != parent}".encode())
+        os.write(writer, f"{result.sent} {batcher._counters.producer_id != parent}".encode())
         os._exit(0)
     os.waitpid(pid, 0)
     assert os.read(reader, 100) == b"1 True"
     collector.open.set()
     assert batcher.flush(FLUSH_S).sent == 1
+
+
+def failing(*_: Any, **__: Any) -> Any:
+    raise RuntimeError
+
+
+def accounted(batcher: Batcher, result: FlushResult) -> bool:
+    return batcher._counters.logged == result.sent + result.dropped + result.pending
+
+
+BREAKABLE = {
+    "counting the bytes": "llm_observe._call.Call.size_bytes",
+    "building a log": "llm_observe._log_builder._set_times",
+    "converting": "llm_observe._log_builder.to_text",
+    "redacting": "llm_observe.redaction.Redactor.redact_log",
+    "making a batch": "llm_observe._batcher.Batcher._new_request",
+    "reporting the counters": "llm_observe._counters.DeliveryCounters.report",
+    "delivering": "llm_observe._delivery.Delivery.deliver",
+    "keeping in the spool": "llm_observe._spool_sender.SpoolSender.keep",
+    "opening the spool": "llm_observe._spool.Spool.adopt",
+}
+
+
+@pytest.mark.parametrize("part", BREAKABLE)
+def test_whatever_fails_every_log_is_accounted_for(part, monkeypatch, tmp_path):
+    batcher, collector = make(CONFIG._replace(spool_dir=str(tmp_path) if "spool" in part else ""))
+    calls = [call() for _ in range(3)]
+    with monkeypatch.context() as broken:
+        broken.setattr(BREAKABLE[part], failing)
+        for made in calls:
+            batcher.add(made)
+        result = batcher.flush(FLUSH_S)
+    assert accounted(batcher, result)
+    assert result.pending == 0
+    assert batcher.dropped_counts() in ({"internal_error": 3}, {})
+    batcher.add(call())  # the sender has survived
+    assert batcher.flush(FLUSH_S).sent == result.sent + 1
+    assert accounted(batcher, batcher.shutdown(1))
+    assert sum(len(request.logs) for request in collector.requests) == result.sent + 1
+
+
+def test_a_sender_that_cannot_start_now_starts_with_the_next_call(monkeypatch):
+    batcher, _ = make()
+    with monkeypatch.context() as broken:
+        broken.setattr(threading.Thread, "start", failing)
+        with pytest.raises(RuntimeError):
+            batcher.add(call())
+    assert accounted(batcher, batcher.flush(0))
+    batcher.add(call())
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=2, dropped=0, pending=0)
+
+
+def test_a_log_handler_that_raises_stops_nobody():
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RuntimeError
+
+    def fragile(made: Call) -> Any:
+        return to_log(made) if made.model == "m" else failing()
+
+    collector = Collector()
+    batcher = Batcher(CONFIG, collector, fragile)
+    handler = Handler()
+    _guard._last_reported.clear()
+    _guard.logger.addHandler(handler)
+    try:
+        bad = call()
+        bad.model = "bad"
+        batcher.add(bad)
+        batcher.add(call())
+        assert batcher.flush(FLUSH_S) == FlushResult(sent=1, dropped=1, pending=0)
+    finally:
+        _guard.logger.removeHandler(handler)

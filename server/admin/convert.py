@@ -1,14 +1,21 @@
-"""Rows that operators read to messages: queue, dead letters, ledger, projects, keys."""
+"""Converts the state of the queue, and rows of dead letters, the ledger, projects and keys, to messages."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from llm_observe.v1.admin_service_pb2 import ApiKey, ApiKeyRole, DeadLetter, LedgerEntry, Project
+from llm_observe.v1.admin_service_pb2 import (
+    ApiKey,
+    ApiKeyRole,
+    DeadLetter,
+    DeadLetterState,
+    LedgerEntry,
+    Project,
+)
 from llm_observe.v1.health_service_pb2 import QueueHealth
 
-from server.admin.filters import DEAD_LETTER_STATES
+from codec.words import words_of
 from server.rpc.times import to_duration, to_timestamp
 
 if TYPE_CHECKING:
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
 
 
 def to_queue_health(stats: QueueStats) -> QueueHealth:
+    """Convert the state of the queue."""
     queue = QueueHealth(
         depth=stats.depth,
         pending_count=stats.pending,
@@ -30,7 +38,7 @@ def to_queue_health(stats: QueueStats) -> QueueHealth:
 
 
 def to_dead_letter(row: asyncpg.Record) -> DeadLetter:
-    """Return a dead letter; its payload where the row has it."""
+    """Convert a dead letter, with its payload where the query selected it."""
     return DeadLetter(
         dead_letter_id=str(row["dead_letter_id"]),
         reason=row["reason"],
@@ -39,7 +47,7 @@ def to_dead_letter(row: asyncpg.Record) -> DeadLetter:
         attempt_count=row["attempt_count"],
         first_attempt_time=to_timestamp(row["first_attempt_time"]),
         last_attempt_time=to_timestamp(row["last_attempt_time"]),
-        state=DEAD_LETTER_STATES.index(row["state"]),  # type: ignore[arg-type] # the enum's number
+        state=words_of(DeadLetterState).index(row["state"]),  # type: ignore[arg-type] # the enum's number
         log_count=row["log_count"],
         payload_json=row.get("payload") or "",
         producer_id=row["producer_id"],
@@ -47,7 +55,7 @@ def to_dead_letter(row: asyncpg.Record) -> DeadLetter:
 
 
 def to_project(row: asyncpg.Record) -> Project:
-    """Return a row of projects."""
+    """Convert a project."""
     return Project(
         project_id=row["project_id"],
         display_name=row["display_name"],
@@ -56,13 +64,13 @@ def to_project(row: asyncpg.Record) -> Project:
 
 
 def to_api_key(row: asyncpg.Record) -> ApiKey:
-    """Return a row of api_keys; of the secret it holds the start only."""
+    """Convert an API key. Of its secret, the message has the prefix only."""
     key = ApiKey(
         api_key_id=str(row["api_key_id"]),
         project_id=row["project_id"],
         display_name=row["display_name"],
         prefix=row["prefix"],
-        roles=[ApiKeyRole.Value(f"API_KEY_ROLE_{role.upper()}") for role in row["roles"]],
+        roles=[words_of(ApiKeyRole).index(role) for role in row["roles"]],  # type: ignore[misc] # as above
     )
     for field in ("create_time", "expire_time", "revoke_time", "last_use_time"):
         if row[field] is not None:
@@ -71,7 +79,10 @@ def to_api_key(row: asyncpg.Record) -> ApiKey:
 
 
 def to_ledger_entry(row: asyncpg.Record) -> LedgerEntry:
-    """Return a producer's hour; what it dropped is the difference to its hour before."""
+    """Convert a producer's hour.
+
+    Producers report totals: what it dropped is the difference to the hour before.
+    """
     before, after = json.loads(row["dropped_before"]), json.loads(row["dropped_totals"])
     dropped = {reason: total - before.get(reason, 0) for reason, total in after.items()}
     return LedgerEntry(

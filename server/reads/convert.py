@@ -1,4 +1,4 @@
-"""Rows of logs and rollups to messages."""
+"""Converts rows of logs, and metrics, to messages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from llm_observe.v1.analytics_service_pb2 import Distribution, Metrics
 from llm_observe.v1.log_pb2 import Log, Outcome, UsageSource
 
+from codec.words import words_of
 from server.rpc.times import to_duration, to_timestamp
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from analytics import metrics as numbers
 
-_INT64_MAX: Final = (1 << 63) - 1
+_MAX_INT64: Final = (1 << 63) - 1
 _SAME_NAME: Final = (
     "session_id", "provider", "model", "operation", "input_preview", "output_preview", "streamed",
     "response_model", "conversation_id", "user_id", "trace_id", "span_id", "parent_span_id", "error_code",
@@ -42,13 +43,13 @@ _SUMS: Final = (
 
 
 def to_log(row: asyncpg.Record) -> Log:
-    """Return a row of logs as a Log."""
+    """Convert a log."""
     log = Log(
         log_id=str(row["log_id"]),
         start_time=to_timestamp(row["start_time"]),
         receive_time=to_timestamp(row["receive_time"]),
-        outcome=Outcome.Value(f"OUTCOME_{row['outcome'].upper()}"),
-        usage_source=UsageSource.Value(f"USAGE_SOURCE_{row['usage_source'].upper()}"),
+        outcome=words_of(Outcome).index(row["outcome"]),  # type: ignore[arg-type] # the enum's number
+        usage_source=words_of(UsageSource).index(row["usage_source"]),  # type: ignore[arg-type] # as above
         metadata=json.loads(row["metadata"] or "{}"),
         tags=json.loads(row["tags"] or "[]"),
         **{field: row[field] for field in _SAME_NAME},
@@ -63,21 +64,22 @@ def to_log(row: asyncpg.Record) -> Log:
     return log
 
 
-def to_metrics(found: numbers.Metrics) -> Metrics:
-    """Return numbers as a Metrics message; sums beyond 64 bits stay at the largest."""
-    sums: dict[str, Any] = {field: min(found.sums[name], _INT64_MAX) for field, name in _SUMS}
+def to_metrics(metrics: numbers.Metrics) -> Metrics:
+    """Convert metrics; sums that do not fit into an int64 become the largest."""
+    sums: dict[str, Any] = {field: min(metrics.sums[name], _MAX_INT64) for field, name in _SUMS}
     message = Metrics(**sums)
-    if found.success_rate is not None:
-        message.success_rate = found.success_rate
-    if found.latency is not None:
-        message.latency.CopyFrom(_distribution(found.latency))
-    if found.time_to_first_token is not None:
-        message.time_to_first_token.CopyFrom(_distribution(found.time_to_first_token))
+    if metrics.success_rate is not None:
+        message.success_rate = metrics.success_rate
+    if metrics.latency is not None:
+        message.latency.CopyFrom(_distribution(metrics.latency))
+    if metrics.time_to_first_token is not None:
+        message.time_to_first_token.CopyFrom(_distribution(metrics.time_to_first_token))
     return message
 
 
-def _distribution(found: numbers.Distribution) -> Distribution:
+def _distribution(distribution: numbers.Distribution) -> Distribution:
     parts: dict[str, Any] = {
-        name: to_duration(getattr(found, f"{name}_us")) for name in ("average", "p50", "p90", "p95", "p99")
+        name: to_duration(getattr(distribution, f"{name}_us"))
+        for name in ("average", "p50", "p90", "p95", "p99")
     }
-    return Distribution(count=found.count, **parts)
+    return Distribution(count=distribution.count, **parts)

@@ -19,13 +19,13 @@ import grpc
 import psutil
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
-from server.app import _SERVICES
 from server.settings import ProviderSettings
 from stack.demo.provider_mock import running_mock
 from tests.support.machine import machine
 from tests.support.rpc import RPC_TIMEOUT_S
-from tests.support.server import start_server
+from tests.support.server import SERVICES, start_server
 from worker.queue.settings import QueueSettings
 
 BROKEN = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DEADLINE_EXCEEDED}
@@ -100,9 +100,8 @@ class Fuzz:
         self.answers: Counter[str] = Counter()
         self.broken: list[str] = []
         self._methods = [
-            (f"/{service.full_name}/{method.name}", getattr(module, method.input_type.name), method)
-            for module in _SERVICES
-            for service in module.DESCRIPTOR.services_by_name.values()
+            (f"/{service.full_name}/{method.name}", GetMessageClass(method.input_type), method)
+            for service in SERVICES.values()
             for method in service.methods
         ]
 
@@ -148,7 +147,7 @@ async def fuzz(database_url: str, redis_url: str, *, count: int, seed: int) -> d
     """Run it against a server in this process, and return what was seen."""
     memory = psutil.Process()
     with running_mock() as mock:
-        mock.default_wish = {"chunks": 3}
+        mock.default_behaviour = {"chunks": 3}
         server = await start_server(
             database_url,
             QueueSettings(redis_url=redis_url, queue_name=f"fuzz:{uuid.uuid4().hex}"),

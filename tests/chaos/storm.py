@@ -33,18 +33,17 @@ from tests.support.machine import Machine, machine
 from tests.support.ports import free_port
 from tests.support.rpc import RPC_TIMEOUT_S
 from tests.support.waiting import WAIT_S, eventually
-from worker.queue.broker import GROUP, LogBroker
+from worker.queue.broker import LogBroker
 from worker.queue.log_queue import QueueUnavailable, queue_stats
 from worker.queue.settings import QueueSettings
+from worker.queue.stream import GROUP
 
 PRODUCERS = 4
 POISON = """
 from tests.support import poison
 from codec import reader
-from worker.tasks import write_logs
 
-reader.read_logs = poison.poisoning(lambda log: log.message().model == "poison")
-write_logs.add_up = poison.add_up
+reader.read_batch = poison.poisoning(lambda log: log.message().model == "poison")
 """
 """Put into the worker: makes rows of these logs that the database refuses."""
 RETRYABLE = {

@@ -16,8 +16,9 @@ from tests.support.logs import make_log, make_request
 from tests.support.processes import start_worker, stop
 from tests.support.rpc import RPC_TIMEOUT_S, stub
 from tests.support.waiting import eventually
-from worker.queue.broker import GROUP, LogBroker
+from worker.queue.broker import LogBroker
 from worker.queue.log_queue import WRITE_LOGS, QueueStats, queue_stats
+from worker.queue.stream import GROUP
 
 pytestmark = pytest.mark.chaos
 
@@ -214,14 +215,14 @@ async def test_a_batch_that_kills_its_worker_is_dead_lettered_after_three_runs(
     (tmp_path / "sitecustomize.py").write_text(
         "import os\n"
         "from codec import reader\n"
-        "plain = reader.read_logs\n"
-        "def read_logs(*args):\n"
-        "    logs = plain(*args)\n"
-        "    if any(log.message().model == 'kills' for log in logs):\n"
+        "original = reader.read_batch\n"
+        "def read_batch(*args):\n"
+        "    found = original(*args)\n"
+        "    if any(log.message().model == 'kills' for log in found.logs):\n"
         "        open(os.environ['RUNS'], 'a').write('x')\n"
         "        os.kill(os.getpid(), 9)\n"
-        "    return logs\n"
-        "reader.read_logs = read_logs\n"
+        "    return found\n"
+        "reader.read_batch = read_batch\n"
     )
     runs = tmp_path / "runs"
     with pytest.MonkeyPatch.context() as patch:

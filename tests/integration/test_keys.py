@@ -146,13 +146,6 @@ class Clock:
         return self.now_s
 
 
-class Context:
-    """As much of a call as the authenticator reads."""
-
-    def __init__(self, secret: str) -> None:
-        self.invocation_metadata = lambda: bearer(secret)
-
-
 INGEST = roles_for("IngestService", "IngestLogs")
 
 
@@ -161,28 +154,28 @@ async def test_a_key_that_ends_is_refused_within_seconds(database, sql, column):
     secret = await make_key(database, "ingest", expire_time=datetime.now(UTC) + timedelta(days=1))
     clock = Clock()
     authenticator = Authenticator(database, required=True, clock=clock)
-    await authenticator.enter(Context(secret), INGEST)
+    await authenticator.authorize(bearer(secret), INGEST)
     await sql.execute(f"UPDATE api_keys SET {column} = now()")
     clock.now_s = auth.KEY_CACHE_TTL_S
-    await authenticator.enter(Context(secret), INGEST)
+    await authenticator.authorize(bearer(secret), INGEST)
     clock.now_s += 0.1
     with pytest.raises(Unauthenticated):
-        await authenticator.enter(Context(secret), INGEST)
+        await authenticator.authorize(bearer(secret), INGEST)
 
 
 async def test_a_known_key_is_good_while_the_database_is_away(database):
     secret = await make_key(database, "ingest")
     clock = Clock()
     authenticator = Authenticator(database, required=True, clock=clock)
-    await authenticator.enter(Context(secret), INGEST)
+    await authenticator.authorize(bearer(secret), INGEST)
     authenticator._database = Database(StorageSettings(database_url="postgresql://nobody@127.0.0.1:1/none"))
     clock.now_s = 300.0
-    await authenticator.enter(Context(secret), INGEST)
+    await authenticator.authorize(bearer(secret), INGEST)
     assert caller().project_id == "default"
     with pytest.raises(DatabaseIsUnavailable):
-        await authenticator.enter(Context("llmo_" + "0" * 60), INGEST)
+        await authenticator.authorize(bearer("llmo_" + "0" * 60), INGEST)
     with pytest.raises(Unauthenticated):
-        await authenticator.enter(Context(secret[:-2] + "!!"), INGEST)
+        await authenticator.authorize(bearer(secret[:-2] + "!!"), INGEST)
     clock.now_s = 1000.0
     with pytest.raises(DatabaseIsUnavailable):
-        await authenticator.enter(Context(secret), INGEST)
+        await authenticator.authorize(bearer(secret), INGEST)

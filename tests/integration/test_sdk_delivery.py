@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from llm_observe._config import Config
-from llm_observe._exporter import Exporter
+from llm_observe._exporter import GrpcExporter
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
 from storage.logs import count_logs
@@ -77,7 +77,7 @@ async def test_the_exporter_reads_retry_info():
     refusing.add_generic_rpc_handlers((service,))
     port = refusing.add_insecure_port("127.0.0.1:0")
     await refusing.start()
-    exporter = Exporter(Config(endpoint=f"127.0.0.1:{port}"))
+    exporter = GrpcExporter(Config(endpoint=f"127.0.0.1:{port}"))
     try:
         result = await asyncio.to_thread(exporter.export, IngestLogsRequest(logs=[make_log()]), 5)
     finally:

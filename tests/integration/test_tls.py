@@ -15,11 +15,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from llm_observe._channel import open_channel, with_key
+from llm_observe.channel import open_channel, with_key
 from llm_observe.v1.admin_service_pb2 import ListProjectsRequest
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
-from server.app import StartError
+from server.listener import StartError
 from storage import api_keys
 from tests.support.rpc import RPC_TIMEOUT_S
 from tests.support.server import start_server

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.message_factory import GetMessageClass
 
-from server.app import _SERVICES
 from tests.support.rpc import RPC_TIMEOUT_S, bearer, info_of
+from tests.support.server import SERVICES
 
 METHODS = {
-    f"{service.name}/{method.name}": method
-    for module in _SERVICES
-    for service in module.DESCRIPTOR.services_by_name.values()
-    for method in service.methods
+    f"{service.name}/{method.name}": method for service in SERVICES.values() for method in service.methods
 }
 """Every method's descriptor, by "Service/Method"."""
 
 
-def _class_of(message: Any) -> Any:
-    module = message.file.name.split("/")[-1].removesuffix(".proto")
-    return getattr(import_module(f"llm_observe.v1.{module}_pb2"), message.name)
-
-
 def empty_request(method: str) -> Any:
     """Return a method's request with nothing set."""
-    return _class_of(METHODS[method].input_type)()
+    return GetMessageClass(METHODS[method].input_type)()
 
 
 def call(channel: grpc.aio.Channel, method: str, request: Any, secret: str = "") -> Any:
@@ -37,7 +29,7 @@ def call(channel: grpc.aio.Channel, method: str, request: Any, secret: str = "")
     rpc = kind(
         f"/llm_observe.v1.{method}",
         request_serializer=type(request).SerializeToString,
-        response_deserializer=_class_of(described.output_type).FromString,
+        response_deserializer=GetMessageClass(described.output_type).FromString,
     )
     running = rpc(request, metadata=bearer(secret) if secret else (), timeout=RPC_TIMEOUT_S)
     return running.read() if described.server_streaming else running

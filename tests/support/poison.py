@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from codec import _reader
-from storage.logs import LogRow
+from codec import extensions
+from codec.batch import ReadBatch
+from storage.columns import LOG_COLUMNS
+from storage.copy_format import pack_tuple, unpack_tuple
 
 
 class Poison:
-    """A log with a row that is none."""
-
-    packed_row = b"no row"
+    """A log whose tags are no JSON."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
+        values = dict(zip(LOG_COLUMNS, unpack_tuple(log.packed_row, LOG_COLUMNS), strict=True))
+        row = [{"tags": "{no json"}.get(column.name, value) for column, value in values.items()]
+        self.packed_row = pack_tuple(row, LOG_COLUMNS)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
 
-    def to_row(self) -> LogRow:
-        row: LogRow = self._log.to_row()
-        return row._replace(tags="{no json")
 
+def poisoning(is_poison: Callable[[Any], bool]) -> Callable[..., ReadBatch]:
+    """Return a function to replace codec.reader.read_batch by."""
 
-def poisoning(is_poison: Callable[[Any], bool]) -> Callable[..., list[Any]]:
-    """Return what to put in the place of codec.reader.read_logs."""
+    def read_batch(*args: Any) -> ReadBatch:
+        found = extensions.read_batch(*args)
+        logs: list[Any] = [Poison(log) if is_poison(log) else log for log in found.logs]
+        return found._replace(logs=logs)
 
-    def read_logs(*args: Any) -> list[Any]:
-        return [Poison(log) if is_poison(log) else log for log in _reader.read_logs(*args)]
-
-    return read_logs
-
-
-def add_up(logs: Sequence[Any]) -> Any:
-    """Stand in for worker.tasks.write_logs.add_up."""
-    return _reader.add_up([log._log if isinstance(log, Poison) else log for log in logs])
+    return read_batch
