@@ -1,6 +1,7 @@
-"""The rules of one Log (product.md, Ingest), checked by hand: a few microseconds a log.
+"""The rules of a log. Checking one takes a few microseconds.
 
-codec/_scan.pyx reads the same rules off the bytes, for batches that keep them all.
+This is the reference implementation: codec/_scan.pyx checks the same rules on the bytes of a batch, and says
+yes only to batches that keep them all.
 """
 
 from __future__ import annotations
@@ -8,48 +9,42 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from llm_observe import limits
+from llm_observe.v1.log_pb2 import OUTCOME_UNSPECIFIED, Outcome, UsageSource
+
 if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
     from llm_observe.v1.log_pb2 import Log
 
+_OUTCOMES: Final = frozenset(Outcome.values()) - {OUTCOME_UNSPECIFIED}
+_USAGE_SOURCES: Final = frozenset(UsageSource.values())
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
-REQUIRED_TEXTS: Final = (("session_id", 200), ("provider", 64), ("model", 200))
-OPTIONAL_TEXTS: Final = (
-    ("operation", 64),
-    ("environment", 64),
-    ("conversation_id", 200),
-    ("user_id", 200),
-    ("response_model", 200),
-    ("error_code", 100),
-    ("finish_reason", 100),
-    ("provider_request_id", 200),
-    ("release", 100),
+REQUIRED_TEXTS: Final = tuple((name, limits.MAX_TEXT_CHARS[name]) for name in limits.REQUIRED_TEXTS)
+OPTIONAL_TEXTS: Final = tuple(
+    (name, most)
+    for name, most in limits.MAX_TEXT_CHARS.items()
+    if name not in {*limits.REQUIRED_TEXTS, *limits.REDACTED_TEXTS}
 )
-COUNTS: Final = (
-    "input_token_count",
-    "output_token_count",
-    "total_token_count",
-    "cache_read_token_count",
-    "cache_write_token_count",
-    "reasoning_token_count",
-)
+COUNTS: Final = limits.TOKEN_COUNTS
 SPAN_FIELDS: Final = (
     ("trace_id", 32, _TRACE_ID),
     ("span_id", 16, _SPAN_ID),
     ("parent_span_id", 16, _SPAN_ID),
 )
-MAX_AHEAD_S: Final = 24 * 3600
+MAX_LOGS: Final = 500
+"""Logs in a batch."""
+MAX_AHEAD_S: Final = limits.MAX_AHEAD_S
 MAX_TIMESTAMP_S: Final = 253_402_300_799
 MAX_DURATION_S: Final = 315_576_000_000
 NANOS: Final = 1_000_000_000
-METADATA_PAIRS: Final = 50
-METADATA_KEY_CHARS: Final = 64
-METADATA_VALUE_CHARS: Final = 500
-TAGS: Final = 20
-TAG_CHARS: Final = 64
+METADATA_PAIRS: Final = limits.MAX_METADATA_PAIRS
+METADATA_KEY_CHARS: Final = limits.MAX_METADATA_KEY_CHARS
+METADATA_VALUE_CHARS: Final = limits.MAX_METADATA_VALUE_CHARS
+TAGS: Final = limits.MAX_TAGS
+TAG_CHARS: Final = limits.MAX_TAG_CHARS
 
 
 def find_violation(log: Log, now_s: float) -> str | None:
@@ -61,7 +56,7 @@ def find_violation(log: Log, now_s: float) -> str | None:
 
 
 def is_uuid(text: str) -> bool:
-    """Tell whether a text is a UUID in its usual form."""
+    """Tell whether a text is a UUID in the form with four hyphens, in either case."""
     return _UUID.fullmatch(text) is not None
 
 
@@ -84,9 +79,9 @@ def _texts(log: Log) -> str | None:
 
 
 def _enums(log: Log) -> str | None:
-    if not 1 <= log.outcome <= 3:  # noqa: PLR2004 - the last Outcome
+    if log.outcome not in _OUTCOMES:
         return "outcome: must be SUCCESS, ERROR or CANCELLED"
-    if not 0 <= log.usage_source <= 3:  # noqa: PLR2004 - the last UsageSource
+    if log.usage_source not in _USAGE_SOURCES:
         return "usage_source: must be REPORTED, ESTIMATED or MISSING"
     return None
 
@@ -101,10 +96,10 @@ def _times(log: Log, now_s: float) -> str | None:
         return "start_time: more than 24 hours in the future"
     first_token, end = start, None
     if log.HasField("first_token_time"):
-        found = _timestamp(log.first_token_time)
-        if found is None or found < start:
+        arrived = _timestamp(log.first_token_time)
+        if arrived is None or arrived < start:
             return "first_token_time: must not be before start_time"
-        first_token = found
+        first_token = arrived
     if log.HasField("end_time"):
         end = _timestamp(log.end_time)
         if end is None or end < first_token:
@@ -112,9 +107,9 @@ def _times(log: Log, now_s: float) -> str | None:
     return _durations(log)
 
 
-def _timestamp(moment: Timestamp) -> tuple[int, int] | None:
-    legal = 0 <= moment.seconds <= MAX_TIMESTAMP_S and 0 <= moment.nanos < NANOS
-    return (moment.seconds, moment.nanos) if legal else None
+def _timestamp(timestamp: Timestamp) -> tuple[int, int] | None:
+    valid = 0 <= timestamp.seconds <= MAX_TIMESTAMP_S and 0 <= timestamp.nanos < NANOS
+    return (timestamp.seconds, timestamp.nanos) if valid else None
 
 
 def _durations(log: Log) -> str | None:
@@ -132,16 +127,16 @@ def _durations(log: Log) -> str | None:
     return None
 
 
-def _duration(span: Duration) -> tuple[int, int] | None:
-    legal = 0 <= span.seconds <= MAX_DURATION_S and 0 <= span.nanos < NANOS
-    return (span.seconds, span.nanos) if legal else None
+def _duration(duration: Duration) -> tuple[int, int] | None:
+    valid = 0 <= duration.seconds <= MAX_DURATION_S and 0 <= duration.nanos < NANOS
+    return (duration.seconds, duration.nanos) if valid else None
 
 
 def _numbers(log: Log) -> str | None:
     for field in COUNTS:
         if getattr(log, field) < 0:
             return f"{field}: must not be negative"
-    if log.HasField("http_status") and not 100 <= log.http_status <= 599:  # noqa: PLR2004 - HTTP's range
+    if log.HasField("http_status") and log.http_status not in limits.HTTP_STATUSES:
         return "http_status: must be 100 to 599"
     return None
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _PREPARE: Final = """
 import ctypes, os, sys
+import warnings  # execvp imports it, and another user may not be able to read our Python
 death_signal, uid, gid, *command = sys.argv[1:]
 libc = ctypes.CDLL(None)
 if int(uid):

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import structlog
 from taskiq.acks import AcknowledgeType
 
-from codec.reader import read_logs
+from codec.extensions import COMPILED
 from codec.settings import RedactionSettings
 from storage.migrate import check_schema
 from storage.partitions import apply_retention, ensure_partitions
@@ -61,7 +61,7 @@ async def run_worker() -> None:
         ack_type=AcknowledgeType.WHEN_EXECUTED,
         wait_tasks_timeout=settings.grace_s,
     )
-    logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=read_logs is not None)
+    logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=COMPILED)
     try:
         await receiver.listen(broker.stopping)
     finally:

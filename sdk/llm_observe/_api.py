@@ -8,14 +8,26 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call
 from llm_observe._config import Config
-from llm_observe._ids import uuid7
+from llm_observe._providers.errors import code_by_class
 from llm_observe._runtime import configure_runtime, get_runtime, submit
+from llm_observe._values import (
+    to_content,
+    to_count,
+    to_duration_ns,
+    to_flag,
+    to_pairs,
+    to_text,
+    to_time_ns,
+    to_uuid,
+)
+from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from llm_observe._account import FlushResult
+    from llm_observe._counters import FlushResult
+    from llm_observe.exporter import Exporter
 
 _Client = TypeVar("_Client")
 _OUTCOMES = {"success": SUCCESS, "error": ERROR, "cancelled": CANCELLED}
@@ -43,6 +55,7 @@ def configure(
     spool_max_bytes: int | None = None,
     redaction_disabled_kinds: Iterable[str] | None = None,
     redaction_patterns: Mapping[str, str] | None = None,
+    exporter: Exporter | None = None,
 ) -> None:
     r"""Set the SDK up; what is not given comes from ``LLM_OBSERVE_*`` variables, then from defaults.
 
@@ -55,7 +68,7 @@ def configure(
         tls_key_file: PEM file of its key.
         environment: Such as ``production``.
         release: Release of the application.
-        capture_content: False sends no previews.
+        capture_content: False sends no previews and no error messages.
         request_stream_usage: Ask OpenAI for the usage chunk of streams and hide it.
         queue_max_logs: Calls that may wait.
         queue_max_bytes: Bytes that may wait.
@@ -68,16 +81,19 @@ def configure(
         redaction_disabled_kinds: Built-in kinds to leave alone, such as ``PHONE``.
         redaction_patterns: Kinds of your own: placeholder to regular expression, such as
             ``{"STAFF_ID": r"\\bE-[0-9]{6}\\b"}``. Keep them free of nested repetition.
+        exporter: Takes the batches in place of the collector, so that no endpoint is needed; see
+            :class:`llm_observe.Exporter`.
 
     Raises:
         ConfigError: A value is wrong; the message names the variable.
     """
-    given = dict(locals())
+    given = {name: value for name, value in locals().items() if name != "exporter"}
     if redaction_disabled_kinds is not None:
-        given["redaction_disabled_kinds"] = ",".join(redaction_disabled_kinds)
+        kinds = redaction_disabled_kinds
+        given["redaction_disabled_kinds"] = kinds if isinstance(kinds, str) else ",".join(kinds)
     if redaction_patterns is not None:
         given["redaction_patterns"] = json.dumps(dict(redaction_patterns))
-    configure_runtime(Config.from_env(**given))
+    configure_runtime(Config.from_env(**given), exporter)
 
 
 def wrap(client: _Client) -> _Client:
@@ -117,13 +133,16 @@ def log(
     output_tokens: int | None = None,
     total_tokens: int | None = None,
     error_code: str = "",
-    error_message: str = "",
+    error_message: str | BaseException = "",
     finish_reason: str = "",
     streamed: bool = False,
     metadata: Mapping[str, str] | None = None,
     log_id: str | None = None,
 ) -> str:
     """Record a call that was made some other way; returns its log id.
+
+    A value of another type than is asked for is converted: an Enum is its value, a list or a mapping JSON, an
+    exception its text. Where that is impossible the field is left unknown.
 
     Args:
         provider: Who served it, lower case.
@@ -139,39 +158,37 @@ def log(
         output_tokens: Reasoning included. None when unknown.
         total_tokens: None means the sum when both are known.
         error_code: Code of the failure.
-        error_message: Text of the failure; redacted.
+        error_message: Text of the failure, or the exception; redacted. Not sent without capture_content.
         finish_reason: Why the model stopped.
         streamed: Whether the answer was streamed.
         metadata: Free-form pairs; values are redacted.
-        log_id: A UUID of your own; logging it again replaces the earlier content.
+        log_id: A UUID of your own; logging it again replaces the earlier content. Anything else is replaced.
 
     Raises:
         ValueError: outcome is not one of the three words.
     """
-    if outcome not in _OUTCOMES:
+    number = _OUTCOMES.get(to_text(outcome))
+    if number is None:
         raise ValueError("outcome must be 'success', 'error' or 'cancelled'")
-    call = Call(provider, operation, model, submit)
-    call.log_id = log_id or uuid7()
-    call.input_text, call.output_pieces = (input_text,), [output_text]
-    call.output_chars = len(output_text)
-    call.input_tokens, call.output_tokens = input_tokens, output_tokens
-    if total_tokens is None and input_tokens is not None and output_tokens is not None:
-        total_tokens = input_tokens + output_tokens
-    call.total_tokens = total_tokens
-    call.error_code, call.error_message, call.finish_reason = error_code, error_message, finish_reason
-    call.streamed = streamed
-    call.metadata = tuple((str(key), str(value)) for key, value in (metadata or {}).items())
-    call.latency_ns = _to_ns(latency_s)
-    call.ttft_ns = _to_ns(time_to_first_token_s)
-    started_s = start_time.timestamp() if start_time else time.time() - (latency_s or 0.0)
-    call.start_ns = int(started_s * 1e9)
-    call.outcome = _OUTCOMES[outcome]
+    call = Call(to_text(provider), to_text(operation), model, submit)
+    call.outcome = number
+    call.log_id = to_uuid(log_id) or uuid7()
+    call.input_text, call.output_pieces = (to_content(input_text),), [to_content(output_text)]
+    call.input_tokens, call.output_tokens = to_count(input_tokens), to_count(output_tokens)
+    call.total_tokens = to_count(total_tokens)
+    if call.total_tokens is None and call.input_tokens is not None and call.output_tokens is not None:
+        call.total_tokens = call.input_tokens + call.output_tokens
+    call.error_code, call.error_message = to_text(error_code), to_text(error_message)
+    if not call.error_code and isinstance(error_message, BaseException):
+        call.error_code = code_by_class(error_message)
+    call.finish_reason = to_text(finish_reason)
+    call.streamed = to_flag(streamed)
+    call.metadata = to_pairs(metadata)
+    call.latency_ns = to_duration_ns(latency_s)
+    call.ttft_ns = to_duration_ns(time_to_first_token_s)
+    call.start_ns = to_time_ns(start_time) or time.time_ns() - (call.latency_ns or 0)
     submit(call)
     return call.log_id
-
-
-def _to_ns(seconds: float | None) -> int | None:
-    return None if seconds is None else int(seconds * 1e9)
 
 
 def flush(timeout: float = 5.0) -> FlushResult:

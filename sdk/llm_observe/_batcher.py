@@ -8,9 +8,9 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._account import Account, FlushResult
+from llm_observe._counters import DeliveryCounters, FlushResult
 from llm_observe._delivery import Delivery
-from llm_observe._guard import note_fault
+from llm_observe._guard import report_internal_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +59,8 @@ class Batcher:
         if self._spool is not None:
             self._spool.forget()
             self._spool = None
-        self._account = Account()
-        self._lock = self._account.lock
+        self._counters = DeliveryCounters()
+        self._lock = self._counters.lock
         self._delivery = Delivery(self._config, self._export)
         self._wake = threading.Event()
         self._hurry = threading.Event()
@@ -70,22 +70,18 @@ class Batcher:
         self._stopped = False
 
     def add(self, call: Call) -> None:
-        """Take a finished call, or drop and count it. Never blocks on the network."""
-        size = call.size_bytes()
+        """Count a finished call, then queue it or drop it for a reason. Never blocks on the network."""
+        counters = self._counters
         with self._lock:
-            account = self._account
-            account.logged += 1
-            if self._stopped:
-                account.drop("shut_down")
+            counters.logged += 1
+            try:
+                refused = self._enqueue(call)
+            except Exception as error:  # noqa: BLE001 - what was logged is always accounted for
+                report_internal_error("add", type(error))
+                refused = "internal_error"
+            if refused:
+                counters.drop(refused)
                 return
-            full = len(self._calls) >= self._config.queue_max_logs
-            if full or self._waiting_bytes + size > self._config.queue_max_bytes:
-                account.drop("queue_full")
-                return
-            self._calls.append(call)
-            account.taken += 1
-            self._waiting_bytes += size
-            call.waiting_bytes = size
             if self._thread is None:
                 self._start_thread()
         if not self._wake.is_set():
@@ -93,9 +89,25 @@ class Batcher:
         if len(self._calls) >= _BATCH_MAX_LOGS and not self._hurry.is_set():
             self._hurry.set()
 
+    def _enqueue(self, call: Call) -> str:
+        """Queue a call; returns the reason when it is dropped instead."""
+        if self._stopped:
+            return "shut_down"
+        size = call.waiting_bytes = call.size_bytes()
+        if len(self._calls) >= self._config.queue_max_logs:
+            return "queue_full"
+        if self._waiting_bytes + size > self._config.queue_max_bytes:
+            return "queue_full"
+        self._calls.append(call)
+        self._counters.queued += 1
+        self._waiting_bytes += size
+        return ""
+
     def _start_thread(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="llm-observe-sender", daemon=True)
-        self._thread.start()
+        """Start the sender. Where no thread can be started now, the next call tries again."""
+        thread = threading.Thread(target=self._run, name="llm-observe-sender", daemon=True)
+        thread.start()
+        self._thread = thread
         self._on_start()
 
     def _run(self) -> None:
@@ -114,48 +126,68 @@ class Batcher:
         from llm_observe._spool_sender import SpoolSender  # noqa: PLC0415 - for those who want one
 
         try:
-            self._spool = SpoolSender(self._config, self._account, self._delivery)
-        except OSError as error:  # without a spool, batches wait in memory
-            note_fault("spool_dir", type(error))
+            self._spool = SpoolSender(self._config, self._counters, self._delivery)
+        except Exception as error:  # noqa: BLE001 - without a spool, batches wait in memory
+            report_internal_error("spool_dir", type(error))
 
     def _send_batch(self) -> None:
-        request = self._next_batch()
-        count = len(request.logs)
+        """Send the next batch. Whatever fails on the way, its logs are counted as sent or dropped."""
+        request: IngestLogsRequest | None = None
         try:
-            if not count or (self._spool is not None and self._spool.keep(request)):
+            request = self._new_request()
+            self._fill(request)
+            if not request.logs:
+                return
+            self._counters.report(request)
+            if self._spool is not None and self._spool.keep(request):
                 return
             if delivered := self._delivery.deliver(request):
-                self._account.settle(**delivered._asdict())
-        except Exception as error:  # noqa: BLE001 - the thread must outlive any fault of ours
-            note_fault("sender", type(error))
-            self._account.settle(dropped=count, reason="internal_error")
+                self._counters.settle(**delivered._asdict())
+        except Exception as error:  # noqa: BLE001 - the thread must outlive any internal error
+            report_internal_error("sender", type(error))
+            dropped = self._discard_calls() if request is None else len(request.logs)
+            self._counters.settle(dropped=dropped, reason="internal_error")
 
-    def _next_batch(self) -> IngestLogsRequest:
+    @staticmethod
+    def _new_request() -> IngestLogsRequest:
         from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest  # noqa: PLC0415 - loaded with the first send
 
-        request = IngestLogsRequest()
+        return IngestLogsRequest()
+
+    def _fill(self, request: IngestLogsRequest) -> None:
+        """Move calls from the queue into a batch; one that cannot be built is dropped alone."""
         size = 0
-        while self._calls and len(request.logs) < _BATCH_MAX_LOGS and size < _BATCH_MAX_BYTES:
-            with self._lock:
-                call = self._calls.popleft()
-                self._waiting_bytes -= call.waiting_bytes
+        while len(request.logs) < _BATCH_MAX_LOGS and size < _BATCH_MAX_BYTES and (call := self._next_call()):
             try:
                 log = self._to_log(call)
+                size += log.ByteSize()
+                request.logs.append(log)
             except Exception as error:  # noqa: BLE001 - one bad record must not take its neighbours along
-                note_fault("to_log", type(error))
-                self._account.settle(dropped=1, reason="internal_error")
-                continue
-            request.logs.append(log)
-            size += log.ByteSize()
-        if request.logs:
-            self._account.report(request)
-        return request
+                report_internal_error("to_log", type(error))
+                self._counters.settle(dropped=1, reason="internal_error")
+
+    def _next_call(self) -> Call | None:
+        """Take the oldest call out of the queue."""
+        with self._lock:
+            if not self._calls:
+                return None
+            call = self._calls.popleft()
+            self._waiting_bytes -= call.waiting_bytes
+            return call
+
+    def _discard_calls(self) -> int:
+        """Empty the queue; returns how many calls were in it."""
+        with self._lock:
+            count = len(self._calls)
+            self._calls.clear()
+            self._waiting_bytes = 0
+        return count
 
     def flush(self, timeout_s: float) -> FlushResult:
         """Wait until what was added before is sent or dropped, at most timeout_s seconds."""
         self._wake.set()
         self._hurry.set()
-        return self._account.wait(timeout_s)
+        return self._counters.wait(timeout_s)
 
     def shutdown(self, timeout_s: float) -> FlushResult:
         """Flush, then take nothing more; what is left is dropped and counted, or stays in the spool."""
@@ -166,12 +198,12 @@ class Batcher:
         # Not under the lock: a stream that is collected while the spool is busy would want it, too.
         kept = self._spool.stop() if self._spool is not None else 0
         with self._lock:
-            result = self._account.close(kept=kept)
-            self._calls.clear()
+            result = self._counters.close(kept=kept)
+            self._discard_calls()
         self._wake.set()
         self._hurry.set()
         return result
 
     def dropped_counts(self) -> dict[str, int]:
         """Return drops so far, by reason."""
-        return self._account.dropped_counts()
+        return self._counters.dropped_counts()

@@ -1,7 +1,8 @@
 """One call to a model: what the calling thread notes of it, and how it becomes a Log.
 
-The calling thread only stores references and clock readings here. Text is joined, redacted and cut,
-and the Log is built, on the sender's thread (``to_log``).
+The calling thread only stores references to text, numbers and clock readings here. Text is joined, redacted
+and cut, and the Log is built, on the sender's thread (``to_log``). Where a vendor or an application gives
+something else than text, it becomes text at once: a reference would keep its memory, and it may change.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._guard import guarded
+from llm_observe._scope import scope_in_force
 from llm_observe._session import current_session
+from llm_observe._values import to_content, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +59,7 @@ class Call:
     finish_reason = ""
     provider_request_id = ""
     error_code = ""
-    error_message: Any = ""
+    error_message = ""
     http_status: int | None = None
     has_deltas = False
     """Whether nearly all chunks of the stream are ``choices[0].delta.content``."""
@@ -69,16 +72,16 @@ class Call:
     finished = False
     """Whether the call has been handed over."""
 
-    def __init__(self, provider: str, operation: str, model: str, sink: Callable[[Call], None]) -> None:
+    def __init__(self, provider: str, operation: str, model: Any, sink: Callable[[Call], None]) -> None:
         self.provider = provider
         self.operation = operation
-        self.model = model
+        self.model: str = model if type(model) is str else to_text(model)
         self.sink = sink
         self.session = current_session()
         self.output_pieces: list[str] = []
-        preset = _preset.get()
-        if preset is not None:
-            preset.adopt(self)
+        pending = _pending.get()
+        if pending is not None:
+            pending.adopt(self)
         self.start_ns = time.time_ns()
         self.mono_start_ns = time.perf_counter_ns()
 
@@ -87,14 +90,16 @@ class Call:
         if self.ttft_ns is None:
             self.ttft_ns = time.perf_counter_ns() - self.mono_start_ns
 
-    def add_output(self, text: str) -> None:
-        """Keep a piece of the answer while the preview has room."""
+    def add_output(self, text: Any) -> None:
+        """Keep a piece of the answer while the preview has room: text, or what vendors put in its place."""
         if self.output_chars < KEPT_TEXT_CHARS:
+            if type(text) is not str:
+                text = to_content(text)
             self.output_pieces.append(text)
             self.output_chars += len(text)
 
     def finish(self, outcome: int = SUCCESS) -> None:
-        """Close the call and hand it to the sender. Only the first call counts.
+        """Close the call and hand it to the sender. Only the first time counts.
 
         An answer that tells of a failure is one, although it came with HTTP status 200.
         """
@@ -116,7 +121,7 @@ class Call:
             _OVERHEAD_BYTES
             + _PIECE_BYTES * len(pieces)
             + sum(map(len, pieces))
-            + sum(map(len, self.input_text))
+            + sum(map(str.__len__, self.input_text))
         )
 
     def to_log(self, redactor: Redactor, *, environment: str, release: str, capture_content: bool) -> Log:
@@ -128,24 +133,40 @@ class Call:
         )
 
 
-class Preset:
-    """Lets LLMClient name the log of the next call in this context, and see that call."""
+class PendingCall:
+    """A call that LLMClient is about to make: inside ``with``, the first call of the context becomes it."""
 
-    __slots__ = ("call", "log_id", "metadata")
+    __slots__ = ("_awaited", "_outer", "call", "log_id", "metadata", "session")
 
     def __init__(self, log_id: str, metadata: tuple[tuple[str, str], ...] = ()) -> None:
         self.log_id = log_id
         self.metadata = metadata
+        scope = scope_in_force()
+        self.session = None if scope is None else scope.session
+        """The session that it was asked for in; None leaves it to the one that it is made in."""
         self.call: Call | None = None
+        self._awaited = False
+        self._outer: PendingCall | None = None
+
+    def __enter__(self) -> None:
+        self._outer = _pending.get()
+        self._awaited = True
+        _pending.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        # A coroutine that was dropped is closed in another context. What its own still holds awaits nothing.
+        self._awaited = False
+        if _pending.get() is self:
+            _pending.set(self._outer)
+        self._outer = None
 
     def adopt(self, call: Call) -> None:
-        """Give the call its id and metadata; only the first call of the context is taken."""
-        if self.call is None:
+        """Give the call its id, metadata and session, unless another was first."""
+        if self._awaited and self.call is None:
             self.call = call
             call.log_id = self.log_id
             call.metadata = self.metadata
+            call.session = self.session or call.session
 
 
-_preset: ContextVar[Preset | None] = ContextVar("llm_observe_preset", default=None)
-set_preset = _preset.set
-reset_preset = _preset.reset
+_pending: ContextVar[PendingCall | None] = ContextVar("llm_observe_pending_call", default=None)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from llm_observe._redaction.rules import check_kinds, make_rules, parse_kinds, parse_patterns
+
+_MAX_WAIT_S: Final = 1_000_000_000
+"""A thread cannot wait for much longer, nor for infinity."""
 
 
 class ConfigError(ValueError):
@@ -33,7 +36,8 @@ class Config(NamedTuple):
     release: str = ""
     """Release of the application. ``LLM_OBSERVE_RELEASE``."""
     capture_content: bool = True
-    """False sends no previews at all. ``LLM_OBSERVE_CAPTURE_CONTENT``."""
+    """False sends no text that may hold content: no previews, and of errors the code and status alone.
+    ``LLM_OBSERVE_CAPTURE_CONTENT``."""
     request_stream_usage: bool = True
     """Ask OpenAI for the usage chunk of streams and hide it from the application.
     ``LLM_OBSERVE_REQUEST_STREAM_USAGE``."""
@@ -118,5 +122,6 @@ def _check_types(config: Config) -> None:
             right = isinstance(value, type(default))
         else:
             right = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+            right = right and not (name.endswith("_s") and value > _MAX_WAIT_S)
         if not right:
             raise ConfigError(f"{name} (LLM_OBSERVE_{name.upper()}) has a wrong value")

@@ -1,11 +1,18 @@
-"""Turns a finished Call into a redacted Log. Imported by the sender's thread only: it loads protobuf."""
+"""Turns a finished Call into a redacted Log. Imported by the sender's thread only: it loads protobuf.
+
+The fields of a Call are what an application or a vendor gave. Each is converted here, before protobuf sees
+it. What cannot be converted, or what the server would refuse, becomes a placeholder or unknown: no value
+costs the log.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import KEPT_TEXT_CHARS, Call
-from llm_observe._ids import uuid7
+from llm_observe._values import clean, to_content, to_count, to_http_status, to_text
+from llm_observe.ids import uuid7
+from llm_observe.limits import REQUIRED_TEXTS
 from llm_observe.v1.log_pb2 import Log as LogMessage
 from llm_observe.v1.log_pb2 import UsageSource
 
@@ -21,57 +28,76 @@ _COUNTS: Final = (
     ("cache_write_tokens", "cache_write_token_count"),
     ("reasoning_tokens", "reasoning_token_count"),
 )
+_UNKNOWN: Final = "unknown"
 
 
 def build_log(
     call: Call, redactor: Redactor, *, environment: str, release: str, capture_content: bool
 ) -> Log:
-    """Return the Log of a call, every text of it redacted and within its limit."""
+    """Return the Log of a call, every text of it redacted and within its limit.
+
+    Without ``capture_content`` it has no text that may quote the prompt or the answer.
+    """
+    session = call.session
     log = LogMessage(
         log_id=call.log_id or uuid7(call.start_ns),
-        session_id=call.session.session_id,
-        user_id=call.session.user_id,
-        conversation_id=call.session.conversation_id,
-        tags=call.session.tags[:20],
-        provider=call.provider,
-        operation=call.operation,
-        model=call.model or "unknown",
-        response_model=call.response_model,
+        session_id=_text(session.session_id),
+        user_id=_text(session.user_id),
+        conversation_id=_text(session.conversation_id),
+        tags=map(clean, session.tags),
+        provider=_text(call.provider).lower(),
+        operation=_text(call.operation),
+        model=_text(call.model),
+        response_model=_text(call.response_model),
         outcome=call.outcome,  # type: ignore[arg-type] # the constants are the enum's numbers
         streamed=call.streamed,
-        finish_reason=call.finish_reason,
-        provider_request_id=call.provider_request_id,
-        error_code=call.error_code,
-        error_message=str(call.error_message)[:KEPT_TEXT_CHARS],
-        http_status=call.http_status,
-        environment=environment,
-        release=release,
-        metadata=dict((*call.session.metadata, *call.metadata)),
+        finish_reason=_text(call.finish_reason),
+        provider_request_id=_text(call.provider_request_id),
+        error_code=_text(call.error_code),
+        http_status=to_http_status(call.http_status),
+        environment=_text(environment),
+        release=_text(release),
+        metadata={clean(key): clean(value) for key, value in (*session.metadata, *call.metadata)},
     )
     _set_times(log, call)
     _set_usage(log, call)
     if capture_content:
-        log.input_preview = "\n".join(call.input_text)[:KEPT_TEXT_CHARS]
-        log.output_preview = "".join(call.output_pieces)[:KEPT_TEXT_CHARS]
+        log.error_message = clean(call.error_message[:KEPT_TEXT_CHARS])
+        log.input_preview = clean("\n".join(call.input_text)[:KEPT_TEXT_CHARS])
+        log.output_preview = clean("".join(map(to_content, call.output_pieces))[:KEPT_TEXT_CHARS])
     redactor.redact_log(log)
+    _keep_required(log)
     return log
 
 
+def _text(value: object) -> str:
+    return clean(to_text(value))
+
+
+def _keep_required(log: Log) -> None:
+    """Fill what must not be empty, and lower the provider again: placeholders are in upper case."""
+    for field in REQUIRED_TEXTS:
+        if not getattr(log, field):
+            setattr(log, field, _UNKNOWN)
+    log.provider = log.provider.lower()
+
+
 def _set_times(log: Log, call: Call) -> None:
+    latency_ns, ttft_ns = call.latency_ns, call.ttft_ns
     log.start_time.FromNanoseconds(call.start_ns)
-    if call.latency_ns is not None:
-        log.latency.FromNanoseconds(call.latency_ns)
-        log.end_time.FromNanoseconds(call.start_ns + call.latency_ns)
-    if call.ttft_ns is not None:
-        log.time_to_first_token.FromNanoseconds(call.ttft_ns)
-        log.first_token_time.FromNanoseconds(call.start_ns + call.ttft_ns)
+    if latency_ns is not None:
+        log.latency.FromNanoseconds(latency_ns)
+        log.end_time.FromNanoseconds(call.start_ns + latency_ns)
+    if ttft_ns is not None and (latency_ns is None or ttft_ns <= latency_ns):
+        log.time_to_first_token.FromNanoseconds(ttft_ns)
+        log.first_token_time.FromNanoseconds(call.start_ns + ttft_ns)
 
 
 def _set_usage(log: Log, call: Call) -> None:
     known = False
     for attribute, field in _COUNTS:
-        count = getattr(call, attribute)
-        if isinstance(count, int) and 0 <= count < 1 << 63:
+        count = to_count(getattr(call, attribute))
+        if count is not None:
             setattr(log, field, count)
             known = True
     log.usage_source = UsageSource.USAGE_SOURCE_REPORTED if known else UsageSource.USAGE_SOURCE_MISSING

@@ -7,11 +7,13 @@ import inspect
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from llm_observe._arguments import Arguments
 from llm_observe._call import Call
 from llm_observe._guard import guarded
 from llm_observe._providers.errors import read_error
 from llm_observe._runtime import submit
 from llm_observe._taps import atap, fail, tap
+from llm_observe._values import to_content, to_count, to_pairs, to_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -19,18 +21,15 @@ if TYPE_CHECKING:
     Read = Callable[[Any], Mapping[str, Any]]
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
-_READABLE = {
-    "output_text",
-    "response_model",
-    "finish_reason",
+_TEXTS = ("response_model", "finish_reason")
+_COUNTS = (
     "input_tokens",
     "output_tokens",
     "total_tokens",
     "cache_read_tokens",
     "cache_write_tokens",
     "reasoning_tokens",
-    "metadata",
-}
+)
 
 
 def observe(
@@ -38,9 +37,10 @@ def observe(
 ) -> Callable[[_Function], _Function]:
     """Record each call of a function, generator, coroutine or asynchronous generator as one call to a model.
 
-    For calls that no wrapped client makes, or they would be counted twice. The text arguments are the input;
-    text that is returned or yielded is the output. A generator is a stream: its first text is the first
-    token, and leaving it early is a cancelled call.
+    For calls that no wrapped client makes, or they would be counted twice. The text of the arguments is the
+    input, but for arguments that are named as a secret, such as ``password`` or ``api_key``; text that is
+    returned or yielded is the output. A generator is a stream: its first text is the first token, and leaving
+    it early is a cancelled call.
 
     Args:
         provider: Who serves it, lower case.
@@ -51,14 +51,18 @@ def observe(
             output_tokens, total_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens).
     """
     reader = _Reader(read)
-
-    def begin(arguments: tuple[Any, ...], named: dict[str, Any], *, streamed: bool) -> Call:
-        call = Call(provider, operation, model, submit)
-        call.streamed = streamed
-        call.input_text = tuple(text for text in (*arguments, *named.values()) if isinstance(text, str))
-        return call
+    provider, operation = to_text(provider), to_text(operation)
 
     def decorate(function: _Function) -> _Function:
+        arguments = Arguments(function)
+
+        def begin(positional: tuple[Any, ...], named: dict[str, Any], *, streamed: bool) -> Call:
+            call = Call(provider, operation, model, submit)
+            call.streamed = streamed
+            with guarded("observe"):
+                call.input_text = arguments.preview(positional, named)
+            return call
+
         return cast("_Function", _shape(function)(function, begin, reader))
 
     return decorate
@@ -72,24 +76,22 @@ class _Reader:
 
     def read_chunk(self, chunk: Any, call: Call) -> bool:
         """Take what was yielded, or returned."""
-        told = dict(self._read(chunk)) if self._read is not None else {}
-        text = told.pop("output_text", None) or (chunk if isinstance(chunk, str) else None)
-        if isinstance(text, str):
+        known: dict[str, Any] = {}
+        if self._read is not None:
+            with guarded("observe read"):  # a function of the application: without it there is still the text
+                known = dict(self._read(chunk) or {})
+        # Asked of the type: isinstance() of an unbound proxy raises.
+        text = to_content(known.get("output_text")) or (chunk if issubclass(type(chunk), str) else "")
+        if text:
             if call.streamed:
                 call.note_first_token()
             call.add_output(text)
-        metadata = told.pop("metadata", None)
-        if metadata:
-            call.metadata = (*call.metadata, *((str(key), str(value)) for key, value in metadata.items()))
-        for name, value in told.items():
-            if name in _READABLE:
-                setattr(call, name, value)
-        if call.total_tokens is None and call.input_tokens is not None and call.output_tokens is not None:
-            call.total_tokens = call.input_tokens + call.output_tokens
+        if known:
+            _note_known(known, call)
         return False
 
     def read_error(self, error: BaseException, call: Call) -> None:
-        """Take what the failure tells, whichever client it comes from."""
+        """Take what is known of the failure, whichever client it comes from."""
         read_error(error, call)
 
     def end(self, result: Any, call: Call) -> None:
@@ -97,6 +99,18 @@ class _Reader:
         with guarded("observe"):
             self.read_chunk(result, call)
         call.finish()
+
+
+def _note_known(known: dict[str, Any], call: Call) -> None:
+    for name in _TEXTS:
+        if name in known:
+            setattr(call, name, to_text(known[name]))
+    for name in _COUNTS:
+        if name in known:
+            setattr(call, name, to_count(known[name]))
+    call.metadata += to_pairs(known.get("metadata"))
+    if call.total_tokens is None and call.input_tokens is not None and call.output_tokens is not None:
+        call.total_tokens = call.input_tokens + call.output_tokens
 
 
 def _shape(function: Any) -> Any:

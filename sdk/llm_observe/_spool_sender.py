@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 
-from llm_observe._guard import note_fault
+from llm_observe._guard import report_internal_error
 from llm_observe._spool import Spool, StoredBatch
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
 if TYPE_CHECKING:
-    from llm_observe._account import Account
     from llm_observe._config import Config
+    from llm_observe._counters import DeliveryCounters
     from llm_observe._delivery import Delivery
 
 _ADOPT_EVERY_S: Final = 30.0
@@ -27,10 +27,10 @@ class SpoolSender:
         OSError: The spool cannot be made.
     """
 
-    def __init__(self, config: Config, account: Account, delivery: Delivery) -> None:
-        self._account = account
+    def __init__(self, config: Config, counters: DeliveryCounters, delivery: Delivery) -> None:
+        self._counters = counters
         self._delivery = delivery
-        self._spool = Spool(Path(config.spool_dir), account.producer_id, config.spool_max_bytes)
+        self._spool = Spool(Path(config.spool_dir), counters.producer_id, config.spool_max_bytes)
         self._wake = threading.Event()
         self._stopped = False
         self._adopt()
@@ -42,13 +42,13 @@ class SpoolSender:
             number, count = request.producer.batch_number, len(request.logs)
             kept = self._spool.put(request.SerializeToString(), number=number, count=count)
         except OSError as error:
-            note_fault("spool", type(error))
+            report_internal_error("spool", type(error))
             return False
         self._wake.set()
         return kept
 
     def _adopt(self) -> None:
-        self._account.adopt(self._spool.adopt())
+        self._counters.adopt(self._spool.adopt())
 
     def _run(self) -> None:
         while not self._stopped:
@@ -58,7 +58,7 @@ class SpoolSender:
                     self._adopt()
                 self._wake.clear()
             except Exception as error:  # noqa: BLE001 - the thread must outlive any fault of ours
-                note_fault("spool", type(error))
+                report_internal_error("spool", type(error))
                 self._wake.wait(_ADOPT_EVERY_S)
 
     def _send_waiting(self) -> None:
@@ -66,13 +66,13 @@ class SpoolSender:
             request = _read(batch)
             if request is None:
                 self._spool.remove(batch)
-                self._account.settle(dropped=batch.log_count, reason="spool_damaged")
+                self._counters.settle(dropped=batch.log_count, reason="spool_damaged")
                 continue
             delivered = self._delivery.deliver(request)
             if delivered is None:
                 return
             self._spool.remove(batch)
-            self._account.settle(**delivered._asdict())
+            self._counters.settle(**delivered._asdict())
 
     def stop(self) -> int:
         """Let go of the spool; returns the number of logs that stay in it."""

@@ -19,9 +19,19 @@ from llm_observe._redaction.credentials import (
     find_private_keys,
     find_url_secrets,
 )
-from llm_observe._redaction.normalise import Scan, Span
+from llm_observe._redaction.normalise import Scan, TextRange
 from llm_observe._redaction.numbers import find_ibans, find_numbers
 from llm_observe._redaction.rules import KINDS, Rule, check_kinds, make_rules, parse_kinds, parse_patterns
+from llm_observe._values import clean
+from llm_observe.limits import (
+    MAX_METADATA_KEY_CHARS,
+    MAX_METADATA_PAIRS,
+    MAX_METADATA_VALUE_CHARS,
+    MAX_PREVIEW_CHARS,
+    MAX_TAG_CHARS,
+    MAX_TAGS,
+    MAX_TEXT_CHARS,
+)
 
 __all__ = ["KINDS", "PREVIEW_CHARS", "Redactor", "Rule", "clean", "cut"]
 
@@ -40,8 +50,7 @@ _TEXT_DETECTORS: Final = (
 _DIGIT_DETECTORS: Final = (find_wallets, find_ibans, find_machine_addresses, find_numbers)
 """Not tried on text without a digit."""
 
-PREVIEW_CHARS: Final = 500
-"""Longest preview, error message and metadata value, in characters, after redaction."""
+PREVIEW_CHARS: Final = MAX_PREVIEW_CHARS
 _READ_CHARS: Final = 4_000
 """How much of a text is read for a preview at the most; a text of this length may have been cut there."""
 _SPARE_CHARS: Final = 100
@@ -50,24 +59,6 @@ _DOUBTFUL_CHARS: Final = 200
 """The end of what was read may hold the beginning of a secret, too short to be known as one."""
 
 _PLACEHOLDER = re.compile(r"\[[A-Z0-9_]{2,24}\]")
-_TEXT_LIMITS: Final = {
-    "input_preview": PREVIEW_CHARS,
-    "output_preview": PREVIEW_CHARS,
-    "error_message": PREVIEW_CHARS,
-    "session_id": 200,
-    "conversation_id": 200,
-    "user_id": 200,
-    "provider": 64,
-    "model": 200,
-    "response_model": 200,
-    "operation": 64,
-    "error_code": 100,
-    "finish_reason": 100,
-    "provider_request_id": 200,
-    "environment": 64,
-    "release": 100,
-}
-"""Every free-text field of a Log, with its limit in characters."""
 _LABELS: Final = frozenset(
     {
         "provider",
@@ -82,12 +73,6 @@ _LABELS: Final = frozenset(
 )
 """Fields that take few values, which are remembered once redacted."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_METADATA_PAIRS: Final = 50
-_KEY_CHARS: Final = 64
-_TAGS: Final = 20
-_TAG_CHARS: Final = 64
-
-
 _DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 
 
@@ -125,15 +110,15 @@ class Redactor:
         """Return the text with every secret replaced. Linear in its length."""
         if not text:
             return text
-        spans = [span for span in self._find(text) if span.kind not in self._off]
-        return _replace(text, spans) if spans else text
+        ranges = [match for match in self._find(text) if match.kind not in self._off]
+        return _replace(text, ranges) if ranges else text
 
-    def _find(self, text: str) -> Iterator[Span]:
-        """Yield spans in order of rank: where two overlap, the first kind found names the placeholder."""
+    def _find(self, text: str) -> Iterator[TextRange]:
+        """Yield secrets in order of rank: where two overlap, the first kind found names the placeholder."""
         scan = Scan(text)
         for rule in self._extra:
             if not rule.anchors or any(anchor in scan.lowered for anchor in rule.anchors):
-                yield from (Span(*found.span(), rule.kind) for found in rule.pattern.finditer(scan.text))
+                yield from (TextRange(*found.span(), rule.kind) for found in rule.pattern.finditer(scan.text))
         for detector in _TEXT_DETECTORS:
             yield from detector(scan)
         if any(digit in scan.text for digit in _DIGITS):
@@ -155,51 +140,40 @@ class Redactor:
 
     def redact_field(self, field: str, text: str) -> str:
         """Clean, redact and cut a text as that field of a Log."""
-        return (self._label if field in _LABELS else self.preview)(text, _TEXT_LIMITS[field])
+        return (self._label if field in _LABELS else self.preview)(text, MAX_TEXT_CHARS[field])
 
     def redact_log(self, log: Any) -> None:
         """Clean, redact and cut every text of a Log, in place. The choke point of the SDK and the worker."""
-        for field in _TEXT_LIMITS:
+        for field in MAX_TEXT_CHARS:
             text = getattr(log, field)
             if text and not _UUID.fullmatch(text):
                 setattr(log, field, self.redact_field(field, text))
         if log.tags:
-            tags = [self.preview(tag, _TAG_CHARS) for tag in log.tags[:_TAGS]]
+            tags = [self.preview(tag, MAX_TAG_CHARS) for tag in log.tags[:MAX_TAGS]]
             log.tags[:] = [tag for tag in tags if tag]
         if log.metadata:
-            pairs = sorted(log.metadata.items())[:_METADATA_PAIRS]
+            pairs = sorted(log.metadata.items())[:MAX_METADATA_PAIRS]
             log.metadata.clear()
             for key, value in pairs:
-                if kept := self.preview(key, _KEY_CHARS):
-                    log.metadata[kept] = self.preview(value)
+                if kept := self.preview(key, MAX_METADATA_KEY_CHARS):
+                    log.metadata[kept] = self.preview(value, MAX_METADATA_VALUE_CHARS)
 
 
-def _replace(text: str, spans: list[Span]) -> str:
-    """Put placeholders in the place of spans; overlapping ones become one."""
-    merged: list[Span] = []
-    for span in sorted(spans, key=lambda found: found.start):
-        if merged and span.start < merged[-1].end:
+def _replace(text: str, ranges: list[TextRange]) -> str:
+    """Replace ranges of the text by placeholders; overlapping ones become one."""
+    merged: list[TextRange] = []
+    for match in sorted(ranges, key=lambda each: each.start):
+        if merged and match.start < merged[-1].end:
             last = merged[-1]
-            merged[-1] = Span(last.start, max(last.end, span.end), last.kind)
+            merged[-1] = TextRange(last.start, max(last.end, match.end), last.kind)
         else:
-            merged.append(span)
+            merged.append(match)
     pieces: list[str] = []
     done = 0
     for start, end, kind in merged:
         pieces += (text[done:start], f"[{kind}]")
         done = end
     return "".join((*pieces, text[done:]))
-
-
-def clean(text: str) -> str:
-    """Replace NUL and lone surrogates, which neither protobuf nor Postgres can hold."""
-    if "\x00" in text:
-        text = text.replace("\x00", "\ufffd")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def cut(text: str, limit: int) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 
 import pytest
-from llm_observe import _runtime
+from llm_observe import _guard, _runtime
 from llm_observe._call import Call
 from llm_observe._config import Config
 from llm_observe._log_builder import build_log
 from llm_observe.redaction import Redactor
 from llm_observe.v1.log_pb2 import Log
+
+_guard.raise_internal_errors = True
 
 
 class Recorder:
@@ -19,6 +21,7 @@ class Recorder:
     def __init__(self) -> None:
         self.config = Config(endpoint="127.0.0.1:1")
         self.calls: list[Call] = []
+        self.capture_content = True
 
     def submit(self, call: Call) -> None:
         self.calls.append(call)
@@ -26,7 +29,7 @@ class Recorder:
     @property
     def logs(self) -> list[Log]:
         return [
-            build_log(call, Redactor(), environment="test", release="1", capture_content=True)
+            build_log(call, Redactor(), environment="test", release="1", capture_content=self.capture_content)
             for call in self.calls
         ]
 
@@ -48,3 +51,9 @@ def recorder(monkeypatch) -> Recorder:
     found = Recorder()
     monkeypatch.setattr(_runtime, "_runtime", found)
     return found
+
+
+@pytest.fixture
+def swallowing(monkeypatch) -> None:
+    """Swallow internal errors, as in an application."""
+    monkeypatch.setattr(_guard, "raise_internal_errors", False)

@@ -29,6 +29,18 @@ COMPLETION = {
 }
 
 
+def completion(*messages: dict[str, Any], finish: str = "stop") -> dict[str, Any]:
+    choices = [
+        {
+            "index": index,
+            "finish_reason": finish,
+            "message": {"role": "assistant", "content": None, **message},
+        }
+        for index, message in enumerate(messages)
+    ]
+    return {**COMPLETION, "choices": choices}
+
+
 def chunk(content=None, finish=None, usage=None, **delta):
     choice = {"index": 0, "delta": {"content": content, **delta}, "finish_reason": finish}
     choices = [] if usage else [choice]

@@ -14,7 +14,9 @@ from storage.errors import SchemaMismatch
 from storage.logs import count_logs
 from storage.migrate import check_schema, migrate
 from storage.settings import StorageSettings
-from tests.makers import eventually, make_log, start_worker, stop
+from tests.support.logs import make_log
+from tests.support.processes import start_worker, stop
+from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import LogQueue, queue_stats
 

@@ -7,7 +7,9 @@ import os
 import shutil
 import signal
 import uuid
+from functools import partial
 
+import psutil
 import pytest
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from redis.asyncio import Redis
@@ -19,7 +21,9 @@ from stack.data_dir import DataDir
 from stack.embedded.valkey import EmbeddedValkey
 from storage.logs import count_logs
 from storage.rollups import verify_rollups
-from tests.makers import eventually, make_log, start_worker, stop
+from tests.support.logs import make_log
+from tests.support.processes import start_worker, stop
+from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import LogQueue, QueueUnavailable, queue_stats
 from worker.queue.settings import QueueSettings
@@ -68,7 +72,7 @@ async def machine(tmp_path):
 
 @pytest.fixture
 def worker(machine, database_url, tmp_path):
-    started = []
+    started: list[psutil.Process] = []
 
     def start():
         started.append(start_worker(database_url, machine.settings, tmp_path, f"worker-{len(started)}"))
@@ -80,7 +84,11 @@ def worker(machine, database_url, tmp_path):
 
 
 def worker_log(tmp_path, number: int = 0) -> str:
-    return (tmp_path / f"worker-{number}.out").read_text()
+    return str((tmp_path / f"worker-{number}.out").read_text())
+
+
+def log_names(tmp_path, number: int, code: str) -> bool:
+    return f'"reason": "{code}"' in worker_log(tmp_path, number)
 
 
 async def assert_stored_exactly(machine, database) -> None:
@@ -172,7 +180,7 @@ async def test_a_redis_that_refuses_writes_is_waited_for(machine, worker, databa
         await machine.redis.set("probe", 1)
     late = worker()  # one starts while Redis refuses
     for number in range(2):
-        await eventually(lambda number=number: f'"reason": "{code}"' in worker_log(tmp_path, number), 60)
+        await eventually(partial(log_names, tmp_path, number, code), 60)
     assert running.is_running()
     assert late.is_running()
     await cure(machine)

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from stack import processes
-from tests.makers import eventually
+from tests.support.waiting import eventually
 
 NOBODY = "nobody" if os.geteuid() == 0 else None
 USERS = [None, NOBODY] if NOBODY else [None]

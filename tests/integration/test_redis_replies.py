@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError  # noqa: A004 - redis' own
 from taskiq.acks import AcknowledgeType
 
 from storage.errors import StorageUnavailable
-from tests.makers import eventually
+from tests.support.waiting import eventually
 from worker.queue import broker as broker_module
 from worker.queue import outages, receiver, scripts, stream
 from worker.queue.broker import LogBroker, WorkerBroker
@@ -70,7 +70,7 @@ class Faults:
             self.left += [(error, True) for error in NETWORK_ERRORS]
         self._name = SCRIPTS.get(operation, operation)
         for redis in (queue.redis, queue._reader):
-            redis.execute_command = partial(self._execute, redis.execute_command)
+            setattr(redis, "execute_command", partial(self._execute, redis.execute_command))  # noqa: B010 - a method
 
     async def _execute(self, execute: Callable[..., Any], *args: Any, **options: Any) -> Any:
         if args[0] != self._name and not (args[0] == "EVALSHA" and args[1] == self._name):

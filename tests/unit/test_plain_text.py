@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from llm_observe._redaction import assignments, credentials, prefixes
+from llm_observe._redaction import assignments, credentials, names, prefixes
 from llm_observe.redaction import Redactor
 
 from codec._plain_text import plain
+from tests.support.properties import examples
 
 REDACTOR = Redactor()
 
@@ -43,10 +44,10 @@ TOLD = (
     "https://hooks.slack.com" + "/services/T0/B0",
 )  # fmt: skip
 KEYS = tuple(
-    prefix.text + ("aB3" * 30)[: prefix.least + more] for prefix in prefixes._ALL for more in (-1, 0, 9)
+    prefix.text + ("aB3" * 30)[: prefix.least + more] for prefix in prefixes.ALL for more in (-1, 0, 9)
 )
-HOSTS = tuple(host for host, _ in credentials._WEBHOOKS)
-WORDS = (*assignments._TOLD, *assignments._STEMS, "bearer", "basic", *HOSTS)
+HOSTS = tuple(host for host, _ in credentials.WEBHOOKS)
+WORDS = (*assignments.STATED_BEFORE, *names.STEMS, "bearer", "basic", *HOSTS)
 PROSE = (
     "Summarise the support ticket below in two sentences and say what the customer wants.",
     "Basic understanding of tokens per request; chapter 12 of 34, version 1.2.3, about 56.7 %.",
@@ -97,7 +98,7 @@ def test_no_piece_is_wrongly_plain(text):
         assert is_kept(shown) or not plain(shown), shown
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(
     st.lists(st.sampled_from(PIECES) | st.text(SIGNS, max_size=12) | st.text(max_size=4), max_size=5),
     st.sampled_from(["", " ", ": ", "\n"]),

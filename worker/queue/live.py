@@ -18,11 +18,11 @@ from llm_observe.v1.event_service_pb2 import WatchLogsResponse
 from worker.queue.outages import REDIS_ERRORS, error_code
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from redis.asyncio.client import PubSub
 
-    from codec.reader import ArrivedLog
+    from codec.batch import ArrivedLog
     from worker.queue.stream import LogStream
 
 logger = structlog.get_logger("worker.queue.live")
@@ -94,7 +94,7 @@ class LivePublisher:
         await self._stream.redis.publish(channel, response.SerializeToString())
 
 
-async def listen_live(stream: LogStream, project_id: str) -> AsyncIterator[WatchLogsResponse]:
+async def listen_live(stream: LogStream, project_id: str) -> AsyncGenerator[WatchLogsResponse, None]:
     """Yield what workers store from now on; first an empty message, once it is subscribed.
 
     Raises:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llm_observe._call import Call
-from llm_observe._providers.errors import code_by_class
+from llm_observe._guard import attempt
+from llm_observe._providers.errors import attribute, note_failure
+from llm_observe._values import to_http_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,10 +15,15 @@ if TYPE_CHECKING:
 
 def describe(operation: str, options: dict[str, Any], *, stream: bool, sink: Callable[[Call], None]) -> Call:
     """Begin a Call for a request given by its keyword arguments."""
-    call = Call("gemini", operation, str(options.get("model", "")).removeprefix("models/"), sink)
+    call = Call("gemini", operation, options.get("model"), sink)
+    call.model = call.model.removeprefix("models/")
     call.streamed = stream
-    call.input_text = _last_user_text(options.get("contents"))
+    attempt("describe", _note_input, options, call)
     return call
+
+
+def _note_input(options: dict[str, Any], call: Call) -> None:
+    call.input_text = _last_user_text(options.get("contents"))
 
 
 def _last_user_text(contents: Any) -> tuple[str, ...]:
@@ -42,18 +49,26 @@ def _of(entry: Any, name: str) -> Any:
 def read_response(response: Any, call: Call) -> None:
     """Take text, usage and reasons from a GenerateContentResponse, whole or one of a stream."""
     _read_numbers(response, call)
+    attempt("read_content", _read_content, response, call)
+
+
+def _read_content(response: Any, call: Call) -> None:
     candidates = getattr(response, "candidates", None)
     if candidates:  # the first: the others would only run into it
         content = candidates[0].content
         for part in (content.parts if content is not None else None) or ():
-            _read_part(part, call)
+            attempt("read_part", _read_part, part, call)
 
 
 def _read_numbers(response: Any, call: Call) -> None:
     """Take what every piece of a stream tells anew, so that the last one is enough."""
     call.response_model = getattr(response, "model_version", None) or call.response_model
     call.provider_request_id = getattr(response, "response_id", None) or call.provider_request_id
-    _read_usage(getattr(response, "usage_metadata", None), call)
+    attempt("read_usage", _read_usage, response, call)
+    attempt("read_reason", _read_reason, response, call)
+
+
+def _read_reason(response: Any, call: Call) -> None:
     candidates = getattr(response, "candidates", None)
     if candidates:
         _note_reason(candidates[0].finish_reason, call)
@@ -70,7 +85,8 @@ def _read_part(part: Any, call: Call) -> None:
     if part.text and not part.thought:
         call.add_output(part.text)
     elif part.function_call is not None:
-        call.add_output(f"[tool call] {part.function_call.name} {part.function_call.args}")
+        call.add_output(f"[tool call] {part.function_call.name} ")
+        call.add_output(part.function_call.args)
 
 
 def read_chunk(chunk: Any, call: Call) -> bool:
@@ -92,8 +108,9 @@ def read_chunk(chunk: Any, call: Call) -> bool:
     return False
 
 
-def _read_usage(usage: Any, call: Call) -> None:
+def _read_usage(response: Any, call: Call) -> None:
     """Gemini counts thoughts and tool prompts beside the others; ours counts them within."""
+    usage = getattr(response, "usage_metadata", None)
     if usage is None or usage.prompt_token_count is None:
         return
     call.input_tokens = usage.prompt_token_count + (usage.tool_use_prompt_token_count or 0)
@@ -106,7 +123,5 @@ def _read_usage(usage: Any, call: Call) -> None:
 
 def read_error(error: BaseException, call: Call) -> None:
     """Take status and HTTP code from a google-genai error."""
-    code = getattr(error, "code", None)
-    call.http_status = code if isinstance(code, int) else None
-    call.error_code = str(getattr(error, "status", None) or code_by_class(error))
-    call.error_message = getattr(error, "message", None) or error
+    note_failure(call, error, code=attribute(error, "status"))
+    call.http_status = to_http_status(attribute(error, "code"))

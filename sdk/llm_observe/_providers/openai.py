@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._call import Call
-from llm_observe._providers.errors import read_error
+from llm_observe._guard import attempt
+from llm_observe._providers.errors import read_error, to_code
+from llm_observe._values import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,27 +33,35 @@ def describe(options: Any, *, stream: bool, sink: Callable[[Call], None]) -> Cal
     body = options.json_data
     if operation is None or not isinstance(body, dict):
         return None
-    call = Call("openai", operation, str(body.get("model", "")), sink)
+    call = Call("openai", operation, body.get("model"), sink)
     call.kind = options.url
     call.streamed = stream
-    call.has_deltas = options.url == "/chat/completions" and (body.get("n") or 1) == 1
-    call.input_text = input_text(body)
+    attempt("describe", _describe, body, call)
     return call
 
 
-def input_text(body: dict[str, Any]) -> tuple[str, ...]:
-    """Return references to what was asked: the newest user message, or the prompt."""
+def _describe(body: dict[str, Any], call: Call) -> None:
+    call.has_deltas = call.kind == "/chat/completions" and (body.get("n") or 1) == 1
+    note_input(body, call)
+
+
+def note_input(body: dict[str, Any], call: Call) -> None:
+    """Take references to what was asked: the newest user message, or the prompt."""
+    call.input_text = _input_text(body)
+
+
+def _input_text(body: dict[str, Any]) -> tuple[str, ...]:
     if "messages" in body:
-        return _last_user_text(body["messages"])
+        return last_user_text(body["messages"])
     asked = body.get("input", body.get("prompt"))
     if isinstance(asked, str):
         return (asked,)
     if isinstance(asked, list | tuple) and asked and all(isinstance(part, str) for part in asked):
         return tuple(asked[:20])
-    return _last_user_text(asked)
+    return last_user_text(asked)
 
 
-def _last_user_text(messages: Any) -> tuple[str, ...]:
+def last_user_text(messages: Any) -> tuple[str, ...]:
     """Return references to the text of the newest user message; images and audio are left out."""
     if not isinstance(messages, list | tuple):
         return ()
@@ -83,48 +93,64 @@ def prepare(options: Any, *, request_stream_usage: bool) -> tuple[Any, bool]:
 
 def read_response(response: Any, call: Call) -> None:
     """Take text, usage and reasons from a whole answer of any endpoint."""
-    call.response_model = response.model or ""
-    note_request_id(response, call)
+    attempt("read_ids", note_ids, response, call)
     if call.kind == "/responses":
-        _read_response_usage(response.usage, call)
-        _read_output(response, call)
+        attempt("read_usage", _read_response_usage, response, call)
+        attempt("read_status", _read_status, response, call)
+        if not call.output_pieces:
+            attempt("read_output", _read_output, response, call)
         return
-    _read_usage(response.usage, call)
-    if call.kind != "/embeddings" and response.choices:
-        _read_choice(response.choices[0], call)
+    attempt("read_usage", _read_usage, response, call)
+    if call.kind != "/embeddings":
+        attempt("read_choice", _read_choice, response, call)
 
 
-def note_request_id(response: Any, call: Call) -> None:
-    """Take the request id that the client keeps on a whole answer; asking for a missing attribute is slow."""
+def note_ids(response: Any, call: Call) -> None:
+    """Take the model, and the request id that the client keeps on a whole answer."""
+    call.response_model = response.model or ""
+    # Asking for a missing attribute is slow.
     call.provider_request_id = response.__dict__.get("_request_id") or call.provider_request_id
 
 
-def _read_choice(choice: Any, call: Call) -> None:
+def _read_choice(response: Any, call: Call) -> None:
     """Take the first of the answers that were asked for: the others would only run into it."""
+    if not response.choices:
+        return
+    choice = response.choices[0]
     call.finish_reason = choice.finish_reason or ""
     if call.kind == "/completions":
-        call.add_output(choice.text or "")
+        call.add_output(choice.text)
         return
     message = choice.message
+    if message is None:
+        return
     text = message.content or message.refusal
     if text:
         call.add_output(text)
     _note_tools(message.tool_calls, call)
 
 
-def _read_output(response: Any, call: Call) -> None:
-    """Take text and ending from a Response."""
+def _read_status(response: Any, call: Call) -> None:
+    """Take from a Response how it ended."""
     reason = getattr(getattr(response, "incomplete_details", None), "reason", None)
     call.finish_reason = reason or getattr(response, "status", None) or ""
     if error := getattr(response, "error", None):
-        call.error_code, call.error_message = error.code or "error", error.message
-    if call.output_pieces:
-        return
+        call.error_code = to_code(getattr(error, "code", None)) or "error"
+        call.error_message = to_text(getattr(error, "message", None))
+
+
+def _read_output(response: Any, call: Call) -> None:
     for item in response.output or ():
-        if getattr(item, "type", "") == "function_call":
-            call.add_output(f"[tool call] {item.name} {item.arguments}")
-        for part in getattr(item, "content", None) or ():
-            call.add_output(getattr(part, "text", None) or getattr(part, "refusal", None) or "")
+        attempt("read_item", _read_item, item, call)
+
+
+def _read_item(item: Any, call: Call) -> None:
+    """Take text from one item of a Response."""
+    if getattr(item, "type", "") == "function_call":
+        call.add_output(f"[tool call] {item.name} ")
+        call.add_output(item.arguments)
+    for part in getattr(item, "content", None) or ():
+        call.add_output(getattr(part, "text", None) or getattr(part, "refusal", None))
 
 
 def read_chunk(chunk: Any, call: Call) -> bool:
@@ -135,26 +161,28 @@ def read_chunk(chunk: Any, call: Call) -> bool:
     if call.kind == "/responses":
         _read_event(chunk.type, chunk, call)
         return False
-    choices = chunk.choices
-    if not choices:
-        _read_usage(chunk.usage, call)
+    if not chunk.choices:
+        attempt("read_usage", _read_usage, chunk, call)
         return chunk.usage is not None
-    choice = choices[0]
-    if call.kind == "/chat/completions":
+    attempt("read_delta", _read_delta, chunk, call)
+    attempt("read_ending", _read_ending, chunk, call)
+    return False
+
+
+def _read_delta(chunk: Any, call: Call) -> None:
+    """Take the text of a chunk; of several answers, that of the first."""
+    choice = chunk.choices[0]
+    if call.kind == "/completions":
+        delta, text = None, choice.text
+    else:
         delta = choice.delta
-        text = delta.content
-        if text:
-            call.note_first_token()
-            if not choice.index:
-                call.add_output(text)
-        elif not choice.index:
-            _read_rare_delta(delta, call)
-    elif choice.text:
+        text = delta.content if delta is not None else None
+    if text:
         call.note_first_token()
         if not choice.index:
-            call.add_output(choice.text)
-    _read_ending(chunk, choice, call)
-    return False
+            call.add_output(text)
+    elif delta is not None and not choice.index:
+        _read_rare_delta(delta, call)
 
 
 def _read_rare_delta(delta: Any, call: Call) -> None:
@@ -167,13 +195,14 @@ def _read_rare_delta(delta: Any, call: Call) -> None:
         _note_tools(delta.tool_calls, call)
 
 
-def _read_ending(chunk: Any, choice: Any, call: Call) -> None:
+def _read_ending(chunk: Any, call: Call) -> None:
     """Take what stands in chunks without text: reasons, the model, and usage from servers that repeat it."""
     call.response_model = call.response_model or chunk.model or ""
+    if chunk.usage is not None:
+        attempt("read_usage", _read_usage, chunk, call)
+    choice = chunk.choices[0]
     if choice.finish_reason and not choice.index:
         call.finish_reason = choice.finish_reason
-    if chunk.usage is not None:
-        _read_usage(chunk.usage, call)
 
 
 def _read_event(kind: str, event: Any, call: Call) -> None:
@@ -195,27 +224,30 @@ def _note_tools(tool_calls: Any, call: Call) -> None:
             call.add_output(function.arguments)
 
 
-def _read_usage(usage: Any, call: Call) -> None:
+def _read_usage(answer: Any, call: Call) -> None:
     """OpenAI counts cached tokens within the prompt and reasoning within the completion already."""
+    usage = answer.usage
     if usage is None:
         return
-    call.input_tokens = usage.prompt_tokens
-    call.total_tokens = usage.total_tokens
+    call.input_tokens = getattr(usage, "prompt_tokens", None)
+    call.total_tokens = getattr(usage, "total_tokens", None)
     if call.kind == "/embeddings":
         return
-    call.output_tokens = usage.completion_tokens
-    if usage.prompt_tokens_details is not None:
-        call.cache_read_tokens = usage.prompt_tokens_details.cached_tokens
-    if usage.completion_tokens_details is not None:
-        call.reasoning_tokens = usage.completion_tokens_details.reasoning_tokens
+    call.output_tokens = getattr(usage, "completion_tokens", None)
+    call.cache_read_tokens = _detail(usage, "prompt_tokens_details", "cached_tokens")
+    call.reasoning_tokens = _detail(usage, "completion_tokens_details", "reasoning_tokens")
 
 
-def _read_response_usage(usage: Any, call: Call) -> None:
+def _read_response_usage(response: Any, call: Call) -> None:
+    usage = response.usage
     if usage is None:
         return
-    call.input_tokens, call.output_tokens = usage.input_tokens, usage.output_tokens
-    call.total_tokens = usage.total_tokens
-    if usage.input_tokens_details is not None:
-        call.cache_read_tokens = usage.input_tokens_details.cached_tokens
-    if usage.output_tokens_details is not None:
-        call.reasoning_tokens = usage.output_tokens_details.reasoning_tokens
+    call.input_tokens = getattr(usage, "input_tokens", None)
+    call.output_tokens = getattr(usage, "output_tokens", None)
+    call.total_tokens = getattr(usage, "total_tokens", None)
+    call.cache_read_tokens = _detail(usage, "input_tokens_details", "cached_tokens")
+    call.reasoning_tokens = _detail(usage, "output_tokens_details", "reasoning_tokens")
+
+
+def _detail(usage: Any, details: str, name: str) -> Any:
+    return getattr(getattr(usage, details, None), name, None)

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._redaction.normalise import Span
+from llm_observe._redaction.normalise import TextRange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ _WALLET: Final = re.compile(
 )
 
 
-def find_emails(scan: Scan) -> Iterator[Span]:
+def find_emails(scan: Scan) -> Iterator[TextRange]:
     """Yield email addresses, international and URL-encoded ones too (RFC 5321, RFC 6531)."""
     text = scan.text
     for sign in ("@", "%40"):
@@ -49,7 +49,7 @@ def find_emails(scan: Scan) -> Iterator[Span]:
             start = _start_of_local(text, at)
             domain = _DOMAIN.match(text, at + len(sign)) if start < at else None
             if domain is not None:
-                yield Span(start, domain.end(), "EMAIL")
+                yield TextRange(start, domain.end(), "EMAIL")
             at = text.find(sign, at + len(sign))
 
 
@@ -67,7 +67,7 @@ def _start_of_local(text: str, at: int) -> int:
     return equals + 1 if equals >= 0 else start
 
 
-def find_machine_addresses(scan: Scan) -> Iterator[Span]:
+def find_machine_addresses(scan: Scan) -> Iterator[TextRange]:
     """Yield IP and MAC addresses."""
     text = scan.text
     dots, colons = text.count("."), text.count(":")
@@ -79,24 +79,24 @@ def find_machine_addresses(scan: Scan) -> Iterator[Span]:
         yield from _find_ipv6(text)
 
 
-def _find_ipv4(text: str) -> Iterator[Span]:
+def _find_ipv4(text: str) -> Iterator[TextRange]:
     for found in _IPV4.finditer(text):
         before = text[max(0, found.start() - 12) : found.start()]
         if before and (before[-1].isalnum() or before[-1] in "_.-"):
             continue
         if max(map(int, found.groups())) < 256 and not _VERSION.search(before):  # noqa: PLR2004 - an octet
-            yield Span(found.start(), found.end(), "IP_ADDRESS")
+            yield TextRange(found.start(), found.end(), "IP_ADDRESS")
 
 
-def _find_macs(text: str) -> Iterator[Span]:
+def _find_macs(text: str) -> Iterator[TextRange]:
     for middle in _MAC_MIDDLE.finditer(text):
         start = middle.start() - (4 if middle.group()[0] == "." else 2)
         found = _MAC.match(text, start) if start >= 0 else None
         if found is not None and not (start and (text[start - 1].isalnum() or text[start - 1] in "_:-")):
-            yield Span(start, found.end(), "MAC_ADDRESS")
+            yield TextRange(start, found.end(), "MAC_ADDRESS")
 
 
-def _find_ipv6(text: str) -> Iterator[Span]:
+def _find_ipv6(text: str) -> Iterator[TextRange]:
     done = 0
     for middle in _IPV6_MIDDLE.finditer(text):
         start = middle.start()
@@ -106,7 +106,7 @@ def _find_ipv6(text: str) -> Iterator[Span]:
         found = _IPV6.match(text, start)
         done = found.end() if found is not None else middle.end() - 1
         if found is not None and _is_ipv6(found.group(), text[start - 1 : start] if start else ""):
-            yield Span(start, found.end(), "IP_ADDRESS")
+            yield TextRange(start, found.end(), "IP_ADDRESS")
 
 
 def _is_ipv6(shown: str, before: str) -> bool:
@@ -121,7 +121,7 @@ def _is_ipv6(shown: str, before: str) -> bool:
     return True
 
 
-def find_wallets(scan: Scan) -> Iterator[Span]:
+def find_wallets(scan: Scan) -> Iterator[TextRange]:
     """Yield addresses of cryptocurrency wallets."""
     text = scan.text
     if scan.longest < _WALLET_LEAST or not _WALLET.search(scan.joined):
@@ -131,4 +131,4 @@ def find_wallets(scan: Scan) -> Iterator[Span]:
         if shown.startswith(("0x", "bc1", "tb1", "ltc1")) or (
             any(char.isdigit() for char in shown[1:]) and shown != shown.upper() and shown != shown.lower()
         ):
-            yield Span(found.start(), found.end(), "WALLET")
+            yield TextRange(found.start(), found.end(), "WALLET")

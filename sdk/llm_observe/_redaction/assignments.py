@@ -9,33 +9,20 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._redaction.credentials import looks_random
-from llm_observe._redaction.normalise import Span
+from llm_observe._redaction.names import NOT_NAMES, STEMS, STRONG
+from llm_observe._redaction.normalise import TextRange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llm_observe._redaction.normalise import Scan
 
-_STEMS: Final = (
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "key",
-    "credential",
-    "auth",
-    "signature",
-    "sig",
-    "ptt",
-    "pat",
-)
-_STRONG: Final = ("password", "passwd", "passphrase", "passcode", "pwd", "secret", "_pass", "pass")
 _NAME_CHARS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
-_NAME_MOST: Final = 64
+_MAX_NAME_CHARS: Final = 64
 _SIGN: Final = re.compile(r"[:=]")
 _VALUE: Final = re.compile(r"[>=:]?[ \t]{0,4}(?:[rbfu]?([\"'`]{1,3}))?([^\s\"'`,;<>(){}\[\]\\&]{4,512})")
 _YAML_NAME: Final = re.compile(r"name: {0,3}[\"']?([\w.-]{1,64})[\"']?\s{1,12}(?:value)$")
-_TOLD: Final = (
+STATED_BEFORE: Final = (
     "password",
     "passphrase",
     "passcode",
@@ -46,7 +33,7 @@ _TOLD: Final = (
     "api-key",
     "apikey",
 )
-_TELLING: Final = re.compile(r"(?: (?:is|was|to|as)|:)? [\"'`]?([^\s\"'`,;<>(){}\[\]|\\]{6,512})")
+_STATED: Final = re.compile(r"(?: (?:is|was|to|as)|:)? [\"'`]?([^\s\"'`,;<>(){}\[\]|\\]{6,512})")
 _OPTION: Final = re.compile(r"--([a-z-]{1,40}) [\"'`]?([^\s\"'`,;<>(){}\[\]|\\]{6,512})")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _WORDS: Final = re.compile(r"[A-Za-z]+(?:[._/-]+[A-Za-z]+)*[0-9]{0,2}")
@@ -54,32 +41,25 @@ _CODE: Final = (
     "os.", "process.", "env.", "self.", "this.", "config.", "settings.", "getenv", "$", "%", "http", "file:",
     "fn::", "./", "../", "/",
 )  # fmt: skip
-_NOT_NAMES: Final = re.compile(
-    r"(?i:(?:max|min|num|total|prompt|completion|input|output|cached|reasoning)_?tokens?|tokens|keys|token_?(?:type"
-    r"|count|url|izer)|key_?(?:size|name|type|code|words?|board|frame|space|length)|auth(?:or|ors|ority|_?url|_?type)"
-    r"|pass(?:ed|es|ing|enger|ive)|hotkey|keyword|secret_?name"
-    r"|[\w.-]*(?:[._]ur[li]|[_.]name|path|file|[_.]type|length|audience|_ids?|source|results|chars|size|schema_?key))"
-    r"|[\w.-]*(?:[a-z]Ids?|URL)"
-)
 _BARE_KEY: Final = "a thing named key"
 _JOINTS: Final = re.compile(r"[-_./=:]+")
 _WORDY: Final = re.compile(r"[A-Za-z]{0,24}[0-9]{0,12}[A-Za-z]{0,8}")
 _HOST: Final = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,12}(?::\d+)?")
 _ORDERED: Final = ("abcdefgh", "0123456789")
-_CHECKS_IN_A_RUN: Final = 6
-_LEAST_TOKEN: Final = 10
+_MAX_CHECKS_IN_A_RUN: Final = 6
+_MIN_TOKEN_CHARS: Final = 10
 
 
-def find_assigned(scan: Scan) -> Iterator[Span]:
+def find_assigned(scan: Scan) -> Iterator[TextRange]:
     """Yield values assigned to names of secrets, where they look like one."""
     text, lowered = scan.text, scan.lowered
-    if not any(stem in lowered for stem in _STEMS):
+    if not any(stem in lowered for stem in STEMS):
         return
     run_end = checks = 0
     for sign in _SIGN.finditer(text):
         at = sign.start()
         checks = checks + 1 if at < run_end else 0
-        if checks > _CHECKS_IN_A_RUN:
+        if checks > _MAX_CHECKS_IN_A_RUN:
             continue
         stem = _stem_before(text, at)
         value = _VALUE.match(text, sign.end()) if stem else None
@@ -88,63 +68,63 @@ def find_assigned(scan: Scan) -> Iterator[Span]:
         run_end = value.end()
         if stem != _BARE_KEY or not (_UUID.fullmatch(value.group(2)) or _is_made_of_words(value.group(2))):
             yield from _judge(stem, value, text)
-    yield from _find_told(text, lowered)
+    yield from _find_stated(text, lowered)
     yield from _find_options(text)
 
 
 def _stem_before(text: str, at: int) -> str:
     """Return which stem the name before a sign has, or an empty text."""
-    before = text[max(0, at - _NAME_MOST) : at].rstrip(" \t\"'`]:")
+    before = text[max(0, at - _MAX_NAME_CHARS) : at].rstrip(" \t\"'`]:")
     name = before[len(before.rstrip(_NAME_CHARS)) :]
     if name.lower() == "value":
         yaml = _YAML_NAME.search(before)
         name = yaml.group(1) if yaml else name
-    if _NOT_NAMES.fullmatch(name):
+    if NOT_NAMES.fullmatch(name):
         return ""
     lowered = name.lower()
     if lowered == "key":
         return _BARE_KEY
-    return next((stem for stem in (*_STRONG, *_STEMS) if stem in lowered), "")
+    return next((stem for stem in (*STRONG, *STEMS) if stem in lowered), "")
 
 
-def _judge(stem: str, value: re.Match[str], text: str) -> Iterator[Span]:
+def _judge(stem: str, value: re.Match[str], text: str) -> Iterator[TextRange]:
     quoted = bool(value.group(1))
     found = value.group(2) if quoted else value.group(2).rstrip(".:!?")
     end = value.start(2) + len(found)
     if found.startswith(_CODE) or (not quoted and text[end : end + 1] in {"(", "["}):
         return
-    if _is_password(found, quoted=quoted) if stem in _STRONG else _is_token(found):
-        yield Span(value.start(2), end, "SECRET")
+    if _is_password(found, quoted=quoted) if stem in STRONG else _is_token(found):
+        yield TextRange(value.start(2), end, "SECRET")
 
 
-def _find_told(text: str, lowered: str) -> Iterator[Span]:
-    """Yield secrets told in a sentence: my password is ..."""
-    for word in _TOLD:
+def _find_stated(text: str, lowered: str) -> Iterator[TextRange]:
+    """Yield secrets that a sentence states: my password is ..."""
+    for word in STATED_BEFORE:
         at = lowered.find(word)
         while at >= 0:
-            found = _TELLING.match(text, at + len(word))
+            found = _STATED.match(text, at + len(word))
             if found is not None:
-                yield from _if_told(found.group(1), found.start(1), 8 if word == "token" else 6)
+                yield from _if_secret(found.group(1), found.start(1), 8 if word == "token" else 6)
             at = lowered.find(word, at + len(word))
 
 
-def _find_options(text: str) -> Iterator[Span]:
+def _find_options(text: str) -> Iterator[TextRange]:
     """Yield secrets given to a command: --token ..."""
     at = text.find("--")
     while at >= 0:
         found = _OPTION.match(text, at)
-        if found is not None and any(stem in found.group(1) for stem in _STEMS):
-            yield from _if_told(found.group(2), found.start(2), 6)
+        if found is not None and any(stem in found.group(1) for stem in STEMS):
+            yield from _if_secret(found.group(2), found.start(2), 6)
         at = text.find("--", at + 2)
 
 
-def _if_told(value: str, start: int, least: int) -> Iterator[Span]:
+def _if_secret(value: str, start: int, min_chars: int) -> Iterator[TextRange]:
     value = value.rstrip(".:!?")
-    if len(value) < least or value.startswith(_CODE) or "=" in value[:-2]:
+    if len(value) < min_chars or value.startswith(_CODE) or "=" in value[:-2]:
         return
     mixed = any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
     if mixed and not (_WORDS.fullmatch(value) or _is_made_of_words(value) or _UUID.fullmatch(value)):
-        yield Span(start, start + len(value), "SECRET")
+        yield TextRange(start, start + len(value), "SECRET")
 
 
 def _is_password(value: str, *, quoted: bool) -> bool:
@@ -160,7 +140,7 @@ def _is_password(value: str, *, quoted: bool) -> bool:
 
 
 def _is_token(value: str) -> bool:
-    if len(value) < _LEAST_TOKEN or value.replace(".", "").replace("-", "").isdigit():
+    if len(value) < _MIN_TOKEN_CHARS or value.replace(".", "").replace("-", "").isdigit():
         return False
     if _WORDS.fullmatch(value) or _is_made_of_words(value) or _HOST.fullmatch(value):
         return False

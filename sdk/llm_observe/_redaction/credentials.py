@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._redaction.normalise import Span
+from llm_observe._redaction.normalise import TextRange
 from llm_observe._redaction.prefixes import BY_HEAD, EXACT, ONLY_EXACT
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _HEADER: Final = re.compile(
     r"(?i:\b(bearer|basic|token))[\"']?(?: {1,3}|: {0,3}|%20)[\"']?([A-Za-z0-9._~+/=$%:-]{8,4000})"
 )
 _URL_LOGIN: Final = re.compile(r"([^\s:/@\"'<>]{0,200}):([^\s\"'<>/]{1,200})@")
-_WEBHOOKS: Final = (
+WEBHOOKS: Final = (
     ("hooks.slack.com/", re.compile(r"(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{4,200}")),
     ("discord.com/api/webhooks/", re.compile(r"\d{5,30}/[A-Za-z0-9_-]{16,120}")),
     ("discordapp.com/api/webhooks/", re.compile(r"\d{5,30}/[A-Za-z0-9_-]{16,120}")),
@@ -36,7 +36,7 @@ _WEBHOOKS: Final = (
 _TELEGRAM: Final = re.compile(r"(?<![A-Za-z0-9])\d{8,10}:A[A-Za-z0-9_-]{34}(?![A-Za-z0-9_-])")
 
 
-def find_prefixed(scan: Scan) -> Iterator[Span]:
+def find_prefixed(scan: Scan) -> Iterator[TextRange]:
     """Yield keys that begin with a vendor's prefix."""
     joined, text = scan.joined, scan.text
     heads = set(_HEAD.findall(joined)) if joined else set()
@@ -47,7 +47,7 @@ def find_prefixed(scan: Scan) -> Iterator[Span]:
         while at >= 0:
             end, is_key = _end_of_key(text, at, prefix, least)
             if is_key:
-                yield Span(at, end, kind)
+                yield TextRange(at, end, kind)
             at = text.find(prefix, end)
 
 
@@ -93,18 +93,18 @@ def _changes_case(text: str) -> bool:
     return changes * 4 >= len(text)
 
 
-def find_jwts(scan: Scan) -> Iterator[Span]:
+def find_jwts(scan: Scan) -> Iterator[TextRange]:
     """Yield JSON web tokens and other base64 of a JSON object."""
     text = scan.text
     at = text.find("eyJ")
     while at >= 0:
         found = _JWT.match(text, at) if not (at and text[at - 1].isalnum()) else None
         if found is not None and looks_random(found.group()[:200]) and not found.group().endswith(".."):
-            yield Span(at, found.end(), "JWT")
+            yield TextRange(at, found.end(), "JWT")
         at = text.find("eyJ", found.end() if found is not None else at + 3)
 
 
-def find_private_keys(scan: Scan) -> Iterator[Span]:
+def find_private_keys(scan: Scan) -> Iterator[TextRange]:
     """Yield private key blocks, those cut off before their end, too."""
     text = scan.text
     at = text.find("-----BEGIN")
@@ -113,11 +113,11 @@ def find_private_keys(scan: Scan) -> Iterator[Span]:
         if _PEM_HEAD.match(text, at):
             close = _PEM_END.search(text, at, at + _PEM_MOST)
             end = close.end() if close is not None else min(len(text), at + _PEM_MOST)
-            yield Span(at, end, "PRIVATE_KEY")
+            yield TextRange(at, end, "PRIVATE_KEY")
         at = text.find("-----BEGIN", end)
 
 
-def find_headers(scan: Scan) -> Iterator[Span]:
+def find_headers(scan: Scan) -> Iterator[TextRange]:
     """Yield what follows Bearer, Basic and Token in a header."""
     text, lowered = scan.text, scan.lowered
     if "bearer" not in lowered and "basic" not in lowered and "token " not in lowered:
@@ -128,27 +128,27 @@ def find_headers(scan: Scan) -> Iterator[Span]:
         if value.startswith("$") or "://" in value:
             continue
         if looks_random(value, sure=scheme != "token") or (not strict and value.isalnum()):
-            yield Span(found.start(2), found.start(2) + len(value), "AUTH")
+            yield TextRange(found.start(2), found.start(2) + len(value), "AUTH")
 
 
-def find_url_secrets(scan: Scan) -> Iterator[Span]:
+def find_url_secrets(scan: Scan) -> Iterator[TextRange]:
     """Yield passwords in URLs, and webhook addresses that are secrets as a whole."""
     text, lowered = scan.text, scan.lowered
     at = text.find("://")
     while at >= 0:
         found = _URL_LOGIN.match(text, at + 3)
         if found is not None and not found.group(2).startswith(("$", "{", "%s", "<")):
-            yield Span(found.start(2), found.end(2), "URL_PASSWORD")
+            yield TextRange(found.start(2), found.end(2), "URL_PASSWORD")
         at = text.find("://", at + 3)
-    for host, path in _WEBHOOKS if "hook" in lowered or "telegram" in lowered else ():
+    for host, path in WEBHOOKS if "hook" in lowered or "telegram" in lowered else ():
         at = lowered.find(host)
         while at >= 0:
             found = path.match(text, at + len(host))
             if found is not None:
                 scheme = at - len("https://")
                 begin = scheme if scheme >= 0 and lowered.startswith("https://", scheme) else at
-                yield Span(begin, found.end(), "WEBHOOK")
+                yield TextRange(begin, found.end(), "WEBHOOK")
             at = lowered.find(host, at + len(host))
     if ":A" in text:
         for found in _TELEGRAM.finditer(text):
-            yield Span(found.start(), found.end(), "API_KEY")
+            yield TextRange(found.start(), found.end(), "API_KEY")

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 _LONG_CHARS: Final = 12
 
 
-class Span(NamedTuple):
+class TextRange(NamedTuple):
     """A piece of text to replace by ``[kind]``."""
 
     start: int

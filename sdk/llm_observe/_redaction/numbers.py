@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._redaction.normalise import Span
+from llm_observe._redaction.normalise import TextRange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,11 +52,11 @@ IT27 JO30 KW30 KZ20 LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 
 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25
 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30
 """
-_IBAN_LENGTHS: Final = {word[:2]: int(word[2:]) for word in _IBAN_TABLE.split()}
+IBAN_LENGTHS: Final = {word[:2]: int(word[2:]) for word in _IBAN_TABLE.split()}
 """Country to length of its IBAN (SWIFT IBAN registry)."""
 
 
-def find_numbers(scan: Scan) -> Iterator[Span]:
+def find_numbers(scan: Scan) -> Iterator[TextRange]:
     """Yield cards, social security numbers and phone numbers among clusters of digits."""
     text, lowered = scan.text, scan.lowered
     for cluster in _CLUSTER.finditer(text):
@@ -70,7 +70,7 @@ def find_numbers(scan: Scan) -> Iterator[Span]:
         kind = _kind_of(shown, digits, lowered, start, end)
         if kind:
             extension = _EXTENSION.match(text, end) if kind == "PHONE" else None
-            yield Span(start, extension.end() if extension else end, kind)
+            yield TextRange(start, extension.end() if extension else end, kind)
 
 
 def _left_edge(text: str, start: int) -> int:
@@ -138,18 +138,18 @@ def is_card(digits: str) -> bool:
     return (odd + even) % 10 == 0
 
 
-def find_ibans(scan: Scan) -> Iterator[Span]:
+def find_ibans(scan: Scan) -> Iterator[TextRange]:
     """Yield IBANs of their country's length whose check digits are right (ISO 13616, mod 97)."""
     text = scan.text
     for run in _IBAN_CHECK.finditer(text):
         start = run.start() - 2
-        length = _IBAN_LENGTHS.get(text[start : start + 2].upper()) if start >= 0 else None
+        length = IBAN_LENGTHS.get(text[start : start + 2].upper()) if start >= 0 else None
         if length is None or (start and text[start - 1].isalnum()):
             continue
         found = _IBAN.match(text, start)
         end = _end_of_iban(found, length) if found is not None else 0
         if end and ("iban" in scan.lowered[max(0, start - 24) : start] or _mod97(text[start:end])):
-            yield Span(start, end, "IBAN")
+            yield TextRange(start, end, "IBAN")
 
 
 def _end_of_iban(found: re.Match[str], length: int) -> int:

@@ -56,10 +56,10 @@ def _parse(table: str) -> list[KeyPrefix]:
     return found
 
 
-_ALL: Final = _parse(_TABLE)
+ALL: Final = _parse(_TABLE)
 BY_HEAD: Final = {
-    head: [prefix for prefix in _ALL if prefix.text.startswith(head)]
-    for head in {prefix.text[:2] for prefix in _ALL}
+    head: [prefix for prefix in ALL if prefix.text.startswith(head)]
+    for head in {prefix.text[:2] for prefix in ALL}
 }
 """Prefixes by their first two characters."""
 EXACT: Final = {

@@ -1,4 +1,4 @@
-"""What became of every call: the counts that a flush returns and that each batch tells the server."""
+"""What became of every call: the counts that flush() returns and that each batch reports to the server."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_observe._ids import uuid7
 from llm_observe._version import __version__
+from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
     from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
 
 class FlushResult(NamedTuple):
-    """What a flush found. Counts are totals since the process started, except ``pending``."""
+    """Counts at the end of a flush: totals since the process started, except ``pending``."""
 
     sent: int
     """Logs the collector has accepted."""
     dropped: int
-    """Logs given up, for any reason."""
+    """Logs that were dropped, for any reason."""
     pending: int
     """Logs still waiting, in memory or in the spool."""
 
 
-class Account:
-    """One producer's counts. ``lock`` guards them, and the queue that they are about.
+class DeliveryCounters:
+    """One producer's counts. ``lock`` guards them and the queue that they describe.
+
+    Every call is counted as logged first. From then on ``logged`` (and what was adopted from the spool of a
+    dead process) equals sent + dropped + pending.
 
     The lock is re-entrant: a garbage-collected stream may log while its thread logs already.
     """
@@ -37,8 +40,8 @@ class Account:
         self._start_ns = time.time_ns()
         self.logged = 0
         """Calls that the application made."""
-        self.taken = 0
-        """Those of them that found room, and those found in the spool of a dead process."""
+        self.queued = 0
+        """Those of them that fitted into the queue, and the logs adopted from the spool of a dead process."""
         self._adopted = 0
         self._processed = 0
         self._sent = 0
@@ -48,17 +51,17 @@ class Account:
         self._closed = False
 
     def adopt(self, count: int) -> None:
-        """Take what a dead process left in the spool."""
+        """Count the logs that a dead process left in the spool."""
         with self.lock:
-            self.taken += count
+            self.queued += count
             self._adopted += count
 
     def drop(self, reason: str, count: int = 1) -> None:
-        """Count what found no room. Hold the lock."""
+        """Count logs that never got into the queue. The caller holds the lock."""
         self._dropped[reason] = self._dropped.get(reason, 0) + count
 
     def settle(self, *, sent: int = 0, dropped: int = 0, reason: str = "") -> None:
-        """Count what has been sent or given up, of what was taken."""
+        """Count logs that have left the queue: sent, or dropped for a reason."""
         with self._settled:
             if self._closed:
                 return
@@ -69,28 +72,28 @@ class Account:
             self._settled.notify_all()
 
     def wait(self, timeout_s: float) -> FlushResult:
-        """Wait until everything taken before is settled, at most timeout_s seconds."""
-        deadline = time.monotonic() + timeout_s
+        """Wait until everything queued so far is settled, at most timeout_s seconds."""
+        deadline = time.monotonic() + min(timeout_s, threading.TIMEOUT_MAX)
         with self._settled:
-            own = self.taken - self._adopted
-            # What is adopted meanwhile goes first, being older.
+            own = self.queued - self._adopted
+            # Logs adopted meanwhile are older, so they are sent first.
             while self._processed < own + self._adopted and (left := deadline - time.monotonic()) > 0:
                 self._settled.wait(left)
             return self.result()
 
     def close(self, *, kept: int) -> FlushResult:
-        """Count what is left as dropped, but for the ``kept`` of the spool; nothing counts afterwards."""
+        """Count what is left as dropped, except the ``kept`` in the spool; nothing is counted afterwards."""
         with self._settled:
             if not self._closed:
-                if lost := self.taken - self._processed - kept:
+                if lost := self.queued - self._processed - kept:
                     self.settle(dropped=lost, reason="shut_down")
                 self._closed = True
             return self.result()
 
     def result(self) -> FlushResult:
-        """Return the counts as they stand."""
+        """Return the current counts."""
         dropped = sum(self._dropped.values())
-        return FlushResult(sent=self._sent, dropped=dropped, pending=self.taken - self._processed)
+        return FlushResult(sent=self._sent, dropped=dropped, pending=self.queued - self._processed)
 
     def dropped_counts(self) -> dict[str, int]:
         """Return drops so far, by reason."""
@@ -98,7 +101,7 @@ class Account:
             return dict(self._dropped)
 
     def report(self, request: IngestLogsRequest) -> int:
-        """Tell the server, with a new batch, who sends it and how the counts stand; returns its number."""
+        """Write the producer and its counts into a new batch; returns the number of the batch."""
         with self.lock:
             self._batches += 1
             self._batched += len(request.logs)

@@ -1,0 +1,53 @@
+"""Limits of a Log's fields. The SDK cuts to them, the server checks them. Standard library only."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_PREVIEW_CHARS: Final = 500
+"""Longest preview, error message and metadata value, in characters, after redaction."""
+MAX_TEXT_CHARS: Final = {
+    "input_preview": MAX_PREVIEW_CHARS,
+    "output_preview": MAX_PREVIEW_CHARS,
+    "error_message": MAX_PREVIEW_CHARS,
+    "session_id": 200,
+    "conversation_id": 200,
+    "user_id": 200,
+    "provider": 64,
+    "model": 200,
+    "response_model": 200,
+    "operation": 64,
+    "error_code": 100,
+    "finish_reason": 100,
+    "provider_request_id": 200,
+    "environment": 64,
+    "release": 100,
+}
+"""Every free-text field of a Log, with its limit in characters."""
+REQUIRED_TEXTS: Final = ("session_id", "provider", "model")
+"""Those that must not be empty."""
+REDACTED_TEXTS: Final = ("input_preview", "output_preview", "error_message")
+"""Those that a producer may send at any length: they are redacted first and cut then."""
+
+MAX_METADATA_PAIRS: Final = 50
+MAX_METADATA_KEY_CHARS: Final = 64
+MAX_METADATA_VALUE_CHARS: Final = MAX_PREVIEW_CHARS
+MAX_TAGS: Final = 20
+MAX_TAG_CHARS: Final = 64
+
+TOKEN_COUNTS: Final = (
+    "input_token_count",
+    "output_token_count",
+    "total_token_count",
+    "cache_read_token_count",
+    "cache_write_token_count",
+    "reasoning_token_count",
+)
+"""Every count of tokens, from 0 to MAX_COUNT."""
+MAX_COUNT: Final = 2**63 - 1
+HTTP_STATUSES: Final = range(100, 600)
+
+MAX_LATENCY_S: Final = 7 * 24 * 3600
+"""Longest latency and time to first token, in seconds."""
+MAX_AHEAD_S: Final = 24 * 3600
+"""How far in the future a call may begin by the server's clock, in seconds."""
