@@ -1,4 +1,4 @@
-"""python -m worker [scheduler]: work the queue, or queue what is due."""
+"""python -m worker [scheduler]: process the queue, or queue scheduled jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from telemetry.settings import SettingsError, load_settings
 
 
 def main() -> int:
-    """Run until told to stop; return the exit status."""
+    """Run until SIGTERM or SIGINT; return the exit status."""
     try:
         if sys.argv[1:] == ["scheduler"]:
             from worker.schedule import run_scheduler as run  # noqa: PLC0415 - one process needs one of the two

@@ -34,7 +34,7 @@ logger = structlog.get_logger("worker")
 
 
 async def run_worker() -> None:
-    """Work the queue until SIGTERM or SIGINT, then finish what is in flight."""
+    """Process the queue until SIGTERM or SIGINT, then finish what is in flight."""
     settings = load_settings(WorkerSettings)
     queue_settings = load_settings(QueueSettings)
     storage = load_settings(StorageSettings)

@@ -1,4 +1,4 @@
-"""What runs by the clock: one scheduler process queues it, any worker does it."""
+"""Scheduled jobs: one scheduler process queues them, and any worker runs them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Crontab(ScheduleSource):
 
 
 async def run_scheduler() -> None:
-    """Queue what is due until SIGTERM or SIGINT."""
+    """Queue the jobs that are due, until SIGTERM or SIGINT."""
     broker = LogBroker(load_settings(QueueSettings))
     scheduler = TaskiqScheduler(broker, [Crontab()])
     running = asyncio.create_task(run_scheduler_task(scheduler, run_startup=True))

@@ -118,7 +118,7 @@ class WorkerBroker(LogBroker):
         super().__init__(settings, stream)
         self.is_worker_process = True
         self.stopping = asyncio.Event()
-        """Ends listen(). taskiq cancels it as well, but redis-py now and then swallows a cancellation."""
+        """Ends listen(). taskiq cancels its read, too, but a cancellation was seen to get lost on the way."""
         self.dead_letters = dead_letters
         self.consumer_name: Final = uuid.uuid4().hex
         self._liveness = Liveness(

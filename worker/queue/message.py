@@ -1,7 +1,7 @@
-"""How a task lies in the queue: one line of JSON, and behind it the batches' bytes as they are.
+"""The queue's message format: one line of JSON, followed by the batches' bytes as they are.
 
-Taskiq's own formatter makes JSON of everything, which holds no bytes: as base64 text in JSON a batch takes a
-third more room in Redis, and most of the time that queueing costs.
+Taskiq's own formatter makes JSON of everything, and JSON holds no bytes: as base64 text a batch takes a third
+more room in Redis, and encoding it takes most of the time that queueing costs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class BatchFormatter(TaskiqFormatter):
         """Return the task of a message.
 
         Raises:
-            ValueError: It is no such message.
+            ValueError: The bytes are not a message of this format.
         """
         head, kwargs = unpack(message)
         return TaskiqMessage.model_validate({**head, "kwargs": kwargs})
@@ -61,7 +61,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a message's head and its arguments.
 
     Raises:
-        ValueError: It is no such message.
+        ValueError: The bytes are not a message of this format.
     """
     line, _, rest = data.partition(b"\n")
     try:
@@ -70,13 +70,13 @@ def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         if sizes:
             kwargs[BATCHES] = _put_back(kwargs[BATCHES], sizes, rest)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"no message of ours: {type(error).__name__}") from None
+        raise ValueError(f"not a queue message: {type(error).__name__}") from None
     return head, kwargs
 
 
 def _put_back(batches: list[Any], sizes: list[int], rest: bytes) -> list[tuple[Any, ...]]:
     if sum(sizes) != len(rest):
-        raise ValueError("a message of another length than it says")
+        raise ValueError("the payloads have another length than the message says")
     whole, at = [], 0
     for size, others in zip(sizes, batches, strict=True):
         whole.append((rest[at : at + size], *others))
@@ -92,29 +92,29 @@ def read_message(data: bytes) -> list[AcceptedBatch]:
     """Return the batches of a queue message.
 
     Raises:
-        Exception: Of any kind: it is no such message.
+        Exception: Of any kind: the bytes are not a message of this format.
     """
     return read_batches(unpack(data)[1][BATCHES])
 
 
 def split_message(data: bytes) -> list[bytes]:
-    """Take a message apart: into its batches, or a batch into its logs. One that cannot be stays whole."""
+    """Split a message into its batches, or its only batch into its logs; what cannot be split stays whole."""
     try:
         head, _ = unpack(data)
         batches = read_message(data)
         if len(batches) == 1:
             request = IngestLogsRequest.FromString(batches[0].payload)
-            alone = (IngestLogsRequest(producer=request.producer, logs=[log]) for log in request.logs)
-            batches = [batches[0]._replace(payload=one.SerializeToString()) for one in alone]
+            parts = (IngestLogsRequest(producer=request.producer, logs=[log]) for log in request.logs)
+            batches = [batches[0]._replace(payload=part.SerializeToString()) for part in parts]
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it stays whole
         return [data]
     return [pack(head, {BATCHES: [batch]}) for batch in batches]
 
 
 def read_batches(batches: Sequence[QueuedBatch]) -> list[AcceptedBatch]:
-    """Return what was queued, from the arguments of the task.
+    """Return the batches in the arguments of the task.
 
     Raises:
-        TypeError: They are something else.
+        TypeError: An argument is not a batch.
     """
     return [AcceptedBatch(*batch) for batch in batches]

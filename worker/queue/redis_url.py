@@ -1,4 +1,4 @@
-"""From a URL to connections: one Redis, or the master that sentinels name."""
+"""Turns a URL into a connection pool: of one Redis, or of the master that sentinels name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _SENTINEL_SCHEMES: Final = {"redis+sentinel": False, "rediss+sentinel": True}
 _PLAIN_SCHEMES: Final = ("redis", "rediss", "unix")
 
 
-class _Watched(NamedTuple):
-    """What a sentinel URL says."""
+class _SentinelUrl(NamedTuple):
+    """A parsed sentinel URL."""
 
     sentinels: list[tuple[str, int]]
     service: str
@@ -27,7 +27,7 @@ def check_url(url: str) -> None:
     """Check that a URL can be used.
 
     Raises:
-        ValueError: Says what is wrong, without the URL: it may hold a password.
+        ValueError: It cannot. The message does not quote the URL, which may hold a password.
     """
     parts = urlsplit(url)
     if parts.scheme in _SENTINEL_SCHEMES:
@@ -40,7 +40,7 @@ def make_pool(url: str, *, max_connections: int, **options: Any) -> ConnectionPo
     """Return connections to ``redis://...``, or to the master of
     ``redis+sentinel://[user:password@]host[:port][,host[:port]...]/service[/db][?sentinel_password=...]``.
 
-    A borrower waits while all connections of one Redis are in use; behind sentinels it is refused.
+    When all connections are in use, a borrower of a single Redis' pool waits; behind sentinels it is refused.
 
     Raises:
         ValueError: See check_url.
@@ -48,17 +48,17 @@ def make_pool(url: str, *, max_connections: int, **options: Any) -> ConnectionPo
     parts = urlsplit(url)
     if parts.scheme not in _SENTINEL_SCHEMES:
         return BlockingConnectionPool.from_url(url, max_connections=max_connections, **options)
-    watched = _read_sentinel_url(parts)
-    options.pop("timeout", None)  # a matter of the blocking pool
+    parsed = _read_sentinel_url(parts)
+    options.pop("timeout", None)  # only the blocking pool has one
     sentinel: Any = Sentinel(  # type: ignore[no-untyped-call] # redis-py leaves it so
-        watched.sentinels, sentinel_kwargs={**options, **watched.sentinel_options}
+        parsed.sentinels, sentinel_kwargs={**options, **parsed.sentinel_options}
     )
     return SentinelConnectionPool(  # type: ignore[no-untyped-call] # as above
-        watched.service, sentinel, max_connections=max_connections, **watched.options, **options
+        parsed.service, sentinel, max_connections=max_connections, **parsed.options, **options
     )
 
 
-def _read_sentinel_url(parts: SplitResult) -> _Watched:
+def _read_sentinel_url(parts: SplitResult) -> _SentinelUrl:
     credentials, _, hosts = parts.netloc.rpartition("@")
     sentinels = [_read_host(host) for host in hosts.split(",") if host]
     service, _, database = parts.path.strip("/").partition("/")
@@ -69,8 +69,8 @@ def _read_sentinel_url(parts: SplitResult) -> _Watched:
     options: dict[str, Any] = {"db": int(database or "0"), **tls}
     if password:
         options |= {"username": unquote(user) or None, "password": unquote(password)}
-    asked = parse_qs(parts.query).get("sentinel_password", [])
-    return _Watched(sentinels, service, {"password": asked[0], **tls} if asked else tls, options)
+    passwords = parse_qs(parts.query).get("sentinel_password", [])
+    return _SentinelUrl(sentinels, service, {"password": passwords[0], **tls} if passwords else tls, options)
 
 
 def _read_host(text: str) -> tuple[str, int]:
