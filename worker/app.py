@@ -52,6 +52,7 @@ async def run_worker() -> None:
     # No log may arrive before its partition.
     await wait_out("make partitions", lambda: ensure_partitions(database, _today(), storage.retention_days))
     await broker.startup()
+    _stop_on_signals(broker.stopping)
     receiver = LogReceiver(
         broker=broker,
         max_async_tasks=settings.concurrency,
@@ -62,7 +63,7 @@ async def run_worker() -> None:
     )
     logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=COMPILED)
     try:
-        await receiver.listen(_stop_event())
+        await receiver.listen(broker.stopping)
     finally:
         await broker.shutdown()
         await database.close()
@@ -96,9 +97,7 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _stop_event() -> asyncio.Event:
-    stop = asyncio.Event()
+def _stop_on_signals(stopping: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
+        loop.add_signal_handler(number, stopping.set)

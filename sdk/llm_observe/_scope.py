@@ -29,16 +29,16 @@ _ENTER: Final = ("__enter__", "__aenter__")
 class Scope:
     """A session, from where it is entered until it is left."""
 
-    __slots__ = ("around", "left_elsewhere", "outer", "session")
+    __slots__ = ("enclosing", "outer", "session", "stale")
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.outer = _scope_of_context()
+        self.outer = _skip_stale(_current.get())
         """What its context had before."""
-        self.around = _scope_of_running_generator()
+        self.enclosing = _scope_of_running_generator()
         """What the generator had in which it was entered."""
-        self.left_elsewhere = False
-        """Whether contexts may still hold it although it was left."""
+        self.stale = False
+        """Whether it was left and contexts may hold it still: they look past it."""
 
 
 class Entry(NamedTuple):
@@ -59,16 +59,17 @@ By its id: a frame that is held keeps alive what its variables refer to, the gen
 
 def scope_in_force() -> Scope | None:
     """Return the scope that a call belongs to which is made here and now."""
-    scope = _scope_of_context()
+    scope = _current.get()
+    if scope is not None and scope.stale:
+        scope = _skip_stale(scope)
     if not _scopes_of_frames:
         return scope
     running = _scope_of_running_generator()
     return scope if running is None or _is_within(scope, running) else running
 
 
-def _scope_of_context() -> Scope | None:
-    scope = _current.get()
-    while scope is not None and scope.left_elsewhere:
+def _skip_stale(scope: Scope | None) -> Scope | None:
+    while scope is not None and scope.stale:
         scope = scope.outer
     return scope
 
@@ -86,7 +87,7 @@ def _scope_of_running_generator() -> Scope | None:
 def _is_within(scope: Scope | None, running: Scope) -> bool:
     """Tell whether a scope was entered by what a generator runs, and not by another generator's turn."""
     while scope is not None and scope is not running:
-        scope = scope.around
+        scope = scope.enclosing
     return scope is not None
 
 
@@ -106,10 +107,10 @@ def leave(entry: Entry) -> None:
     try:
         _current.reset(token)
     except ValueError:  # this is another context than it was entered in
-        scope.left_elsewhere = True
+        scope.stale = True
         return
-    if newest is not scope:  # of others, entered since, one is still in force
-        scope.left_elsewhere = True
+    if newest is not scope:  # another that was entered since is still in force
+        scope.stale = True
         _current.set(newest)
 
 

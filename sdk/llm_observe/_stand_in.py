@@ -76,7 +76,7 @@ def _reduce(kind: Any) -> Any:
     return (_stand_in, (_original(kind), vars(kind)[_MEMBERS])) if _is_stand_in(kind) else kind.__qualname__
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)  # an application may make its classes as it goes
 def _stand_in(kind: Any, members: Members) -> Any:
     namespace = {
         "__module__": kind.__module__,

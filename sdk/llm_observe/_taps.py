@@ -71,8 +71,10 @@ class StreamFinalizer:
         _open_streams.add(call)
 
     def release(self) -> None:
-        """Leave the call to another finalizer."""
-        self._call = None
+        """Leave the call to what ends it instead."""
+        if self._call is not None:
+            _open_streams.discard(self._call)
+            self._call = None
 
     def __del__(self, _discard: Callable[[Call], None] = _open_streams.discard) -> None:
         # A default, not a global: those are gone when what is held until the very end is collected.

@@ -56,7 +56,7 @@ def to_count(value: Any) -> int | None:
 def to_http_status(value: Any) -> int | None:
     """Return an HTTP status; None unless the value is one."""
     status = to_count(value)
-    return status if status in HTTP_STATUSES else None
+    return status if status is not None and status in HTTP_STATUSES else None
 
 
 def to_flag(value: Any) -> bool:

@@ -181,8 +181,8 @@ class _Unread:
         """Read what the response was parsed to, once."""
         finalizer, self._finalizer = self._finalizer, None
         if finalizer is not None:
-            self._settle(parsed)
             finalizer.release()
+            self._settle(parsed)
 
 
 def _raw_members(kind: Any) -> dict[str, Any]:

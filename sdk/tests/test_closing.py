@@ -166,7 +166,7 @@ async def test_a_stream_that_another_task_closes_while_it_is_read_was_cancelled(
 @pytest.mark.parametrize("body", [None, object(), b""], ids=["none", "an object", "bytes"])
 def test_a_body_that_keeps_its_class_is_left_alone(body):
     call: Any = None
-    cancel_when_closed(call, SimpleNamespace(stream=body), (piece for piece in ()))
+    cancel_when_closed(call, SimpleNamespace(stream=body), (number for number in range(1)))
 
 
 def test_a_dropped_stream_lets_its_connection_go_at_once(recorder):

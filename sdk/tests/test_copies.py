@@ -12,7 +12,7 @@ import httpx2
 import llm_observe
 import pytest
 from client_kinds import FIRST, MAKERS, SECOND, ask, build
-from openai_wire import COMPLETION, QUESTION, make_client
+from openai_wire import COMPLETION, make_client
 
 
 class Kind:
@@ -117,7 +117,7 @@ async def test_unwrapping_one_leaves_the_other_recorded(kind, recorder, unwrappe
     other = shallow(kind, client)
     gone, left = (other, client) if unwrapped == "the copy" else (client, other)
     llm_observe.unwrap(gone)
-    if kind.type is client_kinds.genai.Client and hasattr(client, "aio"):
+    if kind.is_gemini and hasattr(client, "aio"):
         assert gone.aio is left.aio  # what copies of such a client share is unwrapped for both
     await ask(gone)
     assert recorder.calls == []
@@ -125,7 +125,7 @@ async def test_unwrapping_one_leaves_the_other_recorded(kind, recorder, unwrappe
     assert len(recorder.calls) == 1
 
 
-def test_copies_of_a_client_keep_credentials_that_its_type_decides_on(recorder):
+async def test_copies_of_a_client_keep_credentials_that_its_type_decides_on(recorder):
     """Anthropic hands on a credential provider to copies of clients that are exactly of its own types."""
     seen = []
 
@@ -141,7 +141,7 @@ def test_copies_of_a_client_keep_credentials_that_its_type_decides_on(recorder):
         credentials=provide, http_client=http_client, base_url="http://first.invalid"
     )
     for asked in (client.copy(), llm_observe.wrap(client).copy(), client.with_options(timeout=5)):
-        asked.messages.create(model="m", max_tokens=5, messages=QUESTION)
+        await ask(asked)
     assert seen == [f"Bearer {SECOND}"] * 3
     assert len(recorder.calls) == 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import copy
 import inspect
 import pickle
@@ -12,7 +13,8 @@ import llm_observe
 import openai
 import pytest
 from client_kinds import MAKERS, PortableOpenAI, ask, build
-from openai_wire import CHUNKS, QUESTION, make_client
+from llm_observe import _taps
+from openai_wire import CHUNKS, COMPLETION, QUESTION, make_async_client, make_client
 from vendor_wire import Anthropic, Gemini, OpenAI
 
 
@@ -128,6 +130,22 @@ def test_a_raw_answer_may_be_dropped_before_its_stream_is_read(recorder):
     assert recorder.calls == []
     assert len(list(stream)) == len(CHUNKS)
     assert recorder.only.output_preview == "all is well"
+
+
+@pytest.mark.parametrize("way", ["with_raw_response", "with_streaming_response"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_asynchronous_raw_answer(recorder, way, stream):
+    client, _ = make_async_client(CHUNKS if stream else COMPLETION)
+    asked = getattr(client.chat.completions, way).create(model="m", messages=QUESTION, stream=stream)
+    async with contextlib.AsyncExitStack() as stack:
+        raw = await (stack.enter_async_context(asked) if hasattr(asked, "__aenter__") else asked)
+        parsed = [raw.parse(), copy.copy(raw).parse()]
+        one, other = [await found if inspect.isawaitable(found) else found for found in parsed]
+        assert one is other
+        if stream:
+            assert len([piece async for piece in one]) == len(CHUNKS)
+    assert recorder.only.output_preview == "all is well"
+    assert _taps._open_streams == set()
 
 
 def test_a_raw_answer_that_is_never_parsed_is_recorded_when_it_is_dropped(recorder):

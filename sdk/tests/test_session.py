@@ -18,7 +18,7 @@ from llm_observe._session import _default_session, current_session
 from vendor_wire import Anthropic, Gemini, OpenAI
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
     Run = Callable[..., Any]
     """Calls a function with arguments, somewhere."""
@@ -164,7 +164,7 @@ def test_a_session_that_is_left_in_another_context_is_over_in_its_own(ending, in
 
 
 def test_generators_that_take_turns_have_a_session_each_and_revive_none(run):
-    def body(name: str) -> Iterator[str | None]:
+    def body(name: str) -> Generator[str | None]:
         with llm_observe.session(name):
             while True:
                 yield in_force()

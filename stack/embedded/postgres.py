@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
+from stack import processes
 from stack.errors import StackError
 
 if TYPE_CHECKING:
@@ -79,7 +80,12 @@ class EmbeddedPostgres:
             "--builtin-locale=C.UTF-8", "--locale=C",
         ]  # fmt: skip
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, user=self.run_as, cwd="/", timeout=120
+            processes.prepared(command, user=self.run_as),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            timeout=120,
         )
         if done.returncode != 0:
             raise StackError(f"initdb failed in {folder}: {done.stderr.strip()[-400:]}")

@@ -23,7 +23,6 @@ from stack.processes import ProcessId
 from tests.support.ports import free_port
 from tests.support.waiting import WAIT_S
 
-pytestmark = pytest.mark.xdist_group("launcher")  # one installation, from test to test
 COMMAND = [sys.executable, "-m", "stack.cli.main"]
 
 

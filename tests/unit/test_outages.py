@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from redis._parsers.base import BaseParser
 from redis.exceptions import ConnectionError, ResponseError  # noqa: A004 - redis' own
@@ -96,7 +98,7 @@ async def test_an_outage_is_paced_and_starts_anew_after_its_end(log, monkeypatch
         pauses.append(pause_s)
 
     outage = Outage("read")
-    monkeypatch.setattr(outages.asyncio, "sleep", sleep)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     for _ in range(4):
         await outage.wait(OSError())
     outage.end()

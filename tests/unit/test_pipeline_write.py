@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -30,4 +31,4 @@ class Context:
 )
 async def test_a_write_to_a_client_that_has_left_is_a_cancellation(raised, becomes):
     with pytest.raises(becomes):
-        await _write(Context(raised), object())
+        await _write(cast("Any", Context(raised)), cast("Any", object()))

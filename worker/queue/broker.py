@@ -117,6 +117,8 @@ class WorkerBroker(LogBroker):
     ) -> None:
         super().__init__(settings, stream)
         self.is_worker_process = True
+        self.stopping = asyncio.Event()
+        """Ends listen(). taskiq cancels it as well, but redis-py now and then swallows a cancellation."""
         self.dead_letters = dead_letters
         self.consumer_name: Final = uuid.uuid4().hex
         self._liveness = Liveness(
@@ -154,9 +156,9 @@ class WorkerBroker(LogBroker):
     # -- receiving -------------------------------------------------------------------------------------
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
-        """Yield messages for ever. An outage of Redis, or of the store of dead letters, is waited out."""
+        """Yield messages until ``stopping`` is set. An outage of Redis, or of Postgres, is waited out."""
         outage = Outage("read the queue")
-        while True:
+        while not self.stopping.is_set():
             try:
                 delivery = await self._next_delivery()
             except (StorageError, *REDIS_ERRORS) as error:
