@@ -11,10 +11,8 @@ from storage.columns import ROLLUP_SUMS
 from storage.rollups import sum_rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
-
-    import asyncpg
 
     from storage.pool import Database
     from storage.rollups import RollupQuery
@@ -46,21 +44,20 @@ class Metrics:
         self.sums: dict[str, int] = dict.fromkeys(_SUMS, 0)
         self._buckets: dict[int, list[int]] = {}
 
-    def add_sums(self, record: asyncpg.Record) -> None:
-        """Add a row of sum_rollups."""
+    def add_sums(self, sums: Mapping[str, int]) -> None:
+        """Add sums of rollups, by name."""
         for name in _SUMS:
-            self.sums[name] += int(record[name])
+            self.sums[name] += sums[name]
 
     def add_bucket(self, bucket: int, latency_count: int, ttft_count: int) -> None:
-        """Add a row of sum_sketches."""
+        """Add calls to a bucket of the sketch."""
         counts = self._buckets.setdefault(bucket, [0, 0])
         counts[0] += latency_count
         counts[1] += ttft_count
 
     def add(self, other: Metrics) -> None:
         """Add other numbers to these."""
-        for name in _SUMS:
-            self.sums[name] += other.sums[name]
+        self.add_sums(other.sums)
         for bucket, (latency_count, ttft_count) in other._buckets.items():
             self.add_bucket(bucket, latency_count, ttft_count)
 
@@ -135,14 +132,14 @@ async def breakdown(database: Database, query: RollupQuery, limit: int) -> tuple
 
 
 async def _read(database: Database, query: RollupQuery) -> dict[tuple[datetime, str], Metrics]:
-    found = await sum_rollups(database, query)
+    rollups = await sum_rollups(database, query)
     cells: dict[tuple[datetime, str], Metrics] = defaultdict(Metrics)
-    for row in found.sums:
-        cells[row["step_start"], row["group_value"]].add_sums(row)
-    for row in found.buckets:
-        cell = cells.get((row["step_start"], row["group_value"]))
+    for step in rollups.sums:
+        cells[step.step_start, step.group_value].add_sums(step.sums)
+    for bucket in rollups.buckets:
+        cell = cells.get((bucket.step_start, bucket.group_value))
         if cell is not None:
-            cell.add_bucket(row["bucket"], row["latency_count"], row["ttft_count"])
+            cell.add_bucket(bucket.bucket, bucket.latency_count, bucket.ttft_count)
     return cells
 
 

@@ -38,10 +38,10 @@ def quantiles(buckets: Sequence[tuple[int, int]], fractions: Sequence[float]) ->
     total = sum(count for _, count in buckets)
     if total <= 0:
         return []
-    found: list[float] = []
+    values: list[float] = []
     seen = 0
     for bucket, count in buckets:
         seen += count
-        while len(found) < len(fractions) and seen > math.floor(fractions[len(found)] * (total - 1)):
-            found.append(estimate(bucket))
-    return found
+        while len(values) < len(fractions) and seen > math.floor(fractions[len(values)] * (total - 1)):
+            values.append(estimate(bucket))
+    return values

@@ -4,7 +4,7 @@ INSERT INTO dead_letters AS d (project_id, reason, message, log_id, log_count, a
 VALUES (:project_id::text, :reason::text, :message::text, :log_id::text, :log_count::bigint,
         :attempt_count::integer, :first_attempt_time::timestamptz, :payload::jsonb, :producer_id::text,
         :dedup_key::text)
--- A replayed one that failed the same way again waits for a person again.
+-- A replayed one that fails in the same way waits for a person again.
 ON CONFLICT (dedup_key) DO UPDATE
     SET state = 'waiting', last_attempt_time = now(), attempt_count = d.attempt_count + excluded.attempt_count
     WHERE d.state = 'replayed'

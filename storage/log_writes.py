@@ -38,12 +38,12 @@ class WriteResult(NamedTuple):
     stale: int = 0
     """Rows that had this content, or newer content, already."""
     new_ids: frozenset[UUID] = frozenset()
-    """The logs that are new rows; not told where all are."""
+    """The logs that are new rows; empty where all are."""
     foreign_ids: frozenset[UUID] = frozenset()
     """Logs that belong to another project; nothing was written for them."""
 
     def plus(self, other: WriteResult) -> WriteResult:
-        """Return both results as one."""
+        """Return the sum of both results."""
         return WriteResult(
             self.stored + other.stored,
             self.replaced + other.replaced,

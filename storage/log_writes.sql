@@ -1,5 +1,5 @@
 -- name: claim_logs
--- Takes the right to write these logs, in order of their ids, and tells which rows must move. A log that
+-- Claims the right to write these logs, in order of their ids, and returns which rows must move. A log that
 -- another project owns, or whose stored content is as new, or whose row retention has dropped, is not claimed.
 WITH claimed AS (
     INSERT INTO log_keys AS k (log_id, project_id, start_time, receive_time)

@@ -1,4 +1,4 @@
-"""Day partitions of logs and their keys: made ahead of time, and dropped when their time is over."""
+"""Day partitions of logs and their keys, created ahead of time and dropped after their retention."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAYS_AHEAD: Final = 7
 
 
 async def ensure_partitions(database: Database, today: date, retention_days: int = 0) -> None:
-    """Make the partitions around today that are missing. Safe to repeat and to run in parallel."""
+    """Create the partitions around today that are missing. Safe to repeat and to run in parallel."""
     days_back = min(DAYS_BACK, retention_days or DAYS_BACK)
     async with database.connection() as connection, connection.transaction():
         await connection.fetch(
@@ -30,11 +30,11 @@ async def ensure_partitions(database: Database, today: date, retention_days: int
 async def apply_retention(database: Database, today: date, retention_days: int) -> int:
     """Drop the logs of every UTC day that ended more than retention_days ago; 0 keeps them for ever.
 
-    Rollups stay. A log whose row was dropped is still known by its key for as long as it took to get there:
-    sending it again changes nothing, and neither does a correction.
+    Rollups stay. The key of a dropped log is kept for another retention period, in which sending the log
+    again changes nothing, and neither does a correction.
 
     Returns:
-        How many partitions of logs were dropped.
+        The number of partitions of logs that were dropped.
 
     Raises:
         StorageError: Readers held the tables for too long; nothing was dropped, try again later.

@@ -27,7 +27,7 @@ class Remembered(NamedTuple):
 async def claim_request_id(
     database: Database, *, project_id: str, request_id: UUID, fingerprint: bytes, answer: dict[str, Any]
 ) -> Remembered | None:
-    """Take a request_id for a day; when it was used before, return for what."""
+    """Claim a request_id for a day, or return how it was used before."""
     name = {"project_id": project_id, "request_id": request_id}
     taken = await database.fetch_one(
         _QUERIES["claim_request_id"], fingerprint=fingerprint, answer=json.dumps(answer), **name
@@ -35,7 +35,7 @@ async def claim_request_id(
     if taken is not None:
         return None
     row = await database.fetch_one(_QUERIES["get_request_id"], **name)
-    if row is None:  # forgotten a moment ago
+    if row is None:  # deleted in between
         return None
     return Remembered(bytes(row["fingerprint"]), json.loads(row["answer"] or "{}"), row["create_time"])
 
@@ -43,7 +43,7 @@ async def claim_request_id(
 async def take_over_request_id(
     database: Database, *, project_id: str, request_id: UUID, seen: dict[str, Any], answer: dict[str, Any]
 ) -> bool:
-    """Begin a request anew whose answer is still what was seen; tell whether it was."""
+    """Claim the retry of a request whose answer is still ``seen``; False if another call was faster."""
     row = await database.fetch_one(
         _QUERIES["take_over_request_id"],
         project_id=project_id,
@@ -57,12 +57,12 @@ async def take_over_request_id(
 async def set_answer(
     database: Database, *, project_id: str, request_id: UUID, answer: dict[str, Any]
 ) -> None:
-    """Note what a request gave."""
+    """Store the answer of a request."""
     await database.fetch(
         _QUERIES["set_answer"], project_id=project_id, request_id=request_id, answer=json.dumps(answer)
     )
 
 
 async def forget_request_ids(database: Database) -> None:
-    """Drop those whose day is over."""
+    """Delete request_ids older than a day."""
     await database.fetch(_QUERIES["forget_request_ids"])

@@ -1,5 +1,5 @@
 -- name: claim_request_id
--- Takes a request_id, also one whose day is over. No row means that somebody has it.
+-- Claims a request_id, also one that is older than a day. No row means that another request has it.
 INSERT INTO request_ids AS r (project_id, request_id, fingerprint, answer)
 VALUES (:project_id::text, :request_id::uuid, :fingerprint::bytea, :answer::jsonb)
 ON CONFLICT (project_id, request_id) DO UPDATE
@@ -12,7 +12,7 @@ SELECT fingerprint, answer::text AS answer, create_time FROM request_ids
 WHERE project_id = :project_id::text AND request_id = :request_id::uuid
 
 -- name: take_over_request_id
--- Of several that try a failed request again, one gets it.
+-- Of several retries of a failed request, one gets it.
 UPDATE request_ids SET answer = :answer::jsonb, create_time = now()
 WHERE project_id = :project_id::text AND request_id = :request_id::uuid AND answer = :seen::jsonb
 RETURNING request_id

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from storage.columns import ROLLUP_SUMS
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     import asyncpg
@@ -20,7 +21,7 @@ _QUERIES: Final = load_queries(__file__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollupQuery:
-    """Which rollups, and how they are summed. None matches all; group_by is a dimension or ''."""
+    """Selects rollups and says how they are summed. None matches all; group_by is a dimension or ''."""
 
     project_id: str
     start_hour: datetime
@@ -48,18 +49,57 @@ class RollupQuery:
         }
 
 
-class RollupSums(NamedTuple):
-    """Sums and sketch buckets, each by (step_start, group_value)."""
+class StepSums(NamedTuple):
+    """What the rollups of a step and group add up to."""
 
-    sums: list[asyncpg.Record]
-    buckets: list[asyncpg.Record]
+    step_start: datetime
+    group_value: str
+    sums: Mapping[str, int]
+    """By name of ROLLUP_SUMS."""
+
+
+class StepBucket(NamedTuple):
+    """Calls of a step and group in a bucket of the sketch."""
+
+    step_start: datetime
+    group_value: str
+    bucket: int
+    latency_count: int
+    ttft_count: int
+
+
+class RollupSums(NamedTuple):
+    """Sums and sketch buckets, by step and group."""
+
+    sums: list[StepSums]
+    buckets: list[StepBucket]
+
+
+class RollupDifference(NamedTuple):
+    """A rollup that differs from its raw rows."""
+
+    project_id: str
+    hour: datetime
+    provider: str
+    model: str
+    operation: str
+    environment: str
+    expected_count: int
+    rollup_count: int
+
+
+class SketchDifference(NamedTuple):
+    """A sketch bucket that differs from its raw rows."""
+
+    rollup_id: int
+    bucket: int
 
 
 class Differences(NamedTuple):
-    """What verify found; both empty when every number is right."""
+    """What verify_rollups() found; both are empty when every number is right."""
 
-    rollups: list[asyncpg.Record]
-    sketches: list[asyncpg.Record]
+    rollups: list[RollupDifference]
+    sketches: list[SketchDifference]
 
 
 async def sum_rollups(database: Database, query: RollupQuery) -> RollupSums:
@@ -67,7 +107,14 @@ async def sum_rollups(database: Database, query: RollupQuery) -> RollupSums:
     async with database.connection() as connection, connection.transaction(read_only=True):
         sums = await connection.fetch(_QUERIES["sum_rollups"], **query.values())
         buckets = await connection.fetch(_QUERIES["sum_sketches"], **query.values())
-    return RollupSums(sums, buckets)
+    return RollupSums(
+        [StepSums(row["step_start"], row["group_value"], _sums_of(row)) for row in sums],
+        [StepBucket(**row) for row in buckets],
+    )
+
+
+def _sums_of(row: asyncpg.Record) -> dict[str, int]:
+    return {each.name: int(row[each.name]) for each in ROLLUP_SUMS}
 
 
 async def verify_rollups(database: Database) -> Differences:
@@ -75,4 +122,6 @@ async def verify_rollups(database: Database) -> Differences:
     async with database.connection() as connection, connection.transaction(read_only=True):
         rollups = await connection.fetch(_QUERIES["verify_rollups"])
         sketches = await connection.fetch(_QUERIES["verify_sketches"])
-    return Differences(rollups, sketches)
+    return Differences(
+        [RollupDifference(**row) for row in rollups], [SketchDifference(**row) for row in sketches]
+    )

@@ -30,7 +30,7 @@ class Query:
     parameters: tuple[str, ...]
 
     def args(self, **values: Any) -> tuple[Any, ...]:
-        """Return the values in order.
+        """Return the values in the order of the placeholders.
 
         Raises:
             TypeError: A parameter is missing or not known to the query.
@@ -44,11 +44,11 @@ class Query:
 def load_queries(module_file: str) -> dict[str, Query]:
     """Return the queries of the .sql file that has the module's stem. No ``:word`` may stand in a literal."""
     parts = _HEADING.split(Path(module_file).with_suffix(".sql").read_text("utf-8"))[1:]
-    found = list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
-    shared = {name: body.strip() for kind, name, body in found if kind == "part"}
+    sections = list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
+    shared = {name: body.strip() for kind, name, body in sections if kind == "part"}
     return {
         name: _parse(name, _EACH.sub(_expand, _USE.sub(lambda use: shared[use.group(1)], body)))
-        for kind, name, body in found
+        for kind, name, body in sections
         if kind == "name"
     }
 

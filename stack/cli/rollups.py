@@ -30,7 +30,7 @@ def verify() -> None:
     if differences.rollups:
         columns = (*_KEY, "expected_count", "rollup_count")
         shown = differences.rollups[:_MAX_SHOWN]
-        print_table(columns, ([str(row[column]) for column in columns] for row in shown))
+        print_table(columns, ([str(getattr(row, column)) for column in columns] for row in shown))
     click.echo(f"{len(differences.rollups)} rollups and {len(differences.sketches)} sketch buckets differ")
     if differences.rollups or differences.sketches:
         raise SystemExit(1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from storage import columns, log_writes, sql
-from storage.columns import KEY_COLUMNS, LOG_COLUMNS, ROLLUP_KEY, ROLLUP_SUMS, Column, RollupSum
+from storage.columns import KEY_COLUMNS, LOG_COLUMNS, ROLLUP_KEY, ROLLUP_SUMS, Column, Named
 from storage.sql import load_queries
 
-TABLES: dict[str, tuple[Column | RollupSum, ...]] = {
+TABLES: dict[str, tuple[Named, ...]] = {
     "logs": LOG_COLUMNS,
     "log_keys": KEY_COLUMNS,
     "hourly_rollups": (*ROLLUP_KEY, Column("rollup_id", "bigint"), *ROLLUP_SUMS),

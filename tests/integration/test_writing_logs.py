@@ -41,7 +41,7 @@ async def totals(database: Database):
         end_hour=NOW.replace(minute=0, second=0) + timedelta(days=2),
         step=timedelta(days=100),
     )
-    return (await sum_rollups(database, query)).sums[0]
+    return (await sum_rollups(database, query)).sums[0].sums
 
 
 async def test_a_redelivered_batch_changes_nothing(database, write):
