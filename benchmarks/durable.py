@@ -112,7 +112,7 @@ async def run_bare(url: str, count: int) -> float:
     return count / seconds
 
 
-async def run_ours(port: int, database: Database, count: int, *, ending: str = "") -> float:
+async def run_ours(port: int, sql: asyncpg.Connection, count: int, *, ending: str = "") -> float:
     """Return logs a second from the first Ingest call to the last commit."""
     logs = make_logs(count, seed=3, ending=ending)
     requests = [IngestLogsRequest(logs=logs[n : n + _BATCH]) for n in range(0, count, _BATCH)]
@@ -124,20 +124,17 @@ async def run_ours(port: int, database: Database, count: int, *, ending: str = "
             for request in waiting:
                 await stub.IngestLogs(request, timeout=60)
 
-        before = await _stored(database)
+        before = await _stored(sql)
         begin = time.perf_counter()
         await asyncio.gather(*(caller() for _ in range(_AT_ONCE)))
-        while await _stored(database) < before + count:
+        while await _stored(sql) < before + count:
             await asyncio.sleep(0.02)
         return count / (time.perf_counter() - begin)
 
 
-async def _stored(database: Database) -> int:
-    async with database.connection() as connection:
-        found: int = await connection._raw.fetchval(
-            "SELECT coalesce(sum(request_count), 0)::bigint FROM hourly_rollups"
-        )
-        return found
+async def _stored(sql: asyncpg.Connection) -> int:
+    found: int = await sql.fetchval("SELECT coalesce(sum(request_count), 0)::bigint FROM hourly_rollups")
+    return found
 
 
 async def run(found: Machine, port: int, count: int) -> None:
@@ -146,16 +143,17 @@ async def run(found: Machine, port: int, count: int) -> None:
         return health is not None and health.queue.consumer_count == 1
 
     await eventually(ready)
-    settings = StorageSettings(database_url=found.env["DATABASE_URL"])
-    database = await Database(settings).open()
-    await run_ours(port, database, 2_000)
+    sql = await asyncpg.connect(found.env["DATABASE_URL"])
+    await run_ours(port, sql, 2_000)
     await run_bare(found.env["DATABASE_URL"], 2_000)
     bare = await run_bare(found.env["DATABASE_URL"], count)
     before = found.cpu_s()
-    ours = await run_ours(port, database, count)
+    ours = await run_ours(port, sql, count)
     used = {name: round((cpu - before[name]) * 1e6 / count, 1) for name, cpu in found.cpu_s().items()}
     bare_again = await run_bare(found.env["DATABASE_URL"], count)
-    redacting = await run_ours(port, database, count // 4, ending=_SECRET)
+    redacting = await run_ours(port, sql, count // 4, ending=_SECRET)
+    await sql.close()
+    database = Database(StorageSettings(database_url=found.env["DATABASE_URL"]))
     differences = await verify_rollups(database)
     await database.close()
     bare = (bare + bare_again) / 2

@@ -11,6 +11,7 @@ import time
 import uuid
 from typing import Any
 
+import asyncpg
 import grpc
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
@@ -70,8 +71,9 @@ async def run(found: Machine, port: int, logs: int) -> dict[str, Any]:
         for name, found_mb in sizes.items():
             found_mb.append(round(found.running[name].memory_info().rss / 1e6))
     seconds = time.monotonic() - begin
-    async with database.connection() as connection:
-        stored = await connection._raw.fetchval("SELECT count(*) FROM logs")
+    sql = await asyncpg.connect(found.env["DATABASE_URL"])
+    stored = await sql.fetchval("SELECT count(*) FROM logs")
+    await sql.close()
     differences = await verify_rollups(database)
     await database.close()
     await broker.shutdown()

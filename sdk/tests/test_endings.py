@@ -132,7 +132,7 @@ async def test_a_stream_that_the_application_left(way, vendor, recorder, leaving
 
 async def test_a_task_cancelled_while_it_waits(vendor, recorder):
     task = asyncio.ensure_future(vendor.ask(vendor.aclient(vendor.wire.answer_late)))
-    await asyncio.sleep(0.1)
+    await vendor.wire.silent.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -142,7 +142,7 @@ async def test_a_task_cancelled_while_it_waits(vendor, recorder):
 async def test_a_task_cancelled_while_it_streams(vendor, recorder):
     vendor.wire.ending = "stall"
     task = asyncio.ensure_future(Async(vendor).read())
-    await asyncio.sleep(0.2)
+    await vendor.wire.silent.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -78,7 +78,7 @@ GEMINI_EVENTS = [gemini_piece("all "), gemini_piece("is "), gemini_piece("well",
 class Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     """A streamed body that may break off."""
 
-    def __init__(self, lines: list[bytes], *, broken: bool, stalled: bool = False) -> None:
+    def __init__(self, lines: list[bytes], *, broken: bool, stalled: asyncio.Event | None = None) -> None:
         self._lines, self._broken, self._stalled = lines, broken, stalled
 
     def __iter__(self) -> Iterator[bytes]:
@@ -89,8 +89,9 @@ class Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for line in self._lines:
             yield line
-        if self._stalled:
-            await asyncio.sleep(60)
+        if self._stalled is not None:
+            self._stalled.set()
+            await asyncio.Event().wait()
         if self._broken:
             raise httpx2.ReadError("cut")
 
@@ -101,6 +102,8 @@ class Wire:
     def __init__(self, whole: Any, events: list[dict[str, Any]], fault: Any) -> None:
         self.whole, self.events, self.fault = deepcopy(whole), deepcopy(events), fault
         self.ending = "success"
+        self.silent = asyncio.Event()
+        """Set when the client waits for something that will not come."""
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if self.ending == "connection":
@@ -127,11 +130,14 @@ class Wire:
         return httpx2.Response(
             200,
             headers={"content-type": "text/event-stream"},
-            stream=Body(lines, broken=self.ending == "cut", stalled=self.ending == "stall"),
+            stream=Body(
+                lines, broken=self.ending == "cut", stalled=self.silent if self.ending == "stall" else None
+            ),
         )
 
     async def answer_late(self, request: httpx2.Request) -> httpx2.Response:
-        await asyncio.sleep(60)
+        self.silent.set()
+        await asyncio.Event().wait()
         return self(request)
 
 

@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 import grpc
 from llm_observe.v1.admin_service_pb2 import QueryLedgerRequest
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
@@ -175,8 +176,6 @@ async def _garbage(queue: LogBroker) -> bool:
 
 
 async def _settle(found: Machine, queue: LogBroker, producers: list[Producer], port: int) -> dict[str, Any]:
-    database = Database(StorageSettings(database_url=found.env["DATABASE_URL"], timeout_s=60))
-
     revived: Counter[str] = Counter()
 
     async def empty() -> bool:
@@ -196,19 +195,18 @@ async def _settle(found: Machine, queue: LogBroker, producers: list[Producer], p
     try:
         await eventually(empty)
         await eventually(only_the_living)
-        return await _compare(database, producers, port) | {"revived": dict(revived)}
+        return await _compare(found, producers, port) | {"revived": dict(revived)}
     finally:
-        await database.close()
         await queue.shutdown()
 
 
-async def _compare(database: Database, producers: list[Producer], port: int) -> dict[str, Any]:
-    async with database.connection() as connection:
-        raw = connection._raw
-        rows = {str(row["log_id"]): row["model"] for row in await raw.fetch("SELECT log_id, model FROM logs")}
-        row_count = await raw.fetchval("SELECT count(*) FROM logs")
-        requests = await raw.fetchval("SELECT coalesce(sum(request_count), 0) FROM hourly_rollups")
-        letters = await raw.fetch("SELECT reason, log_id, log_count FROM dead_letters")
+async def _compare(found: Machine, producers: list[Producer], port: int) -> dict[str, Any]:
+    sql = await asyncpg.connect(found.env["DATABASE_URL"])
+    rows = {str(row["log_id"]): row["model"] for row in await sql.fetch("SELECT log_id, model FROM logs")}
+    row_count = await sql.fetchval("SELECT count(*) FROM logs")
+    requests = await sql.fetchval("SELECT coalesce(sum(request_count), 0) FROM hourly_rollups")
+    letters = await sql.fetch("SELECT reason, log_id, log_count FROM dead_letters")
+    await sql.close()
     expected = {log_id: model for producer in producers for log_id, model in producer.models.items()}
     poisoned = {log_id for producer in producers for log_id in producer.poisoned}
     assert rows.keys() == expected.keys(), f"{len(expected.keys() - rows.keys())} accepted logs are missing"
@@ -217,15 +215,17 @@ async def _compare(database: Database, producers: list[Producer], port: int) -> 
     assert row_count == len(rows) == requests, f"{row_count} rows, {requests} in rollups"
     assert {row["log_id"] for row in letters if row["reason"] == "refused"} == poisoned
     assert sum(row["reason"] == "unparsable" for row in letters) >= 3
+    database = Database(StorageSettings(database_url=found.env["DATABASE_URL"], timeout_s=60))
     differences = await verify_rollups(database)
+    await database.close()
     assert (differences.rollups, differences.sketches) == ([], [])
     ledger = await _ledger(port)
     for producer in producers:
-        found = ledger[producer.report.producer_id]
-        assert found["missing_batch_count"] == 0
-        assert found["sent_count"] == producer.report.sent_count
-        assert found["stored_count"] == len(producer.models)
-        total = found["stored_count"] + found["duplicate_count"] + found["dead_lettered_count"]
+        entry = ledger[producer.report.producer_id]
+        assert entry["missing_batch_count"] == 0
+        assert entry["sent_count"] == producer.report.sent_count
+        assert entry["stored_count"] == len(producer.models)
+        total = entry["stored_count"] + entry["duplicate_count"] + entry["dead_lettered_count"]
         assert total == producer.report.sent_count, f"{total} accounted for of {producer.report.sent_count}"
     return {
         "sent": sum(producer.report.sent_count for producer in producers),
