@@ -129,7 +129,7 @@ def log(
     output_tokens: int | None = None,
     total_tokens: int | None = None,
     error_code: str = "",
-    error_message: str = "",
+    error_message: str | BaseException = "",
     finish_reason: str = "",
     streamed: bool = False,
     metadata: Mapping[str, str] | None = None,
