@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test check proto proto-check fmt lint types imports bench chaos fuzz lock clean
+.PHONY: help run test check proto proto-check fmt lint types imports bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 
 COMPILED := $(wildcard codec/*.pyx codec/*.pxd)
@@ -10,11 +10,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 CODE := telemetry storage analytics codec worker server streamlit_app stack benchmarks tests sdk/llm_observe
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.done ## Install what is needed and run the whole product
 	@$(BIN)/llm-observe up
 
+# A machine of stores for each process; PYTEST_ARGS="tests/unit -x" runs some tests in this one.
+PYTEST_ARGS ?= -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: .venv/dev.done ## Install what is needed and run every test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -51,6 +53,9 @@ chaos: .venv/dev.done ## Send 20,000 logs while everything is killed at random (
 
 fuzz: .venv/dev.done ## Send 100,000 random requests to every method (SEED=1)
 	@$(BIN)/python -m tests.chaos.fuzz --seed $(SEED)
+
+fuzz-properties: .venv/dev.done ## Run the property tests on ten times as many, random examples
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=random $(PYTEST_ARGS)
 
 lock: .venv/dev.done ## Resolve requirements/*.in again
 	@scripts/lock.sh

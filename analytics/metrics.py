@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from analytics.sketch import quantiles
+from storage.columns import ROLLUP_SUMS
 from storage.rollups import sum_rollups
 
 if TYPE_CHECKING:
@@ -19,12 +20,8 @@ if TYPE_CHECKING:
     from storage.rollups import RollupQuery
 
 _FRACTIONS: Final = (0.5, 0.9, 0.95, 0.99)
-_SUMS: Final = (
-    "request_count", "success_count", "error_count", "cancelled_count", "priced_count", "latency_count",
-    "ttft_count", "latency_us_sum", "ttft_us_sum", "input_token_sum", "output_token_sum", "total_token_sum",
-    "cache_read_token_sum", "cache_write_token_sum", "reasoning_token_sum", "cost_nano_usd_sum",
-)  # fmt: skip
-MOST_SERIES: Final = 20
+_SUMS: Final = tuple(each.name for each in ROLLUP_SUMS)
+MAX_SERIES: Final = 20
 """Series a time-series query returns before the rest is summed."""
 
 
@@ -113,14 +110,14 @@ async def summarise(database: Database, query: RollupQuery) -> Metrics:
 
 
 async def time_series(database: Database, query: RollupQuery) -> list[Series]:
-    """Return a series for each group, the largest first; those beyond MOST_SERIES are summed as one."""
+    """Return a series for each group, the largest first; those beyond MAX_SERIES are summed as one."""
     cells = await _read(database, query)
     by_group: dict[str, dict[datetime, Metrics]] = defaultdict(dict)
     for (step, group), metrics in cells.items():
         by_group[group][step] = metrics
     ranked = sorted(by_group.items(), key=_largest_first)
-    series = [Series(group, sorted(points.items())) for group, points in ranked[:MOST_SERIES]]
-    if rest := ranked[MOST_SERIES:]:
+    series = [Series(group, sorted(points.items())) for group, points in ranked[:MAX_SERIES]]
+    if rest := ranked[MAX_SERIES:]:
         steps: dict[datetime, Metrics] = defaultdict(Metrics)
         for _, points in rest:
             for step, metrics in points.items():

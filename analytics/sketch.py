@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 RELATIVE_ERROR: Final = 0.01
 _GAMMA: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
-_LOG_GAMMA: Final = math.log(_GAMMA)
+LOG_GAMMA: Final = math.log(_GAMMA)
+"""The width of a bucket on the logarithmic scale."""
 
 
 def bucket_of(microseconds: int) -> int:
     """Return the bucket of a duration; everything up to 1 microsecond is bucket 0."""
-    return math.ceil(math.log(microseconds) / _LOG_GAMMA) if microseconds > 1 else 0
+    return math.ceil(math.log(microseconds) / LOG_GAMMA) if microseconds > 1 else 0
 
 
 def estimate(bucket: int) -> float:

@@ -16,10 +16,11 @@ from llm_observe import LLMClient, configure
 from llm_observe.v1.chat_service_pb2 import ChatTurn, StreamChatRequest
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 
-from benchmarks.harness import machine, ratio, report
-from benchmarks.ingest import _answers
-from stack import processes
-from tests.makers import eventually
+from benchmarks.report import ratio, report
+from tests.support.machine import machine
+from tests.support.ports import free_port
+from tests.support.rpc import answers
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -60,7 +61,7 @@ async def _stream_on(channel: Any, provider: str, number: int) -> Took:
     async for event in stub.StreamChat(StreamChatRequest(turn=turn), timeout=60):
         if event.WhichOneof("event") == "delta":
             first = first or time.perf_counter() - begin
-            tokens += len(event.delta.text.split())  # pieces that are there at once come as one
+            tokens += len(event.delta.text.split())  # chunks that are there at once come as one
     assert tokens == _TOKENS
     return Took(first, time.perf_counter() - begin)
 
@@ -142,8 +143,8 @@ async def _memory(port: int, server: psutil.Process) -> dict[str, float]:
 
 
 async def run(port: int, bare: int, mock: str, server: psutil.Process) -> dict[str, Any]:
-    await eventually(lambda: _answers(port))
-    await eventually(lambda: _answers(bare))
+    await eventually(lambda: answers(port))
+    await eventually(lambda: answers(bare))
     return {
         "overhead": await _overhead(port, mock),
         "rates": await _rates(port, bare),
@@ -154,7 +155,7 @@ async def run(port: int, bare: int, mock: str, server: psutil.Process) -> dict[s
 def main() -> None:
     configure(endpoint="")  # this process is the application's: it records nothing
     with machine() as found:
-        port, bare, mock = (processes.free_port() for _ in range(3))
+        port, bare, mock = (free_port() for _ in range(3))
         url = f"http://127.0.0.1:{mock}"
         found.start("mock", "benchmarks.mock_server", str(mock), str(_TOKENS))
         found.start("echo", "benchmarks.echo_server", str(bare))

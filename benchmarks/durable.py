@@ -18,12 +18,15 @@ import grpc
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from benchmarks.harness import Machine, machine, make_logs, ratio, report
-from stack import processes, readiness
+from benchmarks.report import ratio, report
+from stack import readiness
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
-from tests.makers import eventually
+from tests.support.logs import make_logs
+from tests.support.machine import Machine, machine
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 _BATCH = 500
 _AT_ONCE = 8
@@ -171,7 +174,7 @@ async def run(found: Machine, port: int, count: int) -> None:
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
     with machine() as found:
-        port = processes.free_port()
+        port = free_port()
         found.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port))
         found.start("worker", "worker")
         asyncio.run(run(found, port, count))

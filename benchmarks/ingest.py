@@ -14,9 +14,12 @@ import grpc
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from benchmarks.harness import machine, make_logs, ratio, report
-from stack import processes
-from tests.makers import eventually
+from benchmarks.report import ratio, report
+from tests.support.logs import make_logs
+from tests.support.machine import machine
+from tests.support.ports import free_port
+from tests.support.rpc import answers
+from tests.support.waiting import eventually
 
 _ROUNDS = 15
 _CASES = {"single logs": (1, 64, 3000), "batches of 100": (100, 16, 300)}
@@ -65,24 +68,15 @@ async def measure(ours: int, bare: int) -> dict[str, Any]:
     return figures
 
 
-async def _answers(port: int) -> bool:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        try:
-            await asyncio.wait_for(channel.channel_ready(), 1)
-        except TimeoutError:
-            return False
-        return True
-
-
 async def run(ours: int, bare: int) -> dict[str, Any]:
-    await eventually(lambda: _answers(ours))
-    await eventually(lambda: _answers(bare))
+    await eventually(lambda: answers(ours))
+    await eventually(lambda: answers(bare))
     return await measure(ours, bare)
 
 
 def main() -> None:
     with machine() as found:
-        ours, bare = processes.free_port(), processes.free_port()
+        ours, bare = free_port(), free_port()
         unlimited = {"LLM_OBSERVE_INGEST_LOGS_PER_MINUTE": str(10**9)}
         found.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(ours), **unlimited)
         found.start("echo", "benchmarks.echo_server", str(bare))

@@ -11,7 +11,7 @@ from stack.demo.provider_mock.server import ProviderMock
 
 def main(port: int, chunks: int) -> None:
     mock = ProviderMock()
-    mock.default_wish = {"chunks": chunks}
+    mock.default_behaviour = {"chunks": chunks}
     uvicorn.run(mock.app(), host="127.0.0.1", port=port, log_level="critical", lifespan="off")
 
 

@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, Any
 import llm_observe
 from llm_observe._runtime import get_runtime
 
-from benchmarks.harness import report
+from benchmarks.report import report
 from benchmarks.vendors import VENDORS, Vendor
 from stack import processes
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +84,7 @@ def _measure(vendor: Vendor, calls: int) -> dict[str, Any]:
 
 @contextmanager
 def _collector(kind: str) -> Iterator[str]:
-    port = processes.free_port()
+    port = free_port()
     if kind == "up":
         server = processes.start(
             [sys.executable, "-m", "benchmarks.echo_server", str(port)], log=Path(os.devnull), env=os.environ

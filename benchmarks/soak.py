@@ -15,13 +15,15 @@ import grpc
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from benchmarks.harness import Machine, machine, make_logs, report
-from benchmarks.ingest import _answers
-from stack import processes
+from benchmarks.report import report
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
-from tests.makers import eventually
+from tests.support.logs import make_logs
+from tests.support.machine import Machine, machine
+from tests.support.ports import free_port
+from tests.support.rpc import answers
+from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import queue_stats
 from worker.queue.settings import QueueSettings
@@ -53,7 +55,7 @@ async def _send(port: int, count: int, broker: LogBroker) -> None:
 
 
 async def run(found: Machine, port: int, logs: int) -> dict[str, Any]:
-    await eventually(lambda: _answers(port))
+    await eventually(lambda: answers(port))
     broker = LogBroker(QueueSettings(redis_url=found.env["REDIS_URL"]))
     database = Database(StorageSettings(database_url=found.env["DATABASE_URL"], timeout_s=300))
     sizes: dict[str, list[int]] = {name: [] for name in _WATCHED}
@@ -85,7 +87,7 @@ async def run(found: Machine, port: int, logs: int) -> dict[str, Any]:
 def main() -> None:
     logs = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     with machine() as found:
-        port = processes.free_port()
+        port = free_port()
         unlimited = {"LLM_OBSERVE_INGEST_LOGS_PER_MINUTE": str(10**9)}
         found.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port), **unlimited)
         found.start("worker", "worker")

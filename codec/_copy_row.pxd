@@ -6,11 +6,19 @@ from codec._fields cimport Fields
 from codec._wire cimport Reader
 
 
-cdef bytes pack_row(const Fields* fields, bytes project, int64_t received)
-cdef bytes pack_key(const Fields* fields, bytes project, int64_t received)
+cdef class RowWriter:
+    """The buffer in which one tuple is made after the other; it grows when it must."""
+
+    cdef uint8_t* data
+    cdef Py_ssize_t size
+    cdef Py_ssize_t capacity
+
+
+cdef bytes pack_row(RowWriter row, const Fields* fields, bytes project, int64_t received)
+cdef bytes pack_key(RowWriter row, const Fields* fields, bytes project, int64_t received)
 cdef int write_uuid(Reader text, uint8_t* into) noexcept
 cdef Reader operation_of(const Fields* fields) noexcept
-cdef int64_t moment_us(const Fields* fields, int field) noexcept
-cdef int64_t span_us(const Fields* fields, int field) noexcept
+cdef int64_t timestamp_us(const Fields* fields, int field) noexcept
+cdef int64_t duration_us(const Fields* fields, int field) noexcept
 cdef int64_t hour_us(const Fields* fields) noexcept
 cdef int bucket_of(const Fields* fields, int field) noexcept

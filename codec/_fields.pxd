@@ -1,13 +1,13 @@
-"""What a log says, as it is read off its bytes."""
+"""The fields of a log, as they are read off its bytes."""
 
 from libc.stdint cimport uint64_t
 
-from codec._wire cimport Moment, Reader
+from codec._wire cimport Reader, TimeValue
 
 cdef enum:
     FIELDS = 64
-    PAIRS_MOST = 50
-    TAGS_MOST = 20
+    MAX_PAIRS = 50
+    MAX_TAGS = 20
 
 
 cdef struct Pair:
@@ -18,10 +18,10 @@ cdef struct Pair:
 cdef struct Fields:
     uint64_t seen  # a bit for each field that was there
     uint64_t numbers[FIELDS]
-    Moment moments[FIELDS]
+    TimeValue times[FIELDS]
     Reader texts[FIELDS]
-    Pair pairs[PAIRS_MOST]  # of metadata
-    Reader tags[TAGS_MOST]
+    Pair pairs[MAX_PAIRS]  # of metadata
+    Reader tags[MAX_TAGS]
     int pair_count
     int tag_count
 

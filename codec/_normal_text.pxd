@@ -4,38 +4,43 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memset
 
 cdef enum:
-    MOST_BYTES = 4000  # longer texts are not previews
-    ROOM = MOST_BYTES + 64  # zeros follow, so that looking ahead needs no check
+    MAX_BYTES = 4000  # longer texts are not previews
+    ROOM = MAX_BYTES + 64  # zeros follow, so that looking ahead needs no check
     OTHER = 0x80  # stands for a character that is not ASCII
 
 
-cdef inline int normalise(const uint8_t* text, Py_ssize_t size, uint8_t* norm, uint8_t* low) noexcept:
-    """Fill norm, and low with the same in lower case; return the length in characters, -1 where it is not sure.
+cdef struct NormalText:
+    uint8_t norm[ROOM]
+    uint8_t low[ROOM]  # the same in lower case
 
-    Characters that are not ASCII are OTHER; those that a pattern may take for a digit, a letter or a space are
-    not sure, nor is what is no UTF-8.
+
+cdef inline int normalise(const uint8_t* text, Py_ssize_t size, NormalText* into) noexcept:
+    """Normalise a text; return its length in characters, or -1 where that is in doubt.
+
+    Characters that are not ASCII become OTHER. Those that a pattern may take for a digit, a letter or a space are
+    in doubt, and so is what is no UTF-8.
     """
     cdef Py_ssize_t at = 0
     cdef int n = 0
     cdef uint8_t byte
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         return -1
     while at < size:
         byte = text[at]
         at += 1
-        if byte == 92 and at < size and text[at] in (110, 114, 116):  # \n, \r, \t as two characters
-            norm[n] = low[n] = byte = 32
+        if byte == c'\\' and at < size and (text[at] == c'n' or text[at] == c'r' or text[at] == c't'):  # two characters
+            into.norm[n] = into.low[n] = byte = c' '
             n += 1
             at += 1
         elif byte >= 0x80:
             byte = _stand_in(_read_character(text, size, &at))
         if byte == 0:
             return -1
-        norm[n] = byte
-        low[n] = byte | 32 if 65 <= byte <= 90 else byte
+        into.norm[n] = byte
+        into.low[n] = byte | 32 if c'A' <= byte <= c'Z' else byte
         n += 1
-    memset(norm + n, 0, ROOM - MOST_BYTES)
-    memset(low + n, 0, ROOM - MOST_BYTES)
+    memset(into.norm + n, 0, ROOM - MAX_BYTES)
+    memset(into.low + n, 0, ROOM - MAX_BYTES)
     return n
 
 
@@ -61,7 +66,7 @@ cdef inline uint32_t _read_character(const uint8_t* text, Py_ssize_t size, Py_ss
 
 
 cdef inline uint8_t _stand_in(uint32_t code) noexcept:
-    """Return the byte for a character that is not ASCII, or 0 where it is not sure that it can be ignored."""
+    """Return the byte for a character that is not ASCII, or 0 where it is in doubt."""
     if code == 0xA0 or code == 0xB2 or code == 0xB3 or code == 0xB9:  # a space, digits
         return 0
     if 0xA1 <= code < 0x250:  # Latin; dotless and dotted i and the long s match ASCII letters
@@ -69,7 +74,7 @@ cdef inline uint8_t _stand_in(uint32_t code) noexcept:
     if 0x370 <= code < 0x530:  # Greek, Cyrillic
         return OTHER
     if code == 0x2013 or code == 0x2014:  # dashes
-        return 45
+        return c'-'
     if 0x2018 <= code < 0x2024 or code == 0x2026 or code == 0x20AC or 0x2190 <= code < 0x2200:
         return OTHER  # quotes, bullets, dots, the euro, arrows
     if 0x2500 <= code < 0x2600 or 0x2700 <= code < 0x2760:  # boxes, ticks
@@ -77,7 +82,7 @@ cdef inline uint8_t _stand_in(uint32_t code) noexcept:
     if code == 0x3001 or 0x3008 <= code < 0x3012 or 0x3041 <= code < 0x3100 or 0x4E00 <= code < 0xA000:
         return OTHER  # Japanese, Chinese
     if code == 0x3002:  # a full stop
-        return 46
+        return c'.'
     if 0xAC00 <= code < 0xD000:  # Korean; the rest of it shares a first byte with surrogates
         return OTHER
     if 0xFF01 <= code < 0xFF5F:  # full-width ASCII

@@ -1,15 +1,12 @@
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from llm_observe.redaction import Redactor
-from llm_observe.v1.log_pb2 import Log
+from llm_observe.v1.ingest_service_pb2 import ProducerReport
 
-from codec.reader import ArrivedLog
-from storage.ledger import BatchReport
-from storage.log_writes import Sums
+from codec.batch import ReadBatch
+from storage.incoming import BatchReport, IncomingLog, Sums
 
-def other_fields(payload: bytes) -> bytes | None: ...
-def read_logs(
-    payload: bytes, batch: BatchReport, redactor: Redactor, read_plainly: Callable[[Log], ArrivedLog]
-) -> list[ArrivedLog]: ...
-def add_up(logs: Sequence[Any]) -> Sums: ...
+def read_batch(
+    payload: bytes, redactor: Redactor, report_of: Callable[[ProducerReport], BatchReport]
+) -> ReadBatch: ...
+def add_up(logs: Sequence[IncomingLog]) -> Sums: ...

@@ -1,25 +1,25 @@
 # cython: language_level=3, wraparound=False
-"""The rules of codec/rules.py, read off the bytes of a batch in a tenth of the time.
+"""Checks the rules of codec/rules.py on the bytes of a batch, in a tenth of the time.
 
-It only ever says yes: every log of the batch surely keeps every rule. What it is not sure of, such as a field
-that comes twice or is unknown, or a text near its limit that is not ASCII, it leaves to find_violation(), which
-is the law.
+A conservative fast path: where it says yes, every log of the batch provably keeps every rule. In doubt, as with a
+field that comes twice or is unknown, or a text near its limit that is not ASCII, it leaves the batch to
+find_violation(), the reference implementation. codec.scan is its twin in Python.
 """
 
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
-from codec._wire cimport BYTES, VARINT, Moment, Reader, hex_digit, read_moment, take, varint
+from codec._wire cimport BYTES, VARINT, Reader, TimeValue, hex_digit, read_time, reader_of, take, varint
 
-from llm_observe.v1.log_pb2 import Log
+from llm_observe import limits
+from llm_observe.v1.log_pb2 import Log, Outcome, UsageSource
 
 from codec import rules
 
 cdef enum:
     LOGS = 1  # the field of IngestLogsRequest
-    LOGS_MOST = 500  # of more, the service says no, and the slots below have room for these
-    SLOTS = 1024
+    SLOTS = 1024  # for the ids of a batch
     FIELDS = 64
     ANY_LENGTH = 1 << 30
 
@@ -37,14 +37,21 @@ cdef int HTTP_STATUS = _number_of["http_status"]
 cdef int METADATA = _number_of["metadata"]
 cdef int TAGS = _number_of["tags"]
 
-cdef int64_t TIMESTAMP_MOST = rules.MAX_TIMESTAMP_S
-cdef int64_t DURATION_MOST = rules.MAX_DURATION_S
+cdef int MAX_LOGS = rules.MAX_LOGS
+if 2 * MAX_LOGS > SLOTS:
+    raise ImportError("too few slots for the ids of a batch")
+cdef int64_t MAX_TIMESTAMP_S = rules.MAX_TIMESTAMP_S
+cdef int64_t MAX_DURATION_S = rules.MAX_DURATION_S
 cdef int64_t AHEAD_S = rules.MAX_AHEAD_S
-cdef int PAIRS_MOST = rules.METADATA_PAIRS
-cdef int KEY_MOST = rules.METADATA_KEY_CHARS
-cdef int VALUE_MOST = rules.METADATA_VALUE_CHARS
-cdef int TAGS_MOST = rules.TAGS
-cdef int TAG_MOST = rules.TAG_CHARS
+cdef int MAX_PAIRS = rules.METADATA_PAIRS
+cdef int MAX_KEY_CHARS = rules.METADATA_KEY_CHARS
+cdef int MAX_VALUE_CHARS = rules.METADATA_VALUE_CHARS
+cdef int MAX_TAGS = rules.TAGS
+cdef int MAX_TAG_CHARS = rules.TAG_CHARS
+cdef uint64_t OUTCOMES_END = len(Outcome.values())
+cdef uint64_t USAGE_SOURCES_END = len(UsageSource.values())
+cdef uint64_t MIN_HTTP_STATUS = limits.HTTP_STATUSES.start
+cdef uint64_t HTTP_STATUS_END = limits.HTTP_STATUSES.stop
 cdef uint64_t FNV_PRIME = 1_099_511_628_211
 
 
@@ -64,10 +71,10 @@ _TEXTS = {
     **{name: digits for name, digits, _ in rules.SPAN_FIELDS},
     **dict.fromkeys(("input_preview", "output_preview", "error_message"), ANY_LENGTH),
 }
-cdef int text_most[FIELDS]  # bytes, which are never fewer than characters; 0 where the field is no text
-memset(text_most, 0, sizeof(text_most))
-for _name, _most in _TEXTS.items():
-    text_most[<int>_number_of[_name]] = _most
+cdef int max_bytes[FIELDS]  # bytes, which are never fewer than characters; 0 where the field is no text
+memset(max_bytes, 0, sizeof(max_bytes))
+for _name, _max in _TEXTS.items():
+    max_bytes[<int>_number_of[_name]] = _max
 cdef uint64_t REQUIRED_TEXTS = _set_of(["log_id", *dict(rules.REQUIRED_TEXTS)])
 cdef uint64_t REQUIRED = REQUIRED_TEXTS | _set_of(["start_time", "outcome"])
 cdef uint64_t HEX = _set_of([name for name, _, _ in rules.SPAN_FIELDS])
@@ -82,11 +89,11 @@ cdef struct Ids:
     uint64_t slots[SLOTS]
 
 
-cdef inline bint _is_text(Reader r, Py_ssize_t least, Py_ssize_t most) except -1:
-    """Tell whether it is UTF-8 of a length that is surely right. Raises UnicodeDecodeError."""
+cdef inline bint _is_text(Reader r, Py_ssize_t min_bytes, Py_ssize_t limit) except -1:
+    """Tell whether it is UTF-8 of a length that is provably right. Raises UnicodeDecodeError."""
     cdef Py_ssize_t size = r.end - r.at, at
     cdef uint8_t bits = 0
-    if not r.sound or not least <= size <= most:
+    if not r.sound or not min_bytes <= size <= limit:
         return False
     for at in range(size):
         bits |= r.at[at]
@@ -106,7 +113,7 @@ cdef bint _is_lower_hex(Reader r) noexcept:
 cdef bint _has_no_upper_case(Reader r) noexcept:
     cdef Py_ssize_t at
     for at in range(r.end - r.at):
-        if 65 <= r.at[at] <= 90 or r.at[at] >= 0x80:
+        if c'A' <= r.at[at] <= c'Z' or r.at[at] >= 0x80:
             return False
     return True
 
@@ -119,7 +126,7 @@ cdef bint _is_new_uuid(Reader r, Ids* ids) noexcept:
         return False
     for at in range(36):
         if at == 8 or at == 13 or at == 18 or at == 23:
-            if r.at[at] != 45:
+            if r.at[at] != c'-':
                 return False
             continue
         digit = hex_digit(r.at[at])
@@ -136,15 +143,15 @@ cdef bint _is_new_uuid(Reader r, Ids* ids) noexcept:
     return True
 
 
-cdef inline bint _is_before(Moment first, Moment second) noexcept:
+cdef inline bint _is_before(TimeValue first, TimeValue second) noexcept:
     return first.seconds < second.seconds or (first.seconds == second.seconds and first.nanos < second.nanos)
 
 
 cdef bint _is_pair(Reader r) except -1:
     """Tell whether it is an entry of metadata: key, then value."""
-    if varint(&r) != (1 << 3 | BYTES) or not _is_text(take(&r), 1, KEY_MOST):
+    if varint(&r) != (1 << 3 | BYTES) or not _is_text(take(&r), 1, MAX_KEY_CHARS):
         return False
-    if varint(&r) != (2 << 3 | BYTES) or not _is_text(take(&r), 0, VALUE_MOST):
+    if varint(&r) != (2 << 3 | BYTES) or not _is_text(take(&r), 0, MAX_VALUE_CHARS):
         return False
     return r.sound and r.at == r.end
 
@@ -155,28 +162,28 @@ cdef inline bint _is_in(int field, uint64_t fields) noexcept:
 
 cdef bint _is_number(int field, uint64_t value) noexcept:
     if field == OUTCOME:
-        return 1 <= value <= 3
+        return 1 <= value < OUTCOMES_END
     if field == USAGE_SOURCE:
-        return value <= 3
+        return value < USAGE_SOURCES_END
     if field == HTTP_STATUS:
-        return 100 <= value <= 599
+        return MIN_HTTP_STATUS <= value < HTTP_STATUS_END
     return _is_in(field, COUNTS | FLAGS)
 
 
 cdef bint _is_known_text(int field, Reader r, Ids* ids) except -1:
-    if not _is_text(r, _is_in(field, REQUIRED_TEXTS), text_most[field]):
+    if not _is_text(r, _is_in(field, REQUIRED_TEXTS), max_bytes[field]):
         return False
     if field == LOG_ID:
         return _is_new_uuid(r, ids)
     if field == PROVIDER:
         return _has_no_upper_case(r)
     if _is_in(field, HEX) and r.at != r.end:
-        return r.end - r.at == text_most[field] and _is_lower_hex(r)
+        return r.end - r.at == max_bytes[field] and _is_lower_hex(r)
     return True
 
 
-cdef bint _keeps_rules(Reader r, Moment latest, Ids* ids) except -1:
-    cdef Moment times[FIELDS]
+cdef bint _keeps_rules(Reader r, TimeValue latest, Ids* ids) except -1:
+    cdef TimeValue times[FIELDS]
     cdef Reader part
     cdef uint64_t seen = 0, tag
     cdef int field, pairs = 0, tags = 0
@@ -195,18 +202,18 @@ cdef bint _keeps_rules(Reader r, Moment latest, Ids* ids) except -1:
             part = take(&r)
             if not part.sound:
                 return False
-            if text_most[field]:
+            if max_bytes[field]:
                 good = _is_known_text(field, part, ids)
             elif field == METADATA:
                 pairs += 1
-                good = pairs <= PAIRS_MOST and _is_pair(part)
+                good = pairs <= MAX_PAIRS and _is_pair(part)
             elif field == TAGS:
                 tags += 1
-                good = tags <= TAGS_MOST and _is_text(part, 1, TAG_MOST)
+                good = tags <= MAX_TAGS and _is_text(part, 1, MAX_TAG_CHARS)
             elif _is_in(field, TIMES):
-                good = read_moment(part, TIMESTAMP_MOST, &times[field])
+                good = read_time(part, MAX_TIMESTAMP_S, &times[field])
             else:
-                good = _is_in(field, DURATIONS) and read_moment(part, DURATION_MOST, &times[field])
+                good = _is_in(field, DURATIONS) and read_time(part, MAX_DURATION_S, &times[field])
         else:
             good = False
         if not good or not r.sound:
@@ -214,8 +221,8 @@ cdef bint _keeps_rules(Reader r, Moment latest, Ids* ids) except -1:
     return (seen & REQUIRED) == REQUIRED and _in_order(times, seen, latest)
 
 
-cdef bint _in_order(Moment* times, uint64_t seen, Moment latest) noexcept:
-    cdef Moment first = times[START_TIME]
+cdef bint _in_order(TimeValue* times, uint64_t seen, TimeValue latest) noexcept:
+    cdef TimeValue first = times[START_TIME]
     if _is_before(latest, first):
         return False
     if _is_in(FIRST_TOKEN_TIME, seen):
@@ -228,16 +235,16 @@ cdef bint _in_order(Moment* times, uint64_t seen, Moment latest) noexcept:
 
 
 def scan_logs(bytes data, double now_s):
-    """Return how many logs an IngestLogsRequest has and the bytes of its other fields, or None when in doubt."""
+    """See codec.scan.scan_logs(). None also in doubt."""
     cdef const uint8_t* start = data
     cdef const uint8_t* begin
     cdef Reader r, part
     cdef uint64_t tag
-    cdef Moment latest
+    cdef TimeValue latest
     cdef Ids ids
     cdef int count = 0
     cdef list others = []
-    r.at, r.end, r.sound = start, start + len(data), True
+    r = reader_of(start, len(data))
     latest.seconds, latest.nanos = <int64_t>now_s + AHEAD_S, 0
     memset(&ids, 0, sizeof(ids))
     try:
@@ -248,7 +255,7 @@ def scan_logs(bytes data, double now_s):
                 return None
             if tag >> 3 == LOGS:
                 count += 1
-                if count > LOGS_MOST or not _keeps_rules(part, latest, &ids):
+                if count > MAX_LOGS or not _keeps_rules(part, latest, &ids):
                     return None
             else:
                 others.append(data[begin - start : r.at - start])

@@ -17,9 +17,15 @@ cdef struct Reader:
     bint sound  # false once something could not be read
 
 
-cdef struct Moment:  # a Timestamp or a Duration
+cdef struct TimeValue:  # a Timestamp or a Duration
     int64_t seconds
     int64_t nanos
+
+
+cdef inline Reader reader_of(const uint8_t* data, Py_ssize_t size) noexcept:
+    cdef Reader r
+    r.at, r.end, r.sound = data, data + size, True
+    return r
 
 
 cdef inline uint64_t varint(Reader* r) noexcept:
@@ -40,7 +46,7 @@ cdef inline uint64_t varint(Reader* r) noexcept:
 
 
 cdef inline Reader take(Reader* r) noexcept:
-    """Return what a length announces."""
+    """Return the bytes that a length announces."""
     cdef Reader part
     cdef uint64_t size = varint(r)
     part.at = r.at
@@ -53,25 +59,26 @@ cdef inline Reader take(Reader* r) noexcept:
     return part
 
 
-cdef inline bint read_moment(Reader r, int64_t seconds_most, Moment* found) noexcept:
+cdef inline bint read_time(Reader r, int64_t max_seconds, TimeValue* into) noexcept:
+    """Read a Timestamp or a Duration; False where it is unusual, or has more seconds."""
     cdef uint64_t tag, value
-    found.seconds = found.nanos = 0
+    into.seconds = into.nanos = 0
     while r.sound and r.at < r.end:
         tag = varint(&r)
         value = varint(&r)
         if tag == (1 << 3 | VARINT):
-            found.seconds = <int64_t>value
+            into.seconds = <int64_t>value
         elif tag == (2 << 3 | VARINT):
-            found.nanos = <int64_t>value
+            into.nanos = <int64_t>value
         else:
             return False
-    return r.sound and found.seconds <= seconds_most and found.nanos < NANOS
+    return r.sound and into.seconds <= max_seconds and into.nanos < NANOS
 
 
 cdef inline int hex_digit(uint8_t digit) noexcept:
     """Return the value of a lower-case digit, or -1."""
-    if 48 <= digit <= 57:
-        return digit - 48
-    if 97 <= digit <= 102:
-        return digit - 87
+    if c'0' <= digit <= c'9':
+        return digit - c'0'
+    if c'a' <= digit <= c'f':
+        return digit - c'a' + 10
     return -1

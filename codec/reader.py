@@ -4,69 +4,27 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 
-from codec.rows import to_row
-from storage.ledger import BatchReport
-from storage.log_writes import IncomingLog
+from codec.errors import InvalidBatch
+from codec.extensions import read_batch
+from codec.rules import is_uuid
+from storage.api_keys import PROJECT_ID
+from storage.incoming import BatchReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from llm_observe.redaction import Redactor
-    from llm_observe.v1.ingest_service_pb2 import ProducerReport
-    from llm_observe.v1.log_pb2 import Log
 
-    from codec.batch import AcceptedBatch
-    from storage.log_writes import Sums
-    from storage.logs import LogRow
-
-add_up: Callable[[Sequence[ArrivedLog]], Sums] | None
-other_fields: Callable[[bytes], bytes | None] | None
-read_logs: Callable[..., Sequence[ArrivedLog]] | None
-try:
-    from codec._reader import add_up, other_fields, read_logs
-except ImportError:  # no C compiler when this was installed
-    add_up = other_fields = read_logs = None
+    from codec.batch import AcceptedBatch, ReadBatch
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class ArrivedLog(IncomingLog, Protocol):
-    """A redacted log of a batch."""
-
-    @property
-    def batch(self) -> BatchReport:
-        """The batch it came in."""
-
-    def message(self) -> Log:
-        """Return the log, redacted."""
-
-
-class ParsedLog:
-    """A log read as a message, where there is nothing compiled or it would not have it."""
-
-    packed_row = None
-    packed_key = None
-
-    def __init__(self, message: Log, batch: BatchReport) -> None:
-        self._message = message
-        self._row = to_row(message, project_id=batch.project_id, receive_time=batch.receive_time)
-        self.batch = batch
-        self.log_id = self._row.log_id
-        self.project_id = self._row.project_id
-        self.start_time = self._row.start_time
-        self.receive_time = self._row.receive_time
-
-    def message(self) -> Log:
-        """Return the log, redacted."""
-        return self._message
-
-    def to_row(self) -> LogRow:
-        """Return the row."""
-        return self._row
+_MAX_RECEIVE_US: Final = 253_402_300_799_999_999
+"""The end of year 9999; a bigint holds counts up to this, too."""
+_MAX_REASON_CHARS: Final = 64
+_MAX_SDK_CHARS: Final = 130
 
 
 class BatchReader:
@@ -75,29 +33,32 @@ class BatchReader:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
 
-    def read(self, batch: AcceptedBatch) -> tuple[BatchReport, Sequence[ArrivedLog]]:
+    def read(self, batch: AcceptedBatch) -> ReadBatch:
         """Return the batch's report and its logs.
 
         Raises:
-            google.protobuf.message.DecodeError: The payload is no IngestLogsRequest.
+            google.protobuf.message.DecodeError: The payload is no IngestLogsRequest, or the batch's head is
+                not what a server writes.
         """
-        others = other_fields(batch.payload) if other_fields is not None else None
-        if others is None or read_logs is None:
-            report, request = self.read_request(batch)
-            return report, [ParsedLog(message, report) for message in request.logs]
-        report = self._report_of(batch, IngestLogsRequest.FromString(others).producer)
-        logs = read_logs(batch.payload, report, self._redactor, lambda message: ParsedLog(message, report))
-        return report, logs
+        return read_batch(batch.payload, self._redactor, partial(self._report_of, batch))
+
+    def read_head(self, batch: AcceptedBatch) -> BatchReport:
+        """Return the report of a batch whose payload nobody can read.
+
+        Raises:
+            InvalidBatch: Its head is not what a server writes.
+        """
+        return self._report_of(batch, ProducerReport())
 
     def redact_text(self, text: str, limit: int) -> str:
-        """Return a text that is no log's, redacted and cut."""
+        """Return a text that belongs to no log, redacted and cut."""
         return self._redactor.preview(text, limit)
 
     def read_request(self, batch: AcceptedBatch) -> tuple[BatchReport, IngestLogsRequest]:
         """Return the batch's report and the batch itself, redacted.
 
         Raises:
-            google.protobuf.message.DecodeError: The payload is no IngestLogsRequest.
+            google.protobuf.message.DecodeError: As for read().
         """
         request = IngestLogsRequest.FromString(batch.payload)
         for message in request.logs:
@@ -105,15 +66,35 @@ class BatchReader:
         return self._report_of(batch, request.producer), request
 
     def _report_of(self, batch: AcceptedBatch, producer: ProducerReport) -> BatchReport:
-        dropped = {self._redactor.preview(key, 64): count for key, count in producer.dropped_counts.items()}
+        # Without a valid id it counts for nobody; the server refuses any other.
+        known = is_uuid(producer.producer_id) and producer.batch_number >= 0
+        redact = self._redactor.preview
+        dropped = {
+            redact(reason, _MAX_REASON_CHARS): count for reason, count in producer.dropped_counts.items()
+        }
         return BatchReport(
             project_id=batch.project_id,
-            producer_id=producer.producer_id,
+            producer_id=producer.producer_id if known else "",
             batch_number=producer.batch_number,
-            receive_time=_EPOCH + timedelta(microseconds=batch.receive_time_us),
+            receive_time=_receive_time(batch),
             log_count=batch.log_count,
             rejected_count=batch.rejected_count,
             sent_total=producer.sent_count,
             dropped_totals=json.dumps(dropped),
-            sdk=self._redactor.preview(f"{producer.sdk_name} {producer.sdk_version}".strip(), 130),
+            sdk=redact(f"{producer.sdk_name} {producer.sdk_version}".strip(), _MAX_SDK_CHARS),
         )
+
+
+def _receive_time(batch: AcceptedBatch) -> datetime:
+    """Return when a batch was accepted.
+
+    Raises:
+        InvalidBatch: Something in its head is not what a server writes.
+    """
+    _, project_id, receive_time_us, log_count, rejected_count = batch
+    numbers = (receive_time_us, log_count, rejected_count)
+    if not all(type(number) is int and 0 <= number <= _MAX_RECEIVE_US for number in numbers):
+        raise InvalidBatch("a batch whose time or counts no server wrote")
+    if type(project_id) is not str or not PROJECT_ID.fullmatch(project_id):
+        raise InvalidBatch("a batch whose project no server wrote")
+    return _EPOCH + timedelta(microseconds=receive_time_us)

@@ -1,6 +1,7 @@
-"""The rules of one Log (product.md, Ingest), checked by hand: a few microseconds a log.
+"""The rules of a log. Checking one takes a few microseconds.
 
-codec/_scan.pyx reads the same rules off the bytes, for batches that keep them all.
+This is the reference implementation: codec/_scan.pyx checks the same rules on the bytes of a batch, and says
+yes only to batches that keep them all.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from llm_observe import limits
+from llm_observe.v1.log_pb2 import OUTCOME_UNSPECIFIED, Outcome, UsageSource
 
 if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
     from llm_observe.v1.log_pb2 import Log
 
+_OUTCOMES: Final = frozenset(Outcome.values()) - {OUTCOME_UNSPECIFIED}
+_USAGE_SOURCES: Final = frozenset(UsageSource.values())
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
@@ -30,6 +34,8 @@ SPAN_FIELDS: Final = (
     ("span_id", 16, _SPAN_ID),
     ("parent_span_id", 16, _SPAN_ID),
 )
+MAX_LOGS: Final = 500
+"""Logs in a batch."""
 MAX_AHEAD_S: Final = limits.MAX_AHEAD_S
 MAX_TIMESTAMP_S: Final = 253_402_300_799
 MAX_DURATION_S: Final = 315_576_000_000
@@ -50,7 +56,7 @@ def find_violation(log: Log, now_s: float) -> str | None:
 
 
 def is_uuid(text: str) -> bool:
-    """Tell whether a text is a UUID in its usual form."""
+    """Tell whether a text is a UUID in the form with four hyphens, in either case."""
     return _UUID.fullmatch(text) is not None
 
 
@@ -73,9 +79,9 @@ def _texts(log: Log) -> str | None:
 
 
 def _enums(log: Log) -> str | None:
-    if not 1 <= log.outcome <= 3:  # noqa: PLR2004 - the last Outcome
+    if log.outcome not in _OUTCOMES:
         return "outcome: must be SUCCESS, ERROR or CANCELLED"
-    if not 0 <= log.usage_source <= 3:  # noqa: PLR2004 - the last UsageSource
+    if log.usage_source not in _USAGE_SOURCES:
         return "usage_source: must be REPORTED, ESTIMATED or MISSING"
     return None
 
@@ -90,10 +96,10 @@ def _times(log: Log, now_s: float) -> str | None:
         return "start_time: more than 24 hours in the future"
     first_token, end = start, None
     if log.HasField("first_token_time"):
-        found = _timestamp(log.first_token_time)
-        if found is None or found < start:
+        arrived = _timestamp(log.first_token_time)
+        if arrived is None or arrived < start:
             return "first_token_time: must not be before start_time"
-        first_token = found
+        first_token = arrived
     if log.HasField("end_time"):
         end = _timestamp(log.end_time)
         if end is None or end < first_token:
@@ -101,9 +107,9 @@ def _times(log: Log, now_s: float) -> str | None:
     return _durations(log)
 
 
-def _timestamp(moment: Timestamp) -> tuple[int, int] | None:
-    legal = 0 <= moment.seconds <= MAX_TIMESTAMP_S and 0 <= moment.nanos < NANOS
-    return (moment.seconds, moment.nanos) if legal else None
+def _timestamp(timestamp: Timestamp) -> tuple[int, int] | None:
+    valid = 0 <= timestamp.seconds <= MAX_TIMESTAMP_S and 0 <= timestamp.nanos < NANOS
+    return (timestamp.seconds, timestamp.nanos) if valid else None
 
 
 def _durations(log: Log) -> str | None:
@@ -121,9 +127,9 @@ def _durations(log: Log) -> str | None:
     return None
 
 
-def _duration(span: Duration) -> tuple[int, int] | None:
-    legal = 0 <= span.seconds <= MAX_DURATION_S and 0 <= span.nanos < NANOS
-    return (span.seconds, span.nanos) if legal else None
+def _duration(duration: Duration) -> tuple[int, int] | None:
+    valid = 0 <= duration.seconds <= MAX_DURATION_S and 0 <= duration.nanos < NANOS
+    return (duration.seconds, duration.nanos) if valid else None
 
 
 def _numbers(log: Log) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from server.app import StartError
+from server.app import serve_in_this_process
+from server.listener import StartError
 from server.prefork import ProcessPool, hold_port
-from server.run import serve_in_this_process
 from server.settings import ServerSettings
 from telemetry.logging import LogSettings, start_logging
 from telemetry.settings import SettingsError, load_settings
@@ -32,7 +32,7 @@ def _serve_from_several(settings: ServerSettings) -> int:
     except OSError:
         raise StartError.port_taken(settings.host, settings.port) from None
     with holder:
-        # The processes read their settings from the environment: all must have the port that 0 has become.
+        # The processes read their settings from the environment: where it says 0, all must get the same port.
         os.environ["LLM_OBSERVE_GRPC_PORT"] = str(holder.getsockname()[1])
         return ProcessPool(serve_in_this_process, settings.processes, settings.grace_s).run()
 

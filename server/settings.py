@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from telemetry.settings import EnvSettings
+from codec.settings import RedactionSettings
+from storage.settings import StorageSettings
+from telemetry.settings import EnvSettings, load_settings
+from worker.queue.settings import QueueSettings
 
 
 class ServerSettings(EnvSettings):
@@ -20,52 +24,52 @@ class ServerSettings(EnvSettings):
     processes: int = Field(1, alias="LLM_OBSERVE_SERVER_PROCESSES", ge=1, le=64)
     """Processes that share the port (SO_REUSEPORT); the kernel spreads connections over them."""
     require_keys: bool = Field(default=False, alias="LLM_OBSERVE_REQUIRE_KEYS")
-    """Let nobody in without an API key."""
+    """Require an API key of every caller."""
     allow_insecure: bool = Field(default=False, alias="LLM_OBSERVE_ALLOW_INSECURE")
     """Listen beyond loopback without keys, or with keys and without TLS."""
     tls_cert_file: str = Field("", alias="LLM_OBSERVE_SERVER_TLS_CERT_FILE")
-    """PEM of the server's certificate and what it was signed with; empty means no TLS."""
+    """PEM file of the server's certificate chain; empty means no TLS."""
     tls_key_file: str = Field("", alias="LLM_OBSERVE_SERVER_TLS_KEY_FILE")
-    """PEM of its key."""
+    """PEM file of its private key."""
     tls_client_ca_file: str = Field("", alias="LLM_OBSERVE_SERVER_TLS_CLIENT_CA_FILE")
-    """PEM of who signs clients' certificates; set, clients must have one (mTLS)."""
+    """PEM file of the authority that signs clients' certificates; set, clients must present one (mTLS)."""
     max_concurrent_calls: int = Field(2_000, alias="LLM_OBSERVE_MAX_CONCURRENT_CALLS", ge=1)
-    """Calls in work at once; beyond, calls of one connection wait, and those of others are refused."""
+    """Calls in flight; further calls of the same connection wait, those of other connections are refused."""
     max_connection_age_s: float = Field(0.0, alias="LLM_OBSERVE_MAX_CONNECTION_AGE_S", ge=0)
-    """When clients are asked to connect anew, so that they spread over new replicas, in seconds; 0 never."""
+    """After how long clients are asked to reconnect, so that new replicas get some, in seconds; 0 never."""
     reflection: bool = Field(default=True, alias="LLM_OBSERVE_REFLECTION")
     """Serve reflection, so that grpcurl works without proto files."""
     grace_s: float = Field(10.0, alias="LLM_OBSERVE_SERVER_GRACE_S", ge=0)
-    """How long SIGTERM waits for calls in work, in seconds."""
+    """How long SIGTERM waits for calls in flight, in seconds."""
     ingest_logs_per_minute: int = Field(600_000, alias="LLM_OBSERVE_INGEST_LOGS_PER_MINUTE", ge=1)
-    """Logs that a peer may send in a minute, whichever replica it asks."""
+    """Logs a minute that a peer may send, over all replicas."""
     chat_turns_per_minute: int = Field(30, alias="LLM_OBSERVE_CHAT_TURNS_PER_MINUTE", ge=1)
-    """Chat turns of one session in a minute, whichever replica it asks."""
+    """Chat turns a minute of one session, over all replicas."""
     chat_project_turns_per_minute: int = Field(600, alias="LLM_OBSERVE_CHAT_PROJECT_TURNS_PER_MINUTE", ge=1)
-    """Chat turns of one project in a minute."""
+    """Chat turns a minute of one project, over all replicas."""
     store_messages: Literal["full", "redacted", "none"] = Field(
         "redacted", alias="LLM_OBSERVE_STORE_MESSAGES"
     )
-    """How chat keeps messages: whole, redacted, or without their text. A model is sent what is kept."""
+    """How chat stores messages: whole, redacted, or without text. Models get the history as stored."""
     chat_idle_timeout_s: float = Field(60.0, alias="LLM_OBSERVE_CHAT_IDLE_TIMEOUT_S", gt=0)
-    """Longest a provider may be silent, in seconds."""
+    """Longest silence of a provider before its answer is cancelled, in seconds."""
     chat_timeout_s: float = Field(300.0, alias="LLM_OBSERVE_CHAT_TIMEOUT_S", gt=0)
     """Longest a chat answer may take, in seconds."""
 
     @model_validator(mode="after")
-    def _loopback_unless_said(self) -> Self:
+    def _require_safe_address(self) -> Self:
         if self.allow_insecure or _is_loopback(self.host):
             return self
         if not self.require_keys or not self.tls_cert_file:
             raise ValueError(
                 "LLM_OBSERVE_GRPC_HOST is not a loopback address: set LLM_OBSERVE_REQUIRE_KEYS=true and "
                 "LLM_OBSERVE_SERVER_TLS_CERT_FILE, or LLM_OBSERVE_ALLOW_INSECURE=true where something else "
-                "guards the way"
+                "protects the port"
             )
         return self
 
     @model_validator(mode="after")
-    def _tls_is_whole(self) -> Self:
+    def _require_complete_tls(self) -> Self:
         if bool(self.tls_cert_file) != bool(self.tls_key_file):
             raise ValueError("LLM_OBSERVE_SERVER_TLS_CERT_FILE and _TLS_KEY_FILE go together")
         if self.tls_client_ca_file and not self.tls_cert_file:
@@ -83,16 +87,16 @@ def _is_loopback(host: str) -> bool:
 
 
 class ProviderSettings(EnvSettings):
-    """Keys, addresses and usual models of the providers that chat may call."""
+    """API keys, addresses and models of the providers that chat calls."""
 
     openai_api_key: SecretStr = Field(SecretStr(""), alias="OPENAI_API_KEY")
-    """Key for OpenAI, or whatever an OpenAI-compatible server wants."""
+    """API key for OpenAI, or for an OpenAI-compatible server."""
     openai_base_url: str = Field("", alias="OPENAI_BASE_URL")
     """Address of an OpenAI-compatible server; empty means OpenAI's own."""
     openai_models: str = Field("gpt-4o-mini,gpt-4o,gpt-4.1-mini,gpt-4.1", alias="LLM_OBSERVE_OPENAI_MODELS")
     """Models to offer, the default first, separated by commas."""
     anthropic_api_key: SecretStr = Field(SecretStr(""), alias="ANTHROPIC_API_KEY")
-    """Key for Anthropic."""
+    """API key for Anthropic."""
     anthropic_base_url: str = Field("", alias="ANTHROPIC_BASE_URL")
     """Address of a server that speaks Anthropic's protocol; empty means Anthropic's own."""
     anthropic_models: str = Field(
@@ -100,10 +104,36 @@ class ProviderSettings(EnvSettings):
     )
     """Models to offer, the default first, separated by commas."""
     gemini_api_key: SecretStr = Field(SecretStr(""), alias="GEMINI_API_KEY")
-    """Key for Gemini."""
+    """API key for Gemini."""
     gemini_base_url: str = Field("", alias="GEMINI_BASE_URL")
     """Address of a server that speaks Gemini's protocol; empty means Google's own."""
     gemini_models: str = Field(
         "gemini-3.8-flash,gemini-3.5-flash,gemini-3.1-flash-lite", alias="LLM_OBSERVE_GEMINI_MODELS"
     )
     """Models to offer, the default first, separated by commas."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """All settings of a server process."""
+
+    server: ServerSettings
+    storage: StorageSettings
+    queue: QueueSettings
+    providers: ProviderSettings
+    redaction: RedactionSettings
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            SettingsError: A variable is missing or wrong; the message names it.
+        """
+        return cls(
+            server=load_settings(ServerSettings),
+            storage=load_settings(StorageSettings),
+            queue=load_settings(QueueSettings),
+            providers=load_settings(ProviderSettings),
+            redaction=load_settings(RedactionSettings),
+        )

@@ -1,11 +1,10 @@
 """The one-command launcher: embedded Postgres and Valkey, every process of the product, one supervisor.
 
-home        where data, logs and secrets lie
-postgres    the only door to the embedded PostgreSQL
-valkey      the only door to the embedded Valkey
-processes   starting and ending processes, by id
-supervisor  starts all, keeps it running, stops all
-cli         the llm-observe command; dead_letters, ledger and keys are its larger parts
-admin       the command's door to the running server
-database    the command's door to the database
+data_dir    where data, logs and secrets are
+embedded    PostgreSQL and Valkey from package wheels
+processes   starting and stopping processes, by PID
+readiness   whether the product is up
+supervisor  starts everything, keeps it running, stops everything
+cli         the llm-observe command, a module per subcommand
+demo        demo traffic, and the mock of the providers
 """

@@ -1,4 +1,4 @@
-"""The data folder: data, logs, generated passwords, and what is running."""
+"""The data folder: stores, logs, generated passwords, and the state of the running processes."""
 
 from __future__ import annotations
 
@@ -8,23 +8,47 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, NotRequired, TypedDict
 
 from stack.errors import StackError
+from stack.processes import ProcessId
+
+if TYPE_CHECKING:
+    import psutil
+
+
+class ProcessEntry(TypedDict):
+    """One running process; the start time tells it apart from a later one with the same PID."""
+
+    name: NotRequired[str]
+    pid: int
+    create_time: float
+
+
+class State(TypedDict, total=False):
+    """What the supervisor last wrote about the running processes; empty before the first start."""
+
+    supervisor: ProcessEntry
+    ready: bool
+    save_time: str
+    ports: dict[str, int]
+    processes: list[ProcessEntry]
+    database_url: str
+    redis_url: str
 
 
 @dataclass(frozen=True, slots=True)
 class DataDir:
-    """One installation's folder: ``LLM_OBSERVE_HOME``, by default ``.llm-observe`` here."""
+    """One installation's folder: ``LLM_OBSERVE_HOME``, by default ``.llm-observe`` in the current folder."""
 
     root: Path
 
     @classmethod
     def from_env(cls) -> DataDir:
-        """Return the folder, made when it is missing.
+        """Return the folder; create it if it is missing.
 
         Raises:
-            StackError: It cannot be made or written.
+            StackError: It cannot be created or written.
         """
         root = Path(os.environ.get("LLM_OBSERVE_HOME") or ".llm-observe").expanduser().resolve()
         home = cls(root)
@@ -59,23 +83,31 @@ class DataDir:
             write_private(path, json.dumps(known))
         return known[name]
 
-    def read_state(self) -> dict[str, Any]:
-        """Return what the last supervisor wrote, or nothing."""
+    def read_state(self) -> State:
+        """Return what the last supervisor wrote; empty if none did."""
         try:
-            state: dict[str, Any] = json.loads((self.root / "state.json").read_text())
+            state: State = json.loads((self.root / "state.json").read_text())
         except (OSError, ValueError):
             return {}
         return state
 
-    def write_state(self, state: dict[str, Any]) -> None:
-        """Replace what is known of the running processes, atomically."""
+    def write_state(self, state: State) -> None:
+        """Replace the state of the running processes, atomically."""
         write_private(self.root / "state.json", json.dumps(state, indent=1))
 
+    def running_supervisor(self) -> psutil.Process | None:
+        """Return the supervisor that runs from this folder."""
+        state = self.read_state()
+        entry = state.get("supervisor")
+        if entry is None or not state.get("processes"):
+            return None
+        return ProcessId(entry["pid"], entry["create_time"]).find()
+
     def lock(self) -> IO[str]:
-        """Take the folder for this process until the file is closed.
+        """Lock the folder for this process until the file is closed.
 
         Raises:
-            StackError: Another supervisor has it.
+            StackError: Another supervisor holds the lock.
         """
         handle = (self.root / "lock").open("a+")
         try:

@@ -2,4 +2,4 @@
 
 
 class StackError(RuntimeError):
-    """Something a person can mend; shown without a stack trace."""
+    """An error that a person can fix; shown without a stack trace."""

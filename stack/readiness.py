@@ -1,4 +1,4 @@
-"""Is it up? Asked over the same doors that users come through."""
+"""Checks whether the product is up, over the same interfaces that users use."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import grpc
-from llm_observe._channel import open_configured
-from llm_observe._config import Config
+from llm_observe.channel import open_from_env
 from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 
@@ -26,12 +25,12 @@ async def all_ready(grpc_port: int, ui_port: int) -> bool:
 
 
 async def ask_health(grpc_port: int) -> CheckResponse | None:
-    """Return the server's own account, or None when it does not answer within 3 seconds."""
+    """Return the server's report on its health, or None if it does not answer within 3 seconds."""
     return await asyncio.to_thread(_ask_health, grpc_port)
 
 
 def _ask_health(grpc_port: int) -> CheckResponse | None:
-    channel = open_configured(Config.from_env(), f"127.0.0.1:{grpc_port}")
+    channel = open_from_env(f"127.0.0.1:{grpc_port}")
     with channel:
         try:
             return HealthServiceStub(channel).Check(CheckRequest(), timeout=3)

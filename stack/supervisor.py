@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import psutil
 
@@ -28,27 +28,27 @@ from storage.settings import StorageSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stack.data_dir import DataDir
+    from stack.data_dir import DataDir, ProcessEntry, State
 
 GRPC_PORT: Final = ("LLM_OBSERVE_GRPC_PORT", 50051)
 UI_PORT: Final = ("LLM_OBSERVE_UI_PORT", 8501)
 _POLL_S: Final = 0.25
 _STEADY_S: Final = 30.0
-_RESTART_MOST_S: Final = 30.0
-_PORTS_TRIED: Final = 50
+_MAX_RESTART_DELAY_S: Final = 30.0
+_MAX_PORTS_TRIED: Final = 50
 _APP: Final = Path(__file__).parent.parent / "streamlit_app"
 """The dashboard's folder: Streamlit reads its theme from where it is started."""
 
 
 @dataclass(slots=True)
 class Service:
-    """One process and how it is started and stopped."""
+    """One process, and how it is started and stopped."""
 
     name: str
     command: list[str]
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 25.0
-    stop_wave: int = 0
+    stop_order: int = 0
     user: str | None = None
     folder: Path | None = None
     process: psutil.Popen | None = None
@@ -59,17 +59,17 @@ class Service:
 
 @dataclass(slots=True)
 class Supervisor:
-    """The one process that owns the others. ``say`` shows a line to the person who started it."""
+    """The one process that owns the others; ``report`` shows a line to the person who started it."""
 
     home: DataDir
-    say: Callable[[str], None]
+    report: Callable[[str], None]
     services: list[Service] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     ports: dict[str, int] = field(default_factory=dict)
     ready: bool = False
 
-    async def run(self, on_ready: Callable[[dict[str, Any]], None]) -> None:
-        """Start all, call on_ready with the state, and watch until SIGTERM or SIGINT; then stop all."""
+    async def run(self, on_ready: Callable[[State], None]) -> None:
+        """Start all, call on_ready with the state, keep all running until SIGTERM or SIGINT, stop all."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -100,15 +100,15 @@ class Supervisor:
         app = Service("app", streamlit_command(self.ports["ui"]), stop_timeout_s=5, folder=_APP)
         self._start(app)
         await self._start_stores()
-        self.say("migrating the database")
+        self.report("migrating the database")
         try:
             await migrate(StorageSettings(database_url=self.env["DATABASE_URL"]))
         except StorageError as error:
             raise StackError(f"cannot migrate the database: {error}") from error
-        self.say("starting server, worker, scheduler and dashboard")
+        self.report("starting server, worker, scheduler and dashboard")
         for service in (
             Service("server", [python, "-m", "server"]),
-            Service("worker", [python, "-m", "worker"], stop_wave=1),
+            Service("worker", [python, "-m", "worker"], stop_order=1),
             Service("scheduler", [python, "-m", "worker", "scheduler"], stop_timeout_s=5),
         ):
             self._start(service)
@@ -116,46 +116,46 @@ class Supervisor:
         self.ready = True
 
     def _end_leftovers(self) -> None:
-        """End what a killed supervisor left behind, by the ids it wrote down."""
+        """Stop the processes that a killed supervisor left behind, by the PIDs in its state."""
         for entry in self.home.read_state().get("processes", ()):
             process = ProcessId(entry["pid"], entry["create_time"]).find()
             if process is not None:
-                self.say(f"ending {entry['name']} left by an earlier run (process {process.pid})")
+                self.report(f"stopping {entry['name']} left by an earlier run (PID {process.pid})")
                 stop_signal = POSTGRES_STOP if entry["name"] == "postgres" else signal.SIGTERM
                 processes.stop(process, stop_signal, 25)
 
     def _choose_ports(self) -> None:
-        before = self.home.read_state().get("ports", {})
+        earlier = self.home.read_state().get("ports", {})
         for name, (variable, default) in (("grpc", GRPC_PORT), ("ui", UI_PORT)):
             self.ports[name] = self._public_port(variable, default)
         for name in ("postgres", "valkey"):
-            known = before.get(name)
+            known = earlier.get(name)
             self.ports[name] = known if known and processes.port_is_free(known) else processes.free_port()
         self.env[GRPC_PORT[0]] = str(self.ports["grpc"])
         self.env[UI_PORT[0]] = str(self.ports["ui"])
 
     def _public_port(self, variable: str, default: int) -> int:
-        """Return the port asked for, or the next free one after the default, said out loud."""
-        asked = os.environ.get(variable)
-        if asked is not None:
-            if not asked.isdigit() or not 0 < int(asked) < 65536:  # noqa: PLR2004 - ports
+        """Return the port that is set, or the first free one from the default on, and report that."""
+        configured = os.environ.get(variable)
+        if configured is not None:
+            if not configured.isdigit() or not 0 < int(configured) < 65536:  # noqa: PLR2004 - ports
                 raise StackError(f"{variable} must be a port number")
-            if not processes.port_is_free(int(asked)):
-                raise StackError(f"port {asked} is taken: set {variable} to a free one")
-            return int(asked)
+            if not processes.port_is_free(int(configured)):
+                raise StackError(f"port {configured} is taken: set {variable} to a free one")
+            return int(configured)
         taken = set(self.ports.values())
-        for port in range(default, default + _PORTS_TRIED):
+        for port in range(default, default + _MAX_PORTS_TRIED):
             if port not in taken and processes.port_is_free(port):
                 if port != default:
-                    self.say(f"port {default} is taken, using {port} ({variable} sets another)")
+                    self.report(f"port {default} is taken, using {port} ({variable} sets another)")
                 return port
-        raise StackError(f"ports {default} to {default + _PORTS_TRIED - 1} are taken: set {variable}")
+        raise StackError(f"ports {default} to {default + _MAX_PORTS_TRIED - 1} are taken: set {variable}")
 
     async def _start_stores(self) -> None:
         waits = []
         if not self.env.get("DATABASE_URL"):
             postgres = EmbeddedPostgres(self.home, self.ports["postgres"])
-            self.say(f"starting PostgreSQL in {postgres.data}")
+            self.report(f"starting PostgreSQL in {postgres.data}")
             postgres.prepare()
             self.env["DATABASE_URL"] = postgres.url
             self._start(
@@ -163,17 +163,17 @@ class Supervisor:
                     "postgres",
                     postgres.command(),
                     stop_signal=POSTGRES_STOP,
-                    stop_wave=2,
+                    stop_order=2,
                     user=postgres.run_as,
                 )
             )
             waits.append(postgres.wait_ready())
         if not self.env.get("REDIS_URL"):
             valkey = EmbeddedValkey(self.home, self.ports["valkey"])
-            self.say(f"starting Valkey in {self.home.valkey_data}")
+            self.report(f"starting Valkey in {self.home.valkey_data}")
             valkey.prepare()
             self.env["REDIS_URL"] = valkey.url
-            self._start(Service("valkey", valkey.command(), stop_wave=2))
+            self._start(Service("valkey", valkey.command(), stop_order=2))
             valkey.keep_synced()  # for as long as this process lives
             waits.append(valkey.wait_ready())
         await asyncio.gather(*waits)
@@ -217,19 +217,21 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _POLL_S)
             for service in self.services:
-                self._mend(service)
+                self._restart_if_ended(service)
 
-    def _mend(self, service: Service) -> None:
-        """Start a process that ended again, each time a little later."""
+    def _restart_if_ended(self, service: Service) -> None:
+        """Restart a process that ended, after a delay that grows each time."""
         now = time.monotonic()
         if service.process is not None:
             if service.process.poll() is None:
                 if service.failures and now - service.started > _STEADY_S:
                     service.failures = 0
                 return
-            pause_s = min(0.5 * 2**service.failures, _RESTART_MOST_S)
-            self.say(f"{service.name} ended (status {service.process.returncode}), again in {pause_s:g} s")
-            service.process, service.restart_at = None, now + pause_s
+            delay_s = min(0.5 * 2**service.failures, _MAX_RESTART_DELAY_S)
+            self.report(
+                f"{service.name} ended (status {service.process.returncode}), restarting in {delay_s:g} s"
+            )
+            service.process, service.restart_at = None, now + delay_s
             service.failures += 1
         if now >= service.restart_at:
             self._start(service)
@@ -237,28 +239,28 @@ class Supervisor:
     # -- stop ------------------------------------------------------------------------------------------
 
     def _stop_all(self) -> None:
-        """Stop in waves: what sends logs, then what stores them, then the stores."""
-        for wave in sorted({service.stop_wave for service in self.services}):
-            going = [service for service in self.services if service.stop_wave == wave]
-            for service in going:
+        """Stop in order: what sends logs, then what stores them, then the stores; equals at the same time."""
+        for order in sorted({service.stop_order for service in self.services}):
+            stopping = [service for service in self.services if service.stop_order == order]
+            for service in stopping:
                 if service.process is not None:
                     with contextlib.suppress(psutil.NoSuchProcess):
                         service.process.send_signal(service.stop_signal)
-            for service in going:
+            for service in stopping:
                 if service.process is not None:
                     processes.stop(service.process, service.stop_signal, service.stop_timeout_s)
                     service.process = None
 
-    def _save_state(self) -> dict[str, Any]:
-        running = []
+    def _save_state(self) -> State:
+        running: list[ProcessEntry] = []
         for service in self.services:
             if service.process is not None:
                 with contextlib.suppress(psutil.Error):
                     found = ProcessId.of(service.process.pid)
                     running.append({"name": service.name, "pid": found.pid, "create_time": found.create_time})
-        me = ProcessId.of(os.getpid())
-        state = {
-            "supervisor": {"pid": me.pid, "create_time": me.create_time},
+        own = ProcessId.of(os.getpid())
+        state: State = {
+            "supervisor": {"pid": own.pid, "create_time": own.create_time},
             "ready": self.ready,
             "save_time": datetime.now(UTC).isoformat(),
             "ports": self.ports,

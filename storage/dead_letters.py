@@ -1,4 +1,4 @@
-"""What could not be stored, kept with its reason."""
+"""Dead letters: logs and batches that could not be stored, kept with the reason."""
 
 from __future__ import annotations
 
@@ -13,21 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from datetime import datetime
 
-    import asyncpg
-
-    from storage.ledger import BatchPart
+    from storage.incoming import BatchPart
     from storage.pool import Database
 
 _QUERIES: Final = load_queries(__file__)
 _REPLAYED_AT_ONCE: Final = 100
 
 UNPARSABLE: Final = "unparsable"
-"""The payload's only key where a message could not be read; its value is redacted text."""
+"""The only key of the payload of a message that could not be read; its value is redacted text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewDeadLetter:
-    """A dead letter to store. payload is redacted JSON; dedup_key names the failure it stands for."""
+    """A dead letter to store. payload is redacted JSON; dedup_key identifies the failure."""
 
     project_id: str
     reason: str
@@ -41,10 +39,40 @@ class NewDeadLetter:
     dedup_key: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A dead letter as it is listed."""
+
+    dead_letter_id: UUID
+    reason: str
+    message: str
+    log_id: str
+    log_count: int
+    attempt_count: int
+    first_attempt_time: datetime
+    last_attempt_time: datetime
+    state: str
+    producer_id: str
+    payload: str = ""
+    """Redacted JSON; '' in lists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayedDeadLetter:
+    """What is queued again of a dead letter."""
+
+    dead_letter_id: UUID
+    log_id: str
+    """Empty where the payload is a whole batch."""
+    producer_id: str
+    payload: str
+    first_attempt_time: datetime
+
+
 async def add_dead_letters(
     database: Database, letters: Sequence[NewDeadLetter], parts: Sequence[BatchPart] = ()
 ) -> None:
-    """Store dead letters and note their batches, all or none; one that is there already is left alone."""
+    """Store dead letters and the ledger of their batches, all or none; one that exists is left alone."""
     async with database.connection() as connection, connection.transaction():
         await add_batches(connection, parts)
         for letter in letters:
@@ -52,14 +80,14 @@ async def add_dead_letters(
 
 
 async def count_waiting_dead_letters(database: Database) -> int:
-    """Return how many wait for a person."""
+    """Return how many dead letters wait for a person."""
     row = await database.fetch_one(_QUERIES["count_waiting_dead_letters"])
     return int(row["count"]) if row is not None else 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetterFilter:
-    """Which dead letters. None means all."""
+    """Selects dead letters. None means all."""
 
     project_id: str
     states: Sequence[str]
@@ -72,43 +100,43 @@ class DeadLetterFilter:
 
 
 async def list_dead_letters(
-    database: Database, which: DeadLetterFilter, *, before_id: UUID | None, row_limit: int
-) -> list[asyncpg.Record]:
+    database: Database, selected: DeadLetterFilter, *, before_id: UUID | None, row_limit: int
+) -> list[DeadLetter]:
     """Return dead letters without payloads, newest first."""
     query = _QUERIES["list_dead_letters"]
-    return await database.fetch(query, **asdict(which), before_id=before_id, row_limit=row_limit)
+    rows = await database.fetch(query, **asdict(selected), before_id=before_id, row_limit=row_limit)
+    return [DeadLetter(**row) for row in rows]
 
 
-async def get_dead_letter(
-    database: Database, *, project_id: str, dead_letter_id: UUID
-) -> asyncpg.Record | None:
-    """Return one dead letter with its payload, or None."""
+async def get_dead_letter(database: Database, *, project_id: str, dead_letter_id: UUID) -> DeadLetter | None:
+    """Return a dead letter with its payload, or None."""
     query = _QUERIES["get_dead_letter"]
-    return await database.fetch_one(query, project_id=project_id, dead_letter_id=dead_letter_id)
+    row = await database.fetch_one(query, project_id=project_id, dead_letter_id=dead_letter_id)
+    return DeadLetter(**row) if row is not None else None
 
 
-async def discard_dead_letters(database: Database, which: DeadLetterFilter) -> int:
-    """Give dead letters up for good; returns how many."""
-    row = await database.fetch_one(_QUERIES["discard_dead_letters"], **asdict(which))
+async def discard_dead_letters(database: Database, selected: DeadLetterFilter) -> int:
+    """Mark dead letters as discarded; returns how many."""
+    row = await database.fetch_one(_QUERIES["discard_dead_letters"], **asdict(selected))
     return int(row["count"]) if row is not None else 0
 
 
-async def count_replayable_dead_letters(database: Database, which: DeadLetterFilter) -> int:
-    """Return how many can be queued again: not those that nobody can read."""
-    row = await database.fetch_one(_QUERIES["count_replayable_dead_letters"], **asdict(which))
+async def count_replayable_dead_letters(database: Database, selected: DeadLetterFilter) -> int:
+    """Return how many dead letters can be queued again: all but those that cannot be read."""
+    row = await database.fetch_one(_QUERIES["count_replayable_dead_letters"], **asdict(selected))
     return int(row["count"]) if row is not None else 0
 
 
 async def replay_dead_letters(
     database: Database,
-    which: DeadLetterFilter,
-    queue: Callable[[Sequence[asyncpg.Record]], Awaitable[None]],
+    selected: DeadLetterFilter,
+    enqueue: Callable[[Sequence[ReplayedDeadLetter]], Awaitable[None]],
 ) -> AsyncIterator[int]:
-    """Mark dead letters as replayed once ``queue`` has taken them; yields how many it has taken so far.
+    """Mark dead letters as replayed once ``enqueue`` has taken them; yields how many it has taken so far.
 
-    A crash in between leaves them waiting, though queued: storing a log twice changes nothing.
+    A crash in between leaves them waiting although they are queued: storing a log twice changes nothing.
     """
-    newest = await list_dead_letters(database, which, before_id=None, row_limit=1)
+    newest = await list_dead_letters(database, selected, before_id=None, row_limit=1)
     if not newest:
         return
     after_id, done = UUID(int=0), 0
@@ -116,14 +144,14 @@ async def replay_dead_letters(
         async with database.connection() as connection, connection.transaction():
             taken = await connection.fetch(
                 _QUERIES["take_dead_letters"],
-                **asdict(which),
+                **asdict(selected),
                 after_id=after_id,
-                last_id=newest[0]["dead_letter_id"],  # what fails again meanwhile is for the next time
+                last_id=newest[0].dead_letter_id,  # what fails again meanwhile is left to the next replay
                 row_limit=_REPLAYED_AT_ONCE,
             )
             if not taken:
                 return
-            await queue(taken)
+            await enqueue([ReplayedDeadLetter(**row) for row in taken])
         after_id = max(UUID(int=row["dead_letter_id"].int) for row in taken)
         done += len(taken)
         yield done

@@ -29,7 +29,9 @@ ORDER BY dead_letter_id DESC
 LIMIT :row_limit::bigint
 
 -- name: get_dead_letter
-SELECT * FROM dead_letters WHERE project_id = :project_id::text AND dead_letter_id = :dead_letter_id::uuid
+SELECT dead_letter_id, reason, message, log_id, log_count, attempt_count, first_attempt_time,
+       last_attempt_time, state, producer_id, payload
+FROM dead_letters WHERE project_id = :project_id::text AND dead_letter_id = :dead_letter_id::uuid
 
 -- name: count_replayable_dead_letters
 SELECT count(*) FROM dead_letters

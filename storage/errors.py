@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
@@ -12,36 +12,33 @@ if TYPE_CHECKING:
 
 
 class StorageError(Exception):
-    """The database refused what was asked."""
+    """The database refused the values it was given; the same call will fail again."""
 
 
 class StorageUnavailable(StorageError):
     """The database cannot answer now; the same call may work later."""
 
 
+class SchemaMismatch(StorageUnavailable):
+    """The schema does not fit this release: the values are not to blame, a migration is missing."""
+
+
 class RowExists(StorageError):
-    """A row to insert is there already."""
+    """The row to insert already exists."""
 
 
 class QueryTimeout(StorageUnavailable):
-    """The query took longer than it may."""
+    """The query exceeded its time limit."""
 
 
-_TRANSIENT = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.OutOfMemoryError,
-    asyncpg.DiskFullError,
-    asyncpg.ReadOnlySQLTransactionError,
-)
+_VALUE_CLASSES: Final = frozenset({"0A", "21", "22", "23", "44", "54", "P0", "XX"})
+"""SQLSTATE classes of errors that the values of a statement may cause, so that repeating it is in vain:
+unsupported feature, cardinality, data, constraint, check option, program limit, PL/pgSQL, internal.
+Every other error is about the connection, the server, the schema or the rights, and may pass."""
+_SCHEMA_CLASSES: Final = frozenset({"3F", "42"})
+"""SQLSTATE classes that compare the statement with the schema, before any value is looked at."""
+_INSUFFICIENT_PRIVILEGE: Final = "42501"
+_DRIVER_ERRORS: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 @contextmanager
@@ -51,9 +48,23 @@ def storage_errors() -> Iterator[None]:
         yield
     except (TimeoutError, asyncpg.QueryCanceledError) as error:
         raise QueryTimeout("the database took too long") from error
-    except _TRANSIENT as error:
+    except _DRIVER_ERRORS as error:
         raise StorageUnavailable(f"the database cannot answer: {type(error).__name__}") from error
-    except asyncpg.UniqueViolationError as error:
-        raise RowExists("the database has this row already") from error
     except asyncpg.PostgresError as error:
-        raise StorageError(f"the database refused: {type(error).__name__} {error.sqlstate}") from error
+        raise _to_storage_error(error) from error
+
+
+def _to_storage_error(error: asyncpg.PostgresError) -> StorageError:
+    state = error.sqlstate or ""
+    name = f"{type(error).__name__} {state}"
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return RowExists("the database has this row already")
+    if isinstance(error, asyncpg.InvalidCachedStatementError):  # a migration ran since it was prepared
+        return SchemaMismatch(f"the database schema has just changed: {name}")
+    if state[:2] in _SCHEMA_CLASSES and state != _INSUFFICIENT_PRIVILEGE:
+        return SchemaMismatch(
+            f"the database schema does not fit this release ({name}): run `llm-observe migrate`"
+        )
+    if state[:2] in _VALUE_CLASSES:
+        return StorageError(f"the database refused: {name}")
+    return StorageUnavailable(f"the database cannot answer: {name}")

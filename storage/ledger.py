@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
+from storage.incoming import BatchReport
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
@@ -11,40 +13,35 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    import asyncpg
-
-    from storage.log_writes import IncomingLog
+    from storage.incoming import BatchPart
     from storage.pool import Connection, Database
 
 _QUERIES: Final = load_queries(__file__)
 
 
-class BatchReport(NamedTuple):
-    """A batch as its producer sent it. Totals are the producer's own, since it started."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """What became of the logs that a producer sent in an hour."""
 
-    project_id: str
     producer_id: str
-    batch_number: int
-    """From 1; 0 for what came back from dead letters one by one."""
-    receive_time: datetime
-    log_count: int
-    """Logs in the batch as it came, rejected ones included."""
+    hour: datetime
+    sent_count: int
+    received_count: int
     rejected_count: int
-    sent_total: int
+    stored_count: int
+    dead_lettered_count: int
+    duplicate_count: int
+    missing_batch_count: int
+    """Batch numbers that never came; negative where old ones came late."""
+    dropped_before: str
+    """JSON: reason to count, of what the producer had dropped by the hour before."""
     dropped_totals: str
-    """JSON: reason to count."""
+    """Likewise by this hour."""
     sdk: str
 
 
-class BatchPart(NamedTuple):
-    """Logs of a batch that are written together."""
-
-    report: BatchReport
-    logs: Sequence[IncomingLog]
-
-
 def count_new(parts: Sequence[BatchPart], new_ids: Sequence[UUID]) -> list[int]:
-    """Return how many logs of each batch are new rows; a log that is in two batches is one row."""
+    """Return how many logs of each batch are new rows; a log in two batches is one row."""
     left = set(new_ids)
     counts = []
     for part in parts:
@@ -57,7 +54,7 @@ def count_new(parts: Sequence[BatchPart], new_ids: Sequence[UUID]) -> list[int]:
 async def add_batches(
     connection: Connection, parts: Sequence[BatchPart], new_counts: Sequence[int] | None = None
 ) -> None:
-    """Note batches and how many of their logs are new rows, in the transaction that made those."""
+    """Record batches and how many of their logs are new rows, in the transaction that made the rows."""
     counts = new_counts or [0] * len(parts)
     known = [
         (*part.report, count) for part, count in zip(parts, counts, strict=True) if part.report.producer_id
@@ -78,9 +75,9 @@ async def query_ledger(
     end_time: datetime,
     before: tuple[datetime, str] | None,
     row_limit: int,
-) -> list[asyncpg.Record]:
-    """Return an entry a producer and hour, newest hour first."""
-    return await database.fetch(
+) -> list[LedgerEntry]:
+    """Return an entry for each producer and hour, newest hour first."""
+    rows = await database.fetch(
         _QUERIES["query_ledger"],
         project_id=project_id,
         producer_id=producer_id,
@@ -90,3 +87,4 @@ async def query_ledger(
         before_producer=before[1] if before else None,
         row_limit=row_limit,
     )
+    return [LedgerEntry(**row) for row in rows]

@@ -44,7 +44,9 @@ entries AS (
     FROM hours LEFT JOIN dead USING (producer_id, hour)
     WINDOW earlier AS (PARTITION BY producer_id ORDER BY hour)
 )
-SELECT *, greatest(received_count - rejected_count - stored_count - dead_lettered_count, 0) AS duplicate_count
+SELECT producer_id, hour, sent_count, received_count::bigint, rejected_count::bigint, stored_count::bigint,
+       dead_lettered_count::bigint, missing_batch_count, dropped_before, dropped_totals, sdk,
+       greatest(received_count - rejected_count - stored_count - dead_lettered_count, 0)::bigint AS duplicate_count
 FROM entries
 WHERE hour >= date_trunc('hour', :start_time::timestamptz, 'UTC')
   AND (:before_hour::timestamptz IS NULL

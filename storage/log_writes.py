@@ -1,73 +1,31 @@
 """Logs are written with their rollups and their ledger in one transaction.
 
-Rows that came packed are taken for new at first, as most are. They and their keys go in by COPY, and what
-they add to the rollups was summed where they were packed. Where one is not new, nothing of that stays, and
-all go the general way: keys are claimed, and the database tells old from new row by row.
+At first all logs are assumed to be new, as most are (docs/decisions/0012-new-rows-by-copy.md). They and their
+keys go in by COPY, and what they add to the rollups was summed before. Where one is not new, nothing of that
+stays, and all are upserted: keys are claimed, and the database tells old from new row by row.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from asyncpg.pgproto import pgproto
-
+from storage.columns import KEY_COLUMNS, LOG_COLUMNS
+from storage.copy_format import copy_data, unpack_tuple
 from storage.errors import RowExists
 from storage.ledger import add_batches, count_new
-from storage.logs import LogRow
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
-    from typing import Any
+    from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from storage.ledger import BatchPart
+    from storage.incoming import BatchPart, IncomingLog, Sums
     from storage.pool import Connection, Database
 
-    Sums = Mapping[str, Sequence[Any]]
-    """What rows add to the rollups: add_rollups' parameters, a list each."""
-
-__all__ = ["COPY_COLUMNS", "KEY_COLUMNS", "IncomingLog", "LogId", "WriteResult", "write_logs"]
-
 _QUERIES: Final = load_queries(__file__)
-
-LogId: Final = pgproto.UUID
-"""Makes a UUID of 16 bytes, in a fifth of the time that uuid.UUID takes."""
-COPY_COLUMNS: Final = (*LogRow._fields, "hour")
-"""The columns of a packed row, in order."""
-KEY_COLUMNS: Final = ("log_id", "project_id", "start_time", "receive_time")
-"""The columns of a packed key, in order."""
-_COPY_HEAD: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_COPY_TAIL: Final = b"\xff\xff"
-
-
-class IncomingLog(Protocol):
-    """A log to write."""
-
-    @property
-    def log_id(self) -> UUID: ...
-    @property
-    def project_id(self) -> str: ...
-    @property
-    def start_time(self) -> datetime: ...
-    @property
-    def receive_time(self) -> datetime: ...
-    @property
-    def packed_row(self) -> bytes | None:
-        """A tuple of COPY's binary format with COPY_COLUMNS, or None: only to_row() can be used.
-
-        Numbers are small enough for the sums of a transaction's logs to fit into a bigint.
-        Source: https://www.postgresql.org/docs/18/sql-copy.html
-        """
-
-    @property
-    def packed_key(self) -> bytes | None:
-        """Likewise of log_keys, with KEY_COLUMNS."""
-
-    def to_row(self) -> LogRow:
-        """Return the row."""
+_LOG_NAMES: Final = tuple(column.name for column in LOG_COLUMNS)
+_KEY_NAMES: Final = tuple(column.name for column in KEY_COLUMNS)
 
 
 class WriteResult(NamedTuple):
@@ -103,47 +61,40 @@ class _Claim(NamedTuple):
 async def write_logs(
     database: Database,
     logs: Sequence[IncomingLog],
-    parts: Sequence[BatchPart] = (),
-    add_up: Callable[[Sequence[Any]], Sums] | None = None,
+    parts: Sequence[BatchPart],
+    add_up: Callable[[Sequence[IncomingLog]], Sums],
 ) -> WriteResult:
     """Write logs, their rollups and their batches' ledger in one transaction. Repeating changes nothing.
 
-    Of logs with the same log_id the one received last counts. ``add_up`` sums what packed logs add to the
-    rollups; without it none is taken as packed.
+    Of logs with the same log_id the one received last counts. ``add_up`` sums what logs add to the rollups.
 
     Raises:
         StorageUnavailable: Nothing was written; try again.
         StorageError: The database refused the content; nothing was written.
     """
-    if logs and add_up is not None and all(log.packed_row is not None for log in logs):
+    if logs:
         with suppress(RowExists):
-            return await _add_logs(database, logs, parts, add_up(logs))
-    return await _upsert_logs(database, logs, parts)
+            return await _insert_logs(database, logs, parts, add_up(logs))
+    return await upsert_logs(database, logs, parts)
 
 
-async def _add_logs(
+async def _insert_logs(
     database: Database, logs: Sequence[IncomingLog], parts: Sequence[BatchPart], sums: Sums
 ) -> WriteResult:
-    """Write packed logs that are all new; RowExists where one is not."""
+    """Write logs that are all new; RowExists where one is not."""
     async with database.connection() as connection, connection.transaction():
         # In order of their ids, so that writers of the same logs wait for each other and do not deadlock.
-        await connection.copy(
-            "log_keys", KEY_COLUMNS, _copy_data(sorted(log.packed_key or b"" for log in logs))
-        )
-        await connection.copy("logs", COPY_COLUMNS, _copy_data(log.packed_row or b"" for log in logs))
+        await connection.copy("log_keys", _KEY_NAMES, copy_data(sorted(log.packed_key for log in logs)))
+        await connection.copy("logs", _LOG_NAMES, copy_data(log.packed_row for log in logs))
         await connection.fetch(_QUERIES["add_rollups"], **sums)
         await add_batches(connection, parts, [len(part.logs) for part in parts])
     return WriteResult(stored=len(logs))
 
 
-def _copy_data(tuples: Iterable[bytes]) -> bytes:
-    return b"".join((_COPY_HEAD, *tuples, _COPY_TAIL))
-
-
-async def _upsert_logs(
+async def upsert_logs(
     database: Database, logs: Sequence[IncomingLog], parts: Sequence[BatchPart]
 ) -> WriteResult:
-    """Write logs, whatever they were before."""
+    """Do what write_logs() does, whatever the logs were before."""
     # Batches that were tried before come among newer ones, in any order.
     last = {log.log_id: log for log in sorted(logs, key=lambda log: log.receive_time)}
     async with database.connection() as connection, connection.transaction():
@@ -193,7 +144,7 @@ async def _upsert_rows(connection: Connection, logs: Sequence[IncomingLog]) -> t
     """Write claimed logs; return the new rows' ids, and how many were replaced."""
     if not logs:
         return (), 0
-    columns = zip(*(log.to_row() for log in logs), strict=True)
-    values = dict(zip(LogRow._fields, map(list, columns), strict=True))
+    rows = [unpack_tuple(log.packed_row, LOG_COLUMNS) for log in logs]
+    values = dict(zip(_LOG_NAMES, map(list, zip(*rows, strict=True)), strict=True))
     written = await connection.fetch_one(_QUERIES["write_logs"], **values)
     return (written["stored_ids"] or (), written["replaced_count"]) if written is not None else ((), 0)

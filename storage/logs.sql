@@ -1,11 +1,13 @@
 -- name: get_log
-SELECT logs.*
+SELECT
+    -- each log_column: logs.{name}
 FROM log_keys JOIN logs USING (project_id, start_time, log_id)
 WHERE log_id = :log_id::uuid AND project_id = :project_id::text
 
 -- name: list_logs
 -- Keyset page: rows strictly before (before_time, before_id), newest first. NULL filters match all.
-SELECT *
+SELECT
+    -- each log_column: {name}
 FROM logs
 WHERE project_id = :project_id::text
   AND start_time >= :start_time::timestamptz AND start_time < :end_time::timestamptz
@@ -29,7 +31,8 @@ ORDER BY start_time DESC, log_id DESC
 LIMIT :row_limit::bigint
 
 -- name: list_errors
-SELECT *
+SELECT
+    -- each log_column: {name}
 FROM logs
 WHERE project_id = :project_id::text AND outcome = 'error'
   AND start_time >= :start_time::timestamptz AND start_time < :end_time::timestamptz

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
-from storage.errors import StorageError, storage_errors
+from storage.errors import SchemaMismatch, StorageError, storage_errors
+from storage.sql import load_queries
 
 if TYPE_CHECKING:
+    from storage.pool import Database
     from storage.settings import StorageSettings
 
+_QUERIES: Final = load_queries(__file__)
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 7_215_003
+_LOCK_TIMEOUT_S: Final = 600.0
+"""How long another runner's migrations are waited for."""
 _MIN_VERSION: Final = 180_000
 
 
@@ -26,16 +31,32 @@ async def migrate(settings: StorageSettings) -> list[str]:
     """Apply what is missing, each file in a transaction of its own; return the names applied.
 
     Raises:
-        MigrationError: The server is too old, or an applied file has changed.
-        StorageUnavailable: The database cannot be reached.
+        MigrationError: The server is too old, an applied file has changed, or a file was refused.
+        StorageUnavailable: The database cannot be reached, or another runner does not finish.
     """
     with storage_errors():
         connection = await asyncpg.connect(settings.database_url.get_secret_value(), timeout=10)
         try:
-            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK, timeout=_LOCK_TIMEOUT_S)
             return await _apply_missing(connection)
         finally:
             await connection.close()
+
+
+async def check_schema(database: Database) -> None:
+    """Check that every migration of this release has been applied; those of a newer release do no harm.
+
+    Raises:
+        SchemaMismatch: Some are missing.
+        StorageUnavailable: The database cannot be reached.
+    """
+    applied = {row["name"] for row in await database.fetch(_QUERIES["list_applied_migrations"])}
+    missing = sorted({path.stem for path in _FOLDER.glob("*.sql")} - applied)
+    if missing:
+        raise SchemaMismatch(
+            "the database schema is older than this release: run `llm-observe migrate`"
+            f" (missing: {', '.join(missing)})"
+        )
 
 
 async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
@@ -56,8 +77,11 @@ async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
             if applied[path.stem] != digest:
                 raise MigrationError(f"migration {path.stem} was changed after it was applied")
             continue
-        async with connection.transaction():
-            await connection.execute(text)
-            await connection.execute("INSERT INTO schema_migrations VALUES ($1, $2)", path.stem, digest)
+        try:
+            async with connection.transaction():
+                await connection.execute(text)
+                await connection.execute("INSERT INTO schema_migrations VALUES ($1, $2)", path.stem, digest)
+        except asyncpg.SyntaxOrAccessError as error:  # to others it says that a migration is missing
+            raise MigrationError(f"migration {path.stem} was refused: {error.sqlstate}") from error
         names.append(path.stem)
     return names

@@ -1,9 +1,10 @@
-"""The connection pool: the one edge where queries are run and errors are wrapped."""
+"""The connection pool. All queries run here, and here asyncpg's errors become ours."""
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import asyncpg
 
@@ -15,11 +16,17 @@ if TYPE_CHECKING:
     from storage.settings import StorageSettings
     from storage.sql import Query
 
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    RawConnection: TypeAlias = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+_CONNECT_TIMEOUT_S: Final = 5.0
+_RELEASE_TIMEOUT_S: Final = 5.0
+
 
 class Connection:
     """Runs queries on one connection."""
 
-    def __init__(self, raw: Any, timeout_s: float) -> None:
+    def __init__(self, raw: RawConnection, timeout_s: float) -> None:
         self._raw = raw
         self._timeout_s = timeout_s
 
@@ -47,13 +54,19 @@ class Connection:
         """Add rows, given in COPY's binary format."""
         with storage_errors():
             await self._raw.copy_to_table(
-                table, columns=columns, source=memoryview(data), format="binary", timeout=self._timeout_s
+                table,
+                columns=columns,
+                source=memoryview(data),  # type: ignore[arg-type] # asyncpg's stubs forget buffers
+                format="binary",
+                timeout=self._timeout_s,
             )
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[None]:
         """Commit what happens inside, or nothing. Read-only ones see one snapshot throughout."""
-        isolation = "repeatable_read" if read_only else "read_committed"
+        isolation: Literal["repeatable_read", "read_committed"] = (
+            "repeatable_read" if read_only else "read_committed"
+        )
         with storage_errors():
             async with self._raw.transaction(isolation=isolation, readonly=read_only):
                 yield
@@ -64,29 +77,35 @@ class Database:
 
     def __init__(self, settings: StorageSettings) -> None:
         self._settings = settings
-        self._pool: asyncpg.Pool | None = None
+        self._pool: Pool | None = None
+        self._opening = asyncio.Lock()
+        self._releasing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> Database:
-        """Connect.
-
-        Raises:
-            StorageUnavailable: The database cannot be reached.
-        """
-        with storage_errors():
-            self._pool = await asyncpg.create_pool(
-                self._settings.database_url.get_secret_value(),
-                min_size=0,
-                max_size=self._settings.pool_size,
-                timeout=5,
-                command_timeout=self._settings.timeout_s,
-            )
+        """Make the pool, once; its connections are made when they are needed."""
+        await self._open_pool()
         return self
 
+    async def _open_pool(self) -> Pool:
+        # Held while a pool without connections is made, which asks nobody.
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._settings.database_url.get_secret_value(),
+                    min_size=0,
+                    max_size=self._settings.pool_size,
+                    timeout=_CONNECT_TIMEOUT_S,
+                    command_timeout=self._settings.timeout_s,
+                )
+            return self._pool
+
     async def close(self) -> None:
-        """Close every connection, within 5 seconds."""
+        """Close every connection at once."""
         if self._pool is not None:
             self._pool.terminate()
             self._pool = None
+        if self._releasing:
+            await asyncio.wait(self._releasing)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -95,16 +114,19 @@ class Database:
         Raises:
             StorageUnavailable: The database cannot be reached.
         """
-        if self._pool is None:
-            await self.open()
-        pool = self._pool
         with storage_errors():
-            raw = await pool.acquire(timeout=self._settings.timeout_s)  # type: ignore[union-attr] # open() sets it
+            pool = self._pool or await self._open_pool()
+            raw = await pool.acquire(timeout=self._settings.timeout_s)
         try:
             yield Connection(raw, self._settings.timeout_s)
-        finally:
-            with storage_errors():
-                await pool.release(raw, timeout=5)  # type: ignore[union-attr] # as above
+        except BaseException:
+            # asyncpg cancels an unfinished query first: with a database that hangs, not in the caller's time.
+            task = asyncio.create_task(_release(pool, raw), name="connection-release")
+            self._releasing.add(task)
+            task.add_done_callback(self._releasing.discard)
+            raise
+        with storage_errors():
+            await pool.release(raw, timeout=_RELEASE_TIMEOUT_S)
 
     async def fetch(self, query: Query, **values: Any) -> list[asyncpg.Record]:
         """Borrow a connection and return all rows."""
@@ -115,3 +137,8 @@ class Database:
         """Borrow a connection and return the first row, or None."""
         async with self.connection() as connection:
             return await connection.fetch_one(query, **values)
+
+
+async def _release(pool: Pool, raw: RawConnection) -> None:
+    with suppress(Exception):  # then the pool has dropped it
+        await pool.release(raw, timeout=_RELEASE_TIMEOUT_S)

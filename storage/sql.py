@@ -1,6 +1,8 @@
 """Loads named queries from the .sql file beside a module; parameters are named, too.
 
-What several queries share stands once, under ``-- part: name``, and is put in the place of ``-- use: name``.
+A line ``-- use: name`` is replaced by the text under ``-- part: name``, which several queries share. A line
+``-- each list: template`` is replaced by the template for each item of that list of storage.columns, with
+commas in between: ``-- each rollup_sum: sum({name})``.
 """
 
 from __future__ import annotations
@@ -10,8 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from storage.columns import LISTS
+
 _HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
 _USE = re.compile(r"^ *-- use: (\w+)$", re.MULTILINE)
+_EACH = re.compile(r"^ *-- each (\w+): (.+)$", re.MULTILINE)
+_WORDS = ("name", "type", "value", "condition")
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
@@ -41,10 +47,18 @@ def load_queries(module_file: str) -> dict[str, Query]:
     found = list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
     shared = {name: body.strip() for kind, name, body in found if kind == "part"}
     return {
-        name: _parse(name, _USE.sub(lambda use: shared[use.group(1)], body))
+        name: _parse(name, _EACH.sub(_expand, _USE.sub(lambda use: shared[use.group(1)], body)))
         for kind, name, body in found
         if kind == "name"
     }
+
+
+def _expand(each: re.Match[str]) -> str:
+    return ", ".join(each.group(2).format(**_words_of(item)) for item in LISTS[each.group(1)])
+
+
+def _words_of(item: object) -> dict[str, object]:
+    return {word: getattr(item, word, "") for word in _WORDS}
 
 
 def _parse(name: str, body: str) -> Query:

@@ -1,4 +1,4 @@
-"""The dashboard's one way to the server: stubs on a shared channel, errors as words for people."""
+"""The dashboard's connection to the server: stubs on a shared channel, errors in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import grpc
 import streamlit as st
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from llm_observe._channel import open_channel, with_key
+from llm_observe.channel import open_channel, with_key
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 
@@ -23,7 +23,7 @@ _OPTIONS: Final = (("grpc.max_reconnect_backoff_ms", 2_000),)
 
 
 class ServerError(Exception):
-    """The server's answer in words; ``reason`` is the ErrorReason's name, or the status code's."""
+    """The server's error in words; ``reason`` is the ErrorReason's name, or the status code's."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -81,6 +81,6 @@ def _to_server_error(error: grpc.RpcError) -> ServerError:
         if detail.Unpack(info):
             return ServerError(status.message, info.reason)
     code = error.code()
-    if code is grpc.StatusCode.UNAVAILABLE:
+    if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
         return ServerError(f"The server at {settings().target} does not answer.", code.name)
-    return ServerError("The server could not answer.", code.name)
+    return ServerError("The server failed to answer.", code.name)

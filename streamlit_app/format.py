@@ -1,4 +1,4 @@
-"""Numbers as people read them. Pure functions."""
+"""Formats numbers for people. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _UNITS: Final = ("", " k", " M", " G", " T")
 _MINUTE: Final = 60
 
 
-def seconds(span: Duration) -> float:
+def seconds(duration: Duration) -> float:
     """Return a Duration in seconds."""
-    return span.seconds + span.nanos / 1e9
+    return duration.seconds + duration.nanos / 1e9
 
 
-def moment(stamp: Timestamp) -> datetime:
+def timestamp(value: Timestamp) -> datetime:
     """Return a Timestamp as a UTC datetime."""
-    return stamp.ToDatetime(tzinfo=UTC)
+    return value.ToDatetime(tzinfo=UTC)
 
 
 def duration(value_s: float | None) -> str:
@@ -61,9 +61,9 @@ def money(nano_usd: int | None) -> str:
     return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.5f}"
 
 
-def ago(stamp: datetime, now: datetime) -> str:
+def ago(time: datetime, now: datetime) -> str:
     """Return how long ago something was: ``12 s ago``, ``5 min ago``, ``3 h ago``, ``2 d ago``."""
-    passed = max(0, int((now - stamp).total_seconds()))
+    passed = max(0, int((now - time).total_seconds()))
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if passed >= size:
             return f"{passed // size} {unit} ago"
@@ -71,7 +71,7 @@ def ago(stamp: datetime, now: datetime) -> str:
 
 
 def change(current: float | None, previous: float | None) -> str | None:
-    """Return the change against the previous window as ``+12.0 %``; None when there is none to tell."""
+    """Return the change against the previous window as ``+12.0 %``; None if it is unknown."""
     if current is None or not previous:
         return None
     return f"{(current - previous) / previous * 100:+.1f} %"

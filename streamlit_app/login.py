@@ -1,4 +1,4 @@
-"""Login by OpenID Connect, through Streamlit's own support; off unless the setting says so."""
+"""Login by OpenID Connect, through Streamlit's own support; off by default."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from importlib.util import find_spec
 
 import streamlit as st
 
+from streamlit_app.components.safe_text import literal
+
 
 def require_login() -> None:
-    """Show nothing to a visitor who has not logged in with the provider of ``.streamlit/secrets.toml``."""
+    """Stop the page unless the visitor has logged in with the provider in ``.streamlit/secrets.toml``."""
     if find_spec("authlib") is None:
-        st.error(
-            "Login is switched on and needs the package Authlib: `pip install Authlib`, then start again."
-        )
+        st.error("Login is switched on and needs the package Authlib: `pip install Authlib`, then restart.")
         st.stop()
     if not _has_provider():
         st.error("Login is switched on and `.streamlit/secrets.toml` has no `[auth]` section.")
@@ -22,12 +22,12 @@ def require_login() -> None:
         st.button("Log in", on_click=st.login, type="primary")
         st.stop()
     with st.sidebar:
-        st.caption(str(st.user.get("email") or st.user.get("name") or "logged in"))
+        st.caption(literal(str(st.user.get("email") or st.user.get("name") or "logged in")))
         st.button("Log out", on_click=st.logout)
 
 
 def _has_provider() -> bool:
     try:
         return "auth" in st.secrets
-    except FileNotFoundError:  # Streamlit's own, where there is no secrets.toml at all
+    except FileNotFoundError:  # Streamlit's own, if there is no secrets.toml
         return False

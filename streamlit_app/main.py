@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from streamlit_app.client import settings
 from streamlit_app.login import require_login
 from streamlit_app.views import chat, dashboard
 
-st.set_page_config(page_title="LLM Observe", page_icon=":material/monitoring:", layout="wide")
+# A file of ours: Streamlit loads its own icons for the browser's tab from another origin.
+st.set_page_config(page_title="LLM Observe", page_icon=Path(__file__).with_name("icon.svg"), layout="wide")
 if settings().login:
     require_login()
 pages = [

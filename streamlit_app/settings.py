@@ -1,10 +1,14 @@
-"""Where the server is."""
+"""Settings of the dashboard."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from pydantic import Field, SecretStr
 
 from telemetry.settings import EnvSettings
+
+_MIN_REFRESH_S: Final = 10.0
 
 
 class AppSettings(EnvSettings):
@@ -14,19 +18,19 @@ class AppSettings(EnvSettings):
     """Port of the server on this machine."""
     server: str = Field("", alias="LLM_OBSERVE_SERVER")
     """``host:port`` of the server; empty means this machine's."""
-    timeout_s: float = Field(10.0, alias="LLM_OBSERVE_UI_TIMEOUT_S", gt=0)
+    timeout_s: float = Field(3.0, alias="LLM_OBSERVE_UI_TIMEOUT_S", gt=0)
     """Longest a page waits for an answer, in seconds."""
 
     login: bool = Field(default=False, alias="LLM_OBSERVE_UI_LOGIN")
-    """Let in who has logged in by OpenID Connect, as Streamlit's ``[auth]`` secrets say."""
+    """Require visitors to log in by OpenID Connect, configured in Streamlit's ``[auth]`` secrets."""
     api_key: SecretStr = Field(SecretStr(""), alias="LLM_OBSERVE_UI_API_KEY")
-    """Key of the project to show, with the roles read, chat and admin; none where the server wants none."""
+    """Key of the project to show, with the roles read, chat and admin; empty if the server needs none."""
     tls: bool = Field(default=False, alias="LLM_OBSERVE_TLS")
-    """Encrypt, and check the server's certificate. The SDK reads the same four variables."""
+    """Encrypt, and verify the server's certificate. The SDK reads the same four variables."""
     tls_ca_file: str = Field("", alias="LLM_OBSERVE_TLS_CA_FILE")
-    """PEM file of who may have signed it."""
+    """PEM file of the authority that signed the server's certificate."""
     tls_cert_file: str = Field("", alias="LLM_OBSERVE_TLS_CERT_FILE")
-    """PEM file of the dashboard's own certificate, for servers that want one."""
+    """PEM file of the dashboard's own certificate, for servers that require one."""
     tls_key_file: str = Field("", alias="LLM_OBSERVE_TLS_KEY_FILE")
     """PEM file of its key."""
 
@@ -34,3 +38,12 @@ class AppSettings(EnvSettings):
     def target(self) -> str:
         """The server's address."""
         return self.server or f"127.0.0.1:{self.grpc_port}"
+
+    @property
+    def refresh_s(self) -> float:
+        """How often a page refreshes, in seconds.
+
+        Always longer than a page waits for an answer: a refresh replaces the one before, and with it the
+        error that it was about to show.
+        """
+        return max(_MIN_REFRESH_S, 2 * self.timeout_s)

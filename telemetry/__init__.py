@@ -1,1 +1,1 @@
-"""What every process needs before it does anything: settings, logging. Knows no domain noun."""
+"""What every process needs first: settings and logging. Knows nothing of LLM calls."""

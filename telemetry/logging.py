@@ -1,11 +1,13 @@
-"""Logging: one JSON line an event, constant event names, sizes and ids only, never prompts or keys."""
+"""Logging: one JSON line per event, constant event names, sizes and ids only, never prompts or keys."""
 
 from __future__ import annotations
 
 import logging
 import logging.handlers
 import sys
-from typing import TYPE_CHECKING, Final
+import traceback
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final, Literal
 
 import structlog
 from pydantic import Field
@@ -17,12 +19,15 @@ if TYPE_CHECKING:
 
 _FILE_MAX_BYTES: Final = 10 * 1024 * 1024
 _FILES_KEPT: Final = 3
+_MAX_FRAMES: Final = 12
 
 
 class LogSettings(EnvSettings):
     """Where log lines go."""
 
-    level: str = Field("INFO", alias="LLM_OBSERVE_LOG_LEVEL")
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", alias="LLM_OBSERVE_LOG_LEVEL"
+    )
     """Lowest level that is written."""
     file: str = Field("", alias="LLM_OBSERVE_LOG_FILE")
     """File to write to, rotated at 10 MB, three kept; empty means stderr."""
@@ -34,7 +39,7 @@ def start_logging(settings: LogSettings, *, process: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _named(process),
+        _process_name(process),
         _drop_error_text,
     ]
     structlog.configure(
@@ -69,7 +74,7 @@ def _handler(settings: LogSettings) -> logging.Handler:
     )
 
 
-def _named(process: str) -> Processor:
+def _process_name(process: str) -> Processor:
     def add(_logger: object, _method: str, event: EventDict) -> EventDict:
         event["process"] = process
         return event
@@ -78,22 +83,18 @@ def _named(process: str) -> Processor:
 
 
 def _drop_error_text(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Keep where an exception came from, and drop its text: that may quote a prompt or a key."""
+    """Replace an exception by its type and stack: its text may quote a prompt or a key."""
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
-    if isinstance(info, BaseException):
-        info = (type(info), info, info.__traceback__)
-    if isinstance(info, tuple) and info[0] is not None:
-        event["error_type"] = info[0].__name__
-        event["error_at"] = _frames(info[2])
+    error = info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        event["error_type"] = type(error).__name__
+        event["error_at"] = _frames(error)
     return event
 
 
-def _frames(trace: object) -> list[str]:
-    frames = []
-    while trace is not None:
-        code = trace.tb_frame.f_code  # type: ignore[attr-defined] # sys.exc_info gives a TracebackType
-        frames.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")  # type: ignore[attr-defined] # as above
-        trace = trace.tb_next  # type: ignore[attr-defined] # as above
-    return frames[-12:]
+def _frames(error: BaseException) -> list[str]:
+    """Return the innermost frames as ``file.py:12 function``."""
+    stack = traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), lookup_lines=False)
+    return [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in stack[-_MAX_FRAMES:]]

@@ -13,7 +13,7 @@ class SettingsError(RuntimeError):
 
 
 class EnvSettings(BaseSettings):
-    """Frozen settings, one field a variable, the field's alias being the variable's name."""
+    """Frozen settings: one field per variable, with the variable's name as the field's alias."""
 
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
 
@@ -30,10 +30,11 @@ def load_settings(kind: type[_Settings]) -> _Settings:
     try:
         return kind()
     except ValidationError as error:
-        faults = [
-            f"{_variable(kind, fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False)
+        problems = [
+            f"{_variable(kind, problem['loc'])}: {problem['msg']}"
+            for problem in error.errors(include_input=False)
         ]
-        raise SettingsError("wrong settings: " + "; ".join(faults)) from None
+        raise SettingsError("wrong settings: " + "; ".join(problems)) from None
 
 
 def _variable(kind: type[BaseSettings], location: tuple[int | str, ...]) -> str:

@@ -5,56 +5,54 @@ from __future__ import annotations
 import asyncio
 import signal
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
 
 import structlog
-from redis.exceptions import RedisError
 from taskiq.acks import AcknowledgeType
 
-from codec.reader import read_logs
+from codec.extensions import COMPILED
 from codec.settings import RedactionSettings
-from storage.errors import StorageError
+from storage.migrate import check_schema
 from storage.partitions import apply_retention, ensure_partitions
 from storage.pool import Database
 from storage.request_ids import forget_request_ids
 from storage.settings import StorageSettings
 from telemetry.settings import load_settings
-from worker.queue.broker import LogBroker
+from worker.queue.broker import WorkerBroker
 from worker.queue.live import LivePublisher
 from worker.queue.log_queue import WRITE_LOGS
-from worker.queue.message import QueuedBatch, read_batches, split_message
+from worker.queue.message import QueuedBatch, read_batches
+from worker.queue.outages import wait_out
 from worker.queue.receiver import LogReceiver, RetryMiddleware
 from worker.queue.settings import QueueSettings
+from worker.queue.stream import LogStream
 from worker.schedule import APPLY_RETENTION, MAKE_PARTITIONS
 from worker.settings import WorkerSettings
 from worker.tasks.dead_letter_quota import DeadLetterQuota
 from worker.tasks.write_logs import LogWriter
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
 logger = structlog.get_logger("worker")
 
 
 async def run_worker() -> None:
-    """Work the queue until SIGTERM or SIGINT, then finish what is in hand."""
+    """Work the queue until SIGTERM or SIGINT, then finish what is in flight."""
     settings = load_settings(WorkerSettings)
     queue_settings = load_settings(QueueSettings)
     storage = load_settings(StorageSettings)
-    database = Database(storage)
-    broker = LogBroker(queue_settings)
+    database, stream = Database(storage), LogStream(queue_settings)
     writer = LogWriter(
         database,
         load_settings(RedactionSettings).make_redactor(),
         DeadLetterQuota(settings.dead_letters_per_minute),
-        LivePublisher(broker),
+        LivePublisher(stream),
     )
-    _register(broker, queue_settings, writer)
+    broker = WorkerBroker(queue_settings, writer, stream)
+    _register_writing(broker, queue_settings, writer)
     _register_upkeep(broker, database, storage.retention_days)
-    broker.is_worker_process = True
+    await wait_out("check the database schema", lambda: check_schema(database))
     # No log may arrive before its partition.
-    await _wait_for(lambda: ensure_partitions(database, _today(), storage.retention_days))
-    await _wait_for(broker.startup)
+    await wait_out("make partitions", lambda: ensure_partitions(database, _today(), storage.retention_days))
+    await broker.startup()
+    _stop_on_signals(broker.stopping)
     receiver = LogReceiver(
         broker=broker,
         max_async_tasks=settings.concurrency,
@@ -63,27 +61,25 @@ async def run_worker() -> None:
         ack_type=AcknowledgeType.WHEN_EXECUTED,
         wait_tasks_timeout=settings.grace_s,
     )
-    logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=read_logs is not None)
+    logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=COMPILED)
     try:
-        await receiver.listen(_stop_event())
+        await receiver.listen(broker.stopping)
     finally:
         await broker.shutdown()
         await database.close()
         logger.info("worker stopped")
 
 
-def _register(broker: LogBroker, settings: QueueSettings, writer: LogWriter) -> None:
+def _register_writing(broker: WorkerBroker, settings: QueueSettings, writer: LogWriter) -> None:
     # taskiq names the functions it registers, which a bound method does not allow.
     async def write_batches(batches: list[QueuedBatch]) -> None:
         await writer.write_batches(read_batches(batches))
 
     broker.register_task(write_batches, task_name=WRITE_LOGS)
     broker.add_middlewares(RetryMiddleware(broker, settings.max_attempts))
-    broker.dead_letter = writer.dead_letter_message
-    broker.split = split_message
 
 
-def _register_upkeep(broker: LogBroker, database: Database, retention_days: int) -> None:
+def _register_upkeep(broker: WorkerBroker, database: Database, retention_days: int) -> None:
     async def make_partitions() -> None:
         await ensure_partitions(database, _today(), retention_days)
 
@@ -101,23 +97,7 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-async def _wait_for(step: Callable[[], Awaitable[object]]) -> None:
-    """Wait out a dependency that is away at start, for as long as it takes."""
-    pause_s = 0.2
-    while True:
-        try:
-            await step()
-        except (StorageError, RedisError, OSError) as error:
-            logger.warning("waiting for a dependency", error_type=type(error).__name__)
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, 5.0)
-        else:
-            return
-
-
-def _stop_event() -> asyncio.Event:
-    stop = asyncio.Event()
+def _stop_on_signals(stopping: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
+        loop.add_signal_handler(number, stopping.set)

@@ -1,4 +1,4 @@
-"""How much a worker does at once, and how it stops."""
+"""How much a worker processes at once, and how it stops."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from telemetry.settings import EnvSettings
 
 
 class WorkerSettings(EnvSettings):
-    """How much a worker does at once, and how it stops."""
+    """How much a worker processes at once, and how it stops."""
 
     concurrency: int = Field(16, alias="LLM_OBSERVE_WORKER_CONCURRENCY", ge=1, le=256)
-    """Batches in work at once."""
+    """Messages in flight at once."""
     grace_s: float = Field(20.0, alias="LLM_OBSERVE_WORKER_GRACE_S", gt=0)
-    """How long SIGTERM waits for batches in work, in seconds."""
+    """How long SIGTERM waits for messages in flight, in seconds."""
 
     dead_letters_per_minute: int = Field(5_000, alias="LLM_OBSERVE_DEAD_LETTERS_PER_MINUTE", ge=1)
-    """Logs a worker may give up in a minute; beyond that they stay in the queue and the worker complains."""
+    """Logs that a worker may dead-letter in a minute; more stay in the queue, with a warning in the log."""

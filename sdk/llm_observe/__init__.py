@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from llm_observe._api import configure, flush, log, shutdown, unwrap, wrap
+from llm_observe._config import ConfigError
 from llm_observe._counters import FlushResult
 from llm_observe._session import session
 from llm_observe._version import __version__
@@ -17,10 +18,14 @@ from llm_observe._version import __version__
 if TYPE_CHECKING:
     from llm_observe._client import ChatResult, ChatStream, LLMClient
     from llm_observe._observe import observe
+    from llm_observe.exporter import Exporter, ExportResult
 
 __all__ = [
     "ChatResult",
     "ChatStream",
+    "ConfigError",
+    "ExportResult",
+    "Exporter",
     "FlushResult",
     "LLMClient",
     "__version__",
@@ -34,7 +39,14 @@ __all__ = [
     "wrap",
 ]
 
-_LATER = {"ChatResult": "_client", "ChatStream": "_client", "LLMClient": "_client", "observe": "_observe"}
+_LATER = {
+    "ChatResult": "_client",
+    "ChatStream": "_client",
+    "ExportResult": "exporter",
+    "Exporter": "exporter",
+    "LLMClient": "_client",
+    "observe": "_observe",
+}
 """Names that are loaded with their first use: importing us must cost next to nothing."""
 
 

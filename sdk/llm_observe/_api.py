@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call
 from llm_observe._config import Config
-from llm_observe._ids import uuid7
 from llm_observe._providers.errors import code_by_class
 from llm_observe._runtime import configure_runtime, get_runtime, submit
 from llm_observe._values import (
@@ -21,12 +20,14 @@ from llm_observe._values import (
     to_time_ns,
     to_uuid,
 )
+from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from llm_observe._counters import FlushResult
+    from llm_observe.exporter import Exporter
 
 _Client = TypeVar("_Client")
 _OUTCOMES = {"success": SUCCESS, "error": ERROR, "cancelled": CANCELLED}
@@ -54,6 +55,7 @@ def configure(
     spool_max_bytes: int | None = None,
     redaction_disabled_kinds: Iterable[str] | None = None,
     redaction_patterns: Mapping[str, str] | None = None,
+    exporter: Exporter | None = None,
 ) -> None:
     r"""Set the SDK up; what is not given comes from ``LLM_OBSERVE_*`` variables, then from defaults.
 
@@ -79,17 +81,19 @@ def configure(
         redaction_disabled_kinds: Built-in kinds to leave alone, such as ``PHONE``.
         redaction_patterns: Kinds of your own: placeholder to regular expression, such as
             ``{"STAFF_ID": r"\\bE-[0-9]{6}\\b"}``. Keep them free of nested repetition.
+        exporter: Takes the batches in place of the collector, so that no endpoint is needed; see
+            :class:`llm_observe.Exporter`.
 
     Raises:
         ConfigError: A value is wrong; the message names the variable.
     """
-    given = dict(locals())
+    given = {name: value for name, value in locals().items() if name != "exporter"}
     if redaction_disabled_kinds is not None:
         kinds = redaction_disabled_kinds
         given["redaction_disabled_kinds"] = kinds if isinstance(kinds, str) else ",".join(kinds)
     if redaction_patterns is not None:
         given["redaction_patterns"] = json.dumps(dict(redaction_patterns))
-    configure_runtime(Config.from_env(**given))
+    configure_runtime(Config.from_env(**given), exporter)
 
 
 def wrap(client: _Client) -> _Client:
@@ -175,7 +179,7 @@ def log(
     if call.total_tokens is None and call.input_tokens is not None and call.output_tokens is not None:
         call.total_tokens = call.input_tokens + call.output_tokens
     call.error_code, call.error_message = to_text(error_code), to_text(error_message)
-    if not call.error_code and issubclass(type(error_message), BaseException):
+    if not call.error_code and isinstance(error_message, BaseException):
         call.error_code = code_by_class(error_message)
     call.finish_reason = to_text(finish_reason)
     call.streamed = to_flag(streamed)

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._guard import guarded
+from llm_observe._scope import scope_in_force
 from llm_observe._session import current_session
 from llm_observe._values import to_content, to_text
 
@@ -78,9 +79,9 @@ class Call:
         self.sink = sink
         self.session = current_session()
         self.output_pieces: list[str] = []
-        preset = _preset.get()
-        if preset is not None:
-            preset.adopt(self)
+        pending = _pending.get()
+        if pending is not None:
+            pending.adopt(self)
         self.start_ns = time.time_ns()
         self.mono_start_ns = time.perf_counter_ns()
 
@@ -132,24 +133,40 @@ class Call:
         )
 
 
-class Preset:
-    """Lets LLMClient name the log of the next call in this context, and see that call."""
+class PendingCall:
+    """A call that LLMClient is about to make: inside ``with``, the first call of the context becomes it."""
 
-    __slots__ = ("call", "log_id", "metadata")
+    __slots__ = ("_awaited", "_outer", "call", "log_id", "metadata", "session")
 
     def __init__(self, log_id: str, metadata: tuple[tuple[str, str], ...] = ()) -> None:
         self.log_id = log_id
         self.metadata = metadata
+        scope = scope_in_force()
+        self.session = None if scope is None else scope.session
+        """The session that it was asked for in; None leaves it to the one that it is made in."""
         self.call: Call | None = None
+        self._awaited = False
+        self._outer: PendingCall | None = None
+
+    def __enter__(self) -> None:
+        self._outer = _pending.get()
+        self._awaited = True
+        _pending.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        # A coroutine that was dropped is closed in another context. What its own still holds awaits nothing.
+        self._awaited = False
+        if _pending.get() is self:
+            _pending.set(self._outer)
+        self._outer = None
 
     def adopt(self, call: Call) -> None:
-        """Give the call its id and metadata; only the first call of the context is taken."""
-        if self.call is None:
+        """Give the call its id, metadata and session, unless another was first."""
+        if self._awaited and self.call is None:
             self.call = call
             call.log_id = self.log_id
             call.metadata = self.metadata
+            call.session = self.session or call.session
 
 
-_preset: ContextVar[Preset | None] = ContextVar("llm_observe_preset", default=None)
-set_preset = _preset.set
-reset_preset = _preset.reset
+_pending: ContextVar[PendingCall | None] = ContextVar("llm_observe_pending_call", default=None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_observe._adapters import Adapter, ChatParameters, make_adapter
-from llm_observe._call import Preset, reset_preset, set_preset
-from llm_observe._ids import uuid7
+from llm_observe._call import PendingCall
 from llm_observe._values import to_pairs
+from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -32,21 +32,21 @@ class ChatResult(NamedTuple):
 class ChatStream:
     """An answer as it comes. Iterate it (``for`` or ``async for``); ``result()`` tells the numbers after."""
 
-    def __init__(self, pieces: Any, preset: Preset) -> None:
+    def __init__(self, pieces: Any, pending: PendingCall) -> None:
         self._pieces = pieces
-        self._preset = preset
+        self._pending = pending
         self._text: list[str] = []
-        self.log_id = preset.log_id
+        self.log_id = pending.log_id
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        token = set_preset(self._preset)
-        try:
+        if self._text:  # the call is made: nothing is left to name
             piece: str = next(self._pieces)
-        finally:
-            reset_preset(token)
+        else:
+            with self._pending:
+                piece = next(self._pieces)
         self._text.append(piece)
         return piece
 
@@ -54,15 +54,11 @@ class ChatStream:
         return self
 
     async def __anext__(self) -> str:
-        if self._text:  # the call is made: nothing is left to name
+        if self._text:  # as above
             piece: str = await anext(self._pieces)
-            self._text.append(piece)
-            return piece
-        token = set_preset(self._preset)
-        try:
-            piece = await anext(self._pieces)
-        finally:
-            reset_preset(token)
+        else:
+            with self._pending:
+                piece = await anext(self._pieces)
         self._text.append(piece)
         return piece
 
@@ -76,7 +72,7 @@ class ChatStream:
 
     def result(self) -> ChatResult:
         """Return what came so far, with the numbers of the call."""
-        return _result("".join(self._text), self._preset)
+        return _result("".join(self._text), self._pending)
 
 
 class LLMClient:
@@ -120,14 +116,17 @@ class LLMClient:
         return answer.result()
 
     def stream(self, turns: Turns, *, system: str = "", **options: Any) -> ChatStream:
-        """Return the answer as it comes; nothing is sent before the first ``next()``."""
-        model, parameters, preset = self._prepare(options)
-        return ChatStream(self._adapter.stream(model, _messages(turns, system), parameters), preset)
+        """Return the answer as it comes; nothing is sent before the first ``next()``.
+
+        The call is recorded under the session in which this is called, wherever the answer is read.
+        """
+        model, parameters, pending = self._prepare(options)
+        return ChatStream(self._adapter.stream(model, _messages(turns, system), parameters), pending)
 
     def astream(self, turns: Turns, *, system: str = "", **options: Any) -> ChatStream:
         """As stream(), for ``async for``."""
-        model, parameters, preset = self._prepare(options)
-        return ChatStream(self._adapter.astream(model, _messages(turns, system), parameters), preset)
+        model, parameters, pending = self._prepare(options)
+        return ChatStream(self._adapter.astream(model, _messages(turns, system), parameters), pending)
 
     def close(self) -> None:
         """Let go of the vendor's connections used by chat() and stream()."""
@@ -138,10 +137,10 @@ class LLMClient:
         self._adapter.close()
         await self._adapter.aclose()
 
-    def _prepare(self, options: dict[str, Any]) -> tuple[str, ChatParameters, Preset]:
+    def _prepare(self, options: dict[str, Any]) -> tuple[str, ChatParameters, PendingCall]:
         model = options.pop("model", None) or self.model
         metadata = to_pairs(options.pop("metadata", None))
-        return model, ChatParameters(**options), Preset(uuid7(), metadata)
+        return model, ChatParameters(**options), PendingCall(uuid7(), metadata)
 
 
 def _messages(turns: Turns, system: str) -> list[dict[str, str]]:
@@ -157,11 +156,11 @@ def _drain(answer: ChatStream) -> ChatResult:
     return answer.result()
 
 
-def _result(text: str, preset: Preset) -> ChatResult:
-    call = preset.call
+def _result(text: str, pending: PendingCall) -> ChatResult:
+    call = pending.call
     return ChatResult(
         text=text,
-        log_id=preset.log_id,
+        log_id=pending.log_id,
         model=(call.response_model or call.model) if call else "",
         finish_reason=call.finish_reason if call else "",
         latency_s=_seconds(call.latency_ns) if call else None,

@@ -6,8 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_observe._ids import uuid7
 from llm_observe._version import __version__
+from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
     from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest

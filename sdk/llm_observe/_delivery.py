@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llm_observe._config import Config
-    from llm_observe._exporter import ExportResult
+    from llm_observe.exporter import ExportResult
     from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
     Export = Callable[[IngestLogsRequest, float], ExportResult]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from llm_observe._channel import bearer, open_configured
+from llm_observe.channel import bearer, open_configured
+from llm_observe.exporter import ExportResult
 
 if TYPE_CHECKING:
     import grpc
@@ -19,20 +20,7 @@ _RETRYABLE: Final = frozenset(
 _NO_FILE_WAIT_S: Final = 5.0
 
 
-class ExportResult(NamedTuple):
-    """What became of a batch."""
-
-    accepted: int = 0
-    rejected: int = 0
-    retry: bool = False
-    """True when the batch should be sent again, unchanged."""
-    retry_after_s: float = 0.0
-    """How long the server asks to wait before that, in seconds."""
-    failure: str = ""
-    """The status code's name when the call failed."""
-
-
-class Exporter:
+class GrpcExporter:
     """A lazily made channel to one collector."""
 
     def __init__(self, config: Config) -> None:

@@ -11,40 +11,36 @@ from typing import TYPE_CHECKING
 
 from llm_observe._batcher import Batcher
 from llm_observe._config import Config, ConfigError
-from llm_observe._exporter import Exporter
+from llm_observe._exporter import GrpcExporter
 from llm_observe._guard import guarded, logger, swallow
 from llm_observe._taps import cancel_open_streams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llm_observe._call import Call
     from llm_observe._counters import FlushResult
-    from llm_observe._exporter import ExportResult
+    from llm_observe.exporter import Exporter
     from llm_observe.redaction import Redactor
-    from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
     from llm_observe.v1.log_pb2 import Log
-
-    Export = Callable[[IngestLogsRequest, float], ExportResult]
 
 
 class Runtime:
-    """Takes finished calls to the collector, or nowhere when there is no endpoint.
+    """Takes finished calls to the exporter: the application's own, or the collector at the endpoint.
 
-    ``export`` takes batches in the place of the collector at the endpoint.
+    With neither, calls are not recorded.
     """
 
-    def __init__(self, config: Config, export: Export | None = None) -> None:
+    def __init__(self, config: Config, exporter: Exporter | None = None) -> None:
         self.config = config
+        self.records = bool(config.endpoint) or exporter is not None
         self._redactor: Redactor | None = None
-        self._exporter = Exporter(config)
+        self._grpc_exporter = GrpcExporter(config)
         self._batcher = Batcher(
-            config, export or self._exporter.export, self._to_log, on_start=_flush_worker_at_exit
+            config, (exporter or self._grpc_exporter).export, self._to_log, on_start=_flush_worker_at_exit
         )
 
     def submit(self, call: Call) -> None:
         """Take a finished call. Called on the application's thread."""
-        if self.config.endpoint:
+        if self.records:
             self._batcher.add(call)
 
     def _to_log(self, call: Call) -> Log:
@@ -64,7 +60,7 @@ class Runtime:
     def shutdown(self, timeout_s: float) -> FlushResult:
         """Flush and stop for good."""
         result = self._batcher.shutdown(timeout_s)
-        self._exporter.close()
+        self._grpc_exporter.close()
         return result
 
 
@@ -102,22 +98,22 @@ def submit(call: Call) -> None:
         swallow("submit", error)
 
 
-def configure_runtime(config: Config, export: Export | None = None) -> None:
+def configure_runtime(config: Config, exporter: Exporter | None = None) -> None:
     """Replace the runtime; what the old one still holds is flushed first."""
     previous = _runtime
-    _install(config, replace=True, export=export)
+    _install(config, replace=True, exporter=exporter)
     if previous is not None:
         previous.shutdown(previous.config.exit_timeout_s)
 
 
-def _install(config: Config, *, replace: bool, export: Export | None = None) -> Runtime:
+def _install(config: Config, *, replace: bool, exporter: Exporter | None = None) -> Runtime:
     global _runtime  # noqa: PLW0603 - one sender a process is the point
     with _lock:
         if _runtime is None:
             _flush_on_sigterm()
         if _runtime is None or replace:
-            _runtime = Runtime(config, export)
-            if not config.endpoint:
+            _runtime = Runtime(config, exporter)
+            if not _runtime.records:
                 logger.info("llm_observe: no endpoint (LLM_OBSERVE_ENDPOINT); calls are not recorded")
         return _runtime
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_observe._ids import uuid7
+from llm_observe._scope import enter, leave, scope_in_force
 from llm_observe._values import to_pairs, to_tags, to_text
+from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,14 +24,13 @@ class Session(NamedTuple):
     metadata: tuple[tuple[str, str], ...] = ()
 
 
-_current: ContextVar[Session | None] = ContextVar("llm_observe_session", default=None)
 _process_session: Session | None = None
 
 
 def current_session() -> Session:
-    """Return the session of this context, or the one that stands for this process."""
-    found = _current.get()
-    return found if found is not None else _default_session()
+    """Return the session in force, or the one that stands for this process."""
+    scope = scope_in_force()
+    return scope.session if scope is not None else _default_session()
 
 
 def _default_session() -> Session:
@@ -61,12 +60,18 @@ def session(
 ) -> Iterator[str]:
     """Attach a session to every call made inside; nested sessions add to the outer one.
 
+    It is in force in the context in which it is entered and in the tasks and threads that are started inside.
+    Entered by ``with`` in a generator, it is in force wherever that generator runs as well, whatever context
+    drives a step or ends it. It cannot reach code in another context that the generator does not call:
+    FastAPI enters a synchronous dependency with ``yield`` in a context of its own, an ``async def`` one in
+    that of the request.
+
     Yields:
         The session id, a new UUID when none was given and there is no outer session.
     """
-    outer = _current.get()
+    outer = scope_in_force()
     given = to_text(session_id)
-    inherited = outer or Session(session_id=given or uuid7())
+    inherited = outer.session if outer is not None else Session(session_id=given or uuid7())
     merged = Session(
         session_id=given or inherited.session_id,
         user_id=inherited.user_id if user_id is None else to_text(user_id),
@@ -76,8 +81,8 @@ def session(
         tags=(*inherited.tags, *to_tags(tags)),
         metadata=(*inherited.metadata, *to_pairs(metadata)),
     )
-    token = _current.set(merged)
+    entry = enter(merged)
     try:
         yield merged.session_id
     finally:
-        _current.reset(token)
+        leave(entry)

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
     from llm_observe._providers import Reader
 
-_LEFT: Final = (GeneratorExit, KeyboardInterrupt, SystemExit)
+_CANCELLATIONS: Final = (GeneratorExit, KeyboardInterrupt, SystemExit)
 
-_open: set[Call] = set()
+_open_streams: set[Call] = set()
 """Streams that have not ended, held by the application or forgotten by it."""
 
 
 def _leave_to_parent() -> None:
     """In a forked child: what the parent has open is the parent's to log, whatever the child does to it."""
-    for call in _open:
+    for call in _open_streams:
         call.finished = True
-    _open.clear()
+    _open_streams.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -36,7 +36,7 @@ if hasattr(os, "register_at_fork"):
 
 def fail(provider: Reader, call: Call, error: BaseException) -> None:
     """Close a call that ended in an error, or that the application left."""
-    if isinstance(error, _LEFT) or _is_cancelled(error):
+    if isinstance(error, _CANCELLATIONS) or _is_cancelled(error):
         call.finish(CANCELLED)
         return
     with guarded("read_error"):
@@ -52,12 +52,12 @@ def _is_cancelled(error: BaseException) -> bool:
 
 def cancel_open_streams() -> None:
     """Close the calls of streams that are held until the process exits."""
-    for call in list(_open):
+    for call in list(_open_streams):
         call.finish(CANCELLED)
-    _open.clear()
+    _open_streams.clear()
 
 
-class Held:
+class StreamFinalizer:
     """Ends a call when the last reference to what stands for it goes.
 
     A generator that is dropped before its first step runs nothing of its own body.
@@ -66,20 +66,27 @@ class Held:
     __slots__ = ("_call", "_outcome")
 
     def __init__(self, call: Call, outcome: int = CANCELLED) -> None:
-        self._call = call
+        self._call: Call | None = call
         self._outcome = outcome
-        _open.add(call)
+        _open_streams.add(call)
 
-    def __del__(self, _discard: Callable[[Call], None] = _open.discard) -> None:
+    def release(self) -> None:
+        """Leave the call to what ends it instead."""
+        if self._call is not None:
+            _open_streams.discard(self._call)
+            self._call = None
+
+    def __del__(self, _discard: Callable[[Call], None] = _open_streams.discard) -> None:
         # A default, not a global: those are gone when what is held until the very end is collected.
-        _discard(self._call)
-        self._call.finish(self._outcome)
+        if self._call is not None:
+            _discard(self._call)
+            self._call.finish(self._outcome)
 
 
 def tap(inner: Iterator[Any], provider: Reader, call: Call, *, hide: bool = False) -> Iterator[Any]:
     """Return a stream that is read as it passes by; ``hide`` keeps pure usage chunks from the application."""
     passing = _pass_deltas if call.has_deltas else _pass
-    return passing(inner, provider, call, Held(call), hide=hide)
+    return passing(inner, provider, call, StreamFinalizer(call), hide=hide)
 
 
 def atap(
@@ -87,7 +94,7 @@ def atap(
 ) -> AsyncIterator[Any]:
     """As tap(), for an asynchronous stream."""
     passing = _apass_deltas if call.has_deltas else _apass
-    return passing(inner, provider, call, Held(call), hide=hide)
+    return passing(inner, provider, call, StreamFinalizer(call), hide=hide)
 
 
 def _read(provider: Reader, chunk: Any, call: Call) -> bool:
@@ -97,7 +104,9 @@ def _read(provider: Reader, chunk: Any, call: Call) -> bool:
         return swallow("read_chunk", error)
 
 
-def _pass(inner: Iterator[Any], provider: Reader, call: Call, held: Held, *, hide: bool) -> Iterator[Any]:
+def _pass(
+    inner: Iterator[Any], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
+) -> Iterator[Any]:
     try:
         for chunk in inner:
             if not (_read(provider, chunk, call) and hide):
@@ -106,11 +115,11 @@ def _pass(inner: Iterator[Any], provider: Reader, call: Call, held: Held, *, hid
         fail(provider, call, error)
         raise
     call.finish()
-    del held
+    del finalizer
 
 
 async def _apass(
-    inner: AsyncIterator[Any], provider: Reader, call: Call, held: Held, *, hide: bool
+    inner: AsyncIterator[Any], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
 ) -> AsyncIterator[Any]:
     try:
         async for chunk in inner:
@@ -120,7 +129,7 @@ async def _apass(
         fail(provider, call, error)
         raise
     call.finish()
-    del held
+    del finalizer
 
 
 # The two below do as the two above, for streams whose chunks are nearly all ``choices[0].delta.content``.
@@ -128,7 +137,7 @@ async def _apass(
 
 
 def _pass_deltas(
-    inner: Iterator[Any], provider: Reader, call: Call, held: Held, *, hide: bool
+    inner: Iterator[Any], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
 ) -> Iterator[Any]:
     append, room, last, begun = call.output_pieces.append, 0, None, False
     try:
@@ -153,11 +162,11 @@ def _pass_deltas(
         fail(provider, call, error)
         raise
     _end_deltas(last, call)
-    del held
+    del finalizer
 
 
 async def _apass_deltas(
-    inner: AsyncIterator[Any], provider: Reader, call: Call, held: Held, *, hide: bool
+    inner: AsyncIterator[Any], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
 ) -> AsyncIterator[Any]:
     append, room, last, begun = call.output_pieces.append, 0, None, False
     try:
@@ -182,7 +191,7 @@ async def _apass_deltas(
         fail(provider, call, error)
         raise
     _end_deltas(last, call)
-    del held
+    del finalizer
 
 
 def _end_deltas(last: Any, call: Call) -> None:

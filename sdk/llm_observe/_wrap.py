@@ -1,4 +1,4 @@
-"""The taps: timing, streaming and error capture, once for every vendor that has one request door."""
+"""What wrap() records of clients that have one request method: timing, answers, streams and errors."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from llm_observe._call import CANCELLED, SUCCESS
+from llm_observe._call import SUCCESS
 from llm_observe._guard import swallow
 from llm_observe._providers import anthropic as anthropic_provider
 from llm_observe._providers import openai as openai_provider
+from llm_observe._response_body import cancel_when_closed
 from llm_observe._runtime import get_runtime, submit
-from llm_observe._taps import Held, atap, fail, tap
-from llm_observe._wrap_gemini import tap_gemini, untap_gemini
+from llm_observe._stand_in import observe, restore
+from llm_observe._taps import StreamFinalizer, atap, fail, tap
+from llm_observe._wrap_gemini import observe_gemini, restore_gemini
 
 if TYPE_CHECKING:
     from llm_observe._call import Call
     from llm_observe._providers import Provider
 
 _Client = TypeVar("_Client")
-_DOORS: Final[dict[tuple[str, str], Provider]] = {
+_CLIENT_TYPES: Final[dict[tuple[str, str], Provider]] = {
     **{
         ("openai", f"{kind}{azure}OpenAI"): openai_provider
         for kind in ("", "Async")
@@ -27,57 +29,45 @@ _DOORS: Final[dict[tuple[str, str], Provider]] = {
     },
     **{("anthropic", f"{kind}Anthropic"): anthropic_provider for kind in ("", "Async")},
 }
-"""Package and class of every client with one request door."""
-_MARK: Final = "_llm_observe_tap"
+"""Package and class of every client with one request method."""
+_GEMINI_TYPES: Final = {("google", "Client"), ("google", "AsyncClient")}
 
 
 def wrap_client(client: _Client) -> _Client:
-    """Put the tap on a client, once.
+    """Record a client's calls, once.
 
     Raises:
         TypeError: The client is of a kind that is not supported.
     """
-    names = {(kind.__module__.split(".")[0], kind.__name__) for kind in type(client).__mro__}
-    provider = next((_DOORS[name] for name in names if name in _DOORS), None)
-    if provider is not None:
-        if not hasattr(client, _MARK):
-            _tap(client, provider)
-    elif names & {("google", "Client"), ("google", "AsyncClient")}:
-        tap_gemini(client)
+    kind = type(client)
+    if _find_provider(kind) is not None:
+        observe(client, _client_members)
+    elif _names(kind) & _GEMINI_TYPES:
+        observe_gemini(client)
     else:
-        raise TypeError(f"llm_observe.wrap() does not know clients of type {type(client).__name__}")
+        raise TypeError(f"llm_observe.wrap() does not know clients of type {kind.__name__}")
     return client
 
 
 def unwrap_client(client: _Client) -> _Client:
-    """Take the tap off a client; one without a tap is left alone."""
-    if hasattr(client, _MARK):
-        for name in ("request", "copy", "with_options", _MARK):
-            delattr(client, name)
-    elif any(kind.__module__.startswith("google.genai") for kind in type(client).__mro__):
-        untap_gemini(client)
-    return client
+    """Stop recording a client's calls; one that is not recorded is left alone."""
+    if _names(type(client)) & _GEMINI_TYPES:
+        restore_gemini(client)
+    return restore(client)
 
 
-def _tap(client: Any, provider: Provider) -> None:
-    original = client.request
-    client.request = (
-        _async_door(original, provider)
-        if inspect.iscoroutinefunction(original)
-        else _sync_door(original, provider)
-    )
-    setattr(client, _MARK, provider)
-    _tap_copies(client)
+def _names(kind: type) -> set[tuple[str, str]]:
+    return {(base.__module__.split(".")[0], base.__name__) for base in kind.__mro__}
 
 
-def _tap_copies(client: Any) -> None:
-    """A copy is a new client without our tap, so copies are wrapped as they are made."""
-    original = client.copy
+def _find_provider(kind: type) -> Provider | None:
+    return next((_CLIENT_TYPES[name] for name in _names(kind) if name in _CLIENT_TYPES), None)
 
-    def copy(*args: Any, **kwargs: Any) -> Any:
-        return wrap_client(original(*args, **kwargs))
 
-    client.copy = client.with_options = copy
+def _client_members(kind: Any) -> dict[str, Any]:
+    provider: Any = _find_provider(kind)
+    asynchronous = inspect.iscoroutinefunction(kind.request)
+    return {"request": (_async_request if asynchronous else _sync_request)(kind, provider)}
 
 
 def _begin(provider: Provider, options: Any, *, stream: bool) -> tuple[Call | None, Any, bool]:
@@ -92,13 +82,16 @@ def _begin(provider: Provider, options: Any, *, stream: bool) -> tuple[Call | No
     return call, options, hide
 
 
-def _sync_door(original: Any, provider: Provider) -> Any:
-    def request(cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None) -> Any:
+def _sync_request(kind: Any, provider: Provider) -> Any:
+    @functools.wraps(kind.request)
+    def request(
+        self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None
+    ) -> Any:
         call, options, hide = _begin(provider, options, stream=stream)
         if call is None:
-            return original(cast_to, options, stream=stream, stream_cls=stream_cls)
+            return kind.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         try:
-            response = original(cast_to, options, stream=stream, stream_cls=stream_cls)
+            response = kind.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         except BaseException as error:
             fail(provider, call, error)
             raise
@@ -107,13 +100,16 @@ def _sync_door(original: Any, provider: Provider) -> Any:
     return request
 
 
-def _async_door(original: Any, provider: Provider) -> Any:
-    async def request(cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None) -> Any:
+def _async_request(kind: Any, provider: Provider) -> Any:
+    @functools.wraps(kind.request)
+    async def request(
+        self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None
+    ) -> Any:
         call, options, hide = _begin(provider, options, stream=stream)
         if call is None:
-            return await original(cast_to, options, stream=stream, stream_cls=stream_cls)
+            return await kind.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         try:
-            response = await original(cast_to, options, stream=stream, stream_cls=stream_cls)
+            response = await kind.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         except BaseException as error:
             fail(provider, call, error)
             raise
@@ -148,12 +144,16 @@ def _shape_of(kind: Any) -> str:
     return "raw" if "http_response" in declared else "whole"
 
 
+def _kind_of(response: Any) -> Any:
+    """Return the type, typed as a key of the cache: mypy takes type[Any] for unhashable."""
+    return type(response)
+
+
 def _tap_stream(provider: Provider, call: Call, stream: Any, *, hide: bool) -> None:
     iterator = stream._iterator  # noqa: SLF001 - both iteration paths of a vendor's stream read it
     put = atap if hasattr(iterator, "__anext__") else tap
-    stream._iterator = put(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
-    stream._llm_observe_call = call  # noqa: SLF001 - ours
-    stream.__class__ = _closing_class(_kind_of(stream))
+    stream._iterator = passing = put(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
+    cancel_when_closed(call, getattr(stream, "response", None), passing)
 
 
 def _settle_raw(provider: Provider, call: Call, raw: Any, *, hide: bool) -> None:
@@ -161,54 +161,44 @@ def _settle_raw(provider: Provider, call: Call, raw: Any, *, hide: bool) -> None
 
     One whose body is here already is read now; parse() caches, so the application pays nothing twice.
     """
-    original = raw.parse
-    if not call.streamed and not inspect.iscoroutinefunction(original) and raw.http_response.is_closed:
-        provider.read_response(original(), call)
+    asynchronous = inspect.iscoroutinefunction(raw.parse)
+    if not call.streamed and not asynchronous and raw.http_response.is_closed:
+        provider.read_response(raw.parse(), call)
         call.finish()
         return
-    raw._llm_observe_held = Held(call, SUCCESS)  # noqa: SLF001 - ours
-
-    def note(parsed: Any) -> Any:
-        return _settle(provider, call, parsed, hide=hide)
-
-    if inspect.iscoroutinefunction(original):
-
-        async def aparse(**options: Any) -> Any:
-            return note(await original(**options))
-
-        raw.parse = aparse
-        return
-
-    def parse(**options: Any) -> Any:
-        return note(original(**options))
-
-    raw.parse = parse
+    raw._llm_observe_unread = _Unread(provider, call, hide=hide)  # noqa: SLF001 - ours
+    observe(raw, _raw_members)
 
 
-def _kind_of(response: Any) -> Any:
-    """Return the type, typed as a key of the caches: mypy takes type[Any] for unhashable."""
-    return type(response)
+class _Unread:
+    """A call whose raw response has not been parsed: the first that it parses to is read, copies or not."""
+
+    def __init__(self, provider: Provider, call: Call, *, hide: bool) -> None:
+        self._settle = functools.partial(_settle, provider, call, hide=hide)
+        self._finalizer: StreamFinalizer | None = StreamFinalizer(call, SUCCESS)
+
+    def read(self, parsed: Any) -> None:
+        """Read what the response was parsed to, once."""
+        finalizer, self._finalizer = self._finalizer, None
+        if finalizer is not None:
+            finalizer.release()
+            self._settle(parsed)
 
 
-@functools.cache
-def _closing_class(kind: Any) -> type:
-    """Return a subclass whose close() ends the call.
+def _raw_members(kind: Any) -> dict[str, Any]:
+    @functools.wraps(kind.parse)
+    def parse(self: Any, **options: Any) -> Any:
+        return _read_once(self, kind.parse(self, **options))
 
-    A patched attribute would make a reference cycle, and an abandoned stream would then hold its
-    connection until the collector runs.
-    """
-    if inspect.iscoroutinefunction(kind.close):
+    @functools.wraps(kind.parse)
+    async def aparse(self: Any, **options: Any) -> Any:
+        return _read_once(self, await kind.parse(self, **options))
 
-        async def aclose(self: Any) -> None:
-            self._llm_observe_call.finish(CANCELLED)
-            await kind.close(self)
+    return {"parse": aparse if inspect.iscoroutinefunction(kind.parse) else parse}
 
-        members: dict[str, Any] = {"close": aclose}
-    else:
 
-        def close(self: Any) -> None:
-            self._llm_observe_call.finish(CANCELLED)
-            kind.close(self)
-
-        members = {"close": close}
-    return type(kind.__name__, (kind,), {**members, "__module__": kind.__module__, "__doc__": kind.__doc__})
+def _read_once(raw: Any, parsed: Any) -> Any:
+    unread = getattr(raw, "_llm_observe_unread", None)
+    if unread is not None:
+        unread.read(parsed)
+    return parsed

@@ -1,4 +1,4 @@
-"""The tap on google.genai.Client: its models object, synchronous and asynchronous.
+"""What wrap() records of google.genai.Client: its models object, synchronous and asynchronous.
 
 Stands at the methods that make one HTTP call each, below automatic function calling, so that one log is one
 call to the model.
@@ -6,12 +6,15 @@ call to the model.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from llm_observe._guard import guarded
 from llm_observe._providers import gemini
 from llm_observe._runtime import submit
+from llm_observe._scope import keep_scope
+from llm_observe._stand_in import observe, restore
 from llm_observe._taps import atap, fail, tap
 
 if TYPE_CHECKING:
@@ -19,28 +22,32 @@ if TYPE_CHECKING:
 
     from llm_observe._call import Call
 
-_MARK: Final = "_llm_observe_tap"
-_TAPPED: Final = ("_generate_content", "_generate_content_stream", "embed_content")
+
+def observe_gemini(client: Any) -> None:
+    """Record the calls of a client (or of its ``aio`` alone), once."""
+    for models in _models_of(client):
+        observe(models, _models_members)
 
 
-def tap_gemini(client: Any) -> None:
-    """Put the tap on a client (or on its ``aio`` alone), once."""
-    for models in _sides(client):
-        if not hasattr(models, _MARK):
-            setattr(models, _MARK, True)
-            (_async if inspect.iscoroutinefunction(models.embed_content) else _sync)(models)
+def restore_gemini(client: Any) -> None:
+    """Stop recording a client's calls."""
+    for models in _models_of(client):
+        restore(models)
 
 
-def untap_gemini(client: Any) -> None:
-    """Take the tap off: the methods of the class stand behind ours."""
-    for models in _sides(client):
-        if hasattr(models, _MARK):
-            for name in (*_TAPPED, _MARK):
-                delattr(models, name)
-
-
-def _sides(client: Any) -> tuple[Any, ...]:
+def _models_of(client: Any) -> tuple[Any, ...]:
     return (client.models, client.aio.models) if hasattr(client, "aio") else (client.models,)
+
+
+def _models_members(kind: Any) -> dict[str, Any]:
+    asynchronous = inspect.iscoroutinefunction(kind.embed_content)
+    plain, stream, kept = (_aplain, _astream, _akept) if asynchronous else (_plain, _stream, _kept)
+    return {
+        "_generate_content": plain(kind, "_generate_content", "chat"),
+        "_generate_content_stream": stream(kind, "_generate_content_stream"),
+        "embed_content": plain(kind, "embed_content", "embeddings"),
+        "generate_content_stream": kept(kind, "generate_content_stream"),
+    }
 
 
 def _begin(operation: str, options: dict[str, Any], *, stream: bool) -> Call | None:
@@ -55,67 +62,83 @@ def _end(call: Call, response: Any) -> None:
     call.finish()
 
 
-def _sync(models: Any) -> None:
-    def plain(operation: str, original: Any) -> Any:
-        def request(**options: Any) -> Any:
-            call = _begin(operation, options, stream=False)
-            if call is None:
-                return original(**options)
-            try:
-                response = original(**options)
-            except BaseException as error:
-                fail(gemini, call, error)
-                raise
-            _end(call, response)
-            return response
-
-        return request
-
-    original_stream = models._generate_content_stream  # noqa: SLF001 - the one door of all streams
-
-    def stream(**options: Any) -> Iterator[Any]:
-        # A generator, as the original is: nothing is sent before the first next().
-        call = _begin("chat", options, stream=True)
+def _plain(kind: Any, name: str, operation: str) -> Any:
+    @functools.wraps(getattr(kind, name))
+    def request(self: Any, **options: Any) -> Any:
+        original = getattr(kind, name)
+        call = _begin(operation, options, stream=False)
         if call is None:
-            yield from original_stream(**options)
-            return
-        yield from tap(iter(original_stream(**options)), gemini, call, hide=False)
-
-    models._generate_content = plain("chat", models._generate_content)  # noqa: SLF001 - as above
-    models.embed_content = plain("embeddings", models.embed_content)
-    models._generate_content_stream = stream  # noqa: SLF001 - as above
-
-
-def _async(models: Any) -> None:
-    def plain(operation: str, original: Any) -> Any:
-        async def request(**options: Any) -> Any:
-            call = _begin(operation, options, stream=False)
-            if call is None:
-                return await original(**options)
-            try:
-                response = await original(**options)
-            except BaseException as error:
-                fail(gemini, call, error)
-                raise
-            _end(call, response)
-            return response
-
-        return request
-
-    original_stream = models._generate_content_stream  # noqa: SLF001 - the one door of all streams
-
-    async def stream(**options: Any) -> AsyncIterator[Any]:
-        call = _begin("chat", options, stream=True)
-        if call is None:
-            found: AsyncIterator[Any] = await original_stream(**options)
-            return found
+            return original(self, **options)
         try:
-            pieces = await original_stream(**options)
+            response = original(self, **options)
         except BaseException as error:
             fail(gemini, call, error)
             raise
-        return atap(aiter(pieces), gemini, call, hide=False)
+        _end(call, response)
+        return response
 
-    models._generate_content = plain("chat", models._generate_content)  # noqa: SLF001 - as above
-    models.embed_content = plain("embeddings", models.embed_content)
-    models._generate_content_stream = stream  # noqa: SLF001 - as above
+    return request
+
+
+def _aplain(kind: Any, name: str, operation: str) -> Any:
+    @functools.wraps(getattr(kind, name))
+    async def request(self: Any, **options: Any) -> Any:
+        original = getattr(kind, name)
+        call = _begin(operation, options, stream=False)
+        if call is None:
+            return await original(self, **options)
+        try:
+            response = await original(self, **options)
+        except BaseException as error:
+            fail(gemini, call, error)
+            raise
+        _end(call, response)
+        return response
+
+    return request
+
+
+def _stream(kind: Any, name: str) -> Any:
+    @functools.wraps(getattr(kind, name))
+    def stream(self: Any, **options: Any) -> Iterator[Any]:
+        # A generator, as the original is: nothing is sent before the first next().
+        call = _begin("chat", options, stream=True)
+        pieces = iter(getattr(kind, name)(self, **options))
+        yield from pieces if call is None else tap(pieces, gemini, call, hide=False)
+
+    return stream
+
+
+def _astream(kind: Any, name: str) -> Any:
+    @functools.wraps(getattr(kind, name))
+    async def stream(self: Any, **options: Any) -> AsyncIterator[Any]:
+        call = _begin("chat", options, stream=True)
+        try:
+            pieces = aiter(await getattr(kind, name)(self, **options))
+        except BaseException as error:
+            if call is not None:
+                fail(gemini, call, error)
+            raise
+        return pieces if call is None else atap(pieces, gemini, call, hide=False)
+
+    return stream
+
+
+# The two below change nothing but the session: a stream that sends nothing before it is read belongs to the
+# session in which it was asked for.
+
+
+def _kept(kind: Any, name: str) -> Any:
+    @functools.wraps(getattr(kind, name))
+    def generate_content_stream(self: Any, **options: Any) -> Any:
+        return keep_scope(getattr(kind, name)(self, **options))
+
+    return generate_content_stream
+
+
+def _akept(kind: Any, name: str) -> Any:
+    @functools.wraps(getattr(kind, name))
+    async def generate_content_stream(self: Any, **options: Any) -> Any:
+        return keep_scope(await getattr(kind, name)(self, **options))
+
+    return generate_content_stream

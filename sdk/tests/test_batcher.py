@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,11 +15,13 @@ from llm_observe._batcher import Batcher
 from llm_observe._call import Call
 from llm_observe._config import Config
 from llm_observe._counters import FlushResult
-from llm_observe._exporter import ExportResult
 from llm_observe._log_builder import build_log
+from llm_observe.exporter import ExportResult
 from llm_observe.redaction import Redactor
 
 CONFIG = Config(endpoint="x:1", batch_delay_s=0.01)
+FLUSH_S = 600.0
+"""Longer than any flush takes, on however busy a machine."""
 
 
 class Collector:
@@ -31,7 +34,7 @@ class Collector:
         self.open.set()
 
     def __call__(self, request, timeout_s) -> ExportResult:
-        self.open.wait(10)
+        self.open.wait()
         self.requests.append(request)
         return self.answers.pop(0) if self.answers else ExportResult(accepted=len(request.logs))
 
@@ -52,11 +55,16 @@ def call(text: str = "hi") -> Call:
     return made
 
 
+def wait_until(check: Callable[[], object]) -> None:
+    while not check():
+        time.sleep(0.001)
+
+
 def test_everything_added_is_sent_in_batches_of_500():
     batcher, collector = make()
     for _ in range(1234):
         batcher.add(call())
-    assert batcher.flush(10) == FlushResult(sent=1234, dropped=0, pending=0)
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=1234, dropped=0, pending=0)
     assert sum(len(request.logs) for request in collector.requests) == 1234
     assert max(len(request.logs) for request in collector.requests) <= 500
 
@@ -74,43 +82,41 @@ def test_what_does_not_fit_is_dropped_and_counted(config):
     batcher, collector = make(config)
     collector.open.clear()
     batcher.add(call())
-    while batcher._calls:
-        time.sleep(0.001)
+    wait_until(lambda: not batcher._calls)
     for _ in range(15):
         batcher.add(call())
     assert batcher.dropped_counts() == {"queue_full": 5}
     collector.open.set()
-    assert batcher.flush(10) == FlushResult(sent=11, dropped=5, pending=0)
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=11, dropped=5, pending=0)
 
 
 def test_a_collector_that_is_away_is_tried_again_until_it_is_back():
     batcher, collector = make()
     collector.answers = [ExportResult(retry=True, failure="UNAVAILABLE")] * 2
     batcher.add(call())
-    assert batcher.flush(10) == FlushResult(sent=1, dropped=0, pending=0)
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=1, dropped=0, pending=0)
     assert len(collector.requests) == 3
     assert {request.producer.batch_number for request in collector.requests} == {1}
 
 
 def test_the_servers_wish_to_wait_is_honoured_and_stopping_interrupts_it():
     batcher, collector = make()
-    collector.answers = [ExportResult(retry=True, retry_after_s=60, failure="RESOURCE_EXHAUSTED")]
+    collector.answers = [ExportResult(retry=True, retry_after_s=86_400, failure="RESOURCE_EXHAUSTED")]
     batcher.add(call())
-    assert batcher.flush(0.5).pending == 1
+    wait_until(lambda: collector.requests)
+    assert batcher.flush(0.2).pending == 1
     assert len(collector.requests) == 1
-    begin = time.monotonic()
     assert batcher.shutdown(0.1).dropped == 1
-    assert time.monotonic() - begin < 5
 
 
 def test_refused_and_rejected_logs_are_counted_by_reason():
     batcher, collector = make()
     collector.answers = [ExportResult(failure="INVALID_ARGUMENT"), ExportResult(accepted=1, rejected=1)]
     batcher.add(call())
-    batcher.flush(10)
+    batcher.flush(FLUSH_S)
     batcher.add(call())
     batcher.add(call())
-    assert batcher.flush(10) == FlushResult(sent=1, dropped=2, pending=0)
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=1, dropped=2, pending=0)
     assert batcher.dropped_counts() == {"refused": 1, "rejected": 1}
 
 
@@ -118,10 +124,7 @@ def test_flush_keeps_its_time_limit():
     batcher, collector = make()
     collector.open.clear()
     batcher.add(call())
-    begin = time.monotonic()
-    result = batcher.flush(0.2)
-    assert time.monotonic() - begin < 2
-    assert result.pending == 1
+    assert batcher.flush(0.2).pending == 1  # and not before the collector answers, which it does below
     collector.open.set()
 
 
@@ -140,12 +143,11 @@ def test_the_producers_account_adds_up():
     batcher, collector = make(CONFIG._replace(queue_max_logs=2))
     collector.open.clear()
     batcher.add(call())
-    while batcher._calls:
-        time.sleep(0.001)
+    wait_until(lambda: not batcher._calls)
     for _ in range(4):
         batcher.add(call())
     collector.open.set()
-    batcher.flush(10)
+    batcher.flush(FLUSH_S)
     last = collector.requests[-1].producer
     assert last.logged_count == 5
     assert last.sent_count == 3
@@ -165,7 +167,7 @@ def test_one_record_that_cannot_be_built_takes_no_neighbour_along():
     bad.model = "bad"
     for one in (call(), bad, call()):
         batcher.add(one)
-    assert batcher.flush(10) == FlushResult(sent=2, dropped=1, pending=0)
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=2, dropped=1, pending=0)
 
 
 def test_a_forked_child_begins_empty_with_its_own_identity():
@@ -178,13 +180,13 @@ def test_a_forked_child_begins_empty_with_its_own_identity():
     if pid == 0:
         collector.open.set()
         batcher.add(call())
-        result = batcher.flush(5)
+        result = batcher.flush(FLUSH_S)
         os.write(writer, f"{result.sent} {batcher._counters.producer_id != parent}".encode())
         os._exit(0)
     os.waitpid(pid, 0)
     assert os.read(reader, 100) == b"1 True"
     collector.open.set()
-    assert batcher.flush(5).sent == 1
+    assert batcher.flush(FLUSH_S).sent == 1
 
 
 def failing(*_: Any, **__: Any) -> Any:
@@ -216,12 +218,12 @@ def test_whatever_fails_every_log_is_accounted_for(part, monkeypatch, tmp_path):
         broken.setattr(BREAKABLE[part], failing)
         for made in calls:
             batcher.add(made)
-        result = batcher.flush(30)
+        result = batcher.flush(FLUSH_S)
     assert accounted(batcher, result)
     assert result.pending == 0
     assert batcher.dropped_counts() in ({"internal_error": 3}, {})
     batcher.add(call())  # the sender has survived
-    assert batcher.flush(30).sent == result.sent + 1
+    assert batcher.flush(FLUSH_S).sent == result.sent + 1
     assert accounted(batcher, batcher.shutdown(1))
     assert sum(len(request.logs) for request in collector.requests) == result.sent + 1
 
@@ -234,7 +236,7 @@ def test_a_sender_that_cannot_start_now_starts_with_the_next_call(monkeypatch):
             batcher.add(call())
     assert accounted(batcher, batcher.flush(0))
     batcher.add(call())
-    assert batcher.flush(10) == FlushResult(sent=2, dropped=0, pending=0)
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=2, dropped=0, pending=0)
 
 
 def test_a_log_handler_that_raises_stops_nobody():
@@ -255,6 +257,6 @@ def test_a_log_handler_that_raises_stops_nobody():
         bad.model = "bad"
         batcher.add(bad)
         batcher.add(call())
-        assert batcher.flush(10) == FlushResult(sent=1, dropped=1, pending=0)
+        assert batcher.flush(FLUSH_S) == FlushResult(sent=1, dropped=1, pending=0)
     finally:
         _guard.logger.removeHandler(handler)

@@ -166,7 +166,7 @@ def test_a_stream_held_until_exit(name):
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
     never_sent = [] if name == "gemini" else ["3 []"]
     assert sorted(done.stdout.splitlines()) == ["3 ['all ']", *never_sent]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_observe import _runtime
 from llm_observe._config import Config
-from llm_observe._exporter import ExportResult
+from llm_observe.exporter import ExportResult
 from odd import ODD, assert_acceptable, json_values, recording
 
 LOG_ARGUMENTS = (

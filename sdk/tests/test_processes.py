@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from collector import Collector, run, running_collector, start
+from collector import WAIT_S, Collector, run, running_collector, start
 
 LOG_100 = "[log() for _ in range(100)]\n"
 
@@ -34,7 +34,7 @@ ENDINGS = {
     "normal exit": ("", 0),
     "sys.exit": ("sys.exit(3)", 3),
     "unhandled exception": ("raise RuntimeError", 1),
-    "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(30)", -signal.SIGTERM),
+    "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(3600)", -signal.SIGTERM),
 }
 
 
@@ -109,9 +109,9 @@ def test_multiprocessing_workers_send_what_they_logged(collector, method, tmp_pa
         "    [worker.start() for worker in workers]\n"
         "    [worker.join() for worker in workers]\n"
     )
-    env = {**os.environ, "LLM_OBSERVE_ENDPOINT": collector.endpoint}
+    env = {**os.environ, "LLM_OBSERVE_ENDPOINT": collector.endpoint, "LLM_OBSERVE_EXIT_TIMEOUT_S": "600"}
     done = subprocess.run(
-        [sys.executable, program], env=env, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, program], env=env, capture_output=True, text=True, timeout=WAIT_S, check=True
     )
     assert done.stderr == ""
     assert sorted(collector.models) == ["main", "task 0", "task 1", "task 2"]
@@ -130,7 +130,7 @@ def test_gunicorns_preforked_workers_send_what_they_logged(collector, tmp_path):
         port = probe.getsockname()[1]
     server = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--preload", "-w", "2", "-b", f"127.0.0.1:{port}", "shop:app"],
-        env={**os.environ, "LLM_OBSERVE_ENDPOINT": collector.endpoint},
+        env={**os.environ, "LLM_OBSERVE_ENDPOINT": collector.endpoint, "LLM_OBSERVE_EXIT_TIMEOUT_S": "600"},
         cwd=tmp_path,
         stderr=subprocess.DEVNULL,
     )
@@ -138,14 +138,14 @@ def test_gunicorns_preforked_workers_send_what_they_logged(collector, tmp_path):
         answered = 0
         while answered < 20:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=5) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=WAIT_S) as answer:
                     answer.read()
                 answered += 1
             except OSError:
                 time.sleep(0.1)
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(WAIT_S)
     assert sorted(collector.wait_for(21)) == ["at import"] + ["request"] * 20
 
 
@@ -157,7 +157,7 @@ def test_a_frozen_process_goes_on_where_it_was(collector):
     process.send_signal(signal.SIGSTOP)
     time.sleep(0.5)
     process.send_signal(signal.SIGCONT)
-    _, errors = process.communicate("\n", timeout=30)
+    _, errors = process.communicate("\n", timeout=WAIT_S)
     assert errors == ""
     assert collector.models == ["before", "after"]
 

@@ -7,21 +7,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from collector import running_collector, start
+from collector import WAIT_S, running_collector, start
 from llm_observe._spool import Spool
 
 NOBODY = "127.0.0.1:9"
-LOG_AND_DIE = (
+KEPT = (
+    "from pathlib import Path\n"
+    "def kept(count):\n"
+    "    'Wait until so many logs are in the spool.'\n"
+    "    folder = Path(os.environ['LLM_OBSERVE_SPOOL_DIR'])\n"
+    "    while sum(int(path.stem.split('-')[1]) for path in folder.glob('*/*.batch')) < count:\n"
+    "        time.sleep(0.01)\n"
+)
+LOG_AND_DIE = KEPT + (
     "[log(f'model {number}') for number in range(5)]\n"
     "llm_observe.log(provider='p', model='secret', input_text='mail bob' + '@example.com')\n"
-    "llm_observe.flush(1.5)\n"
+    "kept(6)\n"
     "os.kill(os.getpid(), signal.SIGKILL)\n"
 )
 
 
 def die(spool: Path, **settings: str) -> None:
     process = start(LOG_AND_DIE, NOBODY, spool_dir=str(spool), batch_delay_s="0.05", **settings)
-    process.communicate(timeout=60)
+    process.communicate(timeout=WAIT_S)
     assert process.returncode == -signal.SIGKILL
 
 
@@ -46,18 +54,18 @@ def test_what_a_killed_process_left_is_sent_by_the_next(tmp_path):
             batch_delay_s="0.05",
         )
         models = collector.wait_for(7)
-        process.communicate("\n", timeout=30)
+        process.communicate("\n", timeout=WAIT_S)
     assert sorted(models) == ["alive", *(f"model {number}" for number in range(5)), "secret"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_at_exit_what_is_left_stays_and_is_said(tmp_path):
-    process = start("log(); log()", NOBODY, spool_dir=str(tmp_path), exit_timeout_s="0.5")
-    _, errors = process.communicate(timeout=30)
+    process = start(KEPT + "log(); log(); kept(2)", NOBODY, spool_dir=str(tmp_path), exit_timeout_s="0.5")
+    _, errors = process.communicate(timeout=WAIT_S)
     assert errors == "llm_observe: 0 logs sent, 0 dropped, 2 kept in the spool\n"
     with running_collector() as collector:
         process = start("log()", collector.endpoint, spool_dir=str(tmp_path))
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=WAIT_S)
         assert (len(collector.models), errors) == (3, "")
 
 
@@ -65,7 +73,7 @@ def test_the_ledger_still_adds_up_after_a_kill(tmp_path):
     die(tmp_path)
     with running_collector() as collector:
         process = start("log('alive')", collector.endpoint, spool_dir=str(tmp_path))
-        process.communicate(timeout=30)
+        process.communicate(timeout=WAIT_S)
         dead = [request for request in collector.requests if request.logs[0].model != "alive"]
     assert len({request.producer.producer_id for request in dead}) == 1
     assert max(request.producer.logged_count for request in dead) == sum(
@@ -100,9 +108,9 @@ def test_a_damaged_batch_is_counted_and_left_behind(tmp_path):
     damaged.write_bytes(damaged.read_bytes()[:-7])
     with running_collector() as collector:
         process = start(
-            "log('alive'); print(llm_observe.flush(10))", collector.endpoint, spool_dir=str(tmp_path)
+            "log('alive'); print(llm_observe.flush(600))", collector.endpoint, spool_dir=str(tmp_path)
         )
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=WAIT_S)
         lost = int(damaged.stem.split("-")[1])
         assert f"dropped={lost}, pending=0" in said
         assert len(collector.models) == 7 - lost
@@ -115,23 +123,20 @@ def test_a_folder_that_cannot_be_made_costs_nothing_but_the_spool(tmp_path):
     blocked.write_text("")
     with running_collector() as collector:
         process = start("log()", collector.endpoint, spool_dir=str(blocked))
-        process.communicate(timeout=30)
+        process.communicate(timeout=WAIT_S)
         assert len(collector.models) == 1
 
 
 def test_a_forked_child_leaves_the_parents_spool_alone(tmp_path):
-    code = (
-        "log('parent'); time.sleep(0.3)\n"
-        "if os.fork() == 0:\n"
-        "    log('child'); time.sleep(0.3); os._exit(0)\n"
-        "os.wait()\n"
+    code = KEPT + (
+        "log('parent'); kept(1)\nif os.fork() == 0:\n    log('child'); kept(2); os._exit(0)\nos.wait()\n"
     )
     process = start(code, NOBODY, spool_dir=str(tmp_path), batch_delay_s="0.05", exit_timeout_s="0.5")
-    process.communicate(timeout=30)
+    process.communicate(timeout=WAIT_S)
     assert len(list(tmp_path.glob("*/*.batch"))) == 2
     with running_collector() as collector:
         process = start("log('next')", collector.endpoint, spool_dir=str(tmp_path))
-        process.communicate(timeout=30)
+        process.communicate(timeout=WAIT_S)
         assert sorted(collector.models) == ["child", "next", "parent"]
 
 

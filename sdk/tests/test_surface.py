@@ -13,6 +13,9 @@ def test_the_public_names():
     assert llm_observe.__all__ == [
         "ChatResult",
         "ChatStream",
+        "ConfigError",
+        "ExportResult",
+        "Exporter",
         "FlushResult",
         "LLMClient",
         "__version__",
@@ -31,7 +34,7 @@ def test_the_public_names():
 def test_every_other_module_is_private():
     folder = Path(llm_observe.__file__).parent
     public = {path.stem for path in folder.iterdir() if not path.name.startswith(("_", "."))}
-    assert public == {"limits", "py", "redaction", "v1"}
+    assert public == {"channel", "exporter", "ids", "limits", "py", "redaction", "screening", "v1"}
 
 
 def test_import_loads_nothing_that_takes_long():

@@ -1,11 +1,11 @@
-"""HealthService: asks Postgres and Redis, bounded in time, and always answers."""
+"""HealthService: checks Postgres and Redis, within a time-out, and always answers."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from llm_observe import __version__
 from llm_observe.v1.health_service_pb2 import (
@@ -23,12 +23,13 @@ from storage.errors import StorageError
 from worker.queue.log_queue import QueueStats, QueueUnavailable, queue_stats
 
 if TYPE_CHECKING:
+    from server.rpc.context import Context
     from storage.pool import Database
     from worker.queue.broker import LogBroker
 
-_LIMIT_S: Final = 1.5
-_OLD_S: Final = 60.0
-"""A batch that has waited longer than this deserves a look."""
+_TIMEOUT_S: Final = 1.5
+_LATE_S: Final = 60.0
+"""The queue is degraded when a batch has waited longer than this, in seconds."""
 
 
 class HealthService(HealthServiceServicer):
@@ -39,31 +40,35 @@ class HealthService(HealthServiceServicer):
         self._broker = broker
         self._start_time = datetime.now(UTC)
 
-    async def Check(self, request: CheckRequest, context: Any) -> CheckResponse:
-        (postgres, dead), (redis, stats) = await asyncio.gather(self._ask_postgres(), self._ask_redis())
+    async def Check(self, request: CheckRequest, context: Context) -> CheckResponse:
+        (postgres, dead_letters), (redis, stats) = await asyncio.gather(
+            self._check_postgres(), self._check_redis()
+        )
         response = CheckResponse(
             dependencies=[postgres, redis], version=__version__, start_time=to_timestamp(self._start_time)
         )
         states = [postgres.state, redis.state]
-        if dead is not None:
-            response.dead_letter_count = dead
-            states.append(HealthState.HEALTH_STATE_DEGRADED if dead else HealthState.HEALTH_STATE_HEALTHY)
+        if dead_letters is not None:
+            response.dead_letter_count = dead_letters
+            states.append(
+                HealthState.HEALTH_STATE_DEGRADED if dead_letters else HealthState.HEALTH_STATE_HEALTHY
+            )
         if stats is not None:
             response.queue.CopyFrom(to_queue_health(stats))
             states.append(_queue_state(stats))
         response.state = max(states)
         return response
 
-    async def _ask_postgres(self) -> tuple[DependencyHealth, int | None]:
+    async def _check_postgres(self) -> tuple[DependencyHealth, int | None]:
         begin = time.perf_counter()
         try:
-            async with asyncio.timeout(_LIMIT_S):
-                dead = await count_waiting_dead_letters(self._database)
+            async with asyncio.timeout(_TIMEOUT_S):
+                dead_letters = await count_waiting_dead_letters(self._database)
         except (StorageError, TimeoutError):
             return _down("postgres", "does not answer"), None
-        return _up("postgres", begin), dead
+        return _up("postgres", begin), dead_letters
 
-    async def _ask_redis(self) -> tuple[DependencyHealth, QueueStats | None]:
+    async def _check_redis(self) -> tuple[DependencyHealth, QueueStats | None]:
         begin = time.perf_counter()
         try:
             stats = await queue_stats(self._broker)
@@ -82,7 +87,7 @@ def _down(name: str, message: str) -> DependencyHealth:
 
 
 def _queue_state(stats: QueueStats) -> HealthState.ValueType:
-    late = stats.oldest_age_s is not None and stats.oldest_age_s > _OLD_S
+    late = stats.oldest_age_s is not None and stats.oldest_age_s > _LATE_S
     return (
         HealthState.HEALTH_STATE_DEGRADED if late or not stats.consumers else HealthState.HEALTH_STATE_HEALTHY
     )

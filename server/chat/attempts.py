@@ -1,7 +1,7 @@
 """A chat turn with a request_id is answered once.
 
-Repeating a finished one gives the stored answer; repeating a failed one tries again, without saying the
-person's words twice.
+Repeating a finished turn returns the stored answer; repeating a failed one retries it, without storing the
+user's message twice.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from google.protobuf.json_format import MessageToDict, ParseDict
-from llm_observe._ids import uuid7
+from llm_observe.ids import uuid7
 from llm_observe.v1 import chat_service_pb2 as pb
 
 from server.rpc.checks import parse_uuid
@@ -26,24 +26,28 @@ if TYPE_CHECKING:
 _RUNNING: Final = "running"
 _FAILED: Final = "failed"
 _FINISHED: Final = "finished"
-_SPARE: Final = timedelta(seconds=60)
-"""How long after its time-out a turn still counts as running: its process may have died."""
+_STALE_AFTER: Final = timedelta(seconds=60)
+"""How long after its time-out a turn still counts as running; after that, its process must have died."""
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One try at a turn, and the ids of what it makes."""
+    """One attempt at a turn, and the ids of what it stores."""
 
-    request_id: UUID | None
+    request_id: UUID | None = None
     conversation_id: UUID | None = None
     """None until the turn's conversation is known."""
     user_message_id: UUID = field(default_factory=lambda: UUID(uuid7()))
     message_id: UUID = field(default_factory=lambda: UUID(uuid7()))
     log_id: str = ""
-    again: bool = False
-    """Whether an earlier try has stored the person's words."""
     finished: pb.ChatFinished | None = None
-    """What an earlier try ended with: nothing is left to do."""
+    """What an earlier attempt ended with: nothing is left to do."""
+
+    @property
+    def known_conversation_id(self) -> UUID:
+        """The turn's conversation, once ChatTurns.begin() has opened it."""
+        assert self.conversation_id is not None, "a turn begins with its conversation"  # noqa: S101 - narrows the type
+        return self.conversation_id
 
     def started(self) -> pb.ChatStarted:
         """Return the first event of the stream."""
@@ -55,50 +59,42 @@ class Attempt:
         )
 
     def describe(self, state: str) -> dict[str, Any]:
-        """Return what is remembered of this try."""
+        """Return what is remembered of this attempt."""
         if self.conversation_id is None:
             return {"state": state}
         return {"state": state, "started": MessageToDict(self.started(), preserving_proto_field_name=True)}
 
 
 class ChatAttempts:
-    """Begins and ends tries. A turn without a request_id has one, and nothing of it is remembered."""
+    """Begins and ends attempts. A turn without a request_id has one, which is not remembered."""
 
-    def __init__(self, once: IdempotencyKeys, timeout_s: float) -> None:
-        self._once = once
+    def __init__(self, keys: IdempotencyKeys, timeout_s: float) -> None:
+        self._keys = keys
         self._timeout = timedelta(seconds=timeout_s)
 
     async def begin(self, turn: pb.ChatTurn) -> Attempt:
-        """Return a try, or the finished one before it.
+        """Return a new attempt, or the finished one before it.
 
         Raises:
             RequestIdReused: The request_id was used for another turn.
-            TurnInProgress: An earlier try is still at work.
+            TurnInProgress: An earlier attempt is still in flight.
         """
         if not turn.request_id:
-            return Attempt(None)
-        attempt = Attempt(parse_uuid("turn.request_id", turn.request_id))
-        fingerprint = fingerprint_of(turn, "request_id")
-        earlier = await self._once.claim(attempt.request_id, fingerprint, {"state": _RUNNING})  # type: ignore[arg-type] # set above
-        return attempt if earlier is None else await self._again(attempt, earlier)
+            return Attempt()
+        request_id = parse_uuid("turn.request_id", turn.request_id)
+        earlier = await self._keys.claim(request_id, fingerprint_of(turn, "request_id"), {"state": _RUNNING})
+        return Attempt(request_id) if earlier is None else await self._retry(request_id, earlier)
 
-    async def _again(self, attempt: Attempt, earlier: Remembered) -> Attempt:
-        known = pb.ChatStarted()
-        if "started" in earlier.answer:
-            ParseDict(earlier.answer["started"], known)
-            attempt.again = True
-            attempt.conversation_id = UUID(known.conversation_id)
-            attempt.user_message_id = UUID(known.user_message_id)
-        state = earlier.answer["state"]
-        if state == _FINISHED:
-            attempt.message_id, attempt.log_id = UUID(known.message_id), known.log_id
-            attempt.finished = ParseDict(earlier.answer["finished"], pb.ChatFinished())
+    async def _retry(self, request_id: UUID, earlier: Remembered) -> Attempt:
+        attempt = _to_attempt(request_id, earlier)
+        if attempt.finished is not None:
             return attempt
-        dead = datetime.now(UTC) - earlier.create_time > self._timeout + _SPARE
-        if state == _RUNNING and not dead:
+        is_stale = datetime.now(UTC) - earlier.create_time > self._timeout + _STALE_AFTER
+        if earlier.answer["state"] == _RUNNING and not is_stale:
             raise TurnInProgress
-        again = {**attempt.describe(_RUNNING), "try": earlier.answer.get("try", 1) + 1}
-        if not await self._once.take_over(attempt.request_id, earlier.answer, again):  # type: ignore[arg-type] # begin() set it
+        # The count makes each retry's state differ, so that one of several takes over.
+        retry = {**attempt.describe(_RUNNING), "try": earlier.answer.get("try", 1) + 1}
+        if not await self._keys.take_over(request_id, earlier.answer, retry):
             raise TurnInProgress
         return attempt
 
@@ -107,7 +103,7 @@ class ChatAttempts:
         await self._note(attempt, attempt.describe(_RUNNING))
 
     async def note_failed(self, attempt: Attempt) -> None:
-        """Let the turn be tried again."""
+        """Let the turn be retried."""
         await self._note(attempt, attempt.describe(_FAILED))
 
     async def note_finished(self, attempt: Attempt, finished: pb.ChatFinished) -> None:
@@ -117,4 +113,18 @@ class ChatAttempts:
 
     async def _note(self, attempt: Attempt, answer: dict[str, Any]) -> None:
         if attempt.request_id is not None:
-            await self._once.note(attempt.request_id, answer)
+            await self._keys.complete(attempt.request_id, answer)
+
+
+def _to_attempt(request_id: UUID, earlier: Remembered) -> Attempt:
+    """Return an attempt that continues an earlier one, or is that one when it has finished."""
+    attempt = Attempt(request_id)
+    if "started" not in earlier.answer:
+        return attempt
+    started = ParseDict(earlier.answer["started"], pb.ChatStarted())
+    attempt.conversation_id = UUID(started.conversation_id)
+    attempt.user_message_id = UUID(started.user_message_id)
+    if earlier.answer["state"] == _FINISHED:
+        attempt.message_id, attempt.log_id = UUID(started.message_id), started.log_id
+        attempt.finished = ParseDict(earlier.answer["finished"], pb.ChatFinished())
+    return attempt

@@ -1,43 +1,74 @@
-"""How long somebody else may keep us waiting."""
+"""Ends a wait when the other side has been silent too long."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-_LOOKS: Final = 4
-"""How often it is looked at within the time: it may be exceeded by this part."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TICKS: Final = 4
+"""Ticks within the time-out; it may be exceeded by one tick."""
+
+
+class Timer(Protocol):
+    """A scheduled callback."""
+
+    def cancel(self) -> None:
+        """Never run the callback."""
 
 
 class IdleTimeout:
-    """Ends a time-out early when what is waited for is silent for too long.
+    """Calls ``on_timeout`` once when ``reset()`` was not called for ``timeout_s`` seconds.
 
-    What happens between ``waiting()`` and ``done()`` counts, and nothing else. Both only note the time, for
-    they are called for every piece of a stream; a timer looks at it now and then.
+    It counts ticks of its own timer, not seconds: while this process does not run (a busy machine, an import
+    that blocks the event loop), no tick passes, so the other side is not blamed for our own silence.
+
+    ``reset()`` is called for each chunk of a stream and therefore only stores a number. On uvloop,
+    ``asyncio.Timeout.reschedule()`` takes 13 µs, and a time-out around each wait 29 µs; a token takes 40 µs
+    in all.
+
+    Args:
+        timeout_s: Longest silence, in seconds; at most a quarter more.
+        on_timeout: Called in the event loop.
+        call_later: Schedules a callback, such as ``loop.call_later``.
     """
 
-    def __init__(self, limit: asyncio.Timeout, most_s: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._limit = limit
-        self._most_s = most_s
-        self._since: float | None = None
-        self._timer = self._loop.call_later(most_s / _LOOKS, self._look)
+    def __init__(
+        self,
+        timeout_s: float,
+        on_timeout: Callable[[], None],
+        call_later: Callable[[float, Callable[[], None]], Timer],
+    ) -> None:
+        self._tick_s = timeout_s / _TICKS
+        self._on_timeout = on_timeout
+        self._call_later = call_later
+        self._silent_ticks = 0
+        self._paused = False
+        self._timer = call_later(self._tick_s, self._tick)
 
-    def waiting(self) -> None:
-        """Begin to wait."""
-        self._since = self._loop.time()
+    def reset(self) -> None:
+        """Note that the other side said something."""
+        self._silent_ticks = 0
 
-    def done(self) -> None:
-        """It came."""
-        self._since = None
+    def pause(self) -> None:
+        """Stop counting: we do not wait for the other side."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Count from zero again."""
+        self._paused = False
+        self._silent_ticks = 0
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop for good."""
         self._timer.cancel()
 
-    def _look(self) -> None:
-        now = self._loop.time()
-        if self._since is not None and now - self._since >= self._most_s:
-            self._limit.reschedule(now)
+    def _tick(self) -> None:
+        if not self._paused:
+            self._silent_ticks += 1
+        # The first of these ticks may have come right after a reset.
+        if self._silent_ticks > _TICKS:
+            self._on_timeout()
         else:
-            self._timer = self._loop.call_later(self._most_s / _LOOKS, self._look)
+            self._timer = self._call_later(self._tick_s, self._tick)

@@ -1,4 +1,4 @@
-"""Which providers chat can call, through the SDK's LLMClient like any other application."""
+"""The providers that chat can call, each through the SDK's LLMClient, and their errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TOO_LONG: Final = (
     "prompt is too long",
     "exceeds the maximum number of tokens",
 )
-"""What the vendors say, each in its way, when a conversation has outgrown a model."""
+"""Phrases of the vendors' errors for a conversation that exceeds the model's context."""
 _BY_STATUS: Final = {
     400: ErrorReason.ERROR_REASON_PROVIDER_REJECTED,
     401: ErrorReason.ERROR_REASON_PROVIDER_UNAUTHENTICATED,
@@ -40,7 +40,7 @@ _BY_TYPE: Final = {
     "invalid_request_error": ErrorReason.ERROR_REASON_PROVIDER_REJECTED,
     "timeout_error": ErrorReason.ERROR_REASON_PROVIDER_TIMEOUT,
 }
-"""Anthropic's names of errors that come in the middle of a stream, under HTTP status 200."""
+"""Anthropic's types of errors that come in the middle of a stream, under HTTP status 200."""
 
 
 class _Vendor(NamedTuple):
@@ -50,19 +50,19 @@ class _Vendor(NamedTuple):
 
     @property
     def configured(self) -> bool:
-        # A compatible server on this machine may want no key.
+        # A compatible server may need no key.
         return bool(self.api_key or self.base_url)
 
 
 class Providers:
-    """The clients, made with the first use."""
+    """One client for each provider, made at its first use."""
 
     def __init__(self, settings: ProviderSettings) -> None:
         self._vendors = {name: _read(settings, name) for name in _VENDORS}
         self._clients: dict[str, LLMClient] = {}
 
     def list_models(self) -> list[ProviderModels]:
-        """Return every provider, whether it can be called, and its usual models."""
+        """Return every provider, whether it is configured, and the models to offer."""
         vendors = [
             ProviderModels(
                 provider=name,
@@ -89,13 +89,13 @@ class Providers:
             raise ProviderNotConfigured(provider, _key_setting(provider))
 
     def client(self, provider: str) -> LLMClient:
-        """Return the client of a provider that check() lets pass."""
+        """Return the client of a provider that check() accepts."""
         if provider not in self._clients:
             self._clients[provider] = self._make(provider)
         return self._clients[provider]
 
     async def aclose(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         for client in self._clients.values():
             await client.aclose()
         self._clients.clear()
@@ -107,7 +107,7 @@ class Providers:
         return LLMClient(
             provider,
             next(iter(vendor.models), None),
-            # The vendors' clients insist on a key.
+            # The vendors' clients refuse an empty key.
             api_key=vendor.api_key or "none",
             base_url=vendor.base_url or None,
         )
@@ -127,19 +127,19 @@ def _key_setting(provider: str) -> str:
 
 
 def to_provider_error(error: Exception, *, provider: str, log_id: str) -> ProviderFailed:
-    """Return our error for a vendor's; what the vendor wrote is left behind."""
+    """Return the error that a client of ours sees; it has none of the vendor's text."""
     return ProviderFailed(_reason_of(error), provider=provider, log_id=log_id)
 
 
 def _reason_of(error: Exception) -> ErrorReason.ValueType:
     # Gemini's errors carry the HTTP status as their code, the others as status_code.
     status = getattr(error, "status_code", None) or getattr(error, "code", None)
-    said = f"{getattr(error, 'code', '')} {error}".lower()
-    if any(phrase in said for phrase in _TOO_LONG):
+    text = f"{getattr(error, 'code', '')} {error}".lower()
+    if any(phrase in text for phrase in _TOO_LONG):
         return ErrorReason.ERROR_REASON_CONTEXT_TOO_LONG
-    kind = _kind_in_stream(error)
-    if kind in _BY_TYPE:
-        return _BY_TYPE[kind]
+    error_type = _type_in_stream(error)
+    if error_type in _BY_TYPE:
+        return _BY_TYPE[error_type]
     if isinstance(status, int):
         return _BY_STATUS.get(status, ErrorReason.ERROR_REASON_PROVIDER_UNAVAILABLE)
     if "Timeout" in type(error).__name__:
@@ -147,8 +147,8 @@ def _reason_of(error: Exception) -> ErrorReason.ValueType:
     return ErrorReason.ERROR_REASON_PROVIDER_UNAVAILABLE
 
 
-def _kind_in_stream(error: Exception) -> str:
-    """Return the vendor's name of an error that came in the middle of a stream; empty for any other."""
+def _type_in_stream(error: Exception) -> str:
+    """Return the vendor's type of an error in the middle of a stream; empty for any other error."""
     body: Any = getattr(error, "body", None)
     if getattr(error, "status_code", None) != 200 or not isinstance(body, dict):  # noqa: PLR2004 - HTTP OK
         return ""

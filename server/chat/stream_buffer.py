@@ -1,77 +1,80 @@
-"""A provider's answer, read while the caller takes what came before."""
+"""A provider's answer between the task that reads it and the RPC that sends it."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_AHEAD_CHARS: Final = 16 * 1024
-"""What may wait for a slow caller; then the provider waits, too."""
-_TURN_PIECES: Final = 16
-"""After so many that were there at once, and after the very first, others have their turn."""
+    from server.chat.idle_timeout import IdleTimeout
+
+_MAX_CHARS: Final = 16 * 1024
+"""What may wait for a slow reader; beyond that, the provider is not read."""
+_CHUNKS_PER_TURN: Final = 16
+"""After the first chunk, and after each 16 that were there at once, other tasks have their turn."""
 
 
 class StreamBuffer:
-    """Joins the pieces that are there at once, so that a busy server sends fewer and longer ones.
+    """Joins chunks that are there at once, so that a busy server sends fewer and longer messages.
 
-    Nothing is held back: the first piece goes out alone, and where the caller waits, so does each other. The
-    pieces are read in a task with the context of whoever makes this. Close this before the stream, which
-    cannot be closed while it is read.
+    Nothing is held back: the first chunk goes out alone, and so does each chunk that the reader waits for.
+    One task calls ``fill()`` and then ``end()``; another iterates.
     """
 
-    def __init__(self, pieces: AsyncIterator[str]) -> None:
-        self._source = pieces
-        self._pieces: list[str] = []
+    def __init__(self) -> None:
+        self._chunks: list[str] = []
         self._chars = 0
-        self._came = asyncio.Event()
+        self._ready = asyncio.Event()
         self._room = asyncio.Event()
-        self._room.set()
+        self._ended = False
         self._error: Exception | None = None
-        self._task = asyncio.create_task(self._read(), name="read-ahead")
 
-    async def next(self) -> str | None:
-        """Return what came since the last time, at least one piece; None at the end.
+    async def fill(self, chunks: AsyncIterator[str], idle: IdleTimeout) -> None:
+        """Read all chunks, no further ahead of the reader than the buffer has room.
+
+        Args:
+            chunks: What to read; its exceptions are raised here.
+            idle: Reset with each chunk, and paused while the reader is what this waits for.
+        """
+        first = True
+        async for chunk in chunks:
+            idle.reset()
+            self._chunks.append(chunk)
+            self._chars += len(chunk)
+            self._ready.set()
+            if first or len(self._chunks) % _CHUNKS_PER_TURN == 0:
+                first = False
+                await asyncio.sleep(0)
+            if self._chars >= _MAX_CHARS:
+                idle.pause()
+                self._room.clear()
+                await self._room.wait()
+                idle.resume()
+
+    def end(self, error: Exception | None = None) -> None:
+        """Let the reader have what is left, and then the end or ``error``."""
+        self._ended = True
+        self._error = error
+        self._ready.set()
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        """Return what came since the last time, at least one chunk.
 
         Raises:
-            Exception: What the stream raised, after all that came before.
+            Exception: The error given to end().
         """
-        await self._came.wait()
-        if not self._pieces:
-            if self._error is not None:
-                raise self._error
-            return None
-        text = "".join(self._pieces)
-        self._pieces.clear()
+        await self._ready.wait()
+        if not self._chunks:
+            raise self._error or StopAsyncIteration
+        text = "".join(self._chunks)
+        self._chunks.clear()
         self._chars = 0
         self._room.set()
-        if not self._task.done():
-            self._came.clear()
+        if not self._ended:
+            self._ready.clear()
         return text
-
-    async def aclose(self) -> None:
-        """Read no more."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-
-    async def _read(self) -> None:
-        try:
-            first = True
-            async for piece in self._source:
-                self._pieces.append(piece)
-                self._chars += len(piece)
-                self._came.set()
-                if first or len(self._pieces) % _TURN_PIECES == 0:
-                    first = False
-                    await asyncio.sleep(0)
-                if self._chars >= _AHEAD_CHARS:
-                    self._room.clear()
-                    await self._room.wait()
-        except Exception as error:  # noqa: BLE001 - raised again in next()
-            self._error = error
-        finally:
-            self._came.set()

@@ -1,173 +1,141 @@
-"""One chat turn: the conversation it belongs to, the history it sends, and the messages it stores."""
+"""Begins chat turns: opens the conversation, reads its history, and asks the provider."""
 
 from __future__ import annotations
 
-import itertools
-from typing import TYPE_CHECKING, Final, Literal
-from uuid import UUID
+import asyncio
+from typing import TYPE_CHECKING, Final, TypedDict
 
-from llm_observe._ids import uuid7
-from llm_observe.redaction import clean, cut
-
+from server.chat.turn import Turn, TurnLimits
 from server.rpc.auth import caller
-from server.rpc.errors import ConversationClosed, ConversationNotFound
-from storage.conversations import (
-    NewMessage,
-    add_message,
-    create_conversation,
-    get_conversation,
-    get_message,
-    list_messages,
-    start_conversation,
-)
+from server.rpc.errors import ShuttingDown
 
 if TYPE_CHECKING:
-    from llm_observe.redaction import Redactor
-    from llm_observe.v1.chat_service_pb2 import ChatTurn
+    from collections.abc import Callable
 
-    from storage.pool import Database
+    from llm_observe import ChatStream
+    from llm_observe.v1 import chat_service_pb2 as pb
 
-_TITLE_CHARS: Final = 50
-_HISTORY_MESSAGES: Final = 200
-_STORED_CHARS: Final = 200_000
-_TITLE_READ_CHARS: Final = 2_000
+    from server.chat.attempts import Attempt, ChatAttempts
+    from server.chat.message_store import MessageStore
+    from server.chat.providers import Providers
 
-StorageMode = Literal["full", "redacted", "none"]
+_STORE_TIMEOUT_S: Final = 2.0
+"""How long a drain waits for turns that it has cancelled to be stored, in seconds."""
 
 
-class TurnStore:
-    """Conversations and messages in Postgres. What a model is sent of earlier turns is what is kept.
+class ChatTurns:
+    """The turns in flight.
 
     Args:
-        database: Where they are kept.
-        redactor: Redacts what is stored, unless the mode is ``full``.
-        mode: ``full``, ``redacted`` or ``none``, which keeps messages without their text.
+        store: Conversations and messages.
+        providers: Whom to ask.
+        attempts: Remembers attempts of turns that have a request_id.
+        register_log: Called with the log_id and the project of each call, before it is made.
+        limits: When an answer is ended.
     """
 
-    def __init__(self, database: Database, redactor: Redactor, mode: StorageMode = "redacted") -> None:
-        self._database = database
-        self._redactor = redactor
-        self._mode = mode
+    def __init__(
+        self,
+        *,
+        store: MessageStore,
+        providers: Providers,
+        attempts: ChatAttempts,
+        register_log: Callable[[str, str], None],
+        limits: TurnLimits,
+    ) -> None:
+        self._store = store
+        self._providers = providers
+        self._attempts = attempts
+        self._register_log = register_log
+        self._limits = limits
+        self._in_flight: set[Turn] = set()
+        self._draining = False
 
-    async def open(self, turn: ChatTurn) -> UUID:
-        """Return the turn's conversation, made when the turn names none.
+    def check_accepting(self) -> None:
+        """Check that turns may begin.
 
         Raises:
-            ConversationNotFound: It names one that is not there.
-            ConversationClosed: It is cancelled or completed.
+            ShuttingDown: drain() was called.
         """
-        if not turn.conversation_id:
-            return await self._create(turn)
-        conversation_id = UUID(turn.conversation_id)
-        row = await get_conversation(
-            self._database, project_id=caller().project_id, conversation_id=conversation_id
+        if self._draining:
+            raise ShuttingDown
+
+    async def begin(self, request: pb.ChatTurn, attempt: Attempt) -> Turn:
+        """Store the user's message and start reading the provider's answer. The caller must close the turn.
+
+        Raises:
+            ConversationNotFound: The request names a conversation that does not exist.
+            ConversationClosed: The conversation is cancelled or completed.
+            ShuttingDown: drain() was called meanwhile.
+        """
+        try:
+            stream = await self._prepare(request, attempt)
+            self.check_accepting()
+        except BaseException:  # a caller who leaves must be able to come again
+            await asyncio.shield(self._attempts.note_failed(attempt))
+            raise
+        turn = Turn(request, attempt, stream, store=self._store, attempts=self._attempts, limits=self._limits)
+        self._in_flight.add(turn)
+        turn.task.add_done_callback(lambda _: self._in_flight.discard(turn))
+        return turn
+
+    async def drain(self, grace_s: float) -> None:
+        """Refuse new turns, let those in flight end within ``grace_s`` seconds, and cancel the rest."""
+        self._draining = True
+        await _wait_for(self._in_flight, grace_s)
+        for turn in self._in_flight:
+            turn.cancel(ShuttingDown())
+        await _wait_for(self._in_flight, _STORE_TIMEOUT_S)
+
+    async def _prepare(self, request: pb.ChatTurn, attempt: Attempt) -> ChatStream:
+        if not request.conversation_id and not request.request_id:
+            # Nothing to look up and nothing to remember: the user waits for every query.
+            attempt.conversation_id = await self._store.start_conversation(request, attempt.user_message_id)
+            return self._ask(request, attempt, [])
+        is_new = not request.conversation_id and attempt.conversation_id is None
+        if attempt.conversation_id is None:
+            attempt.conversation_id = await self._store.open_conversation(request)
+        history = [] if is_new else await self._store.history(attempt)
+        stream = self._ask(request, attempt, history)
+        await self._attempts.note_started(attempt)
+        await self._store.add_user_message(attempt, request.content)
+        return stream
+
+    def _ask(self, request: pb.ChatTurn, attempt: Attempt, history: list[dict[str, str]]) -> ChatStream:
+        """Return the provider's stream, which calls the provider when it is read."""
+        stream = self._providers.client(request.provider).astream(
+            [*history, {"role": "user", "content": request.content}],
+            system=request.system_prompt,
+            model=request.model or None,
+            metadata=dict(request.metadata),
+            **_options(request.parameters),
         )
-        if row is None:
-            raise ConversationNotFound(turn.conversation_id)
-        if row["state"] != "active":
-            raise ConversationClosed(turn.conversation_id, row["state"])
-        return conversation_id
-
-    async def start(self, turn: ChatTurn, message_id: UUID) -> UUID:
-        """Return a new conversation with the turn's words in it, stored in one statement."""
-        conversation_id = UUID(uuid7())
-        await start_conversation(
-            self._database,
-            conversation_id=conversation_id,
-            **self._describe(turn),
-            message_id=message_id,
-            content=self._stored(turn.content),
-        )
-        return conversation_id
-
-    async def _create(self, turn: ChatTurn) -> UUID:
-        conversation_id = UUID(uuid7())
-        await create_conversation(self._database, conversation_id=conversation_id, **self._describe(turn))
-        return conversation_id
-
-    def _describe(self, turn: ChatTurn) -> dict[str, str]:
-        """Return what a new conversation shows of itself."""
-        return {
-            "project_id": caller().project_id,
-            "session_id": self._redactor.preview(turn.session_id, 200),
-            "user_id": self._redactor.preview(turn.user_id, 200),
-            "title": make_title(self._stored(turn.content[:_TITLE_READ_CHARS])),
-        }
-
-    async def history(self, conversation_id: UUID, until: UUID) -> list[dict[str, str]]:
-        """Return the messages before ``until``, oldest first, as a provider wants them."""
-        rows = await list_messages(
-            self._database,
-            project_id=caller().project_id,
-            conversation_id=conversation_id,
-            row_limit=_HISTORY_MESSAGES,
-        )
-        before = itertools.takewhile(lambda row: UUID(int=row["message_id"].int) != until, rows)
-        return [{"role": row["role"], "content": row["content"]} for row in before if row["content"]]
-
-    async def content_of(self, message_id: UUID) -> str:
-        """Return a message's text as it is stored; empty when it is gone."""
-        row = await get_message(self._database, project_id=caller().project_id, message_id=message_id)
-        return str(row["content"]) if row is not None else ""
-
-    def _stored(self, content: str) -> str:
-        if self._mode == "none":
-            return ""
-        whole = clean(content) if self._mode == "full" else self._redactor.redact(clean(content))
-        return cut(whole, _STORED_CHARS)
-
-    async def add_user_message(self, conversation_id: UUID, message_id: UUID, content: str) -> None:
-        """Store what the person said."""
-        await self._add(conversation_id, message_id, "user", content)
-
-    async def add_answer(
-        self,
-        conversation_id: UUID,
-        message_id: UUID,
-        content: str,
-        *,
-        log_id: str,
-        provider: str,
-        model: str,
-        outcome: str,
-    ) -> None:
-        """Store what the model said, as far as it came."""
-        await self._add(
-            conversation_id, message_id, "assistant", content,
-            log_id=UUID(log_id), provider=provider, model=model, outcome=outcome,
-        )  # fmt: skip
-
-    async def _add(
-        self,
-        conversation_id: UUID,
-        message_id: UUID,
-        role: str,
-        content: str,
-        *,
-        log_id: UUID | None = None,
-        provider: str = "",
-        model: str = "",
-        outcome: str = "",
-    ) -> None:
-        message = NewMessage(
-            message_id=message_id,
-            project_id=caller().project_id,
-            conversation_id=conversation_id,
-            role=role,
-            content=self._stored(content),
-            log_id=log_id,
-            provider=provider,
-            model=model,
-            outcome=outcome,
-        )
-        await add_message(self._database, message)
+        attempt.log_id = stream.log_id
+        self._register_log(stream.log_id, caller().project_id)
+        return stream
 
 
-def make_title(text: str) -> str:
-    """Return the first line of a text, at most 50 characters, cut at a word."""
-    line = " ".join(text.split())
-    if len(line) <= _TITLE_CHARS:
-        return line
-    head = line[: _TITLE_CHARS - 1]
-    at_word = head.rsplit(" ", 1)[0] if " " in head else head
-    return f"{at_word}…"
+class _Options(TypedDict, total=False):
+    temperature: float
+    top_p: float
+    max_output_tokens: int
+    stop_sequences: tuple[str, ...]
+
+
+def _options(parameters: pb.ChatParameters) -> _Options:
+    """Return the parameters that are set: the provider chooses the others."""
+    options: _Options = {}
+    if parameters.HasField("temperature"):
+        options["temperature"] = parameters.temperature
+    if parameters.HasField("top_p"):
+        options["top_p"] = parameters.top_p
+    if parameters.HasField("max_output_tokens"):
+        options["max_output_tokens"] = parameters.max_output_tokens
+    if parameters.stop_sequences:
+        options["stop_sequences"] = tuple(parameters.stop_sequences)
+    return options
+
+
+async def _wait_for(turns: set[Turn], timeout_s: float) -> None:
+    if turns:
+        await asyncio.wait([turn.task for turn in turns], timeout=timeout_s)

@@ -1,4 +1,4 @@
-"""Chat's own calls are logged as any application's, under the project that chatted, without the network."""
+"""Takes the logs of chat's own calls from the SDK in this process, under the projects that chatted."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._exporter import ExportResult
-from llm_observe._ids import uuid7
+from llm_observe import ExportResult
+from llm_observe.ids import uuid7
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 
 from server.ingest.request import decode_batch
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from server.ingest.service import IngestService
 
-_CALLS_MOST: Final = 100_000
+_MAX_CALLS: Final = 100_000
 """Calls whose project is remembered until they are logged."""
 
 
 class LoopbackExporter:
-    """Takes what the SDK in this process would send. Each project sees a producer of its own."""
+    """The SDK's exporter in the server's process. In the ledger, each project sees a producer of its own."""
 
     def __init__(self, ingest: IngestService) -> None:
         self._ingest = ingest
@@ -33,18 +33,18 @@ class LoopbackExporter:
         self._reports: dict[str, ProducerReport] = {}
 
     def register(self, log_id: str, project_id: str) -> None:
-        """Remember whose call this is."""
+        """Remember the project of a call."""
         self._project_of[log_id] = project_id
-        while len(self._project_of) > _CALLS_MOST:
+        while len(self._project_of) > _MAX_CALLS:
             self._project_of.popitem(last=False)
 
     def export(self, request: IngestLogsRequest, timeout_s: float) -> ExportResult:
-        """Put a batch of the SDK into the queue. Called on the SDK's thread."""
-        taking = self._take(request)
+        """Queue a batch; see llm_observe.Exporter. Called on the SDK's thread."""
+        accepting = self._accept(request)
         try:
-            done = asyncio.run_coroutine_threadsafe(taking, self._loop)
-        except RuntimeError:  # the loop is closed: this server is no more
-            taking.close()
+            done = asyncio.run_coroutine_threadsafe(accepting, self._loop)
+        except RuntimeError:  # the loop is closed: the server has stopped
+            accepting.close()
             return ExportResult(failure="CANCELLED")
         try:
             return done.result(timeout_s)
@@ -54,7 +54,7 @@ class LoopbackExporter:
             done.cancel()
             return ExportResult(retry=True, failure="DEADLINE_EXCEEDED")
 
-    async def _take(self, request: IngestLogsRequest) -> ExportResult:
+    async def _accept(self, request: IngestLogsRequest) -> ExportResult:
         groups: dict[str, list[Log]] = {}
         for log in request.logs:
             groups.setdefault(self._project_of.get(log.log_id, DEFAULT_PROJECT), []).append(log)
@@ -69,15 +69,15 @@ class LoopbackExporter:
             self._project_of.pop(log.log_id, None)
         return ExportResult(accepted=accepted, rejected=rejected)
 
-    def _next_report(self, project_id: str, whole: ProducerReport, count: int) -> ProducerReport:
+    def _next_report(self, project_id: str, original: ProducerReport, count: int) -> ProducerReport:
         report = self._reports.get(project_id)
         if report is None:
             report = self._reports[project_id] = ProducerReport(
-                producer_id=uuid7(), sdk_name=whole.sdk_name, sdk_version=whole.sdk_version
+                producer_id=uuid7(), sdk_name=original.sdk_name, sdk_version=original.sdk_version
             )
         report.batch_number += 1
         report.logged_count += count
         report.sent_count += count
-        if project_id == DEFAULT_PROJECT:  # what the SDK dropped is nobody's in particular
-            report.dropped_counts.update(whole.dropped_counts)
+        if project_id == DEFAULT_PROJECT:  # whose the dropped calls were is not known
+            report.dropped_counts.update(original.dropped_counts)
         return report

@@ -1,8 +1,8 @@
-"""The rules of what a producer reports of itself."""
+"""The rules of a ProducerReport, and the address of a producer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from server.rpc.checks import check_text, parse_uuid
 from server.rpc.errors import InvalidField
@@ -10,14 +10,16 @@ from server.rpc.errors import InvalidField
 if TYPE_CHECKING:
     from llm_observe.v1.ingest_service_pb2 import ProducerReport
 
-_DROP_REASONS: Final = 50
+    from server.rpc.context import Context
+
+_MAX_DROP_REASONS: Final = 50
 
 
 def check_producer(producer: ProducerReport) -> None:
-    """Check a producer's account of itself; one that names no producer counts for nothing.
+    """Check what a producer reports of itself; a report without a producer_id is ignored.
 
     Raises:
-        InvalidField: It cannot be true.
+        InvalidField: It breaks a rule.
     """
     if not producer.producer_id:
         return
@@ -27,13 +29,13 @@ def check_producer(producer: ProducerReport) -> None:
     totals = (producer.logged_count, producer.sent_count, *producer.dropped_counts.values())
     if min(totals) < 0:
         raise InvalidField([("producer", "counts must not be negative")])
-    if len(producer.dropped_counts) > _DROP_REASONS:
-        raise InvalidField([("producer.dropped_counts", f"at most {_DROP_REASONS} reasons")])
-    check_text("producer.sdk_name", producer.sdk_name, most=64)
-    check_text("producer.sdk_version", producer.sdk_version, most=64)
+    if len(producer.dropped_counts) > _MAX_DROP_REASONS:
+        raise InvalidField([("producer.dropped_counts", f"at most {_MAX_DROP_REASONS} reasons")])
+    check_text("producer.sdk_name", producer.sdk_name, max_chars=64)
+    check_text("producer.sdk_version", producer.sdk_version, max_chars=64)
 
 
-def peer_of(context: Any) -> str:
-    """Return who calls, without the port: connections of one machine count together."""
-    peer: str = context.peer()
+def peer_address(context: Context) -> str:
+    """Return the caller's address without its port, so that connections of one machine count together."""
+    peer = context.peer()
     return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer

@@ -1,4 +1,4 @@
-"""A batch as it arrives: read only as far as it must be."""
+"""Decodes batches, in the common case without making messages of their logs."""
 
 from __future__ import annotations
 
@@ -7,38 +7,30 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
+from codec.extensions import scan_logs
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llm_observe.v1.ingest_service_pb2 import ProducerReport
-
-    Scan = Callable[[bytes, float], tuple[int, bytes] | None]
-
-scan_logs: Scan | None
-try:
-    from codec._scan import scan_logs
-except ImportError:  # no C compiler when this was installed
-    scan_logs = None
 
 
 class DecodedBatch(NamedTuple):
-    """An IngestLogsRequest."""
+    """An IngestLogsRequest, decoded as far as needed."""
 
     payload: bytes
-    """As it came."""
+    """The request's bytes."""
     log_count: int
     producer: ProducerReport
     request: IngestLogsRequest | None
-    """The message, whose logs must be checked; None when they surely keep every rule and repeat no id."""
+    """The message, whose logs must be checked; None when the scan has proved them valid and distinct."""
 
 
 def decode_batch(data: bytes) -> DecodedBatch:
-    """Read a request.
+    """Decode a request.
 
     Raises:
-        google.protobuf.message.DecodeError: It is none.
+        google.protobuf.message.DecodeError: The bytes are not an IngestLogsRequest.
     """
-    scanned = scan_logs(data, time.time()) if scan_logs is not None else None
+    scanned = scan_logs(data, time.time())
     if scanned is not None:
         count, others = scanned
         return DecodedBatch(data, count, IngestLogsRequest.FromString(others).producer, None)

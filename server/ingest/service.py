@@ -1,16 +1,16 @@
-"""IngestService: checks each log, queues the good ones as one message, answers when Redis has it."""
+"""IngestService: checks each log, queues the valid ones as one message, answers when Redis has it."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from llm_observe.v1.ingest_service_pb2 import IngestLogsResponse, RejectedLog
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
 
 from codec.batch import AcceptedBatch
 from codec.rules import find_violation
-from server.ingest.producer import check_producer, peer_of
+from server.ingest.producer import check_producer, peer_address
 from server.rpc.auth import caller
 from server.rpc.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable, ServerIsBusy
 from worker.queue.log_queue import QueueFull, QueueUnavailable
@@ -20,88 +20,95 @@ if TYPE_CHECKING:
     from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
     from server.ingest.request import DecodedBatch
+    from server.rpc.context import Context
     from server.rpc.rate_limit import RateLimiter
     from worker.queue.log_queue import LogQueue
 
 _MAX_LOGS: Final = 500
 MAX_BYTES: Final = 4 * 1024 * 1024
-_REJECTED_SHOWN: Final = 10
-_LOG_ID_SHOWN_CHARS: Final = 64
+_MAX_REJECTED_SHOWN: Final = 10
+_MAX_LOG_ID_CHARS: Final = 64
 
 
 class IngestService(IngestServiceServicer):
-    """See ingest_service.proto. Its requests are read by decode_batch()."""
+    """See ingest_service.proto. Its requests are decoded by decode_batch()."""
 
     def __init__(self, queue: LogQueue, limiter: RateLimiter, redactor: Redactor) -> None:
         self._queue = queue
         self._limiter = limiter
-        self._last_receive_us = 0
         self._redactor = redactor
+        self._last_receive_us = 0
 
-    async def IngestLogs(  # type: ignore[override] # the door reads its requests with decode_batch()
-        self, intake: DecodedBatch, context: Any
+    async def IngestLogs(  # type: ignore[override] # RpcPipeline decodes its requests with decode_batch()
+        self, batch: DecodedBatch, context: Context
     ) -> IngestLogsResponse:
-        _check_size(intake)
-        check_producer(intake.producer)
-        await self._limiter.take(caller().api_key_id or peer_of(context), intake.log_count)
-        return await self.accept(intake, caller().project_id)
+        _check_size(batch)
+        check_producer(batch.producer)
+        await self._limiter.take(caller().api_key_id or peer_address(context), batch.log_count)
+        return await self.accept(batch, caller().project_id)
 
-    async def accept(self, intake: DecodedBatch, project_id: str) -> IngestLogsResponse:
-        """Queue the good ones among a project's logs; when this returns, Redis has them.
+    async def accept(self, batch: DecodedBatch, project_id: str) -> IngestLogsResponse:
+        """Queue the valid logs of a project's batch; when this returns, Redis has them.
 
         Raises:
             QueueIsUnavailable: Redis did not take them in time.
-            ServerIsBusy: More waits than this process may hold.
+            ServerIsBusy: Too much waits in this process already.
         """
-        payload, rejected = (intake.payload, []) if intake.request is None else self._sort_out(intake.request)
-        # Of a batch that was rejected whole, the ledger hears, too.
-        if len(rejected) < intake.log_count or intake.producer.producer_id:
-            batch = AcceptedBatch(
-                payload, project_id, self._receive_time_us(), intake.log_count, len(rejected)
+        payload, rejected = batch.payload, list[RejectedLog]()
+        if batch.request is not None:
+            payload, rejected = self._drop_invalid(batch.request)
+        # The ledger counts batches that were rejected whole, too.
+        if len(rejected) < batch.log_count or batch.producer.producer_id:
+            await self._enqueue(
+                AcceptedBatch(payload, project_id, self._receive_time_us(), batch.log_count, len(rejected))
             )
-            try:
-                await self._queue.put(batch)
-            except QueueUnavailable:
-                raise QueueIsUnavailable from None
-            except QueueFull:
-                raise ServerIsBusy from None
         return IngestLogsResponse(
-            accepted_log_count=intake.log_count - len(rejected),
+            accepted_log_count=batch.log_count - len(rejected),
             rejected_log_count=len(rejected),
-            rejected_logs=rejected[:_REJECTED_SHOWN],
+            rejected_logs=rejected[:_MAX_REJECTED_SHOWN],
         )
 
-    def _sort_out(self, request: IngestLogsRequest) -> tuple[bytes, list[RejectedLog]]:
-        """Take out of a request the logs that break a rule, and tell why."""
+    async def _enqueue(self, batch: AcceptedBatch) -> None:
+        try:
+            await self._queue.put(batch)
+        except QueueUnavailable:
+            raise QueueIsUnavailable from None
+        except QueueFull:
+            raise ServerIsBusy from None
+
+    def _drop_invalid(self, request: IngestLogsRequest) -> tuple[bytes, list[RejectedLog]]:
+        """Remove the logs that break a rule; return the payload of the rest, and why each was rejected."""
         now_s = time.time()
         rejected = []
         for index, log in enumerate(request.logs):
-            fault = find_violation(log, now_s)
-            if fault is not None:
-                shown = self._redactor.preview(log.log_id, _LOG_ID_SHOWN_CHARS)
-                rejected.append(RejectedLog(index=index, log_id=shown, reason="INVALID_LOG", message=fault))
-        for refusal in reversed(rejected):
-            del request.logs[refusal.index]
-        _drop_repeats(request)
+            violation = find_violation(log, now_s)
+            if violation is not None:
+                log_id = self._redactor.preview(log.log_id, _MAX_LOG_ID_CHARS)
+                rejected.append(
+                    RejectedLog(index=index, log_id=log_id, reason="INVALID_LOG", message=violation)
+                )
+        for rejection in reversed(rejected):
+            del request.logs[rejection.index]
+        _drop_repeated(request)
         return request.SerializeToString(), rejected
 
     def _receive_time_us(self) -> int:
-        """Return now in microseconds since 1970; never the same twice, for it orders corrections."""
+        """Return now in microseconds since 1970, never the same twice: it orders corrections."""
         self._last_receive_us = max(time.time_ns() // 1000, self._last_receive_us + 1)
         return self._last_receive_us
 
 
-def _check_size(intake: DecodedBatch) -> None:
-    if not intake.log_count:
+def _check_size(batch: DecodedBatch) -> None:
+    if not batch.log_count:
         raise BatchEmpty
-    if intake.log_count > _MAX_LOGS:
-        raise BatchTooLarge(limit=_MAX_LOGS, actual=intake.log_count, unit="logs")
-    if len(intake.payload) > MAX_BYTES:
-        raise BatchTooLarge(limit=MAX_BYTES, actual=len(intake.payload), unit="bytes")
+    if batch.log_count > _MAX_LOGS:
+        raise BatchTooLarge(limit=_MAX_LOGS, actual=batch.log_count, unit="logs")
+    if len(batch.payload) > MAX_BYTES:
+        raise BatchTooLarge(limit=MAX_BYTES, actual=len(batch.payload), unit="bytes")
 
 
-def _drop_repeats(request: IngestLogsRequest) -> None:
-    """Of logs with the same id keep the last: their one receive_time could not order them later."""
+def _drop_repeated(request: IngestLogsRequest) -> None:
+    """Keep the last of several logs with one id: their common receive_time could not order them later."""
     ids = [log.log_id.lower() for log in request.logs]
     if len(set(ids)) == len(ids):
         return

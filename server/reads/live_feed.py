@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from server.rpc.errors import QueueIsUnavailable
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     from worker.queue.broker import LogBroker
 
-_WAITING_GROUPS: Final = 64
-"""What a slow subscriber may have before it; the rest it misses."""
+_MAX_WAITING_GROUPS: Final = 64
+"""Groups of logs that may wait for a slow subscriber; it misses the rest."""
 _START_TIMEOUT_S: Final = 1.5
 
 
 class Subscriber:
-    """One caller's place: what waits for it, and what it has missed."""
+    """One caller's groups of logs: those that wait for it, and how many logs it has missed."""
 
     def __init__(self) -> None:
-        self._waiting: asyncio.Queue[WatchLogsResponse | None] = asyncio.Queue(_WAITING_GROUPS)
+        self._waiting: asyncio.Queue[WatchLogsResponse | None] = asyncio.Queue(_MAX_WAITING_GROUPS)
         self._ended = False
         self.missed_count = 0
 
@@ -38,7 +38,7 @@ class Subscriber:
             self.missed_count += len(group.logs)
 
     def end(self) -> None:
-        """Tell that nothing will come any more."""
+        """Say that nothing will come any more."""
         self._ended = True
         with suppress(asyncio.QueueFull):
             self._waiting.put_nowait(None)
@@ -67,13 +67,12 @@ class LiveFeeds:
         return self._feeds.setdefault(project_id, LiveFeed(self._broker, project_id))
 
     async def stop(self) -> None:
-        """Listen no more; whoever still waits is told."""
-        for feed in self._feeds.values():
-            await feed.stop()
+        """Stop every feed; its subscribers are told."""
+        await asyncio.gather(*(feed.stop() for feed in self._feeds.values()))
 
 
 class LiveFeed:
-    """Listens while anybody does."""
+    """Listens to a project's stored logs while it has subscribers."""
 
     def __init__(self, broker: LogBroker, project_id: str) -> None:
         self._broker = broker
@@ -84,10 +83,10 @@ class LiveFeed:
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[Subscriber]:
-        """Give a place that hears everything from now on.
+        """Yield a subscriber that gets everything from now on.
 
         Raises:
-            QueueIsUnavailable: Redis is away.
+            QueueIsUnavailable: Redis did not confirm the subscription within 1.5 seconds.
         """
         subscriber = Subscriber()
         self._subscribers.add(subscriber)
@@ -111,11 +110,14 @@ class LiveFeed:
 
     async def _listen(self, ready: asyncio.Future[None]) -> None:
         try:
-            async for group in listen_live(self._broker, self._project_id):
-                if not ready.done():
-                    ready.set_result(None)
-                for subscriber in self._subscribers:
-                    subscriber.offer(group)
+            async with aclosing(listen_live(self._broker.stream, self._project_id)) as groups:
+                # A subscription that hangs is dropped, or callers who keep trying would all wait for it.
+                async with asyncio.timeout(_START_TIMEOUT_S):
+                    await anext(groups)
+                ready.set_result(None)
+                async for group in groups:
+                    for subscriber in self._subscribers:
+                        subscriber.offer(group)
         except Exception:  # noqa: BLE001 - whatever interrupts it, the callers are told
             if not ready.done():
                 ready.set_exception(QueueIsUnavailable())
@@ -124,7 +126,7 @@ class LiveFeed:
                 subscriber.end()
 
     async def stop(self) -> None:
-        """Listen no more; whoever still waits is told."""
+        """Stop listening; the subscribers are told."""
         listening, self._listening = self._listening, None
         if listening is not None:
             listening.cancel()

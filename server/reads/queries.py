@@ -1,4 +1,4 @@
-"""Requests for numbers, checked and turned into rollup queries."""
+"""Turns requests for metrics into rollup queries, checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _HOUR: Final = timedelta(hours=1)
 _MAX_STEPS: Final = 1000
 _DEFAULT_STEPS: Final = 60
-_FILTER_VALUES: Final = 50
+_MAX_FILTER_VALUES: Final = 50
 
 
 def whole_hours(window: Window) -> Window:
@@ -49,7 +49,7 @@ def rollup_query(
 
 
 def metric_filters(metric_filter: MetricFilter) -> dict[str, Sequence[str] | None]:
-    """Return the filter's lists, None where all match.
+    """Return the filter's lists by field; None where all values match.
 
     Raises:
         InvalidField: A list has too many values.
@@ -57,8 +57,8 @@ def metric_filters(metric_filter: MetricFilter) -> dict[str, Sequence[str] | Non
     filters: dict[str, Sequence[str] | None] = {}
     for field in ("providers", "models", "operations", "environments"):
         values = list(getattr(metric_filter, field))
-        if len(values) > _FILTER_VALUES:
-            raise InvalidField([(f"filter.{field}", f"at most {_FILTER_VALUES} values")])
+        if len(values) > _MAX_FILTER_VALUES:
+            raise InvalidField([(f"filter.{field}", f"at most {_MAX_FILTER_VALUES} values")])
         if any("\x00" in value for value in values):
             raise InvalidField([(f"filter.{field}", "must not contain NUL")])
         filters[field] = values or None
@@ -66,7 +66,7 @@ def metric_filters(metric_filter: MetricFilter) -> dict[str, Sequence[str] | Non
 
 
 def parse_step(step: Duration | None, window: Window) -> timedelta:
-    """Return the step asked for, or one that gives a readable chart.
+    """Return the requested step, or one that gives a readable chart.
 
     Raises:
         InvalidField: It is not whole hours, or there would be too many steps.
@@ -76,7 +76,7 @@ def parse_step(step: Duration | None, window: Window) -> timedelta:
         return _HOUR * max(1, math.ceil(hours / _DEFAULT_STEPS))
     if step.nanos or step.seconds < 1 or step.seconds % 3600 or step.seconds > 366 * 86_400:
         raise InvalidField([("step", "must be whole hours, at least 1 and at most 366 days")])
-    asked = timedelta(seconds=step.seconds)
-    if hours * _HOUR / asked > _MAX_STEPS:
+    requested = timedelta(seconds=step.seconds)
+    if hours * _HOUR / requested > _MAX_STEPS:
         raise InvalidField([("step", f"gives more than {_MAX_STEPS} steps for this window")])
-    return asked
+    return requested

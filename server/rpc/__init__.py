@@ -1,1 +1,1 @@
-"""What every call passes, and what services of every kind share."""
+"""What wraps every RPC, and what all services share."""

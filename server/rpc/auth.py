@@ -1,25 +1,28 @@
-"""Who calls, and what they may do. Every servicer asks caller() for the project it works in."""
+"""Authenticates callers and checks their roles. Servicers ask caller() for the project they work in."""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
 from collections import OrderedDict
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from server.rpc.errors import DatabaseIsUnavailable, PermissionDenied, Unauthenticated
 from storage.api_keys import ROLES, find_api_key, hash_of, prefix_of
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from storage.pool import Database
 
+    Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
+
 DEFAULT_PROJECT: Final = "default"
-"""Whose rows are those of callers without a key, where no key is needed."""
-_ANYBODY: Final = frozenset[str]()
+"""Project of callers without a key, where keys are optional."""
+_NO_ROLES: Final = frozenset[str]()
 _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "IngestService": {"ingest"},
     "ChatService": {"chat"},
@@ -28,26 +31,28 @@ _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "EventService": {"read"},
     "ExportService": {"read"},
     "AdminService": {"admin"},
-    "HealthService": _ANYBODY,
+    "HealthService": _NO_ROLES,
 }
-"""The roles one of which a service wants; admin may call all. Probes have no key: health is for anybody."""
+"""Roles that may call a service, besides admin. Anybody may call health: probes have no key."""
 _READ_TOO: Final = {
     ("ConversationService", method) for method in ("GetConversation", "ListConversations", "ListMessages")
 }
 KEY_CACHE_TTL_S: Final = 3.0
-"""How long a checked key is not looked up again: revoking works within this."""
-_STALE_KEY_TTL_S: Final = 600.0
-"""How long a checked key is good while the database is away: nobody can revoke it there either."""
+"""How long a key is trusted without asking the database, in seconds: a revoked key works no longer."""
+STALE_KEY_TTL_S: Final = 600.0
+"""How long while the database is away, in seconds: nobody can revoke the key there either."""
+_LOOKUP_TIMEOUT_S: Final = 1.0
 _KEY_CACHE_SIZE: Final = 10_000
+_NO_HASH: Final = b"\x00" * 32
 
 
 class Caller(NamedTuple):
-    """Who calls."""
+    """Who makes a call."""
 
     project_id: str
     roles: frozenset[str]
     api_key_id: str = ""
-    """Empty for a caller without a key, whom the server's address alone lets in."""
+    """Empty for a caller without a key."""
 
 
 _LOCAL: Final = Caller(DEFAULT_PROJECT, frozenset(ROLES))
@@ -55,31 +60,39 @@ _caller: ContextVar[Caller] = ContextVar("llm_observe_caller", default=_LOCAL)
 
 
 def caller() -> Caller:
-    """Return who makes the call that is being answered."""
+    """Return who makes the current call."""
     return _caller.get()
 
 
 def roles_for(service: str, method: str) -> frozenset[str]:
-    """Return the roles one of which a method wants; none when it is for anybody.
+    """Return the roles that may call a method; none when anybody may.
 
     Raises:
-        KeyError: The service has no rule: it must get one before it can be called.
+        KeyError: The service is not in the table: it must be added before it can be served.
     """
     roles = _SERVICE_ROLES[service]
     if not roles:
-        return _ANYBODY
+        return _NO_ROLES
     extra = {"read"} if (service, method) in _READ_TOO else set()
     return frozenset({*roles, *extra, "admin"})
 
 
-class _Checked(NamedTuple):
+class _Lookup(NamedTuple):
+    """What the database said of a key's prefix."""
+
     caller: Caller | None
+    """None when there is no such key, or it has expired or was revoked."""
     secret_hash: bytes
-    at: float
+    confirmed_at: float
+    """When the database said so, by the authenticator's clock."""
+    recheck_at: float
 
 
 class Authenticator:
-    """Lets callers in by their key, or without one where that is allowed.
+    """Authenticates callers by their API key, or admits them without one where keys are optional.
+
+    Calls that need the same key at once share one query. A database that hangs delays each call by a second,
+    and a key that was checked lately is good without it for a while.
 
     Args:
         database: Where keys are kept.
@@ -93,69 +106,92 @@ class Authenticator:
         self._database = database
         self._required = required
         self._clock = clock
-        self._checked: OrderedDict[str, _Checked] = OrderedDict()
+        self._known: OrderedDict[str, _Lookup] = OrderedDict()
+        self._lookups: dict[str, asyncio.Task[_Lookup | None]] = {}
+        """By prefix: the one query that is in flight."""
 
-    async def enter(self, context: Any, wanted: frozenset[str]) -> None:
-        """Check a call's key and remember the caller for caller().
+    async def authorize(self, metadata: Metadata, allowed_roles: frozenset[str]) -> None:
+        """Check the key in a call's metadata, and set what caller() returns. Without roles, anybody may call.
 
         Raises:
-            Unauthenticated: A key is needed, or the one given is not good.
-            PermissionDenied: It has none of the wanted roles.
+            Unauthenticated: A key is required, or the given one is not valid.
+            PermissionDenied: The key has none of the allowed roles.
             DatabaseIsUnavailable: The key cannot be checked now.
         """
-        if not wanted:
+        if not allowed_roles:
             return
-        secret = _bearer_token(context)
-        found = await self._find(secret) if secret is not None else self._without_key()
-        if not found.roles & wanted:
-            raise PermissionDenied(sorted(wanted))
-        _caller.set(found)
+        secret = _bearer_token(metadata)
+        authenticated = await self._authenticate(secret) if secret is not None else self._without_key()
+        if not authenticated.roles & allowed_roles:
+            raise PermissionDenied(sorted(allowed_roles))
+        _caller.set(authenticated)
 
     def _without_key(self) -> Caller:
         if self._required:
             raise Unauthenticated("a key is needed: send metadata authorization: Bearer <key>")
         return _LOCAL
 
-    async def _find(self, secret: str) -> Caller:
+    async def _authenticate(self, secret: str) -> Caller:
         prefix = prefix_of(secret)
-        known = self._checked.get(prefix)
-        if known is None or self._clock() - known.at > KEY_CACHE_TTL_S:
-            known = await self._look_up(prefix, known)
+        known = self._known.get(prefix)
+        if known is None or self._clock() > known.recheck_at:
+            known = await self._look_up(prefix)
         # Compared in constant time, also where there is no such key.
-        good = hmac.compare_digest(hash_of(secret), known.secret_hash)
-        if not good or known.caller is None:
+        matches = hmac.compare_digest(hash_of(secret), known.secret_hash)
+        if not matches or known.caller is None:
             raise Unauthenticated("the key is unknown, expired or revoked")
         return known.caller
 
-    async def _look_up(self, prefix: str, known: _Checked | None) -> _Checked:
+    async def _look_up(self, prefix: str) -> _Lookup:
+        query = self._lookups.get(prefix)
+        if query is None:
+            query = self._lookups[prefix] = asyncio.create_task(self._query(prefix), name="api-key-lookup")
+        # Shielded: others may wait for it, too. It has a time-out of its own.
+        result = await asyncio.shield(query)
+        if result is None:
+            raise DatabaseIsUnavailable
+        return result
+
+    async def _query(self, prefix: str) -> _Lookup | None:
+        """Ask the database; None when it does not answer, and the key was not checked lately."""
         try:
-            row = await find_api_key(self._database, prefix) if prefix else None
-        except StorageError:
-            if known is not None and known.caller and self._clock() - known.at < _STALE_KEY_TTL_S:
-                return known
-            raise DatabaseIsUnavailable from None
+            async with asyncio.timeout(_LOOKUP_TIMEOUT_S):
+                row = await find_api_key(self._database, prefix) if prefix else None
+        except (StorageError, TimeoutError):
+            return self._extend(prefix)
+        finally:
+            del self._lookups[prefix]
+        now = self._clock()
         if row is None:
-            checked = _Checked(None, b"\x00" * 32, self._clock())
-        else:
-            found = Caller(row["project_id"], frozenset(row["roles"]), str(row["api_key_id"]))
-            checked = _Checked(found, bytes(row["secret_sha256"]), self._clock())
-        self._checked[prefix] = checked
-        self._checked.move_to_end(prefix)
-        while len(self._checked) > _KEY_CACHE_SIZE:
-            self._checked.popitem(last=False)
-        return checked
+            return self._remember(prefix, _Lookup(None, _NO_HASH, now, now + KEY_CACHE_TTL_S))
+        found = Caller(row.project_id, frozenset(row.roles), str(row.api_key_id))
+        return self._remember(prefix, _Lookup(found, row.secret_sha256, now, now + KEY_CACHE_TTL_S))
+
+    def _extend(self, prefix: str) -> _Lookup | None:
+        """Trust what was said of a good key before; the database is not asked for it again at once."""
+        known, now = self._known.get(prefix), self._clock()
+        if known is None or known.caller is None or now - known.confirmed_at >= STALE_KEY_TTL_S:
+            return None
+        return self._remember(prefix, known._replace(recheck_at=now + KEY_CACHE_TTL_S))
+
+    def _remember(self, prefix: str, result: _Lookup) -> _Lookup:
+        self._known[prefix] = result
+        self._known.move_to_end(prefix)
+        while len(self._known) > _KEY_CACHE_SIZE:
+            self._known.popitem(last=False)
+        return result
 
 
-def _bearer_token(context: Any) -> str | None:
-    """Return the secret of the authorization metadata; None when there is none.
+def _bearer_token(metadata: Metadata) -> str | None:
+    """Return the secret in a call's authorization metadata; None without any.
 
     Raises:
-        Unauthenticated: It is there and of another kind.
+        Unauthenticated: The metadata is not a bearer token.
     """
-    for key, value in context.invocation_metadata() or ():
+    for key, value in metadata:
         if key == "authorization":
-            kind, _, secret = str(value).partition(" ")
-            if kind.lower() != "bearer" or not secret.strip():
+            scheme, _, secret = str(value).partition(" ")
+            if scheme.lower() != "bearer" or not secret.strip():
                 raise Unauthenticated("authorization must be Bearer <key>")
             return secret.strip()
     return None

@@ -1,4 +1,4 @@
-"""Every error a client can see: each knows its code, its reason and its details. Servicers only raise."""
+"""Every error that a client can see: each has its code, its reason and its details. Servicers only raise."""
 
 from __future__ import annotations
 
@@ -19,50 +19,65 @@ _PREFIX: Final = "ERROR_REASON_"
 
 
 class ApiError(Exception):
-    """Base of all; the message must never hold what a user sent."""
+    """Base of all errors. Neither message nor metadata may contain text that a user sent, other than ids.
+
+    Args:
+        message: For people; by default the class's own.
+        metadata: For programs: what varies in the message.
+        violations: Pairs of a field and what is wrong with it.
+    """
 
     code: ClassVar[grpc.StatusCode]
     reason: ClassVar[ErrorReason.ValueType]
+    message: str
     retry_after_s: float | None = None
+    """When the call may be repeated, in seconds; None where repeating it does not help."""
 
     def __init__(
         self,
-        message: str,
+        message: str | None = None,
         *,
         metadata: Mapping[str, str] | None = None,
         violations: Sequence[tuple[str, str]] = (),
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        if message is not None:
+            self.message = message
+        super().__init__(self.message)
         self.metadata = dict(metadata or {})
         self.violations = violations
-        """(field, what is wrong) pairs."""
 
     def to_status(self) -> status_pb2.Status:
         """Return the google.rpc.Status with ErrorInfo and, where they apply, BadRequest and RetryInfo."""
-        reason = ErrorReason.Name(self.reason).removeprefix(_PREFIX)
-        info = error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=self.metadata)
-        details: list[Message] = [info]
-        if self.violations:
-            found = [
-                error_details_pb2.BadRequest.FieldViolation(field=field, description=description)
-                for field, description in self.violations
-            ]
-            details.append(error_details_pb2.BadRequest(field_violations=found))
-        if self.retry_after_s is not None:
-            delay = duration_pb2.Duration()
-            delay.FromMilliseconds(int(self.retry_after_s * 1000))
-            details.append(error_details_pb2.RetryInfo(retry_delay=delay))
         status = status_pb2.Status(code=self.code.value[0], message=self.message)
-        for detail in details:
+        for detail in self._details():
             packed = any_pb2.Any()
             packed.Pack(detail)
             status.details.append(packed)
         return status
 
+    def _details(self) -> list[Message]:
+        reason = ErrorReason.Name(self.reason).removeprefix(_PREFIX)
+        details: list[Message] = [
+            error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=self.metadata)
+        ]
+        if self.violations:
+            violations = [
+                error_details_pb2.BadRequest.FieldViolation(field=field, description=description)
+                for field, description in self.violations
+            ]
+            details.append(error_details_pb2.BadRequest(field_violations=violations))
+        if self.retry_after_s is not None:
+            delay = duration_pb2.Duration()
+            delay.FromMilliseconds(int(self.retry_after_s * 1000))
+            details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+        return details
+
+
+# -- requests that are wrong ---------------------------------------------------------------------------
+
 
 class InvalidField(ApiError):
-    """A request breaks the rules of its fields."""
+    """Fields of the request break their rules."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = ErrorReason.ERROR_REASON_INVALID_FIELD
@@ -73,204 +88,26 @@ class InvalidField(ApiError):
 
 
 class BatchEmpty(ApiError):
-    """A batch without logs."""
+    """The batch has no logs."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = ErrorReason.ERROR_REASON_BATCH_EMPTY
+    message = "logs: 1 to 500 are needed"
 
     def __init__(self) -> None:
-        super().__init__("logs: 1 to 500 are needed", violations=[("logs", "1 to 500 are needed")])
+        super().__init__(violations=[("logs", "1 to 500 are needed")])
 
 
 class BatchTooLarge(ApiError):
-    """More logs or bytes than a batch may have."""
+    """The batch has more logs or bytes than are allowed."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = ErrorReason.ERROR_REASON_BATCH_TOO_LARGE
 
     def __init__(self, *, limit: int, actual: int, unit: str) -> None:
         text = f"{actual} {unit} in one request; at most {limit}"
-        super().__init__(
-            f"logs: {text}",
-            metadata={"limit": str(limit), "actual": str(actual)},
-            violations=[("logs", text)],
-        )
-
-
-class QueueIsUnavailable(ApiError):
-    """The queue cannot take logs now."""
-
-    code = grpc.StatusCode.UNAVAILABLE
-    reason = ErrorReason.ERROR_REASON_QUEUE_UNAVAILABLE
-    retry_after_s = 1.0
-
-    def __init__(self) -> None:
-        super().__init__("the queue cannot take logs now; nothing was stored")
-
-
-class ServerIsBusy(ApiError):
-    """The server holds as many logs as it may."""
-
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED
-    reason = ErrorReason.ERROR_REASON_SERVER_BUSY
-    retry_after_s = 1.0
-
-    def __init__(self) -> None:
-        super().__init__("the server holds as many logs as it may; nothing was taken")
-
-
-class RateLimited(ApiError):
-    """A peer has had its share for now."""
-
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED
-    reason = ErrorReason.ERROR_REASON_RATE_LIMITED
-
-    def __init__(self, limit: int, window_s: int, *, retry_after_s: float) -> None:
-        super().__init__(
-            f"at most {limit} in {window_s} seconds; nothing was taken",
-            metadata={"limit": str(limit), "window_seconds": str(window_s)},
-        )
-        self.retry_after_s = retry_after_s
-
-
-class DatabaseIsUnavailable(ApiError):
-    """The database cannot answer now."""
-
-    code = grpc.StatusCode.UNAVAILABLE
-    reason = ErrorReason.ERROR_REASON_DATABASE_UNAVAILABLE
-    retry_after_s = 1.0
-
-    def __init__(self) -> None:
-        super().__init__("the database cannot answer now")
-
-
-class QueryTookTooLong(ApiError):
-    """A query took longer than it may."""
-
-    code = grpc.StatusCode.DEADLINE_EXCEEDED
-    reason = ErrorReason.ERROR_REASON_QUERY_TIMEOUT
-
-    def __init__(self) -> None:
-        super().__init__("the query took too long; narrow the window or the filter")
-
-
-class Unauthenticated(ApiError):
-    """No key, or none that is good."""
-
-    code = grpc.StatusCode.UNAUTHENTICATED
-    reason = ErrorReason.ERROR_REASON_UNAUTHENTICATED
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-
-
-class PermissionDenied(ApiError):
-    """The key has none of the roles that are wanted."""
-
-    code = grpc.StatusCode.PERMISSION_DENIED
-    reason = ErrorReason.ERROR_REASON_PERMISSION_DENIED
-
-    def __init__(self, roles: Sequence[str]) -> None:
-        wanted = " or ".join(roles)
-        super().__init__(f"the key needs the role {wanted}", metadata={"role": ",".join(roles)})
-
-
-class ProjectNotFound(ApiError):
-    """No such project, or not one the key opens."""
-
-    code = grpc.StatusCode.NOT_FOUND
-    reason = ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND
-
-    def __init__(self, project_id: str) -> None:
-        super().__init__("there is no such project", metadata={"project_id": project_id})
-
-
-class ProjectAlreadyExists(ApiError):
-    """A project has this id."""
-
-    code = grpc.StatusCode.ALREADY_EXISTS
-    reason = ErrorReason.ERROR_REASON_PROJECT_ALREADY_EXISTS
-
-    def __init__(self, project_id: str) -> None:
-        super().__init__("there is such a project already", metadata={"project_id": project_id})
-
-
-class ApiKeyNotFound(ApiError):
-    """No such key in the project."""
-
-    code = grpc.StatusCode.NOT_FOUND
-    reason = ErrorReason.ERROR_REASON_API_KEY_NOT_FOUND
-
-    def __init__(self, api_key_id: str) -> None:
-        super().__init__("there is no such key", metadata={"api_key_id": api_key_id})
-
-
-class RequestIdReused(ApiError):
-    """The request_id was used for something else."""
-
-    code = grpc.StatusCode.ALREADY_EXISTS
-    reason = ErrorReason.ERROR_REASON_REQUEST_ID_REUSED
-
-    def __init__(self, request_id: str) -> None:
-        super().__init__(
-            "the request_id was used for another request",
-            metadata={"request_id": request_id},
-            violations=[("request_id", "was used for another request")],
-        )
-
-
-class TurnInProgress(ApiError):
-    """A turn with this request_id is being answered."""
-
-    code = grpc.StatusCode.ABORTED
-    reason = ErrorReason.ERROR_REASON_REQUEST_ID_REUSED
-    retry_after_s = 1.0
-
-    def __init__(self) -> None:
-        super().__init__("a turn with this request_id is still being answered", metadata={"state": "RUNNING"})
-
-
-class ConversationNotFound(ApiError):
-    """No such conversation in the project."""
-
-    code = grpc.StatusCode.NOT_FOUND
-    reason = ErrorReason.ERROR_REASON_CONVERSATION_NOT_FOUND
-
-    def __init__(self, conversation_id: str) -> None:
-        super().__init__("there is no such conversation", metadata={"conversation_id": conversation_id})
-
-
-class ConversationClosed(ApiError):
-    """The conversation's state forbids this."""
-
-    code = grpc.StatusCode.FAILED_PRECONDITION
-    reason = ErrorReason.ERROR_REASON_CONVERSATION_CLOSED
-
-    def __init__(self, conversation_id: str, state: str) -> None:
-        super().__init__(
-            f"the conversation is {state}; resume it first",
-            metadata={"conversation_id": conversation_id, "state": state.upper()},
-        )
-
-
-class LogNotFound(ApiError):
-    """No such log in the project."""
-
-    code = grpc.StatusCode.NOT_FOUND
-    reason = ErrorReason.ERROR_REASON_LOG_NOT_FOUND
-
-    def __init__(self, log_id: str) -> None:
-        super().__init__("there is no such log", metadata={"log_id": log_id})
-
-
-class DeadLetterNotFound(ApiError):
-    """There is no such dead letter in the project."""
-
-    code = grpc.StatusCode.NOT_FOUND
-    reason = ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_FOUND
-
-    def __init__(self, dead_letter_id: str) -> None:
-        super().__init__("no dead letter with this id", metadata={"dead_letter_id": dead_letter_id})
+        metadata = {"limit": str(limit), "actual": str(actual)}
+        super().__init__(f"logs: {text}", metadata=metadata, violations=[("logs", text)])
 
 
 class PageTokenMismatch(ApiError):
@@ -284,8 +121,214 @@ class PageTokenMismatch(ApiError):
         super().__init__(f"page_token: {text}", violations=[("page_token", text)])
 
 
+class RequestIdReused(ApiError):
+    """The request_id was used for another request."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = ErrorReason.ERROR_REASON_REQUEST_ID_REUSED
+    message = "the request_id was used for another request"
+
+    def __init__(self, request_id: str) -> None:
+        violation = ("request_id", "was used for another request")
+        super().__init__(metadata={"request_id": request_id}, violations=[violation])
+
+
+class NotImplementedYet(ApiError):
+    """This server does not offer the call yet."""
+
+    code = grpc.StatusCode.UNIMPLEMENTED
+    reason = ErrorReason.ERROR_REASON_NOT_IMPLEMENTED
+    message = "this server does not offer the call yet"
+
+    def __init__(self, method: str) -> None:
+        super().__init__(metadata={"method": method})
+
+
+# -- callers -------------------------------------------------------------------------------------------
+
+
+class Unauthenticated(ApiError):
+    """The call has no API key, or one that is not valid."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    reason = ErrorReason.ERROR_REASON_UNAUTHENTICATED
+
+
+class PermissionDenied(ApiError):
+    """The key has none of the roles that may call the method."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = ErrorReason.ERROR_REASON_PERMISSION_DENIED
+
+    def __init__(self, roles: Sequence[str]) -> None:
+        super().__init__(f"the key needs the role {' or '.join(roles)}", metadata={"role": ",".join(roles)})
+
+
+class RateLimited(ApiError):
+    """The peer has used up its limit for now."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = ErrorReason.ERROR_REASON_RATE_LIMITED
+
+    def __init__(self, limit: int, window_s: int, *, retry_after_s: float) -> None:
+        super().__init__(
+            f"at most {limit} in {window_s} seconds; nothing was taken",
+            metadata={"limit": str(limit), "window_seconds": str(window_s)},
+        )
+        self.retry_after_s = retry_after_s
+
+
+# -- the server and its stores -------------------------------------------------------------------------
+
+
+class QueueIsUnavailable(ApiError):
+    """The queue cannot take logs now."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = ErrorReason.ERROR_REASON_QUEUE_UNAVAILABLE
+    message = "the queue cannot take logs now; nothing was stored"
+    retry_after_s = 1.0
+
+
+class ServerIsBusy(ApiError):
+    """The server holds as many logs as it may."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = ErrorReason.ERROR_REASON_SERVER_BUSY
+    message = "the server holds as many logs as it may; nothing was taken"
+    retry_after_s = 1.0
+
+
+class DatabaseIsUnavailable(ApiError):
+    """The database cannot answer now."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = ErrorReason.ERROR_REASON_DATABASE_UNAVAILABLE
+    message = "the database cannot answer now"
+    retry_after_s = 1.0
+
+
+class QueryTookTooLong(ApiError):
+    """A query took longer than allowed."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+    reason = ErrorReason.ERROR_REASON_QUERY_TIMEOUT
+    message = "the query took too long; narrow the window or the filter"
+
+
+class ShuttingDown(ApiError):
+    """The server is stopping."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = ErrorReason.ERROR_REASON_SHUTTING_DOWN
+    message = "the server is stopping; try again"
+    retry_after_s = 1.0
+
+
+class Internal(ApiError):
+    """A bug. The server's log has a line with the request id."""
+
+    code = grpc.StatusCode.INTERNAL
+    reason = ErrorReason.ERROR_REASON_INTERNAL
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"internal error; request {request_id}", metadata={"request_id": request_id})
+
+
+# -- resources -----------------------------------------------------------------------------------------
+
+
+class _NotFound(ApiError):
+    """The caller's project has no resource with this id."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    id_field: ClassVar[str]
+
+    def __init__(self, resource_id: str) -> None:
+        super().__init__(metadata={self.id_field: resource_id})
+
+
+class ProjectNotFound(_NotFound):
+    """There is no such project, or the key does not give access to it."""
+
+    reason = ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND
+    message = "there is no such project"
+    id_field = "project_id"
+
+
+class ApiKeyNotFound(_NotFound):
+    """The project has no such key."""
+
+    reason = ErrorReason.ERROR_REASON_API_KEY_NOT_FOUND
+    message = "there is no such key"
+    id_field = "api_key_id"
+
+
+class ConversationNotFound(_NotFound):
+    """The project has no such conversation."""
+
+    reason = ErrorReason.ERROR_REASON_CONVERSATION_NOT_FOUND
+    message = "there is no such conversation"
+    id_field = "conversation_id"
+
+
+class LogNotFound(_NotFound):
+    """The project has no such log."""
+
+    reason = ErrorReason.ERROR_REASON_LOG_NOT_FOUND
+    message = "there is no such log"
+    id_field = "log_id"
+
+
+class DeadLetterNotFound(_NotFound):
+    """The project has no such dead letter."""
+
+    reason = ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_FOUND
+    message = "there is no such dead letter"
+    id_field = "dead_letter_id"
+
+
+class ProjectAlreadyExists(ApiError):
+    """Another project has this id."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = ErrorReason.ERROR_REASON_PROJECT_ALREADY_EXISTS
+    message = "a project with this id exists"
+
+    def __init__(self, project_id: str) -> None:
+        super().__init__(metadata={"project_id": project_id})
+
+
+# -- chat ----------------------------------------------------------------------------------------------
+
+
+class ConversationClosed(ApiError):
+    """The conversation's state forbids this call."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = ErrorReason.ERROR_REASON_CONVERSATION_CLOSED
+
+    def __init__(self, conversation_id: str, state: str) -> None:
+        super().__init__(
+            f"the conversation is {state}; resume it first",
+            metadata={"conversation_id": conversation_id, "state": state.upper()},
+        )
+
+
+class TurnInProgress(ApiError):
+    """The turn with this request_id is still being answered."""
+
+    code = grpc.StatusCode.ABORTED
+    reason = ErrorReason.ERROR_REASON_REQUEST_ID_REUSED
+    message = "a turn with this request_id is still being answered"
+    retry_after_s = 1.0
+
+    def __init__(self) -> None:
+        super().__init__(metadata={"state": "RUNNING"})
+
+
 class ProviderUnknown(ApiError):
-    """The provider is not known to this server."""
+    """The provider is not one that ListModels returns."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = ErrorReason.ERROR_REASON_PROVIDER_UNKNOWN
@@ -309,7 +352,7 @@ class ProviderNotConfigured(ApiError):
 
 
 class ProviderFailed(ApiError):
-    """A provider's failure. Nothing the vendor said is passed on."""
+    """The provider failed or refused. Nothing of its own message is passed on."""
 
     _texts: ClassVar[dict[ErrorReason.ValueType, tuple[grpc.StatusCode, str]]] = {
         ErrorReason.ERROR_REASON_PROVIDER_UNAUTHENTICATED: (
@@ -331,34 +374,3 @@ class ProviderFailed(ApiError):
         super().__init__(text, metadata={"provider": provider, "log_id": log_id})
         self.code = code  # type: ignore[misc] # one class for a table of reasons
         self.reason = reason  # type: ignore[misc] # as above
-
-
-class NotImplementedYet(ApiError):
-    """This server does not offer the call yet."""
-
-    code = grpc.StatusCode.UNIMPLEMENTED
-    reason = ErrorReason.ERROR_REASON_NOT_IMPLEMENTED
-
-    def __init__(self, method: str) -> None:
-        super().__init__("this server does not offer the call yet", metadata={"method": method})
-
-
-class ShuttingDown(ApiError):
-    """The server is stopping."""
-
-    code = grpc.StatusCode.UNAVAILABLE
-    reason = ErrorReason.ERROR_REASON_SHUTTING_DOWN
-    retry_after_s = 1.0
-
-    def __init__(self) -> None:
-        super().__init__("the server is stopping; try again")
-
-
-class Internal(ApiError):
-    """A bug; the request id finds the log line."""
-
-    code = grpc.StatusCode.INTERNAL
-    reason = ErrorReason.ERROR_REASON_INTERNAL
-
-    def __init__(self, request_id: str) -> None:
-        super().__init__(f"internal error; request {request_id}", metadata={"request_id": request_id})

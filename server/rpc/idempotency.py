@@ -1,4 +1,4 @@
-"""Makes requests with a request_id safe to repeat for a day."""
+"""Makes a request with a request_id safe to repeat for a day."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class IdempotencyKeys:
-    """Remembers, per project, what a request_id was used for."""
+    """Stores, per project, which request a request_id belongs to and its answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def claim(self, request_id: UUID, fingerprint: bytes, answer: dict[str, Any]) -> Remembered | None:
-        """Take a request_id for a request; when the same request had it before, return that.
+        """Claim a request_id; return the earlier use when the same request has claimed it before.
 
         Raises:
-            RequestIdReused: Another request had it.
+            RequestIdReused: Another request has used it.
         """
         earlier = await request_ids.claim_request_id(
             self._database,
@@ -42,7 +42,7 @@ class IdempotencyKeys:
         return earlier
 
     async def take_over(self, request_id: UUID, seen: dict[str, Any], answer: dict[str, Any]) -> bool:
-        """Begin anew what failed; of several that try, one may."""
+        """Retry a failed request; of several concurrent callers one gets True."""
         return await request_ids.take_over_request_id(
             self._database,
             project_id=caller().project_id,
@@ -51,16 +51,16 @@ class IdempotencyKeys:
             answer=answer,
         )
 
-    async def note(self, request_id: UUID, answer: dict[str, Any]) -> None:
-        """Keep what the request gave."""
+    async def complete(self, request_id: UUID, answer: dict[str, Any]) -> None:
+        """Store the answer that a repeated request gets."""
         await request_ids.set_answer(
             self._database, project_id=caller().project_id, request_id=request_id, answer=answer
         )
 
 
 def fingerprint_of(request: Message, field: str) -> bytes:
-    """Return what a request asks, without the field that holds its id."""
-    asked = type(request)()
-    asked.CopyFrom(request)
-    asked.ClearField(field)
-    return hashlib.sha256(asked.SerializeToString(deterministic=True)).digest()
+    """Return the SHA-256 of a request without ``field``, which holds its request_id."""
+    anonymous = type(request)()
+    anonymous.CopyFrom(request)
+    anonymous.ClearField(field)
+    return hashlib.sha256(anonymous.SerializeToString(deterministic=True)).digest()

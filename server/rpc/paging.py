@@ -1,4 +1,7 @@
-"""Page tokens: opaque, bound to the call they came from. They grant nothing, so they are not signed."""
+"""Keyset pages.
+
+A page token is opaque and bound to the call that it came from. It grants nothing, so it is not signed.
+"""
 
 from __future__ import annotations
 
@@ -6,54 +9,102 @@ import base64
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar, overload
 from uuid import UUID
 
 from server.rpc.errors import PageTokenMismatch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from google.protobuf.message import Message
 
-_VERSION: Final = 1
-_CURSOR_FIELDS: Final = ("page_token", "page_size")
+    A = TypeVar("A", str, UUID, datetime)
+    B = TypeVar("B", str, UUID, datetime)
+    C = TypeVar("C", str, UUID, datetime)
+    D = TypeVar("D", str, UUID, datetime)
+
+Row = TypeVar("Row")
+Cursor: TypeAlias = tuple[str | UUID | datetime, ...]
+"""What continues after a row: its key in the order of the list, and what the first page has fixed."""
+
+_VERSION: Final = 2
+_PAGE_FIELDS: Final = ("page_token", "page_size")
 
 
-class Cursor(NamedTuple):
-    """The last row of a page, and the window its first page fixed."""
+class Page(NamedTuple, Generic[Row]):
+    """The rows of a page, and the token of the next; empty at the end."""
 
-    start_time: datetime
-    log_id: UUID
-    window_start: datetime
-    window_end: datetime
+    rows: Sequence[Row]
+    next_page_token: str
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], size: int, request: Message, key: Callable[[Row], Cursor]) -> Page[Row]:
+        """Return a page of up to ``size`` rows.
+
+        Args:
+            rows: One more than ``size`` of them, where there are as many: so another page follows.
+            size: Rows a page.
+            request: The call that asks for the page.
+            key: Makes the cursor that continues after a row.
+        """
+        shown = rows[:size]
+        return cls(shown, _make_token(request, key(shown[-1])) if len(rows) > size else "")
 
 
-def make_token(request: Message, cursor: Cursor) -> str:
-    """Return the token that continues after a row."""
-    times = [moment.isoformat() for moment in (cursor.start_time, cursor.window_start, cursor.window_end)]
-    body = json.dumps([_VERSION, *times, str(cursor.log_id), _fingerprint(request)])
-    return base64.urlsafe_b64encode(body.encode()).decode("ascii")
+@overload
+def read_cursor(request: Message, token: str, a: type[A], /) -> tuple[A] | None: ...
+@overload
+def read_cursor(request: Message, token: str, a: type[A], b: type[B], /) -> tuple[A, B] | None: ...
+@overload
+def read_cursor(
+    request: Message, token: str, a: type[A], b: type[B], c: type[C], d: type[D], /
+) -> tuple[A, B, C, D] | None: ...
+def read_cursor(request: Message, token: str, /, *types: type) -> Cursor | None:
+    """Return the cursor in a page token, or None without a token.
 
-
-def read_token(request: Message, token: str) -> Cursor:
-    """Return the cursor of a token.
+    Args:
+        request: The call that asks for the page.
+        token: Its page_token.
+        types: Of the cursor's values, in order.
 
     Raises:
-        PageTokenMismatch: It is not ours, or belongs to a call with other arguments.
+        PageTokenMismatch: The token is not ours, or belongs to a call with other arguments.
     """
+    if not token:
+        return None
     try:
-        version, *times, log_id, fingerprint = json.loads(base64.urlsafe_b64decode(token.encode()))
-        start, window_start, window_end = (datetime.fromisoformat(text).astimezone(UTC) for text in times)
-        cursor = Cursor(start, UUID(log_id), window_start, window_end)
-    except (ValueError, TypeError, AttributeError, OverflowError):
+        version, fingerprint, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
+        cursor = tuple(_PARSERS[kind](value) for kind, value in zip(types, values, strict=True))
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         raise PageTokenMismatch from None
-    if version != _VERSION or fingerprint != _fingerprint(request):
+    if (version, fingerprint) != (_VERSION, _fingerprint(request)):
         raise PageTokenMismatch
     return cursor
 
 
+def _parse_time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+_PARSERS: Final[dict[type, Callable[[Any], str | UUID | datetime]]] = {
+    str: str,
+    UUID: UUID,
+    datetime: _parse_time,
+}
+
+
+def _make_token(request: Message, cursor: Cursor) -> str:
+    values = [value.isoformat() if isinstance(value, datetime) else str(value) for value in cursor]
+    body = json.dumps([_VERSION, _fingerprint(request), *values])
+    return base64.urlsafe_b64encode(body.encode()).decode("ascii")
+
+
 def _fingerprint(request: Message) -> str:
+    """Return a digest of a call's method and arguments, but for those that choose the page."""
     arguments = type(request)()
     arguments.CopyFrom(request)
-    for field in _CURSOR_FIELDS:
+    for field in _PAGE_FIELDS:
         arguments.ClearField(field)
-    return hashlib.sha256(arguments.SerializeToString(deterministic=True)).hexdigest()[:16]
+    text = request.DESCRIPTOR.full_name.encode() + arguments.SerializeToString(deterministic=True)
+    return hashlib.sha256(text).hexdigest()[:16]

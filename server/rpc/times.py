@@ -1,4 +1,4 @@
-"""Windows, timestamps and durations: from the wire and back to it."""
+"""Converts windows, timestamps and durations from and to protobuf."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _NANOS: Final = 1_000_000_000
 
 
 class Window(NamedTuple):
-    """From start inclusive to end exclusive."""
+    """A range of time, from start inclusive to end exclusive."""
 
     start: datetime
     end: datetime
 
 
 def parse_window(time_range: TimeRange) -> Window:
-    """Return the window asked for, by default the last 24 hours.
+    """Return the requested window, by default the last 24 hours.
 
     Raises:
-        InvalidField: It is empty, longer than 366 days, or not a time.
+        InvalidField: It is empty, longer than 366 days, or outside the supported range.
     """
     end, start = datetime.now(UTC), None
     if time_range.HasField("end_time"):
@@ -43,25 +43,25 @@ def parse_window(time_range: TimeRange) -> Window:
     return Window(start, end)
 
 
-def parse_timestamp(field: str, moment: Timestamp) -> datetime:
-    """Return a moment.
+def parse_timestamp(field: str, timestamp: Timestamp) -> datetime:
+    """Return a timestamp as a datetime in UTC, to the microsecond.
 
     Raises:
-        InvalidField: It is before 1971 or beyond what can be reckoned with.
+        InvalidField: It is outside the supported range, from 1971 to 9999.
     """
     # Two days of room, so that rounding to hours and the previous window stay inside datetime's range.
-    if not 86_400 * 400 <= moment.seconds <= _MAX_SECONDS - 172_800 or not 0 <= moment.nanos < _NANOS:
+    if not 86_400 * 400 <= timestamp.seconds <= _MAX_SECONDS - 172_800 or not 0 <= timestamp.nanos < _NANOS:
         raise InvalidField([(field, "must be a timestamp after 1971")])
-    return datetime.fromtimestamp(moment.seconds, UTC) + timedelta(microseconds=moment.nanos // 1000)
+    return datetime.fromtimestamp(timestamp.seconds, UTC) + timedelta(microseconds=timestamp.nanos // 1000)
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def to_timestamp(moment: datetime) -> Timestamp:
+def to_timestamp(time: datetime) -> Timestamp:
     """Return a datetime as a Timestamp, to the microsecond."""
-    microseconds = (moment - _EPOCH) // _MICROSECOND
+    microseconds = (time - _EPOCH) // _MICROSECOND
     return Timestamp(seconds=microseconds // 1_000_000, nanos=microseconds % 1_000_000 * 1000)
 
 

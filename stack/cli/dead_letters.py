@@ -1,13 +1,13 @@
-"""`llm-observe dead-letters`: look at what could not be stored, and decide what becomes of it."""
+"""`llm-observe dead-letters`: inspect, replay or discard logs that could not be stored."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 from llm_observe.v1 import admin_service_pb2 as pb
-from tqdm import tqdm
 
+from stack.cli.output import print_table, progress
 from stack.cli.server import admin_service
 
 if TYPE_CHECKING:
@@ -15,25 +15,24 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S: Final = 10.0
 _REPLAY_TIMEOUT_S: Final = 3600.0
+_COLUMNS: Final = ("id", "last attempt (UTC)", "reason", "logs", "message")
+
+_Command = TypeVar("_Command", bound="Callable[..., None]")
 
 
 @click.group(name="dead-letters")
 def dead_letters() -> None:
-    """See, replay or discard what could not be stored."""
+    """Inspect, replay or discard dead letters."""
 
 
-def _choose(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the arguments that say which."""
-    for decorate in (
-        click.argument("ids", nargs=-1),
-        click.option("--reason", default="", help="Only this reason, such as killed_worker."),
-        click.option("--all", "everything", is_flag=True, help="All that wait."),
-    ):
-        command = decorate(command)
-    return command
+def _filter_arguments(command: _Command) -> _Command:
+    """Add the arguments from which ``_make_filter`` makes a filter."""
+    command = click.option("--all", "everything", is_flag=True, help="All waiting dead letters.")(command)
+    command = click.option("--reason", default="", help="Only this reason, such as killed_worker.")(command)
+    return click.argument("ids", nargs=-1)(command)
 
 
-def _which(ids: tuple[str, ...], reason: str, *, everything: bool) -> pb.DeadLetterFilter:
+def _make_filter(ids: tuple[str, ...], reason: str, *, everything: bool) -> pb.DeadLetterFilter:
     if not (ids or reason or everything):
         raise click.UsageError("say which: ids, --reason or --all")
     return pb.DeadLetterFilter(dead_letter_ids=ids, reason=reason)
@@ -43,50 +42,57 @@ def _which(ids: tuple[str, ...], reason: str, *, everything: bool) -> pb.DeadLet
 @click.option("--reason", default="", help="Only this reason, such as killed_worker.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 def list_letters(reason: str, limit: int) -> None:
-    """Show those that wait, newest first."""
-    asked = pb.ListDeadLettersRequest(filter=pb.DeadLetterFilter(reason=reason), page_size=limit)
+    """List waiting dead letters, newest first."""
+    request = pb.ListDeadLettersRequest(filter=pb.DeadLetterFilter(reason=reason), page_size=limit)
     with admin_service() as admin:
-        found = admin.ListDeadLetters(asked, timeout=_TIMEOUT_S)
-    for letter in found.dead_letters:
-        when = letter.last_attempt_time.ToDatetime().isoformat(" ", "seconds")
-        logs = f"{letter.log_count} log{'' if letter.log_count == 1 else 's'}"
-        click.echo(f"{letter.dead_letter_id}  {when}  {letter.reason:16}  {logs:>8}  {letter.message}")
-    if not found.dead_letters:
-        click.echo("no dead letters wait")
-    elif found.next_page_token:
-        click.echo("more wait: see them with a larger --limit")
+        response = admin.ListDeadLetters(request, timeout=_TIMEOUT_S)
+    if not response.dead_letters:
+        click.echo("no dead letters are waiting", err=True)
+        return
+    print_table(_COLUMNS, map(_row, response.dead_letters))
+    if response.next_page_token:
+        click.echo("there are more: ask for a larger --limit", err=True)
+
+
+def _row(letter: pb.DeadLetter) -> tuple[str | int, ...]:
+    last_attempt = letter.last_attempt_time.ToDatetime().isoformat(" ", "seconds")
+    return (letter.dead_letter_id, last_attempt, letter.reason, letter.log_count, letter.message)
 
 
 @dead_letters.command()
 @click.argument("dead_letter_id")
 def show(dead_letter_id: str) -> None:
-    """Show one with its redacted payload."""
+    """Show one dead letter and its redacted payload."""
     with admin_service() as admin:
-        asked = pb.GetDeadLetterRequest(dead_letter_id=dead_letter_id)
-        click.echo(admin.GetDeadLetter(asked, timeout=_TIMEOUT_S).dead_letter)
+        request = pb.GetDeadLetterRequest(dead_letter_id=dead_letter_id)
+        click.echo(admin.GetDeadLetter(request, timeout=_TIMEOUT_S).dead_letter)
 
 
 @dead_letters.command()
-@_choose
+@_filter_arguments
 def replay(ids: tuple[str, ...], reason: str, everything: bool) -> None:  # noqa: FBT001 - click passes flags by name
-    """Queue them again. Repeating is safe; what fails again waits again."""
-    which = _which(ids, reason, everything=everything)
+    """Queue dead letters again.
+
+    Repeating is safe. A log that fails again becomes a dead letter again.
+    """
+    request = pb.ReplayDeadLettersRequest(filter=_make_filter(ids, reason, everything=everything))
     replayed = 0
-    with admin_service() as admin, tqdm(unit=" dead letters", disable=None) as bar:
-        request = pb.ReplayDeadLettersRequest(filter=which)
-        for progress in admin.ReplayDeadLetters(request, timeout=_REPLAY_TIMEOUT_S):
-            bar.total = progress.total_count
-            bar.update(progress.replayed_count - replayed)
-            replayed = progress.replayed_count
+    with admin_service() as admin, progress("replaying dead letters") as update:
+        for response in admin.ReplayDeadLetters(request, timeout=_REPLAY_TIMEOUT_S):
+            replayed = response.replayed_count
+            update(replayed, response.total_count)
     click.echo(f"{replayed} queued again")
 
 
 @dead_letters.command()
-@_choose
-@click.confirmation_option(prompt="Give them up for good?")
+@_filter_arguments
+@click.confirmation_option(prompt="Discard them for good?")
 def discard(ids: tuple[str, ...], reason: str, everything: bool) -> None:  # noqa: FBT001 - as above
-    """Give them up for good; they stay in the ledger."""
-    which = _which(ids, reason, everything=everything)
+    """Discard dead letters for good.
+
+    They stay in the ledger.
+    """
+    request = pb.DiscardDeadLettersRequest(filter=_make_filter(ids, reason, everything=everything))
     with admin_service() as admin:
-        answer = admin.DiscardDeadLetters(pb.DiscardDeadLettersRequest(filter=which), timeout=_TIMEOUT_S)
-    click.echo(f"{answer.discarded_count} discarded")
+        response = admin.DiscardDeadLetters(request, timeout=_TIMEOUT_S)
+    click.echo(f"{response.discarded_count} discarded")

@@ -8,38 +8,39 @@ from typing import Final
 import click
 from llm_observe.v1 import admin_service_pb2 as pb
 
+from stack.cli.output import print_table
 from stack.cli.server import admin_service
 
 _TIMEOUT_S: Final = 10.0
-_COLUMNS: Final = ("hour", "producer", "sent", "stored", "duplicate", "rejected", "dead", "dropped", "lost")
-_LINE: Final = "{:13}  {:36}  {:>8}  {:>8}  {:>9}  {:>8}  {:>6}  {:>8}  {:>7}"
+_COLUMNS: Final = (
+    "hour (UTC)", "producer", "sent", "stored", "duplicate", "rejected", "dead", "dropped", "lost"
+)  # fmt: skip
 
 
 @click.command()
 @click.option("--hours", default=24, show_default=True, type=click.IntRange(1, 8760))
-@click.option("--producer", default="", help="Only this producer's id.")
+@click.option("--producer", default="", help="Only the producer with this id.")
 def ledger(hours: int, producer: str) -> None:
-    """Show, per producer and hour, what was sent and what became of it.
+    """Show what each producer sent in each hour.
 
-    "lost" counts batches that never came, "dropped" what the producer gave up by its own account.
+    "dead" counts logs in dead letters, "dropped" logs that the producer discarded before sending them, and
+    "lost" batches that were sent and never arrived.
     """
-    asked = pb.QueryLedgerRequest(producer_id=producer, page_size=1000)
-    asked.time_range.start_time.FromDatetime(datetime.now(UTC) - timedelta(hours=hours))
+    request = pb.QueryLedgerRequest(producer_id=producer, page_size=1000)
+    request.time_range.start_time.FromDatetime(datetime.now(UTC) - timedelta(hours=hours))
     with admin_service() as admin:
-        found = admin.QueryLedger(asked, timeout=_TIMEOUT_S)
-    if not found.entries:
-        click.echo("no producer has sent anything in this window")
+        response = admin.QueryLedger(request, timeout=_TIMEOUT_S)
+    if not response.entries:
+        click.echo(f"no producer sent anything in the last {hours} hours", err=True)
         return
-    click.echo(_LINE.format(*_COLUMNS))
-    for entry in found.entries:
-        click.echo(_line(entry))
-    if found.next_page_token:
-        click.echo("there are more: ask for fewer --hours")
+    print_table(_COLUMNS, map(_row, response.entries))
+    if response.next_page_token:
+        click.echo("there are more entries: ask for fewer --hours", err=True)
 
 
-def _line(entry: pb.LedgerEntry) -> str:
-    return _LINE.format(
-        entry.hour.ToDatetime().strftime("%Y-%m-%d %H"),
+def _row(entry: pb.LedgerEntry) -> tuple[str | int, ...]:
+    return (
+        entry.hour.ToDatetime().strftime("%Y-%m-%d %H:00"),
         entry.producer_id,
         entry.sent_count,
         entry.stored_count,

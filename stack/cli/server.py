@@ -1,33 +1,47 @@
-"""The door of the command line to the running server."""
+"""The command line's connection to the running server."""
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc
-from llm_observe._channel import open_configured, with_key
-from llm_observe._config import Config
+from llm_observe.channel import open_from_env
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
 from stack.data_dir import DataDir
 from stack.errors import StackError
+from stack.supervisor import GRPC_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def server_endpoint() -> str:
+    """Return the server's ``host:port``.
+
+    It is LLM_OBSERVE_ENDPOINT, or else the server that runs from the data folder, or else the port on this
+    machine that the environment names.
+    """
+    variable, default = GRPC_PORT
+    ports = DataDir.from_env().read_state().get("ports", {})
+    port = ports.get("grpc") or os.environ.get(variable) or default
+    return os.environ.get("LLM_OBSERVE_ENDPOINT", "").strip() or f"127.0.0.1:{port}"
+
+
 @contextmanager
-def admin_service() -> Iterator[Any]:
-    """Open the running server's AdminService; what goes wrong there is said in a line."""
-    ports = DataDir.from_env().read_state().get("ports") or {}
-    config = Config.from_env()
-    endpoint = config.endpoint or f"127.0.0.1:{ports.get('grpc', 50051)}"
+def admin_service() -> Iterator[AdminServiceStub]:
+    """Open the running server's AdminService.
+
+    Raises:
+        StackError: A call failed; the message is the server's.
+    """
+    endpoint = server_endpoint()
     try:
-        with open_configured(config, endpoint) as channel:
-            yield AdminServiceStub(with_key(channel, config.api_key))
+        with open_from_env(endpoint) as channel:
+            yield AdminServiceStub(channel)
     except grpc.RpcError as error:
-        known: Any = error
-        if known.code() is grpc.StatusCode.UNAVAILABLE:
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
             raise StackError(f"no answer from {endpoint}: is LLM Observe running?") from None
-        raise StackError(known.details()) from None
+        raise StackError(error.details() or error.code().name) from None

@@ -1,1 +1,1 @@
-"""Something to look at: demo traffic against a mock of the providers."""
+"""Demo traffic, and the mock of the providers that answers it."""

@@ -1,4 +1,4 @@
-"""Realistic calls through the SDK against the mock, so that a first look has data."""
+"""Makes realistic calls through the SDK against the mock, so that a first look has data."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import json
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from itertools import count
+from typing import TYPE_CHECKING, Final
 
 import llm_observe
 import openai
-from tqdm import tqdm
 
 from stack.demo.provider_mock import running_mock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from llm_observe import FlushResult
 
@@ -27,7 +27,7 @@ _HISTORY_HOURS: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A model and how it behaves. Latency is log-normal around median_s seconds."""
+    """A model and its behaviour. Latency is log-normal around median_s seconds."""
 
     provider: str
     model: str
@@ -67,25 +67,25 @@ class _Plan:
     hours_ago: int
 
 
-def run_demo_traffic(endpoint: str, *, calls: int, seed: int) -> FlushResult:
-    """Make the calls and wait until they have arrived.
+def run_demo_traffic(
+    endpoint: str, *, calls: int, seed: int, on_progress: Callable[[int], None]
+) -> FlushResult:
+    """Make the calls and wait until they have arrived; on_progress gets the number of calls made so far.
 
-    Some are made now, against the mock; the others are logged as made over the last day, so that charts
-    over time have something to show.
+    Half of them are made now, against the mock. The others are logged as made during the last day, so that
+    charts over time have something to show.
     """
     llm_observe.configure(endpoint=endpoint, environment="demo", release="demo-1.0")
     plans = list(_plan(random.Random(seed), calls))  # noqa: S311 - a repeatable demo, not cryptography
-    ours = [plan for plan in plans if plan.kind.provider == "openai"]
-    live = ours[: int(calls * _LIVE_SHARE)]
-    chosen = {plan.number for plan in live}
-    bar: tqdm[Any]
-    with tqdm(total=calls, unit="call", desc="demo traffic") as bar:
-        for plan in plans:
-            if plan.number not in chosen:
-                _log_past_call(plan)
-                bar.update()
-        with running_mock() as mock:
-            asyncio.run(_make_calls(live, f"{mock.base_url}/v1", bar))
+    live = [plan for plan in plans if plan.kind.provider == "openai"][: int(calls * _LIVE_SHARE)]
+    live_numbers = {plan.number for plan in live}
+    past = [plan for plan in plans if plan.number not in live_numbers]
+    for done, plan in enumerate(past, start=1):
+        _log_past_call(plan)
+        on_progress(done)
+    counter = count(len(past) + 1)
+    with running_mock() as mock:
+        asyncio.run(_make_calls(live, f"{mock.base_url}/v1", lambda: on_progress(next(counter))))
     return llm_observe.flush(30)
 
 
@@ -108,7 +108,7 @@ def _plan(chance: random.Random, calls: int) -> Iterator[_Plan]:
 
 def _log_past_call(plan: _Plan) -> None:
     failed = plan.status != 200  # noqa: PLR2004 - HTTP OK
-    moment = datetime.now(UTC) - timedelta(hours=plan.hours_ago, seconds=plan.user * 60)
+    start_time = datetime.now(UTC) - timedelta(hours=plan.hours_ago, seconds=plan.user * 60)
     with llm_observe.session(f"demo-{plan.user}", user_id=f"user-{plan.user}"):
         llm_observe.log(
             provider=plan.kind.provider,
@@ -116,7 +116,7 @@ def _log_past_call(plan: _Plan) -> None:
             input_text=plan.question,
             output_text="" if failed else "A demo answer.",
             outcome="error" if failed else "success",
-            start_time=moment,
+            start_time=start_time,
             latency_s=plan.latency_s,
             time_to_first_token_s=plan.latency_s / 3 if plan.streamed and not failed else None,
             input_tokens=None if failed else len(plan.question.split()) * 2,
@@ -130,7 +130,7 @@ def _log_past_call(plan: _Plan) -> None:
         )
 
 
-async def _make_calls(plans: list[_Plan], base_url: str, bar: tqdm[Any]) -> None:
+async def _make_calls(plans: list[_Plan], base_url: str, on_call: Callable[[], None]) -> None:
     slots = asyncio.Semaphore(_CONCURRENCY)
     async with openai.AsyncOpenAI(api_key="demo", base_url=base_url, max_retries=0) as client:
         llm_observe.wrap(client)
@@ -138,22 +138,22 @@ async def _make_calls(plans: list[_Plan], base_url: str, bar: tqdm[Any]) -> None
         async def make(plan: _Plan) -> None:
             async with slots:
                 await _make_call(client, plan)
-                bar.update()
+                on_call()
 
         await asyncio.gather(*map(make, plans))
 
 
 async def _make_call(client: openai.AsyncOpenAI, plan: _Plan) -> None:
     chunks = max(4, plan.kind.tokens // 10)
-    wish = {"latency_s": plan.latency_s / 3, "chunks": chunks, "status": plan.status}
-    wish["chunk_s"] = plan.latency_s / 1.5 / chunks
+    behaviour = {"latency_s": plan.latency_s / 3, "chunks": chunks, "status": plan.status}
+    behaviour["chunk_s"] = plan.latency_s / 1.5 / chunks
     with llm_observe.session(f"demo-{plan.user}", user_id=f"user-{plan.user}", tags=["demo"]):
         try:
             answer = await client.chat.completions.create(
                 model=plan.kind.model,
                 messages=[{"role": "user", "content": plan.question}],
                 stream=plan.streamed,
-                extra_headers={"x-mock": json.dumps(wish)},
+                extra_headers={"x-mock": json.dumps(behaviour)},
             )
             if isinstance(answer, openai.AsyncStream):
                 async with answer:
@@ -161,4 +161,4 @@ async def _make_call(client: openai.AsyncOpenAI, plan: _Plan) -> None:
                         if plan.leave_early:
                             break
         except openai.APIStatusError:
-            return  # the demo's failures are part of the demo; the SDK has logged them
+            return  # failures are part of the demo, and the SDK has logged this one

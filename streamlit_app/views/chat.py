@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 from llm_observe.v1 import chat_service_pb2 as pb
 
 from streamlit_app import format as fmt
 from streamlit_app.client import ServerError, chat, server_errors, settings
+from streamlit_app.components.errors import show_error
+from streamlit_app.components.safe_text import MAX_PARSED_CHARS, literal, safe_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llm_observe.v1.conversation_pb2 import CallStats
+    from streamlit.delta_generator import DeltaGenerator
 
 _CHAT_TIMEOUT_S: Final = 300
+_REDRAW_S: Final = 0.1
+"""Least time between two states of an answer on the page: each is parsed from its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A question and its answer, with the line that stands under it."""
+
+    question: str
+    answer: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What the next question is sent to."""
+
+    provider: str
+    model: str
+    system_prompt: str
 
 
 def render() -> None:
@@ -29,80 +54,104 @@ def render() -> None:
     head.title("Chat")
     if new.button("New chat", icon=":material/add:", width="stretch"):
         state.turns, state.conversation_id = [], ""
-    provider, model, system_prompt = _choose_model()
+    choice = _choose_model()
     for turn in state.turns:
         _show_turn(turn)
     hint = st.empty()
-    if not state.turns:
-        hint.info(
-            "Ask something. The call shows up on the dashboard a moment later.", icon=":material/forum:"
-        )
-    content = st.chat_input("Message", disabled=not provider)
-    if content:
+    if choice and not state.turns:
+        hint.info("Ask something. The call appears on the dashboard a moment later.", icon=":material/forum:")
+    content = st.chat_input("Message", disabled=choice is None)
+    if choice and content:
         hint.empty()
-        _take_turn(pb.ChatTurn(
-            session_id=state.session_id, conversation_id=state.conversation_id, provider=provider,
-            model=model, content=content, system_prompt=system_prompt,
-        ))  # fmt: skip
+        _take_turn(choice, content)
 
 
-def _choose_model() -> tuple[str, str, str]:
-    """Return provider, model and system prompt; an empty provider when there is nothing to choose."""
+def _choose_model() -> _Choice | None:
+    """Return what was chosen; None when there is nothing to choose from."""
     try:
         with server_errors():
             known = chat().ListModels(pb.ListModelsRequest(), timeout=settings().timeout_s).providers
     except ServerError as error:
-        st.error(f"{error.message} ({error.reason})", icon=":material/cloud_off:")
-        return "", "", ""
+        show_error(error)
+        st.button("Try now", icon=":material/refresh:")  # any click runs the page again
+        return None
     models = {entry.provider: list(entry.models) for entry in known if entry.configured}
     left, middle, right = st.columns([2, 3, 1], vertical_alignment="bottom")
     provider = left.selectbox("Provider", list(models))
     model = middle.selectbox("Model", models.get(provider, []), accept_new_options=True)
     with right.popover("System", width="stretch"):
         system_prompt = st.text_area("System prompt", key="system_prompt", height=160)
-    missing = [entry for entry in known if not entry.configured]
+    missing = [f"{entry.required_setting} for {entry.provider}" for entry in known if not entry.configured]
     if missing:
-        wanted = ", ".join(f"`{entry.required_setting}` for {entry.provider}" for entry in missing)
-        st.caption(f"More providers: set {wanted} and start LLM Observe again.")
-    return provider or "", model or "", system_prompt
+        st.caption(f"More providers: set {literal(', '.join(missing))} and restart LLM Observe.")
+    return _Choice(provider, model or "", system_prompt) if provider else None
 
 
-def _show_turn(turn: dict[str, Any]) -> None:
-    with st.chat_message(turn["role"]):
-        st.markdown(turn["content"])
-        if turn.get("note"):
-            st.caption(turn["note"])
-
-
-def _take_turn(turn: pb.ChatTurn) -> None:
-    """Show the question, stream the answer, and remember both."""
-    asked = {"role": "user", "content": turn.content}
-    st.session_state.turns.append(asked)
-    _show_turn(asked)
+def _show_turn(turn: _Turn) -> None:
+    _show_question(turn.question)
     with st.chat_message("assistant"):
-        note: list[str] = []
+        _show_answer(st.empty(), turn.answer)
+        st.caption(literal(turn.note))
+
+
+def _show_question(text: str) -> None:
+    with st.chat_message("user"):
+        st.text(text)
+
+
+def _show_answer(place: DeltaGenerator, text: str) -> None:
+    if len(text) > MAX_PARSED_CHARS:
+        place.text(text)
+    else:
+        place.markdown(safe_markdown(text))
+
+
+def _take_turn(choice: _Choice, content: str) -> None:
+    """Show the question, stream the answer, and remember both."""
+    _show_question(content)
+    request = pb.StreamChatRequest(
+        turn=pb.ChatTurn(
+            session_id=st.session_state.session_id,
+            conversation_id=st.session_state.conversation_id,
+            provider=choice.provider,
+            model=choice.model,
+            content=content,
+            system_prompt=choice.system_prompt,
+        )
+    )
+    with st.chat_message("assistant"):
         try:
             with server_errors():
-                text = st.write_stream(_answer(turn, note))
+                turn = _stream_answer(request)
         except ServerError as error:
-            st.toast(f"{error.message} ({error.reason})", icon=":material/error:")
-            st.error(f"{error.message} ({error.reason})")
+            show_error(error)
+            st.session_state.turns.append(_Turn(content, "", f"{error.message} ({error.reason})"))
             return
-        st.caption(note[0])
-    st.session_state.turns.append({"role": "assistant", "content": text, "note": note[0]})
+        st.caption(literal(turn.note))
+    st.session_state.turns.append(turn)
 
 
-def _answer(turn: pb.ChatTurn, note: list[str]) -> Iterator[str]:
-    """Yield the answer's text; leaving early cancels the call, and with it the provider's stream."""
-    call = chat().StreamChat(pb.StreamChatRequest(turn=turn), timeout=_CHAT_TIMEOUT_S)
+def _stream_answer(request: pb.StreamChatRequest) -> _Turn:
+    """Show the answer while it grows; leaving early cancels the call, and with it the provider's stream."""
+    place, text, note, drawn = st.empty(), "", "", 0.0
+    for response in _responses(request):
+        if response.HasField("started"):
+            st.session_state.conversation_id = response.started.conversation_id
+        elif response.HasField("delta"):
+            text += response.delta.text
+            if time.monotonic() - drawn >= _REDRAW_S:
+                _show_answer(place, text)
+                drawn = time.monotonic()
+        else:
+            note = describe(response.finished)
+    _show_answer(place, text)
+    return _Turn(request.turn.content, text, note)
+
+
+def _responses(request: pb.StreamChatRequest) -> Iterator[pb.StreamChatResponse]:
+    call = chat().StreamChat(request, timeout=_CHAT_TIMEOUT_S)
     try:
-        for response in call:
-            if response.HasField("started"):
-                st.session_state.conversation_id = response.started.conversation_id
-            elif response.HasField("delta"):
-                yield response.delta.text
-            else:
-                note.append(describe(response.finished))
+        yield from call
     finally:
         call.cancel()
 

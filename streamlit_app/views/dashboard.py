@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final, NamedTuple
 
 import streamlit as st
 from llm_observe.v1 import analytics_service_pb2 as pb
-from llm_observe.v1.filter_pb2 import MetricFilter, TimeRange
+from llm_observe.v1.filter_pb2 import TimeRange
 
 from streamlit_app import format as fmt
 from streamlit_app.client import ServerError, analytics, server_errors, settings
+from streamlit_app.components.cards import Card, show_cards
 from streamlit_app.components.charts import latency_chart, throughput_chart
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamlit.delta_generator import DeltaGenerator
+from streamlit_app.components.errors import show_error, show_stale
+from streamlit_app.components.safe_text import literal
+from streamlit_app.components.tables import show_errors, show_providers
+from streamlit_app.metrics import average_latency, first_token, p95_latency, success_rate
 
 WINDOWS: Final = {
     "1 h": timedelta(hours=1),
@@ -27,14 +26,13 @@ WINDOWS: Final = {
     "30 d": timedelta(days=30),
 }
 _DEFAULT_WINDOW: Final = "24 h"
-_REFRESH_S: Final = 10
 _ERRORS_SHOWN: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Panels:
+class _Panels(NamedTuple):
     """Everything the page shows, read for one and the same window."""
 
+    read_time: datetime
     summary: pb.GetSummaryResponse
     overall: pb.QueryTimeSeriesResponse
     by_provider: pb.QueryTimeSeriesResponse
@@ -46,59 +44,85 @@ def render() -> None:
     """Show the page; its numbers refresh by themselves."""
     head, choice = st.columns([3, 2], vertical_alignment="bottom")
     head.title("Dashboard")
-    asked = st.query_params.get("window", _DEFAULT_WINDOW)
+    requested = st.query_params.get("window", _DEFAULT_WINDOW)
     window = choice.segmented_control(
         "Window",
         list(WINDOWS),
-        default=asked if asked in WINDOWS else _DEFAULT_WINDOW,
+        default=requested if requested in WINDOWS else _DEFAULT_WINDOW,
         label_visibility="collapsed",
         key="window",
     )
     st.query_params["window"] = window or _DEFAULT_WINDOW
-    _numbers(WINDOWS[window or _DEFAULT_WINDOW])
+    st.fragment(_show_numbers, run_every=settings().refresh_s)(window or _DEFAULT_WINDOW)
 
 
-@st.fragment(run_every=_REFRESH_S)
-def _numbers(window: timedelta) -> None:
+def _show_numbers(window: str) -> None:
+    """Read and show the panels; while the server does not answer, the last ones it gave."""
+    known: dict[str, _Panels] = st.session_state.setdefault("dashboard_panels", {})
     try:
         with server_errors():
-            panels = _read(window)
+            known[window] = _read(WINDOWS[window])
     except ServerError as error:
-        st.error(f"{error.message} ({error.reason})", icon=":material/cloud_off:")
-        return
+        if window in known:
+            show_stale(error, since=known[window].read_time, refresh_s=settings().refresh_s)
+        else:
+            show_error(error)
+        st.button("Try now", icon=":material/refresh:", key="retry")  # any click runs this function again
+    if window in known:
+        _show_panels(known[window])
+
+
+def _show_panels(panels: _Panels) -> None:
     if not panels.summary.current.request_count and not panels.summary.previous.request_count:
         _show_empty()
         return
-    _show_cards(panels.summary)
+    show_cards(_cards(panels.summary.current, panels.summary.previous))
     _show_charts(panels)
-    _show_providers(panels.providers)
-    _show_errors(panels.errors)
-    st.caption(_basis(panels.summary.time_range))
+    with st.container(border=True):
+        st.markdown("**Providers**")
+        show_providers(panels.providers)
+    with st.container(border=True):
+        st.markdown("**Recent errors**")
+        if panels.errors.logs:
+            show_errors(panels.errors.logs)
+        else:
+            st.caption("None in this window.")
+    st.caption(literal(_basis(panels)))
 
 
 def _read(window: timedelta) -> _Panels:
-    """Ask for all panels side by side."""
+    """Ask for all panels at the same time."""
     now = datetime.now(UTC)
-    span = TimeRange()
-    span.start_time.FromDatetime(now - window)
-    span.end_time.FromDatetime(now)
-    stub, timeout_s, everything = analytics(), settings().timeout_s, MetricFilter()
-    questions: tuple[Callable[[], object], ...] = (
-        lambda: stub.GetSummary(pb.GetSummaryRequest(time_range=span, filter=everything), timeout=timeout_s),
-        lambda: stub.QueryTimeSeries(pb.QueryTimeSeriesRequest(time_range=span), timeout=timeout_s),
-        lambda: stub.QueryTimeSeries(
-            pb.QueryTimeSeriesRequest(time_range=span, group_by=pb.DIMENSION_PROVIDER), timeout=timeout_s
-        ),
-        lambda: stub.QueryBreakdown(
-            pb.QueryBreakdownRequest(time_range=span, dimension=pb.DIMENSION_PROVIDER), timeout=timeout_s
-        ),
-        lambda: stub.ListErrors(
-            pb.ListErrorsRequest(time_range=span, page_size=_ERRORS_SHOWN), timeout=timeout_s
-        ),
-    )
-    with ThreadPoolExecutor(len(questions)) as threads:
-        answers = [threads.submit(question) for question in questions]
-        return _Panels(*(answer.result() for answer in answers))  # type: ignore[arg-type] # in the order of _Panels
+    time_range = TimeRange()
+    time_range.start_time.FromDatetime(now - window)
+    time_range.end_time.FromDatetime(now)
+    by_provider = pb.DIMENSION_PROVIDER
+    stub, timeout_s = analytics(), settings().timeout_s
+    with ThreadPoolExecutor() as threads:
+        summary = threads.submit(
+            stub.GetSummary, pb.GetSummaryRequest(time_range=time_range), timeout=timeout_s
+        )
+        overall = threads.submit(
+            stub.QueryTimeSeries, pb.QueryTimeSeriesRequest(time_range=time_range), timeout=timeout_s
+        )
+        series = threads.submit(
+            stub.QueryTimeSeries,
+            pb.QueryTimeSeriesRequest(time_range=time_range, group_by=by_provider),
+            timeout=timeout_s,
+        )
+        providers = threads.submit(
+            stub.QueryBreakdown,
+            pb.QueryBreakdownRequest(time_range=time_range, dimension=by_provider),
+            timeout=timeout_s,
+        )
+        errors = threads.submit(
+            stub.ListErrors,
+            pb.ListErrorsRequest(time_range=time_range, page_size=_ERRORS_SHOWN),
+            timeout=timeout_s,
+        )
+        return _Panels(
+            now, summary.result(), overall.result(), series.result(), providers.result(), errors.result()
+        )
 
 
 def _show_empty() -> None:
@@ -116,66 +140,48 @@ def _show_empty() -> None:
         )
 
 
-def _show_cards(summary: pb.GetSummaryResponse) -> None:
-    now, before = summary.current, summary.previous
-    cards = st.columns(4)
-    cards[0].metric(
-        "Requests",
-        fmt.count(now.request_count),
-        fmt.change(now.request_count, before.request_count),
-        border=True,
-        help=f"{now.request_count:,} calls",
-    )
-    cards[1].metric(
-        "Success rate",
-        fmt.percent(_rate(now)),
-        fmt.change(_rate(now), _rate(before)),
-        border=True,
-        help=f"{now.success_count:,} good, {now.error_count:,} failed, {now.cancelled_count:,} cancelled",
-    )
-    _card(cards[2], "Average latency", _latency(now, "average"), _latency(before, "average"))
-    _card(cards[3], "p95 latency", _latency(now, "p95"), _latency(before, "p95"))
-    cards = st.columns(4)
-    _card(cards[0], "First token, p50", _ttft(now), _ttft(before))
-    cards[1].metric(
-        "Input tokens",
-        fmt.count(now.input_token_count),
-        fmt.change(now.input_token_count, before.input_token_count),
-        delta_color="off",
-        border=True,
-        help=f"{now.input_token_count:,}, cached ones included",
-    )
-    cards[2].metric(
-        "Output tokens",
-        fmt.count(now.output_token_count),
-        fmt.change(now.output_token_count, before.output_token_count),
-        delta_color="off",
-        border=True,
-        help=f"{now.output_token_count:,}, reasoning included",
-    )
-    cards[3].metric(
-        "Cost",
-        fmt.money(now.cost_nano_usd if now.priced_count else None),
-        border=True,
-        help=f"{now.priced_count:,} of {now.request_count:,} calls have a known price",
-    )
+def _cards(now: pb.Metrics, before: pb.Metrics) -> list[Card]:
+    return [
+        Card(
+            "Requests",
+            fmt.count(now.request_count),
+            fmt.change(now.request_count, before.request_count),
+            good="up",
+            help=f"{now.request_count:,} calls",
+        ),
+        Card(
+            "Success rate",
+            fmt.percent(success_rate(now)),
+            fmt.change(success_rate(now), success_rate(before)),
+            good="up",
+            help=f"{now.success_count:,} succeeded, {now.error_count:,} failed, "
+            f"{now.cancelled_count:,} cancelled",
+        ),
+        _duration_card("Average latency", average_latency(now), average_latency(before)),
+        _duration_card("p95 latency", p95_latency(now), p95_latency(before)),
+        _duration_card("First token, p50", first_token(now), first_token(before)),
+        Card(
+            "Input tokens",
+            fmt.count(now.input_token_count),
+            fmt.change(now.input_token_count, before.input_token_count),
+            help=f"{now.input_token_count:,}, including cached ones",
+        ),
+        Card(
+            "Output tokens",
+            fmt.count(now.output_token_count),
+            fmt.change(now.output_token_count, before.output_token_count),
+            help=f"{now.output_token_count:,}, including reasoning",
+        ),
+        Card(
+            "Cost",
+            fmt.money(now.cost_nano_usd if now.priced_count else None),
+            help=f"{now.priced_count:,} of {now.request_count:,} calls have a known price",
+        ),
+    ]
 
 
-def _card(place: DeltaGenerator, label: str, now: float | None, before: float | None) -> None:
-    place.metric(label, fmt.duration(now), fmt.change(now, before), delta_color="inverse", border=True)
-
-
-def _rate(metrics: pb.Metrics) -> float | None:
-    return metrics.success_rate if metrics.HasField("success_rate") else None
-
-
-def _latency(metrics: pb.Metrics, name: str) -> float | None:
-    return fmt.seconds(getattr(metrics.latency, name)) if metrics.HasField("latency") else None
-
-
-def _ttft(metrics: pb.Metrics) -> float | None:
-    found = metrics.HasField("time_to_first_token")
-    return fmt.seconds(metrics.time_to_first_token.p50) if found else None
+def _duration_card(label: str, now: float | None, before: float | None) -> Card:
+    return Card(label, fmt.duration(now), fmt.change(now, before), good="down")
 
 
 def _show_charts(panels: _Panels) -> None:
@@ -188,52 +194,11 @@ def _show_charts(panels: _Panels) -> None:
         st.altair_chart(throughput_chart(panels.by_provider.series))
 
 
-def _show_providers(breakdown: pb.QueryBreakdownResponse) -> None:
-    with st.container(border=True):
-        st.markdown("**Providers**")
-        total = max(1, breakdown.total.request_count)
-        rows = [
-            {
-                "Provider": row.group,
-                "Requests": row.metrics.request_count,
-                "Share": row.metrics.request_count / total,
-                "Success": fmt.percent(_rate(row.metrics)),
-                "Average": fmt.duration(_latency(row.metrics, "average")),
-                "p95": fmt.duration(_latency(row.metrics, "p95")),
-                "First token p50": fmt.duration(_ttft(row.metrics)),
-                "Tokens": fmt.count(row.metrics.total_token_count),
-            }
-            for row in breakdown.rows
-        ]
-        share = st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
-        st.dataframe(rows, hide_index=True, column_config={"Share": share})
-
-
-def _show_errors(errors: pb.ListErrorsResponse) -> None:
-    with st.container(border=True):
-        st.markdown("**Recent errors**")
-        if not errors.logs:
-            st.caption("None in this window.")
-            return
-        now = datetime.now(UTC)
-        rows = [
-            {
-                "When": fmt.ago(fmt.moment(log.start_time), now),
-                "Provider": log.provider,
-                "Model": log.model,
-                "Code": log.error_code or fmt.NOTHING,
-                "HTTP": str(log.http_status) if log.HasField("http_status") else fmt.NOTHING,
-                "Message": log.error_message,
-                "Log": log.log_id,
-            }
-            for log in errors.logs
-        ]
-        st.dataframe(rows, hide_index=True)
-
-
-def _basis(span: TimeRange) -> str:
-    start, end = fmt.moment(span.start_time), fmt.moment(span.end_time)
+def _basis(panels: _Panels) -> str:
+    time_range = panels.summary.time_range
+    start, end = fmt.timestamp(time_range.start_time), fmt.timestamp(time_range.end_time)
     return (
-        f"Counted: {start:%d %b %H:%M} to {end:%d %b %H:%M} UTC, in whole hours; changes are against the "
-        f"window of the same length before. Percentiles are within 1 %. Refreshes every {_REFRESH_S} s."
+        f"Counts whole hours from {start:%d %b %H:%M} to {end:%d %b %H:%M} UTC; changes are against the "
+        f"window of the same length before. Percentiles are accurate to 1 %. Updated at "
+        f"{panels.read_time:%H:%M:%S} UTC; refreshes every {settings().refresh_s:g} s."
     )

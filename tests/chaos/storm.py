@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import random
-import signal
 import time
 import uuid
 from collections import Counter
@@ -25,25 +25,25 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.log_pb2 import Log
 from redis.exceptions import RedisError
 
-from benchmarks.harness import Machine, machine, report
-from stack import processes
-from stack.embedded.postgres import STOP_SIGNAL
 from storage.pool import Database
 from storage.rollups import verify_rollups
 from storage.settings import StorageSettings
-from tests.makers import eventually, make_log
-from worker.queue.broker import GROUP, LogBroker
+from tests.support.logs import make_log
+from tests.support.machine import Machine, machine
+from tests.support.ports import free_port
+from tests.support.rpc import RPC_TIMEOUT_S
+from tests.support.waiting import WAIT_S, eventually
+from worker.queue.broker import LogBroker
 from worker.queue.log_queue import QueueUnavailable, queue_stats
 from worker.queue.settings import QueueSettings
+from worker.queue.stream import GROUP
 
 PRODUCERS = 4
 POISON = """
-from tests import poison
+from tests.support import poison
 from codec import reader
-from worker.tasks import write_logs
 
-reader.read_logs = poison.poisoning(lambda log: log.message().model == "poison")
-write_logs.add_up = poison.add_up
+reader.read_batch = poison.poisoning(lambda log: log.message().model == "poison")
 """
 """Put into the worker: makes rows of these logs that the database refuses."""
 RETRYABLE = {
@@ -68,11 +68,16 @@ class Producer:
     report: ProducerReport = field(default_factory=lambda: ProducerReport(producer_id=str(uuid.uuid4())))
     retries: int = 0
 
+    @property
+    def made(self) -> int:
+        """Logs so far, with those of the batch that is on its way."""
+        return len(self.models) + len(self.poisoned)
+
     async def run(self, port: int) -> None:
         """Send all."""
         chance = random.Random(self.seed)
         sent: list[Log] = []
-        while len(self.models) + len(self.poisoned) < self.wanted:
+        while self.made < self.wanted:
             batch = [self._make(chance, sent) for _ in range(chance.randrange(1, 60))]
             self.report.batch_number += 1
             self.report.sent_count += len(batch)
@@ -105,7 +110,7 @@ class Producer:
             try:
                 async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
                     stub: Any = IngestServiceStub(channel)
-                    await stub.IngestLogs(request, timeout=5)
+                    await stub.IngestLogs(request, timeout=RPC_TIMEOUT_S)
             except grpc.aio.AioRpcError as error:
                 if error.code() not in RETRYABLE:
                     raise
@@ -115,29 +120,27 @@ class Producer:
                 return
 
 
-async def _break_things(found: Machine, chance: random.Random, done: asyncio.Event) -> Counter[str]:
-    """Kill or restart something every second or two, until all is sent."""
+async def _break_things(
+    found: Machine, chance: random.Random, producers: list[Producer], pieces: int
+) -> Counter[str]:
+    """Kill or restart something whenever some more has been sent, until all is."""
     broken: Counter[str] = Counter()
-    while not done.is_set():
+    for piece in range(1, pieces):
+        enough = sum(producer.wanted for producer in producers) * piece / pieces
+        await eventually(lambda: sum(producer.made for producer in producers) >= enough)  # noqa: B023 - awaited within the turn
         name = chance.choice(("worker", "worker", "server", "valkey", "postgres"))
-        process = found.running[name]
         # Postgres is restarted as an operator would; the others are killed.
-        stop = STOP_SIGNAL if name == "postgres" else signal.SIGKILL
-        await asyncio.to_thread(processes.stop, process, stop, 20)
+        await asyncio.to_thread(found.stop if name == "postgres" else found.kill, name)
         await asyncio.sleep(chance.random() * 0.5)
         found.restart(name)
         broken[name] += 1
-        try:
-            await asyncio.wait_for(done.wait(), chance.uniform(0.8, 2.0))
-        except TimeoutError:
-            continue
     return broken
 
 
 async def storm(found: Machine, *, logs: int, seed: int, repeats: bool = True) -> dict[str, Any]:
     """Run it, and return what was seen; raises AssertionError where something is not accounted for."""
     chance = random.Random(seed)
-    port = processes.free_port()
+    port = free_port()
     (found.home.root / "sitecustomize.py").write_text(POISON)
     settings = {
         "LLM_OBSERVE_GRPC_PORT": str(port),
@@ -148,12 +151,10 @@ async def storm(found: Machine, *, logs: int, seed: int, repeats: bool = True) -
     found.start("server", "server")
     found.start("worker", "worker", PYTHONPATH=str(found.home.root))
     producers = [Producer(seed * 100 + number, logs // PRODUCERS, repeats) for number in range(PRODUCERS)]
-    done = asyncio.Event()
-    breaking = asyncio.create_task(_break_things(found, chance, done))
+    breaking = asyncio.create_task(_break_things(found, chance, producers, pieces=max(2, logs // 400)))
     begin = time.monotonic()
     await asyncio.gather(*(producer.run(port) for producer in producers))
     queue = LogBroker(QueueSettings(redis_url=found.env["REDIS_URL"]))
-    done.set()
     broken = await breaking
     await eventually(lambda: _garbage(queue))
     return await _settle(found, queue, producers, port) | {
@@ -193,8 +194,8 @@ async def _settle(found: Machine, queue: LogBroker, producers: list[Producer], p
         return len(consumers) == 1 and (await queue_stats(queue)).consumers == 1
 
     try:
-        await eventually(empty, 120)
-        await eventually(only_the_living, 30)
+        await eventually(empty)
+        await eventually(only_the_living)
         return await _compare(database, producers, port) | {"revived": dict(revived)}
     finally:
         await database.close()
@@ -239,9 +240,11 @@ async def _compare(database: Database, producers: list[Producer], port: int) -> 
 async def _ledger(port: int) -> dict[str, Counter[str]]:
     totals: dict[str, Counter[str]] = {}
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        await asyncio.wait_for(channel.channel_ready(), 30)  # it may have been killed a moment ago
+        await asyncio.wait_for(channel.channel_ready(), WAIT_S)  # it may have been killed a moment ago
         stub: Any = AdminServiceStub(channel)
-        for entry in (await stub.QueryLedger(QueryLedgerRequest(page_size=1000), timeout=10)).entries:
+        for entry in (
+            await stub.QueryLedger(QueryLedgerRequest(page_size=1000), timeout=RPC_TIMEOUT_S)
+        ).entries:
             counts = totals.setdefault(entry.producer_id, Counter())
             for name in ("sent", "stored", "duplicate", "dead_lettered", "missing_batch"):
                 counts[f"{name}_count"] += getattr(entry, f"{name}_count")
@@ -256,7 +259,8 @@ def main() -> None:
     parser.add_argument("--all-new", action="store_true", help="no duplicates, corrections or poison")
     asked = parser.parse_args()
     with machine() as found:
-        report(**asyncio.run(storm(found, logs=asked.logs, seed=asked.seed, repeats=not asked.all_new)))
+        seen = asyncio.run(storm(found, logs=asked.logs, seed=asked.seed, repeats=not asked.all_new))
+        print(json.dumps(seen, indent=2))
 
 
 if __name__ == "__main__":

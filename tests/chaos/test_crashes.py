@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 
 import grpc
 import pytest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from taskiq.kicker import AsyncKicker
 
-from storage.logs import count_logs
 from storage.rollups import verify_rollups
-from tests.makers import eventually, make_log, make_request, start_worker, stop, stub
-from worker.queue.broker import GROUP, LogBroker
+from tests.support.load import Load
+from tests.support.logs import make_log, make_request
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import RPC_TIMEOUT_S, stub
+from tests.support.waiting import eventually
+from worker.queue.broker import LogBroker
 from worker.queue.log_queue import WRITE_LOGS, QueueStats, queue_stats
+from worker.queue.stream import GROUP
 
 pytestmark = pytest.mark.chaos
 
@@ -34,115 +37,120 @@ async def send(channel, count: int, batch: int) -> None:
         request = make_request(*(make_log(model=f"m{n % 5}") for n in range(batch)))
         while True:
             try:
-                await ingest.IngestLogs(request, timeout=5)
+                await ingest.IngestLogs(request, timeout=RPC_TIMEOUT_S)
                 break
             except grpc.aio.AioRpcError as error:
                 assert error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
                 await asyncio.sleep(0.1)
 
 
-async def assert_all_stored(database, broker, count: int) -> None:
-    async def all_there():
-        return await count_logs(database, project_id="default") >= count
+async def count_rows(sql) -> int:
+    return int(await sql.fetchval("SELECT count(*) FROM logs"))
 
-    await eventually(all_there, 90)
+
+async def stored(sql, count: int) -> None:
+    """Wait until at least so many logs are stored."""
+
+    async def enough():
+        return await count_rows(sql) >= count
+
+    await eventually(enough)
+
+
+async def assert_all_stored(database, sql, broker, count: int) -> None:
+    await stored(sql, count)
 
     async def empty():
         stats: QueueStats = await queue_stats(broker)
         return stats.depth == 0
 
-    await eventually(empty, 30)
-    assert await count_logs(database, project_id="default") == count
+    await eventually(empty)
+    assert await count_rows(sql) == count
     differences = await verify_rollups(database)
     assert (differences.rollups, differences.sketches) == ([], [])
-    async with database.connection() as connection:
-        dead, total = await connection._raw.fetchrow(
-            "SELECT (SELECT count(*) FROM dead_letters), (SELECT sum(request_count) FROM hourly_rollups)"
-        )
+    dead, total = await sql.fetchrow(
+        "SELECT (SELECT count(*) FROM dead_letters), (SELECT sum(request_count) FROM hourly_rollups)"
+    )
     assert (dead, total) == (0, count)
 
 
 async def test_15_worker_kills_during_5000_logs(
-    channel, database, broker, database_url, queue_settings, tmp_path
+    channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     chance = random.Random(11)
-    sending = asyncio.create_task(send(channel, 5000, 20))
     for number in range(15):
+        enough = await count_rows(sql) + chance.randrange(1, 300)
         worker = start_worker(database_url, queue_settings, tmp_path, f"worker-{number}")
-        await asyncio.sleep(chance.uniform(0.8, 2.2))
+        sending = asyncio.create_task(send(channel, 300, 20))
+        await stored(sql, enough)
         worker.kill()
-        worker.wait(5)
-    await sending
+        worker.wait()
+        await sending
+    await send(channel, 500, 20)
     worker = start_worker(database_url, queue_settings, tmp_path, "last")
     try:
-        await assert_all_stored(database, broker, 5000)
-        consumers = await broker.redis.xinfo_consumers(broker.queue_name, GROUP)
-        await eventually(lambda: consumers)
+        await assert_all_stored(database, sql, broker, 5000)
 
         async def no_orphans():
             return len(await broker.redis.xinfo_consumers(broker.queue_name, GROUP)) == 1
 
-        await eventually(no_orphans, 15)
+        await eventually(no_orphans)
     finally:
         stop(worker)
 
 
 async def test_redis_killed_with_accepted_logs_waiting_loses_none(
-    stores, channel, database, broker, database_url, queue_settings, tmp_path
+    stores, channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     await send(channel, 1000, 50)
-    stores.valkey_process.kill()
-    stores.valkey_process.wait(5)
-    stores.start_valkey()
+    stores.kill("valkey")
+    stores.restart("valkey")
     await stores.valkey.wait_ready()
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
-        await assert_all_stored(database, broker, 1000)
+        await assert_all_stored(database, sql, broker, 1000)
     finally:
         stop(worker)
 
 
 async def test_redis_restarts_under_load_without_restarting_worker_or_server(
-    stores, channel, database, broker, database_url, queue_settings, tmp_path
+    stores, server, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
-        sending = asyncio.create_task(send(channel, 2000, 20))
-        for _ in range(3):
-            await asyncio.sleep(0.5)
-            stores.valkey_process.kill()
-            stores.valkey_process.wait(5)
-            await asyncio.sleep(0.3)
-            stores.start_valkey()
-            await stores.valkey.wait_ready()
-        await sending
-        await assert_all_stored(database, broker, 2000)
+        async with Load(server.port).running() as load:
+            for _ in range(3):
+                await load.grows(500)
+                stores.kill("valkey")
+                await load.is_refused()
+                stores.restart("valkey")
+                await stores.valkey.wait_ready()
+            await load.grows(500)
+        await assert_all_stored(database, sql, broker, load.accepted)
         assert worker.is_running()
     finally:
         stop(worker)
 
 
 async def test_postgres_sessions_cut_off_under_load_cost_nothing(
-    channel, database, broker, database_url, queue_settings, tmp_path
+    server, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
-        sending = asyncio.create_task(send(channel, 2000, 20))
-        for _ in range(5):
-            await asyncio.sleep(0.3)
-            async with database.connection() as connection:
-                await connection._raw.execute(
+        async with Load(server.port).running() as load:
+            for _ in range(5):
+                await stored(sql, await count_rows(sql) + 200)
+                await sql.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
-        await sending
-        await assert_all_stored(database, broker, 2000)
+        await assert_all_stored(database, sql, broker, load.accepted)
     finally:
         stop(worker)
 
 
 async def test_a_killed_workers_batches_come_back_on_an_idle_queue(
-    channel, database, broker, database_url, queue_settings, tmp_path
+    channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     # A consumer that took a batch and died: no new message will ever arrive to wake anybody.
     await broker.redis.xgroup_create(broker.queue_name, GROUP, id="0", mkstream=True)
@@ -151,36 +159,31 @@ async def test_a_killed_workers_batches_come_back_on_an_idle_queue(
     assert len(taken[0][1]) == 2
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
-        await assert_all_stored(database, broker, 40)
+        await assert_all_stored(database, sql, broker, 40)
     finally:
         stop(worker)
 
 
 async def test_sigterm_in_the_middle_loses_nothing_and_hands_back(
-    channel, database, broker, database_url, queue_settings, tmp_path
+    channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     await send(channel, 2000, 20)
     first = start_worker(database_url, queue_settings, tmp_path, "first")
-
-    async def begun():
-        return await count_logs(database, project_id="default")
-
-    await eventually(begun)
+    await stored(sql, 1)
     stop(first)
     second = start_worker(database_url, queue_settings, tmp_path, "second")
     try:
-        await assert_all_stored(database, broker, 2000)
+        await assert_all_stored(database, sql, broker, 2000)
     finally:
         stop(second)
 
 
-async def dead_letters(database):
-    async with database.connection() as connection:
-        return await connection._raw.fetch("SELECT * FROM dead_letters ORDER BY reason")
+async def dead_letters(sql):
+    return await sql.fetch("SELECT * FROM dead_letters ORDER BY reason")
 
 
 async def test_unparsable_and_unknown_messages_become_dead_letters(
-    channel, database, broker, database_url, queue_settings, tmp_path
+    channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     await broker.redis.xadd(broker.queue_name, {"data": b"\xff\xfe not json, bob@example.com"})
     await broker.redis.xadd(broker.queue_name, {"other": b"field"})
@@ -192,18 +195,18 @@ async def test_unparsable_and_unknown_messages_become_dead_letters(
     try:
 
         async def all_there():
-            return len(await dead_letters(database)) == 4
+            return len(await dead_letters(sql)) == 4
 
-        await eventually(all_there, 30)
+        await eventually(all_there)
     finally:
         stop(worker)
-    assert await count_logs(database, project_id="default") == 20
-    assert "bob@" not in str([dict(row) for row in await dead_letters(database)])
+    assert await count_rows(sql) == 20
+    assert "bob@" not in str([dict(row) for row in await dead_letters(sql)])
     assert await broker.redis.xlen(broker.queue_name) == 0
 
 
-async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
-    channel, database, broker, database_url, queue_settings, tmp_path
+async def test_a_batch_that_kills_its_worker_is_dead_lettered_after_three_runs(
+    channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     await send(channel, 60, 20)
     neighbours = [make_log() for _ in range(3)]
@@ -211,41 +214,39 @@ async def test_a_batch_that_kills_its_worker_is_given_up_after_three_runs(
     await stub(IngestServiceStub, channel).IngestLogs(poison)
     (tmp_path / "sitecustomize.py").write_text(
         "import os\n"
-        "from worker import reading\n"
-        "plain = reading.read_logs\n"
-        "def read_logs(*args):\n"
-        "    logs = plain(*args)\n"
-        "    if any(log.message().model == 'kills' for log in logs):\n"
+        "from codec import reader\n"
+        "original = reader.read_batch\n"
+        "def read_batch(*args):\n"
+        "    found = original(*args)\n"
+        "    if any(log.message().model == 'kills' for log in found.logs):\n"
         "        open(os.environ['RUNS'], 'a').write('x')\n"
         "        os.kill(os.getpid(), 9)\n"
-        "    return logs\n"
-        "reading.read_logs = read_logs\n"
+        "    return found\n"
+        "reader.read_batch = read_batch\n"
     )
     runs = tmp_path / "runs"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(tmp_path))
         patch.setenv("RUNS", str(runs))
-        deadline = time.monotonic() + 90
-        while not await dead_letters(database):
-            assert time.monotonic() < deadline
+        while not await dead_letters(sql):
             worker = start_worker(database_url, queue_settings, tmp_path)
-            while worker.is_running() and worker.status() != "zombie" and not await dead_letters(database):
+            while worker.is_running() and worker.status() != "zombie" and not await dead_letters(sql):
                 await asyncio.sleep(0.1)
             stop(worker)
-    letter = (await dead_letters(database))[0]
+    letter = (await dead_letters(sql))[0]
     assert (letter["reason"], letter["attempt_count"], letter["log_count"]) == ("killed_worker", 3, 1)
-    # IdempotencyKeys among others, once alone; then the batch is taken apart, and its log runs three times.
+    # Once among others, once alone; then the batch is taken apart, and its log runs three times.
     assert runs.read_text() == "xxxxx"
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
 
         async def the_innocent():
-            return await count_logs(database, project_id="default") == 63
+            return await count_rows(sql) == 63
 
-        await eventually(the_innocent, 30)
+        await eventually(the_innocent)
     finally:
         stop(worker)
-    assert len(await dead_letters(database)) == 1
+    assert len(await dead_letters(sql)) == 1
 
 
 async def test_a_batch_that_moves_is_always_counted(broker):

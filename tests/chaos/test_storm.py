@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from benchmarks.harness import machine
 from tests.chaos.storm import storm
+from tests.support.machine import machine
 
 pytestmark = pytest.mark.chaos
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.chaos
 @pytest.mark.parametrize(("seed", "repeats"), [(2, True), (11, True), (3, False)])
 def test_every_log_is_accounted_for_whatever_breaks(seed, repeats):
     """Where all logs are new, only crashes repeat them; then most go the short way into Postgres."""
-    with machine() as found:
+    with machine(durable=False) as found:
         seen = asyncio.run(storm(found, logs=6000, seed=seed, repeats=repeats))
     assert seen["broken"]
     assert seen["ledger_adds_up"]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from urllib.parse import unquote
 
 import pytest
 
 from stack import processes, readiness
 from stack.supervisor import streamlit_command
-from tests.makers import eventually, start_worker, stop
+from tests.support.loading_markdown import EVIL, LOADING
+from tests.support.ports import free_port
+from tests.support.processes import start_worker, stop
+from tests.support.relay import Relay
+from tests.support.waiting import WAIT_S, eventually
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -20,26 +25,42 @@ ARGUMENTS = [
 
 
 @pytest.fixture
-async def page(server, database_url, queue_settings, tmp_path):
+async def link(server):
+    async with Relay("127.0.0.1", server.port).running() as relay:
+        yield relay
+
+
+@pytest.fixture
+async def page(link, database_url, queue_settings, tmp_path):
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     from playwright.async_api import async_playwright  # noqa: PLC0415 - skipped above where there is no browser
 
-    port = processes.free_port()
+    port = free_port()
     worker = start_worker(database_url, queue_settings, tmp_path)
-    env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(server.port)}
+    env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(link.port)}
     app = processes.start(streamlit_command(port), log=tmp_path / "app.out", env=env)
     try:
         await eventually(lambda: readiness.ui_answers(port))
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             opened = await browser.new_page(base_url=f"http://127.0.0.1:{port}")
-            opened.set_default_timeout(30_000)
+            opened.set_default_timeout(WAIT_S * 1000)
+            requested: list[str] = []
+            opened.on("request", lambda request: requested.append(request.url))
             yield opened
+            own = (f"http://127.0.0.1:{port}/", f"blob:http://127.0.0.1:{port}/", "data:")
+            assert [url for url in requested if not url.startswith(own)] == []
             await browser.close()
     finally:
         stop(app)
         stop(worker)
+
+
+async def ask(page, text: str) -> None:
+    box = page.get_by_placeholder("Message")
+    await box.fill(text)
+    await box.press("Enter")
 
 
 async def test_a_chat_is_streamed_and_counted(page, provider_mock):
@@ -47,9 +68,7 @@ async def test_a_chat_is_streamed_and_counted(page, provider_mock):
     await page.get_by_text("No calls in this window yet").wait_for()
 
     await page.get_by_role("link", name="Chat").click()
-    box = page.get_by_placeholder("Message")
-    await box.fill("hello from the browser")
-    await box.press("Enter")
+    await ask(page, "hello from the browser")
     await page.get_by_text("gpt-4o-mini-mock").wait_for()
     assert await page.get_by_text("first token").count() == 1
     assert provider_mock.requests[0]["messages"][-1]["content"] == "hello from the browser"
@@ -63,11 +82,9 @@ async def test_a_chat_is_streamed_and_counted(page, provider_mock):
 
 
 async def test_a_provider_error_is_words_and_shows_on_the_dashboard(page, provider_mock):
-    provider_mock.default_wish = {"status": 429}
+    provider_mock.default_behaviour = {"status": 429}
     await page.goto("/chat")
-    box = page.get_by_placeholder("Message")
-    await box.fill("hello")
-    await box.press("Enter")
+    await ask(page, "hello")
     await page.get_by_text("PROVIDER_RATE_LIMITED").first.wait_for()
     assert await page.get_by_text("Traceback").count() == 0
     await page.goto("/")
@@ -81,3 +98,36 @@ async def test_a_server_that_is_away_is_said_without_a_trace(page, server):
     await page.goto("/")
     await page.get_by_text("does not answer").wait_for()
     assert await page.get_by_text("Traceback").count() == 0
+
+
+async def test_nothing_in_a_message_or_an_answer_is_fetched(page, provider_mock):
+    """The page fixture asserts that no request went to another origin."""
+    hostile = "\n\n".join([*LOADING.values(), f"```mermaid\ngraph TD\n A@{{ img: '{EVIL}' }}\n```"])
+    provider_mock.default_behaviour = {"text": f"{hostile}\n\n**the end**"}
+    await page.goto("/chat")
+    await ask(page, hostile)
+    await page.get_by_text("gpt-4o-mini-mock").wait_for()
+    question, answer = await page.get_by_test_id("stChatMessage").all()
+    await answer.locator("strong", has_text="the end").wait_for()
+    for message in (question, answer):
+        assert "![x](http://evil.example/leak)" in await message.inner_text()  # verbatim, or in code
+        body = message.get_by_test_id("stChatMessageContent")
+        assert await body.locator("img, svg image, video, iframe, style, script").count() == 0
+        for anchor in await body.locator("a").all():  # a link's target is in sight
+            assert unquote(await anchor.get_attribute("href")).endswith(await anchor.inner_text())
+
+
+async def test_a_server_that_hangs_is_said_and_comes_back(page, link):
+    await page.goto("/chat")
+    await ask(page, "hello")
+    await page.get_by_text("gpt-4o-mini-mock").wait_for()
+    await page.get_by_role("link", name="Dashboard").click()
+    requests = page.get_by_test_id("stMetric").filter(has_text="Requests")
+    await requests.wait_for()
+
+    link.hang()
+    await page.get_by_text("Stale since").wait_for()
+    assert await requests.count() == 1
+    link.resume()
+    await page.get_by_text("Stale since").wait_for(state="detached")
+    assert await requests.count() == 1

@@ -13,8 +13,9 @@ from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 
 from codec.rows import to_row
-from storage.log_writes import write_logs
-from tests.makers import info_of, make_log, stub
+from tests.support.logs import make_log
+from tests.support.packing import insert
+from tests.support.rpc import info_of, stub
 
 NOW = datetime.now(UTC)
 THIS_HOUR = NOW.replace(minute=0, second=0, microsecond=0)
@@ -26,7 +27,7 @@ def analytics(channel):
 
 
 async def store(database, *logs):
-    await write_logs(database, [to_row(log, project_id="default", receive_time=NOW) for log in logs])
+    await insert(database, [to_row(log, project_id="default", receive_time=NOW) for log in logs])
 
 
 def log_at(moment: datetime, **fields):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import uuid
+from types import FrameType
 
 import grpc
 import llm_observe
@@ -17,12 +19,14 @@ from llm_observe.v1.conversation_service_pb2 import GetConversationRequest
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 
-from codec.settings import RedactionSettings
 from server.app import build_server
-from server.settings import ProviderSettings, ServerSettings
+from server.chat import service
+from server.settings import ProviderSettings
 from storage.logs import get_log
-from storage.settings import StorageSettings
-from tests.makers import eventually, info_of, start_worker, stop, stub
+from tests.support.processes import start_worker, stop
+from tests.support.rpc import info_of, stub
+from tests.support.server import make_config
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -130,7 +134,7 @@ async def test_the_model_gets_the_words_as_they_are_and_the_store_gets_them_reda
 async def test_leaving_stops_the_provider_and_keeps_what_came(
     chat, conversations, channel, provider_mock, database_url, queue_settings, tmp_path, provider
 ):
-    provider_mock.default_wish = {"chunks": 500, "chunk_s": 0.02}
+    provider_mock.default_behaviour = {"chunks": 500, "chunk_s": 0.02}
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
         call = chat.StreamChat(pb.StreamChatRequest(turn=turn(provider=provider)))
@@ -173,7 +177,7 @@ async def test_leaving_stops_the_provider_and_keeps_what_came(
 async def test_provider_errors_have_reasons_and_no_vendor_text(
     chat, provider_mock, provider, status, code, reason
 ):
-    provider_mock.default_wish = {"status": status}
+    provider_mock.default_behaviour = {"status": status}
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await chat.Chat(pb.ChatRequest(turn=turn(provider=provider)))
     assert caught.value.code() is code
@@ -190,7 +194,7 @@ async def test_provider_errors_have_reasons_and_no_vendor_text(
     ],
 )
 async def test_an_error_in_the_middle_of_a_stream_is_one(chat, provider_mock, provider, reason):
-    provider_mock.default_wish = {"fault_after": 4}
+    provider_mock.default_behaviour = {"error_after": 4}
     text = ""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         async for event in chat.StreamChat(pb.StreamChatRequest(turn=turn(provider=provider))):
@@ -204,7 +208,7 @@ async def test_an_error_in_the_middle_of_a_stream_is_one(chat, provider_mock, pr
 async def test_a_stream_that_breaks_off_is_an_error_and_keeps_what_came(
     chat, conversations, provider_mock, provider
 ):
-    provider_mock.default_wish = {"cut_after": 4}
+    provider_mock.default_behaviour = {"cut_after": 4}
     conversation_id = ""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         async for event in chat.StreamChat(pb.StreamChatRequest(turn=turn(provider=provider))):
@@ -242,10 +246,9 @@ async def test_bad_turns_change_nothing(chat, provider_mock, fields, reason):
     assert provider_mock.requests == []
 
 
-async def test_a_cancelled_conversation_takes_no_messages(chat, database):
+async def test_a_cancelled_conversation_takes_no_messages(chat, sql):
     first = await chat.Chat(pb.ChatRequest(turn=turn(provider="demo")))
-    async with database.connection() as connection:
-        await connection._raw.execute("UPDATE conversations SET state = 'cancelled'")
+    await sql.execute("UPDATE conversations SET state = 'cancelled'")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await chat.Chat(
             pb.ChatRequest(turn=turn(provider="demo", conversation_id=first.started.conversation_id))
@@ -260,7 +263,7 @@ async def test_a_cancelled_conversation_takes_no_messages(chat, database):
 async def test_stopping_lets_answers_end_and_their_logs_arrive(
     chat, server, provider_mock, database, database_url, queue_settings, tmp_path
 ):
-    provider_mock.default_wish = {"chunks": 20, "chunk_s": 0.03}
+    provider_mock.default_behaviour = {"chunks": 20, "chunk_s": 0.03}
     events = aiter(chat.StreamChat(pb.StreamChatRequest(turn=turn())))
     started = (await anext(events)).started
     stopping = asyncio.create_task(server.stop(10))
@@ -273,7 +276,7 @@ async def test_stopping_lets_answers_end_and_their_logs_arrive(
         async def stored():
             return await get_log(database, project_id="default", log_id=uuid.UUID(started.log_id))
 
-        assert (await eventually(stored))["outcome"] == "success"
+        assert (await eventually(stored)).outcome == "success"
     finally:
         stop(worker)
 
@@ -296,53 +299,6 @@ async def test_history_and_system_prompts_reach_every_vendor(chat, provider_mock
         assert all(words in sent for words in ("first", first.content.strip(), "second", "be brief", "7")), (
             provider
         )
-
-
-@pytest.fixture
-async def impatient(database_url, queue_settings, provider_mock):
-    """A channel to a server that gives a silent provider half a second."""
-    running = await build_server(
-        ServerSettings(port=0, grace_s=1, chat_idle_timeout_s=0.5),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(
-            openai_base_url=f"{provider_mock.base_url}/v1",
-            anthropic_base_url=provider_mock.base_url,
-            gemini_base_url=provider_mock.base_url,
-        ),
-        RedactionSettings(),
-    )
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as opened:
-        yield opened
-    await running.stop(0.5)
-
-
-@pytest.mark.parametrize("provider", VENDORS)
-async def test_a_provider_that_falls_silent_is_given_up(impatient, provider_mock, provider):
-    provider_mock.default_wish = {"stall_after": 6}
-    call = stub(ChatServiceStub, impatient).StreamChat(
-        pb.StreamChatRequest(turn=turn(provider=provider)), timeout=10
-    )
-    assert (await call.read()).WhichOneof("event") == "started"
-    assert (await call.read()).WhichOneof("event") == "delta"
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        while await call.read():
-            pass
-    assert info_of(caught.value)[0] == "PROVIDER_TIMEOUT"
-    await eventually(lambda: provider_mock.open_streams == 0)
-
-
-async def test_a_reader_that_takes_its_time_is_not_given_up(impatient, provider_mock):
-    provider_mock.default_wish = {"chunks": 6_000, "padding": 4_000}
-    call = stub(ChatServiceStub, impatient).StreamChat(pb.StreamChatRequest(turn=turn()), timeout=60)
-    await call.read()
-    await asyncio.sleep(3)
-    assert provider_mock.open_streams == 1  # it waits for the reader
-    last = None
-    while (event := await call.read()) is not grpc.aio.EOF:
-        last = event
-    assert last is not None
-    assert last.WhichOneof("event") == "finished"
 
 
 async def test_a_finished_turn_that_is_repeated_gives_the_same_answer_without_asking_again(
@@ -370,10 +326,10 @@ async def test_a_finished_turn_that_is_repeated_gives_the_same_answer_without_as
 
 async def test_a_failed_turn_that_is_repeated_says_the_words_once(chat, conversations, provider_mock):
     asked = turn(request_id=str(uuid.uuid4()))
-    provider_mock.default_wish = {"cut_after": 4}
+    provider_mock.default_behaviour = {"cut_after": 4}
     with pytest.raises(grpc.aio.AioRpcError):
         await stream(chat, asked)
-    provider_mock.default_wish = {}
+    provider_mock.default_behaviour = {}
     events = await stream(chat, asked)
     assert [message["content"] for message in provider_mock.requests[-1]["messages"]] == ["hello there"]
     found = await conversations.GetConversation(
@@ -384,7 +340,7 @@ async def test_a_failed_turn_that_is_repeated_says_the_words_once(chat, conversa
 
 
 async def test_a_turn_in_work_is_not_begun_twice(chat, provider_mock):
-    provider_mock.default_wish = {"chunks": 40, "chunk_s": 0.02}
+    provider_mock.default_behaviour = {"chunks": 40, "chunk_s": 0.02}
     asked = turn(request_id=str(uuid.uuid4()))
     call = chat.StreamChat(pb.StreamChatRequest(turn=asked))
     await call.read()
@@ -395,8 +351,36 @@ async def test_a_turn_in_work_is_not_begun_twice(chat, provider_mock):
     call.cancel()
 
 
+async def test_a_turn_enters_the_chat_service_once(chat):
+    """The service checks, begins and sends; nothing that it calls comes back to it.
+
+    An entry is a call of a function that is defined in server/chat/service.py from a function that is not.
+    A coroutine or generator is entered once, however often it is resumed: that is once for each chunk.
+    """
+    entries: list[str] = []
+    frames: list[FrameType] = []  # held, so that no two have the same id
+
+    def is_service(frame):
+        return frame is not None and frame.f_code.co_filename == service.__file__
+
+    def profile(frame, event, _):
+        if event == "call" and is_service(frame) and not any(frame is seen for seen in frames):
+            frames.append(frame)
+            if not is_service(frame.f_back):
+                entries.append(frame.f_code.co_name)
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        events = await stream(chat, turn())
+    finally:
+        sys.setprofile(before)
+    assert events[-1].WhichOneof("event") == "finished"
+    assert entries == ["StreamChat"]
+
+
 async def test_a_turn_that_was_left_can_be_asked_again(chat, provider_mock):
-    provider_mock.default_wish = {"chunks": 500, "chunk_s": 0.02}
+    provider_mock.default_behaviour = {"chunks": 500, "chunk_s": 0.02}
     asked = turn(request_id=str(uuid.uuid4()))
     for reads in (0, 1, 3):
         call = chat.StreamChat(pb.StreamChatRequest(turn=asked))
@@ -404,7 +388,7 @@ async def test_a_turn_that_was_left_can_be_asked_again(chat, provider_mock):
             await call.read()
         call.cancel()
         await eventually(lambda: provider_mock.open_streams == 0)
-    provider_mock.default_wish = {}
+    provider_mock.default_behaviour = {}
 
     async def answered():
         try:
@@ -432,11 +416,12 @@ async def test_messages_are_kept_as_the_setting_says(
     database_url, queue_settings, provider_mock, mode, kept, title
 ):
     running = await build_server(
-        ServerSettings(port=0, grace_s=1, store_messages=mode),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(openai_base_url=f"{provider_mock.base_url}/v1"),
-        RedactionSettings(),
+        make_config(
+            database_url,
+            queue_settings,
+            ProviderSettings(openai_base_url=f"{provider_mock.base_url}/v1"),
+            store_messages=mode,
+        )
     )
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
@@ -455,7 +440,7 @@ async def test_messages_are_kept_as_the_setting_says(
 
 async def test_a_slow_reader_holds_the_provider_back(chat, provider_mock):
     """Nothing between the provider and the reader buffers without bound."""
-    provider_mock.default_wish = {"chunks": 50_000, "padding": 4_000}
+    provider_mock.default_behaviour = {"chunks": 50_000, "padding": 4_000}
     call = chat.StreamChat(pb.StreamChatRequest(turn=turn()))
     await call.read()
 
@@ -472,7 +457,7 @@ async def test_a_slow_reader_holds_the_provider_back(chat, provider_mock):
 
 
 async def test_a_hundred_streams_at_once(chat, provider_mock):
-    provider_mock.default_wish = {"chunks": 20, "chunk_s": 0.01}
+    provider_mock.default_behaviour = {"chunks": 20, "chunk_s": 0.01}
     answers = await asyncio.gather(
         *(stream(chat, turn(provider=VENDORS[n % 3], session_id=f"s{n}")) for n in range(100))
     )

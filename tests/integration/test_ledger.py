@@ -19,8 +19,10 @@ from codec import reader
 from codec.batch import AcceptedBatch
 from codec.settings import RedactionSettings
 from stack.cli.main import cli
-from tests import poison
-from tests.makers import eventually, info_of, make_log, start_worker, stop, stub
+from tests.support import poison
+from tests.support.logs import make_log
+from tests.support.rpc import info_of, stub
+from tests.support.waiting import eventually
 from worker.queue.message import pack
 from worker.tasks.dead_letter_quota import DeadLetterQuota
 from worker.tasks.write_logs import LogWriter
@@ -50,13 +52,6 @@ def admin(channel):
 @pytest.fixture
 def producer(channel) -> Producer:
     return Producer(stub(IngestServiceStub, channel))
-
-
-@pytest.fixture
-def worker(database_url, queue_settings, tmp_path):
-    process = start_worker(database_url, queue_settings, tmp_path)
-    yield process
-    stop(process)
 
 
 def accepted(request: IngestLogsRequest) -> AcceptedBatch:
@@ -125,8 +120,7 @@ async def test_a_poisoned_batch_adds_up(admin, producer, database, monkeypatch):
     writer = LogWriter(database, RedactionSettings().make_redactor(), DeadLetterQuota(1000))
 
     chosen = UUID(logs[3].log_id)
-    monkeypatch.setattr(reader, "read_logs", poison.poisoning(lambda log: log.log_id == chosen))
-    monkeypatch.setattr("worker.tasks.write_logs.add_up", poison.add_up)
+    monkeypatch.setattr(reader, "read_batch", poison.poisoning(lambda log: log.log_id == chosen))
     batch = accepted(request)
     for _ in range(2):  # a redelivery changes nothing
         await writer.write_batches([batch])
@@ -167,7 +161,7 @@ async def test_pages_of_the_ledger(admin, channel, worker):
 async def test_the_command_line(server, producer, worker, admin, monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", f"127.0.0.1:{server.port}")
     result = await asyncio.to_thread(CliRunner().invoke, cli, ["ledger"])
-    assert "no producer has sent anything" in result.output
+    assert "no producer sent anything" in result.output
     await producer.send(make_log())
 
     async def stored():
@@ -175,4 +169,6 @@ async def test_the_command_line(server, producer, worker, admin, monkeypatch):
 
     await eventually(stored)
     result = await asyncio.to_thread(CliRunner().invoke, cli, ["ledger"])
-    assert producer.report.producer_id in result.output
+    hour, *rest = result.output.rstrip("\n").split("\t")
+    assert datetime.strptime(hour, "%Y-%m-%d %H:00").replace(tzinfo=UTC) <= datetime.now(UTC)
+    assert rest == [producer.report.producer_id, "1", "1", "0", "0", "0", "0", "0"]

@@ -12,6 +12,8 @@ from llm_observe._adapters.gemini import _Connection
 from llm_observe._adapters.parsed import Parsed, ReadsPlainly
 from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call
 
+from tests.support.waiting import eventually
+
 VENDORS = ("openai", "anthropic", "gemini")
 TURNS = [
     {"role": "user", "content": "first"},
@@ -32,7 +34,7 @@ def calls(monkeypatch) -> list[Call]:
 
 @pytest.fixture(params=VENDORS)
 def client(request, provider_mock, calls) -> Any:
-    provider_mock.default_wish = {"chunks": 3}
+    provider_mock.default_behaviour = {"chunks": 3}
     path = "/v1" if request.param == "openai" else ""
     made = llm_observe.LLMClient(
         request.param, "model-1", api_key="k", base_url=f"{provider_mock.base_url}{path}"
@@ -117,7 +119,7 @@ def test_history_system_prompt_and_parameters_reach_the_vendor(client, provider_
 
 
 def test_a_closed_stream_stops_the_vendors(client, provider_mock, calls):
-    provider_mock.default_wish = {"chunks": 1000, "chunk_s": 0.01}
+    provider_mock.default_behaviour = {"chunks": 1000, "chunk_s": 0.01}
     stream = client.stream("hello")
     assert next(stream)
     stream.close()
@@ -126,7 +128,7 @@ def test_a_closed_stream_stops_the_vendors(client, provider_mock, calls):
 
 
 async def test_a_cancelled_task_stops_the_vendors_stream(client, provider_mock, calls):
-    provider_mock.default_wish = {"chunks": 9, "stall_after": 3}
+    provider_mock.default_behaviour = {"chunks": 9, "stall_after": 3}
     begun = asyncio.Event()
 
     async def read() -> None:
@@ -134,22 +136,17 @@ async def test_a_cancelled_task_stops_the_vendors_stream(client, provider_mock, 
             begun.set()
 
     task = asyncio.ensure_future(read())
-    await asyncio.wait_for(begun.wait(), 10)
+    await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     await client.aclose()
     assert [call.outcome for call in calls] == [CANCELLED]
-
-    async def let_go() -> None:
-        while provider_mock.open_streams:
-            await asyncio.sleep(0.01)
-
-    await asyncio.wait_for(let_go(), 10)
+    await eventually(lambda: not provider_mock.open_streams)
 
 
 def test_a_vendors_error_stays_the_vendors(client, provider_mock, calls):
-    provider_mock.default_wish = {"status": 400}
+    provider_mock.default_behaviour = {"status": 400}
     with pytest.raises(Exception, match=r"mock error 400|too long|exceeds"):
         client.chat("hello")
     assert [(call.outcome, call.http_status) for call in calls] == [(ERROR, 400)]

@@ -8,6 +8,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from tests.support.waiting import WAIT_S
+
 MAIN = Path(__file__).parent.parent.parent / "streamlit_app" / "main.py"
 
 
@@ -21,11 +23,11 @@ def app(monkeypatch):
 
 def test_what_is_missing_is_named(app, monkeypatch):
     monkeypatch.setattr("streamlit_app.login.find_spec", lambda name: None)
-    shown = app.run(timeout=30)
+    shown = app.run(timeout=WAIT_S)
     assert "Authlib" in shown.error[0].value
     assert not shown.metric
     monkeypatch.setattr("streamlit_app.login.find_spec", lambda name: object())
-    shown = app.run(timeout=30)
+    shown = app.run(timeout=WAIT_S)
     assert "[auth]" in shown.error[0].value
 
 
@@ -33,7 +35,7 @@ def test_a_visitor_is_asked_to_log_in(app, monkeypatch):
     monkeypatch.setattr("streamlit_app.login.find_spec", lambda name: object())
     app.secrets["auth"] = {"client_id": "x"}
     monkeypatch.setattr(type(st.user), "is_logged_in", False, raising=False)
-    shown = app.run(timeout=30)
+    shown = app.run(timeout=WAIT_S)
     assert [button.label for button in shown.button] == ["Log in"]
     assert not shown.metric
     assert not shown.exception

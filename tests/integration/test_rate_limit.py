@@ -12,13 +12,11 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
-from codec.settings import RedactionSettings
-from server.app import build_server
 from server.rpc.errors import QueueIsUnavailable, RateLimited
 from server.rpc.rate_limit import ChatLimits, RateLimiter
-from server.settings import ProviderSettings, ServerSettings
-from storage.settings import StorageSettings
-from tests.makers import info_of, make_log, make_request, stub
+from tests.support.logs import make_log, make_request
+from tests.support.rpc import info_of, stub
+from tests.support.server import running_server
 from worker.queue.broker import LogBroker
 
 
@@ -121,14 +119,7 @@ async def test_without_redis_nothing_passes(broker):
 
 
 async def test_the_server_says_when_to_come_back(database_url, queue_settings, broker):
-    server = await build_server(
-        ServerSettings(port=0, grace_s=1, ingest_logs_per_minute=3),
-        StorageSettings(database_url=database_url),
-        queue_settings,
-        ProviderSettings(),
-        RedactionSettings(),
-    )
-    try:
+    async with running_server(database_url, queue_settings, ingest_logs_per_minute=3) as server:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
             ingest = stub(IngestServiceStub, channel)
             await ingest.IngestLogs(make_request(make_log(), make_log()))
@@ -143,5 +134,3 @@ async def test_the_server_says_when_to_come_back(database_url, queue_settings, b
         assert any(detail.Unpack(retry) for detail in status.details)
         assert 0 < retry.retry_delay.seconds <= 60
         assert await broker.redis.xlen(broker.queue_name) == 1
-    finally:
-        await server.stop(0.5)

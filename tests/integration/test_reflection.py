@@ -9,8 +9,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.grpcurl import grpcurl, shown
-from tests.makers import info_of
+from tests.support.grpcurl import grpcurl, shown
+from tests.support.rpc import info_of
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -7,12 +7,12 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from llm_observe import _ids
+from llm_observe import ids
 
-from storage.log_writes import write_logs
 from storage.logs import count_logs
 from storage.partitions import apply_retention
 from tests.integration.test_writing_logs import assert_exact, row, totals
+from tests.support.packing import insert
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY = NOW.date()
@@ -22,11 +22,10 @@ def row_of(days_ago: int, **changes):
     return row()._replace(start_time=NOW - timedelta(days=days_ago), **changes)
 
 
-async def partitions(database) -> set[str]:
-    async with database.connection() as connection:
-        found = await connection._raw.fetch(
-            "SELECT relid::regclass::text AS name FROM pg_partition_tree('logs') WHERE isleaf"
-        )
+async def partitions(sql) -> set[str]:
+    found = await sql.fetch(
+        "SELECT relid::regclass::text AS name FROM pg_partition_tree('logs') WHERE isleaf"
+    )
     return {entry["name"] for entry in found}
 
 
@@ -34,33 +33,33 @@ async def requests(database) -> int:
     return int((await totals(database))["request_count"])
 
 
-async def test_old_days_go_and_their_rollups_stay(database):
-    await write_logs(database, [row_of(days) for days in (0, 1, 2, 3, 20, 35)])
+async def test_old_days_go_and_their_rollups_stay(database, sql):
+    await insert(database, [row_of(days) for days in (0, 1, 2, 3, 20, 35)])
     dropped = await apply_retention(database, TODAY, 2)
     assert dropped > 0
     assert await count_logs(database, project_id="default") == 3
     assert await requests(database) == 6
-    kept = min(name for name in await partitions(database) if name != "logs_default")
+    kept = min(name for name in await partitions(sql) if name != "logs_default")
     assert kept == f"logs_{TODAY - timedelta(days=2):%Y%m%d}"
     await assert_exact(database)
     assert await apply_retention(database, TODAY, 2) == 0
 
 
-async def test_nothing_is_dropped_unless_said(database):
-    before = await partitions(database)
-    await write_logs(database, [row_of(35)])
+async def test_nothing_is_dropped_unless_said(database, sql):
+    before = await partitions(sql)
+    await insert(database, [row_of(35)])
     assert await apply_retention(database, TODAY, 0) == 0
-    assert await partitions(database) == before
+    assert await partitions(sql) == before
     assert await count_logs(database, project_id="default") == 1
 
 
 @pytest.mark.parametrize("change", [{}, {"output_token_count": 999}], ids=["again", "corrected"])
 async def test_a_dropped_log_that_comes_again_is_not_counted_again(database, change):
     old = row_of(10)
-    await write_logs(database, [old])
+    await insert(database, [old])
     await apply_retention(database, TODAY, 5)
     again = old._replace(receive_time=NOW + timedelta(seconds=1), **change)
-    result = await write_logs(database, [again])
+    result = await insert(database, [again])
     assert (result.stored, result.stale) == (0, 1)
     assert await requests(database) == 1
     await assert_exact(database)
@@ -69,44 +68,43 @@ async def test_a_dropped_log_that_comes_again_is_not_counted_again(database, cha
 async def test_a_log_that_comes_late_for_a_dropped_day_is_counted_and_goes_next_time(database):
     await apply_retention(database, TODAY, 5)
     late = row_of(10)
-    assert (await write_logs(database, [late])).stored == 1
+    assert (await insert(database, [late])).stored == 1
     await apply_retention(database, TODAY, 5)
     assert await count_logs(database, project_id="default") == 0
     assert await requests(database) == 1
-    assert (await write_logs(database, [late])).stale == 1
+    assert (await insert(database, [late])).stale == 1
     await assert_exact(database)
 
 
-async def test_kept_days_that_lie_in_the_default_partition_move_out_of_it(database):
-    await write_logs(database, [row_of(50), row_of(70)])
+async def test_kept_days_that_lie_in_the_default_partition_move_out_of_it(database, sql):
+    await insert(database, [row_of(50), row_of(70)])
     await apply_retention(database, TODAY, 60)
-    assert f"logs_{TODAY - timedelta(days=50):%Y%m%d}" in await partitions(database)
+    assert f"logs_{TODAY - timedelta(days=50):%Y%m%d}" in await partitions(sql)
     assert await count_logs(database, project_id="default") == 1
     await assert_exact(database)
 
 
-async def test_keys_of_either_kind_are_forgotten_with_their_time(database):
+async def test_keys_of_either_kind_are_forgotten_with_their_time(database, sql):
     long_ago = NOW - timedelta(days=20)
     timed = uuid.UUID(
-        int=(int(long_ago.timestamp() * 1000) << 80) | (uuid.UUID(_ids.uuid7()).int & (2**80 - 1))
+        int=(int(long_ago.timestamp() * 1000) << 80) | (uuid.UUID(ids.uuid7()).int & (2**80 - 1))
     )
     rows = [row_of(20, receive_time=long_ago), row_of(20, receive_time=long_ago, log_id=timed), row_of(0)]
-    await write_logs(database, rows)
+    await insert(database, rows)
     await apply_retention(database, TODAY, 5)
-    async with database.connection() as connection:
-        left = await connection._raw.fetch("SELECT log_id FROM log_keys")
+    left = await sql.fetch("SELECT log_id FROM log_keys")
     assert [entry["log_id"] for entry in left] == [rows[2].log_id]
 
 
 async def test_writers_at_work_meanwhile_lose_nothing_and_count_nothing_twice(database):
     rows = [row_of(days % 12) for days in range(240)]
-    await write_logs(database, rows[:120])
+    await insert(database, rows[:120])
 
     async def correct(some):
         corrected = [
             one._replace(receive_time=NOW + timedelta(seconds=1), output_token_count=5) for one in some
         ]
-        return await write_logs(database, corrected)
+        return await insert(database, corrected)
 
     async def retire():
         return await apply_retention(database, TODAY, 6)

@@ -16,12 +16,11 @@ ROOT = Path(storage.__file__).parent
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("*.sql")), ids=lambda path: path.stem)
-async def test_every_query_prepares(database, path):
+async def test_every_query_prepares(sql, path):
     queries = load_queries(str(path))
     assert queries
-    async with database.connection() as connection:
-        for query in queries.values():
-            await connection._raw.prepare(query.text)
+    for query in queries.values():
+        await sql.prepare(query.text)
 
 
 async def test_migrating_twice_applies_nothing(database_url):
@@ -36,24 +35,21 @@ async def test_a_changed_migration_is_refused(database_url, tmp_path, monkeypatc
         await migrate(StorageSettings(database_url=database_url))
 
 
-async def test_rows_that_came_before_their_partition_move_in(database):
+async def test_rows_that_came_before_their_partition_move_in(sql):
     day = (datetime.now(UTC) - timedelta(days=90)).date()
-    async with database.connection() as connection:
-        await connection._raw.execute(
-            "INSERT INTO log_keys VALUES (uuidv7_floor($1::date + interval '1 hour'), 'default', $1, now())",
-            day,
-        )
-        await connection._raw.execute("SELECT make_day_partitions($1)", day)
-        held = await connection._raw.fetchval("SELECT count(*) FROM log_keys_default")
-        moved = await connection._raw.fetchval(f"SELECT count(*) FROM log_keys_{day:%Y%m%d}")
+    await sql.execute(
+        "INSERT INTO log_keys VALUES (uuidv7_floor($1::date + interval '1 hour'), 'default', $1, now())", day
+    )
+    await sql.execute("SELECT make_day_partitions($1)", day)
+    held = await sql.fetchval("SELECT count(*) FROM log_keys_default")
+    moved = await sql.fetchval(f"SELECT count(*) FROM log_keys_{day:%Y%m%d}")
     assert (held, moved) == (0, 1)
 
 
-async def test_plans_prune_to_the_window(database):
-    async with database.connection() as connection:
-        plan = await connection._raw.fetch(
-            "EXPLAIN SELECT * FROM logs WHERE project_id = 'default' AND outcome = 'error'"
-            " AND start_time >= now()::date AND start_time < now()::date + 1 ORDER BY start_time DESC LIMIT 5"
-        )
+async def test_plans_prune_to_the_window(sql):
+    plan = await sql.fetch(
+        "EXPLAIN SELECT * FROM logs WHERE project_id = 'default' AND outcome = 'error'"
+        " AND start_time >= now()::date AND start_time < now()::date + 1 ORDER BY start_time DESC LIMIT 5"
+    )
     text = "\n".join(line[0] for line in plan)
     assert "Subplans Removed" in text

@@ -14,24 +14,25 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from llm_observe._config import Config
-from llm_observe._exporter import Exporter
+from llm_observe._exporter import GrpcExporter
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
 from storage.logs import count_logs
-from tests.makers import eventually, make_log, start_worker, stop
+from tests.support.logs import make_log
+from tests.support.waiting import WAIT_S, eventually
 
 LOG_100 = "import os, sys, time, llm_observe as o\n[o.log(provider='p', model='m') for _ in range(100)]\n"
 ENDINGS = {
     "normal exit": ("", 0),
     "sys.exit": ("sys.exit(3)", 3),
     "unhandled exception": ("raise RuntimeError", 1),
-    "SIGTERM": ("print('logged', flush=True); time.sleep(30)", -signal.SIGTERM),
+    "SIGTERM": ("print('logged', flush=True); time.sleep(3600)", -signal.SIGTERM),
     "fork": ("pid = os.fork()\nif pid == 0: sys.exit(0)\nos.waitpid(pid, 0)", 0),
 }
 
 
 async def run(code: str, endpoint: str) -> tuple[int, str]:
-    env = {**os.environ, "LLM_OBSERVE_ENDPOINT": endpoint}
+    env = {**os.environ, "LLM_OBSERVE_ENDPOINT": endpoint, "LLM_OBSERVE_EXIT_TIMEOUT_S": str(WAIT_S)}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -44,25 +45,21 @@ async def run(code: str, endpoint: str) -> tuple[int, str]:
         assert process.stdout is not None
         await process.stdout.readline()
         process.terminate()
-    _, errors = await asyncio.wait_for(process.communicate(), 60)
+    _, errors = await asyncio.wait_for(process.communicate(), WAIT_S)
     return process.returncode or 0, errors.decode()
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-async def test_all_100_logs_arrive(ending, server, database, database_url, queue_settings, tmp_path):
+async def test_all_100_logs_arrive(ending, server, database, worker):
     code, status = ENDINGS[ending]
-    worker = start_worker(database_url, queue_settings, tmp_path)
-    try:
-        returned, errors = await run(LOG_100 + code, f"127.0.0.1:{server.port}")
-        assert returned == status
-        assert "llm_observe" not in errors.replace("import llm_observe", "")
+    returned, errors = await run(LOG_100 + code, f"127.0.0.1:{server.port}")
+    assert returned == status
+    assert "llm_observe" not in errors.replace("import llm_observe", "")
 
-        async def arrived():
-            return await count_logs(database, project_id="default") == 100
+    async def arrived():
+        return await count_logs(database, project_id="default") == 100
 
-        await eventually(arrived)
-    finally:
-        stop(worker)
+    await eventually(arrived)
 
 
 async def test_the_exporter_reads_retry_info():
@@ -80,7 +77,7 @@ async def test_the_exporter_reads_retry_info():
     refusing.add_generic_rpc_handlers((service,))
     port = refusing.add_insecure_port("127.0.0.1:0")
     await refusing.start()
-    exporter = Exporter(Config(endpoint=f"127.0.0.1:{port}"))
+    exporter = GrpcExporter(Config(endpoint=f"127.0.0.1:{port}"))
     try:
         result = await asyncio.to_thread(exporter.export, IngestLogsRequest(logs=[make_log()]), 5)
     finally:

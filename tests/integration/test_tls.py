@@ -15,16 +15,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from llm_observe._channel import open_channel, with_key
+from llm_observe.channel import open_channel, with_key
 from llm_observe.v1.admin_service_pb2 import ListProjectsRequest
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
-from codec.settings import RedactionSettings
-from server.app import StartError, build_server
-from server.settings import ProviderSettings, ServerSettings
+from server.listener import StartError
 from storage import api_keys
-from storage.settings import StorageSettings
-from tests.makers import eventually
+from tests.support.rpc import RPC_TIMEOUT_S
+from tests.support.server import start_server
+from tests.support.waiting import WAIT_S, eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import queue_stats
 
@@ -85,18 +84,21 @@ async def secret(database):
 
 async def serve(authority, database_url, queue_settings, **settings):
     certificate, key = authority.sign("server")
-    chosen = ServerSettings(
-        port=0, grace_s=1, require_keys=True, tls_cert_file=certificate, tls_key_file=key, **settings
+    return await start_server(
+        database_url,
+        queue_settings,
+        require_keys=True,
+        tls_cert_file=certificate,
+        tls_key_file=key,
+        **settings,
     )
-    storage = StorageSettings(database_url=database_url)
-    return await build_server(chosen, storage, queue_settings, ProviderSettings(), RedactionSettings())
 
 
 def ask(port: int, secret: str, **tls) -> int:
     """What the dashboard and the command line do."""
     with open_channel(f"127.0.0.1:{port}", **tls) as channel:
         admin = AdminServiceStub(with_key(channel, secret))
-        return len(admin.ListProjects(ListProjectsRequest(), timeout=3).projects)
+        return len(admin.ListProjects(ListProjectsRequest(), timeout=RPC_TIMEOUT_S).projects)
 
 
 def log_five(port: int, **env: str) -> str:
@@ -104,10 +106,15 @@ def log_five(port: int, **env: str) -> str:
     program = "import llm_observe as o\n[o.log(provider='p', model='m') for _ in range(5)]\n"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "LLM_OBSERVE_ENDPOINT": f"127.0.0.1:{port}", **env},
+        env={
+            **os.environ,
+            "LLM_OBSERVE_ENDPOINT": f"127.0.0.1:{port}",
+            "LLM_OBSERVE_EXIT_TIMEOUT_S": str(WAIT_S),
+            **env,
+        },
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=WAIT_S,
         check=True,
     )
     return done.stderr
@@ -175,7 +182,7 @@ async def test_mtls_wants_a_certificate_of_the_right_authority(
 
 
 async def test_a_missing_certificate_is_named(database_url, queue_settings):
-    settings = ServerSettings(port=0, tls_cert_file="/no/such.pem", tls_key_file="/no/such.key")
-    storage = StorageSettings(database_url=database_url)
     with pytest.raises(StartError, match=r"/no/such\.key"):
-        await build_server(settings, storage, queue_settings, ProviderSettings(), RedactionSettings())
+        await start_server(
+            database_url, queue_settings, tls_cert_file="/no/such.pem", tls_key_file="/no/such.key"
+        )

@@ -10,13 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from codec.rows import to_row
-from storage import log_writes
 from storage.logs import count_logs, get_log, list_errors
 from storage.pool import Database
 from storage.rollups import RollupQuery, sum_rollups, verify_rollups
-from tests import packing
-from tests.makers import make_log
-from tests.packing import PackedRow
+from tests.support.logs import make_log
+from tests.support.packing import insert, upsert
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -25,14 +23,10 @@ def row(receive_time=NOW, project_id="default", **fields):
     return to_row(make_log(**fields), project_id=project_id, receive_time=receive_time)
 
 
-@pytest.fixture(params=["rows", "packed"])
+@pytest.fixture(params=[insert, upsert])
 def write(request):
-    """Write rows, as they are or packed: nobody can tell which it was."""
-
-    async def write_packed(database, rows):
-        return await log_writes.write_logs(database, [PackedRow(one) for one in rows], (), packing.add_up)
-
-    return write_packed if request.param == "packed" else log_writes.write_logs
+    """Write rows as if all were new at first, or one by one from the start: the result is the same."""
+    return request.param
 
 
 async def assert_exact(database: Database) -> None:
@@ -93,7 +87,7 @@ async def test_a_correction_that_moves_start_time_leaves_one_row(database, write
     assert await count_logs(database, project_id="default") == 1
     found = await get_log(database, project_id="default", log_id=before.log_id)
     assert found is not None
-    assert found["start_time"] == after.start_time
+    assert found.start_time == after.start_time
     await assert_exact(database)
 
 
@@ -117,9 +111,9 @@ async def test_the_last_of_one_batch_counts(database, write):
     assert (await totals(database))["output_token_sum"] == 1
 
 
-async def test_numbers_at_the_edge_of_int64_are_kept(database):
+async def test_numbers_at_the_edge_of_int64_are_kept(database, write):
     largest = 2**63 - 1
-    await log_writes.write_logs(database, [row(inputTokenCount=str(largest)) for _ in range(3)])
+    await write(database, [row(inputTokenCount=str(largest)) for _ in range(3)])
     assert (await totals(database))["input_token_sum"] == 3 * largest
     await assert_exact(database)
 
@@ -130,9 +124,9 @@ async def test_writers_at_once_neither_deadlock_nor_miscount(database, write):
     batches = []
     for number in range(40):
         picked = chance.sample(pool, 60)
-        moment = NOW + timedelta(seconds=number)
+        receive_time = NOW + timedelta(seconds=number)
         moved = NOW - timedelta(hours=chance.randrange(60))
-        batches.append([one._replace(receive_time=moment, start_time=moved) for one in picked])
+        batches.append([one._replace(receive_time=receive_time, start_time=moved) for one in picked])
     await asyncio.gather(*(write(database, batch) for batch in [*batches, *batches]))
     assert await count_logs(database, project_id="default") == len(
         {one.log_id for batch in batches for one in batch}
@@ -150,11 +144,10 @@ async def test_of_one_write_the_content_received_last_counts(database, write):
     await assert_exact(database)
 
 
-async def test_verify_sees_a_wrong_number(database, write):
+async def test_verify_sees_a_wrong_number(database, sql, write):
     await write(database, [row()])
-    async with database.connection() as connection:
-        await connection._raw.execute("UPDATE hourly_rollups SET output_token_sum = output_token_sum + 1")
-        await connection._raw.execute("UPDATE hourly_sketches SET latency_count = latency_count + 1")
+    await sql.execute("UPDATE hourly_rollups SET output_token_sum = output_token_sum + 1")
+    await sql.execute("UPDATE hourly_sketches SET latency_count = latency_count + 1")
     differences = await verify_rollups(database)
     assert len(differences.rollups) == 1
     assert len(differences.sketches) == 1
@@ -172,25 +165,24 @@ async def test_errors_come_newest_first_page_by_page(database, write):
     rest = await list_errors(
         database,
         project_id="default",
-        before_time=first[-1]["start_time"],
-        before_id=first[-1]["log_id"],
+        before_time=first[-1].start_time,
+        before_id=first[-1].log_id,
         row_limit=10,
         **window,
         **everything,
     )
-    assert [found["log_id"] for found in [*first, *rest]] == [one.log_id for one in rows]
+    assert [found.log_id for found in [*first, *rest]] == [one.log_id for one in rows]
 
 
 async def test_unknown_log_is_none(database):
     assert await get_log(database, project_id="default", log_id=uuid.uuid4()) is None
 
 
-async def test_a_row_that_has_lost_its_key_is_replaced_and_counted_once(database, write):
+async def test_a_row_that_has_lost_its_key_is_replaced_and_counted_once(database, sql, write):
     """Retention drops keys by their id's time, which may be older than the row's."""
     kept, fresh = row(), row()
     await write(database, [kept])
-    async with database.connection() as connection:
-        await connection._raw.execute("DELETE FROM log_keys WHERE log_id = $1", kept.log_id)
+    await sql.execute("DELETE FROM log_keys WHERE log_id = $1", kept.log_id)
     result = await write(database, [kept._replace(output_token_count=7), fresh])
     assert (result.stored, result.replaced) == (1, 1)
     assert (await totals(database))["output_token_sum"] == 27
@@ -205,19 +197,19 @@ async def test_the_same_new_logs_from_two_writers_are_stored_once(database, writ
     await assert_exact(database)
 
 
-async def test_packed_rows_are_stored_as_rows_are(database):
+async def test_rows_are_inserted_as_they_are_upserted(database):
     """Every column, with and without a value."""
     full = row(
         metadata={"k": "v"}, tags=["t"], endTime="2026-11-25T10:00:00Z", timeToFirstToken="0.1s",
         firstTokenTime="2026-11-25T09:00:00Z", streamed=True, cacheReadTokenCount="1", httpStatus=200,
     )  # fmt: skip
-    for one in (full, row()):
-        again = one._replace(log_id=uuid.uuid4())
-        await log_writes.write_logs(database, [one])
-        await log_writes.write_logs(database, [PackedRow(again)], (), packing.add_up)
-        first = await get_log(database, project_id="default", log_id=one.log_id)
+    for each in (full, row()):
+        again = each._replace(log_id=uuid.uuid4())
+        await upsert(database, [each])
+        await insert(database, [again])
+        first = await get_log(database, project_id="default", log_id=each.log_id)
         second = await get_log(database, project_id="default", log_id=again.log_id)
         assert first is not None
         assert second is not None
-        assert {**first, "log_id": None} == {**second, "log_id": None}
+        assert first._replace(log_id=again.log_id) == second
     await assert_exact(database)

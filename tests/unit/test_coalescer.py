@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.support.virtual_time import in_virtual_time
 from worker.queue.coalescer import Coalescer, CoalescerFull, WaitedTooLong
 
 
@@ -84,7 +85,8 @@ async def test_a_caller_that_leaves_does_not_stop_the_others():
     assert [number for group in sink.groups for number in group] == [1, 2]
 
 
-async def test_after_a_crowd_a_single_caller_is_waited_with():
+@in_virtual_time
+async def test_a_busy_coalescer_lingers_for_a_single_caller():
     sink = Sink()
     coalescer = Coalescer(sink, group_size=100, waiting_size=100, linger_s=0.3)
 
@@ -104,14 +106,16 @@ async def test_after_a_crowd_a_single_caller_is_waited_with():
     await begun
 
 
-async def test_where_enough_waits_a_group_does_not_wait_for_more():
+@in_virtual_time
+async def test_a_large_queue_is_not_lingered_for():
     sink = Sink()
-    coalescer = Coalescer(sink, group_size=100, waiting_size=100, linger_s=30.0, enough=10)
-    async with asyncio.timeout(5):
-        await asyncio.gather(coalescer.put(1, 6), coalescer.put(2, 6))
+    coalescer = Coalescer(sink, group_size=100, waiting_size=100, linger_s=30.0, linger_below=10)
+    await asyncio.gather(coalescer.put(1, 6), coalescer.put(2, 6))
+    assert asyncio.get_running_loop().time() == 0
     assert sink.groups == [[1, 2]]
 
 
+@in_virtual_time
 async def test_who_waited_too_long_for_a_turn_is_told_and_nothing_is_done():
     sink = Sink()
     sink.gate.clear()

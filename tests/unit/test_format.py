@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from server.chat.turns import make_title
+from server.chat.message_store import make_title
 from streamlit_app import format as fmt
 
 

@@ -10,7 +10,17 @@ import pytest
 from llm_observe.v1.error_reason_pb2 import ErrorReason
 
 ROOT = Path(__file__).parent.parent.parent
-PACKAGES = ("telemetry", "storage", "analytics", "worker", "server", "streamlit_app", "stack", "tests")
+PACKAGES = (
+    "telemetry",
+    "storage",
+    "analytics",
+    "codec",
+    "worker",
+    "server",
+    "streamlit_app",
+    "stack",
+    "tests",
+)
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -41,3 +51,16 @@ def test_every_setting_is_documented():
             assert f"`{variable}`" in documented, variable
     for variable in re.findall(r"``(LLM_OBSERVE_\w+)``", (ROOT / "sdk/llm_observe/_config.py").read_text()):
         assert f"`{variable}`" in documented, variable
+
+
+def test_pre_commit_runs_what_make_check_runs():
+    (targets,) = re.findall(r"^check: \S+ (.*?) ##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert re.findall(r"entry: make (\S+)", hooks) == targets.split()
+    assert re.findall(r"repo: (\S+)", hooks) == ["local"]
+
+
+@pytest.mark.parametrize("folder", ["", "sdk"])
+def test_every_distribution_has_the_licence(folder):
+    assert "Apache License" in (ROOT / folder / "LICENSE").read_text()
+    assert 'license = "Apache-2.0"' in (ROOT / folder / "pyproject.toml").read_text()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llm_observe._redaction import assignments, credentials, names, prefixes
 from llm_observe.redaction import Redactor
 
 from codec._plain_text import plain
+from tests.support.properties import examples
 
 REDACTOR = Redactor()
 
@@ -97,7 +98,7 @@ def test_no_piece_is_wrongly_plain(text):
         assert is_kept(shown) or not plain(shown), shown
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(
     st.lists(st.sampled_from(PIECES) | st.text(SIGNS, max_size=12) | st.text(max_size=4), max_size=5),
     st.sampled_from(["", " ", ": ", "\n"]),

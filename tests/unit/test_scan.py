@@ -1,23 +1,24 @@
-"""The compiled check says yes to what the rules allow, and to nothing else: tried with mutated bytes."""
+"""Both checks say yes to batches that the rules allow, and to no others: tried with mutated bytes."""
 
 from __future__ import annotations
 
-import time
 import uuid
 
 import pytest
 from google.protobuf.message import DecodeError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 from llm_observe.v1.log_pb2 import Log
 
-from codec._scan import scan_logs
+from codec import _scan, scan
 from codec.rules import COUNTS, OPTIONAL_TEXTS, REQUIRED_TEXTS, SPAN_FIELDS, find_violation
-from server.ingest import request
-from tests.makers import make_log
+from server.ingest.request import decode_batch
+from tests.support.logs import make_log
+from tests.support.properties import examples
+from tests.support.twins import on_both_scans
 
-NOW_S = time.time()
+NOW_S = 1_795_600_000.0  # 2026-11-25
 TEXTS = dict(REQUIRED_TEXTS + OPTIONAL_TEXTS)
 
 ascii_text = st.text(st.characters(min_codepoint=1, max_codepoint=127), max_size=64)
@@ -25,9 +26,16 @@ seconds = st.integers(-2, 2**34)
 nanos = st.integers(-2, 10**9 + 1)
 
 
-def full_log() -> Log:
+def fixed_log(number: int = 0, **fields) -> Log:
+    """The same log each time, so that examples can be repeated."""
+    log_id = str(uuid.UUID(int=0x01890A5DAC96774BBCCEB302099A8000 + number))
+    return make_log(**{"log_id": log_id, "start_time": "2026-11-25T10:00:00.123Z", **fields})
+
+
+def full_log(number: int = 0) -> Log:
     """A log with every field that a caller may set, each at its limit."""
-    return make_log(
+    return fixed_log(
+        number,
         **{name: "x" * limit for name, limit in TEXTS.items()},
         **{name: "a" * digits for name, digits, _ in SPAN_FIELDS},
         **{name: str(2**63 - 1) for name in COUNTS},
@@ -47,19 +55,19 @@ def full_log() -> Log:
 
 
 def batch(*logs: Log) -> bytes:
-    report = ProducerReport(producer_id=str(uuid.uuid4()), batch_number=7)
+    report = ProducerReport(producer_id="7ccf7755-1342-4886-8c64-4b96e4c74012", batch_number=7)
     return IngestLogsRequest(logs=logs, producer=report).SerializeToString()
 
 
 BATCHES = [
-    batch(make_log(metadata={"k": "v"}, tags=["t"]), make_log()),
-    batch(make_log(**dict.fromkeys(TEXTS, "x")), full_log()),
+    batch(fixed_log(1, metadata={"k": "v"}, tags=["t"]), fixed_log(2)),
+    batch(fixed_log(3, **dict.fromkeys(TEXTS, "x")), full_log()),
 ]
 
 
-def check(data: bytes) -> bool:
+def check(twin, data: bytes) -> bool:
     """Tell whether the scan says yes; where it does, hold it against the rules."""
-    scanned = scan_logs(data, NOW_S)
+    scanned = twin.scan_logs(data, NOW_S)
     if scanned is None:
         return False
     try:
@@ -74,19 +82,21 @@ def check(data: bytes) -> bool:
     return True
 
 
-def test_a_full_batch_within_every_limit_passes():
-    assert check(batch(*(full_log() for _ in range(500))))
+@on_both_scans
+def test_a_full_batch_within_every_limit_passes(twin):
+    assert check(twin, batch(*map(full_log, range(500))))
 
 
 @pytest.mark.parametrize("field", [field.name for field in Log.DESCRIPTOR.fields])
-def test_one_more_than_a_limit_is_left_to_the_rules(field):
+@on_both_scans
+def test_one_more_than_a_limit_is_left_to_the_rules(twin, field):
     """Every field either has a limit, tried here, or is named here as free."""
     log = full_log()
     if field in TEXTS:
         setattr(log, field, "x" * (TEXTS[field] + 1))
     elif field in ("input_preview", "output_preview", "error_message", "streamed"):
         setattr(log, field, type(getattr(log, field))())
-        assert check(batch(log))
+        assert check(twin, batch(log))
         return
     elif field in (*COUNTS, "http_status", "outcome", "usage_source"):
         setattr(log, field, -1)
@@ -98,48 +108,54 @@ def test_one_more_than_a_limit_is_left_to_the_rules(field):
         log.tags.append("t")
     elif field in ("cost_nano_usd", "price_version", "receive_time"):  # what the server itself sets
         log.cost_nano_usd, log.price_version = 1, "v"
+        assert check(scan, batch(log))  # no rule is broken: it is dropped later
+        assert not check(_scan, batch(log))
+        return
     else:
         setattr(log, field, getattr(log, field) + "0")
-    assert not check(batch(log))
+    assert not check(twin, batch(log))
 
 
-def test_a_batch_that_repeats_an_id_or_is_too_long_is_left_to_the_rules():
-    log = make_log()
-    assert check(batch(log))
-    assert not check(batch(log, make_log(), log))
-    assert not check(batch(*(make_log() for _ in range(501))))
+@on_both_scans
+def test_a_batch_that_repeats_an_id_or_is_too_long_is_left_to_the_rules(twin):
+    log = fixed_log()
+    assert check(twin, batch(log))
+    assert not check(twin, batch(log, fixed_log(1), log))
+    assert not check(twin, batch(*map(fixed_log, range(501))))
 
 
 def test_numbers_written_longer_than_need_be_are_left_to_the_rules():
-    log = make_log(output_preview="x" * 200).SerializeToString()
-    assert check(b"\x0a" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7]) + log)
-    assert not check(b"\x0a" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7 | 0x80, 0]) + log)
-    assert not check(b"\x8a\x80\x80\x80\x80\x00" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7]) + log)
+    twin = _scan
+    log = fixed_log(output_preview="x" * 200).SerializeToString()
+    assert check(twin, b"\x0a" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7]) + log)
+    assert not check(twin, b"\x0a" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7 | 0x80, 0]) + log)
+    assert not check(twin, b"\x8a\x80\x80\x80\x80\x00" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7]) + log)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.data())
 def test_whatever_the_values_a_yes_is_right(data):
-    log = make_log()
+    log = fixed_log()
     for field in data.draw(st.lists(st.sampled_from(list(Log.DESCRIPTOR.fields)), max_size=6, unique_by=id)):
         if field.name == "metadata":
             log.metadata.update(data.draw(st.dictionaries(st.text(max_size=66), st.text(max_size=502))))
         elif field.name == "tags":
             log.tags.extend(data.draw(st.lists(st.text(max_size=66), max_size=22)))
         elif field.message_type is not None:
-            moment = getattr(log, field.name)
-            moment.seconds, moment.nanos = data.draw(seconds), data.draw(nanos)
+            time_value = getattr(log, field.name)
+            time_value.seconds, time_value.nanos = data.draw(seconds), data.draw(nanos)
         elif field.type == field.TYPE_STRING:
             setattr(log, field.name, data.draw(st.text(max_size=202) | ascii_text))
         else:
             setattr(log, field.name, data.draw(st.integers(-1, 700)) % 2**31)
     payload = batch(log)
-    said_yes = check(payload)
+    said_yes = check(_scan, payload)
+    assert check(scan, payload) == (find_violation(log, NOW_S) is None)
     if find_violation(log, NOW_S) is None and payload.isascii() and not log.HasField("receive_time"):
         assert said_yes or {"cost_nano_usd", "price_version"} & {field.name for field, _ in log.ListFields()}
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(st.data())
 def test_whatever_the_bytes_a_yes_is_right(data):
     payload = bytearray(data.draw(st.sampled_from(BATCHES)))
@@ -147,13 +163,13 @@ def test_whatever_the_bytes_a_yes_is_right(data):
         start = data.draw(st.integers(0, 700))
         stop = start + data.draw(st.integers(0, 3))
         payload[start:stop] = data.draw(st.binary(max_size=3) | st.just(bytes(payload[:stop])))
-    check(bytes(payload))
+    check(_scan, bytes(payload))
+    check(scan, bytes(payload))
 
 
-def test_without_the_compiled_check_a_batch_is_read_whole(monkeypatch):
-    payload = batch(make_log(), make_log())
-    assert request.decode_batch(payload).request is None
-    monkeypatch.setattr(request, "scan_logs", None)
-    read = request.decode_batch(payload)
+def test_a_batch_that_breaks_no_rule_is_not_read_whole():
+    valid, wrong = batch(make_log(), make_log()), batch(make_log(), make_log(provider="UPPER"))
+    assert decode_batch(valid).request is None
+    read = decode_batch(wrong)
     assert read.request is not None
-    assert (read.log_count, read.payload) == (2, payload)
+    assert (read.log_count, read.payload) == (2, wrong)

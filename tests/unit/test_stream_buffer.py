@@ -1,4 +1,4 @@
-"""What a provider says reaches the caller whole, in order, and without filling the memory."""
+"""What a provider says reaches the reader whole, in order, and without filling the memory."""
 
 from __future__ import annotations
 
@@ -6,80 +6,122 @@ import asyncio
 
 import pytest
 
+from server.chat.idle_timeout import IdleTimeout
 from server.chat.stream_buffer import StreamBuffer
+from tests.support.timers import FakeTimers
 
 
 class Provider:
     """Says what it is told to, and counts what was taken of it."""
 
-    def __init__(self, *pieces, error=None):
-        self.pieces, self.error = pieces, error
+    def __init__(self, *chunks, error=None):
+        self.chunks, self.error = chunks, error
         self.taken = 0
 
     async def __aiter__(self):
-        for piece in self.pieces:
+        for chunk in self.chunks:
             self.taken += 1
-            yield piece
+            yield chunk
         if self.error is not None:
             raise self.error
 
 
-async def read_all(reading):
-    texts = []
-    while (text := await reading.next()) is not None:
-        texts.append(text)
-    return texts
+@pytest.fixture
+def timers():
+    return FakeTimers()
 
 
-async def test_after_the_first_pieces_that_are_there_at_once_come_as_one():
-    assert await read_all(StreamBuffer(aiter(Provider("a", "b", "c")))) == ["a", "bc"]
+@pytest.fixture
+def timeouts():
+    return []
 
 
-async def test_a_piece_goes_out_as_it_comes():
-    gate: asyncio.Queue[str | None] = asyncio.Queue()
+@pytest.fixture
+async def read(timers, timeouts):
+    """Start reading a provider; returns the buffer."""
+    tasks = []
+
+    def start(provider) -> StreamBuffer:
+        buffer = StreamBuffer()
+
+        async def fill() -> None:
+            idle = IdleTimeout(10, lambda: timeouts.append(True), timers.call_later)
+            try:
+                await buffer.fill(aiter(provider), idle)
+            except ConnectionError as error:
+                buffer.end(error)
+            else:
+                buffer.end()
+            finally:
+                idle.stop()
+
+        tasks.append(asyncio.create_task(fill()))
+        return buffer
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def settle():
+    """Let every task run until it waits."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_after_the_first_chunks_that_are_there_at_once_come_as_one(read):
+    assert [text async for text in read(Provider("a", "b", "c"))] == ["a", "bc"]
+
+
+async def test_a_chunk_goes_out_as_it_comes(read):
+    queue: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def slow():
-        while (piece := await gate.get()) is not None:
-            yield piece
+        while (chunk := await queue.get()) is not None:
+            yield chunk
 
-    reading = StreamBuffer(slow())
-    for piece in ("a", "b"):
-        gate.put_nowait(piece)
-        assert await reading.next() == piece
-    gate.put_nowait(None)
-    assert await reading.next() is None
-    assert await reading.next() is None
+    buffer = read(slow())
+    for chunk in ("a", "b"):
+        queue.put_nowait(chunk)
+        assert await anext(buffer) == chunk
+    queue.put_nowait(None)
+    assert [text async for text in buffer] == []
+    assert [text async for text in buffer] == []
 
 
-async def test_a_slow_caller_keeps_the_provider_waiting():
+async def test_a_slow_reader_keeps_the_provider_waiting(read):
     provider = Provider(*["x" * 1024] * 1000)
-    reading = StreamBuffer(aiter(provider))
-    await asyncio.sleep(0.05)
+    buffer = read(provider)
+    await settle()
     assert provider.taken == 16
-    assert len("".join(await read_all(reading))) == 1024 * 1000
+    assert len("".join([text async for text in buffer])) == 1024 * 1000
 
 
-async def test_an_error_comes_after_what_came_before_it():
-    reading = StreamBuffer(aiter(Provider("a", "b", error=ConnectionError("cut"))))
-    assert [await reading.next(), await reading.next()] == ["a", "b"]
+async def test_a_slow_reader_is_not_the_providers_silence(read, timers, timeouts):
+    buffer = read(Provider(*["x" * 1024] * 100))
+    chars = 0
+    while chars < 1024 * 100:
+        await settle()
+        timers.advance(1000)
+        chars += len(await anext(buffer))
+    assert not timeouts
+
+
+async def test_a_silent_provider_times_out(read, timers, timeouts):
+    async def silent():
+        yield "a"
+        await asyncio.Event().wait()
+
+    buffer = read(silent())
+    assert await anext(buffer) == "a"
+    timers.advance(12.5)
+    assert timeouts == [True]
+
+
+async def test_an_error_comes_after_what_came_before_it(read):
+    buffer = read(Provider("a", "b", error=ConnectionError("cut")))
+    assert [await anext(buffer), await anext(buffer)] == ["a", "b"]
     for _ in range(2):
         with pytest.raises(ConnectionError):
-            await reading.next()
-
-
-async def test_closing_ends_the_provider_where_it_waits():
-    ended = []
-
-    async def silent():
-        try:
-            yield "a"
-            await asyncio.Event().wait()
-        finally:
-            ended.append(True)
-
-    reading = StreamBuffer(silent())
-    assert await reading.next() == "a"
-    await asyncio.sleep(0.01)
-    await reading.aclose()
-    await reading.aclose()
-    assert ended == [True]
+            await anext(buffer)

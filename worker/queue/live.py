@@ -1,6 +1,7 @@
-"""The live tail: workers tell what they stored, servers listen. By Redis pub/sub: who is away hears nothing.
+"""The live tail: workers publish what they stored, servers subscribe, by Redis pub/sub.
 
-Publishing never holds up a writer: it is done beside it, a group at a time, and what does not fit is counted.
+Publishing never delays a writer: it runs beside it, a group of logs at a time, and what does not fit is
+counted as missed.
 """
 
 from __future__ import annotations
@@ -8,43 +9,51 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from llm_observe.v1.event_service_pb2 import WatchLogsResponse
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+from worker.queue.outages import REDIS_ERRORS, error_code
 
-    from codec.reader import ArrivedLog
-    from worker.queue.broker import LogBroker
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from redis.asyncio.client import PubSub
+
+    from codec.batch import ArrivedLog
+    from worker.queue.stream import LogStream
 
 logger = structlog.get_logger("worker.queue.live")
 
 _WAITING_LOGS: Final = 5_000
 _GROUP_LOGS: Final = 500
 _TIMEOUT_S: Final = 1.0
-_ASK_EVERY_S: Final = 0.5
+_PROBE_EVERY_S: Final = 0.5
+"""How often a publisher asks whether anybody is subscribed."""
+_IDLE_S: Final = 5.0
+"""After this long without a message, a subscriber checks that Redis still answers."""
 
 
-def _channel(broker: LogBroker, project_id: str) -> str:
-    return f"{broker.queue_name}:live:{project_id}"
+def _channel(stream: LogStream, project_id: str) -> str:
+    return f"{stream.name}:live:{project_id}"
 
 
 class LivePublisher:
-    """A worker's end. Asks now and then whether anybody listens; to nobody nothing is sent."""
+    """A worker's end. Asks now and then whether anybody is subscribed; if nobody is, it sends nothing."""
 
-    def __init__(self, broker: LogBroker) -> None:
-        self._broker = broker
+    def __init__(self, stream: LogStream) -> None:
+        self._stream = stream
         self._waiting: deque[ArrivedLog] = deque()
         self._missed: dict[str, int] = {}
         self._listened: dict[str, tuple[float, bool]] = {}
         self._nobody_until = 0.0
-        """Nobody listened when last asked; until then, by the monotonic clock, that is taken for so."""
+        """Nobody was subscribed when last asked, which is assumed to hold until then (monotonic clock)."""
         self._task: asyncio.Task[None] | None = None
 
     def publish(self, stored: Sequence[ArrivedLog]) -> None:
-        """Tell of logs that have been committed. Returns at once."""
+        """Publish logs that have been committed. Returns at once."""
         if not self._waiting and time.monotonic() < self._nobody_until:
             return
         room = _WAITING_LOGS - len(self._waiting)
@@ -64,40 +73,56 @@ class LivePublisher:
                 try:
                     async with asyncio.timeout(_TIMEOUT_S):
                         await self._send(project_id, logs)
-                except Exception as error:  # noqa: BLE001 - the tail is not worth a writer's trouble
+                except Exception as error:  # noqa: BLE001 - the live tail must not disturb a writer
                     self._missed[project_id] = self._missed.get(project_id, 0) + len(logs)
-                    logger.warning("live tail interrupted", error_type=type(error).__name__)
+                    logger.warning("live tail interrupted", reason=error_code(error))
         if not any(listened for _, listened in self._listened.values()):
-            self._nobody_until = time.monotonic() + _ASK_EVERY_S
+            self._nobody_until = time.monotonic() + _PROBE_EVERY_S
 
     async def _send(self, project_id: str, logs: list[ArrivedLog]) -> None:
-        channel = _channel(self._broker, project_id)
+        channel = _channel(self._stream, project_id)
         asked, listened = self._listened.get(channel, (0.0, False))
-        if time.monotonic() - asked > _ASK_EVERY_S:
-            ((_, listeners),) = await self._broker.redis.pubsub_numsub(channel)
+        if time.monotonic() - asked > _PROBE_EVERY_S:
+            ((_, listeners),) = await self._stream.redis.pubsub_numsub(channel)
             listened = listeners > 0
             self._listened[channel] = (time.monotonic(), listened)
         if not listened:
-            self._missed.pop(project_id, None)  # nobody was there to miss them
+            self._missed.pop(project_id, None)  # nobody was subscribed to miss them
             return
         messages = [stored.message() for stored in logs]
         response = WatchLogsResponse(logs=messages, missed_count=self._missed.pop(project_id, 0))
-        await self._broker.redis.publish(channel, response.SerializeToString())
+        await self._stream.redis.publish(channel, response.SerializeToString())
 
 
-async def listen_live(broker: LogBroker, project_id: str) -> AsyncIterator[WatchLogsResponse]:
-    """Yield what workers store from now on; an empty message first, once it listens.
+async def listen_live(stream: LogStream, project_id: str) -> AsyncGenerator[WatchLogsResponse, None]:
+    """Yield what workers store from now on; first an empty message, once it is subscribed.
 
     Raises:
-        RedisError: Redis is away.
-        OSError: Likewise.
+        RedisError: Redis refuses, or the connection broke.
+        OSError: Redis cannot be reached, or does not answer any more.
     """
-    pubsub = broker.new_pubsub()
+    pubsub = stream.new_pubsub()
     try:
-        await pubsub.subscribe(_channel(broker, project_id))
+        async with asyncio.timeout(_TIMEOUT_S):
+            await pubsub.subscribe(_channel(stream, project_id))
         yield WatchLogsResponse()
-        async for message in pubsub.listen():
+        while True:
+            message = await _next_message(pubsub)
             if message["type"] == "message":
                 yield WatchLogsResponse.FromString(message["data"])
     finally:
-        await pubsub.aclose()
+        with suppress(*REDIS_ERRORS):
+            async with asyncio.timeout(_TIMEOUT_S):
+                await pubsub.aclose()  # type: ignore[no-untyped-call] # redis-py leaves it so
+
+
+async def _next_message(pubsub: PubSub) -> dict[str, Any]:
+    """Return the next message of any type; while none comes, check that Redis still answers."""
+    message: dict[str, Any] | None = await pubsub.get_message(timeout=_IDLE_S)
+    if message is None:
+        async with asyncio.timeout(_TIMEOUT_S):
+            await pubsub.ping()
+        message = await pubsub.get_message(timeout=_TIMEOUT_S)
+    if message is None:
+        raise TimeoutError
+    return message

@@ -5,60 +5,60 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from redis.exceptions import RedisError
-
-from worker.queue.broker import GROUP, LogBroker
 from worker.queue.coalescer import Coalescer, CoalescerFull
 from worker.queue.message import BATCHES, pack
+from worker.queue.outages import REDIS_ERRORS, error_code
+from worker.queue.stream import GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from codec.batch import AcceptedBatch
+    from worker.queue.broker import LogBroker
 
 WRITE_LOGS: Final = "write_logs"
-_PATIENCE_S: Final = 0.9
-"""How long a call waits for its turn."""
+_QUEUE_TIMEOUT_S: Final = 0.9
+"""How long a call waits for its group to be written."""
 _WRITE_TIMEOUT_S: Final = 1.0
-"""How long Redis may take for a message; with the patience before, a call is answered within 2 seconds."""
+"""How long Redis may take for a message; with the wait before, a call is answered within 2 seconds."""
 _GROUP_BYTES: Final = 1024 * 1024
-"""What one message holds, but for a single larger batch: a task is redelivered whole."""
+"""Largest message, but for a single larger batch: a message is redelivered whole."""
 _LINGER_S: Final = 0.002
-"""How long calls that come at once wait for each other: a write costs as much as ten calls."""
-_ENOUGH_BYTES: Final = 256 * 1024
-"""Where this waits, the write's own cost no longer counts."""
+"""How long concurrent calls wait for each other: one Redis write costs as much CPU as ten calls."""
+_LINGER_BELOW_BYTES: Final = 256 * 1024
+"""Above this, the bytes cost more than the write itself."""
 _WAITING_BYTES: Final = 64 * 1024 * 1024
-"""What may wait in this process for Redis."""
+"""How much may wait for Redis in this process."""
 _PROBE_TIMEOUT_S: Final = 1.0
 
 
 class QueueUnavailable(Exception):
-    """Redis cannot take or tell anything now."""
+    """Redis does not answer, or refuses."""
 
 
 class QueueFull(Exception):
-    """More waits for Redis than this process may hold."""
+    """More batches wait for Redis than this process may hold."""
 
 
 class QueueStats(NamedTuple):
     """The state of the queue."""
 
     depth: int
-    """Batches that wait or are being written, delayed ones included."""
+    """Messages that wait or are being written, delayed ones included."""
     pending: int
-    """Batches given to a worker."""
+    """Messages given to a worker."""
     delayed: int
-    """Batches that wait for a retry."""
+    """Messages that wait for a retry."""
     consumers: int
     """Live workers."""
     oldest_age_s: float | None
-    """Age of the oldest batch, in seconds; None when the queue is empty."""
+    """Age of the oldest message, in seconds; None when the queue is empty."""
 
 
 class LogQueue:
-    """Group commit into Redis: concurrent calls share one message, each is answered when Redis has it."""
+    """Group commit into Redis: concurrent calls share a message, and each returns when Redis has it."""
 
     def __init__(self, broker: LogBroker) -> None:
         self._broker = broker
@@ -67,8 +67,8 @@ class LogQueue:
             group_size=_GROUP_BYTES,
             waiting_size=_WAITING_BYTES,
             linger_s=_LINGER_S,
-            enough=_ENOUGH_BYTES,
-            queue_timeout_s=_PATIENCE_S,
+            linger_below=_LINGER_BELOW_BYTES,
+            queue_timeout_s=_QUEUE_TIMEOUT_S,
         )
 
     async def put(self, batch: AcceptedBatch) -> None:
@@ -76,20 +76,19 @@ class LogQueue:
 
         Raises:
             QueueUnavailable: Redis did not take it in time. It may have: sending again is safe.
-            QueueFull: Redis is slower than what comes in; nothing was queued.
+            QueueFull: Batches arrive faster than Redis takes them; nothing was queued.
         """
         try:
             await self._coalescer.put(batch, len(batch.payload))
         except CoalescerFull:
             raise QueueFull from None
         except Exception as error:
-            raise QueueUnavailable(type(error).__name__) from error
+            raise QueueUnavailable(error_code(error)) from error
 
     async def _write(self, batches: Sequence[AcceptedBatch]) -> Sequence[None]:
-        # As taskiq's own sending makes it, without the way through its models.
+        # What taskiq's own sending would make, without its models.
         head = {"task_id": uuid.uuid4().hex, "task_name": WRITE_LOGS, "labels": {}, "args": []}
-        async with asyncio.timeout(_WRITE_TIMEOUT_S):
-            await self._broker.append(pack(head, {BATCHES: batches}))
+        await self._broker.append(pack(head, {BATCHES: batches}), _WRITE_TIMEOUT_S)
         return [None] * len(batches)
 
 
@@ -102,32 +101,35 @@ async def queue_stats(broker: LogBroker) -> QueueStats:
     try:
         async with asyncio.timeout(_PROBE_TIMEOUT_S):
             return await _read_stats(broker)
-    except (RedisError, OSError, TimeoutError) as error:
-        raise QueueUnavailable(type(error).__name__) from error
+    except REDIS_ERRORS as error:
+        raise QueueUnavailable(error_code(error)) from error
 
 
 async def queue_memory_bytes(broker: LogBroker) -> int:
-    """Return what the queue takes in Redis, in bytes.
+    """Return how much of Redis' memory the queue takes, in bytes.
 
     Raises:
         QueueUnavailable: Redis does not answer within a second.
     """
     try:
         async with asyncio.timeout(_PROBE_TIMEOUT_S):
-            keys = (broker.queue_name, broker.delayed_key)
+            keys = (broker.queue_name, broker.stream.delayed_key)
             return sum([int(await broker.redis.memory_usage(key) or 0) for key in keys])
-    except (RedisError, OSError, TimeoutError) as error:
-        raise QueueUnavailable(type(error).__name__) from error
+    except REDIS_ERRORS as error:
+        raise QueueUnavailable(error_code(error)) from error
 
 
 async def _read_stats(broker: LogBroker) -> QueueStats:
     redis, name = broker.redis, broker.queue_name
-    async with redis.pipeline(transaction=True) as both:  # or a batch that moves over is counted in neither
-        waiting, delayed = await both.xlen(name).zcard(broker.delayed_key).execute()
+    async with redis.pipeline(transaction=True) as both:  # or one that moves between is counted in neither
+        both.xlen(name)
+        both.zcard(broker.stream.delayed_key)
+        waiting, delayed = await both.execute()
     groups = await redis.xinfo_groups(name) if waiting or await redis.exists(name) else []
     pending = sum(int(group["pending"]) for group in groups if group["name"] == GROUP.encode())
-    alive = [key async for key in redis.scan_iter(f"{name}:alive:*", count=1000)]
-    oldest = await redis.xrange(name, count=1)
+    alive = [key async for key in redis.scan_iter(broker.stream.alive_key("*"), count=1000)]
+    # (cast: redis-py's reply type is a union over its options and protocol versions.)
+    oldest = cast("list[tuple[bytes, object]]", await redis.xrange(name, count=1))
     age = None
     if oldest:
         queued_ms = int(oldest[0][0].split(b"-")[0])

@@ -1,4 +1,4 @@
-"""Runs deliveries and settles how they ended: stored, again later, or a dead letter. Never in between."""
+"""Runs deliveries and settles how they end: stored, retried later, or dead-lettered. Never in between."""
 
 from __future__ import annotations
 
@@ -6,57 +6,64 @@ import random
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from taskiq import TaskiqMiddleware
+from taskiq import AckableMessage, TaskiqMiddleware
 from taskiq.receiver import Receiver
+from taskiq.utils import maybe_awaitable
 
-from storage.errors import StorageUnavailable
+from storage.errors import StorageError, StorageUnavailable
+from worker.queue.outages import REDIS_ERRORS, error_code
 
 if TYPE_CHECKING:
-    from taskiq import AckableMessage, TaskiqMessage, TaskiqResult
+    from taskiq import TaskiqMessage, TaskiqResult
 
-    from worker.queue.broker import LogBroker
+    from worker.queue.broker import WorkerBroker
 
 logger = structlog.get_logger("worker.queue.receiver")
 
 _ATTEMPT: Final = "attempt"
 _OUTAGES: Final = "outages"
 _FIRST_DELAY_S: Final = 1.0
-_MOST_DELAY_S: Final = 30.0
+_MAX_DELAY_S: Final = 30.0
+_MAX_DOUBLINGS: Final = 10
 
 
 class LogReceiver(Receiver):
     """Parses before it runs, so that what nobody can read becomes a dead letter and not a log line."""
 
-    broker: LogBroker
+    broker: WorkerBroker
 
     async def callback(self, message: bytes | AckableMessage, raise_err: bool = False) -> None:  # noqa: FBT001, FBT002 - taskiq's signature
         """Run one delivery. One that could not be settled stays pending and comes again."""
         try:
-            if await self._readable(message):
+            if not isinstance(message, AckableMessage) or await self._is_readable(message):
                 await super().callback(message, raise_err)
+        except (StorageError, *REDIS_ERRORS) as error:
+            reason = str(error) if isinstance(error, StorageError) else error_code(error)
+            logger.warning("delivery not settled, it comes again", reason=reason)
         except Exception:
-            logger.exception("delivery not settled")
+            logger.exception("delivery not settled, it comes again")
         finally:
             await self.broker.release(message)
 
-    async def _readable(self, message: Any) -> bool:
+    async def _is_readable(self, message: AckableMessage) -> bool:
         try:
-            known = self.broker.find_task(self.broker.formatter.loads(message.data).task_name) is not None
+            task_name = self.broker.formatter.loads(message.data).task_name
+            known = self.broker.find_task(task_name) is not None
         except ValueError:
             known = False
-        if not known and self.broker.dead_letter is not None:
-            await self.broker.dead_letter(message.data, "unparsable", 1)
-            await message.ack()
+        if not known:
+            await self.broker.dead_letters.dead_letter_message(message.data, "unparsable", 1)
+            await maybe_awaitable(message.ack())
         return known
 
 
 class RetryMiddleware(TaskiqMiddleware):
-    """Sends a failed batch round again, later each time, and gives it up after the last attempt.
+    """Queues a failed batch again, later each time, and dead-letters it after the last attempt.
 
     Runs before the failed delivery is acknowledged: a crash in between repeats work and loses nothing.
     """
 
-    def __init__(self, broker: LogBroker, max_attempts: int) -> None:
+    def __init__(self, broker: WorkerBroker, max_attempts: int) -> None:
         super().__init__()
         self._queue = broker
         self._max_attempts = max_attempts
@@ -64,22 +71,32 @@ class RetryMiddleware(TaskiqMiddleware):
     async def on_error(
         self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException
     ) -> None:
-        """Decide what becomes of a failed batch."""
+        """Retry a failed batch, or dead-letter it."""
         del result
         attempt = int(message.labels.get(_ATTEMPT, 1))
         outages = int(message.labels.get(_OUTAGES, 0))
         if isinstance(exception, StorageUnavailable):
-            # The database is away: no fault of the batch, so no attempt is used up.
-            await self._again(message, attempt, outages + 1, wait=outages)
+            # The batch is not to blame, so no attempt is used up. Our own text says what is.
+            await self._retry(message, attempt, outages + 1, outages, str(exception))
         elif attempt < self._max_attempts:
-            await self._again(message, attempt + 1, outages, wait=attempt - 1)
-        elif self._queue.dead_letter is not None:
+            await self._retry(message, attempt + 1, outages, attempt - 1, type(exception).__name__)
+        else:
             data = self._queue.formatter.dumps(message).message
-            await self._queue.dead_letter(data, f"failed:{type(exception).__name__}", attempt)
+            reason = f"failed:{type(exception).__name__}"
+            await self._queue.dead_letters.dead_letter_message(data, reason, attempt)
 
-    async def _again(self, message: TaskiqMessage, attempt: int, outages: int, *, wait: int) -> None:
+    async def _retry(
+        self, message: TaskiqMessage, attempt: int, outages: int, wait: int, reason: str
+    ) -> None:
         labels = {**message.labels, _ATTEMPT: str(attempt), _OUTAGES: str(outages)}
-        again = message.model_copy(update={"labels": labels})
-        delay_s = min(_FIRST_DELAY_S * 2**wait, _MOST_DELAY_S) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-        await self._queue.retry_later(self._queue.formatter.dumps(again), delay_s)
-        logger.info("batch again later", attempt=attempt, outages=outages, delay_s=round(delay_s, 2))
+        retry = message.model_copy(update={"labels": labels})
+        delay_s = min(_FIRST_DELAY_S * 2 ** min(wait, _MAX_DOUBLINGS), _MAX_DELAY_S)
+        delay_s *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+        await self._queue.retry_later(self._queue.formatter.dumps(retry), delay_s)
+        logger.info(
+            "batch will be retried",
+            attempt=attempt,
+            outages=outages,
+            delay_s=round(delay_s, 2),
+            reason=reason,
+        )

@@ -1,4 +1,4 @@
-"""Where Redis is, and how batches travel through it."""
+"""Where Redis is, and how the queue in it behaves."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class QueueSettings(EnvSettings):
     redis_url: SecretStr = Field(alias="REDIS_URL")
     """``redis://:password@host:port/0``, or ``redis+sentinel://:password@host:port,host:port/service/0``."""
     queue_name: str = Field("llm_observe:logs", alias="LLM_OBSERVE_QUEUE_NAME")
-    """Name of the stream; its helpers' keys begin with it."""
+    """Name of the stream; the names of all other keys begin with it."""
     heartbeat_s: float = Field(0.75, alias="LLM_OBSERVE_QUEUE_HEARTBEAT_S", gt=0)
-    """How often a worker says that it lives, in seconds."""
+    """How often a worker renews its heartbeat, in seconds."""
     liveness_s: float = Field(3.0, alias="LLM_OBSERVE_QUEUE_LIVENESS_S", gt=0)
-    """A worker that was silent this long is dead: its batches go to others, in seconds."""
+    """After this long without a heartbeat a worker counts as dead, and others take over, in seconds."""
     max_attempts: int = Field(3, alias="LLM_OBSERVE_QUEUE_MAX_ATTEMPTS", ge=1)
-    """ChatAttempts before a batch becomes a dead letter."""
+    """Attempts before a batch becomes a dead letter."""
 
     @field_validator("redis_url")
     @classmethod

@@ -1,38 +1,40 @@
-"""A limit on giving up: a bad deploy must stop the worker, not drain the queue into the dead letters."""
+"""Caps dead letters per minute: a bad deploy must stop the worker, not dead-letter the whole queue."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from storage.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _WINDOW_S: Final = 60.0
 
 
 class TooManyDeadLetters(StorageUnavailable):
-    """More is given up than may be; what waits stays in the queue and is tried again."""
+    """The quota is spent; what waits stays in the queue and is tried again."""
 
 
 class DeadLetterQuota:
-    """How many logs may be given up in a minute, by this process."""
+    """How many logs this process may dead-letter in a minute."""
 
-    def __init__(self, logs_per_minute: int) -> None:
-        self._most = logs_per_minute
-        self._taken: deque[tuple[float, int]] = deque()
+    def __init__(self, logs_per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._logs_per_minute = logs_per_minute
+        self._clock = clock
+        self._spent: deque[tuple[float, int]] = deque()
 
-    def take(self, count: int) -> None:
-        """Give up so many logs. The first of a minute are allowed whatever their count.
+    def spend(self, count: int) -> None:
+        """Count logs that are about to be dead-lettered. The first of a minute may be any number.
 
         Raises:
-            TooManyDeadLetters: Nothing may be given up now.
+            TooManyDeadLetters: No more may be dead-lettered now.
         """
-        now = time.monotonic()
-        while self._taken and self._taken[0][0] <= now - _WINDOW_S:
-            self._taken.popleft()
-        if self._taken and sum(taken for _, taken in self._taken) + count > self._most:
-            raise TooManyDeadLetters(
-                "more logs are given up than may be: is something wrong with this release?"
-            )
-        self._taken.append((now, count))
+        now = self._clock()
+        while self._spent and self._spent[0][0] <= now - _WINDOW_S:
+            self._spent.popleft()
+        if self._spent and sum(spent for _, spent in self._spent) + count > self._logs_per_minute:
+            raise TooManyDeadLetters("too many dead letters: is something wrong with this release?")
+        self._spent.append((now, count))

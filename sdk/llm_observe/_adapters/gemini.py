@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +31,9 @@ class GeminiAdapter(VendorAdapter):
         client = genai.Client(api_key=self._api_key, http_options=options)
         if not asynchronous:
             return client
-        _read_plainly(client.aio.models)
+        models: Any = client.aio.models
+        kind: Any = type(models)
+        models.__class__ = _reading_plainly(kind)
         return client.aio
 
     def _open(self, client: Any, model: str, messages: Messages, parameters: ChatParameters) -> Any:
@@ -70,26 +73,27 @@ class _Connection:
         return await type(self._api_client).async_request_streamed(self, *args)
 
     async def _async_request(self, **options: Any) -> Any:
-        self.response = await self._api_client._async_request(**options)  # noqa: SLF001 - see _read_plainly()
+        self.response = await self._api_client._async_request(**options)  # noqa: SLF001 - see _reading_plainly()
         return self.response
 
 
-def _read_plainly(models: Any) -> None:
-    """Let the asynchronous streams of a client's ``models`` yield Parsed pieces.
+@functools.cache
+def _reading_plainly(kind: Any) -> Any:
+    """Return a subclass of the class of asynchronous ``models`` whose streams yield Parsed pieces.
 
     The request is the vendor's own; of what it would make of each answer nothing runs, for it is never asked
     for a piece. Should another version go other ways, its pieces are the vendor's models, and all the same to
     their readers.
     """
-    kind = type(models)
 
-    async def stream(**options: Any) -> Any:
-        asking = copy.copy(models)
-        asking._api_client = connection = _Connection(models._api_client)  # noqa: SLF001 - see above
+    async def stream(self: Any, **options: Any) -> Any:
+        asking = copy.copy(self)
+        asking._api_client = connection = _Connection(self._api_client)  # noqa: SLF001 - see above
         pieces = await kind._generate_content_stream(asking, **options)  # noqa: SLF001 - as above
         return pieces if connection.response is None else _read(connection.response)
 
-    models._generate_content_stream = stream  # noqa: SLF001 - as above
+    members = {"_generate_content_stream": stream, "__module__": kind.__module__}
+    return type(kind.__name__, (kind,), members)
 
 
 async def _read(response: Any) -> AsyncIterator[Any]:

@@ -45,7 +45,8 @@ class ReadsPlainly:
         return parsed(data)
 
 
-def reading_plainly(kind: type) -> Any:
+@functools.cache
+def reading_plainly(kind: Any) -> Any:
     """Return a subclass of an OpenAI or Anthropic client class whose streams yield Parsed events.
 
     Should a client of another version not ask this method, its events are the vendor's models, and all the

@@ -21,7 +21,7 @@ class Reader(Protocol):
 
 
 class Provider(Reader, Protocol):
-    """The narrow waist of clients with one request door."""
+    """The narrow waist of clients with one request method."""
 
     def describe(self, options: Any, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
         """Begin a Call for a request, or return None for a request that is not a model call."""

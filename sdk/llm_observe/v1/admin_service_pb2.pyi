@@ -31,11 +31,11 @@ class _DeadLetterStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper
     DEAD_LETTER_STATE_UNSPECIFIED: _DeadLetterState.ValueType  # 0
     """Not set."""
     DEAD_LETTER_STATE_WAITING: _DeadLetterState.ValueType  # 1
-    """Waits for a person."""
+    """Waiting to be replayed or discarded."""
     DEAD_LETTER_STATE_REPLAYED: _DeadLetterState.ValueType  # 2
     """Queued again."""
     DEAD_LETTER_STATE_DISCARDED: _DeadLetterState.ValueType  # 3
-    """Given up."""
+    """Discarded: it stays for the record."""
 
 class DeadLetterState(_DeadLetterState, metaclass=_DeadLetterStateEnumTypeWrapper):
     """DeadLetterState is the life of a dead letter. It may grow."""
@@ -43,11 +43,11 @@ class DeadLetterState(_DeadLetterState, metaclass=_DeadLetterStateEnumTypeWrappe
 DEAD_LETTER_STATE_UNSPECIFIED: DeadLetterState.ValueType  # 0
 """Not set."""
 DEAD_LETTER_STATE_WAITING: DeadLetterState.ValueType  # 1
-"""Waits for a person."""
+"""Waiting to be replayed or discarded."""
 DEAD_LETTER_STATE_REPLAYED: DeadLetterState.ValueType  # 2
 """Queued again."""
 DEAD_LETTER_STATE_DISCARDED: DeadLetterState.ValueType  # 3
-"""Given up."""
+"""Discarded: it stays for the record."""
 global___DeadLetterState = DeadLetterState
 
 class _ApiKeyRole:
@@ -57,7 +57,7 @@ class _ApiKeyRole:
 class _ApiKeyRoleEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ApiKeyRole.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     API_KEY_ROLE_UNSPECIFIED: _ApiKeyRole.ValueType  # 0
-    """Not set."""
+    """Not set; refused on input."""
     API_KEY_ROLE_INGEST: _ApiKeyRole.ValueType  # 1
     """Send logs."""
     API_KEY_ROLE_READ: _ApiKeyRole.ValueType  # 2
@@ -65,13 +65,13 @@ class _ApiKeyRoleEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     API_KEY_ROLE_CHAT: _ApiKeyRole.ValueType  # 3
     """Chat and keep conversations."""
     API_KEY_ROLE_ADMIN: _ApiKeyRole.ValueType  # 4
-    """Everything."""
+    """Everything in the project."""
 
 class ApiKeyRole(_ApiKeyRole, metaclass=_ApiKeyRoleEnumTypeWrapper):
     """ApiKeyRole is what a key may do. It may grow."""
 
 API_KEY_ROLE_UNSPECIFIED: ApiKeyRole.ValueType  # 0
-"""Not set."""
+"""Not set; refused on input."""
 API_KEY_ROLE_INGEST: ApiKeyRole.ValueType  # 1
 """Send logs."""
 API_KEY_ROLE_READ: ApiKeyRole.ValueType  # 2
@@ -79,7 +79,7 @@ API_KEY_ROLE_READ: ApiKeyRole.ValueType  # 2
 API_KEY_ROLE_CHAT: ApiKeyRole.ValueType  # 3
 """Chat and keep conversations."""
 API_KEY_ROLE_ADMIN: ApiKeyRole.ValueType  # 4
-"""Everything."""
+"""Everything in the project."""
 global___ApiKeyRole = ApiKeyRole
 
 @typing.final
@@ -103,10 +103,10 @@ class GetQueueStatsResponse(google.protobuf.message.Message):
     QUEUE_FIELD_NUMBER: builtins.int
     MEMORY_BYTES_FIELD_NUMBER: builtins.int
     memory_bytes: builtins.int
-    """Bytes the queue takes in Redis."""
+    """Memory that the queue takes in Redis, in bytes."""
     @property
     def queue(self) -> llm_observe.v1.health_service_pb2.QueueHealth:
-        """The queue."""
+        """Batches and workers."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ global___GetQueueStatsResponse = GetQueueStatsResponse
 
 @typing.final
 class DeadLetter(google.protobuf.message.Message):
-    """DeadLetter is something that could not be stored."""
+    """DeadLetter holds logs that could not be stored: one log, or a whole batch."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -137,30 +137,33 @@ class DeadLetter(google.protobuf.message.Message):
     PAYLOAD_JSON_FIELD_NUMBER: builtins.int
     PRODUCER_ID_FIELD_NUMBER: builtins.int
     dead_letter_id: builtins.str
-    """UUIDv7 made by the worker."""
+    """UUIDv7 made by the database."""
     reason: builtins.str
-    """Why, as a constant word: `invalid_content`, `killed_worker`, `unparsable`, `foreign_log`, ..."""
+    """Why: `refused` (by the database), `foreign_log` (the log_id belongs to another project), `unparsable`,
+    `invalid_content` (a value that no row can hold),
+    `killed_worker` (workers died of it), or `failed:` and the name of the worker's exception.
+    """
     message: builtins.str
-    """What the worker saw, redacted; at most 500 characters."""
+    """What went wrong, redacted; at most 500 characters."""
     log_id: builtins.str
-    """The log, when the payload is one log."""
+    """log_id of the payload when it is a single log; otherwise empty."""
     attempt_count: builtins.int
-    """Attempts made."""
+    """How often it was tried to store."""
     state: global___DeadLetterState.ValueType
-    """Where it stands."""
+    """Whether it waits, or what became of it."""
     log_count: builtins.int
     """Logs in the payload."""
     payload_json: builtins.str
-    """The payload as JSON, redacted. Only from GetDeadLetter."""
+    """The payload as JSON, redacted. Set by GetDeadLetter only."""
     producer_id: builtins.str
     """The producer that sent it, when known."""
     @property
     def first_attempt_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """First attempt."""
+        """When it was first tried."""
 
     @property
     def last_attempt_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Last attempt."""
+        """When it was last tried."""
 
     def __init__(
         self,
@@ -221,7 +224,7 @@ global___DeadLetterFilter = DeadLetterFilter
 
 @typing.final
 class ListDeadLettersRequest(google.protobuf.message.Message):
-    """ListDeadLettersRequest asks for a page."""
+    """ListDeadLettersRequest asks for a page of dead letters."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -229,12 +232,12 @@ class ListDeadLettersRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """Dead letters a page; 0 means 50, at most 1000; larger is cut, negative is INVALID_ARGUMENT."""
+    """Dead letters a page; 0 means 50, at most 1000; larger values mean 1000, negative ones are an error."""
     page_token: builtins.str
     """next_page_token of the previous page, with all other arguments unchanged."""
     @property
     def filter(self) -> global___DeadLetterFilter:
-        """Which."""
+        """Which dead letters."""
 
     def __init__(
         self,
@@ -250,7 +253,7 @@ global___ListDeadLettersRequest = ListDeadLettersRequest
 
 @typing.final
 class ListDeadLettersResponse(google.protobuf.message.Message):
-    """ListDeadLettersResponse is a page."""
+    """ListDeadLettersResponse is a page of dead letters."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -313,14 +316,14 @@ global___GetDeadLetterResponse = GetDeadLetterResponse
 
 @typing.final
 class ReplayDeadLettersRequest(google.protobuf.message.Message):
-    """ReplayDeadLettersRequest says which."""
+    """ReplayDeadLettersRequest selects dead letters."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     FILTER_FIELD_NUMBER: builtins.int
     @property
     def filter(self) -> global___DeadLetterFilter:
-        """Which."""
+        """Which dead letters."""
 
     def __init__(
         self,
@@ -334,7 +337,7 @@ global___ReplayDeadLettersRequest = ReplayDeadLettersRequest
 
 @typing.final
 class ReplayDeadLettersResponse(google.protobuf.message.Message):
-    """ReplayDeadLettersResponse is progress."""
+    """ReplayDeadLettersResponse reports progress."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -356,14 +359,14 @@ global___ReplayDeadLettersResponse = ReplayDeadLettersResponse
 
 @typing.final
 class DiscardDeadLettersRequest(google.protobuf.message.Message):
-    """DiscardDeadLettersRequest says which."""
+    """DiscardDeadLettersRequest selects dead letters."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     FILTER_FIELD_NUMBER: builtins.int
     @property
     def filter(self) -> global___DeadLetterFilter:
-        """Which."""
+        """Which dead letters."""
 
     def __init__(
         self,
@@ -377,13 +380,13 @@ global___DiscardDeadLettersRequest = DiscardDeadLettersRequest
 
 @typing.final
 class DiscardDeadLettersResponse(google.protobuf.message.Message):
-    """DiscardDeadLettersResponse says how many."""
+    """DiscardDeadLettersResponse says how many were discarded."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     DISCARDED_COUNT_FIELD_NUMBER: builtins.int
     discarded_count: builtins.int
-    """Discarded by this call."""
+    """Dead letters that this call discarded."""
     def __init__(
         self,
         *,
@@ -430,26 +433,26 @@ class LedgerEntry(google.protobuf.message.Message):
     producer_id: builtins.str
     """The producer."""
     sent_count: builtins.int
-    """Logs put into batches, as the producer declares."""
+    """Logs put into batches, as the producer reports."""
     stored_count: builtins.int
-    """Rows that were new."""
+    """Logs stored as new rows."""
     duplicate_count: builtins.int
-    """Logs whose row was there already."""
+    """Logs that were stored before."""
     rejected_count: builtins.int
-    """Logs refused at the edge."""
+    """Logs that the server rejected for their content."""
     dead_lettered_count: builtins.int
     """Logs in dead letters."""
     missing_batch_count: builtins.int
-    """Batch numbers that never came."""
+    """Batches that never arrived, seen by gaps in their numbers."""
     sdk: builtins.str
-    """Library and version of the producer."""
+    """Name and version of the sending library."""
     @property
     def hour(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Begin of the hour, UTC."""
+        """Start of the hour, UTC."""
 
     @property
     def dropped_counts(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
-        """Logs dropped by the producer, by reason, as it declares."""
+        """Logs dropped by the producer, by reason, as it reports."""
 
     def __init__(
         self,
@@ -483,7 +486,7 @@ class QueryLedgerRequest(google.protobuf.message.Message):
     producer_id: builtins.str
     """Only this producer."""
     page_size: builtins.int
-    """Entries a page; 0 means 100, at most 1000; larger is cut, negative is INVALID_ARGUMENT."""
+    """Entries a page; 0 means 100, at most 1000; larger values mean 1000, negative ones are an error."""
     page_token: builtins.str
     """next_page_token of the previous page, with all other arguments unchanged."""
     @property
@@ -505,7 +508,7 @@ global___QueryLedgerRequest = QueryLedgerRequest
 
 @typing.final
 class QueryLedgerResponse(google.protobuf.message.Message):
-    """QueryLedgerResponse is a page."""
+    """QueryLedgerResponse is a page of the ledger."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -529,7 +532,7 @@ global___QueryLedgerResponse = QueryLedgerResponse
 
 @typing.final
 class Project(google.protobuf.message.Message):
-    """Project is a tenant: every row belongs to one."""
+    """Project is a tenant: all data belongs to one."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -539,10 +542,10 @@ class Project(google.protobuf.message.Message):
     project_id: builtins.str
     """Lower-case letters, digits and hyphens, 1 to 63 characters."""
     display_name: builtins.str
-    """For people; at most 100 characters."""
+    """Display name; at most 100 characters."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it was made."""
+        """When it was created."""
 
     def __init__(
         self,
@@ -648,22 +651,22 @@ class ApiKey(google.protobuf.message.Message):
     api_key_id: builtins.str
     """UUIDv7 made by the server."""
     project_id: builtins.str
-    """The project it opens."""
+    """The project that it gives access to."""
     display_name: builtins.str
-    """For people; at most 100 characters."""
+    """Display name; at most 100 characters."""
     prefix: builtins.str
-    """The start of the secret, to find it by."""
+    """The first characters of the secret, which identify the key."""
     @property
     def roles(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___ApiKeyRole.ValueType]:
         """What it may do."""
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it was made."""
+        """When it was created."""
 
     @property
     def expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it ends; absent means never."""
+        """When it expires; absent means never."""
 
     @property
     def revoke_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -671,7 +674,7 @@ class ApiKey(google.protobuf.message.Message):
 
     @property
     def last_use_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it was last used, to the minute."""
+        """When it was last used, to the minute; absent means never."""
 
     def __init__(
         self,
@@ -704,14 +707,14 @@ class CreateApiKeyRequest(google.protobuf.message.Message):
     project_id: builtins.str
     """The project."""
     display_name: builtins.str
-    """For people; at most 100 characters."""
+    """Display name; at most 100 characters."""
     @property
     def roles(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___ApiKeyRole.ValueType]:
-        """At least one."""
+        """What the key may do; at least one."""
 
     @property
     def expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it ends; absent means never."""
+        """When it expires; absent means never."""
 
     def __init__(
         self,
@@ -735,7 +738,7 @@ class CreateApiKeyResponse(google.protobuf.message.Message):
     API_KEY_FIELD_NUMBER: builtins.int
     SECRET_FIELD_NUMBER: builtins.int
     secret: builtins.str
-    """The secret. Shown this once; only its hash is stored."""
+    """The secret. Only its hash is stored, so it cannot be shown again."""
     @property
     def api_key(self) -> global___ApiKey:
         """The key."""

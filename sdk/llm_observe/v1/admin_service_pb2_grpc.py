@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class AdminServiceStub(object):
-    """AdminService is for operators. Role `admin`.
+    """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
+    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -93,7 +94,8 @@ class AdminServiceStub(object):
 
 
 class AdminServiceServicer(object):
-    """AdminService is for operators. Role `admin`.
+    """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
+    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
     """
 
     def GetQueueStats(self, request, context):
@@ -127,37 +129,39 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DiscardDeadLetters(self, request, context):
-        """DiscardDeadLetters gives dead letters up for good; their count stays in the ledger. Repeating is
-        safe. Errors: INVALID_FIELD.
+        """DiscardDeadLetters marks dead letters as discarded: they cannot be replayed any more, and stay counted
+        in the ledger. Repeating is safe. Errors: INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def QueryLedger(self, request, context):
-        """QueryLedger returns, per producer and hour, what became of its logs. Errors: INVALID_FIELD.
+        """QueryLedger returns, per producer and hour, what became of its logs.
+        Errors: INVALID_FIELD, PAGE_TOKEN_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateProject(self, request, context):
-        """CreateProject makes a project. Errors: INVALID_FIELD, PROJECT_ALREADY_EXISTS.
+        """CreateProject creates a project. Only for callers without an API key, where keys are optional.
+        Errors: INVALID_FIELD, PERMISSION_DENIED, PROJECT_ALREADY_EXISTS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListProjects(self, request, context):
-        """ListProjects returns the projects, by id.
+        """ListProjects returns all projects by id; to a caller with an API key, the key's own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateApiKey(self, request, context):
-        """CreateApiKey makes a key and returns its secret, this once. Errors: INVALID_FIELD,
-        PROJECT_NOT_FOUND.
+        """CreateApiKey creates a key and returns its secret, which cannot be read again.
+        Errors: INVALID_FIELD, PROJECT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -171,7 +175,8 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RevokeApiKey(self, request, context):
-        """RevokeApiKey ends a key within 5 seconds. Repeating is safe. Errors: API_KEY_NOT_FOUND.
+        """RevokeApiKey revokes a key: within 5 seconds no server accepts it any more. Repeating is safe.
+        Errors: API_KEY_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -244,7 +249,8 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
-    """AdminService is for operators. Role `admin`.
+    """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
+    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
     """
 
     @staticmethod

@@ -18,7 +18,9 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class AdminServiceStub:
-    """AdminService is for operators. Role `admin`."""
+    """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
+    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     GetQueueStats: grpc.UnaryUnaryMultiCallable[
@@ -53,34 +55,38 @@ class AdminServiceStub:
         llm_observe.v1.admin_service_pb2.DiscardDeadLettersRequest,
         llm_observe.v1.admin_service_pb2.DiscardDeadLettersResponse,
     ]
-    """DiscardDeadLetters gives dead letters up for good; their count stays in the ledger. Repeating is
-    safe. Errors: INVALID_FIELD.
+    """DiscardDeadLetters marks dead letters as discarded: they cannot be replayed any more, and stay counted
+    in the ledger. Repeating is safe. Errors: INVALID_FIELD.
     """
 
     QueryLedger: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.admin_service_pb2.QueryLedgerRequest,
         llm_observe.v1.admin_service_pb2.QueryLedgerResponse,
     ]
-    """QueryLedger returns, per producer and hour, what became of its logs. Errors: INVALID_FIELD."""
+    """QueryLedger returns, per producer and hour, what became of its logs.
+    Errors: INVALID_FIELD, PAGE_TOKEN_MISMATCH.
+    """
 
     CreateProject: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.admin_service_pb2.CreateProjectRequest,
         llm_observe.v1.admin_service_pb2.CreateProjectResponse,
     ]
-    """CreateProject makes a project. Errors: INVALID_FIELD, PROJECT_ALREADY_EXISTS."""
+    """CreateProject creates a project. Only for callers without an API key, where keys are optional.
+    Errors: INVALID_FIELD, PERMISSION_DENIED, PROJECT_ALREADY_EXISTS.
+    """
 
     ListProjects: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.admin_service_pb2.ListProjectsRequest,
         llm_observe.v1.admin_service_pb2.ListProjectsResponse,
     ]
-    """ListProjects returns the projects, by id."""
+    """ListProjects returns all projects by id; to a caller with an API key, the key's own."""
 
     CreateApiKey: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.admin_service_pb2.CreateApiKeyRequest,
         llm_observe.v1.admin_service_pb2.CreateApiKeyResponse,
     ]
-    """CreateApiKey makes a key and returns its secret, this once. Errors: INVALID_FIELD,
-    PROJECT_NOT_FOUND.
+    """CreateApiKey creates a key and returns its secret, which cannot be read again.
+    Errors: INVALID_FIELD, PROJECT_NOT_FOUND.
     """
 
     ListApiKeys: grpc.UnaryUnaryMultiCallable[
@@ -93,10 +99,14 @@ class AdminServiceStub:
         llm_observe.v1.admin_service_pb2.RevokeApiKeyRequest,
         llm_observe.v1.admin_service_pb2.RevokeApiKeyResponse,
     ]
-    """RevokeApiKey ends a key within 5 seconds. Repeating is safe. Errors: API_KEY_NOT_FOUND."""
+    """RevokeApiKey revokes a key: within 5 seconds no server accepts it any more. Repeating is safe.
+    Errors: API_KEY_NOT_FOUND.
+    """
 
 class AdminServiceAsyncStub:
-    """AdminService is for operators. Role `admin`."""
+    """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
+    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
+    """
 
     GetQueueStats: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.admin_service_pb2.GetQueueStatsRequest,
@@ -130,34 +140,38 @@ class AdminServiceAsyncStub:
         llm_observe.v1.admin_service_pb2.DiscardDeadLettersRequest,
         llm_observe.v1.admin_service_pb2.DiscardDeadLettersResponse,
     ]
-    """DiscardDeadLetters gives dead letters up for good; their count stays in the ledger. Repeating is
-    safe. Errors: INVALID_FIELD.
+    """DiscardDeadLetters marks dead letters as discarded: they cannot be replayed any more, and stay counted
+    in the ledger. Repeating is safe. Errors: INVALID_FIELD.
     """
 
     QueryLedger: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.admin_service_pb2.QueryLedgerRequest,
         llm_observe.v1.admin_service_pb2.QueryLedgerResponse,
     ]
-    """QueryLedger returns, per producer and hour, what became of its logs. Errors: INVALID_FIELD."""
+    """QueryLedger returns, per producer and hour, what became of its logs.
+    Errors: INVALID_FIELD, PAGE_TOKEN_MISMATCH.
+    """
 
     CreateProject: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.admin_service_pb2.CreateProjectRequest,
         llm_observe.v1.admin_service_pb2.CreateProjectResponse,
     ]
-    """CreateProject makes a project. Errors: INVALID_FIELD, PROJECT_ALREADY_EXISTS."""
+    """CreateProject creates a project. Only for callers without an API key, where keys are optional.
+    Errors: INVALID_FIELD, PERMISSION_DENIED, PROJECT_ALREADY_EXISTS.
+    """
 
     ListProjects: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.admin_service_pb2.ListProjectsRequest,
         llm_observe.v1.admin_service_pb2.ListProjectsResponse,
     ]
-    """ListProjects returns the projects, by id."""
+    """ListProjects returns all projects by id; to a caller with an API key, the key's own."""
 
     CreateApiKey: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.admin_service_pb2.CreateApiKeyRequest,
         llm_observe.v1.admin_service_pb2.CreateApiKeyResponse,
     ]
-    """CreateApiKey makes a key and returns its secret, this once. Errors: INVALID_FIELD,
-    PROJECT_NOT_FOUND.
+    """CreateApiKey creates a key and returns its secret, which cannot be read again.
+    Errors: INVALID_FIELD, PROJECT_NOT_FOUND.
     """
 
     ListApiKeys: grpc.aio.UnaryUnaryMultiCallable[
@@ -170,10 +184,14 @@ class AdminServiceAsyncStub:
         llm_observe.v1.admin_service_pb2.RevokeApiKeyRequest,
         llm_observe.v1.admin_service_pb2.RevokeApiKeyResponse,
     ]
-    """RevokeApiKey ends a key within 5 seconds. Repeating is safe. Errors: API_KEY_NOT_FOUND."""
+    """RevokeApiKey revokes a key: within 5 seconds no server accepts it any more. Repeating is safe.
+    Errors: API_KEY_NOT_FOUND.
+    """
 
 class AdminServiceServicer(metaclass=abc.ABCMeta):
-    """AdminService is for operators. Role `admin`."""
+    """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
+    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
+    """
 
     @abc.abstractmethod
     def GetQueueStats(
@@ -217,8 +235,8 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.admin_service_pb2.DiscardDeadLettersRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.admin_service_pb2.DiscardDeadLettersResponse, collections.abc.Awaitable[llm_observe.v1.admin_service_pb2.DiscardDeadLettersResponse]]:
-        """DiscardDeadLetters gives dead letters up for good; their count stays in the ledger. Repeating is
-        safe. Errors: INVALID_FIELD.
+        """DiscardDeadLetters marks dead letters as discarded: they cannot be replayed any more, and stay counted
+        in the ledger. Repeating is safe. Errors: INVALID_FIELD.
         """
 
     @abc.abstractmethod
@@ -227,7 +245,9 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.admin_service_pb2.QueryLedgerRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.admin_service_pb2.QueryLedgerResponse, collections.abc.Awaitable[llm_observe.v1.admin_service_pb2.QueryLedgerResponse]]:
-        """QueryLedger returns, per producer and hour, what became of its logs. Errors: INVALID_FIELD."""
+        """QueryLedger returns, per producer and hour, what became of its logs.
+        Errors: INVALID_FIELD, PAGE_TOKEN_MISMATCH.
+        """
 
     @abc.abstractmethod
     def CreateProject(
@@ -235,7 +255,9 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.admin_service_pb2.CreateProjectRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.admin_service_pb2.CreateProjectResponse, collections.abc.Awaitable[llm_observe.v1.admin_service_pb2.CreateProjectResponse]]:
-        """CreateProject makes a project. Errors: INVALID_FIELD, PROJECT_ALREADY_EXISTS."""
+        """CreateProject creates a project. Only for callers without an API key, where keys are optional.
+        Errors: INVALID_FIELD, PERMISSION_DENIED, PROJECT_ALREADY_EXISTS.
+        """
 
     @abc.abstractmethod
     def ListProjects(
@@ -243,7 +265,7 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.admin_service_pb2.ListProjectsRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.admin_service_pb2.ListProjectsResponse, collections.abc.Awaitable[llm_observe.v1.admin_service_pb2.ListProjectsResponse]]:
-        """ListProjects returns the projects, by id."""
+        """ListProjects returns all projects by id; to a caller with an API key, the key's own."""
 
     @abc.abstractmethod
     def CreateApiKey(
@@ -251,8 +273,8 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.admin_service_pb2.CreateApiKeyRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.admin_service_pb2.CreateApiKeyResponse, collections.abc.Awaitable[llm_observe.v1.admin_service_pb2.CreateApiKeyResponse]]:
-        """CreateApiKey makes a key and returns its secret, this once. Errors: INVALID_FIELD,
-        PROJECT_NOT_FOUND.
+        """CreateApiKey creates a key and returns its secret, which cannot be read again.
+        Errors: INVALID_FIELD, PROJECT_NOT_FOUND.
         """
 
     @abc.abstractmethod
@@ -269,6 +291,8 @@ class AdminServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.admin_service_pb2.RevokeApiKeyRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.admin_service_pb2.RevokeApiKeyResponse, collections.abc.Awaitable[llm_observe.v1.admin_service_pb2.RevokeApiKeyResponse]]:
-        """RevokeApiKey ends a key within 5 seconds. Repeating is safe. Errors: API_KEY_NOT_FOUND."""
+        """RevokeApiKey revokes a key: within 5 seconds no server accepts it any more. Repeating is safe.
+        Errors: API_KEY_NOT_FOUND.
+        """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -95,9 +95,9 @@ class Metrics(google.protobuf.message.Message):
     error_count: builtins.int
     """Calls that failed."""
     cancelled_count: builtins.int
-    """Calls the application left."""
+    """Calls that the application abandoned."""
     input_token_count: builtins.int
-    """Tokens sent, cached included. Sums above 2^63-1 stay there."""
+    """Tokens sent, cached included. Larger sums are reported as 2^63-1."""
     output_token_count: builtins.int
     """Tokens received, reasoning included."""
     total_token_count: builtins.int
@@ -107,7 +107,7 @@ class Metrics(google.protobuf.message.Message):
     cache_write_token_count: builtins.int
     """Tokens written to a cache."""
     reasoning_token_count: builtins.int
-    """Tokens spent on reasoning."""
+    """Reasoning tokens."""
     cost_nano_usd: builtins.int
     """Cost of the calls with a known price, in 10^-9 US dollars."""
     priced_count: builtins.int
@@ -116,11 +116,11 @@ class Metrics(google.protobuf.message.Message):
     """success_count / request_count. Absent when there are no calls."""
     @property
     def latency(self) -> global___Distribution:
-        """Latency of successful calls. Absent when there is none."""
+        """Latency of successful calls. Absent when no call has one."""
 
     @property
     def time_to_first_token(self) -> global___Distribution:
-        """Time to first token of successful calls. Absent when there is none."""
+        """Time to first token of successful calls. Absent when no call has one."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ global___Distribution = Distribution
 
 @typing.final
 class GetSummaryRequest(google.protobuf.message.Message):
-    """GetSummaryRequest names a window."""
+    """GetSummaryRequest selects a window."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -225,7 +225,7 @@ global___GetSummaryRequest = GetSummaryRequest
 
 @typing.final
 class GetSummaryResponse(google.protobuf.message.Message):
-    """GetSummaryResponse is the window and the one before it."""
+    """GetSummaryResponse holds the numbers of the window and of the one before it."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -258,7 +258,7 @@ global___GetSummaryResponse = GetSummaryResponse
 
 @typing.final
 class QueryTimeSeriesRequest(google.protobuf.message.Message):
-    """QueryTimeSeriesRequest names a window and a step."""
+    """QueryTimeSeriesRequest selects a window and a step."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -267,7 +267,7 @@ class QueryTimeSeriesRequest(google.protobuf.message.Message):
     STEP_FIELD_NUMBER: builtins.int
     GROUP_BY_FIELD_NUMBER: builtins.int
     group_by: global___Dimension.ValueType
-    """One series per value, or one series in all. Only provider, model, operation, environment."""
+    """One series per value; unspecified gives a single series. Only provider, model, operation, environment."""
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
         """The window; default the last 24 hours."""
@@ -278,7 +278,7 @@ class QueryTimeSeriesRequest(google.protobuf.message.Message):
 
     @property
     def step(self) -> google.protobuf.duration_pb2.Duration:
-        """Length of a step in whole hours, at least 1 hour; absent lets the server pick. At most 1000 steps."""
+        """Length of a step in whole hours, at least 1 hour; absent lets the server choose. At most 1000 steps."""
 
     def __init__(
         self,
@@ -295,7 +295,7 @@ global___QueryTimeSeriesRequest = QueryTimeSeriesRequest
 
 @typing.final
 class QueryTimeSeriesResponse(google.protobuf.message.Message):
-    """QueryTimeSeriesResponse holds series."""
+    """QueryTimeSeriesResponse holds the series."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -304,7 +304,7 @@ class QueryTimeSeriesResponse(google.protobuf.message.Message):
     STEP_FIELD_NUMBER: builtins.int
     @property
     def series(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TimeSeries]:
-        """Series with the most requests first, at most 20; the rest is summed as `other`."""
+        """At most 20 series, most requests first; the rest are summed in one more, marked as remainder."""
 
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
@@ -341,7 +341,7 @@ class TimeSeries(google.protobuf.message.Message):
     """True for the sum of the groups beyond the largest."""
     @property
     def points(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TimePoint]:
-        """Points in order of time; steps without calls are absent."""
+        """Points by time; steps without calls are absent."""
 
     def __init__(
         self,
@@ -364,7 +364,7 @@ class TimePoint(google.protobuf.message.Message):
     METRICS_FIELD_NUMBER: builtins.int
     @property
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Begin of the step."""
+        """Start of the step."""
 
     @property
     def metrics(self) -> global___Metrics:
@@ -383,7 +383,7 @@ global___TimePoint = TimePoint
 
 @typing.final
 class QueryBreakdownRequest(google.protobuf.message.Message):
-    """QueryBreakdownRequest names a window and a dimension."""
+    """QueryBreakdownRequest selects a window and a dimension."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -431,7 +431,7 @@ class QueryBreakdownResponse(google.protobuf.message.Message):
 
     @property
     def total(self) -> global___Metrics:
-        """Sum over all groups, the ones beyond the limit included."""
+        """Sum over all groups, those beyond the limit included."""
 
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
@@ -485,7 +485,7 @@ class ListLogsRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """Logs a page; 0 means 50, at most 1000; larger is cut, negative is INVALID_ARGUMENT."""
+    """Logs a page; 0 means 50, at most 1000; larger values mean 1000, negative ones are an error."""
     page_token: builtins.str
     """next_page_token of the previous page, with all other arguments unchanged."""
     @property
@@ -583,7 +583,7 @@ class ListErrorsRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """Errors a page; 0 means 50, at most 1000; larger is cut, negative is INVALID_ARGUMENT."""
+    """Errors a page; 0 means 50, at most 1000; larger values mean 1000, negative ones are an error."""
     page_token: builtins.str
     """next_page_token of the previous page, with all other arguments unchanged."""
     @property
@@ -633,7 +633,7 @@ global___ListErrorsResponse = ListErrorsResponse
 
 @typing.final
 class ExportLogsCsvRequest(google.protobuf.message.Message):
-    """ExportLogsCsvRequest says which logs."""
+    """ExportLogsCsvRequest selects logs."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -641,7 +641,7 @@ class ExportLogsCsvRequest(google.protobuf.message.Message):
     FILTER_FIELD_NUMBER: builtins.int
     ROW_LIMIT_FIELD_NUMBER: builtins.int
     row_limit: builtins.int
-    """At most this many rows; 0 means 1,000,000, which is also the most."""
+    """At most this many rows; 0 means 1,000,000, which is also the maximum."""
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
         """The window of start_time, exact; default the last 24 hours."""
@@ -664,7 +664,7 @@ global___ExportLogsCsvRequest = ExportLogsCsvRequest
 
 @typing.final
 class ExportLogsCsvResponse(google.protobuf.message.Message):
-    """ExportLogsCsvResponse is a piece of the file."""
+    """ExportLogsCsvResponse is a chunk of the file."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

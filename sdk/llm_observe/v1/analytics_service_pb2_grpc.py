@@ -28,8 +28,8 @@ if _version_not_supported:
 class AnalyticsServiceStub(object):
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its begin is moved down and its
-    end up to the hour, and the response says which window was counted. Percentiles come from mergeable
+    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
+    up to the hour, and the response says which window was counted. Percentiles come from mergeable
     sketches with a relative error of at most 1 %.
     """
 
@@ -79,8 +79,8 @@ class AnalyticsServiceStub(object):
 class AnalyticsServiceServicer(object):
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its begin is moved down and its
-    end up to the hour, and the response says which window was counted. Percentiles come from mergeable
+    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
+    up to the hour, and the response says which window was counted. Percentiles come from mergeable
     sketches with a relative error of at most 1 %.
     """
 
@@ -130,7 +130,7 @@ class AnalyticsServiceServicer(object):
 
     def ExportLogsCsv(self, request, context):
         """ExportLogsCsv streams logs as CSV, header first. Cells that a spreadsheet would run as a formula
-        are defused. Errors: INVALID_FIELD, QUERY_TIMEOUT.
+        are escaped. Errors: INVALID_FIELD, QUERY_TIMEOUT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -185,8 +185,8 @@ def add_AnalyticsServiceServicer_to_server(servicer, server):
 class AnalyticsService(object):
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its begin is moved down and its
-    end up to the hour, and the response says which window was counted. Percentiles come from mergeable
+    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
+    up to the hour, and the response says which window was counted. Percentiles come from mergeable
     sketches with a relative error of at most 1 %.
     """
 

@@ -20,8 +20,8 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
 class AnalyticsServiceStub:
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its begin is moved down and its
-    end up to the hour, and the response says which window was counted. Percentiles come from mergeable
+    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
+    up to the hour, and the response says which window was counted. Percentiles come from mergeable
     sketches with a relative error of at most 1 %.
     """
 
@@ -71,14 +71,14 @@ class AnalyticsServiceStub:
         llm_observe.v1.analytics_service_pb2.ExportLogsCsvResponse,
     ]
     """ExportLogsCsv streams logs as CSV, header first. Cells that a spreadsheet would run as a formula
-    are defused. Errors: INVALID_FIELD, QUERY_TIMEOUT.
+    are escaped. Errors: INVALID_FIELD, QUERY_TIMEOUT.
     """
 
 class AnalyticsServiceAsyncStub:
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its begin is moved down and its
-    end up to the hour, and the response says which window was counted. Percentiles come from mergeable
+    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
+    up to the hour, and the response says which window was counted. Percentiles come from mergeable
     sketches with a relative error of at most 1 %.
     """
 
@@ -127,14 +127,14 @@ class AnalyticsServiceAsyncStub:
         llm_observe.v1.analytics_service_pb2.ExportLogsCsvResponse,
     ]
     """ExportLogsCsv streams logs as CSV, header first. Cells that a spreadsheet would run as a formula
-    are defused. Errors: INVALID_FIELD, QUERY_TIMEOUT.
+    are escaped. Errors: INVALID_FIELD, QUERY_TIMEOUT.
     """
 
 class AnalyticsServiceServicer(metaclass=abc.ABCMeta):
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its begin is moved down and its
-    end up to the hour, and the response says which window was counted. Percentiles come from mergeable
+    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
+    up to the hour, and the response says which window was counted. Percentiles come from mergeable
     sketches with a relative error of at most 1 %.
     """
 
@@ -197,7 +197,7 @@ class AnalyticsServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[llm_observe.v1.analytics_service_pb2.ExportLogsCsvResponse], collections.abc.AsyncIterator[llm_observe.v1.analytics_service_pb2.ExportLogsCsvResponse]]:
         """ExportLogsCsv streams logs as CSV, header first. Cells that a spreadsheet would run as a formula
-        are defused. Errors: INVALID_FIELD, QUERY_TIMEOUT.
+        are escaped. Errors: INVALID_FIELD, QUERY_TIMEOUT.
         """
 
 def add_AnalyticsServiceServicer_to_server(servicer: AnalyticsServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

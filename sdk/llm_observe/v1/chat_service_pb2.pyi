@@ -16,7 +16,7 @@ DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 @typing.final
 class ChatTurn(google.protobuf.message.Message):
-    """ChatTurn is what a person asks."""
+    """ChatTurn is a user message and how it is to be answered."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -49,7 +49,7 @@ class ChatTurn(google.protobuf.message.Message):
     session_id: builtins.str
     """The session, 1 to 200 characters."""
     conversation_id: builtins.str
-    """The conversation to continue; empty makes a new one."""
+    """The conversation to continue; empty creates one."""
     provider: builtins.str
     """`openai`, `anthropic`, `gemini` or `demo`."""
     model: builtins.str
@@ -64,7 +64,7 @@ class ChatTurn(google.protobuf.message.Message):
     """The application's end user, opaque; at most 200 characters."""
     @property
     def parameters(self) -> global___ChatParameters:
-        """How the model is to answer."""
+        """Sampling parameters and limits."""
 
     @property
     def metadata(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
@@ -104,7 +104,7 @@ class ChatParameters(google.protobuf.message.Message):
     top_p: builtins.float
     """Above 0, at most 1."""
     max_output_tokens: builtins.int
-    """1 to 1,000,000; unset leaves it to the provider, or to its largest sane value where one is required."""
+    """1 to 1,000,000; unset means the provider's own limit, or a high one for providers that require a value."""
     @property
     def stop_sequences(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """At most 4 sequences, each 1 to 100 characters."""
@@ -164,7 +164,7 @@ class StreamChatResponse(google.protobuf.message.Message):
 
     @property
     def delta(self) -> global___ChatDelta:
-        """A piece of the answer."""
+        """The next text of the answer."""
 
     @property
     def finished(self) -> global___ChatFinished:
@@ -185,7 +185,7 @@ global___StreamChatResponse = StreamChatResponse
 
 @typing.final
 class ChatStarted(google.protobuf.message.Message):
-    """ChatStarted carries the ids of what is being made."""
+    """ChatStarted carries the ids of the turn."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -198,7 +198,7 @@ class ChatStarted(google.protobuf.message.Message):
     user_message_id: builtins.str
     """The stored user message."""
     message_id: builtins.str
-    """The answer that is being written."""
+    """The assistant message that will hold the answer."""
     log_id: builtins.str
     """The log of this call."""
     def __init__(
@@ -215,15 +215,15 @@ global___ChatStarted = ChatStarted
 
 @typing.final
 class ChatDelta(google.protobuf.message.Message):
-    """ChatDelta is a piece of text: what came since the last one. Where the server or the caller is slower than the
-    provider, one holds several of the provider's pieces.
+    """ChatDelta is the text since the previous delta. When the server or the caller is slower than the provider, a
+    delta holds several of the provider's.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """The text; append it."""
+    """The text to append."""
     def __init__(
         self,
         *,
@@ -235,7 +235,7 @@ global___ChatDelta = ChatDelta
 
 @typing.final
 class ChatFinished(google.protobuf.message.Message):
-    """ChatFinished closes an answer that is stored."""
+    """ChatFinished ends the stream; the answer is stored."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -244,7 +244,7 @@ class ChatFinished(google.protobuf.message.Message):
     RESPONSE_MODEL_FIELD_NUMBER: builtins.int
     OUTCOME_FIELD_NUMBER: builtins.int
     finish_reason: builtins.str
-    """Why the model stopped, as the provider says it."""
+    """Why the model stopped, in the provider's words."""
     response_model: builtins.str
     """The model that answered, as the provider names it."""
     outcome: llm_observe.v1.log_pb2.Outcome.ValueType
@@ -268,7 +268,7 @@ global___ChatFinished = ChatFinished
 
 @typing.final
 class ChatRequest(google.protobuf.message.Message):
-    """ChatRequest asks for an answer in one piece."""
+    """ChatRequest asks for a whole answer."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -352,7 +352,7 @@ global___ListModelsResponse = ListModelsResponse
 
 @typing.final
 class ProviderModels(google.protobuf.message.Message):
-    """ProviderModels is one provider."""
+    """ProviderModels is a provider and its models."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -368,7 +368,7 @@ class ProviderModels(google.protobuf.message.Message):
     """The setting that would configure it, such as `OPENAI_API_KEY`; empty when none is needed."""
     @property
     def models(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Usual models, the default first. Others may be asked for."""
+        """Suggested models, the default first. Others may be requested."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ChatServiceStub(object):
-    """ChatService talks to models and records what happened. Role `chat`.
+    """ChatService sends messages to models and records the calls. Role `chat`.
     """
 
     def __init__(self, channel):
@@ -53,32 +53,32 @@ class ChatServiceStub(object):
 
 
 class ChatServiceServicer(object):
-    """ChatService talks to models and records what happened. Role `chat`.
+    """ChatService sends messages to models and records the calls. Role `chat`.
     """
 
     def StreamChat(self, request, context):
         """StreamChat sends a user message and streams the answer: first `started` with the ids, then text
         deltas, then exactly one `finished` after the answer is stored, or an error status.
 
-        Not safe to repeat without a request_id. Cancelling the call stops the provider at once; what was
-        received is kept. Errors: INVALID_FIELD, CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED,
+        Not safe to repeat without a request_id. Cancelling the call stops the provider at once; the text received
+        so far is stored. Errors: INVALID_FIELD, CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED,
         PROVIDER_UNKNOWN, PROVIDER_NOT_CONFIGURED, PROVIDER_UNAUTHENTICATED, PROVIDER_RATE_LIMITED,
         PROVIDER_UNAVAILABLE, PROVIDER_TIMEOUT, PROVIDER_REJECTED, CONTEXT_TOO_LONG, RATE_LIMITED,
-        REQUEST_ID_REUSED, DATABASE_UNAVAILABLE.
+        REQUEST_ID_REUSED, DATABASE_UNAVAILABLE, QUEUE_UNAVAILABLE, SHUTTING_DOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Chat(self, request, context):
-        """Chat is StreamChat with the answer in one piece; same rules, same errors.
+        """Chat is StreamChat without the stream: one response holds the whole answer. Same rules, same errors.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListModels(self, request, context):
-        """ListModels tells which providers this server can reach and their usual models. Safe to repeat.
+        """ListModels returns the providers that this server knows and the models that it suggests. Safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,7 +111,7 @@ def add_ChatServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ChatService(object):
-    """ChatService talks to models and records what happened. Role `chat`.
+    """ChatService sends messages to models and records the calls. Role `chat`.
     """
 
     @staticmethod

@@ -18,7 +18,7 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class ChatServiceStub:
-    """ChatService talks to models and records what happened. Role `chat`."""
+    """ChatService sends messages to models and records the calls. Role `chat`."""
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     StreamChat: grpc.UnaryStreamMultiCallable[
@@ -28,27 +28,27 @@ class ChatServiceStub:
     """StreamChat sends a user message and streams the answer: first `started` with the ids, then text
     deltas, then exactly one `finished` after the answer is stored, or an error status.
 
-    Not safe to repeat without a request_id. Cancelling the call stops the provider at once; what was
-    received is kept. Errors: INVALID_FIELD, CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED,
+    Not safe to repeat without a request_id. Cancelling the call stops the provider at once; the text received
+    so far is stored. Errors: INVALID_FIELD, CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED,
     PROVIDER_UNKNOWN, PROVIDER_NOT_CONFIGURED, PROVIDER_UNAUTHENTICATED, PROVIDER_RATE_LIMITED,
     PROVIDER_UNAVAILABLE, PROVIDER_TIMEOUT, PROVIDER_REJECTED, CONTEXT_TOO_LONG, RATE_LIMITED,
-    REQUEST_ID_REUSED, DATABASE_UNAVAILABLE.
+    REQUEST_ID_REUSED, DATABASE_UNAVAILABLE, QUEUE_UNAVAILABLE, SHUTTING_DOWN.
     """
 
     Chat: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.chat_service_pb2.ChatRequest,
         llm_observe.v1.chat_service_pb2.ChatResponse,
     ]
-    """Chat is StreamChat with the answer in one piece; same rules, same errors."""
+    """Chat is StreamChat without the stream: one response holds the whole answer. Same rules, same errors."""
 
     ListModels: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.chat_service_pb2.ListModelsRequest,
         llm_observe.v1.chat_service_pb2.ListModelsResponse,
     ]
-    """ListModels tells which providers this server can reach and their usual models. Safe to repeat."""
+    """ListModels returns the providers that this server knows and the models that it suggests. Safe to repeat."""
 
 class ChatServiceAsyncStub:
-    """ChatService talks to models and records what happened. Role `chat`."""
+    """ChatService sends messages to models and records the calls. Role `chat`."""
 
     StreamChat: grpc.aio.UnaryStreamMultiCallable[
         llm_observe.v1.chat_service_pb2.StreamChatRequest,
@@ -57,27 +57,27 @@ class ChatServiceAsyncStub:
     """StreamChat sends a user message and streams the answer: first `started` with the ids, then text
     deltas, then exactly one `finished` after the answer is stored, or an error status.
 
-    Not safe to repeat without a request_id. Cancelling the call stops the provider at once; what was
-    received is kept. Errors: INVALID_FIELD, CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED,
+    Not safe to repeat without a request_id. Cancelling the call stops the provider at once; the text received
+    so far is stored. Errors: INVALID_FIELD, CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED,
     PROVIDER_UNKNOWN, PROVIDER_NOT_CONFIGURED, PROVIDER_UNAUTHENTICATED, PROVIDER_RATE_LIMITED,
     PROVIDER_UNAVAILABLE, PROVIDER_TIMEOUT, PROVIDER_REJECTED, CONTEXT_TOO_LONG, RATE_LIMITED,
-    REQUEST_ID_REUSED, DATABASE_UNAVAILABLE.
+    REQUEST_ID_REUSED, DATABASE_UNAVAILABLE, QUEUE_UNAVAILABLE, SHUTTING_DOWN.
     """
 
     Chat: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.chat_service_pb2.ChatRequest,
         llm_observe.v1.chat_service_pb2.ChatResponse,
     ]
-    """Chat is StreamChat with the answer in one piece; same rules, same errors."""
+    """Chat is StreamChat without the stream: one response holds the whole answer. Same rules, same errors."""
 
     ListModels: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.chat_service_pb2.ListModelsRequest,
         llm_observe.v1.chat_service_pb2.ListModelsResponse,
     ]
-    """ListModels tells which providers this server can reach and their usual models. Safe to repeat."""
+    """ListModels returns the providers that this server knows and the models that it suggests. Safe to repeat."""
 
 class ChatServiceServicer(metaclass=abc.ABCMeta):
-    """ChatService talks to models and records what happened. Role `chat`."""
+    """ChatService sends messages to models and records the calls. Role `chat`."""
 
     @abc.abstractmethod
     def StreamChat(
@@ -88,11 +88,11 @@ class ChatServiceServicer(metaclass=abc.ABCMeta):
         """StreamChat sends a user message and streams the answer: first `started` with the ids, then text
         deltas, then exactly one `finished` after the answer is stored, or an error status.
 
-        Not safe to repeat without a request_id. Cancelling the call stops the provider at once; what was
-        received is kept. Errors: INVALID_FIELD, CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED,
+        Not safe to repeat without a request_id. Cancelling the call stops the provider at once; the text received
+        so far is stored. Errors: INVALID_FIELD, CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED,
         PROVIDER_UNKNOWN, PROVIDER_NOT_CONFIGURED, PROVIDER_UNAUTHENTICATED, PROVIDER_RATE_LIMITED,
         PROVIDER_UNAVAILABLE, PROVIDER_TIMEOUT, PROVIDER_REJECTED, CONTEXT_TOO_LONG, RATE_LIMITED,
-        REQUEST_ID_REUSED, DATABASE_UNAVAILABLE.
+        REQUEST_ID_REUSED, DATABASE_UNAVAILABLE, QUEUE_UNAVAILABLE, SHUTTING_DOWN.
         """
 
     @abc.abstractmethod
@@ -101,7 +101,7 @@ class ChatServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.chat_service_pb2.ChatRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.chat_service_pb2.ChatResponse, collections.abc.Awaitable[llm_observe.v1.chat_service_pb2.ChatResponse]]:
-        """Chat is StreamChat with the answer in one piece; same rules, same errors."""
+        """Chat is StreamChat without the stream: one response holds the whole answer. Same rules, same errors."""
 
     @abc.abstractmethod
     def ListModels(
@@ -109,6 +109,6 @@ class ChatServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.chat_service_pb2.ListModelsRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.chat_service_pb2.ListModelsResponse, collections.abc.Awaitable[llm_observe.v1.chat_service_pb2.ListModelsResponse]]:
-        """ListModels tells which providers this server can reach and their usual models. Safe to repeat."""
+        """ListModels returns the providers that this server knows and the models that it suggests. Safe to repeat."""
 
 def add_ChatServiceServicer_to_server(servicer: ChatServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

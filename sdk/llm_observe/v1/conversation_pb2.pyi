@@ -29,11 +29,11 @@ class _ConversationStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapp
     CONVERSATION_STATE_UNSPECIFIED: _ConversationState.ValueType  # 0
     """Not set."""
     CONVERSATION_STATE_ACTIVE: _ConversationState.ValueType  # 1
-    """Takes messages."""
+    """Accepts messages."""
     CONVERSATION_STATE_CANCELLED: _ConversationState.ValueType  # 2
-    """Stopped by a person; can be resumed."""
+    """Cancelled by a person; can be resumed."""
     CONVERSATION_STATE_COMPLETED: _ConversationState.ValueType  # 3
-    """Done; can be resumed."""
+    """Completed; can be resumed."""
 
 class ConversationState(_ConversationState, metaclass=_ConversationStateEnumTypeWrapper):
     """ConversationState is the life of a conversation. It may grow."""
@@ -41,11 +41,11 @@ class ConversationState(_ConversationState, metaclass=_ConversationStateEnumType
 CONVERSATION_STATE_UNSPECIFIED: ConversationState.ValueType  # 0
 """Not set."""
 CONVERSATION_STATE_ACTIVE: ConversationState.ValueType  # 1
-"""Takes messages."""
+"""Accepts messages."""
 CONVERSATION_STATE_CANCELLED: ConversationState.ValueType  # 2
-"""Stopped by a person; can be resumed."""
+"""Cancelled by a person; can be resumed."""
 CONVERSATION_STATE_COMPLETED: ConversationState.ValueType  # 3
-"""Done; can be resumed."""
+"""Completed; can be resumed."""
 global___ConversationState = ConversationState
 
 class _Role:
@@ -100,7 +100,7 @@ class Conversation(google.protobuf.message.Message):
     title: builtins.str
     """At most 200 characters; by default the first user message, at most 50 characters, cut at a word."""
     state: global___ConversationState.ValueType
-    """Output only. Whether it takes messages."""
+    """Output only. Whether it accepts messages."""
     provider: builtins.str
     """Output only. Provider of the latest answer."""
     model: builtins.str
@@ -108,7 +108,7 @@ class Conversation(google.protobuf.message.Message):
     message_count: builtins.int
     """Output only. Messages of every role."""
     last_message_preview: builtins.str
-    """Output only. Stored start of the latest message, at most 200 characters."""
+    """Output only. Start of the latest message as stored, at most 200 characters."""
     user_id: builtins.str
     """The application's end user, opaque; at most 200 characters."""
     @property
@@ -141,7 +141,7 @@ global___Conversation = Conversation
 
 @typing.final
 class Message(google.protobuf.message.Message):
-    """Message is one turn of a conversation."""
+    """Message is one message of a conversation."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -160,7 +160,7 @@ class Message(google.protobuf.message.Message):
     conversation_id: builtins.str
     """The conversation it belongs to."""
     role: global___Role.ValueType
-    """Who speaks."""
+    """Who wrote it."""
     content: builtins.str
     """The text as stored: whole, redacted or empty, by the server's storage mode."""
     log_id: builtins.str
@@ -200,7 +200,7 @@ global___Message = Message
 
 @typing.final
 class CallStats(google.protobuf.message.Message):
-    """CallStats are the numbers a person wants under an answer."""
+    """CallStats are the numbers of the call that produced an answer."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -227,7 +227,7 @@ class CallStats(google.protobuf.message.Message):
 
     @property
     def time_to_first_token(self) -> google.protobuf.duration_pb2.Duration:
-        """From start to first content token. Absent when nothing came."""
+        """From start to first content token. Absent when no token arrived."""
 
     def __init__(
         self,

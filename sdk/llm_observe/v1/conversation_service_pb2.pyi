@@ -25,7 +25,7 @@ class CreateConversationRequest(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     USER_ID_FIELD_NUMBER: builtins.int
     session_id: builtins.str
-    """The session that will own it, 1 to 200 characters."""
+    """The session that owns it, 1 to 200 characters."""
     title: builtins.str
     """Optional title, at most 200 characters."""
     request_id: builtins.str
@@ -174,7 +174,7 @@ class ListConversationsResponse(google.protobuf.message.Message):
     PAGE_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     total_count: builtins.int
-    """How many match in all."""
+    """How many conversations match in all."""
     total_pages: builtins.int
     """How many pages there are."""
     has_next: builtins.bool
@@ -182,7 +182,7 @@ class ListConversationsResponse(google.protobuf.message.Message):
     has_previous: builtins.bool
     """True when an earlier page exists."""
     page: builtins.int
-    """The page this is."""
+    """The number of this page."""
     page_size: builtins.int
     """Conversations a page."""
     @property
@@ -214,11 +214,11 @@ class UpdateConversationRequest(google.protobuf.message.Message):
     UPDATE_MASK_FIELD_NUMBER: builtins.int
     @property
     def conversation(self) -> llm_observe.v1.conversation_pb2.Conversation:
-        """conversation_id says which; title is the new title."""
+        """conversation_id of the conversation, and its new title."""
 
     @property
     def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
-        """Only `title` can be written; absent means the fields that are set."""
+        """Only `title` can be written; absent means `title`."""
 
     def __init__(
         self,
@@ -411,7 +411,7 @@ class ListMessagesRequest(google.protobuf.message.Message):
     conversation_id: builtins.str
     """The conversation."""
     page_size: builtins.int
-    """Messages a page; 0 means 100, at most 1000; larger is cut, negative is INVALID_ARGUMENT."""
+    """Messages a page; 0 means 100, at most 1000; larger values mean 1000, negative ones are an error."""
     page_token: builtins.str
     """next_page_token of the previous page, with all other arguments unchanged."""
     def __init__(

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class ConversationServiceStub(object):
-    """ConversationService keeps conversations and their messages. Role `chat` or `read`.
+    """ConversationService manages conversations and their messages. Role `chat`; role `read` may call GetConversation,
+    ListConversations and ListMessages.
     """
 
     def __init__(self, channel):
@@ -83,11 +84,12 @@ class ConversationServiceStub(object):
 
 
 class ConversationServiceServicer(object):
-    """ConversationService keeps conversations and their messages. Role `chat` or `read`.
+    """ConversationService manages conversations and their messages. Role `chat`; role `read` may call GetConversation,
+    ListConversations and ListMessages.
     """
 
     def CreateConversation(self, request, context):
-        """CreateConversation makes an empty conversation. Safe to repeat with the same request_id.
+        """CreateConversation creates an empty conversation. Safe to repeat with the same request_id.
         Errors: INVALID_FIELD, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -117,7 +119,7 @@ class ConversationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelConversation(self, request, context):
-        """CancelConversation stops it from taking messages. Repeating is safe.
+        """CancelConversation lets a conversation accept no more messages. Repeating is safe.
         Errors: CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED when it is completed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -125,7 +127,7 @@ class ConversationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ResumeConversation(self, request, context):
-        """ResumeConversation makes it take messages again. Repeating is safe.
+        """ResumeConversation lets a conversation accept messages again. Repeating is safe.
         Errors: CONVERSATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -133,7 +135,7 @@ class ConversationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CompleteConversation(self, request, context):
-        """CompleteConversation marks it as done. Repeating is safe.
+        """CompleteConversation marks a conversation as completed; it accepts no more messages. Repeating is safe.
         Errors: CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED when it is cancelled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -141,7 +143,7 @@ class ConversationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteConversation(self, request, context):
-        """DeleteConversation removes it and its messages; logs stay. Repeating answers NOT_FOUND.
+        """DeleteConversation deletes a conversation and its messages; logs stay. Repeating it fails.
         Errors: CONVERSATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -213,7 +215,8 @@ def add_ConversationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConversationService(object):
-    """ConversationService keeps conversations and their messages. Role `chat` or `read`.
+    """ConversationService manages conversations and their messages. Role `chat`; role `read` may call GetConversation,
+    ListConversations and ListMessages.
     """
 
     @staticmethod

@@ -18,14 +18,16 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class ConversationServiceStub:
-    """ConversationService keeps conversations and their messages. Role `chat` or `read`."""
+    """ConversationService manages conversations and their messages. Role `chat`; role `read` may call GetConversation,
+    ListConversations and ListMessages.
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     CreateConversation: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.conversation_service_pb2.CreateConversationRequest,
         llm_observe.v1.conversation_service_pb2.CreateConversationResponse,
     ]
-    """CreateConversation makes an empty conversation. Safe to repeat with the same request_id.
+    """CreateConversation creates an empty conversation. Safe to repeat with the same request_id.
     Errors: INVALID_FIELD, REQUEST_ID_REUSED.
     """
 
@@ -53,7 +55,7 @@ class ConversationServiceStub:
         llm_observe.v1.conversation_service_pb2.CancelConversationRequest,
         llm_observe.v1.conversation_service_pb2.CancelConversationResponse,
     ]
-    """CancelConversation stops it from taking messages. Repeating is safe.
+    """CancelConversation lets a conversation accept no more messages. Repeating is safe.
     Errors: CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED when it is completed.
     """
 
@@ -61,7 +63,7 @@ class ConversationServiceStub:
         llm_observe.v1.conversation_service_pb2.ResumeConversationRequest,
         llm_observe.v1.conversation_service_pb2.ResumeConversationResponse,
     ]
-    """ResumeConversation makes it take messages again. Repeating is safe.
+    """ResumeConversation lets a conversation accept messages again. Repeating is safe.
     Errors: CONVERSATION_NOT_FOUND.
     """
 
@@ -69,7 +71,7 @@ class ConversationServiceStub:
         llm_observe.v1.conversation_service_pb2.CompleteConversationRequest,
         llm_observe.v1.conversation_service_pb2.CompleteConversationResponse,
     ]
-    """CompleteConversation marks it as done. Repeating is safe.
+    """CompleteConversation marks a conversation as completed; it accepts no more messages. Repeating is safe.
     Errors: CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED when it is cancelled.
     """
 
@@ -77,7 +79,7 @@ class ConversationServiceStub:
         llm_observe.v1.conversation_service_pb2.DeleteConversationRequest,
         llm_observe.v1.conversation_service_pb2.DeleteConversationResponse,
     ]
-    """DeleteConversation removes it and its messages; logs stay. Repeating answers NOT_FOUND.
+    """DeleteConversation deletes a conversation and its messages; logs stay. Repeating it fails.
     Errors: CONVERSATION_NOT_FOUND.
     """
 
@@ -90,13 +92,15 @@ class ConversationServiceStub:
     """
 
 class ConversationServiceAsyncStub:
-    """ConversationService keeps conversations and their messages. Role `chat` or `read`."""
+    """ConversationService manages conversations and their messages. Role `chat`; role `read` may call GetConversation,
+    ListConversations and ListMessages.
+    """
 
     CreateConversation: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.conversation_service_pb2.CreateConversationRequest,
         llm_observe.v1.conversation_service_pb2.CreateConversationResponse,
     ]
-    """CreateConversation makes an empty conversation. Safe to repeat with the same request_id.
+    """CreateConversation creates an empty conversation. Safe to repeat with the same request_id.
     Errors: INVALID_FIELD, REQUEST_ID_REUSED.
     """
 
@@ -124,7 +128,7 @@ class ConversationServiceAsyncStub:
         llm_observe.v1.conversation_service_pb2.CancelConversationRequest,
         llm_observe.v1.conversation_service_pb2.CancelConversationResponse,
     ]
-    """CancelConversation stops it from taking messages. Repeating is safe.
+    """CancelConversation lets a conversation accept no more messages. Repeating is safe.
     Errors: CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED when it is completed.
     """
 
@@ -132,7 +136,7 @@ class ConversationServiceAsyncStub:
         llm_observe.v1.conversation_service_pb2.ResumeConversationRequest,
         llm_observe.v1.conversation_service_pb2.ResumeConversationResponse,
     ]
-    """ResumeConversation makes it take messages again. Repeating is safe.
+    """ResumeConversation lets a conversation accept messages again. Repeating is safe.
     Errors: CONVERSATION_NOT_FOUND.
     """
 
@@ -140,7 +144,7 @@ class ConversationServiceAsyncStub:
         llm_observe.v1.conversation_service_pb2.CompleteConversationRequest,
         llm_observe.v1.conversation_service_pb2.CompleteConversationResponse,
     ]
-    """CompleteConversation marks it as done. Repeating is safe.
+    """CompleteConversation marks a conversation as completed; it accepts no more messages. Repeating is safe.
     Errors: CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED when it is cancelled.
     """
 
@@ -148,7 +152,7 @@ class ConversationServiceAsyncStub:
         llm_observe.v1.conversation_service_pb2.DeleteConversationRequest,
         llm_observe.v1.conversation_service_pb2.DeleteConversationResponse,
     ]
-    """DeleteConversation removes it and its messages; logs stay. Repeating answers NOT_FOUND.
+    """DeleteConversation deletes a conversation and its messages; logs stay. Repeating it fails.
     Errors: CONVERSATION_NOT_FOUND.
     """
 
@@ -161,7 +165,9 @@ class ConversationServiceAsyncStub:
     """
 
 class ConversationServiceServicer(metaclass=abc.ABCMeta):
-    """ConversationService keeps conversations and their messages. Role `chat` or `read`."""
+    """ConversationService manages conversations and their messages. Role `chat`; role `read` may call GetConversation,
+    ListConversations and ListMessages.
+    """
 
     @abc.abstractmethod
     def CreateConversation(
@@ -169,7 +175,7 @@ class ConversationServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.conversation_service_pb2.CreateConversationRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.conversation_service_pb2.CreateConversationResponse, collections.abc.Awaitable[llm_observe.v1.conversation_service_pb2.CreateConversationResponse]]:
-        """CreateConversation makes an empty conversation. Safe to repeat with the same request_id.
+        """CreateConversation creates an empty conversation. Safe to repeat with the same request_id.
         Errors: INVALID_FIELD, REQUEST_ID_REUSED.
         """
 
@@ -205,7 +211,7 @@ class ConversationServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.conversation_service_pb2.CancelConversationRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.conversation_service_pb2.CancelConversationResponse, collections.abc.Awaitable[llm_observe.v1.conversation_service_pb2.CancelConversationResponse]]:
-        """CancelConversation stops it from taking messages. Repeating is safe.
+        """CancelConversation lets a conversation accept no more messages. Repeating is safe.
         Errors: CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED when it is completed.
         """
 
@@ -215,7 +221,7 @@ class ConversationServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.conversation_service_pb2.ResumeConversationRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.conversation_service_pb2.ResumeConversationResponse, collections.abc.Awaitable[llm_observe.v1.conversation_service_pb2.ResumeConversationResponse]]:
-        """ResumeConversation makes it take messages again. Repeating is safe.
+        """ResumeConversation lets a conversation accept messages again. Repeating is safe.
         Errors: CONVERSATION_NOT_FOUND.
         """
 
@@ -225,7 +231,7 @@ class ConversationServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.conversation_service_pb2.CompleteConversationRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.conversation_service_pb2.CompleteConversationResponse, collections.abc.Awaitable[llm_observe.v1.conversation_service_pb2.CompleteConversationResponse]]:
-        """CompleteConversation marks it as done. Repeating is safe.
+        """CompleteConversation marks a conversation as completed; it accepts no more messages. Repeating is safe.
         Errors: CONVERSATION_NOT_FOUND, CONVERSATION_CLOSED when it is cancelled.
         """
 
@@ -235,7 +241,7 @@ class ConversationServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.conversation_service_pb2.DeleteConversationRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.conversation_service_pb2.DeleteConversationResponse, collections.abc.Awaitable[llm_observe.v1.conversation_service_pb2.DeleteConversationResponse]]:
-        """DeleteConversation removes it and its messages; logs stay. Repeating answers NOT_FOUND.
+        """DeleteConversation deletes a conversation and its messages; logs stay. Repeating it fails.
         Errors: CONVERSATION_NOT_FOUND.
         """
 

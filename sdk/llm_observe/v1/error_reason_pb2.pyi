@@ -29,15 +29,15 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     Metadata: {"field": "page_size"}.
     """
     ERROR_REASON_INVALID_LOG: _ErrorReason.ValueType  # 2
-    """One log of a batch breaks a rule (in RejectedLog.reason).
+    """A log of a batch breaks a rule; appears in RejectedLog.reason.
     Metadata: none.
     """
     ERROR_REASON_BATCH_EMPTY: _ErrorReason.ValueType  # 3
-    """A batch without logs.
+    """The batch has no logs.
     Metadata: none.
     """
     ERROR_REASON_BATCH_TOO_LARGE: _ErrorReason.ValueType  # 4
-    """More logs or bytes than a batch may have.
+    """The batch has more logs or bytes than are allowed.
     Metadata: {"limit": "500", "actual": "731"}.
     """
     ERROR_REASON_QUEUE_UNAVAILABLE: _ErrorReason.ValueType  # 5
@@ -49,7 +49,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     Metadata: none.
     """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 7
-    """Too many requests or logs; RetryInfo says when to come back.
+    """Too many requests or logs; RetryInfo says when to retry.
     Metadata: {"limit": "30", "window_seconds": "60"}.
     """
     ERROR_REASON_UNAUTHENTICATED: _ErrorReason.ValueType  # 8
@@ -81,7 +81,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     Metadata: {"export_id": "0198..."}.
     """
     ERROR_REASON_EXPORT_ALREADY_RUNNING: _ErrorReason.ValueType  # 15
-    """The same export is running already.
+    """An identical export is running.
     Metadata: {"export_id": "0198..."}.
     """
     ERROR_REASON_API_KEY_NOT_FOUND: _ErrorReason.ValueType  # 16
@@ -89,7 +89,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     Metadata: {"api_key_id": "0198..."}.
     """
     ERROR_REASON_PROJECT_NOT_FOUND: _ErrorReason.ValueType  # 17
-    """No such project.
+    """No project with this id, or not one that the key gives access to.
     Metadata: {"project_id": "default"}.
     """
     ERROR_REASON_PROJECT_ALREADY_EXISTS: _ErrorReason.ValueType  # 18
@@ -101,12 +101,12 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     Metadata: none.
     """
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 20
-    """The request_id was used for another request.
-    Metadata: {"request_id": "0198..."}.
+    """The request_id was used for another request; or, ABORTED with RetryInfo, its turn is still being answered.
+    Metadata: {"request_id": "0198..."}; of a turn {"state": "RUNNING"}.
     """
     ERROR_REASON_PROVIDER_UNKNOWN: _ErrorReason.ValueType  # 21
-    """The provider is not known to this server.
-    Metadata: {"provider": "acme"}.
+    """The provider is not one that ListModels returns.
+    Metadata: none.
     """
     ERROR_REASON_PROVIDER_NOT_CONFIGURED: _ErrorReason.ValueType  # 22
     """The provider has no API key in the server's settings.
@@ -129,7 +129,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     Metadata: {"provider": "openai", "log_id": "0198..."}.
     """
     ERROR_REASON_PROVIDER_REJECTED: _ErrorReason.ValueType  # 27
-    """The provider refused the request as wrong, such as an unknown model or parameter.
+    """The provider refused the request, for example an unknown model or parameter.
     Metadata: {"provider": "openai", "log_id": "0198..."}.
     """
     ERROR_REASON_CONTEXT_TOO_LONG: _ErrorReason.ValueType  # 28
@@ -141,24 +141,26 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     Metadata: {"method": "/llm_observe.v1.ExportService/CreateExport"}.
     """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 30
-    """A bug. The request id finds the server's log line.
+    """A bug. The server's log has a line with the request id.
     Metadata: {"request_id": "0198..."}.
     """
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 31
-    """The server is stopping; ask another one.
+    """The server is stopping; another one may answer. Retry.
     Metadata: none.
     """
     ERROR_REASON_QUERY_TIMEOUT: _ErrorReason.ValueType  # 32
-    """A query took longer than it may.
-    Metadata: {"limit_seconds": "10"}.
+    """The query took longer than allowed; narrow the window or the filter.
+    Metadata: none.
     """
     ERROR_REASON_SERVER_BUSY: _ErrorReason.ValueType  # 33
-    """The server holds as many logs as it may while the queue is slow; nothing was taken. Retry.
+    """The queue is slow, and the server holds as many logs as it may; nothing was stored. Retry.
     Metadata: none.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
-    """ErrorReason is what stands in google.rpc.ErrorInfo.reason; the domain is `llm-observe`. It may grow."""
+    """ErrorReason is the value of google.rpc.ErrorInfo.reason, without the prefix; the domain is `llm-observe`. It may
+    grow.
+    """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
@@ -167,15 +169,15 @@ ERROR_REASON_INVALID_FIELD: ErrorReason.ValueType  # 1
 Metadata: {"field": "page_size"}.
 """
 ERROR_REASON_INVALID_LOG: ErrorReason.ValueType  # 2
-"""One log of a batch breaks a rule (in RejectedLog.reason).
+"""A log of a batch breaks a rule; appears in RejectedLog.reason.
 Metadata: none.
 """
 ERROR_REASON_BATCH_EMPTY: ErrorReason.ValueType  # 3
-"""A batch without logs.
+"""The batch has no logs.
 Metadata: none.
 """
 ERROR_REASON_BATCH_TOO_LARGE: ErrorReason.ValueType  # 4
-"""More logs or bytes than a batch may have.
+"""The batch has more logs or bytes than are allowed.
 Metadata: {"limit": "500", "actual": "731"}.
 """
 ERROR_REASON_QUEUE_UNAVAILABLE: ErrorReason.ValueType  # 5
@@ -187,7 +189,7 @@ ERROR_REASON_DATABASE_UNAVAILABLE: ErrorReason.ValueType  # 6
 Metadata: none.
 """
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 7
-"""Too many requests or logs; RetryInfo says when to come back.
+"""Too many requests or logs; RetryInfo says when to retry.
 Metadata: {"limit": "30", "window_seconds": "60"}.
 """
 ERROR_REASON_UNAUTHENTICATED: ErrorReason.ValueType  # 8
@@ -219,7 +221,7 @@ ERROR_REASON_EXPORT_NOT_FOUND: ErrorReason.ValueType  # 14
 Metadata: {"export_id": "0198..."}.
 """
 ERROR_REASON_EXPORT_ALREADY_RUNNING: ErrorReason.ValueType  # 15
-"""The same export is running already.
+"""An identical export is running.
 Metadata: {"export_id": "0198..."}.
 """
 ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 16
@@ -227,7 +229,7 @@ ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 16
 Metadata: {"api_key_id": "0198..."}.
 """
 ERROR_REASON_PROJECT_NOT_FOUND: ErrorReason.ValueType  # 17
-"""No such project.
+"""No project with this id, or not one that the key gives access to.
 Metadata: {"project_id": "default"}.
 """
 ERROR_REASON_PROJECT_ALREADY_EXISTS: ErrorReason.ValueType  # 18
@@ -239,12 +241,12 @@ ERROR_REASON_PAGE_TOKEN_MISMATCH: ErrorReason.ValueType  # 19
 Metadata: none.
 """
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 20
-"""The request_id was used for another request.
-Metadata: {"request_id": "0198..."}.
+"""The request_id was used for another request; or, ABORTED with RetryInfo, its turn is still being answered.
+Metadata: {"request_id": "0198..."}; of a turn {"state": "RUNNING"}.
 """
 ERROR_REASON_PROVIDER_UNKNOWN: ErrorReason.ValueType  # 21
-"""The provider is not known to this server.
-Metadata: {"provider": "acme"}.
+"""The provider is not one that ListModels returns.
+Metadata: none.
 """
 ERROR_REASON_PROVIDER_NOT_CONFIGURED: ErrorReason.ValueType  # 22
 """The provider has no API key in the server's settings.
@@ -267,7 +269,7 @@ ERROR_REASON_PROVIDER_TIMEOUT: ErrorReason.ValueType  # 26
 Metadata: {"provider": "openai", "log_id": "0198..."}.
 """
 ERROR_REASON_PROVIDER_REJECTED: ErrorReason.ValueType  # 27
-"""The provider refused the request as wrong, such as an unknown model or parameter.
+"""The provider refused the request, for example an unknown model or parameter.
 Metadata: {"provider": "openai", "log_id": "0198..."}.
 """
 ERROR_REASON_CONTEXT_TOO_LONG: ErrorReason.ValueType  # 28
@@ -279,19 +281,19 @@ ERROR_REASON_NOT_IMPLEMENTED: ErrorReason.ValueType  # 29
 Metadata: {"method": "/llm_observe.v1.ExportService/CreateExport"}.
 """
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 30
-"""A bug. The request id finds the server's log line.
+"""A bug. The server's log has a line with the request id.
 Metadata: {"request_id": "0198..."}.
 """
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 31
-"""The server is stopping; ask another one.
+"""The server is stopping; another one may answer. Retry.
 Metadata: none.
 """
 ERROR_REASON_QUERY_TIMEOUT: ErrorReason.ValueType  # 32
-"""A query took longer than it may.
-Metadata: {"limit_seconds": "10"}.
+"""The query took longer than allowed; narrow the window or the filter.
+Metadata: none.
 """
 ERROR_REASON_SERVER_BUSY: ErrorReason.ValueType  # 33
-"""The server holds as many logs as it may while the queue is slow; nothing was taken. Retry.
+"""The queue is slow, and the server holds as many logs as it may; nothing was stored. Retry.
 Metadata: none.
 """
 global___ErrorReason = ErrorReason

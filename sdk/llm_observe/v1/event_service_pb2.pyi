@@ -16,7 +16,7 @@ DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 @typing.final
 class WatchLogsRequest(google.protobuf.message.Message):
-    """WatchLogsRequest says which logs."""
+    """WatchLogsRequest selects logs."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -44,7 +44,7 @@ class WatchLogsResponse(google.protobuf.message.Message):
     LOGS_FIELD_NUMBER: builtins.int
     MISSED_COUNT_FIELD_NUMBER: builtins.int
     missed_count: builtins.int
-    """Logs this subscriber has missed since it began, for reading too slowly."""
+    """Logs that this subscriber has missed so far, because it, or the server, read too slowly."""
     @property
     def logs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[llm_observe.v1.log_pb2.Log]:
         """Logs that were just stored."""

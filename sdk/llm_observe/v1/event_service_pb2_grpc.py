@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class EventServiceStub(object):
-    """EventService shows what happens as it happens. Role `read`.
+    """EventService streams events as they happen. Role `read`.
     """
 
     def __init__(self, channel):
@@ -43,12 +43,12 @@ class EventServiceStub(object):
 
 
 class EventServiceServicer(object):
-    """EventService shows what happens as it happens. Role `read`.
+    """EventService streams events as they happen. Role `read`.
     """
 
     def WatchLogs(self, request, context):
-        """WatchLogs streams logs as they are stored, from now on, until the caller leaves. A subscriber that
-        reads too slowly misses logs and is told how many. Errors: INVALID_FIELD, QUEUE_UNAVAILABLE.
+        """WatchLogs streams logs as they are stored, until the caller cancels. The first response is empty: every log
+        stored after it is sent or counted as missed. Errors: INVALID_FIELD, QUEUE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +71,7 @@ def add_EventServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EventService(object):
-    """EventService shows what happens as it happens. Role `read`.
+    """EventService streams events as they happen. Role `read`.
     """
 
     @staticmethod

@@ -18,30 +18,30 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class EventServiceStub:
-    """EventService shows what happens as it happens. Role `read`."""
+    """EventService streams events as they happen. Role `read`."""
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     WatchLogs: grpc.UnaryStreamMultiCallable[
         llm_observe.v1.event_service_pb2.WatchLogsRequest,
         llm_observe.v1.event_service_pb2.WatchLogsResponse,
     ]
-    """WatchLogs streams logs as they are stored, from now on, until the caller leaves. A subscriber that
-    reads too slowly misses logs and is told how many. Errors: INVALID_FIELD, QUEUE_UNAVAILABLE.
+    """WatchLogs streams logs as they are stored, until the caller cancels. The first response is empty: every log
+    stored after it is sent or counted as missed. Errors: INVALID_FIELD, QUEUE_UNAVAILABLE.
     """
 
 class EventServiceAsyncStub:
-    """EventService shows what happens as it happens. Role `read`."""
+    """EventService streams events as they happen. Role `read`."""
 
     WatchLogs: grpc.aio.UnaryStreamMultiCallable[
         llm_observe.v1.event_service_pb2.WatchLogsRequest,
         llm_observe.v1.event_service_pb2.WatchLogsResponse,
     ]
-    """WatchLogs streams logs as they are stored, from now on, until the caller leaves. A subscriber that
-    reads too slowly misses logs and is told how many. Errors: INVALID_FIELD, QUEUE_UNAVAILABLE.
+    """WatchLogs streams logs as they are stored, until the caller cancels. The first response is empty: every log
+    stored after it is sent or counted as missed. Errors: INVALID_FIELD, QUEUE_UNAVAILABLE.
     """
 
 class EventServiceServicer(metaclass=abc.ABCMeta):
-    """EventService shows what happens as it happens. Role `read`."""
+    """EventService streams events as they happen. Role `read`."""
 
     @abc.abstractmethod
     def WatchLogs(
@@ -49,8 +49,8 @@ class EventServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.event_service_pb2.WatchLogsRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[llm_observe.v1.event_service_pb2.WatchLogsResponse], collections.abc.AsyncIterator[llm_observe.v1.event_service_pb2.WatchLogsResponse]]:
-        """WatchLogs streams logs as they are stored, from now on, until the caller leaves. A subscriber that
-        reads too slowly misses logs and is told how many. Errors: INVALID_FIELD, QUEUE_UNAVAILABLE.
+        """WatchLogs streams logs as they are stored, until the caller cancels. The first response is empty: every log
+        stored after it is sent or counted as missed. Errors: INVALID_FIELD, QUEUE_UNAVAILABLE.
         """
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -34,11 +34,11 @@ class _ExportStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     EXPORT_STATE_RUNNING: _ExportState.ValueType  # 2
     """Being written."""
     EXPORT_STATE_SUCCEEDED: _ExportState.ValueType  # 3
-    """Done."""
+    """Finished."""
     EXPORT_STATE_FAILED: _ExportState.ValueType  # 4
-    """Ended by an error."""
+    """Ended with an error."""
     EXPORT_STATE_CANCELLED: _ExportState.ValueType  # 5
-    """Ended by a person."""
+    """Cancelled by a person."""
 
 class ExportState(_ExportState, metaclass=_ExportStateEnumTypeWrapper):
     """ExportState is the life of an export. It may grow."""
@@ -50,16 +50,16 @@ EXPORT_STATE_QUEUED: ExportState.ValueType  # 1
 EXPORT_STATE_RUNNING: ExportState.ValueType  # 2
 """Being written."""
 EXPORT_STATE_SUCCEEDED: ExportState.ValueType  # 3
-"""Done."""
+"""Finished."""
 EXPORT_STATE_FAILED: ExportState.ValueType  # 4
-"""Ended by an error."""
+"""Ended with an error."""
 EXPORT_STATE_CANCELLED: ExportState.ValueType  # 5
-"""Ended by a person."""
+"""Cancelled by a person."""
 global___ExportState = ExportState
 
 @typing.final
 class Export(google.protobuf.message.Message):
-    """Export is one run."""
+    """Export is one export job."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -76,7 +76,7 @@ class Export(google.protobuf.message.Message):
     export_id: builtins.str
     """UUIDv7 made by the server."""
     state: global___ExportState.ValueType
-    """Where it stands."""
+    """Its state."""
     row_count: builtins.int
     """Rows written so far."""
     size_bytes: builtins.int
@@ -93,7 +93,7 @@ class Export(google.protobuf.message.Message):
 
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When it was asked for."""
+        """When it was requested."""
 
     @property
     def finish_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -101,7 +101,7 @@ class Export(google.protobuf.message.Message):
 
     @property
     def expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When its record goes."""
+        """When this resource is deleted."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ global___Export = Export
 
 @typing.final
 class CreateExportRequest(google.protobuf.message.Message):
-    """CreateExportRequest says what to export."""
+    """CreateExportRequest selects what to export."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -209,7 +209,7 @@ global___GetExportResponse = GetExportResponse
 
 @typing.final
 class ListExportsRequest(google.protobuf.message.Message):
-    """ListExportsRequest asks for a page."""
+    """ListExportsRequest asks for a page of exports."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -217,7 +217,7 @@ class ListExportsRequest(google.protobuf.message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     STATES_FIELD_NUMBER: builtins.int
     page_size: builtins.int
-    """Exports a page; 0 means 50, at most 1000; larger is cut, negative is INVALID_ARGUMENT."""
+    """Exports a page; 0 means 50, at most 1000; larger values mean 1000, negative ones are an error."""
     page_token: builtins.str
     """next_page_token of the previous page, with all other arguments unchanged."""
     @property
@@ -237,7 +237,7 @@ global___ListExportsRequest = ListExportsRequest
 
 @typing.final
 class ListExportsResponse(google.protobuf.message.Message):
-    """ListExportsResponse is a page."""
+    """ListExportsResponse is a page of exports."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -84,7 +84,7 @@ class ExportServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelExport(self, request, context):
-        """CancelExport stops an export; one that has ended stays as it is. Repeating is safe.
+        """CancelExport stops an export; one that has ended does not change. Repeating is safe.
         Errors: EXPORT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

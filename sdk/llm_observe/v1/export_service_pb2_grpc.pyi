@@ -45,7 +45,7 @@ class ExportServiceStub:
         llm_observe.v1.export_service_pb2.CancelExportRequest,
         llm_observe.v1.export_service_pb2.CancelExportResponse,
     ]
-    """CancelExport stops an export; one that has ended stays as it is. Repeating is safe.
+    """CancelExport stops an export; one that has ended does not change. Repeating is safe.
     Errors: EXPORT_NOT_FOUND.
     """
 
@@ -76,7 +76,7 @@ class ExportServiceAsyncStub:
         llm_observe.v1.export_service_pb2.CancelExportRequest,
         llm_observe.v1.export_service_pb2.CancelExportResponse,
     ]
-    """CancelExport stops an export; one that has ended stays as it is. Repeating is safe.
+    """CancelExport stops an export; one that has ended does not change. Repeating is safe.
     Errors: EXPORT_NOT_FOUND.
     """
 
@@ -115,7 +115,7 @@ class ExportServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.export_service_pb2.CancelExportRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.export_service_pb2.CancelExportResponse, collections.abc.Awaitable[llm_observe.v1.export_service_pb2.CancelExportResponse]]:
-        """CancelExport stops an export; one that has ended stays as it is. Repeating is safe.
+        """CancelExport stops an export; one that has ended does not change. Repeating is safe.
         Errors: EXPORT_NOT_FOUND.
         """
 

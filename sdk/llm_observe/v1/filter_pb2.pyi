@@ -25,7 +25,7 @@ class TimeRange(google.protobuf.message.Message):
     END_TIME_FIELD_NUMBER: builtins.int
     @property
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Begin; absent means 24 hours before the end."""
+        """Start; absent means 24 hours before the end."""
 
     @property
     def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -125,11 +125,11 @@ class LogFilter(google.protobuf.message.Message):
 
     @property
     def min_latency(self) -> google.protobuf.duration_pb2.Duration:
-        """Only logs at least this slow."""
+        """Only logs whose latency is at least this."""
 
     @property
     def max_latency(self) -> google.protobuf.duration_pb2.Duration:
-        """Only logs at most this slow."""
+        """Only logs whose latency is at most this."""
 
     def __init__(
         self,

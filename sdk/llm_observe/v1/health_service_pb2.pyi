@@ -28,11 +28,11 @@ class _HealthState:
 class _HealthStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_HealthState.ValueType], builtins.type):
     DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
     HEALTH_STATE_UNSPECIFIED: _HealthState.ValueType  # 0
-    """Not known."""
+    """Unknown."""
     HEALTH_STATE_HEALTHY: _HealthState.ValueType  # 1
     """Works."""
     HEALTH_STATE_DEGRADED: _HealthState.ValueType  # 2
-    """Works, but a person should look."""
+    """Works, but needs attention."""
     HEALTH_STATE_UNHEALTHY: _HealthState.ValueType  # 3
     """Does not work."""
 
@@ -40,11 +40,11 @@ class HealthState(_HealthState, metaclass=_HealthStateEnumTypeWrapper):
     """HealthState says whether something works. It may grow."""
 
 HEALTH_STATE_UNSPECIFIED: HealthState.ValueType  # 0
-"""Not known."""
+"""Unknown."""
 HEALTH_STATE_HEALTHY: HealthState.ValueType  # 1
 """Works."""
 HEALTH_STATE_DEGRADED: HealthState.ValueType  # 2
-"""Works, but a person should look."""
+"""Works, but needs attention."""
 HEALTH_STATE_UNHEALTHY: HealthState.ValueType  # 3
 """Does not work."""
 global___HealthState = HealthState
@@ -63,7 +63,7 @@ global___CheckRequest = CheckRequest
 
 @typing.final
 class CheckResponse(google.protobuf.message.Message):
-    """CheckResponse is the state of the server and what it needs."""
+    """CheckResponse is the state of the server and of what it depends on."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -109,7 +109,7 @@ global___CheckResponse = CheckResponse
 
 @typing.final
 class DependencyHealth(google.protobuf.message.Message):
-    """DependencyHealth is one thing the server needs."""
+    """DependencyHealth is the state of a store that the server depends on."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -125,7 +125,7 @@ class DependencyHealth(google.protobuf.message.Message):
     """What is wrong, in words; empty when healthy."""
     @property
     def latency(self) -> google.protobuf.duration_pb2.Duration:
-        """How long it took. Absent when it did not answer."""
+        """How long its answer took. Absent when it did not answer."""
 
     def __init__(
         self,
@@ -152,9 +152,9 @@ class QueueHealth(google.protobuf.message.Message):
     CONSUMER_COUNT_FIELD_NUMBER: builtins.int
     OLDEST_AGE_FIELD_NUMBER: builtins.int
     depth: builtins.int
-    """Batches that wait or are being written."""
+    """Batches that wait or are being stored, those that wait for a retry included."""
     pending_count: builtins.int
-    """Batches given to a worker and not done."""
+    """Batches that a worker has received and not yet stored."""
     delayed_count: builtins.int
     """Batches that wait for a retry."""
     consumer_count: builtins.int

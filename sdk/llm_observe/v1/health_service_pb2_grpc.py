@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class HealthServiceStub(object):
-    """HealthService tells a person what works. Orchestrators use grpc.health.v1 instead.
+    """HealthService tells people and dashboards what works. Orchestrators use grpc.health.v1. For anybody: no API
+    key is needed.
     """
 
     def __init__(self, channel):
@@ -43,7 +44,8 @@ class HealthServiceStub(object):
 
 
 class HealthServiceServicer(object):
-    """HealthService tells a person what works. Orchestrators use grpc.health.v1 instead.
+    """HealthService tells people and dashboards what works. Orchestrators use grpc.health.v1. For anybody: no API
+    key is needed.
     """
 
     def Check(self, request, context):
@@ -70,7 +72,8 @@ def add_HealthServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class HealthService(object):
-    """HealthService tells a person what works. Orchestrators use grpc.health.v1 instead.
+    """HealthService tells people and dashboards what works. Orchestrators use grpc.health.v1. For anybody: no API
+    key is needed.
     """
 
     @staticmethod

@@ -18,7 +18,9 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class HealthServiceStub:
-    """HealthService tells a person what works. Orchestrators use grpc.health.v1 instead."""
+    """HealthService tells people and dashboards what works. Orchestrators use grpc.health.v1. For anybody: no API
+    key is needed.
+    """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     Check: grpc.UnaryUnaryMultiCallable[
@@ -28,7 +30,9 @@ class HealthServiceStub:
     """Check asks every dependency, within 2 seconds, and always answers OK. Safe to repeat."""
 
 class HealthServiceAsyncStub:
-    """HealthService tells a person what works. Orchestrators use grpc.health.v1 instead."""
+    """HealthService tells people and dashboards what works. Orchestrators use grpc.health.v1. For anybody: no API
+    key is needed.
+    """
 
     Check: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.health_service_pb2.CheckRequest,
@@ -37,7 +41,9 @@ class HealthServiceAsyncStub:
     """Check asks every dependency, within 2 seconds, and always answers OK. Safe to repeat."""
 
 class HealthServiceServicer(metaclass=abc.ABCMeta):
-    """HealthService tells a person what works. Orchestrators use grpc.health.v1 instead."""
+    """HealthService tells people and dashboards what works. Orchestrators use grpc.health.v1. For anybody: no API
+    key is needed.
+    """
 
     @abc.abstractmethod
     def Check(

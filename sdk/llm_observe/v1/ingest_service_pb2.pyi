@@ -28,7 +28,7 @@ class IngestLogsRequest(google.protobuf.message.Message):
 
     @property
     def producer(self) -> global___ProducerReport:
-        """Who sends, and what it has counted so far. Optional; the delivery ledger is built from it."""
+        """The producer and its counts so far. Optional; the delivery ledger is built from it."""
 
     def __init__(
         self,
@@ -43,8 +43,8 @@ global___IngestLogsRequest = IngestLogsRequest
 
 @typing.final
 class ProducerReport(google.protobuf.message.Message):
-    """ProducerReport is a producer's own account since it started. Counts are totals, not differences, so
-    that a lost batch leaves a visible gap.
+    """ProducerReport is what a producer has counted since it started. Counts are totals, not differences, so that a
+    lost batch leaves a visible gap.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -87,8 +87,8 @@ class ProducerReport(google.protobuf.message.Message):
     """Version of the sending library; at most 64 characters."""
     @property
     def dropped_counts(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
-        """Logs dropped since the producer started, by reason (`queue_full`, `shut_down`, `export_failed`,
-        `rejected`, and so on).
+        """Logs dropped since the producer started, by reason: from our SDK `queue_full`, `shut_down`, `expired`,
+        `refused`, `rejected`, `spool_damaged` or `internal_error`. At most 50 reasons.
         """
 
     @property
@@ -122,12 +122,12 @@ class IngestLogsResponse(google.protobuf.message.Message):
     REJECTED_LOG_COUNT_FIELD_NUMBER: builtins.int
     REJECTED_LOGS_FIELD_NUMBER: builtins.int
     accepted_log_count: builtins.int
-    """How many logs are durable now."""
+    """How many logs are durable in the queue."""
     rejected_log_count: builtins.int
-    """How many logs were refused for their content."""
+    """How many logs were rejected for their content."""
     @property
     def rejected_logs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RejectedLog]:
-        """The first ten refused logs."""
+        """The first ten rejected logs."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ global___IngestLogsResponse = IngestLogsResponse
 
 @typing.final
 class RejectedLog(google.protobuf.message.Message):
-    """RejectedLog tells why one log was refused."""
+    """RejectedLog tells why a log was rejected."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

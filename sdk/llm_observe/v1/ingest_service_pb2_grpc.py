@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class IngestServiceStub(object):
-    """IngestService takes logs from producers. Write-only.
+    """IngestService receives logs from producers. Role `ingest`.
     """
 
     def __init__(self, channel):
@@ -43,7 +43,7 @@ class IngestServiceStub(object):
 
 
 class IngestServiceServicer(object):
-    """IngestService takes logs from producers. Write-only.
+    """IngestService receives logs from producers. Role `ingest`.
     """
 
     def IngestLogs(self, request, context):
@@ -53,7 +53,7 @@ class IngestServiceServicer(object):
         rejected is durable in the queue. A log that breaks a rule is rejected alone and must not be
         resent unchanged; its neighbours are stored. A request that is wrong as a whole fails with
         INVALID_ARGUMENT (BATCH_EMPTY, BATCH_TOO_LARGE); UNAVAILABLE (QUEUE_UNAVAILABLE) and
-        RESOURCE_EXHAUSTED (RATE_LIMITED) carry a RetryInfo and may be retried.
+        RESOURCE_EXHAUSTED (RATE_LIMITED, SERVER_BUSY) carry a RetryInfo: send the request again after its delay.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -76,7 +76,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IngestService(object):
-    """IngestService takes logs from producers. Write-only.
+    """IngestService receives logs from producers. Role `ingest`.
     """
 
     @staticmethod

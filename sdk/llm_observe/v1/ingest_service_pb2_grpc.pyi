@@ -18,7 +18,7 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class IngestServiceStub:
-    """IngestService takes logs from producers. Write-only."""
+    """IngestService receives logs from producers. Role `ingest`."""
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     IngestLogs: grpc.UnaryUnaryMultiCallable[
@@ -31,11 +31,11 @@ class IngestServiceStub:
     rejected is durable in the queue. A log that breaks a rule is rejected alone and must not be
     resent unchanged; its neighbours are stored. A request that is wrong as a whole fails with
     INVALID_ARGUMENT (BATCH_EMPTY, BATCH_TOO_LARGE); UNAVAILABLE (QUEUE_UNAVAILABLE) and
-    RESOURCE_EXHAUSTED (RATE_LIMITED) carry a RetryInfo and may be retried.
+    RESOURCE_EXHAUSTED (RATE_LIMITED, SERVER_BUSY) carry a RetryInfo: send the request again after its delay.
     """
 
 class IngestServiceAsyncStub:
-    """IngestService takes logs from producers. Write-only."""
+    """IngestService receives logs from producers. Role `ingest`."""
 
     IngestLogs: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.ingest_service_pb2.IngestLogsRequest,
@@ -47,11 +47,11 @@ class IngestServiceAsyncStub:
     rejected is durable in the queue. A log that breaks a rule is rejected alone and must not be
     resent unchanged; its neighbours are stored. A request that is wrong as a whole fails with
     INVALID_ARGUMENT (BATCH_EMPTY, BATCH_TOO_LARGE); UNAVAILABLE (QUEUE_UNAVAILABLE) and
-    RESOURCE_EXHAUSTED (RATE_LIMITED) carry a RetryInfo and may be retried.
+    RESOURCE_EXHAUSTED (RATE_LIMITED, SERVER_BUSY) carry a RetryInfo: send the request again after its delay.
     """
 
 class IngestServiceServicer(metaclass=abc.ABCMeta):
-    """IngestService takes logs from producers. Write-only."""
+    """IngestService receives logs from producers. Role `ingest`."""
 
     @abc.abstractmethod
     def IngestLogs(
@@ -65,7 +65,7 @@ class IngestServiceServicer(metaclass=abc.ABCMeta):
         rejected is durable in the queue. A log that breaks a rule is rejected alone and must not be
         resent unchanged; its neighbours are stored. A request that is wrong as a whole fails with
         INVALID_ARGUMENT (BATCH_EMPTY, BATCH_TOO_LARGE); UNAVAILABLE (QUEUE_UNAVAILABLE) and
-        RESOURCE_EXHAUSTED (RATE_LIMITED) carry a RetryInfo and may be retried.
+        RESOURCE_EXHAUSTED (RATE_LIMITED, SERVER_BUSY) carry a RetryInfo: send the request again after its delay.
         """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -34,7 +34,7 @@ class _OutcomeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTy
     OUTCOME_ERROR: _Outcome.ValueType  # 2
     """The provider, the network or the client failed."""
     OUTCOME_CANCELLED: _Outcome.ValueType  # 3
-    """The application left before the end."""
+    """The application abandoned it."""
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
     """Outcome says how an LLM call ended. It does not grow."""
@@ -46,7 +46,7 @@ OUTCOME_SUCCESS: Outcome.ValueType  # 1
 OUTCOME_ERROR: Outcome.ValueType  # 2
 """The provider, the network or the client failed."""
 OUTCOME_CANCELLED: Outcome.ValueType  # 3
-"""The application left before the end."""
+"""The application abandoned it."""
 global___Outcome = Outcome
 
 class _UsageSource:
@@ -79,7 +79,7 @@ global___UsageSource = UsageSource
 
 @typing.final
 class Log(google.protobuf.message.Message):
-    """Log describes one LLM call. It is the unit of ingest: one call, one log, however the call ended.
+    """Log describes one LLM call: each call is one log, however it ended.
 
     Token counts follow the OpenTelemetry GenAI conventions: input includes cached tokens, output
     includes reasoning tokens, and an unknown count is absent, never 0.
@@ -143,8 +143,8 @@ class Log(google.protobuf.message.Message):
     PRICE_VERSION_FIELD_NUMBER: builtins.int
     RECEIVE_TIME_FIELD_NUMBER: builtins.int
     log_id: builtins.str
-    """UUID made by the producer (version 7 from our SDK). The idempotency key: the same log_id is the
-    same row, and later content replaces earlier content. Required.
+    """UUID made by the producer (version 7 from our SDK). It is the idempotency key: a log with the same log_id
+    replaces the earlier one. Required.
     """
     session_id: builtins.str
     """Groups calls of one user session. A UUID or an opaque string, 1 to 200 characters. Required."""
@@ -153,7 +153,7 @@ class Log(google.protobuf.message.Message):
     name. Required.
     """
     model: builtins.str
-    """The model that was asked for, 1 to 200 characters. Required."""
+    """The requested model, 1 to 200 characters. Required."""
     outcome: global___Outcome.ValueType
     """How the call ended. Required."""
     input_token_count: builtins.int
@@ -163,7 +163,7 @@ class Log(google.protobuf.message.Message):
     total_token_count: builtins.int
     """Total as the provider counts it. Not negative. Absent when unknown."""
     operation: builtins.str
-    """What was asked, in the words of the OpenTelemetry GenAI conventions: `chat` (default when empty),
+    """The operation, as the OpenTelemetry GenAI conventions name it: `chat` (default when empty),
     `embeddings`, `text_completion`, `execute_tool`, and so on; 1 to 64 characters.
     """
     usage_source: global___UsageSource.ValueType
@@ -199,7 +199,7 @@ class Log(google.protobuf.message.Message):
     error_message: builtins.str
     """Redacted error text, at most 500 characters."""
     finish_reason: builtins.str
-    """Why the model stopped, as the provider says it; at most 100 characters."""
+    """Why the model stopped, in the provider's words; at most 100 characters."""
     provider_request_id: builtins.str
     """The provider's own id of the request; at most 200 characters."""
     environment: builtins.str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from stack.demo.provider_mock.dialect import Answer, Dialect
+from stack.demo.provider_mock.dialect import Answer, Dialect, Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,12 +21,12 @@ _ERROR_TYPES: Final = {
 _TOO_LONG: Final = "prompt is too long: 200001 tokens > 200000 maximum"
 
 
-def _fault(status: int) -> dict[str, Any]:
+def _error(status: int) -> Json:
     message = _TOO_LONG if status == 400 else f"mock error {status}"  # noqa: PLR2004 - HTTP bad request
     return {"type": "error", "error": {"type": _ERROR_TYPES.get(status, "api_error"), "message": message}}
 
 
-def _usage(answer: Answer, output_tokens: int) -> dict[str, Any]:
+def _usage(answer: Answer, output_tokens: int) -> Json:
     return {
         "input_tokens": answer.input_tokens,
         "output_tokens": output_tokens,
@@ -35,7 +35,7 @@ def _usage(answer: Answer, output_tokens: int) -> dict[str, Any]:
     }
 
 
-def _whole(answer: Answer) -> dict[str, Any]:
+def _whole(answer: Answer) -> Json:
     return {
         "id": f"msg_{uuid.uuid4().hex}",
         "type": "message",
@@ -48,7 +48,7 @@ def _whole(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _events(answer: Answer) -> Iterator[dict[str, Any]]:
+def _events(answer: Answer) -> Iterator[Json]:
     begun = {**_whole(answer), "content": [], "stop_reason": None, "usage": _usage(answer, 1)}
     yield {"type": "message_start", "message": begun}
     yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
@@ -64,4 +64,4 @@ def _events(answer: Answer) -> Iterator[dict[str, Any]]:
     yield {"type": "message_stop"}
 
 
-ANTHROPIC: Final = Dialect(whole=_whole, events=_events, fault=_fault, request_id_header="request-id")
+ANTHROPIC: Final = Dialect(whole=_whole, events=_events, error=_error, request_id_header="request-id")

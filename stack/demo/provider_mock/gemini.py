@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from stack.demo.provider_mock.dialect import Answer, Dialect
+from stack.demo.provider_mock.dialect import Answer, Dialect, Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,12 +21,12 @@ _STATUSES: Final = {
 _TOO_LONG: Final = "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576)."
 
 
-def _fault(status: int) -> dict[str, Any]:
+def _error(status: int) -> Json:
     message = _TOO_LONG if status == 400 else f"mock error {status}"  # noqa: PLR2004 - HTTP bad request
     return {"error": {"code": status, "status": _STATUSES.get(status, "INTERNAL"), "message": message}}
 
 
-def _usage(answer: Answer, output_tokens: int) -> dict[str, Any]:
+def _usage(answer: Answer, output_tokens: int) -> Json:
     return {
         "promptTokenCount": answer.input_tokens,
         "candidatesTokenCount": output_tokens,
@@ -34,8 +34,8 @@ def _usage(answer: Answer, output_tokens: int) -> dict[str, Any]:
     }
 
 
-def _piece(answer: Answer, text: str, said: int, response_id: str, *, last: bool) -> dict[str, Any]:
-    candidate: dict[str, Any] = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
+def _piece(answer: Answer, text: str, said: int, response_id: str, *, last: bool) -> Json:
+    candidate: Json = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
     if last:
         candidate["finishReason"] = "STOP"
     return {
@@ -46,14 +46,14 @@ def _piece(answer: Answer, text: str, said: int, response_id: str, *, last: bool
     }
 
 
-def _whole(answer: Answer) -> dict[str, Any]:
+def _whole(answer: Answer) -> Json:
     return _piece(answer, " ".join(answer.words), len(answer.words), uuid.uuid4().hex, last=True)
 
 
-def _events(answer: Answer) -> Iterator[dict[str, Any]]:
+def _events(answer: Answer) -> Iterator[Json]:
     response_id = uuid.uuid4().hex
     for said, word in enumerate(answer.words, start=1):
         yield _piece(answer, f"{word} ", said, response_id, last=said == len(answer.words))
 
 
-GEMINI: Final = Dialect(whole=_whole, events=_events, fault=_fault, request_id_header="x-goog-request-id")
+GEMINI: Final = Dialect(whole=_whole, events=_events, error=_error, request_id_header="x-goog-request-id")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from stack.demo.provider_mock.dialect import Answer, Dialect
+from stack.demo.provider_mock.dialect import Answer, Dialect, Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +18,12 @@ _ERROR_CODES: Final = {
 }
 
 
-def _fault(status: int) -> dict[str, Any]:
+def _error(status: int) -> Json:
     kind, code = _ERROR_CODES.get(status, ("server_error", None))
     return {"error": {"message": f"mock error {status}", "type": kind, "param": None, "code": code}}
 
 
-def _usage(answer: Answer) -> dict[str, Any]:
+def _usage(answer: Answer) -> Json:
     output_tokens = len(answer.words)
     return {
         "prompt_tokens": answer.input_tokens,
@@ -34,21 +34,21 @@ def _usage(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _head(answer: Answer, kind: str) -> dict[str, Any]:
+def _head(answer: Answer, kind: str) -> Json:
     name = f"chatcmpl-{uuid.uuid4().hex}"
     return {"id": name, "object": kind, "created": int(time.time()), "model": f"{answer.model}-mock"}
 
 
-def _whole(answer: Answer) -> dict[str, Any]:
+def _whole(answer: Answer) -> Json:
     message = {"role": "assistant", "content": " ".join(answer.words), "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     return {**_head(answer, "chat.completion"), "choices": [choice], "usage": _usage(answer)}
 
 
-def _events(answer: Answer) -> Iterator[dict[str, Any]]:
+def _events(answer: Answer) -> Iterator[Json]:
     head = _head(answer, "chat.completion.chunk")
 
-    def event(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+    def event(delta: Json, finish_reason: str | None = None) -> Json:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
         return {**head, "choices": [choice], "usage": None}
 
@@ -63,7 +63,7 @@ def _events(answer: Answer) -> Iterator[dict[str, Any]]:
 OPENAI: Final = Dialect(
     whole=_whole,
     events=_events,
-    fault=_fault,
+    error=_error,
     request_id_header="x-request-id",
     last_line=b"data: [DONE]\n\n",
 )

@@ -1,9 +1,10 @@
 """The mock's HTTP server.
 
-A request's ``x-mock`` header (JSON), or the mock's ``default_wish``, says how it behaves: ``latency_s``
-before the first byte, ``chunks`` of a stream, ``padding`` characters each, ``chunk_s`` between them,
-``status`` of an error, ``cut_after`` chunks at which the connection breaks, ``stall_after`` chunks at which
-it falls silent, ``fault_after`` chunks at which an error comes under HTTP status 200.
+A request's ``x-mock`` header (JSON), or else the mock's ``default_behaviour``, says how it answers:
+``text`` of the answer, or the number of its ``chunks`` and the ``padding`` characters added to each;
+``latency_s`` before the first byte and ``chunk_s`` between chunks, in seconds; the ``status`` of an error;
+after how many chunks the connection breaks (``cut_after``), falls silent (``stall_after``) or carries an
+error under HTTP status 200 (``error_after``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 import time
 import uuid
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,7 +24,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from stack.demo.provider_mock.anthropic import ANTHROPIC
-from stack.demo.provider_mock.dialect import Dialect, make_answer
+from stack.demo.provider_mock.dialect import Dialect, Json, make_answer
 from stack.demo.provider_mock.gemini import GEMINI
 from stack.demo.provider_mock.openai import OPENAI
 
@@ -36,16 +37,16 @@ _STALL_S: Final = 3600
 
 
 class ProviderMock:
-    """The server's state: what it was asked, for tests to look at."""
+    """The mock's endpoints, and what they were asked, for tests to look at."""
 
     def __init__(self) -> None:
-        self.requests: list[dict[str, Any]] = []
+        self.requests: list[Json] = []
         self.open_streams = 0
         self.sent_events = 0
         self.base_url = ""
         """For Anthropic and Gemini; OpenAI's clients want ``/v1`` behind it."""
-        self.default_wish: dict[str, Any] = {}
-        """How requests without an x-mock header are answered."""
+        self.default_behaviour: Json = {}
+        """Behaviour for requests without an x-mock header."""
 
     async def openai(self, request: Request) -> Response:
         """Answer POST /v1/chat/completions."""
@@ -64,42 +65,48 @@ class ProviderMock:
         return await self._answer(request, GEMINI, await request.json(), model, streamed=streamed)
 
     async def _answer(
-        self, request: Request, dialect: Dialect, body: dict[str, Any], model: str, *, streamed: bool
+        self, request: Request, dialect: Dialect, body: Json, model: str, *, streamed: bool
     ) -> Response:
         self.requests.append(body)
-        wish = json.loads(request.headers.get("x-mock", "null")) or self.default_wish
-        await asyncio.sleep(wish.get("latency_s", 0))
-        status = wish.get("status", 200)
+        behaviour = json.loads(request.headers.get("x-mock", "null")) or self.default_behaviour
+        await asyncio.sleep(behaviour.get("latency_s", 0))
+        status = behaviour.get("status", 200)
         headers = {dialect.request_id_header: f"req_{uuid.uuid4().hex}"}
         if status != 200:  # noqa: PLR2004 - HTTP OK
-            return JSONResponse(dialect.fault(status), status_code=status, headers=headers)
-        answer = make_answer(model, body, chunks=wish.get("chunks", 12), padding=wish.get("padding", 0))
+            return JSONResponse(dialect.error(status), status_code=status, headers=headers)
+        answer = make_answer(
+            model,
+            body,
+            text=behaviour.get("text", ""),
+            chunks=behaviour.get("chunks", 12),
+            padding=behaviour.get("padding", 0),
+        )
         if streamed:
-            fault = dialect.fault(429)
-            events = self._stream(dialect.events(answer), dialect.last_line, fault, wish)
+            error = dialect.error(429)
+            events = self._stream(dialect.events(answer), dialect.last_line, error, behaviour)
             return StreamingResponse(events, media_type="text/event-stream", headers=headers)
         return JSONResponse(dialect.whole(answer), headers=headers)
 
     async def _stream(
         self,
-        events: Iterator[dict[str, Any]],
+        events: Iterator[Json],
         last_line: bytes,
-        fault: dict[str, Any],
-        wish: dict[str, Any],
+        error: Json,
+        behaviour: Json,
     ) -> AsyncIterator[bytes]:
         self.open_streams += 1
         try:
             for index, event in enumerate(events):
-                if index == wish.get("cut_after"):
+                if index == behaviour.get("cut_after"):
                     raise ConnectionResetError("the mock was asked to break off")
-                if index == wish.get("fault_after"):
-                    event = fault  # noqa: PLW2901 - in its place
-                if index == wish.get("stall_after"):
+                if index == behaviour.get("error_after"):
+                    event = error  # noqa: PLW2901 - in its place
+                if index == behaviour.get("stall_after"):
                     await asyncio.sleep(_STALL_S)
                 name = f"event: {event['type']}\n" if "type" in event else ""
                 yield f"{name}data: {json.dumps(event)}\n\n".encode()
                 self.sent_events += 1
-                await asyncio.sleep(wish.get("chunk_s", 0))
+                await asyncio.sleep(behaviour.get("chunk_s", 0))
             yield last_line
         finally:
             self.open_streams -= 1

@@ -1,16 +1,16 @@
-"""Opens channels to a server, with or without TLS; the dashboard and the command line use it, too."""
+"""Opens gRPC channels to an LLM Observe server, with or without TLS and an API key."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_observe._config import Config
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import grpc
-
-    from llm_observe._config import Config
 
 
 def open_channel(
@@ -53,8 +53,22 @@ def open_channel(
     return grpc.secure_channel(endpoint, credentials, options=settings)
 
 
+def open_from_env(endpoint: str) -> grpc.Channel:
+    """Return a channel with the TLS files and the API key that ``LLM_OBSERVE_*`` variables name.
+
+    Args:
+        endpoint: ``host:port``.
+
+    Raises:
+        ConfigError: A variable is wrong.
+        OSError: A file cannot be read.
+    """
+    config = Config.from_env()
+    return with_key(open_configured(config, endpoint), config.api_key)
+
+
 def open_configured(config: Config, endpoint: str = "") -> grpc.Channel:
-    """Return a channel as the SDK's settings say, to their endpoint or another; see open_channel."""
+    """Return a channel with the TLS files of the SDK's settings, to their endpoint or another."""
     return open_channel(
         endpoint or config.endpoint,
         tls=config.tls,
@@ -65,22 +79,22 @@ def open_configured(config: Config, endpoint: str = "") -> grpc.Channel:
 
 
 def bearer(api_key: str) -> tuple[tuple[str, str], ...]:
-    """Return the metadata that proves who calls; empty without a key."""
+    """Return the metadata that authenticates a call; empty without a key."""
     return (("authorization", f"Bearer {api_key}"),) if api_key else ()
 
 
 def with_key(channel: grpc.Channel, api_key: str) -> grpc.Channel:
-    """Return a channel that proves who calls with every call; the same one without a key."""
+    """Return a channel that sends the key with every call; the same one without a key."""
     if not api_key:
         return channel
     import grpc  # noqa: PLC0415 - as above
 
-    def prove(go_on: Any, details: Any, request: Any) -> Any:
-        proven = (*(details.metadata or ()), *bearer(api_key))
-        return go_on(details._replace(metadata=proven), request)
+    def send_key(call: Any, details: Any, request: Any) -> Any:
+        metadata = (*(details.metadata or ()), *bearer(api_key))
+        return call(details._replace(metadata=metadata), request)
 
-    class Prove(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
-        intercept_unary_unary = staticmethod(prove)  # type: ignore[assignment] # a function is one
-        intercept_unary_stream = staticmethod(prove)  # type: ignore[assignment] # as above
+    class SendKey(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+        intercept_unary_unary = staticmethod(send_key)  # type: ignore[assignment] # a function is one
+        intercept_unary_stream = staticmethod(send_key)  # type: ignore[assignment] # as above
 
-    return grpc.intercept_channel(channel, Prove())
+    return grpc.intercept_channel(channel, SendKey())

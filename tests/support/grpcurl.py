@@ -13,6 +13,8 @@ from google.protobuf.json_format import MessageToDict, Parse
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from tests.support.rpc import RPC_TIMEOUT_S
+
 MAX_MESSAGES = 500
 
 
@@ -64,7 +66,7 @@ def _call(channel: Any, pool: Any, symbol: str, body: str, metadata: list[Any]) 
         request_serializer=type(request).SerializeToString,
         response_deserializer=GetMessageClass(described.output_type).FromString,
     )
-    answer = rpc(request, metadata=metadata, timeout=10)
+    answer = rpc(request, metadata=metadata, timeout=RPC_TIMEOUT_S)
     messages = list(answer) if described.server_streaming else [answer]
     return [MessageToDict(one, preserving_proto_field_name=True) for one in messages[:MAX_MESSAGES]]
 

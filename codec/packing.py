@@ -1,0 +1,115 @@
+"""Reads batches and packs logs in plain Python: the twin of codec/_reader.pyx, and its slow path."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+
+from codec.batch import InvalidMessage, ReadBatch
+from codec.errors import InvalidLog
+from codec.rows import to_row
+from storage.columns import KEY_COLUMNS, LOG_COLUMNS, ROLLUP_KEY, ROLLUP_SUMS
+from storage.copy_format import pack_tuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llm_observe.redaction import Redactor
+    from llm_observe.v1.ingest_service_pb2 import ProducerReport
+    from llm_observe.v1.log_pb2 import Log
+
+    from storage.columns import LogRow
+    from storage.incoming import BatchReport, IncomingLog, RollupKey, Sums
+
+
+class PackedLog:
+    """A log that is ready to be stored; see codec.batch.ArrivedLog."""
+
+    def __init__(self, row: LogRow, batch: BatchReport, message: Log) -> None:
+        self.log_id = row.log_id
+        self.project_id = row.project_id
+        self.start_time = row.start_time
+        self.receive_time = row.receive_time
+        self.latency_bucket = row.latency_bucket
+        self.ttft_bucket = row.ttft_bucket
+        self.packed_row = pack_tuple(row, LOG_COLUMNS)
+        self.packed_key = pack_tuple([getattr(row, column.name) for column in KEY_COLUMNS], KEY_COLUMNS)
+        self.rollup_key: RollupKey = tuple(getattr(row, column.name) for column in ROLLUP_KEY)
+        self.rollup_sums = [each.of(row) for each in ROLLUP_SUMS]
+        self.batch = batch
+        self._message = message
+
+    def message(self) -> Log:
+        """Return the log, redacted."""
+        return self._message
+
+
+def pack(message: Log, batch: BatchReport, invalid: list[InvalidMessage]) -> PackedLog | None:
+    """Pack a redacted log, or add it to the invalid ones."""
+    try:
+        row = to_row(message, project_id=batch.project_id, receive_time=batch.receive_time)
+        return PackedLog(row, batch, message)
+    except InvalidLog as error:
+        invalid.append(InvalidMessage(message, str(error)))
+    except struct.error:
+        invalid.append(InvalidMessage(message, "a number that its column cannot hold"))
+    return None
+
+
+def read_batch(
+    payload: bytes, redactor: Redactor, report_of: Callable[[ProducerReport], BatchReport]
+) -> ReadBatch:
+    """Return the logs of an IngestLogsRequest, redacted.
+
+    Args:
+        payload: The request's bytes.
+        redactor: Redacts every text.
+        report_of: Makes the batch's report of what its producer reports.
+
+    Raises:
+        google.protobuf.message.DecodeError: It is no IngestLogsRequest.
+    """
+    request = IngestLogsRequest.FromString(payload)
+    report = report_of(request.producer)
+    logs, invalid = [], list[InvalidMessage]()
+    for message in request.logs:
+        redactor.redact_log(message)
+        message.DiscardUnknownFields()
+        packed = pack(message, report, invalid)
+        if packed is not None:
+            logs.append(packed)
+    return ReadBatch(report, logs, invalid)
+
+
+def add_up(logs: Sequence[IncomingLog]) -> Sums:
+    """Return what new logs add to the rollups: the parameters of storage.log_writes' add_rollups."""
+    groups: dict[RollupKey, list[IncomingLog]] = {}
+    for log in logs:
+        groups.setdefault(log.rollup_key, []).append(log)
+    sums = [
+        list(map(sum, zip(*(log.rollup_sums for log in group), strict=True))) for group in groups.values()
+    ]
+    return {
+        **{column.name: [key[place] for key in groups] for place, column in enumerate(ROLLUP_KEY)},
+        **{each.name: [added[place] for added in sums] for place, each in enumerate(ROLLUP_SUMS)},
+        **_count_buckets(list(groups.values())),
+    }
+
+
+def _count_buckets(groups: Sequence[Sequence[IncomingLog]]) -> Sums:
+    """Return how many logs of each rollup (by its place, from 1) are in each bucket."""
+    latencies: Counter[tuple[int, int]] = Counter()
+    ttfts: Counter[tuple[int, int]] = Counter()
+    for place, logs in enumerate(groups, 1):
+        latencies.update((place, log.latency_bucket) for log in logs if log.latency_bucket is not None)
+        ttfts.update((place, log.ttft_bucket) for log in logs if log.ttft_bucket is not None)
+    found = sorted(latencies.keys() | ttfts.keys())
+    return {
+        "bucket_places": [place for place, _ in found],
+        "buckets": [bucket for _, bucket in found],
+        "bucket_latency_counts": [latencies[key] for key in found],
+        "bucket_ttft_counts": [ttfts[key] for key in found],
+    }

@@ -1,0 +1,30 @@
+"""The literals on which the detectors of llm_observe.redaction are anchored.
+
+For programs that screen texts before they redact them: in a text without any of these, and without digits and
+signs of addresses, there is nothing to redact. Standard library only.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from llm_observe._redaction.assignments import STATED_BEFORE
+from llm_observe._redaction.credentials import WEBHOOKS
+from llm_observe._redaction.names import NOT_NAMES, STEMS
+from llm_observe._redaction.numbers import IBAN_LENGTHS
+from llm_observe._redaction.prefixes import ALL
+
+__all__ = ["IBAN_COUNTRIES", "KEY_PREFIXES", "SECRET_WORDS", "STEMS", "WEBHOOK_HOSTS", "is_harmless_name"]
+
+KEY_PREFIXES: Final = tuple((prefix.text, prefix.least) for prefix in ALL)
+"""How vendors' keys begin, and how many characters of a key must follow."""
+SECRET_WORDS: Final = tuple(STATED_BEFORE)
+"""Words that announce a secret in prose: ``my password is ...``."""
+WEBHOOK_HOSTS: Final = tuple(host for host, _ in WEBHOOKS)
+IBAN_COUNTRIES: Final = tuple(IBAN_LENGTHS)
+"""Two letters each."""
+
+
+def is_harmless_name(name: str) -> bool:
+    """Tell whether a name that contains one of STEMS is not that of a secret, such as ``max_tokens``."""
+    return NOT_NAMES.fullmatch(name) is not None

@@ -1,0 +1,153 @@
+"""A wrapped client, its copies and its subclasses: each sends what it would unwrapped, and is recorded."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import anthropic
+import client_kinds
+import httpx2
+import llm_observe
+import pytest
+from client_kinds import FIRST, MAKERS, SECOND, ask, build
+from openai_wire import COMPLETION, make_client
+
+
+class Kind:
+    """Makes clients of one kind."""
+
+    def __init__(self, name: str) -> None:
+        self.make, self.type = MAKERS[name]
+        self.is_gemini = "Gemini" in name
+
+    def __call__(self, key: str = FIRST, host: str = "first.invalid") -> Any:
+        return self.make(self.type, key, host)
+
+
+@pytest.fixture(params=MAKERS)
+def kind(request) -> Kind:
+    return Kind(request.param)
+
+
+def shallow(kind: Kind, client: Any) -> Any:
+    """Copy a client and give the copy another key."""
+    other = copy.copy(client)
+    if kind.is_gemini:  # its key is that of the connection that its models share
+        other._models = copy.copy(client.models)
+        other._models._api_client = kind(SECOND)._api_client
+    else:
+        other.api_key = SECOND
+    return other
+
+
+WAYS = {
+    "itself": lambda _kind, client: client,
+    "copy.copy": shallow,
+    "copy.deepcopy": lambda _kind, client: copy.deepcopy(client),
+    "pickle": lambda _kind, client: pickle.loads(pickle.dumps(client)),  # noqa: S301 - our own
+    "copy()": lambda _kind, client: client.copy(),
+    "copy(key)": lambda _kind, client: client.copy(api_key=SECOND),
+    "with_options(key)": lambda _kind, client: client.with_options(api_key=SECOND),
+    "with_options(address)": lambda _kind, client: client.with_options(base_url="http://second.invalid"),
+    "a copy of a copy": lambda kind, client: copy.copy(shallow(kind, client)),
+    # What is recorded of Gemini is its models object: its client's type makes clients that are not.
+    "its type": lambda kind, client: client if kind.is_gemini else build(type(client), SECOND),
+}
+
+
+async def exchange(kind: Kind, way: str, *, wrapped: bool, used: bool) -> Any:
+    """Ask a client and what a way makes of it; return what was sent, or what the way raised."""
+    client_kinds.sent.clear()
+    client = kind()
+    if wrapped:
+        llm_observe.wrap(client)
+    if used:  # its resources, which know the client, are made
+        await ask(client)
+    try:
+        other = WAYS[way](kind, client)
+    except Exception as error:  # noqa: BLE001 - compared
+        return type(error)
+    await ask(client)
+    await ask(other)
+    return list(client_kinds.sent)
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["new", "used"])
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_copy_sends_what_it_would_unwrapped_and_is_recorded(kind, way, used, recorder):
+    unwrapped = await exchange(kind, way, wrapped=False, used=used)
+    assert recorder.calls == []
+    assert await exchange(kind, way, wrapped=True, used=used) == unwrapped
+    assert len(recorder.calls) == len(client_kinds.sent)
+
+
+async def test_a_key_that_is_set_later_is_sent(kind, recorder):
+    client = llm_observe.wrap(kind())
+    (client.models._api_client if kind.is_gemini else client).api_key = SECOND
+    client_kinds.sent.clear()
+    await ask(client)
+    assert len(recorder.calls) == len(client_kinds.sent) == 1
+
+
+async def test_wrapping_twice_is_once(kind, recorder):
+    client = llm_observe.wrap(llm_observe.wrap(kind()))
+    await ask(client)
+    await ask(llm_observe.wrap(copy.copy(client)))
+    assert len(recorder.calls) == 2
+
+
+async def test_unwrapping_leaves_nothing(kind, recorder):
+    plain, client = kind(), kind()
+    assert llm_observe.unwrap(llm_observe.wrap(client)) is client
+    llm_observe.unwrap(client)
+    await ask(client)
+    await ask(plain)
+    assert recorder.calls == []
+    assert type(client) is type(plain)
+    assert vars(client).keys() == vars(plain).keys()
+    await ask(llm_observe.wrap(client))
+    assert len(recorder.calls) == 1
+
+
+@pytest.mark.parametrize("unwrapped", ["the copy", "the first"])
+async def test_unwrapping_one_leaves_the_other_recorded(kind, recorder, unwrapped):
+    client = llm_observe.wrap(kind())
+    other = shallow(kind, client)
+    gone, left = (other, client) if unwrapped == "the copy" else (client, other)
+    llm_observe.unwrap(gone)
+    if kind.is_gemini and hasattr(client, "aio"):
+        assert gone.aio is left.aio  # what copies of such a client share is unwrapped for both
+    await ask(gone)
+    assert recorder.calls == []
+    await ask(left)
+    assert len(recorder.calls) == 1
+
+
+async def test_copies_of_a_client_keep_credentials_that_its_type_decides_on(recorder):
+    """Anthropic hands on a credential provider to copies of clients that are exactly of its own types."""
+    seen = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.headers.get("authorization"))
+        return client_kinds.answer(request)
+
+    def provide(**_options: Any) -> anthropic.AccessToken:
+        return anthropic.AccessToken(token=SECOND)
+
+    http_client = httpx2.Client(transport=httpx2.MockTransport(answer))
+    client = anthropic.Anthropic(
+        credentials=provide, http_client=http_client, base_url="http://first.invalid"
+    )
+    for asked in (client.copy(), llm_observe.wrap(client).copy(), client.with_options(timeout=5)):
+        await ask(asked)
+    assert seen == [f"Bearer {SECOND}"] * 3
+    assert len(recorder.calls) == 2
+
+
+def test_a_method_that_is_patched_after_wrapping_is_called(recorder, monkeypatch):
+    client, wire = make_client(COMPLETION)
+    monkeypatch.setattr("openai._base_client.SyncAPIClient.request", lambda *_args, **_options: "patched")
+    assert client.post("/other", cast_to=object, body={}) == "patched"
+    assert wire.bodies == []

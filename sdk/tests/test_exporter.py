@@ -1,0 +1,53 @@
+"""An exporter of the application's own takes the batches, and no endpoint is needed."""
+
+from __future__ import annotations
+
+import llm_observe
+import pytest
+
+
+class Collected:
+    def __init__(self, *results: llm_observe.ExportResult) -> None:
+        self.batches: list[list[str]] = []
+        self._results = list(results)
+
+    def export(self, request, timeout_s: float) -> llm_observe.ExportResult:
+        assert timeout_s > 0
+        self.batches.append([log.model for log in request.logs])
+        return self._results.pop(0) if self._results else llm_observe.ExportResult(accepted=len(request.logs))
+
+
+@pytest.fixture
+def configured():
+    yield llm_observe.configure
+    llm_observe.configure(endpoint="")
+
+
+def test_it_gets_what_is_logged(configured):
+    exporter = Collected()
+    configured(exporter=exporter)
+    llm_observe.log(provider="mine", model="m")
+    result = llm_observe.flush(10)
+    assert exporter.batches == [["m"]]
+    assert (result.sent, result.dropped, result.pending) == (1, 0, 0)
+
+
+def test_what_it_wants_again_it_gets_again(configured):
+    exporter = Collected(llm_observe.ExportResult(retry=True, failure="AWAY"))
+    configured(exporter=exporter)
+    llm_observe.log(provider="mine", model="m")
+    assert llm_observe.flush(10).sent == 1
+    assert exporter.batches == [["m"], ["m"]]
+
+
+def test_what_it_rejects_is_dropped(configured):
+    configured(exporter=Collected(llm_observe.ExportResult(failure="NO")))
+    llm_observe.log(provider="mine", model="m")
+    assert llm_observe.flush(10).dropped == 1
+
+
+def test_without_exporter_and_endpoint_nothing_is_recorded(configured):
+    configured(endpoint="")
+    llm_observe.log(provider="mine", model="m")
+    result = llm_observe.flush(1)
+    assert (result.sent, result.dropped, result.pending) == (0, 0, 0)

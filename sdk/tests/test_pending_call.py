@@ -1,0 +1,100 @@
+"""LLMClient's answers: the call behind each has its id and session, wherever it is read, and no other has."""
+
+from __future__ import annotations
+
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any
+
+import llm_observe
+import pytest
+from llm_observe._call import Call, PendingCall
+from llm_observe._client import ChatStream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator, Iterator
+
+
+def make_call() -> Call:
+    return Call("mine", "chat", "m1", lambda _call: None)
+
+
+class Waiting:
+    """Waits until it is sent something, without a loop."""
+
+    def __await__(self) -> Generator[None]:
+        yield
+
+
+def finish(coroutine: Any) -> Any:
+    """Run a coroutine that waits no more."""
+    with pytest.raises(StopIteration) as ended:
+        coroutine.send(None)
+    return ended.value.value
+
+
+def test_each_step_may_come_from_another_context():
+    def pieces() -> Iterator[str]:
+        yield make_call().log_id
+        yield make_call().log_id
+
+    answer = ChatStream(pieces(), PendingCall("id-1"))
+    assert [copy_context().run(next, answer) for _ in range(2)] == ["id-1", ""]
+    assert make_call().log_id == ""
+
+
+async def test_an_answer_that_waits_names_no_other_call():
+    async def pieces() -> AsyncIterator[str]:
+        await Waiting()
+        yield make_call().log_id
+
+    answer = ChatStream(pieces(), PendingCall("id-1"))
+    one, other = Context(), Context()
+    step = answer.__anext__()
+    one.run(step.send, None)
+    assert other.run(make_call).log_id == ""
+    assert one.run(finish, step) == "id-1"
+    assert one.run(make_call).log_id == ""
+
+
+@pytest.mark.parametrize("where", ["its own context", "another", "a copy"])
+def test_an_answer_that_is_left_before_its_call_names_none(where):
+    async def pieces() -> AsyncIterator[str]:
+        await Waiting()
+        yield make_call().log_id
+
+    answer = ChatStream(pieces(), PendingCall("id-1", (("key", "value"),)))
+    own = Context()
+    step = answer.__anext__()
+    own.run(step.send, None)
+    closing = {"its own context": own, "another": Context(), "a copy": own.copy()}[where]
+    closing.run(step.close)
+    for context in (own, closing):
+        call = context.run(make_call)
+        assert (call.log_id, call.metadata) == ("", ())
+    assert answer.result().model == ""
+
+
+def test_an_answer_within_an_answer():
+    def inner() -> Iterator[str]:
+        yield make_call().log_id
+
+    def outer() -> Iterator[str]:
+        yield next(ChatStream(inner(), PendingCall("inner"))) + " " + make_call().log_id
+
+    assert next(ChatStream(outer(), PendingCall("outer"))) == "inner outer"
+
+
+def test_an_answer_belongs_to_the_session_that_asked_for_it(recorder):
+    client = llm_observe.LLMClient("demo")
+    with llm_observe.session("s1"):
+        answer = client.stream("hello", max_output_tokens=2)
+    with llm_observe.session("s2"):
+        list(answer)
+    assert recorder.only.session_id == "s1"
+
+
+def test_an_answer_that_no_session_asked_for_belongs_to_the_one_that_reads_it(recorder):
+    answer = llm_observe.LLMClient("demo").stream("hello", max_output_tokens=2)
+    with llm_observe.session("s2"):
+        list(answer)
+    assert recorder.only.session_id == "s2"

@@ -1,0 +1,362 @@
+"""session(): in force where it was entered, whoever drives or ends the generator that entered it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import random
+import threading
+import weakref
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any
+
+import llm_observe
+import pytest
+from llm_observe import _scope
+from llm_observe._session import _default_session, current_session
+from vendor_wire import Anthropic, Gemini, OpenAI
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
+
+    Run = Callable[..., Any]
+    """Calls a function with arguments, somewhere."""
+
+
+def in_force() -> str | None:
+    """Return the id of the session that a call made here would have; None for that of the process."""
+    found = current_session()
+    return None if found is _default_session() else found.session_id
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    yield
+    assert in_force() is None
+    assert _scope._scopes_of_frames == {}
+
+
+def here(work: Callable[..., Any], *arguments: Any) -> Any:
+    return work(*arguments)
+
+
+def in_copy(work: Callable[..., Any], *arguments: Any) -> Any:
+    """As Starlette runs each step of a synchronous generator, but for the thread."""
+    return copy_context().run(work, *arguments)
+
+
+def in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+    """As Starlette does."""
+    results: list[Any] = []
+    context = copy_context()
+    thread = threading.Thread(target=lambda: results.append(context.run(work, *arguments)))
+    thread.start()
+    thread.join()
+    return results[0]
+
+
+def in_empty_context(work: Callable[..., Any], *arguments: Any) -> Any:
+    return Context().run(work, *arguments)
+
+
+def in_own_contexts() -> Run:
+    """Return what goes round two contexts that are kept."""
+    contexts = [Context(), Context()]
+
+    def run(work: Callable[..., Any], *arguments: Any) -> Any:
+        contexts.reverse()
+        return contexts[0].run(work, *arguments)
+
+    return run
+
+
+WAYS: dict[str, Callable[[], Run]] = {
+    "here": lambda: here,
+    "a copy a step": lambda: in_copy,
+    "a thread a step": lambda: in_thread,
+    "an empty context a step": lambda: in_empty_context,
+    "two contexts in turn": in_own_contexts,
+}
+
+
+@pytest.fixture(params=WAYS)
+def run(request) -> Run:
+    return WAYS[request.param]()
+
+
+@contextlib.contextmanager
+def tenant(name: str) -> Iterator[None]:
+    """As applications wrap session()."""
+    with llm_observe.session(name, user_id="u1"):
+        yield
+
+
+@contextlib.contextmanager
+def tenant_of_tenant(name: str) -> Iterator[None]:
+    with tenant(name):
+        yield
+
+
+@pytest.mark.parametrize("enter", [llm_observe.session, tenant, tenant_of_tenant])
+def test_a_generator_keeps_its_session_whoever_drives_it(run, enter):
+    def body() -> Iterator[str | None]:
+        yield in_force()
+        with enter("s1"):
+            yield in_force()
+            with llm_observe.session("s2"):
+                yield in_force()
+            yield in_force()
+        yield in_force()
+
+    steps = body()
+    found = [run(next, steps) for _ in range(5)]
+    assert found == [None, "s1", "s2", "s1", None]
+    assert run(next, steps, "ended") == "ended"
+    assert run(in_force) is None
+
+
+def test_what_a_generator_calls_adds_to_its_session(run):
+    def ask() -> Any:
+        with llm_observe.session(tags=["inner"]), tenant("s2"), llm_observe.session(tags=["innermost"]):
+            return current_session()
+
+    def body() -> Iterator[Any]:
+        with llm_observe.session("s1", tags=["outer"]):
+            yield current_session()
+            yield ask()
+            yield current_session()
+
+    first, second, third = (run(next, steps) for steps in [body()] for _ in range(3))
+    assert (first.session_id, first.user_id, first.tags) == ("s1", "", ("outer",))
+    assert (second.session_id, second.user_id, second.tags) == ("s2", "u1", ("outer", "inner", "innermost"))
+    assert third == first
+
+
+ENDINGS: dict[str, Callable[[list[Any]], Any]] = {
+    "close": lambda steps: steps[0].close(),
+    "exhaust": lambda steps: list(steps[0]),
+    "throw": lambda steps: _throw(steps[0]),
+    "drop": lambda steps: steps.clear(),
+}
+
+
+def _throw(steps: Any) -> None:
+    with pytest.raises(KeyError):
+        steps.throw(KeyError("the application's own"))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("inherited", [False, True], ids=["a context of before", "a context of inside"])
+def test_a_session_that_is_left_in_another_context_is_over_in_its_own(ending, inherited):
+    def body() -> Iterator[None]:
+        with llm_observe.session("s1"):
+            yield
+
+    before = copy_context()
+    steps = [body()]
+    next(steps[0])
+    assert in_force() == "s1"
+    other = copy_context() if inherited else before
+    other.run(ENDINGS[ending], steps)
+    assert in_force() is None
+    assert other.run(in_force) is None
+
+
+def test_generators_that_take_turns_have_a_session_each_and_revive_none(run):
+    def body(name: str) -> Generator[str | None]:
+        with llm_observe.session(name):
+            while True:
+                yield in_force()
+
+    one, two = body("s1"), body("s2")
+    assert [run(next, steps) for steps in (one, two, one, two, one)] == ["s1", "s2", "s1", "s2", "s1"]
+    run(one.close)
+    assert run(next, two) == "s2"
+    run(two.close)
+    assert run(in_force) is None
+    with llm_observe.session("s3"):
+        assert in_force() == "s3"
+    assert in_force() is None
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_program_of_generators_and_contexts(seed):
+    """Each generator finds its own session at each step; when all have ended, no context finds any.
+
+    But for copies of a context: they keep what they have copied, as those of tasks do.
+    """
+    chance = random.Random(seed)
+    contexts = originals = [Context() for _ in range(3)]
+
+    def body(name: str) -> Iterator[None]:
+        with llm_observe.session(f"{name}-outer"):
+            yield
+            assert in_force() == f"{name}-outer"
+            with tenant(name):
+                while True:
+                    assert in_force() == name
+                    yield
+
+    running: list[Any] = []
+    for number in range(60):
+        context = chance.choice(contexts)
+        if chance.random() < 0.3 or not running:
+            running.append(body(f"s{number}"))
+        steps = chance.choice(running)
+        if chance.random() < 0.2:
+            running.remove(steps)
+            context.run(steps.close)
+        else:
+            context.run(next, steps)
+        if chance.random() < 0.2:
+            contexts = [*contexts, context.copy()]
+    for steps in running:
+        chance.choice(contexts).run(steps.close)
+    assert {context.run(in_force) for context in originals} == {None}
+
+
+async def test_an_asynchronous_generator_keeps_its_session_whichever_task_drives_it():
+    async def body() -> AsyncIterator[str | None]:
+        with llm_observe.session("s1"):
+            for _ in range(3):
+                yield in_force()
+
+    async def step(steps: AsyncIterator[str | None]) -> str | None:
+        return await anext(steps, "ended")
+
+    steps = body()
+    found = [await asyncio.create_task(step(steps)) for _ in range(4)]
+    assert found == ["s1", "s1", "s1", "ended"]
+
+
+async def test_an_asynchronous_generator_that_is_left_is_over_where_it_was_entered():
+    async def body() -> AsyncIterator[None]:
+        with llm_observe.session("s1"):
+            yield
+
+    steps = body()
+    await anext(steps)
+    assert in_force() == "s1"
+    complaints: list[Any] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+    del steps  # the loop closes it, in a task of its own
+    gc.collect()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    loop.set_exception_handler(None)
+    assert complaints == []
+    assert in_force() is None
+
+
+async def test_a_dependency_with_yield_is_in_force_for_the_request():
+    """As FastAPI runs it: entered and left by an exit stack in the task of the request."""
+
+    @contextlib.asynccontextmanager
+    async def dependency() -> AsyncIterator[None]:
+        with llm_observe.session("s1"):
+            yield
+
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(dependency())
+        assert in_force() == "s1"
+        assert await asyncio.to_thread(in_force) == "s1"
+        assert await asyncio.create_task(asyncio.to_thread(in_force)) == "s1"
+
+
+def test_a_synchronous_dependency_with_yield_does_not_raise():
+    """As FastAPI runs it: entered in a context, left in another. What runs in a third is out of its reach."""
+
+    @contextlib.contextmanager
+    def dependency() -> Iterator[None]:
+        with llm_observe.session("s1"):
+            yield
+            assert in_force() == "s1"
+
+    entered = dependency()
+    in_copy(entered.__enter__)
+    assert in_copy(in_force) is None
+    in_copy(entered.__exit__, None, None, None)
+
+
+async def test_tasks_and_threads_that_are_started_inside_keep_the_session_when_it_is_over():
+    gate, thread_gate = asyncio.Event(), threading.Event()
+
+    async def later() -> str | None:
+        await gate.wait()
+        return in_force()
+
+    with llm_observe.session("s1"):
+        task = asyncio.create_task(later())
+        thread = asyncio.create_task(asyncio.to_thread(lambda: thread_gate.wait(30) and in_force()))
+        await asyncio.sleep(0)
+    assert in_force() is None
+    gate.set()
+    thread_gate.set()
+    assert (await task, await thread) == ("s1", "s1")
+
+
+def test_what_the_application_raises_passes_through():
+    with pytest.raises(KeyError), llm_observe.session("s1"):
+        raise KeyError("the application's own")
+
+
+def test_an_exit_stack_may_outlive_the_generator_that_fills_it():
+    stack = contextlib.ExitStack()
+
+    def body() -> Iterator[None]:
+        stack.enter_context(llm_observe.session("s1"))
+        yield
+
+    list(body())
+    assert _scope._scopes_of_frames == {}
+    assert in_force() == "s1"
+    stack.close()
+    assert in_force() is None
+
+
+def test_a_generator_that_knows_itself_is_collected():
+    class Page:
+        def __init__(self) -> None:
+            self.steps = self.body()
+
+        def body(self) -> Iterator[None]:
+            with llm_observe.session("s1"):
+                yield
+
+    page = Page()
+    gone = weakref.ref(page)
+    Context().run(next, page.steps)
+    del page
+    gc.collect()
+    assert gone() is None
+
+
+VENDORS: dict[str, Any] = {"openai": OpenAI, "anthropic": Anthropic, "gemini": Gemini}
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_a_stream_belongs_to_the_session_that_asked_for_it(name, recorder, run):
+    vendor = VENDORS[name]()
+    with llm_observe.session("s1"):
+        stream = vendor.stream()
+    with llm_observe.session("s2"):
+        assert run(lambda: [*stream, in_force()])[-1] in {"s2", None}
+    assert recorder.only.session_id == "s1"
+
+
+@pytest.mark.parametrize("name", VENDORS)
+async def test_an_asynchronous_stream_belongs_to_the_session_that_asked_for_it(name, recorder):
+    vendor = VENDORS[name]()
+    with llm_observe.session("s1"):
+        stream = await vendor.astream(vendor.aclient())
+
+    async def read() -> None:
+        async for _ in stream:
+            pass
+
+    with llm_observe.session("s2"):
+        await asyncio.create_task(read())
+        assert in_force() == "s2"
+    assert recorder.only.session_id == "s1"

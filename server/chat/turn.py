@@ -1,0 +1,162 @@
+"""A chat turn in flight: reads the provider's answer in a task of its own and stores it however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import llm_observe
+import structlog
+
+from server.chat.convert import to_finished
+from server.chat.idle_timeout import IdleTimeout
+from server.chat.providers import to_provider_error
+from server.chat.stream_buffer import StreamBuffer
+from server.rpc.errors import ShuttingDown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from llm_observe import ChatResult, ChatStream
+    from llm_observe.v1 import chat_service_pb2 as pb
+
+    from server.chat.attempts import Attempt, ChatAttempts
+    from server.chat.idle_timeout import Timer
+    from server.chat.message_store import MessageStore
+
+logger = structlog.get_logger("server")
+
+Outcome = Literal["success", "error", "cancelled"]
+
+
+class TurnLimits(NamedTuple):
+    """How long an answer may take, and how long its provider may be silent, in seconds."""
+
+    timeout_s: float
+    idle_timeout_s: float
+
+
+class _Ending(NamedTuple):
+    outcome: Outcome
+    error: Exception | None = None
+    """What the reader gets after the text."""
+
+
+def call_later(delay_s: float, callback: Callable[[], None]) -> Timer:
+    """Schedule a time-out; tests put a clock of their own in its place."""
+    return asyncio.get_running_loop().call_later(delay_s, callback)
+
+
+class Turn:
+    """Iterate it for the answer's text; the iteration ends, or raises, when the answer is stored.
+
+    The time-outs are timers that end this task, never a scope around the RPC's own code: that is suspended
+    where it writes to its client, for as long as the client likes.
+
+    Args:
+        request: What was asked.
+        attempt: The ids to store it under.
+        stream: The provider's answer; the provider is called when this begins to read it.
+        store: Keeps the answer.
+        attempts: Remembers how the attempt ended.
+        limits: When to end it.
+    """
+
+    def __init__(
+        self,
+        request: pb.ChatTurn,
+        attempt: Attempt,
+        stream: ChatStream,
+        *,
+        store: MessageStore,
+        attempts: ChatAttempts,
+        limits: TurnLimits,
+    ) -> None:
+        self.attempt = attempt
+        self._request = request
+        self._stream = stream
+        self._store = store
+        self._attempts = attempts
+        self._limits = limits
+        self._buffer = StreamBuffer()
+        self._stopped: _Ending | None = None
+        self._reading = False
+        self.task = asyncio.create_task(self._run(), name="chat-turn")
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self._buffer
+
+    def result(self) -> ChatResult:
+        """Return the text and the numbers of the call, as far as they came."""
+        return self._stream.result()
+
+    def cancel(self, error: Exception | None = None) -> None:
+        """Stop the provider and store what came as cancelled; the reader gets ``error`` after it."""
+        self._stop(_Ending("cancelled", error))
+
+    def _time_out(self) -> None:
+        self._stop(_Ending("error", TimeoutError()))
+
+    def _stop(self, ending: _Ending) -> None:
+        if self._stopped is None:
+            self._stopped = ending
+            if self._reading:  # storing is not interrupted
+                self.task.cancel()
+
+    async def aclose(self) -> None:
+        """Cancel the turn unless it has ended, and wait until it is stored."""
+        self.cancel()
+        # Waiting does not hand on the cancellation of a caller who is gone.
+        await asyncio.wait([self.task])
+
+    async def _run(self) -> None:
+        ending = self._stopped or await self._read()
+        error = ending.error
+        if error is not None and ending.outcome == "error":
+            error = to_provider_error(error, provider=self._request.provider, log_id=self._stream.log_id)
+        try:
+            await self._save(ending.outcome)
+        except Exception as failure:  # noqa: BLE001 - the reader gets it
+            error = error or failure
+        self._buffer.end(error)
+
+    async def _read(self) -> _Ending:
+        """Read the answer until it ends or is stopped."""
+        deadline = call_later(self._limits.timeout_s, self._time_out)
+        idle = IdleTimeout(self._limits.idle_timeout_s, self._time_out, call_later)
+        self._reading = True
+        try:
+            with llm_observe.session(
+                self._request.session_id,
+                user_id=self._request.user_id,
+                conversation_id=str(self.attempt.conversation_id),
+            ):
+                await self._buffer.fill(self._stream, idle)
+        except asyncio.CancelledError:
+            return self._stopped or _Ending("cancelled", ShuttingDown())
+        except Exception as error:  # noqa: BLE001 - whatever a vendor's client raises
+            return self._stopped or _Ending("error", error)
+        finally:
+            self._reading = False
+            deadline.cancel()
+            idle.stop()
+        return _Ending("success")
+
+    async def _save(self, outcome: Outcome) -> None:
+        await self._close_stream()
+        result = self._stream.result()
+        if result.text or outcome == "success":
+            await self._store.add_answer(
+                self.attempt, result, provider=self._request.provider, outcome=outcome
+            )
+        if outcome == "success":
+            await self._attempts.note_finished(self.attempt, to_finished(result))
+        else:
+            await self._attempts.note_failed(self.attempt)
+
+    async def _close_stream(self) -> None:
+        """Let the call be logged and its connection go."""
+        try:
+            await self._stream.aclose()
+        except Exception as error:  # noqa: BLE001 - the answer is stored all the same
+            logger.warning("a provider's stream did not close", error=type(error).__name__)

@@ -1,0 +1,182 @@
+"""The columns of logs and what hourly rollups sum of them. Declared here once: rows, COPY and SQL follow.
+
+The .sql files expand these lists by ``-- each`` (see storage.sql).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final, NamedTuple, Protocol, get_args, get_type_hints
+from uuid import UUID
+
+Integer = Annotated[int, "integer"]
+SmallInt = Annotated[int, "smallint"]
+Json = Annotated[str, "jsonb"]
+"""JSON as text."""
+
+
+class LogRow(NamedTuple):
+    """One row of logs. Durations are microseconds; unknown numbers are None, unknown texts ''.
+
+    A field's Postgres type follows from its annotation.
+    """
+
+    log_id: UUID
+    start_time: datetime
+    receive_time: datetime
+    hour: datetime
+    """The UTC hour of start_time, under which the rollups count the row."""
+    end_time: datetime | None
+    first_token_time: datetime | None
+    latency_us: int | None
+    time_to_first_token_us: int | None
+    input_token_count: int | None
+    output_token_count: int | None
+    total_token_count: int | None
+    cache_read_token_count: int | None
+    cache_write_token_count: int | None
+    reasoning_token_count: int | None
+    cost_nano_usd: int | None
+    http_status: Integer | None
+    latency_bucket: SmallInt | None
+    """Sketch bucket (analytics.sketch) of a successful call; likewise ttft_bucket."""
+    ttft_bucket: SmallInt | None
+    streamed: bool
+    project_id: str
+    provider: str
+    model: str
+    operation: str
+    environment: str
+    outcome: str
+    usage_source: str
+    session_id: str
+    conversation_id: str
+    user_id: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    response_model: str
+    error_code: str
+    error_message: str
+    finish_reason: str
+    provider_request_id: str
+    release: str
+    price_version: str
+    input_preview: str
+    output_preview: str
+    metadata: Json | None
+    tags: Json | None
+
+
+class Column(NamedTuple):
+    """A column and its Postgres type."""
+
+    name: str
+    type: str
+
+
+_TYPES: Final = {UUID: "uuid", datetime: "timestamptz", int: "bigint", bool: "boolean", str: "text"}
+
+
+def columns_of(row: type) -> tuple[Column, ...]:
+    """Return the columns of a NamedTuple that is declared like LogRow."""
+    hints = get_type_hints(row, include_extras=True)
+    return tuple(Column(name, _type_of(hint)) for name, hint in hints.items())
+
+
+def _type_of(hint: object) -> str:
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+    declared = getattr(hint, "__metadata__", None) or getattr((kinds or [hint])[0], "__metadata__", None)
+    return str(declared[0]) if declared else _TYPES[(kinds or [hint])[0]]
+
+
+LOG_COLUMNS: Final = columns_of(LogRow)
+KEY_COLUMNS: Final = tuple(
+    column for column in LOG_COLUMNS if column.name in {"log_id", "project_id", "start_time", "receive_time"}
+)
+"""The columns of log_keys."""
+TOKEN_COUNTS: Final = tuple(column.name for column in LOG_COLUMNS if column.name.endswith("_token_count"))
+ROLLUP_KEY: Final = tuple(
+    column
+    for name in ("project_id", "hour", "provider", "model", "operation", "environment")
+    for column in LOG_COLUMNS
+    if column.name == name
+)
+"""What the logs of one hourly rollup have in common."""
+
+
+class RollupSum(NamedTuple):
+    """A number of hourly_rollups: the sum of a column over its logs, or a count of them."""
+
+    name: str
+    column: str = ""
+    """What is summed; '' counts logs."""
+    known: str = ""
+    """Only logs in which this column is not NULL."""
+    outcome: str = ""
+    """Only logs with this outcome."""
+
+    @property
+    def type(self) -> str:
+        """Two token counts can exceed a bigint, so sums are numeric."""
+        return "numeric" if self.column else "bigint"
+
+    @property
+    def value(self) -> str:
+        """SQL of what a log adds."""
+        return self.column or "1"
+
+    @property
+    def condition(self) -> str:
+        """SQL of which logs add something."""
+        if self.outcome:
+            return f"outcome = '{self.outcome}'"
+        return f"{self.known} IS NOT NULL" if self.known else "TRUE"
+
+    def of(self, row: LogRow) -> int:
+        """Return what a log adds."""
+        if self.outcome and row.outcome != self.outcome:
+            return 0
+        if self.known and getattr(row, self.known) is None:
+            return 0
+        return int(getattr(row, self.column) or 0) if self.column else 1
+
+
+ROLLUP_SUMS: Final = (
+    RollupSum("request_count"),
+    RollupSum("success_count", outcome="success"),
+    RollupSum("error_count", outcome="error"),
+    RollupSum("cancelled_count", outcome="cancelled"),
+    RollupSum("priced_count", known="cost_nano_usd"),
+    RollupSum("latency_count", known="latency_bucket"),
+    RollupSum("ttft_count", known="ttft_bucket"),
+    RollupSum("latency_us_sum", "latency_us", known="latency_bucket"),
+    RollupSum("ttft_us_sum", "time_to_first_token_us", known="ttft_bucket"),
+    *(RollupSum(name.replace("_count", "_sum"), name) for name in TOKEN_COUNTS),
+    RollupSum("cost_nano_usd_sum", "cost_nano_usd"),
+)
+"""The numbers of hourly_rollups, in the order in which packed logs have them."""
+_SUMMED: Final = {"outcome", *(used for each in ROLLUP_SUMS for used in (each.column, each.known))}
+
+
+class Named(Protocol):
+    """What ``-- each`` can expand."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+
+
+LISTS: Final[dict[str, tuple[Named, ...]]] = {
+    "log_column": LOG_COLUMNS,
+    "log_value": tuple(
+        column for column in LOG_COLUMNS if column.name not in {"project_id", "start_time", "log_id"}
+    ),
+    "rollup_key": ROLLUP_KEY,
+    "rollup_sum": ROLLUP_SUMS,
+    "summed_column": tuple(
+        column for column in LOG_COLUMNS if column in ROLLUP_KEY or column.name in _SUMMED
+    ),
+}
+"""Lists that SQL expands. log_value leaves out the primary key; rollups need summed_column of each log."""

@@ -1,0 +1,2 @@
+-- name: list_applied_migrations
+SELECT name FROM schema_migrations;

@@ -1,0 +1,257 @@
+"""No project sees or changes another's rows, whatever is called."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+import grpc
+import pytest
+from llm_observe.v1 import admin_service_pb2 as admin
+from llm_observe.v1 import analytics_service_pb2 as analytics
+from llm_observe.v1 import chat_service_pb2 as chat
+from llm_observe.v1 import conversation_service_pb2 as conversation
+from llm_observe.v1 import event_service_pb2 as event
+from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
+from llm_observe.v1.conversation_pb2 import Conversation
+from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
+from llm_observe.v1.event_service_pb2_grpc import EventServiceStub
+from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
+
+from server.rpc import auth, pipeline
+from storage import api_keys
+from storage.dead_letters import NewDeadLetter, add_dead_letters
+from tests.support.keys import make_key
+from tests.support.logs import make_log, make_request
+from tests.support.methods import METHODS, call, empty_request, reason_of
+from tests.support.rpc import bearer, info_of, stub
+from tests.support.waiting import eventually
+from tests.support.worker import running_worker
+
+
+@pytest.fixture
+async def ours(locked_channel, database, sql, database_url, queue_settings):
+    """Rows of every kind in the project ours, and a key of all roles for the project theirs."""
+    secret = await make_key(database, *api_keys.ROLES, project="ours")
+    async with running_worker(database_url, queue_settings):
+        log = make_log(model="ours-model", errorCode="ours-error", outcome="OUTCOME_ERROR")
+        await stub(IngestServiceStub, locked_channel).IngestLogs(make_request(log), metadata=bearer(secret))
+        answer = await call(
+            locked_channel,
+            "ChatService/Chat",
+            chat.ChatRequest(turn=chat.ChatTurn(session_id="s", provider="demo", content="ours words")),
+            secret,
+        )
+
+        async def both_logged():
+            return await sql.fetchval("SELECT count(*) FROM logs WHERE project_id = 'ours'") == 2
+
+        await eventually(both_logged)
+    now = datetime.now(UTC)
+    letter = NewDeadLetter(
+        project_id="ours",
+        reason="refused",
+        message="why",
+        log_id="",
+        log_count=1,
+        attempt_count=1,
+        first_attempt_time=now,
+        payload="{}",
+        producer_id="",
+        dedup_key="ours-letter",
+    )
+    await add_dead_letters(database, [letter], ())
+    letter_id = await sql.fetchval("SELECT dead_letter_id FROM dead_letters")
+    key_id = await sql.fetchval("SELECT api_key_id FROM api_keys WHERE project_id = 'ours'")
+    return {
+        "secret": secret,
+        "log_id": log.log_id,
+        "conversation_id": answer.started.conversation_id,
+        "dead_letter_id": str(letter_id),
+        "api_key_id": str(key_id),
+        "their_secret": await make_key(database, *api_keys.ROLES, project="theirs"),
+    }
+
+
+def named(kind):
+    return lambda ours: kind(conversation_id=ours["conversation_id"])
+
+
+MISSING, EMPTY, OTHER = "missing", "empty", "other"
+CROSSINGS = {
+    "AdminService/GetQueueStats": (OTHER, "numbers of the queue, no row"),
+    "AdminService/ListDeadLetters": (EMPTY, lambda ours: admin.ListDeadLettersRequest()),
+    "AdminService/GetDeadLetter": (
+        MISSING,
+        lambda ours: admin.GetDeadLetterRequest(dead_letter_id=ours["dead_letter_id"]),
+    ),
+    "AdminService/ReplayDeadLetters": (EMPTY, lambda ours: admin.ReplayDeadLettersRequest()),
+    "AdminService/DiscardDeadLetters": (EMPTY, lambda ours: admin.DiscardDeadLettersRequest()),
+    "AdminService/QueryLedger": (EMPTY, lambda ours: admin.QueryLedgerRequest()),
+    "AdminService/CreateProject": (OTHER, "refused to every key, tested above"),
+    "AdminService/ListProjects": (OTHER, "tested below"),
+    "AdminService/CreateApiKey": (
+        MISSING,
+        lambda ours: admin.CreateApiKeyRequest(project_id="ours", roles=[admin.API_KEY_ROLE_ADMIN]),
+    ),
+    "AdminService/ListApiKeys": (MISSING, lambda ours: admin.ListApiKeysRequest(project_id="ours")),
+    "AdminService/RevokeApiKey": (
+        MISSING,
+        lambda ours: admin.RevokeApiKeyRequest(api_key_id=ours["api_key_id"]),
+    ),
+    "AnalyticsService/GetSummary": (EMPTY, lambda ours: analytics.GetSummaryRequest()),
+    "AnalyticsService/QueryTimeSeries": (EMPTY, lambda ours: analytics.QueryTimeSeriesRequest()),
+    "AnalyticsService/QueryBreakdown": (
+        EMPTY,
+        lambda ours: analytics.QueryBreakdownRequest(dimension=analytics.DIMENSION_MODEL),
+    ),
+    "AnalyticsService/ListErrors": (EMPTY, lambda ours: analytics.ListErrorsRequest()),
+    "AnalyticsService/GetLog": (MISSING, lambda ours: analytics.GetLogRequest(log_id=ours["log_id"])),
+    "ChatService/ListModels": (OTHER, "settings of the server, no row"),
+    "ChatService/Chat": (
+        MISSING,
+        lambda ours: chat.ChatRequest(turn=their_turn(ours)),
+    ),
+    "ChatService/StreamChat": (
+        MISSING,
+        lambda ours: chat.StreamChatRequest(turn=their_turn(ours)),
+    ),
+    "ConversationService/CreateConversation": (OTHER, "makes a row of the caller's"),
+    "ConversationService/GetConversation": (MISSING, named(conversation.GetConversationRequest)),
+    "ConversationService/ListConversations": (EMPTY, lambda ours: conversation.ListConversationsRequest()),
+    "ConversationService/UpdateConversation": (
+        MISSING,
+        lambda ours: conversation.UpdateConversationRequest(
+            conversation=Conversation(conversation_id=ours["conversation_id"], title="theirs")
+        ),
+    ),
+    "ConversationService/CancelConversation": (MISSING, named(conversation.CancelConversationRequest)),
+    "ConversationService/ResumeConversation": (MISSING, named(conversation.ResumeConversationRequest)),
+    "ConversationService/CompleteConversation": (MISSING, named(conversation.CompleteConversationRequest)),
+    "ConversationService/DeleteConversation": (MISSING, named(conversation.DeleteConversationRequest)),
+    "ConversationService/ListMessages": (MISSING, named(conversation.ListMessagesRequest)),
+    "EventService/WatchLogs": (OTHER, "tested below"),
+    "HealthService/Check": (OTHER, "numbers of the stores, no row"),
+    "IngestService/IngestLogs": (OTHER, "tested below"),
+}
+"""Every method: what a key of another project gets for our rows."""
+NOT_BUILT = ("AnalyticsService/ListLogs", "AnalyticsService/ExportLogsCsv", "ExportService/")
+"""They answer NOT_IMPLEMENTED, which the test below holds them to."""
+
+
+def their_turn(ours) -> chat.ChatTurn:
+    return chat.ChatTurn(
+        session_id="s", provider="demo", content="hi", conversation_id=ours["conversation_id"]
+    )
+
+
+async def rows_of_ours(sql) -> list[str]:
+    tables = ("logs", "log_keys", "conversations", "messages", "dead_letters", "hourly_rollups", "api_keys")
+    found = []
+    for table in tables:
+        rows = await sql.fetch(
+            f"SELECT (to_jsonb(t) - 'last_use_time')::text AS row FROM {table} AS t "
+            "WHERE project_id = 'ours' ORDER BY 1"
+        )
+        found += [row["row"] for row in rows]
+    return found
+
+
+async def test_no_call_crosses_from_one_project_to_another(locked_channel, sql, ours):
+    before = await rows_of_ours(sql)
+    for method in sorted(METHODS):
+        if method.startswith(NOT_BUILT):
+            running = call(locked_channel, method, empty_request(method), ours["their_secret"])
+            assert await reason_of(running) == "NOT_IMPLEMENTED", method
+            continue
+        expected, make = CROSSINGS[method]  # a method without a rule fails here
+        if expected == OTHER:
+            continue
+        running = call(locked_channel, method, make(ours), ours["their_secret"])
+        if expected == MISSING:
+            assert (await reason_of(running)).endswith("_NOT_FOUND"), method
+        else:
+            shown = str(await running)
+            assert "ours" not in shown, method
+            assert "request_count: 1" not in shown, method
+    assert await rows_of_ours(sql) == before
+    # Our own key must see them, or the above would prove nothing.
+    for method in ("AnalyticsService/ListErrors", "AnalyticsService/QueryBreakdown"):
+        seen = await call(locked_channel, method, CROSSINGS[method][1](ours), ours["secret"])
+        assert "ours" in str(seen), method
+    letters = await call(
+        locked_channel, "AdminService/ListDeadLetters", admin.ListDeadLettersRequest(), ours["secret"]
+    )
+    assert len(letters.dead_letters) == 1
+
+
+async def test_a_log_cannot_be_overwritten_from_another_project(locked_channel, sql, ours, worker):
+    before = await rows_of_ours(sql)
+    stolen = make_log(logId=ours["log_id"], model="theirs")
+    ingest = stub(IngestServiceStub, locked_channel)
+    await ingest.IngestLogs(make_request(stolen), metadata=bearer(ours["their_secret"]))
+
+    async def dead_lettered():
+        return await sql.fetchval("SELECT project_id FROM dead_letters WHERE reason = 'foreign_log'")
+
+    assert await eventually(dead_lettered) == "theirs"
+    assert await rows_of_ours(sql) == before
+
+
+async def test_a_key_sees_its_own_project_only(locked_channel, ours):
+    found = await call(
+        locked_channel, "AdminService/ListProjects", admin.ListProjectsRequest(), ours["their_secret"]
+    )
+    assert [project.project_id for project in found.projects] == ["theirs"]
+
+
+async def watch(channel, secret: str):
+    """Return a live tail that shows what is stored from now on."""
+    running = stub(EventServiceStub, channel).WatchLogs(event.WatchLogsRequest(), metadata=bearer(secret))
+    await running.read()
+    return running
+
+
+async def test_the_live_tail_shows_its_own_project_only(locked_channel, ours, worker):
+    tails = {name: await watch(locked_channel, ours[name]) for name in ("secret", "their_secret")}
+    ingest = stub(IngestServiceStub, locked_channel)
+    for name, tail in tails.items():
+        await ingest.IngestLogs(make_request(make_log(model=name)), metadata=bearer(ours[name]))
+        assert [log.model for log in (await tail.read()).logs] == [name]
+        tail.cancel()
+
+
+async def test_a_tail_ends_with_its_key(locked_channel, database, ours, worker, monkeypatch):
+    for module in (auth, pipeline):
+        monkeypatch.setattr(module, "KEY_CACHE_TTL_S", -1.0)  # a key is looked up each time
+    tail = await watch(locked_channel, await make_key(database, "read", project="ours"))  # in no cache yet
+    newest = (await api_keys.list_api_keys(database, "ours"))[0]
+    other = await make_key(database, "ingest", project="ours")
+    await api_keys.revoke_api_key(database, newest.api_key_id)
+    ingest = stub(IngestServiceStub, locked_channel)
+    await ingest.IngestLogs(make_request(make_log(model="late")), metadata=bearer(other))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await tail.read()
+    assert info_of(caught.value)[0] == "UNAUTHENTICATED"
+
+
+async def test_ids_of_requests_belong_to_a_project(locked_channel, ours):
+    request = conversation.CreateConversationRequest(session_id="s", request_id=str(uuid.uuid4()))
+    made = [
+        await call(locked_channel, "ConversationService/CreateConversation", request, secret)
+        for secret in (ours["secret"], ours["their_secret"])
+    ]
+    assert made[0].conversation.conversation_id != made[1].conversation.conversation_id
+
+
+async def test_analytics_of_a_key_are_its_projects(locked_channel, ours):
+    service = stub(AnalyticsServiceStub, locked_channel)
+    counts = []
+    for secret in (ours["secret"], ours["their_secret"]):
+        found = await service.GetSummary(analytics.GetSummaryRequest(), metadata=bearer(secret))
+        counts.append(found.current.request_count)
+    assert counts == [2, 0]
+    listed = await stub(ConversationServiceStub, locked_channel).ListConversations(
+        conversation.ListConversationsRequest(), metadata=bearer(ours["secret"])
+    )
+    assert listed.total_count == 1

@@ -1,0 +1,299 @@
+"""Every command of a worker meets every error that Redis can answer with: nothing is lost, nothing ends."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from redis._parsers.base import BaseParser
+from redis.exceptions import ConnectionError  # noqa: A004 - redis' own
+from taskiq.acks import AcknowledgeType
+
+from storage.errors import StorageUnavailable
+from tests.support.waiting import eventually
+from worker.queue import broker as broker_module
+from worker.queue import outages, receiver, scripts, stream
+from worker.queue.broker import LogBroker, WorkerBroker
+from worker.queue.log_queue import WRITE_LOGS
+from worker.queue.message import BATCHES, QueuedBatch, pack
+from worker.queue.receiver import LogReceiver, RetryMiddleware
+from worker.queue.stream import GROUP, HANDED_BACK, LogStream
+
+REPLIES = (
+    "NOREPLICAS Not enough good replicas to write.",
+    "MISCONF Errors writing to the AOF file: No space left on device",
+    "OOM command not allowed when used memory > 'maxmemory'.",
+    "READONLY You can't write against a read only replica.",
+    "LOADING Valkey is loading the dataset in memory",
+    "BUSY Valkey is busy running a script.",
+    "CLUSTERDOWN The cluster is down",
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    "NOPERM this user has no permissions to run the command",
+    "NOAUTH Authentication required.",
+    "WRONGPASS invalid username-password pair or user is disabled.",
+    "NOSCRIPT No matching script.",
+    "EXECABORT Transaction discarded because of previous errors.",
+    "WRONGTYPE Operation against a key holding the wrong kind of value",
+    "NOGROUP No such key or consumer group",
+    "TRYAGAIN Multiple keys request during rehashing of slot",
+    "ERR max number of clients reached",
+    "ERR unknown command",
+)
+COMMANDS = ("XREADGROUP", "XINFO CONSUMERS", "XPENDING", "XCLAIM", "HGET")
+SCRIPTS = {
+    name: hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - as Redis names scripts
+    for name, text in vars(scripts).items()
+    if name.isupper()
+}
+
+
+NETWORK_ERRORS = (ConnectionError("Connection closed by server."), TimeoutError(), ConnectionResetError())
+
+
+def errors() -> list[Exception]:
+    return [*(BaseParser.parse_error(reply) for reply in REPLIES), *NETWORK_ERRORS]
+
+
+class Faults:
+    """Lets one operation of a worker fail with every error; with some after Redis has done it."""
+
+    def __init__(self, queue: LogStream, operation: str) -> None:
+        self.left = [(error, False) for error in errors()]
+        # Where its answer is lost, what was taken over comes again, but no longer as a suspect.
+        if operation != "TAKE_OVER":
+            self.left += [(error, True) for error in NETWORK_ERRORS]
+        self._name = SCRIPTS.get(operation, operation)
+        for redis in (queue.redis, queue._reader):
+            redis.execute_command = partial(self._execute, redis.execute_command)
+
+    async def _execute(self, execute: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        if args[0] != self._name and not (args[0] == "EVALSHA" and args[1] == self._name):
+            return await execute(*args, **options)
+        error, done = self.left.pop(0) if self.left else (None, True)
+        answer = await execute(*args, **options) if done else None
+        if error is not None:
+            raise error
+        return answer
+
+
+class Sink:
+    """Keeps dead letters; is away at first."""
+
+    def __init__(self) -> None:
+        self.letters: Counter[tuple[str, int]] = Counter()
+        self.away = 1
+
+    async def dead_letter_message(self, data: bytes, reason: str, attempts: int) -> None:
+        if self.away:
+            self.away -= 1
+            raise StorageUnavailable("away")
+        self.letters[reason, attempts] += 1
+
+
+class Worker:
+    """The real broker and receiver, with a task that notes what it was given."""
+
+    def __init__(self, settings: Any) -> None:
+        self.sink = Sink()
+        self.stored: Counter[bytes] = Counter()
+        self.failures = 1
+        self.broker = WorkerBroker(settings, self.sink)
+        self.broker.register_task(self._make_task(), task_name=WRITE_LOGS)
+        self.broker.add_middlewares(RetryMiddleware(self.broker, settings.max_attempts))
+        self._listening: asyncio.Task[None] | None = None
+
+    def _make_task(self) -> Callable[..., Any]:
+        async def write(batches: list[QueuedBatch]) -> None:
+            payloads = {batch[0] for batch in batches}
+            if b"fails" in payloads and self.failures:
+                self.failures -= 1
+                raise StorageUnavailable("away")
+            self.stored.update(payloads)
+
+        return write
+
+    async def start(self) -> None:
+        await self.broker.startup()
+        listener = LogReceiver(
+            broker=self.broker,
+            max_async_tasks=4,
+            run_startup=False,
+            ack_type=AcknowledgeType.WHEN_EXECUTED,
+            wait_tasks_timeout=5,
+        )
+        self._listening = asyncio.create_task(listener.listen(self.broker.stopping))
+
+    async def stop(self) -> None:
+        self.broker.stopping.set()
+        assert self._listening is not None
+        await asyncio.wait_for(self._listening, 20)
+        await asyncio.wait_for(self.broker.shutdown(), 20)
+
+
+def message(*payloads: bytes) -> bytes:
+    head = {"task_id": uuid.uuid4().hex, "task_name": WRITE_LOGS, "labels": {}, "args": []}
+    return pack(head, {BATCHES: [(payload, "default", 1, 1, 0) for payload in payloads]})
+
+
+async def queue_everything(queue: LogStream) -> None:
+    """Queue messages that make a worker use each of its commands."""
+    await queue.join("the dead", liveness_s=0.001)
+    for number in range(3):
+        await queue.append(message(b"held by the dead %d" % number))
+    await queue.append(message(b"once alone, left", b"once alone, right"))
+    await queue.append(message(b"twice alone"))
+    await queue.append(b"handed back, unreadable")
+    entries = await queue.fetch("the dead")
+    await queue.note_runs(entries[3].entry_id, 1)
+    await queue.note_runs(entries[4].entry_id, 2)
+    await queue.claim(HANDED_BACK, [entries[5].entry_id])
+    for number in range(5):
+        await queue.append(message(b"new %d" % number))
+    await queue.append(message(b"fails"))
+
+
+EXPECTED = {
+    *(b"held by the dead %d" % number for number in range(3)),
+    *(b"once alone, left", b"once alone, right"),
+    *(b"new %d" % number for number in range(5)),
+    b"fails",
+}
+LETTERS = {("killed_worker", 3), ("unparsable", 1)}
+
+
+@pytest.fixture
+def settings(queue_settings, monkeypatch):
+    """The same steps as in production, sooner."""
+    monkeypatch.setattr(outages, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(outages, "_MAX_PAUSE_S", 0.001)
+    monkeypatch.setattr(broker_module, "_RECLAIM_EVERY_S", 0.01)
+    monkeypatch.setattr(broker_module, "_SETTLE_PAUSES_S", (0.001, 0.001))
+    monkeypatch.setattr(stream, "_BLOCK_S", 0.02)
+    monkeypatch.setattr(receiver, "_FIRST_DELAY_S", 0.01)
+    return queue_settings.model_copy(update={"heartbeat_s": 0.01, "liveness_s": 0.03})
+
+
+@pytest.fixture
+async def sender(settings):
+    broker = LogBroker(settings)
+    yield broker
+    await broker.shutdown()
+
+
+@pytest.mark.parametrize("operation", [*COMMANDS, *(name for name in SCRIPTS if name != "LEAVE")])
+async def test_a_worker_waits_out_every_error_and_processes_everything(settings, sender, operation):
+    await queue_everything(sender.stream)
+    worker = Worker(settings)
+    faults = Faults(worker.broker.stream, operation)
+    if operation == "DELAY":
+        worker.failures = len(faults.left)
+    await worker.start()
+
+    async def drained() -> bool:
+        pending = (await sender.redis.xpending(sender.queue_name, GROUP))["pending"]
+        waiting = await sender.redis.xlen(sender.queue_name)
+        delayed = await sender.redis.zcard(sender.stream.delayed_key)
+        return not faults.left and (pending, waiting, delayed) == (0, 0, 0)
+
+    try:
+        await eventually(drained, 60)
+    finally:
+        await worker.stop()
+    assert worker.stored.keys() == EXPECTED
+    assert worker.sink.letters.keys() == LETTERS
+    assert await sender.redis.hlen(sender.stream.runs_key) == 0
+    assert await sender.redis.xinfo_consumers(sender.queue_name, GROUP) == []
+
+
+async def test_a_worker_that_cannot_leave_the_group_stops_all_the_same(settings, sender):
+    await sender.append(message(b"new"))
+    worker = Worker(settings)
+    faults = Faults(worker.broker.stream, "LEAVE")
+    await worker.start()
+    await eventually(lambda: worker.stored)
+    await worker.stop()
+    assert len(faults.left) == len(errors()) + len(NETWORK_ERRORS) - 1
+
+
+async def test_a_worker_stops_although_a_cancellation_is_swallowed(settings, monkeypatch):
+    worker = Worker(settings)
+    fetching, fetch = asyncio.Event(), worker.broker.stream.fetch
+
+    async def swallow(consumer: str) -> list[Any]:
+        try:
+            fetching.set()
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            return await fetch(consumer)
+        raise AssertionError
+
+    monkeypatch.setattr(worker.broker.stream, "fetch", swallow)
+    await worker.start()
+    await fetching.wait()
+    await worker.stop()
+
+
+async def test_a_task_that_redis_refuses_is_queued_as_soon_as_it_is_taken(settings, sender, monkeypatch):
+    refusals, append = errors(), sender.stream.append
+
+    async def refuse(data: bytes) -> None:
+        if refusals:
+            raise refusals.pop(0)
+        await append(data)
+
+    monkeypatch.setattr(sender.stream, "append", refuse)
+    await sender.kick(sender.formatter.dumps(sender.formatter.loads(message(b"scheduled"))))
+    assert await sender.redis.xlen(sender.queue_name) == 1
+
+
+async def test_a_queue_that_vanished_is_made_anew(settings, sender):
+    worker = Worker(settings)
+    await worker.start()
+    try:
+        await sender.append(message(b"before"))
+        await eventually(lambda: worker.stored[b"before"])
+        await sender.redis.delete(sender.queue_name)
+        await sender.append(message(b"after"))
+        await eventually(lambda: worker.stored[b"after"])
+    finally:
+        await worker.stop()
+
+
+async def test_what_the_store_of_dead_letters_refuses_stays_a_suspect(settings, sender):
+    await sender.stream.join("the dead", liveness_s=0.001)
+    await sender.append(message(b"twice alone"))
+    (entry,) = await sender.stream.fetch("the dead")
+    await sender.stream.note_runs(entry.entry_id, 2)
+    worker = Worker(settings)
+    worker.sink.away = 5
+    await worker.start()
+    try:
+        await eventually(lambda: worker.sink.letters)
+    finally:
+        await worker.stop()
+    assert worker.sink.letters == {("killed_worker", 3): 1}
+    assert not worker.stored
+
+
+async def test_a_database_that_is_away_for_days_keeps_the_longest_delay(settings, monkeypatch):
+    worker = Worker(settings)
+    delays: list[float] = []
+
+    async def note(_data: bytes, delay_s: float) -> None:
+        delays.append(delay_s)
+
+    monkeypatch.setattr(worker.broker.stream, "delay", note)
+    monkeypatch.setattr(receiver, "_FIRST_DELAY_S", 1.0)
+    retry = RetryMiddleware(worker.broker, 3)
+    task = worker.broker.formatter.loads(message(b"new"))
+    task.labels["outages"] = "5000"
+    result: Any = None
+    await retry.on_error(task, result, StorageUnavailable("away"))
+    await worker.broker.stream.close()
+    assert 15 <= delays[0] <= 45

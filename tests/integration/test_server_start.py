@@ -1,0 +1,108 @@
+"""A start that fails half way closes what was opened before; stopping keeps an order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import llm_observe
+import pytest
+
+from server.app import build_server
+from server.chat.providers import Providers
+from server.chat.service import ChatService
+from server.listener import StartError
+from server.reads.live_feed import LiveFeeds
+from server.rpc import auth
+from server.rpc.auth import Authenticator
+from server.rpc.pipeline import RpcPipeline
+from storage.pool import Database
+from tests.support.server import SERVICES, make_config
+from worker.queue.broker import LogBroker
+
+RESOURCES = {Providers: "aclose", LogBroker: "shutdown", Database: "close"}
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """The names of what is closed, in order."""
+    order: list[str] = []
+
+    def record(kind: type, method: str) -> None:
+        original = getattr(kind, method)
+
+        async def recorded(self, *arguments):
+            order.append(kind.__name__)
+            return await original(self, *arguments)
+
+        monkeypatch.setattr(kind, method, recorded)
+
+    for kind, method in {ChatService: "drain", LiveFeeds: "stop", **RESOURCES}.items():
+        record(kind, method)
+    return order
+
+
+async def test_a_taken_port_leaves_nothing_open(server, database_url, queue_settings, closed):
+    before = asyncio.all_tasks()
+    with pytest.raises(StartError, match=f":{server.port}: set LLM_OBSERVE_GRPC_PORT"):
+        await build_server(make_config(database_url, queue_settings, port=server.port))
+    assert closed == [kind.__name__ for kind in RESOURCES]
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_wrong_variable_of_the_sdk_frees_the_port(
+    database_url, queue_settings, closed, monkeypatch, unused_tcp_port
+):
+    config = make_config(database_url, queue_settings, port=unused_tcp_port)
+    monkeypatch.setenv("LLM_OBSERVE_BATCH_DELAY_S", "soon")
+    before = asyncio.all_tasks()
+    with pytest.raises(llm_observe.ConfigError, match="LLM_OBSERVE_BATCH_DELAY_S"):
+        await build_server(config)
+    assert closed == [kind.__name__ for kind in RESOURCES]
+    assert asyncio.all_tasks() == before
+    monkeypatch.delenv("LLM_OBSERVE_BATCH_DELAY_S")
+    await (await build_server(config)).stop(0)
+
+
+async def test_stopping_ends_calls_before_what_they_use(database_url, queue_settings, closed):
+    running = await build_server(make_config(database_url, queue_settings))
+    await running.stop(0)
+    assert closed == ["ChatService", "LiveFeeds", "Providers", "LogBroker", "Database"]
+
+
+async def test_what_fails_while_stopping_leaves_nothing_open(
+    database_url, queue_settings, closed, monkeypatch
+):
+    running = await build_server(make_config(database_url, queue_settings))
+    monkeypatch.setattr(llm_observe, "shutdown", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        await running.stop(0)
+    assert closed[-3:] == [kind.__name__ for kind in RESOURCES]
+
+
+class Collected:
+    """Stands for the gRPC server that services are added to."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Any] = {}
+
+    def add_registered_method_handlers(self, service, handlers) -> None:
+        self.handlers[service] = handlers
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_method_of_every_service_is_handled(name, database):
+    collected: Any = Collected()
+    pipeline = RpcPipeline(collected, Authenticator(database, required=True))
+    pipeline.add(None, SERVICES[name].file)
+    (handlers,) = collected.handlers.values()
+    streaming = {method.name: method.server_streaming for method in SERVICES[name].methods}
+    assert {method: handler.response_streaming for method, handler in handlers.items()} == streaming
+
+
+def test_a_service_without_a_rule_cannot_be_added(database, monkeypatch):
+    monkeypatch.delitem(auth._SERVICE_ROLES, "HealthService")
+    collected: Any = Collected()
+    pipeline = RpcPipeline(collected, Authenticator(database, required=True))
+    with pytest.raises(KeyError):
+        pipeline.add(None, SERVICES["HealthService"].file)

@@ -1,0 +1,47 @@
+"""Markdown and HTML that make a browser load something, or hide where a link leads."""
+
+from __future__ import annotations
+
+EVIL = "http://evil.example/leak"
+
+LOADING = {
+    "image": f"![x]({EVIL})",
+    "image with title": f'![x]({EVIL} "a title")',
+    "image in angle brackets": f"![x](<{EVIL}>)",
+    "image by reference": f"![x][ref]\n\n[ref]: {EVIL}",
+    "image by collapsed reference": f"![ref][]\n\n[ref]: {EVIL}",
+    "image by shortcut reference": f"![ref]\n\n[ref]: {EVIL} 'title'",
+    "image in a link": f"[![x]({EVIL})]({EVIL})",
+    "image with nested brackets": f"![a [b] ![c]({EVIL})]({EVIL})",
+    "image with an escape before it": f"\\\\![x]({EVIL})",
+    "image with entities": f"&#33;&#91;x&#93;&#40;{EVIL}&#41; !&#91;x](&#104;ttp://evil.example)",
+    "image of data": "![x](data:image/png;base64,iVBORw0KGgo=)",
+    "image over lines": f"![x\ny](\n{EVIL}\n)",
+    "link": f"[click]({EVIL})",
+    "link with code before and in it": f"`a`[`b`]({EVIL})`![x]({EVIL})`",
+    "link with title": f"[click]({EVIL} 'title')",
+    "link to script": "[click](javascript:alert(1))",
+    "autolink": f"<{EVIL}>",
+    "bare URL": f"{EVIL} www.evil.example",
+    "img": f'<img src="{EVIL}">',
+    "img over lines": f'<img\nsrc="{EVIL}"\n>',
+    "img in a comment": f"<!-- --><img src={EVIL}>",
+    "svg": f'<svg><image href="{EVIL}"/></svg>',
+    "video": f'<video src="{EVIL}" autoplay></video>',
+    "frame": f'<iframe src="{EVIL}"></iframe>',
+    "style": f"<style>@import '{EVIL}';</style>",
+    "script": f"<script>fetch('{EVIL}')</script>",
+    "html as entities": f"&lt;img src={EVIL}&gt;",
+    "directive": f":red[a ![x]({EVIL})]",
+    "badge": f":blue-badge[:material/home: ![x]({EVIL})]",
+    "help": f":help[![x]({EVIL})]",
+    "container directive": f":::note\n![x]({EVIL})\n:::",
+    "icon": ":material/home: :material_home: :streamlit: :smile: :+1:",
+    "math": f"$\\includegraphics{{{EVIL}}}$ and $$\n\\href{{{EVIL}}}{{x}}\n$$",
+    "code cut by math": f"$ ` $ ![x]({EVIL}) `",
+    "backticks that do not match": f"`` a ` ![x]({EVIL})",
+    "tildes": f"&#32;~~~~x~~~~\n\n```\n~~~~\n![x]({EVIL})\n```",
+    "footnote": f"[^1]\n\n[^1]: ![x]({EVIL})",
+    "task": f"- [ ] ![x]({EVIL})",
+    "definition alone": f"[ref]: {EVIL}",
+}

@@ -1,0 +1,94 @@
+"""Real Postgres and real Valkey from the embedded wheels, in a folder of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from stack.data_dir import DataDir
+from stack.embedded.postgres import EmbeddedPostgres
+from stack.embedded.valkey import EmbeddedValkey
+from storage.migrate import migrate
+from storage.partitions import ensure_partitions
+from storage.pool import Database
+from storage.settings import StorageSettings
+from tests.support.ports import free_port
+from tests.support.processes import Processes
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
+_MEMORY_NEEDED = 2 * 1024**3
+_QUICK = (
+    # Tests kill processes, never the machine: what the kernel has is safe.
+    "--fsync=off", "--full_page_writes=off", "--wal_level=minimal", "--max_wal_senders=0",
+    # A cloned database costs a checkpoint, which costs the more the more there is in memory.
+    "--shared_buffers=64MB", "--max_wal_size=128MB", "--autovacuum=off",
+)  # fmt: skip
+
+
+class Machine(Processes):
+    """Running stores, and the environment in which our processes find them."""
+
+    def __init__(self, home: DataDir, *, durable: bool) -> None:
+        home.logs.mkdir()
+        self.home = home
+        self.postgres = EmbeddedPostgres(home, free_port())
+        self.valkey = EmbeddedValkey(home, free_port())
+        super().__init__(
+            home.logs, {**os.environ, "DATABASE_URL": self.postgres.url, "REDIS_URL": self.valkey.url}
+        )
+        self._options = () if durable else _QUICK
+
+    def start_stores(self) -> Self:
+        """Start Postgres and Valkey, and make the tables."""
+        self.postgres.prepare()
+        self.valkey.prepare()
+        command = [*self.postgres.command(), *self._options]
+        self.start_program("postgres", command, user=self.postgres.run_as)
+        self.start_program("valkey", self.valkey.command())
+        asyncio.run(self._make_tables())
+        return self
+
+    async def _make_tables(self) -> None:
+        await asyncio.gather(self.postgres.wait_ready(), self.valkey.wait_ready())
+        settings = StorageSettings(database_url=self.postgres.url)
+        await migrate(settings)
+        database = Database(settings)
+        await ensure_partitions(database, datetime.now(UTC).date())
+        await database.close()
+
+    def remove(self) -> None:
+        """Remove what the stores have written."""
+        shutil.rmtree(self.home.root, ignore_errors=True)
+        if not self.postgres.data.is_relative_to(self.home.root):
+            shutil.rmtree(self.postgres.data.parent, ignore_errors=True)
+
+
+@contextmanager
+def machine(*, durable: bool = True) -> Iterator[Machine]:
+    """Start the stores; stop all that was started, and remove it.
+
+    ``durable`` ones sync as in production. Others lose nothing by a kill, but would by a power cut; they are
+    kept in memory, where there is room, and a database is cloned ten times as fast.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="llm-observe-test-", dir=None if durable else _quick_folder()))
+    folder.chmod(0o755)  # Postgres may run as another user
+    found = Machine(DataDir(folder), durable=durable)
+    stop_syncing = found.valkey.keep_synced() if durable else lambda: None
+    try:
+        yield found.start_stores()
+    finally:
+        stop_syncing()
+        found.stop_all()
+        found.remove()
+
+
+def _quick_folder() -> Path | None:
+    enough = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED
+    return _MEMORY if enough else None

@@ -1,0 +1,31 @@
+"""Rows as packed logs, for tests that write without a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llm_observe.v1.log_pb2 import Log
+
+from codec.extensions import add_up
+from codec.packing import PackedLog
+from storage.columns import LogRow
+from storage.incoming import BatchReport
+from storage.log_writes import WriteResult, upsert_logs, write_logs
+from storage.pool import Database
+
+
+def packed(row: LogRow) -> PackedLog:
+    """Pack a row. Its hour follows its start_time, as a reader makes it."""
+    hour = row.start_time.replace(minute=0, second=0, microsecond=0)
+    report = BatchReport(row.project_id, "", 0, row.receive_time, 1, 0, 0, "{}", "")
+    return PackedLog(row._replace(hour=hour), report, Log(log_id=str(row.log_id)))
+
+
+async def insert(database: Database, rows: Sequence[LogRow]) -> WriteResult:
+    """Write rows as the worker does: as if all were new, at first."""
+    return await write_logs(database, [packed(row) for row in rows], (), add_up)
+
+
+async def upsert(database: Database, rows: Sequence[LogRow]) -> WriteResult:
+    """Write rows whatever they were before."""
+    return await upsert_logs(database, [packed(row) for row in rows], ())

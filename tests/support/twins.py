@@ -1,0 +1,28 @@
+"""The compiled modules and their twins in Python: what is promised of one is tried on both."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import ModuleType
+
+import pytest
+from llm_observe.redaction import Redactor
+
+from codec import _reader, _scan, packing, scan
+from codec.batch import AcceptedBatch, ReadBatch
+from codec.reader import BatchReader
+
+on_both_readers = pytest.mark.parametrize(
+    "twin", [pytest.param(_reader, id="compiled"), pytest.param(packing, id="python")]
+)
+on_both_scans = pytest.mark.parametrize(
+    "twin", [pytest.param(_scan, id="compiled"), pytest.param(scan, id="python")]
+)
+
+
+def read_with(twin: ModuleType, batch: AcceptedBatch, redactor: Redactor | None = None) -> ReadBatch:
+    """Read a batch as BatchReader does, with one of both."""
+    redactor = redactor or Redactor()
+    report_of = partial(BatchReader(redactor)._report_of, batch)
+    found: ReadBatch = twin.read_batch(batch.payload, redactor, report_of)
+    return found

@@ -1,0 +1,111 @@
+"""A column of logs is declared once, in LogRow: the proto, the limits, SQL and both packers agree with it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import pytest
+from llm_observe import limits
+from llm_observe.v1.log_pb2 import Log
+
+from codec import rows
+from codec.rows import to_log, to_row
+from storage.columns import LOG_COLUMNS, Integer, Json, LogRow, SmallInt, columns_of
+from storage.copy_format import pack_tuple, unpack_tuple
+from tests.support.logs import make_log
+
+NAMES = {column.name for column in LOG_COLUMNS}
+MADE_FROM_OTHERS = {"project_id", "hour", "latency_bucket", "ttft_bucket"}
+"""Columns that are not fields of a Log."""
+NOT_REDACTED = {"log_id", "trace_id", "span_id", "parent_span_id", "price_version"}
+"""Texts whose form the rules prescribe, or that the server sets."""
+NOW = datetime(2026, 11, 25, 10, 30, 0, 1, tzinfo=UTC)
+
+
+def column_of(field: str) -> str:
+    return f"{field}_us" if field in rows.DURATIONS else field
+
+
+def test_every_field_is_a_column_and_every_column_a_field():
+    assert {column_of(field.name) for field in Log.DESCRIPTOR.fields} == NAMES - MADE_FROM_OTHERS
+
+
+def test_every_text_has_a_limit_and_is_redacted():
+    texts = {field.name for field in Log.DESCRIPTOR.fields if field.type == field.TYPE_STRING}
+    assert texts - NOT_REDACTED - {"tags"} == set(limits.MAX_TEXT_CHARS)
+
+
+def log_with(field) -> Log:
+    """A log with a value in a field that make_log() leaves empty."""
+    log = make_log(log_id=str(uuid.UUID(int=7)))
+    if field.name == "metadata":
+        log.metadata["key"] = "value"
+    elif field.name == "tags":
+        log.tags.append("tag")
+    elif field.message_type is not None:
+        getattr(log, field.name).FromMicroseconds(1_795_600_000_123_456)
+    elif field.type != field.TYPE_STRING:
+        setattr(log, field.name, 1)
+    elif field.name != "log_id":
+        setattr(log, field.name, "text")
+    return log
+
+
+@pytest.mark.parametrize("name", sorted(field.name for field in Log.DESCRIPTOR.fields))
+def test_every_field_comes_back_from_its_row(name):
+    log = log_with(Log.DESCRIPTOR.fields_by_name[name])
+    again = to_log(to_row(log, project_id="default", receive_time=NOW))
+    if name in rows.SET_BY_SERVER:
+        assert again.receive_time.ToDatetime(UTC) == NOW
+        assert not again.HasField("cost_nano_usd")
+        assert again.price_version == ""
+    else:
+        assert getattr(again, name) == getattr(log, name)
+
+
+class Example(NamedTuple):
+    """A value of each type that a column may have."""
+
+    log_id: uuid.UUID
+    time: datetime | None
+    bigint: int | None
+    integer: Integer | None
+    smallint: SmallInt
+    flag: bool
+    text: str
+    json: Json | None
+
+
+def test_types_follow_from_annotations():
+    assert [column.type for column in columns_of(Example)] == [
+        "uuid", "timestamptz", "bigint", "integer", "smallint", "boolean", "text", "jsonb",
+    ]  # fmt: skip
+
+
+EXAMPLES = (
+    Example(
+        log_id=uuid.UUID(int=1), time=NOW, bigint=2**63 - 1, integer=-(2**31), smallint=2**15 - 1, flag=True,
+        text="ж", json=json.dumps({"k": "v"}),
+    ),
+    Example(
+        log_id=uuid.UUID(int=2), time=None, bigint=None, integer=None, smallint=0, flag=False, text="",
+        json=None,
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("row", EXAMPLES)
+def test_a_packed_row_is_read_back(row):
+    columns = columns_of(Example)
+    packed = pack_tuple(row, columns)
+    assert Example._make(unpack_tuple(packed, columns)) == row
+    for size in range(len(packed)):
+        with pytest.raises(ValueError, match="a tuple"):
+            unpack_tuple(packed[:size], columns)
+
+
+def test_a_row_has_the_columns_in_order():
+    assert LogRow._fields == tuple(column.name for column in LOG_COLUMNS)

@@ -1,0 +1,79 @@
+"""Tables for people on a terminal, whole values for programs in a pipe."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from stack.cli.main import cli
+from stack.cli.output import print_table, progress
+
+ID = "0198a1b2-0000-7000-8000-000000000000"
+LONG = "word " * 30
+ROWS = [(ID, 1, "active", LONG), ("[red]b[/red]", 20, "revoked", "x\ty\nz"), ("\x1b[31mc", 300, "", "")]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def printed(stream: io.StringIO, monkeypatch) -> str:
+    monkeypatch.setattr(sys, "stdout", stream)
+    print_table(("id", "count", "state of the key", "message"), ROWS)
+    return stream.getvalue()
+
+
+def test_a_pipe_gets_one_line_per_row_with_whole_values(monkeypatch):
+    text = printed(io.StringIO(), monkeypatch)
+    lines = [line.split("\t") for line in text.splitlines()]
+    assert lines == [
+        [ID, "1", "active", LONG],
+        ["[red]b[/red]", "20", "revoked", "x y z"],
+        [" [31mc", "300", "", ""],
+    ]
+
+
+@pytest.mark.parametrize("columns", ["20", "80", "200"])
+def test_a_terminal_gets_a_table_that_loses_nothing(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", "xterm")
+    text = re.sub(r"\x1b\[[0-9;]*m", "", printed(Terminal(), monkeypatch))
+    assert "count" in text
+    assert "…" not in text
+    for value in (ID, "state of the key", "active", "revoked", "[red]b[/red]", "300"):
+        assert value in text
+    assert text.count("word") == 30
+    assert "\x1b" not in text  # what a value held commands nothing
+    assert max(map(len, text.splitlines())) <= max(int(columns), 85)
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_progress_is_for_terminals_alone(monkeypatch, stream):
+    monkeypatch.setenv("TERM", "xterm")
+    stderr = stream()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with progress("working") as update:
+        update(3, 7)
+    assert ("3/7" in stderr.getvalue()) is (stream is Terminal)
+
+
+def test_version():
+    shown = CliRunner().invoke(cli, ["--version"]).output
+    assert re.fullmatch(r"llm-observe, version \d+\.\d+\.\d+\n", shown)
+
+
+def _commands(command, words=()):
+    yield words, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from _commands(child, (*words, name))
+
+
+@pytest.mark.parametrize("words", [words for words, _ in _commands(cli)], ids=" ".join)
+def test_no_help_is_cut(words):
+    lines = CliRunner().invoke(cli, [*words, "--help"]).output.splitlines()
+    assert not [line for line in lines if line.startswith("  ") and line.endswith("...")]

@@ -1,0 +1,33 @@
+"""A client that leaves while it is written to cancels the call; it is no error of the server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+import pytest
+
+from server.rpc.pipeline import _write
+
+
+class Context:
+    """A call whose client has left, or whose response cannot be encoded."""
+
+    def __init__(self, error):
+        self.error = error
+
+    async def write(self, response):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("raised", "becomes"),
+    [
+        (grpc.aio.InternalError("failed"), asyncio.CancelledError),
+        (asyncio.CancelledError(), asyncio.CancelledError),
+        (ValueError("cannot be encoded"), ValueError),
+    ],
+)
+async def test_a_write_to_a_client_that_has_left_is_a_cancellation(raised, becomes):
+    with pytest.raises(becomes):
+        await _write(Context(raised), object())

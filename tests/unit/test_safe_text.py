@@ -1,0 +1,173 @@
+"""What users and models write is shown, and nothing in it is ever fetched."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from streamlit_app.components.safe_text import literal, safe_markdown
+from tests.support.loading_markdown import LOADING
+from tests.support.properties import examples
+
+APP = Path(__file__).parent.parent.parent / "streamlit_app"
+PARSER = MarkdownIt("commonmark", {"html": True, "maxNesting": 200}).enable(["table", "strikethrough"])
+"""Reads more than Streamlit does: raw HTML, too."""
+FORBIDDEN = {"image", "html_block", "html_inline", "link_open"}
+
+POSITIONS = {
+    "at the start": "{}",
+    "in a sentence": "before {} after",
+    "in bold": "**{}**",
+    "in a heading": "# {}",
+    "in a setext heading": "{}\n===",
+    "in a list": "- {}",
+    "in an ordered list": "3) a\n4) {}",
+    "in a nested list": "- a\n  - b\n    1. {}",
+    "in a quote": "> {}",
+    "in a quoted list": "> - a\n> - {}",
+    "in a table's head": "| {} | b |\n|---|---|\n| c | d |",
+    "in a table": "| a | b |\n|:--|--:|\n| {} | `c \\| d` |",
+    "after a code block": "```\ncode\n```\n{}",
+    "after an open code block in a list": "- ```\n  code\n\n{}",
+    "after an unclosed span": "`a {}",
+    "after a line break": "a  \n{}",
+}
+CODE = {
+    "in a span": ("`{}`", "code_inline"),
+    "in a block": ("```\n{}\n```", "fence"),
+    "in a block of tildes": ("~~~md\n{}\n~~~", "fence"),
+    "in an indented block": ("    {}", "fence"),
+    "in a block in a list": ("- a\n\n  ```python\n  {}\n  ```", "fence"),
+    "in a block in a quote": ("> ```\n> {}\n> ```", "fence"),
+}
+
+
+def all_tokens(text: str):
+    for token in PARSER.parse(text):
+        yield token
+        yield from token.children or ()
+
+
+def assert_safe(text: str) -> None:
+    shown = safe_markdown(text)
+    tokens = list(all_tokens(shown))
+    assert not FORBIDDEN & {token.type for token in tokens}, shown
+    assert all(not re.search("mermaid", token.info, re.IGNORECASE) for token in tokens), shown
+    # Outside code, nothing that Streamlit's own extensions look for is left unescaped.
+    assert not re.search(r"[$\[\]<{}~]|:\w", without_code(shown)), shown
+
+
+def without_code(markdown: str) -> str:
+    """The markdown of everything that is neither escaped nor code."""
+    texts = (token.content for token in PARSER.parse(markdown) if token.type == "inline")
+    return re.sub(r"\\[!-/:-@\[-`{-~]|(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", "\n".join(texts))
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+@pytest.mark.parametrize("construct", LOADING)
+def test_nothing_is_loaded(construct, position):
+    assert_safe(POSITIONS[position].format(LOADING[construct]))
+
+
+@pytest.mark.parametrize("position", CODE)
+@pytest.mark.parametrize("construct", LOADING)
+def test_code_stays_as_it_is(construct, position):
+    code = LOADING[construct].splitlines()[0].replace("`", "'")
+    frame, kind = CODE[position]
+    shown = safe_markdown(frame.format(code))
+    assert code in {token.content.rstrip("\n") for token in all_tokens(shown) if token.type == kind}
+    assert not FORBIDDEN & {token.type for token in all_tokens(shown)}
+
+
+_PIECES = [
+    *"`~*_[]()!<>|\\$:#-+.=&'\" \n\t", "\n\n", "```", "~~~", "    ", "\n- ", "\n> ", "\n1. ",
+    "\n|a|b|\n|-|-|\n|", "![x](http://e)", "[l](http://e)", "`c`", "<img src=x>", "**", "a", "&#32;", "&#96;",
+    "&#10;", "mermaid", "[r]: http://e", ":smile:", "http://e",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=40).map("".join))
+@examples(1000)
+def test_nothing_is_loaded_whatever_is_written(text):
+    assert_safe(text)
+
+
+@pytest.mark.parametrize(
+    "info", ["mermaid", "Mermaid", "mermaid+", "mermaid x", "-language-mermaid", "{mermaid}"]
+)
+def test_no_diagram_is_drawn(info):
+    """A diagram may hold images."""
+    shown = safe_markdown(f"```{info}\ngraph TD\n```")
+    assert shown == "```\ngraph TD\n```"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain words", "plain words"),
+        ("# Title\n\n*a* **b** `c`", "#### Title\n\n*a* **b** `c`"),
+        ("1. a\n2. b\n   - c\n   - d", "1. a\n2. b\n   - c\n   - d"),
+        ("- a\n\n- b", "- a\n\n- b"),
+        ("> a\n> b", "> a\n> b"),
+        ("```python\nx = 1\n\n  y\n```", "```python\nx = 1\n\n  y\n```"),
+        ("````\n```\n````", "````\n```\n````"),
+        ("a\\\nb", "a\\\nb"),
+        ("***", "___"),
+        ("|a|b|\n|:-|-:|\n|`c`|d|", "| a | b |\n| :-- | --: |\n| `c` | d |"),
+        ("[docs](http://d.example)", "docs \\(http\\:\\/\\/d\\.example\\)"),
+        ("<http://d.example>", "http\\:\\/\\/d\\.example"),
+        ("![](http://d.example)", "\\(http\\:\\/\\/d\\.example\\)"),
+        ("at 12:30:45", "at 12\\:30\\:45"),
+        ("", ""),
+    ],
+)
+def test_structure_stays(text, shown):
+    assert safe_markdown(text) == shown
+
+
+@pytest.mark.parametrize("text", [*LOADING.values(), "# no heading", "- no list", "1. no list", "a\n\n\tb"])
+def test_literal_shows_every_character(text):
+    tokens = [token for token in all_tokens(literal(text)) if token.type != "inline"]
+    assert {token.type for token in tokens} == {"paragraph_open", "text", "paragraph_close"}
+    written = "".join(token.content for token in tokens).replace("\u2060", "")
+    assert written == " ".join(text.split())
+
+
+# -- every page uses it ------------------------------------------------------------------------------------
+
+MARKDOWN = {
+    "badge", "button", "caption", "error", "exception", "header", "info", "markdown", "metric", "popover",
+    "subheader", "success", "title", "toast", "warning", "write", "write_stream", "html", "latex",
+}  # fmt: skip
+SAFE = {"literal", "safe_markdown"}
+
+
+def is_safe(node: ast.expr) -> bool:
+    """Whether an argument is made of our own words, formatted numbers and text that was made safe."""
+    match node:
+        case ast.Constant():
+            return True
+        case ast.JoinedStr(values=values):
+            return all(map(is_safe, values))
+        case ast.FormattedValue(format_spec=spec, value=value):
+            return spec is not None or is_safe(value)
+        case ast.BoolOp(values=values):
+            return all(map(is_safe, values))
+        case ast.Call(func=ast.Name(id=name)):
+            return name in SAFE
+    return False
+
+
+@pytest.mark.parametrize("path", sorted(APP.rglob("*.py")), ids=lambda path: str(path.relative_to(APP)))
+def test_text_that_is_not_ours_is_made_safe_before_it_is_shown(path):
+    for call in ast.walk(ast.parse(path.read_text())):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in MARKDOWN:
+            texts = [*call.args[:1], *(word.value for word in call.keywords if word.arg in {"help", "label"})]
+            assert all(map(is_safe, texts)), f"{path.name}:{call.lineno}: wrap it in literal or safe_markdown"
+            assert not any(word.arg == "unsafe_allow_html" for word in call.keywords)

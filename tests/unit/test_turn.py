@@ -1,0 +1,184 @@
+"""A turn is stored once however it ends, and its reader learns how."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from llm_observe import ChatResult
+from llm_observe.v1.chat_service_pb2 import ChatTurn
+from llm_observe.v1.error_reason_pb2 import ErrorReason
+
+from server.chat.attempts import Attempt
+from server.chat.turn import Turn, TurnLimits
+from server.rpc.errors import DatabaseIsUnavailable, ProviderFailed, ShuttingDown
+from tests.support.timers import FakeTimers
+
+
+class Stream:
+    """A provider's answer: some chunks, then silence or an error."""
+
+    log_id = "0198"
+
+    def __init__(self, *chunks, error=None, silent=False, close_error=None):
+        self.chunks, self.error, self.silent, self.close_error = chunks, error, silent, close_error
+        self.text = ""
+        self.closed = False
+
+    async def __aiter__(self):
+        for chunk in self.chunks:
+            self.text += chunk
+            yield chunk
+        if self.silent:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+
+    async def aclose(self):
+        self.closed = True
+        if self.close_error is not None:
+            raise self.close_error
+
+    def result(self):
+        return ChatResult(self.text, self.log_id, "model", "stop", 0.1, 0.1, 1, 1, 2)
+
+
+class Records:
+    """The message store and the attempts: notes what it is asked to remember."""
+
+    def __init__(self, error=None):
+        self.error = error
+        self.answers = []
+        self.attempts = []
+
+    async def add_answer(self, attempt, result, *, provider, outcome):
+        if self.error is not None:
+            raise self.error
+        await asyncio.sleep(0)
+        self.answers.append((result.text, outcome))
+
+    async def note_finished(self, attempt, finished):
+        self.attempts.append("finished")
+
+    async def note_failed(self, attempt):
+        self.attempts.append("failed")
+
+
+@pytest.fixture
+def timers(monkeypatch):
+    fake = FakeTimers()
+    monkeypatch.setattr("server.chat.turn.call_later", fake.call_later)
+    return fake
+
+
+def begin(stream, records) -> Turn:
+    return Turn(
+        ChatTurn(session_id="s1", provider="openai"),
+        Attempt(conversation_id=uuid4()),
+        stream,
+        store=records,
+        attempts=records,
+        limits=TurnLimits(timeout_s=100, idle_timeout_s=10),
+    )
+
+
+async def read(turn) -> tuple[str, Exception | None]:
+    text = ""
+    try:
+        async for piece in turn:
+            text += piece
+    except Exception as error:  # noqa: BLE001 - the test asserts which
+        return text, error
+    return text, None
+
+
+async def test_an_answer_is_stored_before_its_reader_sees_the_end(timers):
+    records = Records()
+    turn = begin(Stream("a", "b"), records)
+    assert await read(turn) == ("ab", None)
+    assert (records.answers, records.attempts) == ([("ab", "success")], ["finished"])
+    await turn.aclose()
+    assert len(records.answers) == 1
+
+
+@pytest.mark.parametrize("seconds", [12.5, 100])
+async def test_a_time_out_is_the_providers_and_keeps_what_came(timers, seconds):
+    stream, records = Stream("a", silent=True), Records()
+    turn = begin(stream, records)
+    texts = aiter(turn)
+    assert await anext(texts) == "a"
+    timers.advance(seconds)
+    with pytest.raises(ProviderFailed) as caught:
+        await anext(texts)
+    assert caught.value.reason == ErrorReason.ERROR_REASON_PROVIDER_TIMEOUT
+    assert (records.answers, records.attempts, stream.closed) == ([("a", "error")], ["failed"], True)
+    assert timers.pending == 0
+
+
+async def test_an_error_of_the_provider_is_one(timers):
+    records = Records()
+    text, error = await read(begin(Stream("a", error=ConnectionError("secret")), records))
+    assert (text, type(error)) == ("a", ProviderFailed)
+    assert "secret" not in str(error)
+    assert (records.answers, records.attempts) == ([("a", "error")], ["failed"])
+
+
+async def test_nothing_is_stored_of_an_answer_that_never_began(timers):
+    records = Records()
+    await read(begin(Stream(error=ConnectionError()), records))
+    assert (records.answers, records.attempts) == ([], ["failed"])
+
+
+@pytest.mark.parametrize("steps", [0, 1, 5])
+async def test_closing_at_any_step_cancels_and_stores(timers, steps):
+    stream, records = Stream("a", silent=True), Records()
+    turn = begin(stream, records)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    await turn.aclose()
+    await turn.aclose()
+    assert records.answers == ([("a", "cancelled")] if stream.text else [])
+    assert (records.attempts, stream.closed) == (["failed"], True)
+    assert timers.pending == 0
+
+
+async def test_the_first_reason_to_stop_counts(timers):
+    records = Records()
+    turn = begin(Stream("a", silent=True), records)
+    assert await anext(aiter(turn)) == "a"
+    turn.cancel(ShuttingDown())
+    timers.advance(100)
+    assert [type(error) for error in (await read(turn))[1:]] == [ShuttingDown]
+    assert records.answers == [("a", "cancelled")]
+
+
+async def test_a_task_that_is_cancelled_from_outside_still_stores(timers):
+    records = Records()
+    turn = begin(Stream("a", silent=True), records)
+    assert await anext(aiter(turn)) == "a"
+    turn.task.cancel()
+    assert type((await read(turn))[1]) is ShuttingDown
+    assert records.answers == [("a", "cancelled")]
+
+
+async def test_a_reader_who_is_cancelled_while_closing_does_not_interrupt_the_storing(timers):
+    records = Records()
+    turn = begin(Stream("a", silent=True), records)
+    assert await anext(aiter(turn)) == "a"
+    closing = asyncio.create_task(turn.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await turn.task
+    assert records.answers == [("a", "cancelled")]
+
+
+async def test_what_cannot_be_stored_is_an_error(timers):
+    text, error = await read(begin(Stream("a"), Records(error=DatabaseIsUnavailable())))
+    assert (text, type(error)) == ("a", DatabaseIsUnavailable)
+
+
+async def test_a_stream_that_does_not_close_is_stored_all_the_same(timers):
+    records = Records()
+    assert await read(begin(Stream("a", close_error=RuntimeError("secret")), records)) == ("a", None)
+    assert records.answers == [("a", "success")]
