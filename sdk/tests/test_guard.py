@@ -12,7 +12,7 @@ from llm_observe import _guard, _runtime
 from llm_observe._config import Config
 from vendor_wire import Anthropic, Gemini, OpenAI
 
-VENDORS = {"openai": OpenAI, "anthropic": Anthropic, "gemini": Gemini}
+VENDORS: dict[str, Any] = {"openai": OpenAI, "anthropic": Anthropic, "gemini": Gemini}
 READERS = {
     "openai": (
         "_describe",

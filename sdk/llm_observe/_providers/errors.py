@@ -41,7 +41,7 @@ def to_code(value: Any) -> str:
     return text if _CODE.fullmatch(text) else ""
 
 
-def code_by_class(error: BaseException) -> str:
+def code_by_class(error: object) -> str:
     """Name a failure that has no code of its own."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if any("Timeout" in name for name in kinds):
