@@ -65,7 +65,7 @@ async def test_a_worker_waits_for_the_migration_of_its_release(
         await check_schema(database)
     await queue_logs(broker, 4)
     worker = start_worker(database_url, queue_settings, tmp_path)
-    log = tmp_path / "worker.out"
+    log = tmp_path / "worker.log"
     try:
         await eventually(lambda: "llm-observe migrate" in log.read_text(), 60)
         assert log.read_text().count("llm-observe migrate") == 1
@@ -99,7 +99,7 @@ async def test_logs_wait_for_a_relation_that_is_missing_at_run_time(
         await raw.execute(older)
         await queue_logs(broker, 3)
         # More often than a batch has attempts: none is used up.
-        log = tmp_path / "worker.out"
+        log = tmp_path / "worker.log"
         await eventually(lambda: '"outages": 4' in log.read_text(), 60)
         await raw.execute(newer)
         await assert_stored_exactly(database, broker, raw, 20)

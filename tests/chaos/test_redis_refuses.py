@@ -84,7 +84,7 @@ def worker(machine, database_url, tmp_path):
 
 
 def worker_log(tmp_path, number: int = 0) -> str:
-    return str((tmp_path / f"worker-{number}.out").read_text())
+    return str((tmp_path / f"worker-{number}.log").read_text())
 
 
 def log_names(tmp_path, number: int, code: str) -> bool:
