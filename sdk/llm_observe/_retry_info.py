@@ -1,4 +1,4 @@
-"""Reads google.rpc.RetryInfo out of a failed call's trailers, without googleapis-common-protos.
+"""Reads google.rpc.RetryInfo from a failed call's trailers, without googleapis-common-protos.
 
 Wire format: https://protobuf.dev/programming-guides/encoding/. google.rpc.Status holds ``repeated Any
 details = 3``; Any holds ``type_url = 1`` and ``value = 2``; RetryInfo holds ``Duration retry_delay = 1``.
@@ -6,13 +6,15 @@ details = 3``; Any holds ``type_url = 1`` and ``value = 2``; RetryInfo holds ``D
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import grpc
 
 _TRAILER: Final = "grpc-status-details-bin"
 _TYPE: Final = "/google.rpc.RetryInfo"
@@ -21,8 +23,8 @@ _RETRY_DELAY: Final = 1
 _VARINT, _LENGTH_DELIMITED = 0, 2
 
 
-def retry_after_s(error: Any) -> float:
-    """Return how long the server asks to wait, in seconds; 0 when it does not say."""
+def retry_after_s(error: grpc.RpcError) -> float:
+    """Return how long the server asks clients to wait, in seconds; 0 if it does not ask."""
     for key, value in error.trailing_metadata() or ():
         if key == _TRAILER:
             try:
@@ -37,14 +39,14 @@ def _read_status(data: bytes) -> float:
         if number == _DETAILS and isinstance(value, bytes):
             detail = AnyMessage.FromString(value)
             if detail.type_url.endswith(_TYPE):
-                delay = next(part for field, part in _fields(detail.value) if field == _RETRY_DELAY)
-                found = Duration.FromString(delay) if isinstance(delay, bytes) else Duration()
-                return max(0.0, found.seconds + found.nanos / 1e9)
+                data = next(value for field, value in _fields(detail.value) if field == _RETRY_DELAY)
+                delay = Duration.FromString(data) if isinstance(data, bytes) else Duration()
+                return max(0.0, delay.seconds + delay.nanos / 1e9)
     return 0.0
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
-    """Yield (field number, value) of a message; only the wire types that these messages use."""
+    """Yield the (field number, value) pairs of a message. Supports only the wire types in these messages."""
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
@@ -55,7 +57,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
             yield tag >> 3, data[at : at + value]
             at += value
         else:
-            raise ValueError("a wire type that google.rpc.Status does not use")
+            raise ValueError("google.rpc.Status does not use this wire type")
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
