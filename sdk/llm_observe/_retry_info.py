@@ -6,15 +6,13 @@ details = 3``; Any holds ``type_url = 1`` and ``value = 2``; RetryInfo holds ``D
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import grpc
 
 _TRAILER: Final = "grpc-status-details-bin"
 _TYPE: Final = "/google.rpc.RetryInfo"
@@ -23,7 +21,7 @@ _RETRY_DELAY: Final = 1
 _VARINT, _LENGTH_DELIMITED = 0, 2
 
 
-def retry_after_s(error: grpc.RpcError) -> float:
+def retry_after_s(error: Any) -> float:  # a grpc.RpcError; in its type stubs, metadata are not tuples
     """Return how long the server asks clients to wait, in seconds; 0 if it does not ask."""
     for key, value in error.trailing_metadata() or ():
         if key == _TRAILER:
@@ -39,8 +37,8 @@ def _read_status(data: bytes) -> float:
         if number == _DETAILS and isinstance(value, bytes):
             detail = AnyMessage.FromString(value)
             if detail.type_url.endswith(_TYPE):
-                data = next(value for field, value in _fields(detail.value) if field == _RETRY_DELAY)
-                delay = Duration.FromString(data) if isinstance(data, bytes) else Duration()
+                encoded = next(part for field, part in _fields(detail.value) if field == _RETRY_DELAY)
+                delay = Duration.FromString(encoded) if isinstance(encoded, bytes) else Duration()
                 return max(0.0, delay.seconds + delay.nanos / 1e9)
     return 0.0
 

@@ -35,7 +35,7 @@ class _Observed:
 
 
 class _StandIn(type):
-    """Makes a class that equals its original: vendors check ``type(client) in (Anthropic, AsyncAnthropic)``."""
+    """Makes classes that equal their originals: vendors check ``type(client) in (Anthropic, ...)``."""
 
     def mro(cls) -> list[type]:
         own, *bases = super().mro()

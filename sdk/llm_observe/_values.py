@@ -100,7 +100,7 @@ def to_uuid(value: object) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def to_tags(value: object) -> tuple[str, ...]:
+def to_tags(value: Any) -> tuple[str, ...]:
     """Return the tags of an iterable; a text, or a value that is not iterable, is one tag."""
     if value is None:
         return ()
@@ -111,8 +111,8 @@ def to_tags(value: object) -> tuple[str, ...]:
         return (to_text(value),)
 
 
-def to_pairs(value: object) -> tuple[tuple[str, str], ...]:
-    """Return metadata given as a mapping or an iterable of pairs; what is no pair is left out."""
+def to_pairs(value: Any) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of a mapping or of an iterable; entries that are not pairs are skipped."""
     if value is None:
         return ()
     try:

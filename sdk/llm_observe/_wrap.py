@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from llm_observe._call import SUCCESS
 from llm_observe._guard import swallow
@@ -68,9 +68,7 @@ def _find_provider(client_class: type) -> Provider | None:
 
 
 def _client_members(client_class: VendorClass) -> dict[str, object]:
-    provider = _find_provider(client_class)
-    if provider is None:  # wrap_client() has found one
-        raise TypeError
+    provider = cast("Provider", _find_provider(client_class))  # wrap_client() has found it
     asynchronous = inspect.iscoroutinefunction(client_class.request)
     return {"request": (_async_request if asynchronous else _sync_request)(client_class, provider)}
 

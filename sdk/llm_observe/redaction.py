@@ -1,7 +1,7 @@
 """Redaction: every text passes through it before it leaves a process. Standard library only.
 
-A detector first searches for a literal, which is cheap, so that clean text costs little. No pattern has nested
-repetition, so that hostile text costs the same per byte as plain text.
+A detector first searches for a literal, which is cheap, so that clean text costs little. No pattern has
+nested repetition, so that hostile text costs the same per byte as plain text.
 """
 
 from __future__ import annotations

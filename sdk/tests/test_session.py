@@ -1,4 +1,4 @@
-"""session(): in force where it was entered, whoever drives or ends the generator that entered it."""
+"""session() is current where it was entered, whatever context runs or ends the generator that entered it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 def in_force() -> str | None:
     """Return the id of the session that a call made here would have; None for that of the process."""
-    found = current_session()
-    return None if found is _default_session() else found.session_id
+    session = current_session()
+    return None if session is _default_session() else session.session_id
 
 
 @pytest.fixture(autouse=True)
@@ -110,8 +110,8 @@ def test_a_generator_keeps_its_session_whoever_drives_it(run, enter):
         yield in_force()
 
     steps = body()
-    found = [run(next, steps) for _ in range(5)]
-    assert found == [None, "s1", "s2", "s1", None]
+    ids = [run(next, steps) for _ in range(5)]
+    assert ids == [None, "s1", "s2", "s1", None]
     assert run(next, steps, "ended") == "ended"
     assert run(in_force) is None
 
@@ -169,9 +169,15 @@ def test_generators_that_take_turns_have_a_session_each_and_revive_none(run):
             while True:
                 yield in_force()
 
-    one, two = body("s1"), body("s2")
-    assert [run(next, steps) for steps in (one, two, one, two, one)] == ["s1", "s2", "s1", "s2", "s1"]
-    run(one.close)
+    first, second = body("s1"), body("s2")
+    assert [run(next, steps) for steps in (first, second, first, second, first)] == [
+        "s1",
+        "s2",
+        "s1",
+        "s2",
+        "s1",
+    ]
+    run(first.close)
     assert run(next, two) == "s2"
     run(two.close)
     assert run(in_force) is None
@@ -226,8 +232,8 @@ async def test_an_asynchronous_generator_keeps_its_session_whichever_task_drives
         return await anext(steps, "ended")
 
     steps = body()
-    found = [await asyncio.create_task(step(steps)) for _ in range(4)]
-    assert found == ["s1", "s1", "s1", "ended"]
+    ids = [await asyncio.create_task(step(steps)) for _ in range(4)]
+    assert ids == ["s1", "s1", "s1", "ended"]
 
 
 async def test_an_asynchronous_generator_that_is_left_is_over_where_it_was_entered():

@@ -235,7 +235,7 @@ def test_the_responses_stream_helper_and_parse_are_recorded(recorder):
 async def test_async_raw_and_streaming_responses_are_recorded(recorder):
     client, _ = make_async_client(CHUNKS)
     raw = await client.chat.completions.with_raw_response.create(model="m", messages=QUESTION, stream=True)
-    assert len([piece async for piece in raw.parse()]) == 5
+    assert len([chunk async for chunk in raw.parse()]) == 5
     client, _ = make_async_client(COMPLETION)
     async with client.chat.completions.with_streaming_response.create(
         model="m", messages=QUESTION
