@@ -29,7 +29,7 @@ class _Observed:
 
     __slots__ = ()
 
-    def __init_subclass__(cls, **options: VendorClass) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         if not _is_stand_in(cls):
             super().__init_subclass__(**options)
 
@@ -73,7 +73,7 @@ def _metaclass(kind: VendorClass) -> VendorClass:
     return metaclass
 
 
-def _reduce(kind: VendorClass) -> VendorClass:
+def _reduce(kind: VendorClass) -> str | tuple[object, ...]:
     """Pickle a stand-in as its original and its members: it is in no module."""
     return (_stand_in, (_original(kind), vars(kind)[_MEMBERS])) if _is_stand_in(kind) else kind.__qualname__
 

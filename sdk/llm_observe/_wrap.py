@@ -91,11 +91,11 @@ def _sync_request(client_class: VendorClass, provider: Provider) -> Callable[...
     @functools.wraps(client_class.request)
     def request(
         self: VendorObject,
-        cast_to: VendorObject,
+        cast_to: object,
         options: VendorObject,
         *,
         stream: bool = False,
-        stream_cls: VendorObject = None,
+        stream_cls: object = None,
     ) -> VendorObject:
         call, options, hide = _begin(provider, options, stream=stream)
         if call is None:
@@ -114,11 +114,11 @@ def _async_request(client_class: VendorClass, provider: Provider) -> Callable[..
     @functools.wraps(client_class.request)
     async def request(
         self: VendorObject,
-        cast_to: VendorObject,
+        cast_to: object,
         options: VendorObject,
         *,
         stream: bool = False,
-        stream_cls: VendorObject = None,
+        stream_cls: object = None,
     ) -> VendorObject:
         call, options, hide = _begin(provider, options, stream=stream)
         if call is None:
