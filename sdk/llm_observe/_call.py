@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import guarded
-from llm_observe._scope import scope_in_force
+from llm_observe._scope import current_scope
 from llm_observe._session import current_session
 from llm_observe._values import to_content, to_text
 
@@ -142,7 +142,7 @@ class PendingCall:
     def __init__(self, log_id: str, metadata: tuple[tuple[str, str], ...] = ()) -> None:
         self.log_id = log_id
         self.metadata = metadata
-        scope = scope_in_force()
+        scope = current_scope()
         self.session = None if scope is None else scope.session
         """The session in which the call was requested; None means the one in which it is made."""
         self.call: Call | None = None

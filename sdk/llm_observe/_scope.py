@@ -57,7 +57,7 @@ The key is not the frame itself: that would keep its variables alive, and the ge
 """
 
 
-def scope_in_force() -> Scope | None:
+def current_scope() -> Scope | None:
     """Return the scope of a call that is made here and now."""
     scope = _current.get()
     if scope is not None and scope.stale:
@@ -145,7 +145,7 @@ def _release(scope: Scope, frames: list[int]) -> None:
 
 def keep_scope(stream: object) -> object:
     """Return a generator that runs in the current scope, whatever context its steps run in."""
-    scope = scope_in_force()
+    scope = current_scope()
     if scope is not None and isinstance(stream, GeneratorType):
         return _run_in(scope, stream)
     if scope is not None and isinstance(stream, AsyncGeneratorType):

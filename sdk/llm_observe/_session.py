@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_observe._scope import enter, leave, scope_in_force
+from llm_observe._scope import current_scope, enter, leave
 from llm_observe._values import to_pairs, to_tags, to_text
 from llm_observe.ids import uuid7
 
@@ -29,7 +29,7 @@ _process_session: Session | None = None
 
 def current_session() -> Session:
     """Return the current session, by default one for the whole process."""
-    scope = scope_in_force()
+    scope = current_scope()
     return scope.session if scope is not None else _default_session()
 
 
@@ -68,7 +68,7 @@ def session(
     Yields:
         The session id: by default that of the outer session, or a new UUID.
     """
-    outer = scope_in_force()
+    outer = current_scope()
     own_id = to_text(session_id)
     inherited = outer.session if outer is not None else Session(session_id=own_id or uuid7())
     merged = Session(
