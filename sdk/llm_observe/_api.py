@@ -180,7 +180,8 @@ def log(
     if call.total_tokens is None and call.input_tokens is not None and call.output_tokens is not None:
         call.total_tokens = call.input_tokens + call.output_tokens
     call.error_code, call.error_message = to_text(error_code), to_text(error_message)
-    if not call.error_code and isinstance(error_message, BaseException):
+    # Asked of the type: isinstance() of an unbound proxy raises.
+    if not call.error_code and issubclass(type(error_message), BaseException):
         call.error_code = code_by_class(error_message)
     call.finish_reason = to_text(finish_reason)
     call.streamed = to_flag(streamed)

@@ -105,7 +105,7 @@ def test_settings_that_a_thread_cannot_wait_for_are_refused():
 
 def test_one_kind_may_be_given_as_a_text(monkeypatch):
     configured: list[Config] = []
-    monkeypatch.setattr("llm_observe._api.configure_runtime", configured.append)
+    monkeypatch.setattr("llm_observe._api.configure_runtime", lambda config, *_: configured.append(config))
     llm_observe.configure(redaction_disabled_kinds="PHONE")
     llm_observe.configure(redaction_disabled_kinds=["PHONE", "EMAIL"])
     assert [config.redaction_disabled_kinds for config in configured] == ["PHONE", "PHONE,EMAIL"]

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from llm_observe import _runtime
 from llm_observe._config import Config
 from llm_observe.exporter import ExportResult
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+from llm_observe.v1.log_pb2 import Log
 from odd import ODD, assert_acceptable, json_values, recording
 
 LOG_ARGUMENTS = (
@@ -115,22 +117,27 @@ def test_any_json_in_any_place_is_one_log(place: Any, value: Any):
     assert_acceptable(recorder.only)
 
 
-def test_all_of_them_are_sent_and_counted():
-    sent = []
+class Exporter:
+    """Accepts everything, and keeps it."""
 
-    def export(request: Any, timeout_s: float) -> ExportResult:
-        sent.extend(request.logs)
+    def __init__(self) -> None:
+        self.logs: list[Log] = []
+
+    def export(self, request: IngestLogsRequest, _timeout_s: float) -> ExportResult:
+        self.logs.extend(request.logs)
         return ExportResult(accepted=len(request.logs))
 
-    runtime = _runtime.Runtime(Config(endpoint="x:1", batch_delay_s=0.01, queue_max_bytes=2**30), export)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_runtime, "_runtime", runtime)
-        for use, argument in PLACES:
-            for value in ODD.values():
-                use(argument, value)
+
+def test_all_of_them_are_sent_and_counted(monkeypatch):
+    exporter = Exporter()
+    runtime = _runtime.Runtime(Config(batch_delay_s=0.01, queue_max_bytes=2**30), exporter)
+    monkeypatch.setattr(_runtime, "_runtime", runtime)
+    for use, argument in PLACES:
+        for value in ODD.values():
+            use(argument, value)
     logged = len(PLACES) * len(ODD)
     assert runtime.shutdown(60) == (logged, 0, 0)
-    assert len(sent) == logged
+    assert len(exporter.logs) == logged
 
 
 def test_only_an_unknown_outcome_is_refused():

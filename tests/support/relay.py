@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from urllib.parse import urlsplit, urlunsplit
 
 
@@ -36,6 +36,7 @@ class Relay:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)  # transports are closed in the loop's next turn
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -43,15 +44,12 @@ class Relay:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.connection_count += 1
-        with suppress(OSError, asyncio.CancelledError):
+        with suppress(OSError, asyncio.CancelledError), closing(writer):
             upstream_reader, upstream_writer = await asyncio.open_connection(*self._target)
-            try:
+            with closing(upstream_writer):
                 async with asyncio.TaskGroup() as pumps:
                     pumps.create_task(self._pump(reader, upstream_writer))
                     pumps.create_task(self._pump(upstream_reader, writer))
-            finally:
-                upstream_writer.close()
-                writer.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
