@@ -73,7 +73,7 @@ def _metaclass(kind: VendorClass) -> VendorClass:
     return metaclass
 
 
-def _reduce(kind: VendorClass) -> str | tuple[object, ...]:
+def _reduce(kind: VendorClass) -> str | tuple[Callable[..., object], tuple[object, ...]]:
     """Pickle a stand-in as its original and its members: it is in no module."""
     return (_stand_in, (_original(kind), vars(kind)[_MEMBERS])) if _is_stand_in(kind) else kind.__qualname__
 
