@@ -61,7 +61,7 @@ def cancel_open_streams() -> None:
 class StreamFinalizer:
     """Ends a call when its stream is garbage-collected.
 
-    A generator that is dropped before its first step does not run its own ``finally``.
+    A generator that is dropped before its first step runs none of its own body.
     """
 
     __slots__ = ("_call", "_outcome")
