@@ -1,4 +1,4 @@
-"""LLMClient returns text that can be encoded, and numbers of their types, whatever a compatible server sends."""
+"""LLMClient returns text that can be encoded, and numbers of their types, whatever a server sends."""
 
 from __future__ import annotations
 
