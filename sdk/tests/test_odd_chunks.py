@@ -67,4 +67,5 @@ def test_numbers_have_their_types(name, value, expected):
     with pending:
         call = Call("openai", "chat", "asked", lambda _: None)
     setattr(call, "response_model" if name == "model" else name, value)
-    assert getattr(ChatStream(iter(()), pending).result(), name) == expected
+    converted = getattr(ChatStream(iter(()), pending).result(), name)
+    assert (type(converted), converted) == (type(expected), expected)

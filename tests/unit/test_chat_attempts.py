@@ -74,9 +74,7 @@ async def test_a_caller_who_leaves_ends_no_other_attempt(turn):
         await attempts.begin(turn)
 
 
-async def test_a_claim_whose_reply_never_comes_holds_its_caller_until_the_time_out(
-    turn, monkeypatch
-):
+async def test_a_claim_whose_reply_never_comes_holds_its_caller_until_the_time_out(turn, monkeypatch):
     monkeypatch.setattr("server.chat.attempts._RELEASE_TIMEOUT_S", 0)
     keys = Keys()
     caller = asyncio.create_task(ChatAttempts(keys, 300).begin(turn))
