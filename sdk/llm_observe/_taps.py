@@ -9,7 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._call import CANCELLED, ERROR, KEPT_TEXT_CHARS, Call
+from llm_observe._call import CANCELLED, ERROR, Call
 from llm_observe._guard import attempt, guarded, swallow
 
 if TYPE_CHECKING:
