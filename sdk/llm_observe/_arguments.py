@@ -1,8 +1,8 @@
 """Makes the input preview of an observed function from its arguments, without those named as a secret.
 
-Of chat messages, the preview shows the user's newest; other lists and mappings appear much as in JSON. An object is
-not shown, and inside a list or mapping only as its type: its repr may hold a key. A number is not shown
-either: it is taken for a setting.
+Of chat messages, the preview shows the user's newest; other lists and mappings appear much as in JSON. An
+object is not shown, and inside a list or mapping only as its type: its repr may hold a key. A number is not
+shown either: it is taken for a setting.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import inspect
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from llm_observe._providers.openai import last_user_text
 from llm_observe._collections import follow, show
+from llm_observe._providers.openai import last_user_text
 from llm_observe._redaction.names import is_secret_name
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ class Arguments:
         count = len(self._names)
         rest = (("" if hidden else value) for value, hidden in follow(positional[count:]))
         pairs = chain(
-            zip(self._names, positional, strict=False), zip(repeat(self._rest), rest, strict=False), named.items()
+            zip(self._names, positional, strict=False),
+            zip(repeat(self._rest), rest, strict=False),
+            named.items(),
         )
         return tuple(text for name, value in pairs if (text := _show(name, value)))
 

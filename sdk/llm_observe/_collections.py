@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._redaction.names import is_secret_name, words_of
@@ -22,12 +23,14 @@ _MAX_DEPTH: Final = 12
 _MAX_KEY_CHARS: Final = 64
 _MAX_JSON_CHARS: Final = 4 * KEPT_TEXT_CHARS
 """Longest text that is read as JSON: it costs the application's thread."""
+_MAX_FIELDS: Final = 100
+"""Fields of a mapping that are searched for the name of a value beside."""
 _NAME: Final = re.compile(r"[^\s=:]{1,256}(?: [^\s=:]{1,64}){0,2}[=:]?")
 """A name as a text of its own: at most three words."""
 _ASSIGNMENT: Final = re.compile(r"(?m)^([ \t]{0,40}[^\s=:]{1,256}[ \t]{0,4}[=:])(.+)")
 _NAMING: Final = frozenset({
-    "name", "key", "k", "header", "field", "option", "flag", "variable", "var", "parameter", "param", "property",
-    "label", "env", "id",
+    "name", "key", "k", "header", "field", "option", "flag", "variable", "var", "parameter", "param",
+    "property", "label", "env", "id",
 })  # fmt: skip
 """Last words of keys whose value may be the name of another value."""
 _NAMED: Final = frozenset({"value", "values", "val", "v", "data", "default", "content", "text"})
@@ -44,7 +47,7 @@ def follow(values: Iterable[object]) -> Iterator[tuple[object, bool]]:
     hidden = False
     for value in values:
         yield value, hidden
-        hidden = not hidden and _names_secret(value)
+        hidden = _names_secret(value)
 
 
 def _names_secret(value: object) -> bool:
@@ -83,7 +86,9 @@ class _Copier:
             return self._copy_mapping(value, depth)
         if isinstance(value, list | tuple):
             fields = getattr(value, "_fields", None)  # of a named tuple
-            return self._copy_list(value, depth) if fields is None else self._copy_fields(fields, value, depth)
+            return (
+                self._copy_list(value, depth) if fields is None else self._copy_fields(fields, value, depth)
+            )
         return f"<{type_name(type(value))}>"
 
     def _copy_text(self, value: str, depth: int) -> object:
@@ -100,7 +105,8 @@ class _Copier:
 
     def _copy_mapping(self, value: dict[object, object], depth: int) -> dict[str, object]:
         copied: dict[str, object] = {}
-        named_beside = any(_ends_with(_NAMING, key) and _names_secret(each) for key, each in value.items())
+        first = islice(value.items(), _MAX_FIELDS)
+        named_beside = any(_names_secret(each) and _ends_with(_NAMING, key) for key, each in first)
         for key, each in value.items():
             name = to_text(key)
             hidden = is_secret_name(name) or (named_beside and _ends_with(_NAMED, key))
@@ -120,7 +126,7 @@ class _Copier:
 
 def _parse(text: str) -> object:
     """Return the list or mapping that a text is in JSON; None if it is neither."""
-    if len(text) > _MAX_JSON_CHARS or not text.lstrip()[:1] in {"{", "["}:
+    if len(text) > _MAX_JSON_CHARS or text.lstrip()[:1] not in {"{", "["}:
         return None
     try:
         return json.loads(text)

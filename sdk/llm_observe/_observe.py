@@ -122,7 +122,7 @@ def _note_known(known: dict[str, object], call: Call) -> None:
 
 
 def _shape(function: Callable[..., object]) -> Callable[..., object]:
-    for body in (function, getattr(type(function), "__call__", None)):  # of an object, its class has the body
+    for body in (function, type(function).__call__):  # of an object, its class has the body
         if inspect.isasyncgenfunction(body):
             return _async_generator
         if inspect.isgeneratorfunction(body):
