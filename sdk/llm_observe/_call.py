@@ -122,10 +122,20 @@ class Call:
             + _CHUNK_BYTES * len(chunks)
             + sum(map(len, chunks))
             + sum(map(str.__len__, self.input_text))
-            + sum([len(value) for value in vars(self).values() if type(value) is str])
-            + _pairs_chars(self.metadata)
+            + self._short_text_chars()
+            + (_pairs_chars(self.metadata) if self.metadata else 0)
             + _session_chars(self.session)
         )
+
+    def _short_text_chars(self) -> int:
+        texts = (
+            self.provider, self.model, self.response_model, self.finish_reason, self.provider_request_id,
+            self.error_code, self.error_message,
+        )  # fmt: skip
+        try:
+            return sum(map(len, texts))
+        except Exception:  # noqa: BLE001 - a vendor's value of another type: the sender converts it
+            return sum(len(text) for text in texts if type(text) is str)
 
     def to_log(self, redactor: Redactor, *, environment: str, release: str, capture_content: bool) -> Log:
         """Build the redacted Log. Runs on the sender's thread."""
@@ -137,14 +147,14 @@ class Call:
 
 
 def _pairs_chars(pairs: tuple[tuple[str, str], ...]) -> int:
-    return sum(len(key) + len(value) for key, value in pairs) if pairs else 0
+    return sum(len(key) + len(value) for key, value in pairs)
 
 
 def _session_chars(session: Session) -> int:
     """Count a session's text. Calls of one session share it, but each may be of its own session."""
     session_id, user_id, conversation_id, tags, metadata = session
     ids = len(session_id) + len(user_id) + len(conversation_id)
-    return ids + sum(map(len, tags)) + _pairs_chars(metadata)
+    return ids + sum(map(len, tags)) + _pairs_chars(metadata) if tags or metadata else ids
 
 
 class PendingCall:

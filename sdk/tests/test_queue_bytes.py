@@ -65,6 +65,13 @@ def test_the_sessions_text_counts(name):
     assert call.size_bytes() - before == 3_000
 
 
+def test_a_value_of_another_type_costs_no_call():
+    call = new_call()
+    before = call.size_bytes()
+    call.finish_reason, call.model = 5, "m" * 10  # type: ignore[assignment] # as a vendor may answer
+    assert call.size_bytes() - before == 10
+
+
 def test_metadata_counts():
     call = new_call()
     before = call.size_bytes()
