@@ -260,7 +260,9 @@ async def test_a_batch_that_moves_is_always_counted(broker):
                 await step.xdel(broker.queue_name, entry).zadd(broker.stream.delayed_key, {"x": 1}).execute()
             async with broker.redis.pipeline(transaction=True) as step:
                 done = (
-                    await step.zrem(broker.stream.delayed_key, "x").xadd(broker.queue_name, {"data": b"x"}).execute()
+                    await step.zrem(broker.stream.delayed_key, "x")
+                    .xadd(broker.queue_name, {"data": b"x"})
+                    .execute()
                 )
             entry = done[1]
 

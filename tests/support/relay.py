@@ -43,15 +43,11 @@ class Relay:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.connection_count += 1
-        with suppress(OSError, asyncio.CancelledError):
+        async with _closing(writer):
             upstream_reader, upstream_writer = await asyncio.open_connection(*self._target)
-            try:
-                async with asyncio.TaskGroup() as pumps:
-                    pumps.create_task(self._pump(reader, upstream_writer))
-                    pumps.create_task(self._pump(upstream_reader, writer))
-            finally:
-                upstream_writer.close()
-                writer.close()
+            async with _closing(upstream_writer), asyncio.TaskGroup() as pumps:
+                pumps.create_task(self._pump(reader, upstream_writer))
+                pumps.create_task(self._pump(upstream_reader, writer))
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -60,6 +56,16 @@ class Relay:
                 writer.write(data)
                 await writer.drain()
         writer.close()
+
+
+@asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Close a connection whatever happens to it, and wait until it is: what is left open warns in another test."""
+    with suppress(OSError, asyncio.CancelledError):
+        yield
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 def relayed(url: str, relay: Relay) -> str:
