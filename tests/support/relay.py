@@ -60,7 +60,7 @@ class Relay:
 
 @asynccontextmanager
 async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-    """Close a connection whatever happens to it, and wait until it is: what is left open warns in another test."""
+    """Close a connection whatever happens to it, and wait until it is, or another test is warned of it."""
     with suppress(OSError, asyncio.CancelledError):
         yield
     writer.close()
