@@ -259,8 +259,16 @@ async def test_a_batch_that_moves_is_always_counted(broker):
             async with broker.redis.pipeline(transaction=True) as step:
                 await step.xdel(broker.queue_name, entry).zadd(delayed, {"x": 1}).execute()
             async with broker.redis.pipeline(transaction=True) as step:
+<<<<<<< HEAD
                 back = step.zrem(delayed, "x").xadd(broker.queue_name, {"data": b"x"})
                 done = await back.execute()
+=======
+                done = (
+                    await step.zrem(broker.stream.delayed_key, "x")
+                    .xadd(broker.queue_name, {"data": b"x"})
+                    .execute()
+                )
+>>>>>>> main
             entry = done[1]
 
     mover = asyncio.create_task(move())

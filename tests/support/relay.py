@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from urllib.parse import urlsplit, urlunsplit
 
 
@@ -36,6 +36,7 @@ class Relay:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)  # transports are closed in the loop's next turn
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -43,11 +44,12 @@ class Relay:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.connection_count += 1
-        async with _closing(writer):
+        with suppress(OSError, asyncio.CancelledError), closing(writer):
             upstream_reader, upstream_writer = await asyncio.open_connection(*self._target)
-            async with _closing(upstream_writer), asyncio.TaskGroup() as pumps:
-                pumps.create_task(self._pump(reader, upstream_writer))
-                pumps.create_task(self._pump(upstream_reader, writer))
+            with closing(upstream_writer):
+                async with asyncio.TaskGroup() as pumps:
+                    pumps.create_task(self._pump(reader, upstream_writer))
+                    pumps.create_task(self._pump(upstream_reader, writer))
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -56,16 +58,6 @@ class Relay:
                 writer.write(data)
                 await writer.drain()
         writer.close()
-
-
-@asynccontextmanager
-async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-    """Close a connection whatever happens to it, and wait until it is, or another test is warned of it."""
-    with suppress(OSError, asyncio.CancelledError):
-        yield
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
 
 
 def relayed(url: str, relay: Relay) -> str:
