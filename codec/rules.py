@@ -93,7 +93,7 @@ def _times(log: Log, now_s: float) -> str | None:
     if start is None:
         return "start_time: must be a timestamp from 1970 on"
     if start[0] > now_s + MAX_AHEAD_S:
-        return "start_time: more than 24 hours in the future"
+        return "start_time: must not be more than 24 hours in the future"
     first_token, end = start, None
     if log.HasField("first_token_time"):
         arrived = _timestamp(log.first_token_time)

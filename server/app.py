@@ -75,15 +75,17 @@ class Server:
     """Closes what the services use: providers, queue, database."""
 
     async def stop(self, grace_s: float) -> None:
-        """Refuse new calls, let running ones end within grace_s seconds, and close all resources."""
+        """Let running calls end within grace_s seconds, refusing new ones, and close all resources."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace_s
         async with self.resources:
             await self.health_checks.enter_graceful_shutdown()
             # The logs of chat's own calls must be in the queue before it closes.
             await self.chat.drain(grace_s)
             await asyncio.to_thread(llm_observe.shutdown, _FLUSH_S)
-            # A tail has no end of its own, and would use up the grace period of calls that have.
+            # A live tail never ends by itself, and would use up the grace period of calls that do.
             await self.feeds.stop()
-            await self.grpc_server.stop(grace_s)
+            await self.grpc_server.stop(max(0.0, deadline - loop.time()))
 
 
 async def build_server(config: ServerConfig) -> Server:
@@ -134,7 +136,7 @@ async def build_server(config: ServerConfig) -> Server:
 
         port = bind(server, config.server)
         await server.start()
-        # Chat's own calls are logged as those of any application, except that no network is between.
+        # Chat's own calls are logged as those of any application, but without a network call.
         llm_observe.configure(exporter=loopback, spool_dir="")
         return Server(
             port=port,
@@ -179,6 +181,11 @@ async def _add_health(server: grpc.aio.Server, services: list[str]) -> health.ai
     return checks
 
 
+def _stop_once(loop: asyncio.AbstractEventLoop, sentinel: int, stop: asyncio.Event) -> None:
+    loop.remove_reader(sentinel)  # it stays readable
+    stop.set()
+
+
 async def serve(config: ServerConfig) -> None:
     """Serve until SIGTERM or SIGINT, or until the process that started this one has died."""
     stop = asyncio.Event()
@@ -187,7 +194,7 @@ async def serve(config: ServerConfig) -> None:
         loop.add_signal_handler(number, stop.set)
     parent = multiprocessing.parent_process()
     if parent is not None:
-        loop.add_reader(parent.sentinel, stop.set)
+        loop.add_reader(parent.sentinel, _stop_once, loop, parent.sentinel, stop)
     server = await build_server(config)
     logger.info("server ready", host=config.server.host, port=server.port, compiled_check=COMPILED)
     await stop.wait()

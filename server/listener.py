@@ -18,8 +18,16 @@ class StartError(RuntimeError):
 
     @classmethod
     def port_taken(cls, host: str, port: int) -> Self:
-        """Another process listens on the port."""
-        return cls(f"cannot listen on {host}:{port}: set LLM_OBSERVE_GRPC_PORT to a free port")
+        """Another process listens on the port, or the address is not one of this machine."""
+        return cls(
+            f"cannot listen on {host}:{port}: set LLM_OBSERVE_GRPC_PORT to a free port, or "
+            "LLM_OBSERVE_GRPC_HOST to an address of this machine"
+        )
+
+    @classmethod
+    def tls_or_port(cls, host: str, port: int) -> Self:
+        """With TLS, gRPC does not tell a wrong certificate from a taken port."""
+        return cls(f"{cls.port_taken(host, port)}; or the TLS files are not a certificate and its key in PEM")
 
 
 def grpc_options(settings: ServerSettings) -> list[tuple[str, int]]:
@@ -56,7 +64,8 @@ def bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, credentials)
     except RuntimeError:
-        raise StartError.port_taken(settings.host, settings.port) from None
+        explain = StartError.port_taken if credentials is None else StartError.tls_or_port
+        raise explain(settings.host, settings.port) from None
 
 
 def _credentials(settings: ServerSettings) -> grpc.ServerCredentials:

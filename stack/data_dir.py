@@ -115,7 +115,7 @@ class DataDir:
         except OSError:
             handle.close()
             raise StackError(
-                f"LLM Observe is running already from {self.root}: see `llm-observe status`, "
+                f"LLM Observe is already running from {self.root}: see `llm-observe status`, "
                 "stop it with `llm-observe down`, or set LLM_OBSERVE_HOME to another folder"
             ) from None
         return handle

@@ -205,7 +205,9 @@ class Supervisor:
         while not await readiness.all_ready(self.ports["grpc"], self.ports["ui"]):
             for service in self.services:
                 if service.process is not None and service.process.poll() is not None:
-                    raise StackError(f"{service.name} ended at start: see {self.home.logs}/{service.name}.*")
+                    raise StackError(
+                        f"{service.name} exited at startup: see {self.home.logs}/{service.name}.*"
+                    )
             if time.monotonic() > deadline:
                 raise StackError(f"not ready after 60 s: see the logs in {self.home.logs}")
             await asyncio.sleep(0.1)

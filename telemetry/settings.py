@@ -31,10 +31,15 @@ def load_settings(kind: type[_Settings]) -> _Settings:
         return kind()
     except ValidationError as error:
         problems = [
-            f"{_variable(kind, problem['loc'])}: {problem['msg']}"
+            _explain(_variable(kind, problem["loc"]), problem["msg"].removeprefix("Value error, "))
             for problem in error.errors(include_input=False)
         ]
         raise SettingsError("wrong settings: " + "; ".join(problems)) from None
+
+
+def _explain(variable: str, message: str) -> str:
+    """A rule of several variables names them in its message."""
+    return f"{variable}: {message}" if variable else message
 
 
 def _variable(kind: type[BaseSettings], location: tuple[int | str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Records what happened when an application calls an LLM, without slowing the call.
+"""Records the calls that an application makes to LLMs, without slowing them down.
 
     import llm_observe
     client = llm_observe.wrap(OpenAI())
@@ -7,7 +7,7 @@ Set ``LLM_OBSERVE_ENDPOINT`` (such as ``127.0.0.1:50051``) or call :func:`config
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llm_observe._api import configure, flush, log, shutdown, unwrap, wrap
 from llm_observe._config import ConfigError
@@ -39,7 +39,7 @@ __all__ = [
     "wrap",
 ]
 
-_LATER = {
+_LAZY_NAMES = {
     "ChatResult": "_client",
     "ChatStream": "_client",
     "ExportResult": "exporter",
@@ -47,12 +47,12 @@ _LATER = {
     "LLMClient": "_client",
     "observe": "_observe",
 }
-"""Names that are loaded with their first use: importing us must cost next to nothing."""
+"""Names that are loaded at first use, so that importing the package is cheap, by their module."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+def __getattr__(name: str) -> object:
+    if name not in _LAZY_NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"llm_observe.{_LATER[name]}"), name)
-    globals()[name] = found
-    return found
+    value = getattr(import_module(f"llm_observe.{_LAZY_NAMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -57,62 +57,62 @@ def configure(
     redaction_patterns: Mapping[str, str] | None = None,
     exporter: Exporter | None = None,
 ) -> None:
-    r"""Set the SDK up; what is not given comes from ``LLM_OBSERVE_*`` variables, then from defaults.
+    r"""Set the SDK up. An omitted setting comes from its ``LLM_OBSERVE_*`` variable, else from its default.
 
     Args:
         endpoint: ``host:port`` of the collector; empty sends nothing.
         api_key: Key of the project the logs belong to.
         tls: Encrypt, and check the server's certificate.
-        tls_ca_file: PEM file of who may have signed it.
-        tls_cert_file: PEM file of a certificate of our own, for servers that want one.
+        tls_ca_file: PEM file of the authorities that may have signed it.
+        tls_cert_file: PEM file of a client certificate, for mTLS.
         tls_key_file: PEM file of its key.
-        environment: Such as ``production``.
+        environment: Name of the environment, such as ``production``.
         release: Release of the application.
         capture_content: False sends no previews and no error messages.
         request_stream_usage: Ask OpenAI for the usage chunk of streams and hide it.
-        queue_max_logs: Calls that may wait.
-        queue_max_bytes: Bytes that may wait.
+        queue_max_logs: Most calls in the queue.
+        queue_max_bytes: Most bytes in the queue.
         batch_delay_s: How long a call may wait for others, in seconds.
         export_timeout_s: Deadline of one attempt to send, in seconds.
-        delivery_timeout_s: How long a batch is tried for before it is dropped, in seconds.
+        delivery_timeout_s: How long a batch is retried before it is dropped, in seconds.
         exit_timeout_s: How long process exit may wait, in seconds.
         spool_dir: Folder where redacted batches wait on disk, so that they survive kill -9.
-        spool_max_bytes: What a process may leave there.
-        redaction_disabled_kinds: Built-in kinds to leave alone, such as ``PHONE``.
-        redaction_patterns: Kinds of your own: placeholder to regular expression, such as
+        spool_max_bytes: Most bytes that a process may leave there.
+        redaction_disabled_kinds: Built-in kinds not to redact, such as ``PHONE``.
+        redaction_patterns: Your own kinds: placeholder to regular expression, such as
             ``{"STAFF_ID": r"\\bE-[0-9]{6}\\b"}``. Keep them free of nested repetition.
-        exporter: Takes the batches in place of the collector, so that no endpoint is needed; see
+        exporter: Receives the batches instead of the collector; no endpoint is needed. See
             :class:`llm_observe.Exporter`.
 
     Raises:
-        ConfigError: A value is wrong; the message names the variable.
+        ConfigError: A setting is invalid; the message names it.
     """
-    given = {name: value for name, value in locals().items() if name != "exporter"}
+    overrides = {name: value for name, value in locals().items() if name != "exporter"}
     if redaction_disabled_kinds is not None:
         kinds = redaction_disabled_kinds
-        given["redaction_disabled_kinds"] = kinds if isinstance(kinds, str) else ",".join(kinds)
+        overrides["redaction_disabled_kinds"] = kinds if isinstance(kinds, str) else ",".join(kinds)
     if redaction_patterns is not None:
-        given["redaction_patterns"] = json.dumps(dict(redaction_patterns))
-    configure_runtime(Config.from_env(**given), exporter)
+        overrides["redaction_patterns"] = json.dumps(dict(redaction_patterns))
+    configure_runtime(Config.from_env(**overrides), exporter)
 
 
 def wrap(client: _Client) -> _Client:
-    """Record every call made through this client; returns the same client. Wrapping twice is once.
+    """Record every call made through this client and return the client. Wrapping it again changes nothing.
 
     Supports ``OpenAI``, ``AsyncOpenAI`` and their Azure classes (chat completions, Responses, embeddings,
     completions), ``Anthropic`` and ``AsyncAnthropic`` (messages), ``google.genai.Client`` with its ``aio``
-    side (generate_content, embed_content); streams, stream helpers, raw responses and copies included.
+    side (generate_content, embed_content), with their streams, stream helpers, raw responses and copies.
 
     Raises:
-        TypeError: The client is of a kind that is not supported.
+        TypeError: The client's type is not supported.
     """
-    from llm_observe._wrap import wrap_client  # noqa: PLC0415 - half of what importing us would cost
+    from llm_observe._wrap import wrap_client  # noqa: PLC0415 - would double the time of importing us
 
     return wrap_client(client)
 
 
 def unwrap(client: _Client) -> _Client:
-    """Stop recording a client's calls; returns the same client."""
+    """Stop recording a client's calls and return the client."""
     from llm_observe._wrap import unwrap_client  # noqa: PLC0415 - as above
 
     return unwrap_client(client)
@@ -139,33 +139,34 @@ def log(
     metadata: Mapping[str, str] | None = None,
     log_id: str | None = None,
 ) -> str:
-    """Record a call that was made some other way; returns its log id.
+    """Record a call that was made in some other way and return its log id.
 
-    A value of another type than is asked for is converted: an Enum is its value, a list or a mapping JSON, an
-    exception its text. Where that is impossible the field is left unknown.
+    Values of other types are converted: an Enum to its value, a list or a mapping to JSON, an exception to
+    its text. A value that cannot be converted leaves its field unknown.
 
     Args:
-        provider: Who served it, lower case.
-        model: The model asked for.
-        operation: As OpenTelemetry GenAI names it.
-        input_text: Prompt; redacted and cut to a preview before it leaves.
+        provider: Name of the provider, in lower case.
+        model: Name of the requested model.
+        operation: Name of the operation in OpenTelemetry GenAI.
+        input_text: Prompt; redacted and cut to a preview before it is sent.
         output_text: Answer; likewise.
-        outcome: How it ended.
-        start_time: When it began, timezone-aware; by default latency_s before now.
-        latency_s: How long it took, in seconds.
-        time_to_first_token_s: In seconds.
-        input_tokens: Cached ones included. None when unknown.
-        output_tokens: Reasoning included. None when unknown.
-        total_tokens: None means the sum when both are known.
-        error_code: Code of the failure.
-        error_message: Text of the failure, or the exception; redacted. Not sent without capture_content.
+        outcome: How the call ended.
+        start_time: When the call began, timezone-aware; by default latency_s before now.
+        latency_s: Duration of the call, in seconds.
+        time_to_first_token_s: Time until the first token, in seconds.
+        input_tokens: Input tokens, cached ones included; None when unknown.
+        output_tokens: Output tokens, reasoning included; None when unknown.
+        total_tokens: By default the sum of both, if both are known.
+        error_code: Code of the error.
+        error_message: Text of the error, or the exception; redacted. Sent only with capture_content.
         finish_reason: Why the model stopped.
         streamed: Whether the answer was streamed.
-        metadata: Free-form pairs; values are redacted.
-        log_id: A UUID of your own; logging it again replaces the earlier content. Anything else is replaced.
+        metadata: Free-form pairs; the values are redacted.
+        log_id: A UUID; logging the same one again replaces the earlier log. By default, or if it is not a
+            UUID, a new one.
 
     Raises:
-        ValueError: outcome is not one of the three words.
+        ValueError: outcome is not one of the three values.
     """
     number = _OUTCOMES.get(to_text(outcome))
     if number is None:
@@ -173,7 +174,7 @@ def log(
     call = Call(to_text(provider), to_text(operation), model, submit)
     call.outcome = number
     call.log_id = to_uuid(log_id) or uuid7()
-    call.input_text, call.output_pieces = (to_content(input_text),), [to_content(output_text)]
+    call.input_text, call.output_chunks = (to_content(input_text),), [to_content(output_text)]
     call.input_tokens, call.output_tokens = to_count(input_tokens), to_count(output_tokens)
     call.total_tokens = to_count(total_tokens)
     if call.total_tokens is None and call.input_tokens is not None and call.output_tokens is not None:
@@ -193,7 +194,7 @@ def log(
 
 
 def flush(timeout: float = 5.0) -> FlushResult:
-    """Wait until what was logged before this call is sent or dropped, at most ``timeout`` seconds."""
+    """Wait until every log before this call is sent or dropped, at most ``timeout`` seconds."""
     return get_runtime().flush(timeout)
 
 

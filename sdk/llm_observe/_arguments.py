@@ -1,7 +1,8 @@
-"""What the preview of a call shows of a function's arguments: text of the prompt, nothing named as secret.
+"""Makes the input preview of an observed function from its arguments, without those named as a secret.
 
-Of chat messages it shows the newest of the user, other lists and mappings as JSON. An object is not shown,
-and inside of those only by its type: its repr may hold a key. A number that is an argument is a setting.
+Of chat messages, the preview shows the user's newest; other lists and mappings appear as JSON. An object is
+not shown, and inside a list or mapping only as its type: its repr may hold a key. A number is not shown
+either: it is taken for a setting.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import KEPT_TEXT_CHARS
 from llm_observe._providers.openai import last_user_text
@@ -26,30 +27,30 @@ _MAX_KEY_CHARS: Final = 64
 
 
 class Arguments:
-    """The names of a function's parameters, which tell what of its arguments may be shown."""
+    """The names of a function's parameters, which decide whether an argument may be shown."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., object]) -> None:
         self._names, self._rest = _positional_names(function)
 
-    def preview(self, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[str, ...]:
-        """Return the texts to show: references to text, everything else as it is now."""
+    def preview(self, positional: tuple[object, ...], named: dict[str, object]) -> tuple[str, ...]:
+        """Return the texts to show: references to text, and copies of everything else."""
         names = chain(self._names, repeat(self._rest))
         pairs = chain(zip(names, positional, strict=False), named.items())
         return tuple(text for name, value in pairs if (text := _show(name, value)))
 
 
-def _positional_names(function: Callable[..., Any]) -> tuple[list[str], str | None]:
-    """Return the names of the positional parameters, and the one of the rest (``*args``)."""
+def _positional_names(function: Callable[..., object]) -> tuple[list[str], str | None]:
+    """Return the names of the positional parameters, and that of the variable ones (``*args``)."""
     try:
         parameters = inspect.signature(function).parameters.values()
-    except Exception:  # noqa: BLE001 - one written in C has none, and others may have one of their own making
+    except Exception:  # noqa: BLE001 - a function in C has no signature, and others may override theirs
         return [], None
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [each.name for each in parameters if each.kind in kinds]
     return names, next((each.name for each in parameters if each.kind is each.VAR_POSITIONAL), None)
 
 
-def _show(name: str | None, value: Any) -> str:
+def _show(name: str | None, value: object) -> str:
     if name is None or is_secret_name(name):
         return ""
     try:
@@ -57,19 +58,19 @@ def _show(name: str | None, value: Any) -> str:
             return value
         if isinstance(value, dict | list | tuple):
             return "\n".join(last_user_text(value)) or json.dumps(_Copier().copy(value), ensure_ascii=False)
-    except Exception:  # noqa: BLE001 - an unbound proxy, a collection of the application's own making
+    except Exception:  # noqa: BLE001 - an unbound proxy, or the application's own kind of collection
         return ""
     return ""
 
 
 class _Copier:
-    """Copies JSON-like values, without what their keys name as secret, while a preview has room."""
+    """Copies JSON-like values, without those whose keys name a secret, while the preview has room."""
 
     def __init__(self) -> None:
         self._room = KEPT_TEXT_CHARS
 
-    def copy(self, value: Any, depth: int = 0) -> Any:
-        """Return what may be shown of a value."""
+    def copy(self, value: object, depth: int = 0) -> object:
+        """Return the part of a value that may be shown."""
         self._room -= 1
         if self._room < 0 or depth > _MAX_DEPTH:
             return _NOT_SHOWN
@@ -85,8 +86,8 @@ class _Copier:
             return self._copy_list(value, depth)
         return f"<{type(value).__name__}>"
 
-    def _copy_mapping(self, value: dict[Any, Any], depth: int) -> dict[str, Any]:
-        copied: dict[str, Any] = {}
+    def _copy_mapping(self, value: dict[object, object], depth: int) -> dict[str, object]:
+        copied: dict[str, object] = {}
         for key, each in value.items():
             name = to_text(key)[:_MAX_KEY_CHARS]
             copied[name] = _SECRET if is_secret_name(name) else self.copy(each, depth + 1)
@@ -94,8 +95,8 @@ class _Copier:
                 break
         return copied
 
-    def _copy_list(self, value: list[Any] | tuple[Any, ...], depth: int) -> list[Any]:
-        copied: list[Any] = []
+    def _copy_list(self, value: list[object] | tuple[object, ...], depth: int) -> list[object]:
+        copied: list[object] = []
         for each in value:
             copied.append(self.copy(each, depth + 1))
             if self._room < 0:

@@ -1,4 +1,4 @@
-"""The bounded queue between the application and the collector, and the thread that empties it."""
+"""The bounded queue between the application and the collector, and the thread that sends from it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _BATCH_MAX_BYTES: Final = 2 * 1024 * 1024
 
 
 class Batcher:
-    """Takes calls in microseconds and sends them from a daemon thread, which starts with the first call.
+    """Queues calls in microseconds and sends them from a daemon thread, which starts with the first call.
 
-    Bounded by count and by bytes; what does not fit is dropped and counted by reason. After a fork the
-    child begins empty, with its own identity and thread: what waited belongs to the parent.
+    The queue is bounded by count and by bytes; calls that do not fit are dropped and counted by reason. After
+    a fork, the child has an empty queue, and its own producer id and thread: the parent sends the rest.
 
     Args:
         config: Bounds and delays.
@@ -70,17 +70,17 @@ class Batcher:
         self._stopped = False
 
     def add(self, call: Call) -> None:
-        """Count a finished call, then queue it or drop it for a reason. Never blocks on the network."""
+        """Count a finished call, then queue or drop it. Never blocks on the network."""
         counters = self._counters
         with self._lock:
             counters.logged += 1
             try:
-                refused = self._enqueue(call)
-            except Exception as error:  # noqa: BLE001 - what was logged is always accounted for
+                drop_reason = self._enqueue(call)
+            except Exception as error:  # noqa: BLE001 - every logged call must be counted
                 report_internal_error("add", type(error))
-                refused = "internal_error"
-            if refused:
-                counters.drop(refused)
+                drop_reason = "internal_error"
+            if drop_reason:
+                counters.drop(drop_reason)
                 return
             if self._thread is None:
                 self._start_thread()
@@ -90,7 +90,7 @@ class Batcher:
             self._hurry.set()
 
     def _enqueue(self, call: Call) -> str:
-        """Queue a call; returns the reason when it is dropped instead."""
+        """Queue a call; return why it must be dropped instead, or an empty text."""
         if self._stopped:
             return "shut_down"
         size = call.waiting_bytes = call.size_bytes()
@@ -104,7 +104,7 @@ class Batcher:
         return ""
 
     def _start_thread(self) -> None:
-        """Start the sender. Where no thread can be started now, the next call tries again."""
+        """Start the sender. If no thread can be started now, the next call tries again."""
         thread = threading.Thread(target=self._run, name="llm-observe-sender", daemon=True)
         thread.start()
         self._thread = thread
@@ -123,7 +123,7 @@ class Batcher:
                 self._send_batch()
 
     def _open_spool(self) -> None:
-        from llm_observe._spool_sender import SpoolSender  # noqa: PLC0415 - for those who want one
+        from llm_observe._spool_sender import SpoolSender  # noqa: PLC0415 - loaded only if it is used
 
         try:
             self._spool = SpoolSender(self._config, self._counters, self._delivery)
@@ -131,7 +131,7 @@ class Batcher:
             report_internal_error("spool_dir", type(error))
 
     def _send_batch(self) -> None:
-        """Send the next batch. Whatever fails on the way, its logs are counted as sent or dropped."""
+        """Send the next batch. Even if something fails, its logs are counted as sent or dropped."""
         request: IngestLogsRequest | None = None
         try:
             request = self._new_request()
@@ -155,14 +155,14 @@ class Batcher:
         return IngestLogsRequest()
 
     def _fill(self, request: IngestLogsRequest) -> None:
-        """Move calls from the queue into a batch; one that cannot be built is dropped alone."""
+        """Move calls from the queue into a batch. A call whose log cannot be built is dropped alone."""
         size = 0
         while len(request.logs) < _BATCH_MAX_LOGS and size < _BATCH_MAX_BYTES and (call := self._next_call()):
             try:
                 log = self._to_log(call)
                 size += log.ByteSize()
                 request.logs.append(log)
-            except Exception as error:  # noqa: BLE001 - one bad record must not take its neighbours along
+            except Exception as error:  # noqa: BLE001 - one bad record must not cost the others
                 report_internal_error("to_log", type(error))
                 self._counters.settle(dropped=1, reason="internal_error")
 
@@ -176,7 +176,7 @@ class Batcher:
             return call
 
     def _discard_calls(self) -> int:
-        """Empty the queue; returns how many calls were in it."""
+        """Empty the queue and return how many calls were in it."""
         with self._lock:
             count = len(self._calls)
             self._calls.clear()
@@ -184,18 +184,18 @@ class Batcher:
         return count
 
     def flush(self, timeout_s: float) -> FlushResult:
-        """Wait until what was added before is sent or dropped, at most timeout_s seconds."""
+        """Wait until every call added before is sent or dropped, at most timeout_s seconds."""
         self._wake.set()
         self._hurry.set()
         return self._counters.wait(timeout_s)
 
     def shutdown(self, timeout_s: float) -> FlushResult:
-        """Flush, then take nothing more; what is left is dropped and counted, or stays in the spool."""
+        """Flush and stop. Calls that are left are dropped and counted, or stay in the spool."""
         self.flush(timeout_s)
         with self._lock:
             self._stopped = True
         self._delivery.stop()
-        # Not under the lock: a stream that is collected while the spool is busy would want it, too.
+        # Without the lock: a stream that is garbage-collected while the spool is busy needs it, too.
         kept = self._spool.stop() if self._spool is not None else 0
         with self._lock:
             result = self._counters.close(kept=kept)

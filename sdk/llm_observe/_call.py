@@ -1,46 +1,47 @@
-"""One call to a model: what the calling thread notes of it, and how it becomes a Log.
+"""One call to a model: what the calling thread records, and how it becomes a Log.
 
-The calling thread only stores references to text, numbers and clock readings here. Text is joined, redacted
-and cut, and the Log is built, on the sender's thread (``to_log``). Where a vendor or an application gives
-something else than text, it becomes text at once: a reference would keep its memory, and it may change.
+The calling thread only stores references to text, numbers and clock readings. The sender's thread joins,
+redacts and cuts the text and builds the Log (``to_log``). A value that is not text is converted at once: a
+reference would keep its memory alive, and the value may change.
 """
 
 from __future__ import annotations
 
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import guarded
-from llm_observe._scope import scope_in_force
+from llm_observe._scope import current_scope
 from llm_observe._session import current_session
 from llm_observe._values import to_content, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llm_observe._vendor import VendorObject
     from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
 
 SUCCESS: Final = 1
-"""Outcomes have the numbers of llm_observe.v1.Outcome, so that no protobuf is imported here."""
+"""The outcomes have the numbers of llm_observe.v1.Outcome; importing the enum would load protobuf."""
 ERROR: Final = 2
 CANCELLED: Final = 3
 
 KEPT_TEXT_CHARS: Final = 4_000
-"""How much of an answer is kept for the preview: redaction may shorten it before the cut at 500."""
+"""Characters of an answer kept for the preview: redaction may shorten them before the cut at 500."""
 _OVERHEAD_BYTES: Final = 700
-"""What a waiting Call takes beside its text, measured with tracemalloc."""
-_PIECE_BYTES: Final = 58
-"""What a piece of text takes beside its characters."""
+"""Memory of a queued Call without its text, measured with tracemalloc."""
+_CHUNK_BYTES: Final = 58
+"""Memory of a chunk of text without its characters."""
 
 
 class Call:
     """One call to a model. Times ending in ``_ns`` are nanoseconds; ``mono`` is the monotonic clock."""
 
-    # Class attributes are the defaults: most calls set few, and the application's thread pays for each.
+    # Defaults are class attributes: most calls set few, and each assignment costs the application's thread.
     kind = ""
-    """What the provider's reader needs to know of the request."""
+    """The kind of request, for the provider's reader."""
     log_id = ""
     metadata: tuple[tuple[str, str], ...] = ()
     input_text: tuple[str, ...] = ()
@@ -64,21 +65,21 @@ class Call:
     has_deltas = False
     """Whether nearly all chunks of the stream are ``choices[0].delta.content``."""
     waiting_bytes = 0
-    """What this call was counted as when it joined the queue."""
-    last_chunk: Any = None
-    """A chunk whose numbers are read when the stream is over."""
-    read_last: Callable[[Any, Call], None]
+    """Size that was added to the queue's for this call."""
+    last_chunk: VendorObject = None
+    """A chunk whose numbers are read when the stream ends."""
+    read_last: Callable[[VendorObject, Call], None]
     """Reads them."""
     finished = False
-    """Whether the call has been handed over."""
+    """Whether the call has been passed to the sink."""
 
-    def __init__(self, provider: str, operation: str, model: Any, sink: Callable[[Call], None]) -> None:
+    def __init__(self, provider: str, operation: str, model: object, sink: Callable[[Call], None]) -> None:
         self.provider = provider
         self.operation = operation
         self.model: str = model if type(model) is str else to_text(model)
         self.sink = sink
         self.session = current_session()
-        self.output_pieces: list[str] = []
+        self.output_chunks: list[str] = []
         pending = _pending.get()
         if pending is not None:
             pending.adopt(self)
@@ -86,22 +87,22 @@ class Call:
         self.mono_start_ns = time.perf_counter_ns()
 
     def note_first_token(self) -> None:
-        """Take the time to first token, once."""
+        """Record the time to first token, once."""
         if self.ttft_ns is None:
             self.ttft_ns = time.perf_counter_ns() - self.mono_start_ns
 
-    def add_output(self, text: Any) -> None:
-        """Keep a piece of the answer while the preview has room: text, or what vendors put in its place."""
+    def add_output(self, text: object) -> None:
+        """Keep a chunk of the answer while the preview has room; what is not text is converted."""
         if self.output_chars < KEPT_TEXT_CHARS:
             if type(text) is not str:
                 text = to_content(text)
-            self.output_pieces.append(text)
+            self.output_chunks.append(text)
             self.output_chars += len(text)
 
     def finish(self, outcome: int = SUCCESS) -> None:
-        """Close the call and hand it to the sender. Only the first time counts.
+        """End the call and pass it to the sender. Only the first time counts.
 
-        An answer that tells of a failure is one, although it came with HTTP status 200.
+        An answer that reports a failure is one, even if its HTTP status is 200.
         """
         if self.finished:
             return
@@ -115,12 +116,12 @@ class Call:
         self.sink(self)
 
     def size_bytes(self) -> int:
-        """Estimate the memory this call holds while it waits."""
-        pieces = self.output_pieces
+        """Estimate the memory that the call holds while it is queued."""
+        chunks = self.output_chunks
         return (
             _OVERHEAD_BYTES
-            + _PIECE_BYTES * len(pieces)
-            + sum(map(len, pieces))
+            + _CHUNK_BYTES * len(chunks)
+            + sum(map(len, chunks))
             + sum(map(str.__len__, self.input_text))
         )
 
@@ -134,16 +135,16 @@ class Call:
 
 
 class PendingCall:
-    """A call that LLMClient is about to make: inside ``with``, the first call of the context becomes it."""
+    """A call that LLMClient is about to make: the first call made inside ``with`` gets its id."""
 
     __slots__ = ("_awaited", "_outer", "call", "log_id", "metadata", "session")
 
     def __init__(self, log_id: str, metadata: tuple[tuple[str, str], ...] = ()) -> None:
         self.log_id = log_id
         self.metadata = metadata
-        scope = scope_in_force()
+        scope = current_scope()
         self.session = None if scope is None else scope.session
-        """The session that it was asked for in; None leaves it to the one that it is made in."""
+        """The session in which the call was requested; None means the one in which it is made."""
         self.call: Call | None = None
         self._awaited = False
         self._outer: PendingCall | None = None
@@ -154,14 +155,14 @@ class PendingCall:
         _pending.set(self)
 
     def __exit__(self, *_: object) -> None:
-        # A coroutine that was dropped is closed in another context. What its own still holds awaits nothing.
+        # A dropped coroutine is closed in another context; its own context still refers to this object.
         self._awaited = False
         if _pending.get() is self:
             _pending.set(self._outer)
         self._outer = None
 
     def adopt(self, call: Call) -> None:
-        """Give the call its id, metadata and session, unless another was first."""
+        """Give the call our id, metadata and session, unless another call was first."""
         if self._awaited and self.call is None:
             self.call = call
             call.log_id = self.log_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from llm_observe._adapters import Adapter, ChatParameters, make_adapter
 from llm_observe._call import PendingCall
@@ -11,12 +11,29 @@ from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from typing import Unpack
 
-    Turns = str | Sequence[Mapping[str, str]]
+    from llm_observe._adapters.base import MessageList
+
+    Messages = str | Sequence[Mapping[str, str]]
+    """The user's text, or mappings with ``role`` and ``content``, oldest first."""
+
+
+class ChatOptions(TypedDict, total=False):
+    """How to answer; what is left out or None is the provider's or the client's choice."""
+
+    temperature: float | None
+    top_p: float | None
+    max_output_tokens: int | None
+    stop_sequences: Sequence[str]
+    model: str | None
+    """By default that of the client."""
+    metadata: Mapping[str, str] | None
+    """Free-form pairs of the log."""
 
 
 class ChatResult(NamedTuple):
-    """A whole answer and its numbers. Times are seconds; None means unknown."""
+    """A complete answer with the numbers of its call. Times are in seconds; None means unknown."""
 
     text: str
     log_id: str
@@ -30,10 +47,10 @@ class ChatResult(NamedTuple):
 
 
 class ChatStream:
-    """An answer as it comes. Iterate it (``for`` or ``async for``); ``result()`` tells the numbers after."""
+    """A streamed answer. Iterate it (``for`` or ``async for``), then read the numbers from ``result()``."""
 
-    def __init__(self, pieces: Any, pending: PendingCall) -> None:
-        self._pieces = pieces
+    def __init__(self, chunks: Any, pending: PendingCall) -> None:
+        self._chunks = chunks  # a generator of stream(), or an asynchronous one of astream()
         self._pending = pending
         self._text: list[str] = []
         self.log_id = pending.log_id
@@ -42,36 +59,36 @@ class ChatStream:
         return self
 
     def __next__(self) -> str:
-        if self._text:  # the call is made: nothing is left to name
-            piece: str = next(self._pieces)
+        if self._text:  # the call has been made and has its id
+            chunk: str = next(self._chunks)
         else:
             with self._pending:
-                piece = next(self._pieces)
-        self._text.append(piece)
-        return piece
+                chunk = next(self._chunks)
+        self._text.append(chunk)
+        return chunk
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self
 
     async def __anext__(self) -> str:
         if self._text:  # as above
-            piece: str = await anext(self._pieces)
+            chunk: str = await anext(self._chunks)
         else:
             with self._pending:
-                piece = await anext(self._pieces)
-        self._text.append(piece)
-        return piece
+                chunk = await anext(self._chunks)
+        self._text.append(chunk)
+        return chunk
 
     def close(self) -> None:
-        """Stop the provider's stream; the call is recorded as cancelled unless it had ended."""
-        self._pieces.close()
+        """Stop the provider's stream. The call is recorded as cancelled unless it has ended."""
+        self._chunks.close()
 
     async def aclose(self) -> None:
-        """As close(), for a stream from astream()."""
-        await self._pieces.aclose()
+        """Like close(), for a stream from astream()."""
+        await self._chunks.aclose()
 
     def result(self) -> ChatResult:
-        """Return what came so far, with the numbers of the call."""
+        """Return the text received so far, with the numbers of the call."""
         return _result("".join(self._text), self._pending)
 
 
@@ -80,9 +97,9 @@ class LLMClient:
 
     Args:
         provider: ``openai``, ``anthropic``, ``gemini`` or ``demo``.
-        model: The model; by default the provider's usual one.
-        api_key: By default the vendor's own environment variable.
-        base_url: Any server that speaks the vendor's protocol.
+        model: Model of calls that name none; by default a model of the provider's.
+        api_key: By default read from the vendor's own environment variable.
+        base_url: Address of any server that speaks the vendor's protocol.
 
     Raises:
         ValueError: The provider is unknown.
@@ -101,52 +118,55 @@ class LLMClient:
         self.provider = provider
         self.model = model or self._adapter.default_model
 
-    def chat(self, turns: Turns, *, system: str = "", **options: Any) -> ChatResult:
-        """Return the whole answer to ``turns``: a text, or ``{"role", "content"}`` mappings, oldest first.
+    def chat(self, messages: Messages, *, system: str = "", **options: Unpack[ChatOptions]) -> ChatResult:
+        """Return the complete answer.
 
-        ``options`` are temperature, top_p, max_output_tokens, stop_sequences, model and metadata.
+        ``messages`` is a text, or mappings with ``role`` and ``content``, oldest first. ``options`` are
+        temperature, top_p, max_output_tokens, stop_sequences, model and metadata.
         """
-        return _drain(self.stream(turns, system=system, **options))
+        return _drain(self.stream(messages, system=system, **options))
 
-    async def achat(self, turns: Turns, *, system: str = "", **options: Any) -> ChatResult:
-        """As chat(), awaited."""
-        answer = self.astream(turns, system=system, **options)
+    async def achat(
+        self, messages: Messages, *, system: str = "", **options: Unpack[ChatOptions]
+    ) -> ChatResult:
+        """Like chat(), awaited."""
+        answer = self.astream(messages, system=system, **options)
         async for _ in answer:
             pass
         return answer.result()
 
-    def stream(self, turns: Turns, *, system: str = "", **options: Any) -> ChatStream:
-        """Return the answer as it comes; nothing is sent before the first ``next()``.
+    def stream(self, messages: Messages, *, system: str = "", **options: Unpack[ChatOptions]) -> ChatStream:
+        """Return the answer as a stream. The request is sent with the first ``next()``.
 
-        The call is recorded under the session in which this is called, wherever the answer is read.
+        The call belongs to the session in which stream() is called, wherever the stream is read.
         """
-        model, parameters, pending = self._prepare(options)
-        return ChatStream(self._adapter.stream(model, _messages(turns, system), parameters), pending)
+        model, parameters, pending = self._prepare(**options)
+        return ChatStream(self._adapter.stream(model, _to_list(messages, system), parameters), pending)
 
-    def astream(self, turns: Turns, *, system: str = "", **options: Any) -> ChatStream:
-        """As stream(), for ``async for``."""
-        model, parameters, pending = self._prepare(options)
-        return ChatStream(self._adapter.astream(model, _messages(turns, system), parameters), pending)
+    def astream(self, messages: Messages, *, system: str = "", **options: Unpack[ChatOptions]) -> ChatStream:
+        """Like stream(), for ``async for``."""
+        model, parameters, pending = self._prepare(**options)
+        return ChatStream(self._adapter.astream(model, _to_list(messages, system), parameters), pending)
 
     def close(self) -> None:
-        """Let go of the vendor's connections used by chat() and stream()."""
+        """Close the connections to the vendor that chat() and stream() use."""
         self._adapter.close()
 
     async def aclose(self) -> None:
-        """Let go of all of the vendor's connections, those of achat() and astream() too."""
+        """Close all connections to the vendor, those of achat() and astream() included."""
         self._adapter.close()
         await self._adapter.aclose()
 
-    def _prepare(self, options: dict[str, Any]) -> tuple[str, ChatParameters, PendingCall]:
-        model = options.pop("model", None) or self.model
-        metadata = to_pairs(options.pop("metadata", None))
-        return model, ChatParameters(**options), PendingCall(uuid7(), metadata)
+    def _prepare(
+        self, *, model: str | None = None, metadata: Mapping[str, str] | None = None, **parameters: Any
+    ) -> tuple[str, ChatParameters, PendingCall]:
+        return model or self.model, ChatParameters(**parameters), PendingCall(uuid7(), to_pairs(metadata))
 
 
-def _messages(turns: Turns, system: str) -> list[dict[str, str]]:
-    listed = (
-        [{"role": "user", "content": turns}] if isinstance(turns, str) else [dict(turn) for turn in turns]
-    )
+def _to_list(messages: Messages, system: str) -> MessageList:
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    listed = [dict(message) for message in messages]
     return [{"role": "system", "content": system}, *listed] if system else listed
 
 

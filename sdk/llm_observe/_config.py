@@ -1,4 +1,4 @@
-"""Settings of the SDK: one frozen object, from arguments or the environment."""
+"""Settings of the SDK: one immutable object, from arguments or the environment."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 from llm_observe._redaction.rules import check_kinds, make_rules, parse_kinds, parse_patterns
 
 _MAX_WAIT_S: Final = 1_000_000_000
-"""A thread cannot wait for much longer, nor for infinity."""
+"""Longest setting in seconds: a thread cannot wait much longer, nor forever."""
 
 
 class ConfigError(ValueError):
-    """A setting is wrong; the message names the variable."""
+    """A setting is invalid; the message names it."""
 
 
 class Config(NamedTuple):
@@ -21,62 +21,66 @@ class Config(NamedTuple):
     endpoint: str = ""
     """``host:port`` of the collector; empty means nothing is sent. ``LLM_OBSERVE_ENDPOINT``."""
     api_key: str = ""
-    """Key of the project the logs belong to; none where the server wants none. ``LLM_OBSERVE_API_KEY``."""
+    """Key of the project the logs belong to; empty if the server requires none. ``LLM_OBSERVE_API_KEY``."""
     tls: bool = False
     """Encrypt, and check the server's certificate. ``LLM_OBSERVE_TLS``."""
     tls_ca_file: str = ""
-    """PEM file of who may have signed it; empty means the authorities that gRPC knows.
+    """PEM file of the authorities that may have signed it; empty means gRPC's default.
     ``LLM_OBSERVE_TLS_CA_FILE``."""
     tls_cert_file: str = ""
-    """PEM file of a certificate of our own, for servers that want one. ``LLM_OBSERVE_TLS_CERT_FILE``."""
+    """PEM file of a client certificate, for mTLS. ``LLM_OBSERVE_TLS_CERT_FILE``."""
     tls_key_file: str = ""
     """PEM file of its key. ``LLM_OBSERVE_TLS_KEY_FILE``."""
     environment: str = ""
-    """Such as ``production``. ``LLM_OBSERVE_ENVIRONMENT``."""
+    """Name of the environment, such as ``production``. ``LLM_OBSERVE_ENVIRONMENT``."""
     release: str = ""
     """Release of the application. ``LLM_OBSERVE_RELEASE``."""
     capture_content: bool = True
-    """False sends no text that may hold content: no previews, and of errors the code and status alone.
+    """False sends no text that may hold content: no previews, and only the code and status of errors.
     ``LLM_OBSERVE_CAPTURE_CONTENT``."""
     request_stream_usage: bool = True
     """Ask OpenAI for the usage chunk of streams and hide it from the application.
     ``LLM_OBSERVE_REQUEST_STREAM_USAGE``."""
     queue_max_logs: int = 10_000
-    """Calls that may wait to be sent. ``LLM_OBSERVE_QUEUE_MAX_LOGS``."""
+    """Most calls in the queue. ``LLM_OBSERVE_QUEUE_MAX_LOGS``."""
     queue_max_bytes: int = 8 * 1024 * 1024
-    """Text and overhead that may wait to be sent, in bytes. ``LLM_OBSERVE_QUEUE_MAX_BYTES``."""
+    """Most bytes in the queue, text and overhead. ``LLM_OBSERVE_QUEUE_MAX_BYTES``."""
     batch_delay_s: float = 0.5
     """How long a call may wait for others, in seconds. ``LLM_OBSERVE_BATCH_DELAY_S``."""
     export_timeout_s: float = 10.0
     """Deadline of one attempt to send, in seconds. ``LLM_OBSERVE_EXPORT_TIMEOUT_S``."""
     delivery_timeout_s: float = 3600.0
-    """How long a batch is tried for, waits included, before it is dropped, in seconds.
+    """How long a batch is retried, waits included, before it is dropped, in seconds.
     ``LLM_OBSERVE_DELIVERY_TIMEOUT_S``."""
     exit_timeout_s: float = 2.0
-    """How long process exit may wait for the rest, in seconds. ``LLM_OBSERVE_EXIT_TIMEOUT_S``."""
+    """How long process exit may wait for the queue, in seconds. ``LLM_OBSERVE_EXIT_TIMEOUT_S``."""
     spool_dir: str = ""
     """Folder where redacted batches wait on disk, so that they survive kill -9; empty keeps them in memory.
     ``LLM_OBSERVE_SPOOL_DIR``."""
     spool_max_bytes: int = 64 * 1024 * 1024
-    """What a process may leave in the spool, in bytes. ``LLM_OBSERVE_SPOOL_MAX_BYTES``."""
+    """Most bytes that a process may leave in the spool. ``LLM_OBSERVE_SPOOL_MAX_BYTES``."""
     redaction_disabled_kinds: str = ""
-    """Built-in kinds to leave alone, separated by commas. ``LLM_OBSERVE_REDACTION_DISABLED_KINDS``."""
+    """Built-in kinds not to redact, separated by commas. ``LLM_OBSERVE_REDACTION_DISABLED_KINDS``."""
     redaction_patterns: str = ""
-    """Kinds of your own: a JSON object of placeholder to regular expression.
+    """Your own kinds: a JSON object of placeholder to regular expression.
     ``LLM_OBSERVE_REDACTION_PATTERNS``."""
 
     @classmethod
     def from_env(cls, **overrides: object) -> Config:
-        """Read the environment, let non-None overrides win, and check every value."""
+        """Return the settings of the environment, with those of ``overrides`` that are not None.
+
+        Raises:
+            ConfigError: A setting is invalid.
+        """
         values: dict[str, object] = {}
         for name, default in cls._field_defaults.items():
-            given = overrides.get(name)
+            override = overrides.get(name)
             raw = os.environ.get(f"LLM_OBSERVE_{name.upper()}")
-            if given is not None:
-                values[name] = given
+            if override is not None:
+                values[name] = override
             elif raw is not None:
                 values[name] = _parse(name, raw, default)
-        config = cls(**values)  # type: ignore[arg-type] # _check proves the types
+        config = cls(**values)  # type: ignore[arg-type] # _check() checks the types
         _check(config)
         return config
 
@@ -119,9 +123,9 @@ def _check_types(config: Config) -> None:
     for name, default in Config._field_defaults.items():
         value = getattr(config, name)
         if isinstance(default, str | bool):
-            right = isinstance(value, type(default))
+            valid = isinstance(value, type(default))
         else:
-            right = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-            right = right and not (name.endswith("_s") and value > _MAX_WAIT_S)
-        if not right:
+            valid = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+            valid = valid and not (name.endswith("_s") and value > _MAX_WAIT_S)
+        if not valid:
             raise ConfigError(f"{name} (LLM_OBSERVE_{name.upper()}) has a wrong value")

@@ -1,4 +1,4 @@
-"""What became of every call: the counts that flush() returns and that each batch reports to the server."""
+"""Counts the outcomes of all calls. flush() returns the counts, and each batch reports them to the server."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class FlushResult(NamedTuple):
 
 
 class DeliveryCounters:
-    """One producer's counts. ``lock`` guards them and the queue that they describe.
+    """The counts of one producer. ``lock`` guards them and the queue.
 
-    Every call is counted as logged first. From then on ``logged`` (and what was adopted from the spool of a
-    dead process) equals sent + dropped + pending.
+    Every call is first counted as logged. From then on, ``logged`` plus the logs adopted from the spools of
+    dead processes equals sent + dropped + pending.
 
-    The lock is re-entrant: a garbage-collected stream may log while its thread logs already.
+    The lock is re-entrant: a stream that is garbage-collected logs its call on a thread that may be logging.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class DeliveryCounters:
         self.logged = 0
         """Calls that the application made."""
         self.queued = 0
-        """Those of them that fitted into the queue, and the logs adopted from the spool of a dead process."""
+        """The calls that fitted into the queue, and the logs adopted from the spools of dead processes."""
         self._adopted = 0
         self._processed = 0
         self._sent = 0
@@ -51,13 +51,13 @@ class DeliveryCounters:
         self._closed = False
 
     def adopt(self, count: int) -> None:
-        """Count the logs that a dead process left in the spool."""
+        """Count logs that a dead process left in the spool."""
         with self.lock:
             self.queued += count
             self._adopted += count
 
     def drop(self, reason: str, count: int = 1) -> None:
-        """Count logs that never got into the queue. The caller holds the lock."""
+        """Count logs as dropped without having been queued. The caller holds the lock."""
         self._dropped[reason] = self._dropped.get(reason, 0) + count
 
     def settle(self, *, sent: int = 0, dropped: int = 0, reason: str = "") -> None:
@@ -76,13 +76,13 @@ class DeliveryCounters:
         deadline = time.monotonic() + min(timeout_s, threading.TIMEOUT_MAX)
         with self._settled:
             own = self.queued - self._adopted
-            # Logs adopted meanwhile are older, so they are sent first.
+            # Logs adopted meanwhile are older and are sent first.
             while self._processed < own + self._adopted and (left := deadline - time.monotonic()) > 0:
                 self._settled.wait(left)
             return self.result()
 
     def close(self, *, kept: int) -> FlushResult:
-        """Count what is left as dropped, except the ``kept`` in the spool; nothing is counted afterwards."""
+        """Count the remaining logs as dropped, except ``kept`` in the spool. Later counts are ignored."""
         with self._settled:
             if not self._closed:
                 if lost := self.queued - self._processed - kept:
@@ -101,7 +101,7 @@ class DeliveryCounters:
             return dict(self._dropped)
 
     def report(self, request: IngestLogsRequest) -> int:
-        """Write the producer and its counts into a new batch; returns the number of the batch."""
+        """Write the producer and its counts into a new batch and return the batch's number."""
         with self.lock:
             self._batches += 1
             self._batched += len(request.logs)

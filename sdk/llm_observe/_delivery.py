@@ -1,4 +1,4 @@
-"""Sends one batch until the collector has taken it, refused it, or the time for it is over."""
+"""Sends a batch until the collector accepts or refuses it, or its time is over."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     Export = Callable[[IngestLogsRequest, float], ExportResult]
 
-_BACKOFF_FIRST_S: Final = 0.2
-_BACKOFF_MOST_S: Final = 5.0
-_RETRY_AFTER_MOST_S: Final = 60.0
+_INITIAL_BACKOFF_S: Final = 0.2
+_MAX_BACKOFF_S: Final = 5.0
+_MAX_RETRY_AFTER_S: Final = 60.0
 
 
 class Delivered(NamedTuple):
-    """How many of a batch were sent, how many given up, and why."""
+    """How many logs of a batch were sent, how many dropped, and why."""
 
     sent: int = 0
     dropped: int = 0
@@ -37,32 +37,32 @@ class Delivery:
     def __init__(self, config: Config, export: Export) -> None:
         self._config = config
         self._export = export
-        self._quit = threading.Event()
+        self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """Begin no further attempt."""
-        self._quit.set()
+        """Make no further attempt."""
+        self._stopped.set()
 
     def deliver(self, request: IngestLogsRequest) -> Delivered | None:
-        """Return what became of a batch, or None when it was stopped before that was known."""
-        count, backoff_s = len(request.logs), _BACKOFF_FIRST_S
+        """Return the outcome of a batch, or None if stop() came first."""
+        count, backoff_s = len(request.logs), _INITIAL_BACKOFF_S
         deadline = time.monotonic() + self._config.delivery_timeout_s
-        while not self._quit.is_set():
+        while not self._stopped.is_set():
             left_s = max(0.001, deadline - time.monotonic())
             result = self._export(request, min(self._config.export_timeout_s, left_s))
             if not result.retry:
-                return self._judge(result, count)
-            wait_s = min(result.retry_after_s, _RETRY_AFTER_MOST_S)
+                return self._settle(result, count)
+            wait_s = min(result.retry_after_s, _MAX_RETRY_AFTER_S)
             wait_s += backoff_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
             if time.monotonic() + wait_s > deadline:
-                logger.warning("gave up a batch of %d logs: %s", count, result.failure)
+                logger.warning("dropped a batch of %d logs: %s", count, result.failure)
                 return Delivered(dropped=count, reason="expired")
-            self._quit.wait(wait_s)
-            backoff_s = min(backoff_s * 2, _BACKOFF_MOST_S)
+            self._stopped.wait(wait_s)
+            backoff_s = min(backoff_s * 2, _MAX_BACKOFF_S)
         return None
 
     @staticmethod
-    def _judge(result: ExportResult, count: int) -> Delivered:
+    def _settle(result: ExportResult, count: int) -> Delivered:
         if result.failure:
             logger.warning("collector refused a batch of %d logs: %s", count, result.failure)
             return Delivered(dropped=count, reason="refused")

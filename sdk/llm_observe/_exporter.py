@@ -1,4 +1,4 @@
-"""Sends one batch over gRPC. Used by the sender's thread only; grpc is imported with the first send."""
+"""Sends batches over gRPC. Used by the sender's threads only; the first batch imports grpc."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 _RETRYABLE: Final = frozenset(
     {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED", "DEADLINE_EXCEEDED", "CANCELLED"}
 )
-_NO_FILE_WAIT_S: Final = 5.0
+_MISSING_FILE_RETRY_S: Final = 5.0
 
 
 class GrpcExporter:
-    """A lazily made channel to one collector."""
+    """Sends over a channel to the collector, which is made with the first batch."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -30,13 +30,13 @@ class GrpcExporter:
         self._stub: IngestServiceStub | None = None
 
     def export(self, request: IngestLogsRequest, timeout_s: float) -> ExportResult:
-        """Send once, within timeout_s seconds. Never raises for what the network or server does."""
-        import grpc  # noqa: PLC0415 - 80 ms that no application should pay at import
+        """Send a batch once, within timeout_s seconds. Errors of network and server do not raise."""
+        import grpc  # noqa: PLC0415 - takes 80 ms, too long at import
 
         try:
             response = self._connect().IngestLogs(request, timeout=timeout_s, metadata=self._metadata)
-        except OSError as error:  # a certificate's file: it may be put there yet
-            return ExportResult(retry=True, retry_after_s=_NO_FILE_WAIT_S, failure=type(error).__name__)
+        except OSError as error:  # a certificate's file, which may still appear
+            return ExportResult(retry=True, retry_after_s=_MISSING_FILE_RETRY_S, failure=type(error).__name__)
         except grpc.RpcError as error:
             from llm_observe._retry_info import retry_after_s  # noqa: PLC0415 - loaded when first needed
 
@@ -55,7 +55,7 @@ class GrpcExporter:
         return self._stub
 
     def close(self) -> None:
-        """Drop the channel; the next export makes a new one."""
+        """Close the channel; the next batch makes a new one."""
         channel, self._channel, self._stub = self._channel, None, None
         if channel is not None:
             channel.close()

@@ -1,4 +1,4 @@
-"""The one place that swallows: an internal error of the SDK never reaches the application."""
+"""Swallows internal errors of the SDK, so that none reaches the application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("llm_observe")
 
 raise_internal_errors = False
-"""Our own tests set this, so that they fail where an application would be spared."""
+"""Set by the SDK's own tests, which must fail on an internal error."""
 
 _REPEAT_AFTER_S: Final = 60.0
 _last_reported: dict[str, float] = {}
@@ -22,9 +22,9 @@ _error_counts: dict[str, int] = {}
 
 
 class guarded:  # noqa: N801 - reads as a verb where it is used
-    """Swallow, count and log (once a minute) any internal error.
+    """Swallow, count and (once a minute) log any internal error.
 
-    Only the type of the error is logged: its text may hold what the application sent.
+    Only the type of the error is logged: its text may quote what the application sent.
     """
 
     __slots__ = ("_where",)
@@ -45,9 +45,9 @@ class guarded:  # noqa: N801 - reads as a verb where it is used
 
 
 def attempt(where: str, function: Callable[..., object], *arguments: object) -> None:
-    """Call a function as guarded() would, at a fraction of its cost.
+    """Call a function and swallow its error, at a fraction of the cost of guarded().
 
-    What reads a vendor's answer calls this once for each independent part: an odd part hides no other.
+    The readers of vendors' answers call this for each independent part, so that an odd part hides no other.
     """
     try:
         function(*arguments)
@@ -56,17 +56,17 @@ def attempt(where: str, function: Callable[..., object], *arguments: object) -> 
 
 
 def report_internal_error(where: str, kind: type[BaseException]) -> None:
-    """Count an internal error and log it, at most once a minute for each place. Never raises."""
+    """Count an internal error and log it, at most once a minute per place. Never raises."""
     count = _error_counts[where] = _error_counts.get(where, 0) + 1
     now = time.monotonic()
     if now - _last_reported.get(where, -_REPEAT_AFTER_S) >= _REPEAT_AFTER_S:
         _last_reported[where] = now
-        with suppress(Exception):  # a handler of the application may raise
+        with suppress(Exception):  # the application's logging handler may raise
             logger.warning("llm_observe internal error, %d so far, in %s: %s", count, where, kind.__name__)
 
 
 def swallow(where: str, error: Exception) -> bool:
-    """Do what guarded() does, where a context manager would cost too much; returns False."""
+    """Handle an error like guarded(), for places where a context manager is too slow; return False."""
     if raise_internal_errors:
         raise error
     report_internal_error(where, type(error))

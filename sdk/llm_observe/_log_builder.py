@@ -1,8 +1,8 @@
 """Turns a finished Call into a redacted Log. Imported by the sender's thread only: it loads protobuf.
 
-The fields of a Call are what an application or a vendor gave. Each is converted here, before protobuf sees
-it. What cannot be converted, or what the server would refuse, becomes a placeholder or unknown: no value
-costs the log.
+The fields of a Call hold values of applications and vendors, which may have any type. Each is converted
+before it reaches protobuf. A value that cannot be converted, or that the server would refuse, becomes a
+placeholder or unknown: no value may cost the log.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _UNKNOWN: Final = "unknown"
 def build_log(
     call: Call, redactor: Redactor, *, environment: str, release: str, capture_content: bool
 ) -> Log:
-    """Return the Log of a call, every text of it redacted and within its limit.
+    """Return the Log of a call, with every text redacted and within its limit.
 
-    Without ``capture_content`` it has no text that may quote the prompt or the answer.
+    Without ``capture_content``, it has no text that may quote the prompt or the answer.
     """
     session = call.session
     log = LogMessage(
@@ -64,7 +64,7 @@ def build_log(
     if capture_content:
         log.error_message = clean(call.error_message[:KEPT_TEXT_CHARS])
         log.input_preview = clean("\n".join(call.input_text)[:KEPT_TEXT_CHARS])
-        log.output_preview = clean("".join(map(to_content, call.output_pieces))[:KEPT_TEXT_CHARS])
+        log.output_preview = clean("".join(map(to_content, call.output_chunks))[:KEPT_TEXT_CHARS])
     redactor.redact_log(log)
     _keep_required(log)
     return log
@@ -75,7 +75,7 @@ def _text(value: object) -> str:
 
 
 def _keep_required(log: Log) -> None:
-    """Fill what must not be empty, and lower the provider again: placeholders are in upper case."""
+    """Fill the required fields, and lower-case the provider again: placeholders are in upper case."""
     for field in REQUIRED_TEXTS:
         if not getattr(log, field):
             setattr(log, field, _UNKNOWN)

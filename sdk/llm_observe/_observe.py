@@ -1,4 +1,4 @@
-"""The observe() decorator: a function that calls a model its own way, recorded like any other call."""
+"""The observe() decorator: records functions that call a model without a wrapped client."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from llm_observe._taps import atap, fail, tap
 from llm_observe._values import to_content, to_count, to_pairs, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
-    Read = Callable[[Any], Mapping[str, Any]]
+    # Any, so that the application's function may take the type that its decorated function returns.
+    Read = Callable[[Any], Mapping[str, object]]
 
-_Function = TypeVar("_Function", bound="Callable[..., Any]")
+_Function = TypeVar("_Function", bound="Callable[..., object]")
 _TEXTS = ("response_model", "finish_reason")
 _COUNTS = (
     "input_tokens",
@@ -37,18 +38,19 @@ def observe(
 ) -> Callable[[_Function], _Function]:
     """Record each call of a function, generator, coroutine or asynchronous generator as one call to a model.
 
-    For calls that no wrapped client makes, or they would be counted twice. The text of the arguments is the
-    input, but for arguments that are named as a secret, such as ``password`` or ``api_key``; text that is
-    returned or yielded is the output. A generator is a stream: its first text is the first token, and leaving
-    it early is a cancelled call.
+    Not for functions that use a wrapped client: their calls would be counted twice. The text of the arguments
+    is the input, except arguments that are named as a secret, such as ``password`` or ``api_key``. Text that
+    the function returns or yields is the output. A generator is a stream: its first text is the first token,
+    and a generator that is left early is a cancelled call.
 
     Args:
-        provider: Who serves it, lower case.
-        model: The model asked for.
-        operation: As OpenTelemetry GenAI names it.
-        read: Given what the function returned, or each thing it yielded, returns what it tells: a mapping of
-            output_text, response_model, finish_reason, metadata and the token counts (input_tokens,
-            output_tokens, total_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens).
+        provider: Name of the provider, in lower case.
+        model: Name of the requested model.
+        operation: Name of the operation in OpenTelemetry GenAI.
+        read: Called with the value that the function returned, or with each that it yielded. Returns a
+            mapping with any of output_text, response_model, finish_reason, metadata and the token counts
+            (input_tokens, output_tokens, total_tokens, cache_read_tokens, cache_write_tokens,
+            reasoning_tokens).
     """
     reader = _Reader(read)
     provider, operation = to_text(provider), to_text(operation)
@@ -56,7 +58,7 @@ def observe(
     def decorate(function: _Function) -> _Function:
         arguments = Arguments(function)
 
-        def begin(positional: tuple[Any, ...], named: dict[str, Any], *, streamed: bool) -> Call:
+        def begin(positional: tuple[object, ...], named: dict[str, object], *, streamed: bool) -> Call:
             call = Call(provider, operation, model, submit)
             call.streamed = streamed
             with guarded("observe"):
@@ -69,18 +71,20 @@ def observe(
 
 
 class _Reader:
-    """Reads what a function returns or yields, as a provider's reader does its stream events."""
+    """Reads the values that a function returns or yields, as a provider's reader reads stream events."""
 
     def __init__(self, read: Read | None) -> None:
         self._read = read
 
-    def read_chunk(self, chunk: Any, call: Call) -> bool:
-        """Take what was yielded, or returned."""
-        known: dict[str, Any] = {}
+    def read_chunk(self, chunk: object, call: Call) -> bool:
+        """Record a value that the function yielded or returned."""
+        known: dict[str, object] = {}
         if self._read is not None:
-            with guarded("observe read"):  # a function of the application: without it there is still the text
+            with guarded(
+                "observe read"
+            ):  # the application's function: if it fails, the text is still recorded
                 known = dict(self._read(chunk) or {})
-        # Asked of the type: isinstance() of an unbound proxy raises.
+        # Not isinstance(), which raises for an unbound proxy.
         text = to_content(known.get("output_text")) or (chunk if issubclass(type(chunk), str) else "")
         if text:
             if call.streamed:
@@ -91,17 +95,17 @@ class _Reader:
         return False
 
     def read_error(self, error: BaseException, call: Call) -> None:
-        """Take what is known of the failure, whichever client it comes from."""
+        """Record the details of an error, whichever client raised it."""
         read_error(error, call)
 
-    def end(self, result: Any, call: Call) -> None:
-        """Close a call whose function returned."""
+    def end(self, result: object, call: Call) -> None:
+        """End a call whose function returned."""
         with guarded("observe"):
             self.read_chunk(result, call)
         call.finish()
 
 
-def _note_known(known: dict[str, Any], call: Call) -> None:
+def _note_known(known: dict[str, object], call: Call) -> None:
     for name in _TEXTS:
         if name in known:
             setattr(call, name, to_text(known[name]))
@@ -113,7 +117,7 @@ def _note_known(known: dict[str, Any], call: Call) -> None:
         call.total_tokens = call.input_tokens + call.output_tokens
 
 
-def _shape(function: Any) -> Any:
+def _shape(function: Callable[..., object]) -> Callable[..., object]:
     if inspect.isasyncgenfunction(function):
         return _async_generator
     if inspect.isgeneratorfunction(function):
@@ -121,9 +125,11 @@ def _shape(function: Any) -> Any:
     return _coroutine if inspect.iscoroutinefunction(function) else _plain
 
 
-def _plain(function: Any, begin: Callable[..., Call], reader: _Reader) -> Any:
+def _plain(
+    function: Callable[..., object], begin: Callable[..., Call], reader: _Reader
+) -> Callable[..., object]:
     @functools.wraps(function)
-    def observed(*arguments: Any, **named: Any) -> Any:
+    def observed(*arguments: object, **named: object) -> object:
         call = begin(arguments, named, streamed=False)
         try:
             result = function(*arguments, **named)
@@ -136,9 +142,11 @@ def _plain(function: Any, begin: Callable[..., Call], reader: _Reader) -> Any:
     return observed
 
 
-def _coroutine(function: Any, begin: Callable[..., Call], reader: _Reader) -> Any:
+def _coroutine(
+    function: Callable[..., Awaitable[object]], begin: Callable[..., Call], reader: _Reader
+) -> Callable[..., Awaitable[object]]:
     @functools.wraps(function)
-    async def observed(*arguments: Any, **named: Any) -> Any:
+    async def observed(*arguments: object, **named: object) -> object:
         call = begin(arguments, named, streamed=False)
         try:
             result = await function(*arguments, **named)
@@ -151,24 +159,28 @@ def _coroutine(function: Any, begin: Callable[..., Call], reader: _Reader) -> An
     return observed
 
 
-def _generator(function: Any, begin: Callable[..., Call], reader: _Reader) -> Any:
+def _generator(
+    function: Callable[..., Iterator[object]], begin: Callable[..., Call], reader: _Reader
+) -> Callable[..., Iterator[object]]:
     @functools.wraps(function)
-    def observed(*arguments: Any, **named: Any) -> Iterator[Any]:
+    def observed(*arguments: object, **named: object) -> Iterator[object]:
         call = begin(arguments, named, streamed=True)
         yield from tap(function(*arguments, **named), reader, call)
 
     return observed
 
 
-def _async_generator(function: Any, begin: Callable[..., Call], reader: _Reader) -> Any:
+def _async_generator(
+    function: Callable[..., AsyncGenerator[object, None]], begin: Callable[..., Call], reader: _Reader
+) -> Callable[..., AsyncIterator[object]]:
     @functools.wraps(function)
-    async def observed(*arguments: Any, **named: Any) -> AsyncIterator[Any]:
+    async def observed(*arguments: object, **named: object) -> AsyncIterator[object]:
         call = begin(arguments, named, streamed=True)
         async with (
             aclosing(function(*arguments, **named)) as inner,
-            aclosing(atap(inner, reader, call)) as passing,  # type: ignore[type-var] # a generator
+            aclosing(atap(inner, reader, call)) as tapped,
         ):
-            async for piece in passing:
-                yield piece
+            async for chunk in tapped:
+                yield chunk
 
     return observed

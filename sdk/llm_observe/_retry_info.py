@@ -1,4 +1,4 @@
-"""Reads google.rpc.RetryInfo out of a failed call's trailers, without googleapis-common-protos.
+"""Reads google.rpc.RetryInfo from a failed call's trailers, without googleapis-common-protos.
 
 Wire format: https://protobuf.dev/programming-guides/encoding/. google.rpc.Status holds ``repeated Any
 details = 3``; Any holds ``type_url = 1`` and ``value = 2``; RetryInfo holds ``Duration retry_delay = 1``.
@@ -21,8 +21,8 @@ _RETRY_DELAY: Final = 1
 _VARINT, _LENGTH_DELIMITED = 0, 2
 
 
-def retry_after_s(error: Any) -> float:
-    """Return how long the server asks to wait, in seconds; 0 when it does not say."""
+def retry_after_s(error: Any) -> float:  # a grpc.RpcError; in its type stubs, metadata are not tuples
+    """Return how long the server asks clients to wait, in seconds; 0 if it does not ask."""
     for key, value in error.trailing_metadata() or ():
         if key == _TRAILER:
             try:
@@ -37,14 +37,14 @@ def _read_status(data: bytes) -> float:
         if number == _DETAILS and isinstance(value, bytes):
             detail = AnyMessage.FromString(value)
             if detail.type_url.endswith(_TYPE):
-                delay = next(part for field, part in _fields(detail.value) if field == _RETRY_DELAY)
-                found = Duration.FromString(delay) if isinstance(delay, bytes) else Duration()
-                return max(0.0, found.seconds + found.nanos / 1e9)
+                encoded = next(part for field, part in _fields(detail.value) if field == _RETRY_DELAY)
+                delay = Duration.FromString(encoded) if isinstance(encoded, bytes) else Duration()
+                return max(0.0, delay.seconds + delay.nanos / 1e9)
     return 0.0
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
-    """Yield (field number, value) of a message; only the wire types that these messages use."""
+    """Yield the (field number, value) pairs of a message. Supports only the wire types in these messages."""
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
@@ -55,7 +55,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
             yield tag >> 3, data[at : at + value]
             at += value
         else:
-            raise ValueError("a wire type that google.rpc.Status does not use")
+            raise ValueError("google.rpc.Status does not use this wire type")
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The SDK's one process-wide state: settings, redactor, sender. Made on first use."""
+"""The SDK's process-wide state, made at first use: settings, redactor, sender."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class Runtime:
-    """Takes finished calls to the exporter: the application's own, or the collector at the endpoint.
+    """Sends finished calls to the application's own exporter, or to the collector at the endpoint.
 
-    With neither, calls are not recorded.
+    Without either, calls are not recorded.
     """
 
     def __init__(self, config: Config, exporter: Exporter | None = None) -> None:
@@ -39,7 +39,7 @@ class Runtime:
         )
 
     def submit(self, call: Call) -> None:
-        """Take a finished call. Called on the application's thread."""
+        """Queue a finished call. Called on the application's thread."""
         if self.records:
             self._batcher.add(call)
 
@@ -54,35 +54,35 @@ class Runtime:
         )
 
     def flush(self, timeout_s: float) -> FlushResult:
-        """Wait for what was logged before; see Batcher.flush."""
+        """Wait until every log before is sent or dropped; see Batcher.flush()."""
         return self._batcher.flush(timeout_s)
 
     def shutdown(self, timeout_s: float) -> FlushResult:
-        """Flush and stop for good."""
+        """Flush and stop."""
         result = self._batcher.shutdown(timeout_s)
         self._grpc_exporter.close()
         return result
 
 
 def _make_redactor(config: Config) -> Redactor:
-    from llm_observe.redaction import Redactor  # noqa: PLC0415 - patterns compile on the sender's thread
+    from llm_observe.redaction import Redactor  # noqa: PLC0415 - compiles its patterns, on the sender's thread
 
     return Redactor.from_settings(config.redaction_disabled_kinds, config.redaction_patterns)
 
 
 _lock = threading.Lock()
 _runtime: Runtime | None = None
-_said = 0
-"""The process that has said its farewell."""
+_exited_pid = 0
+"""The process whose exit has been handled: a forked child inherits the value, not the exit."""
 
 
 def get_runtime() -> Runtime:
-    """Return the process's runtime, made from the environment when nothing was configured."""
+    """Return the process's runtime; if none was configured, make it from the environment."""
     return _runtime if _runtime is not None else _install(_read_environment(), replace=False)
 
 
 def _read_environment() -> Config:
-    """Return the environment's settings. When one is wrong, nothing is recorded: no call may fail for it."""
+    """Return the environment's settings. If one is invalid, nothing is recorded, but no call fails."""
     try:
         return Config.from_env()
     except ConfigError as error:
@@ -91,7 +91,7 @@ def _read_environment() -> Config:
 
 
 def submit(call: Call) -> None:
-    """Hand a finished call over. Never raises."""
+    """Queue a finished call. Never raises."""
     try:
         (_runtime or get_runtime()).submit(call)
     except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
@@ -99,7 +99,7 @@ def submit(call: Call) -> None:
 
 
 def configure_runtime(config: Config, exporter: Exporter | None = None) -> None:
-    """Replace the runtime; what the old one still holds is flushed first."""
+    """Replace the runtime and flush the old one."""
     previous = _runtime
     _install(config, replace=True, exporter=exporter)
     if previous is not None:
@@ -107,7 +107,7 @@ def configure_runtime(config: Config, exporter: Exporter | None = None) -> None:
 
 
 def _install(config: Config, *, replace: bool, exporter: Exporter | None = None) -> Runtime:
-    global _runtime  # noqa: PLW0603 - one sender a process is the point
+    global _runtime  # noqa: PLW0603 - one sender per process
     with _lock:
         if _runtime is None:
             _flush_on_sigterm()
@@ -119,9 +119,9 @@ def _install(config: Config, *, replace: bool, exporter: Exporter | None = None)
 
 
 def _flush_on_sigterm() -> None:
-    """Let SIGTERM wait for what is in the queue, where nobody else has said what it should do.
+    """Flush the queue on SIGTERM, unless the application handles the signal itself.
 
-    A handler that the application or its framework installs later simply takes our place.
+    A handler that the application or its framework installs later replaces ours.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -136,9 +136,9 @@ def _on_sigterm(number: int, _frame: object) -> None:
 
 
 def _flush_worker_at_exit() -> None:
-    """Be called at the end of a multiprocessing worker, which leaves by os._exit and runs no atexit handler.
+    """Flush at the end of a multiprocessing worker, which exits by os._exit() and runs no atexit handler.
 
-    Asked of modules that are loaded anyway: a process that is such a worker has them. Celery's pool has its
+    Only modules that are already loaded are checked: such a worker has loaded them. Celery's pool uses its
     own copy, billiard.
     """
     for name in ("multiprocessing", "billiard"):
@@ -148,12 +148,12 @@ def _flush_worker_at_exit() -> None:
 
 
 def _at_exit() -> None:
-    global _said  # noqa: PLW0603 - one exit a process, which two hooks may tell of
+    global _exited_pid  # noqa: PLW0603 - one exit per process, though two hooks may report it
     with guarded("at_exit"):
         cancel_open_streams()
-        if _runtime is None or _said == os.getpid():
+        if _runtime is None or _exited_pid == os.getpid():
             return
-        _said = os.getpid()
+        _exited_pid = os.getpid()
         result = _runtime.shutdown(_runtime.config.exit_timeout_s)
         if result.dropped or result.pending:
             kept = f", {result.pending} kept in the spool" if result.pending else ""

@@ -1,9 +1,9 @@
-"""Which session is in force: that of the context, and that of the generators that run in it.
+"""Finds the current session: that of the context, or that of a generator that runs in it.
 
-A session that is entered is in force in its context, and in the tasks and threads that take a copy of that
-context meanwhile. A generator may be driven from another context at each step (Starlette gives each step of
-a synchronous one a fresh copy) and be finalised from yet another. So a session that is entered in a generator
-is in force wherever that generator runs, too; and leaving needs no token of the context that is left.
+A session is current in the context in which it is entered, and in the tasks and threads that copy this
+context before it is left. A generator may run each step in another context (Starlette runs each step of a
+synchronous generator in a fresh copy) and be finalised in yet another. Therefore a session that is entered in
+a generator is also current wherever that generator runs, and can be left in any context.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import contextlib
 import sys
 from contextvars import ContextVar
 from types import AsyncGeneratorType, GeneratorType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from llm_observe._session import Session
 
 _GENERATOR: Final = 0x20 | 0x200
-"""inspect.CO_GENERATOR and CO_ASYNC_GENERATOR; inspect takes long to import."""
+"""inspect.CO_GENERATOR and CO_ASYNC_GENERATOR, without the slow import of inspect."""
 _ENTER: Final = ("__enter__", "__aenter__")
 
 
 class Scope:
-    """A session, from where it is entered until it is left."""
+    """A session from its entry until it is left."""
 
     __slots__ = ("enclosing", "outer", "session", "stale")
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.outer = _skip_stale(_current.get())
-        """What its context had before."""
+        """The scope that the context had before."""
         self.enclosing = _scope_of_running_generator()
-        """What the generator had in which it was entered."""
+        """The scope of the generator in which the session was entered, before."""
         self.stale = False
-        """Whether it was left and contexts may hold it still: they look past it."""
+        """Whether it has been left. Contexts that still hold it must ignore it."""
 
 
 class Entry(NamedTuple):
-    """What leave() needs."""
+    """The result of enter(), for leave()."""
 
     scope: Scope
     token: Token[Scope | None]
@@ -51,14 +51,14 @@ class Entry(NamedTuple):
 
 _current: ContextVar[Scope | None] = ContextVar("llm_observe_session", default=None)
 _scopes_of_frames: dict[int, list[Scope]] = {}
-"""What was entered in each generator, innermost last, by the id of the generator's frame.
+"""The scopes entered in each generator, innermost last, by the id of the generator's frame.
 
-By its id: a frame that is held keeps alive what its variables refer to, the generator itself among it.
+The key is not the frame itself: that would keep its variables alive, and the generator with them.
 """
 
 
-def scope_in_force() -> Scope | None:
-    """Return the scope that a call belongs to which is made here and now."""
+def current_scope() -> Scope | None:
+    """Return the scope of a call that is made here and now."""
     scope = _current.get()
     if scope is not None and scope.stale:
         scope = _skip_stale(scope)
@@ -75,8 +75,8 @@ def _skip_stale(scope: Scope | None) -> Scope | None:
 
 
 def _scope_of_running_generator() -> Scope | None:
-    """Return what the innermost generator on the stack has that has any."""
-    frame: FrameType | None = sys._getframe() if _scopes_of_frames else None  # noqa: SLF001 - the way to the stack
+    """Return the scope of the innermost generator on the stack that has one."""
+    frame: FrameType | None = sys._getframe() if _scopes_of_frames else None  # noqa: SLF001 - the only way to the stack
     while frame is not None:
         if scopes := _scopes_of_frames.get(id(frame)):
             return scopes[-1]
@@ -85,31 +85,31 @@ def _scope_of_running_generator() -> Scope | None:
 
 
 def _is_within(scope: Scope | None, running: Scope) -> bool:
-    """Tell whether a scope was entered by what a generator runs, and not by another generator's turn."""
+    """Return whether a scope was entered by code that the generator of ``running`` called."""
     while scope is not None and scope is not running:
         scope = scope.enclosing
     return scope is not None
 
 
 def enter(session: Session) -> Entry:
-    """Put a session in force, for whoever entered the context manager that calls this."""
+    """Make a session current for the code that enters the calling context manager."""
     scope = Scope(session)
-    frames = _entering_generators(sys._getframe(1).f_back)  # noqa: SLF001 - the way to the stack
+    frames = _entering_generators(sys._getframe(1).f_back)  # noqa: SLF001 - the only way to the stack
     _hold(scope, frames)
     return Entry(scope, _current.set(scope), frames)
 
 
 def leave(entry: Entry) -> None:
-    """End what enter() began, in whatever context, and in whatever order. Never raises."""
+    """Undo enter(), in any context and in any order. Never raises."""
     scope, token, frames = entry
     _release(scope, frames)
     newest = _current.get()
     try:
         _current.reset(token)
-    except ValueError:  # this is another context than it was entered in
+    except ValueError:  # the session was entered in another context
         scope.stale = True
         return
-    if newest is not scope:  # another that was entered since is still in force
+    if newest is not scope:  # a scope that was entered later is still current
         scope.stale = True
         _current.set(newest)
 
@@ -117,8 +117,8 @@ def leave(entry: Entry) -> None:
 def _entering_generators(frame: FrameType | None) -> list[int]:
     """Return the ids of the frames of the generators whose ``with`` enters a session.
 
-    A context manager that is a generator enters for whoever enters it. An ExitStack may outlive the generator
-    that fills it, so what it holds is a matter of the context alone.
+    A context manager that is itself a generator enters the session for the code that enters it. An ExitStack
+    may outlive the generator that fills it, so a session on it belongs to the context alone.
     """
     frames = []
     while frame is not None and frame.f_globals is vars(contextlib) and frame.f_code.co_name in _ENTER:
@@ -143,31 +143,31 @@ def _release(scope: Scope, frames: list[int]) -> None:
             del _scopes_of_frames[frame]
 
 
-def keep_scope(pieces: Any) -> Any:
-    """Return a generator that runs under the scope in force now, wherever it is driven from."""
-    scope = scope_in_force()
-    if scope is not None and isinstance(pieces, GeneratorType):
-        return _run_in(scope, pieces)
-    if scope is not None and isinstance(pieces, AsyncGeneratorType):
-        return _arun_in(scope, pieces)
-    return pieces
+def keep_scope(stream: object) -> object:
+    """Return a generator that runs in the current scope, whatever context its steps run in."""
+    scope = current_scope()
+    if scope is not None and isinstance(stream, GeneratorType):
+        return _run_in(scope, stream)
+    if scope is not None and isinstance(stream, AsyncGeneratorType):
+        return _arun_in(scope, stream)
+    return stream
 
 
-def _run_in(scope: Scope, pieces: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    frames = [id(sys._getframe())]  # noqa: SLF001 - the way to the stack
+def _run_in(scope: Scope, stream: Generator[object, object, object]) -> Generator[object, object, object]:
+    frames = [id(sys._getframe())]  # noqa: SLF001 - the only way to the stack
     _hold(scope, frames)
     try:
-        return (yield from pieces)
+        return (yield from stream)
     finally:
         _release(scope, frames)
 
 
-async def _arun_in(scope: Scope, pieces: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, None]:
-    frames = [id(sys._getframe())]  # noqa: SLF001 - the way to the stack
+async def _arun_in(scope: Scope, stream: AsyncGenerator[object, None]) -> AsyncGenerator[object, None]:
+    frames = [id(sys._getframe())]  # noqa: SLF001 - the only way to the stack
     _hold(scope, frames)
     try:
-        async with contextlib.aclosing(pieces):
-            async for piece in pieces:
-                yield piece
+        async with contextlib.aclosing(stream):
+            async for chunk in stream:
+                yield chunk
     finally:
         _release(scope, frames)

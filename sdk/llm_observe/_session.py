@@ -1,4 +1,4 @@
-"""What the application says about the calls it makes: session, user, conversation, tags, metadata."""
+"""What the application states about its calls: session, user, conversation, tags, metadata."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_observe._scope import enter, leave, scope_in_force
+from llm_observe._scope import current_scope, enter, leave
 from llm_observe._values import to_pairs, to_tags, to_text
 from llm_observe.ids import uuid7
 
@@ -28,13 +28,13 @@ _process_session: Session | None = None
 
 
 def current_session() -> Session:
-    """Return the session in force, or the one that stands for this process."""
-    scope = scope_in_force()
+    """Return the current session, by default one for the whole process."""
+    scope = current_scope()
     return scope.session if scope is not None else _default_session()
 
 
 def _default_session() -> Session:
-    global _process_session  # noqa: PLW0603 - one identity a process, remade after a fork
+    global _process_session  # noqa: PLW0603 - one session per process, made anew after a fork
     if _process_session is None:
         _process_session = Session(session_id=uuid7())
     return _process_session
@@ -58,22 +58,21 @@ def session(
     tags: Sequence[str] = (),
     metadata: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """Attach a session to every call made inside; nested sessions add to the outer one.
+    """Attach a session to every call made inside. A nested session adds to the outer one.
 
-    It is in force in the context in which it is entered and in the tasks and threads that are started inside.
-    Entered by ``with`` in a generator, it is in force wherever that generator runs as well, whatever context
-    drives a step or ends it. It cannot reach code in another context that the generator does not call:
-    FastAPI enters a synchronous dependency with ``yield`` in a context of its own, an ``async def`` one in
-    that of the request.
+    The session is current in the context in which it is entered and in the tasks and threads started inside.
+    Entered by ``with`` in a generator, it is also current whenever that generator runs, in any context. It
+    does not reach code in another context that the generator does not call: FastAPI enters a synchronous
+    dependency with ``yield`` in a context of its own, but an ``async def`` one in that of the request.
 
     Yields:
-        The session id, a new UUID when none was given and there is no outer session.
+        The session id: by default that of the outer session, or a new UUID.
     """
-    outer = scope_in_force()
-    given = to_text(session_id)
-    inherited = outer.session if outer is not None else Session(session_id=given or uuid7())
+    outer = current_scope()
+    own_id = to_text(session_id)
+    inherited = outer.session if outer is not None else Session(session_id=own_id or uuid7())
     merged = Session(
-        session_id=given or inherited.session_id,
+        session_id=own_id or inherited.session_id,
         user_id=inherited.user_id if user_id is None else to_text(user_id),
         conversation_id=to_text(conversation_id)
         if conversation_id is not None

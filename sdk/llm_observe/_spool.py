@@ -1,8 +1,9 @@
-"""Batches on disk: what a process could not send before it died, the next one sends.
+"""Batches on disk: those that a process could not send before it died are sent by the next one.
 
-``SPOOL_DIR/PRODUCER_ID/`` belongs to one process, which holds a lock (flock) on its file ``lock`` as long as
-it lives. A batch is ``NUMBER-COUNT.batch``, a serialised IngestLogsRequest, already redacted, written beside
-and renamed, so that it is whole or absent. It survives the process; it is not synced to survive a power cut.
+``SPOOL_DIR/PRODUCER_ID/`` belongs to one process, which holds a lock (flock) on the file ``lock`` in it while
+it lives. A batch is ``NUMBER-COUNT.batch``, a serialised and redacted IngestLogsRequest. It is written under
+another name and renamed, so that it is complete or absent. It survives the process but is not synced to
+survive a power cut.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ class StoredBatch(NamedTuple):
 
     path: Path
     log_count: int
-    """Logs in it; the file's name tells, so that one that cannot be read can still be counted."""
+    """Number of logs, from the file's name: a file that cannot be read must still be counted."""
 
 
 class Spool:
-    """This process's folder, and those of dead processes that it has taken over.
+    """This process's folder and those that it has adopted from dead processes.
 
     Args:
         directory: The spool, shared by processes.
-        owner: Name of this process's folder, unique for ever.
-        max_bytes: What this process may have in its own folder.
+        owner: Name of this process's folder; no other process may ever use it.
+        max_bytes: Most bytes in this process's own folder.
 
     Raises:
-        OSError: The folder cannot be made.
+        OSError: The folder cannot be created.
     """
 
     def __init__(self, directory: Path, owner: str, max_bytes: int) -> None:
@@ -46,7 +47,7 @@ class Spool:
         self._bytes = 0
         self._waiting: list[StoredBatch] = []
         self._guard = threading.Lock()
-        # Made under a name that nobody adopts, and only renamed once it is locked.
+        # Created under a name that nobody adopts, and renamed once it is locked.
         hidden = directory / f".{owner}"
         hidden.mkdir(mode=0o700, parents=True)
         lock = _lock(hidden)
@@ -54,10 +55,10 @@ class Spool:
         self._locks: dict[Path, int | None] = {self._own: lock}
 
     def put(self, payload: bytes, *, number: int, count: int) -> bool:
-        """Keep a batch; False when there is no room, or the spool is closed.
+        """Store a batch; return False if there is no room or the spool is closed.
 
         Raises:
-            OSError: The disk did not take it.
+            OSError: The batch cannot be written.
         """
         with self._guard:
             if not self._locks or self._bytes + len(payload) > self._max_bytes:
@@ -76,7 +77,7 @@ class Spool:
             return self._waiting[0] if self._waiting else None
 
     def remove(self, batch: StoredBatch) -> None:
-        """Forget a batch that was settled; a dead process's folder goes with its last batch."""
+        """Delete a settled batch. An adopted folder is deleted with its last batch."""
         with self._guard:
             self._waiting.remove(batch)
             folder = batch.path.parent
@@ -87,35 +88,35 @@ class Spool:
                 self._discard(folder)
 
     def adopt(self) -> int:
-        """Take over what dead processes left; returns the number of logs found."""
+        """Adopt the folders of dead processes; return the number of logs in them."""
         with self._guard:
-            found: list[StoredBatch] = []
+            adopted: list[StoredBatch] = []
             for folder in sorted(self._directory.iterdir()):
                 if folder.name.startswith(".") or folder in self._locks or not folder.is_dir():
                     continue
                 if lock := _lock(folder):
                     self._locks[folder] = lock
                     batches = _batches(folder)
-                    found += batches
+                    adopted += batches
                     if not batches:
                         self._discard(folder)
-            self._waiting[:0] = found
-            return sum(batch.log_count for batch in found)
+            self._waiting[:0] = adopted
+            return sum(batch.log_count for batch in adopted)
 
     def count(self) -> int:
-        """Return the number of logs on disk that are this process's to send."""
+        """Return the number of logs on disk that this process has to send."""
         with self._guard:
             return sum(batch.log_count for batch in self._waiting)
 
     def close(self) -> None:
-        """Let go of every folder; those with batches wait for the next process."""
+        """Release every folder; the next process adopts those with batches."""
         with self._guard:
             if not any(self._own.glob(_BATCH)):
                 self._discard(self._own)
             self.forget()
 
     def forget(self) -> None:
-        """Close the lock files. In a forked child, that leaves the parent its locks."""
+        """Close the lock files. A forked child does this; the parent keeps its locks."""
         for lock in self._locks.values():
             if lock is not None:
                 os.close(lock)
@@ -129,10 +130,10 @@ class Spool:
 
 
 def _lock(folder: Path) -> int | None:
-    """Return a descriptor that holds the folder's lock, or None while another process does."""
+    """Return a descriptor that holds the folder's lock, or None if another process holds it."""
     try:
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError:  # gone, or not ours to open
+    except OSError:  # deleted, or we may not open it
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Sends what is in the spool, from its own thread: a dead collector does not keep calls off the disk."""
+"""Sends the batches in the spool from a thread of its own: calls reach the disk while no collector does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SpoolSender:
     """The spool and its thread.
 
     Raises:
-        OSError: The spool cannot be made.
+        OSError: The spool cannot be created.
     """
 
     def __init__(self, config: Config, counters: DeliveryCounters, delivery: Delivery) -> None:
@@ -37,7 +37,7 @@ class SpoolSender:
         threading.Thread(target=self._run, name="llm-observe-spool", daemon=True).start()
 
     def keep(self, request: IngestLogsRequest) -> bool:
-        """Put a batch on disk; False when it must be sent from memory, the disk being full or broken."""
+        """Store a batch on disk; return False if that fails and it must be sent from memory."""
         try:
             number, count = request.producer.batch_number, len(request.logs)
             kept = self._spool.put(request.SerializeToString(), number=number, count=count)
@@ -57,7 +57,7 @@ class SpoolSender:
                 if not self._wake.wait(_ADOPT_EVERY_S):
                     self._adopt()
                 self._wake.clear()
-            except Exception as error:  # noqa: BLE001 - the thread must outlive any fault of ours
+            except Exception as error:  # noqa: BLE001 - the thread must outlive any internal error
                 report_internal_error("spool", type(error))
                 self._wake.wait(_ADOPT_EVERY_S)
 
@@ -75,7 +75,7 @@ class SpoolSender:
             self._counters.settle(**delivered._asdict())
 
     def stop(self) -> int:
-        """Let go of the spool; returns the number of logs that stay in it."""
+        """Release the spool; return the number of logs that stay in it."""
         if self._stopped:
             return 0
         self._stopped = True
@@ -85,12 +85,12 @@ class SpoolSender:
         return kept
 
     def forget(self) -> None:
-        """In a forked child: leave all to the parent."""
+        """In a forked child: leave the spool to the parent."""
         self._spool.forget()
 
 
 def _read(batch: StoredBatch) -> IngestLogsRequest | None:
-    """Return a batch from disk, or None when it is not what was written."""
+    """Return a batch from disk, or None if it is damaged."""
     try:
         request = IngestLogsRequest.FromString(batch.path.read_bytes())
     except (OSError, DecodeError):

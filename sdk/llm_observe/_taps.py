@@ -1,30 +1,31 @@
-"""Stream taps: read a vendor's stream as it passes by; whatever ends it makes exactly one log.
+"""Stream taps: read a vendor's stream while the application does. However a stream ends, it makes one log.
 
-Generators, since they cost the application's thread least for each chunk.
+The taps are generators, which cost the application's thread the least per chunk.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import CANCELLED, ERROR, KEPT_TEXT_CHARS, Call
 from llm_observe._guard import attempt, guarded, swallow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
     from llm_observe._providers import Reader
+    from llm_observe._vendor import VendorObject
 
 _CANCELLATIONS: Final = (GeneratorExit, KeyboardInterrupt, SystemExit)
 
 _open_streams: set[Call] = set()
-"""Streams that have not ended, held by the application or forgotten by it."""
+"""The calls of streams that have not ended."""
 
 
 def _leave_to_parent() -> None:
-    """In a forked child: what the parent has open is the parent's to log, whatever the child does to it."""
+    """In a forked child: the parent logs the streams that it has open, not the child."""
     for call in _open_streams:
         call.finished = True
     _open_streams.clear()
@@ -35,7 +36,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def fail(provider: Reader, call: Call, error: BaseException) -> None:
-    """Close a call that ended in an error, or that the application left."""
+    """End a call that raised an error or was cancelled."""
     if isinstance(error, _CANCELLATIONS) or _is_cancelled(error):
         call.finish(CANCELLED)
         return
@@ -45,22 +46,22 @@ def fail(provider: Reader, call: Call, error: BaseException) -> None:
 
 
 def _is_cancelled(error: BaseException) -> bool:
-    # asyncio takes longer to import than all of ours; an application that cancels has it.
+    # Importing asyncio takes longer than importing all of ours; an application that cancels has done it.
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def cancel_open_streams() -> None:
-    """Close the calls of streams that are held until the process exits."""
+    """End the calls of streams that are still open when the process exits."""
     for call in list(_open_streams):
         call.finish(CANCELLED)
     _open_streams.clear()
 
 
 class StreamFinalizer:
-    """Ends a call when the last reference to what stands for it goes.
+    """Ends a call when its stream is garbage-collected.
 
-    A generator that is dropped before its first step runs nothing of its own body.
+    A generator that is dropped before its first step runs none of its own body.
     """
 
     __slots__ = ("_call", "_outcome")
@@ -71,42 +72,44 @@ class StreamFinalizer:
         _open_streams.add(call)
 
     def release(self) -> None:
-        """Leave the call to what ends it instead."""
+        """Do not end the call: something else will."""
         if self._call is not None:
             _open_streams.discard(self._call)
             self._call = None
 
     def __del__(self, _discard: Callable[[Call], None] = _open_streams.discard) -> None:
-        # A default, not a global: those are gone when what is held until the very end is collected.
+        # An argument, not a global: globals may be gone when an object is collected at interpreter exit.
         if self._call is not None:
             _discard(self._call)
             self._call.finish(self._outcome)
 
 
-def tap(inner: Iterator[Any], provider: Reader, call: Call, *, hide: bool = False) -> Iterator[Any]:
-    """Return a stream that is read as it passes by; ``hide`` keeps pure usage chunks from the application."""
-    passing = _pass_deltas if call.has_deltas else _pass
-    return passing(inner, provider, call, StreamFinalizer(call), hide=hide)
+def tap(
+    inner: Iterator[VendorObject], provider: Reader, call: Call, *, hide: bool = False
+) -> Iterator[VendorObject]:
+    """Return the stream, recorded while it is read. ``hide`` drops chunks that carry nothing but usage."""
+    tapped = _pass_deltas if call.has_deltas else _pass
+    return tapped(inner, provider, call, StreamFinalizer(call), hide=hide)
 
 
 def atap(
-    inner: AsyncIterator[Any], provider: Reader, call: Call, *, hide: bool = False
-) -> AsyncIterator[Any]:
-    """As tap(), for an asynchronous stream."""
-    passing = _apass_deltas if call.has_deltas else _apass
-    return passing(inner, provider, call, StreamFinalizer(call), hide=hide)
+    inner: AsyncIterator[VendorObject], provider: Reader, call: Call, *, hide: bool = False
+) -> AsyncGenerator[VendorObject, None]:
+    """Like tap(), for an asynchronous stream."""
+    tapped = _apass_deltas if call.has_deltas else _apass
+    return tapped(inner, provider, call, StreamFinalizer(call), hide=hide)
 
 
-def _read(provider: Reader, chunk: Any, call: Call) -> bool:
+def _read(provider: Reader, chunk: VendorObject, call: Call) -> bool:
     try:
         return provider.read_chunk(chunk, call)
-    except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the application
+    except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
         return swallow("read_chunk", error)
 
 
 def _pass(
-    inner: Iterator[Any], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
-) -> Iterator[Any]:
+    inner: Iterator[VendorObject], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
+) -> Iterator[VendorObject]:
     try:
         for chunk in inner:
             if not (_read(provider, chunk, call) and hide):
@@ -119,8 +122,13 @@ def _pass(
 
 
 async def _apass(
-    inner: AsyncIterator[Any], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
-) -> AsyncIterator[Any]:
+    inner: AsyncIterator[VendorObject],
+    provider: Reader,
+    call: Call,
+    finalizer: StreamFinalizer,
+    *,
+    hide: bool,
+) -> AsyncGenerator[VendorObject, None]:
     try:
         async for chunk in inner:
             if not (_read(provider, chunk, call) and hide):
@@ -132,14 +140,14 @@ async def _apass(
     del finalizer
 
 
-# The two below do as the two above, for streams whose chunks are nearly all ``choices[0].delta.content``.
-# Each name looked up in a chunk costs the application cold memory accesses, so these look up no other.
+# The two below do the same as the two above, for streams in which nearly every chunk has nothing but
+# ``choices[0].delta.content``. Reading an attribute of a chunk misses the CPU's cache, so they read no other.
 
 
 def _pass_deltas(
-    inner: Iterator[Any], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
-) -> Iterator[Any]:
-    append, room, last, begun = call.output_pieces.append, 0, None, False
+    inner: Iterator[VendorObject], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
+) -> Iterator[VendorObject]:
+    append, room, last, begun = call.output_chunks.append, 0, None, False
     try:
         for chunk in inner:
             try:
@@ -166,9 +174,14 @@ def _pass_deltas(
 
 
 async def _apass_deltas(
-    inner: AsyncIterator[Any], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
-) -> AsyncIterator[Any]:
-    append, room, last, begun = call.output_pieces.append, 0, None, False
+    inner: AsyncIterator[VendorObject],
+    provider: Reader,
+    call: Call,
+    finalizer: StreamFinalizer,
+    *,
+    hide: bool,
+) -> AsyncGenerator[VendorObject, None]:
+    append, room, last, begun = call.output_chunks.append, 0, None, False
     try:
         async for chunk in inner:
             try:
@@ -194,12 +207,12 @@ async def _apass_deltas(
     del finalizer
 
 
-def _end_deltas(last: Any, call: Call) -> None:
-    """Close a call; some servers tell the reason with the last text."""
+def _end_deltas(last: VendorObject, call: Call) -> None:
+    """End a call. Some servers send the finish reason with the last text."""
     if last is not None and not call.finish_reason:
         attempt("read_reason", _note_reason, last, call)
     call.finish()
 
 
-def _note_reason(last: Any, call: Call) -> None:
+def _note_reason(last: VendorObject, call: Call) -> None:
     call.finish_reason = last.choices[0].finish_reason or ""

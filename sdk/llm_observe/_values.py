@@ -1,8 +1,9 @@
-"""Converts what an application or a vendor hands over into what a Log can hold. Nothing here raises.
+"""Converts values of applications and vendors into values that a Log can hold. The to_...() never raise.
 
-Where a value has no sensible form, a text becomes a placeholder and a number unknown (None). Every function
-catches all exceptions: to convert an object is to run code of the application, such as its ``__str__``. Text
-passes as it is, since the other half of a surrogate pair may be in the next piece; a Log needs clean() text.
+A value that cannot be converted becomes a placeholder if text is needed, and None if a number is. Every
+function catches all exceptions, because converting an object runs the application's code, such as its
+``__str__``. Text is returned unchanged: the other half of a surrogate pair may be in the next chunk. A Log
+needs clean() text.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from typing import Any, Final
 from llm_observe.limits import HTTP_STATUSES, MAX_AHEAD_S, MAX_COUNT, MAX_LATENCY_S, MAX_TAGS
 
 _MAX_PAIRS: Final = 1_000
-"""Pairs of metadata that are looked at: an iterator may have no end."""
+"""Most pairs of metadata that are read: an iterator may be endless."""
 _HEX_DIGITS: Final = re.compile(r"[0-9a-f]{32}")
 
 
-def to_text(value: Any) -> str:
-    """Return a value as text: None is empty, an Enum its value, a mapping or a list JSON."""
+def to_text(value: object) -> str:
+    """Return a value as text: empty for None, the value of an Enum, JSON for a mapping or a list."""
     if type(value) is str:
         return value
     try:
@@ -32,17 +33,17 @@ def to_text(value: Any) -> str:
         return f"<{type(value).__name__}>"
 
 
-def to_content(value: Any) -> str:
-    """Return the text of a message's content: of a list of parts, the text of those that carry some."""
+def to_content(value: object) -> str:
+    """Return the text of a message's content. In a list of parts, those without text are skipped."""
     if type(value) is str:
         return value
     try:
         return "".join(map(_text_of_part, value)) if isinstance(value, list | tuple) else to_text(value)
-    except Exception:  # noqa: BLE001 - see above; a list of something else
+    except Exception:  # noqa: BLE001 - see above; or a list of other things
         return to_text(value)
 
 
-def to_count(value: Any) -> int | None:
+def to_count(value: object) -> int | None:
     """Return a count of tokens; None unless the value is a whole number from 0 to MAX_COUNT."""
     if value is None:
         return None
@@ -53,14 +54,14 @@ def to_count(value: Any) -> int | None:
     return count if 0 <= count <= MAX_COUNT else None
 
 
-def to_http_status(value: Any) -> int | None:
-    """Return an HTTP status; None unless the value is one."""
+def to_http_status(value: object) -> int | None:
+    """Return an HTTP status; None if the value is not one."""
     status = to_count(value)
     return status if status is not None and status in HTTP_STATUSES else None
 
 
-def to_flag(value: Any) -> bool:
-    """Return whether a value is true; one that cannot say is not."""
+def to_flag(value: object) -> bool:
+    """Return whether a value is true; False if it cannot be tested."""
     try:
         return bool(value)
     except Exception:  # noqa: BLE001 - see above
@@ -68,7 +69,7 @@ def to_flag(value: Any) -> bool:
 
 
 def to_duration_ns(value: Any) -> int | None:
-    """Return seconds (a number or a timedelta) in nanoseconds; None unless they can be a latency."""
+    """Return seconds (a number or a timedelta) in nanoseconds; None if outside a latency's range."""
     if value is None:
         return None
     try:
@@ -79,7 +80,7 @@ def to_duration_ns(value: Any) -> int | None:
 
 
 def to_time_ns(value: Any) -> int | None:
-    """Return a datetime in nanoseconds since 1970; None unless the server would accept it."""
+    """Return a datetime in nanoseconds since 1970; None if the server would not accept it."""
     if value is None:
         return None
     try:
@@ -89,8 +90,8 @@ def to_time_ns(value: Any) -> int | None:
         return None
 
 
-def to_uuid(value: Any) -> str:
-    """Return a UUID (object or text, with or without dashes) in its usual form; empty unless it is one."""
+def to_uuid(value: object) -> str:
+    """Return a UUID (object or text, with or without dashes) in canonical form; empty if it is not one."""
     if value is None:
         return ""
     digits = to_text(value).replace("-", "").lower()
@@ -100,18 +101,18 @@ def to_uuid(value: Any) -> str:
 
 
 def to_tags(value: Any) -> tuple[str, ...]:
-    """Return tags given as an iterable; a text, or what cannot be iterated, is one tag."""
+    """Return the tags of an iterable; a text, or a value that is not iterable, is one tag."""
     if value is None:
         return ()
     try:
-        one = isinstance(value, str | bytes | Enum)
-        return (to_text(value),) if one else tuple(map(to_text, islice(value, MAX_TAGS)))
+        is_single = isinstance(value, str | bytes | Enum)
+        return (to_text(value),) if is_single else tuple(map(to_text, islice(value, MAX_TAGS)))
     except Exception:  # noqa: BLE001 - see above
         return (to_text(value),)
 
 
 def to_pairs(value: Any) -> tuple[tuple[str, str], ...]:
-    """Return metadata given as a mapping or an iterable of pairs; what is no pair is left out."""
+    """Return the pairs of a mapping or of an iterable; entries that are not pairs are skipped."""
     if value is None:
         return ()
     try:
@@ -135,8 +136,8 @@ def clean(text: str) -> str:
     return text
 
 
-def _text_of(value: Any) -> str:
-    """Return a value as text; raises what the value raises."""
+def _text_of(value: object) -> str:
+    """Return a value as text. Raises whatever the value raises."""
     if value is None:
         return ""
     if isinstance(value, Enum):
@@ -145,23 +146,23 @@ def _text_of(value: Any) -> str:
         return bytes(value).decode("utf-8", "replace")
     if isinstance(value, dict | list | tuple):
         return _json_of(value)
-    # A subclass of str may have a __str__ of its own; its text is its characters.
+    # A subclass of str may override __str__; its text is its characters.
     text = value if isinstance(value, str) else str(value)
     return str.__str__(text) or (type(value).__name__ if isinstance(value, BaseException) else "")
 
 
-def _json_of(value: Any) -> str:
+def _json_of(value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, default=to_text)
-    except TypeError:  # keys that JSON does not know
+    except TypeError:  # keys that JSON does not allow
         return str(value)
 
 
-def _text_of_part(part: Any) -> str:
-    """Return the text that a part of a message's content carries.
+def _text_of_part(part: object) -> str:
+    """Return the text of a part of a message's content; empty if it has none.
 
     Raises:
-        TypeError: It is no such part.
+        TypeError: It is not a part of a message.
     """
     if isinstance(part, str):
         return part
@@ -178,10 +179,10 @@ def _text_of_part(part: Any) -> str:
 
 
 def _integer_of(value: Any) -> int:
-    """Return a whole number.
+    """Return a value as a whole number.
 
     Raises:
-        ValueError: It is none. Other values raise what they please.
+        ValueError: It is not one. Other values raise whatever they do.
     """
     if isinstance(value, Enum):
         value = value.value

@@ -1,10 +1,10 @@
-"""What wrap() records of clients that have one request method: timing, answers, streams and errors."""
+"""Records clients with a single request method: timing, answers, streams and errors."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from llm_observe._call import SUCCESS
 from llm_observe._guard import swallow
@@ -17,8 +17,11 @@ from llm_observe._taps import StreamFinalizer, atap, fail, tap
 from llm_observe._wrap_gemini import observe_gemini, restore_gemini
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llm_observe._call import Call
     from llm_observe._providers import Provider
+    from llm_observe._vendor import VendorClass, VendorObject
 
 _Client = TypeVar("_Client")
 _CLIENT_TYPES: Final[dict[tuple[str, str], Provider]] = {
@@ -29,7 +32,7 @@ _CLIENT_TYPES: Final[dict[tuple[str, str], Provider]] = {
     },
     **{("anthropic", f"{kind}Anthropic"): anthropic_provider for kind in ("", "Async")},
 }
-"""Package and class of every client with one request method."""
+"""Package and class of every client with a single request method."""
 _GEMINI_TYPES: Final = {("google", "Client"), ("google", "AsyncClient")}
 
 
@@ -37,61 +40,68 @@ def wrap_client(client: _Client) -> _Client:
     """Record a client's calls, once.
 
     Raises:
-        TypeError: The client is of a kind that is not supported.
+        TypeError: The client's type is not supported.
     """
-    kind = type(client)
-    if _find_provider(kind) is not None:
+    client_class = type(client)
+    if _find_provider(client_class) is not None:
         observe(client, _client_members)
-    elif _names(kind) & _GEMINI_TYPES:
+    elif _names(client_class) & _GEMINI_TYPES:
         observe_gemini(client)
     else:
-        raise TypeError(f"llm_observe.wrap() does not know clients of type {kind.__name__}")
+        raise TypeError(f"llm_observe.wrap() does not know clients of type {client_class.__name__}")
     return client
 
 
 def unwrap_client(client: _Client) -> _Client:
-    """Stop recording a client's calls; one that is not recorded is left alone."""
+    """Stop recording a client's calls. A client that is not recorded is left alone."""
     if _names(type(client)) & _GEMINI_TYPES:
         restore_gemini(client)
     return restore(client)
 
 
-def _names(kind: type) -> set[tuple[str, str]]:
-    return {(base.__module__.split(".")[0], base.__name__) for base in kind.__mro__}
+def _names(client_class: type) -> set[tuple[str, str]]:
+    return {(base.__module__.split(".")[0], base.__name__) for base in client_class.__mro__}
 
 
-def _find_provider(kind: type) -> Provider | None:
-    return next((_CLIENT_TYPES[name] for name in _names(kind) if name in _CLIENT_TYPES), None)
+def _find_provider(client_class: type) -> Provider | None:
+    return next((_CLIENT_TYPES[name] for name in _names(client_class) if name in _CLIENT_TYPES), None)
 
 
-def _client_members(kind: Any) -> dict[str, Any]:
-    provider: Any = _find_provider(kind)
-    asynchronous = inspect.iscoroutinefunction(kind.request)
-    return {"request": (_async_request if asynchronous else _sync_request)(kind, provider)}
+def _client_members(client_class: VendorClass) -> dict[str, object]:
+    provider = cast("Provider", _find_provider(client_class))  # wrap_client() has found it
+    asynchronous = inspect.iscoroutinefunction(client_class.request)
+    return {"request": (_async_request if asynchronous else _sync_request)(client_class, provider)}
 
 
-def _begin(provider: Provider, options: Any, *, stream: bool) -> tuple[Call | None, Any, bool]:
+def _begin(
+    provider: Provider, options: VendorObject, *, stream: bool
+) -> tuple[Call | None, VendorObject, bool]:
     call, hide = None, False
     try:
         call = provider.describe(options, stream=stream, sink=submit)
         if call is not None and stream:
-            wish = get_runtime().config.request_stream_usage
-            options, hide = provider.prepare(options, request_stream_usage=wish)
-    except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the application
+            request_stream_usage = get_runtime().config.request_stream_usage
+            options, hide = provider.prepare(options, request_stream_usage=request_stream_usage)
+    except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
         swallow("describe", error)
     return call, options, hide
 
 
-def _sync_request(kind: Any, provider: Provider) -> Any:
-    @functools.wraps(kind.request)
+def _sync_request(client_class: VendorClass, provider: Provider) -> Callable[..., VendorObject]:
+    @functools.wraps(client_class.request)
     def request(
-        self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None
-    ) -> Any:
+        self: VendorObject,
+        cast_to: object,
+        options: VendorObject,
+        *,
+        stream: bool = False,
+        stream_cls: object = None,
+    ) -> VendorObject:
         call, options, hide = _begin(provider, options, stream=stream)
         if call is None:
-            return kind.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            return client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         try:
-            response = kind.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         except BaseException as error:
             fail(provider, call, error)
             raise
@@ -100,16 +110,23 @@ def _sync_request(kind: Any, provider: Provider) -> Any:
     return request
 
 
-def _async_request(kind: Any, provider: Provider) -> Any:
-    @functools.wraps(kind.request)
+def _async_request(client_class: VendorClass, provider: Provider) -> Callable[..., VendorObject]:
+    @functools.wraps(client_class.request)
     async def request(
-        self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None
-    ) -> Any:
+        self: VendorObject,
+        cast_to: object,
+        options: VendorObject,
+        *,
+        stream: bool = False,
+        stream_cls: object = None,
+    ) -> VendorObject:
         call, options, hide = _begin(provider, options, stream=stream)
         if call is None:
-            return await kind.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            return await client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         try:
-            response = await kind.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            response = await client_class.request(
+                self, cast_to, options, stream=stream, stream_cls=stream_cls
+            )
         except BaseException as error:
             fail(provider, call, error)
             raise
@@ -118,10 +135,10 @@ def _async_request(kind: Any, provider: Provider) -> Any:
     return request
 
 
-def _settle(provider: Provider, call: Call, response: Any, *, hide: bool) -> Any:
-    """Close a plain call, or put the tap on its stream. The response stays the same object."""
+def _settle(provider: Provider, call: Call, response: VendorObject, *, hide: bool) -> VendorObject:
+    """End the call of a complete answer, or tap its stream. Returns the same response object."""
     try:
-        shape = _shape_of(_kind_of(response))
+        shape = _shape_of(_class_of(response))
         if shape == "whole":
             provider.read_response(response, call)
             call.finish()
@@ -129,37 +146,37 @@ def _settle(provider: Provider, call: Call, response: Any, *, hide: bool) -> Any
             _tap_stream(provider, call, response, hide=hide)
         else:
             _settle_raw(provider, call, response, hide=hide)
-    except Exception as error:  # noqa: BLE001 - a fault of ours never reaches the application
+    except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
         swallow("settle", error)
         call.finish()
     return response
 
 
 @functools.cache
-def _shape_of(kind: Any) -> str:
-    """Tell what a type of response is. Asked of the type: a model answers for a missing field slowly."""
-    if hasattr(kind, "__stream__"):
+def _shape_of(response_class: VendorClass) -> str:
+    """Return the kind of a response, from its class: hasattr() of an instance is slow for a missing field."""
+    if hasattr(response_class, "__stream__"):
         return "stream"
-    declared = {name for base in kind.__mro__ for name in getattr(base, "__annotations__", ())}
+    declared = {name for base in response_class.__mro__ for name in getattr(base, "__annotations__", ())}
     return "raw" if "http_response" in declared else "whole"
 
 
-def _kind_of(response: Any) -> Any:
-    """Return the type, typed as a key of the cache: mypy takes type[Any] for unhashable."""
+def _class_of(response: VendorObject) -> VendorClass:
+    """Return the class of a response, typed so that mypy accepts it as a key of the cache."""
     return type(response)
 
 
-def _tap_stream(provider: Provider, call: Call, stream: Any, *, hide: bool) -> None:
-    iterator = stream._iterator  # noqa: SLF001 - both iteration paths of a vendor's stream read it
-    put = atap if hasattr(iterator, "__anext__") else tap
-    stream._iterator = passing = put(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
-    cancel_when_closed(call, getattr(stream, "response", None), passing)
+def _tap_stream(provider: Provider, call: Call, stream: VendorObject, *, hide: bool) -> None:
+    iterator = stream._iterator  # noqa: SLF001 - iterating a vendor's stream always reads it
+    tap_method = atap if hasattr(iterator, "__anext__") else tap
+    stream._iterator = tapped = tap_method(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
+    cancel_when_closed(call, getattr(stream, "response", None), tapped)
 
 
-def _settle_raw(provider: Provider, call: Call, raw: Any, *, hide: bool) -> None:
-    """A raw response: what it parses to tells the rest, whenever the application asks for it.
+def _settle_raw(provider: Provider, call: Call, raw: VendorObject, *, hide: bool) -> None:
+    """Read a raw response when the application parses it.
 
-    One whose body is here already is read now; parse() caches, so the application pays nothing twice.
+    If its body has arrived already, it is parsed now; parse() caches, so the application pays only once.
     """
     asynchronous = inspect.iscoroutinefunction(raw.parse)
     if not call.streamed and not asynchronous and raw.http_response.is_closed:
@@ -171,33 +188,33 @@ def _settle_raw(provider: Provider, call: Call, raw: Any, *, hide: bool) -> None
 
 
 class _Unread:
-    """A call whose raw response has not been parsed: the first that it parses to is read, copies or not."""
+    """The call of a raw response that has not been parsed. The response and its copies share it."""
 
     def __init__(self, provider: Provider, call: Call, *, hide: bool) -> None:
         self._settle = functools.partial(_settle, provider, call, hide=hide)
         self._finalizer: StreamFinalizer | None = StreamFinalizer(call, SUCCESS)
 
-    def read(self, parsed: Any) -> None:
-        """Read what the response was parsed to, once."""
+    def read(self, parsed: VendorObject) -> None:
+        """Read the parsed response, once."""
         finalizer, self._finalizer = self._finalizer, None
         if finalizer is not None:
             finalizer.release()
             self._settle(parsed)
 
 
-def _raw_members(kind: Any) -> dict[str, Any]:
-    @functools.wraps(kind.parse)
-    def parse(self: Any, **options: Any) -> Any:
-        return _read_once(self, kind.parse(self, **options))
+def _raw_members(raw_class: VendorClass) -> dict[str, object]:
+    @functools.wraps(raw_class.parse)
+    def parse(self: VendorObject, **options: object) -> VendorObject:
+        return _read_once(self, raw_class.parse(self, **options))
 
-    @functools.wraps(kind.parse)
-    async def aparse(self: Any, **options: Any) -> Any:
-        return _read_once(self, await kind.parse(self, **options))
+    @functools.wraps(raw_class.parse)
+    async def aparse(self: VendorObject, **options: object) -> VendorObject:
+        return _read_once(self, await raw_class.parse(self, **options))
 
-    return {"parse": aparse if inspect.iscoroutinefunction(kind.parse) else parse}
+    return {"parse": aparse if inspect.iscoroutinefunction(raw_class.parse) else parse}
 
 
-def _read_once(raw: Any, parsed: Any) -> Any:
+def _read_once(raw: VendorObject, parsed: VendorObject) -> VendorObject:
     unread = getattr(raw, "_llm_observe_unread", None)
     if unread is not None:
         unread.read(parsed)

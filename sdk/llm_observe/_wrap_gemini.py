@@ -1,14 +1,14 @@
-"""What wrap() records of google.genai.Client: its models object, synchronous and asynchronous.
+"""Records google.genai.Client: its ``models`` object, synchronous and asynchronous.
 
-Stands at the methods that make one HTTP call each, below automatic function calling, so that one log is one
-call to the model.
+Overrides the methods that make one HTTP request each, below automatic function calling, so that each call to
+the model makes one log.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llm_observe._guard import guarded
 from llm_observe._providers import gemini
@@ -18,54 +18,55 @@ from llm_observe._stand_in import observe, restore
 from llm_observe._taps import atap, fail, tap
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from llm_observe._call import Call
+    from llm_observe._vendor import VendorClass, VendorObject
 
 
-def observe_gemini(client: Any) -> None:
+def observe_gemini(client: VendorObject) -> None:
     """Record the calls of a client (or of its ``aio`` alone), once."""
     for models in _models_of(client):
         observe(models, _models_members)
 
 
-def restore_gemini(client: Any) -> None:
+def restore_gemini(client: VendorObject) -> None:
     """Stop recording a client's calls."""
     for models in _models_of(client):
         restore(models)
 
 
-def _models_of(client: Any) -> tuple[Any, ...]:
+def _models_of(client: VendorObject) -> tuple[VendorObject, ...]:
     return (client.models, client.aio.models) if hasattr(client, "aio") else (client.models,)
 
 
-def _models_members(kind: Any) -> dict[str, Any]:
-    asynchronous = inspect.iscoroutinefunction(kind.embed_content)
+def _models_members(models_class: VendorClass) -> dict[str, object]:
+    asynchronous = inspect.iscoroutinefunction(models_class.embed_content)
     plain, stream, kept = (_aplain, _astream, _akept) if asynchronous else (_plain, _stream, _kept)
     return {
-        "_generate_content": plain(kind, "_generate_content", "chat"),
-        "_generate_content_stream": stream(kind, "_generate_content_stream"),
-        "embed_content": plain(kind, "embed_content", "embeddings"),
-        "generate_content_stream": kept(kind, "generate_content_stream"),
+        "_generate_content": plain(models_class, "_generate_content", "chat"),
+        "_generate_content_stream": stream(models_class, "_generate_content_stream"),
+        "embed_content": plain(models_class, "embed_content", "embeddings"),
+        "generate_content_stream": kept(models_class, "generate_content_stream"),
     }
 
 
-def _begin(operation: str, options: dict[str, Any], *, stream: bool) -> Call | None:
+def _begin(operation: str, options: dict[str, object], *, stream: bool) -> Call | None:
     with guarded("describe"):
         return gemini.describe(operation, options, stream=stream, sink=submit)
     return None
 
 
-def _end(call: Call, response: Any) -> None:
+def _end(call: Call, response: VendorObject) -> None:
     with guarded("read_response"):
         gemini.read_response(response, call)
     call.finish()
 
 
-def _plain(kind: Any, name: str, operation: str) -> Any:
-    @functools.wraps(getattr(kind, name))
-    def request(self: Any, **options: Any) -> Any:
-        original = getattr(kind, name)
+def _plain(models_class: VendorClass, name: str, operation: str) -> Callable[..., VendorObject]:
+    @functools.wraps(getattr(models_class, name))
+    def request(self: VendorObject, **options: object) -> VendorObject:
+        original = getattr(models_class, name)
         call = _begin(operation, options, stream=False)
         if call is None:
             return original(self, **options)
@@ -80,10 +81,10 @@ def _plain(kind: Any, name: str, operation: str) -> Any:
     return request
 
 
-def _aplain(kind: Any, name: str, operation: str) -> Any:
-    @functools.wraps(getattr(kind, name))
-    async def request(self: Any, **options: Any) -> Any:
-        original = getattr(kind, name)
+def _aplain(models_class: VendorClass, name: str, operation: str) -> Callable[..., VendorObject]:
+    @functools.wraps(getattr(models_class, name))
+    async def request(self: VendorObject, **options: object) -> VendorObject:
+        original = getattr(models_class, name)
         call = _begin(operation, options, stream=False)
         if call is None:
             return await original(self, **options)
@@ -98,47 +99,47 @@ def _aplain(kind: Any, name: str, operation: str) -> Any:
     return request
 
 
-def _stream(kind: Any, name: str) -> Any:
-    @functools.wraps(getattr(kind, name))
-    def stream(self: Any, **options: Any) -> Iterator[Any]:
-        # A generator, as the original is: nothing is sent before the first next().
+def _stream(models_class: VendorClass, name: str) -> Callable[..., VendorObject]:
+    @functools.wraps(getattr(models_class, name))
+    def stream(self: VendorObject, **options: object) -> Iterator[VendorObject]:
+        # A generator, like the original: nothing is sent before the first next().
         call = _begin("chat", options, stream=True)
-        pieces = iter(getattr(kind, name)(self, **options))
-        yield from pieces if call is None else tap(pieces, gemini, call, hide=False)
+        chunks = iter(getattr(models_class, name)(self, **options))
+        yield from chunks if call is None else tap(chunks, gemini, call, hide=False)
 
     return stream
 
 
-def _astream(kind: Any, name: str) -> Any:
-    @functools.wraps(getattr(kind, name))
-    async def stream(self: Any, **options: Any) -> AsyncIterator[Any]:
+def _astream(models_class: VendorClass, name: str) -> Callable[..., VendorObject]:
+    @functools.wraps(getattr(models_class, name))
+    async def stream(self: VendorObject, **options: object) -> AsyncIterator[VendorObject]:
         call = _begin("chat", options, stream=True)
         try:
-            pieces = aiter(await getattr(kind, name)(self, **options))
+            chunks = aiter(await getattr(models_class, name)(self, **options))
         except BaseException as error:
             if call is not None:
                 fail(gemini, call, error)
             raise
-        return pieces if call is None else atap(pieces, gemini, call, hide=False)
+        return chunks if call is None else atap(chunks, gemini, call, hide=False)
 
     return stream
 
 
-# The two below change nothing but the session: a stream that sends nothing before it is read belongs to the
-# session in which it was asked for.
+# The two below only keep the session: a stream sends nothing before it is read, but it belongs to the session
+# in which it was requested.
 
 
-def _kept(kind: Any, name: str) -> Any:
-    @functools.wraps(getattr(kind, name))
-    def generate_content_stream(self: Any, **options: Any) -> Any:
-        return keep_scope(getattr(kind, name)(self, **options))
+def _kept(models_class: VendorClass, name: str) -> Callable[..., VendorObject]:
+    @functools.wraps(getattr(models_class, name))
+    def generate_content_stream(self: VendorObject, **options: object) -> VendorObject:
+        return keep_scope(getattr(models_class, name)(self, **options))
 
     return generate_content_stream
 
 
-def _akept(kind: Any, name: str) -> Any:
-    @functools.wraps(getattr(kind, name))
-    async def generate_content_stream(self: Any, **options: Any) -> Any:
-        return keep_scope(await getattr(kind, name)(self, **options))
+def _akept(models_class: VendorClass, name: str) -> Callable[..., VendorObject]:
+    @functools.wraps(getattr(models_class, name))
+    async def generate_content_stream(self: VendorObject, **options: object) -> VendorObject:
+        return keep_scope(await getattr(models_class, name)(self, **options))
 
     return generate_content_stream

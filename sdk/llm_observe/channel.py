@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llm_observe._config import Config
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import grpc
+
+    from llm_observe._vendor import VendorObject
 
 
 def open_channel(
@@ -22,25 +24,25 @@ def open_channel(
     key_file: str = "",
     options: Sequence[tuple[str, int | str]] = (),
 ) -> grpc.Channel:
-    """Return a channel, made without connecting.
+    """Return a channel; it connects at the first call.
 
     Args:
         endpoint: ``host:port``.
         tls: Encrypt, and check the server's certificate.
-        ca_file: PEM of who may have signed it; empty means the authorities that gRPC knows.
-        cert_file: PEM of our own certificate, for servers that want one.
-        key_file: PEM of its key.
+        ca_file: PEM file of the authorities that may have signed it; empty means gRPC's default.
+        cert_file: PEM file of a client certificate, for mTLS.
+        key_file: PEM file of its key.
         options: gRPC channel arguments.
 
     Raises:
         OSError: A file cannot be read.
     """
-    import grpc  # noqa: PLC0415 - 80 ms that no application should pay at import
+    import grpc  # noqa: PLC0415 - takes 80 ms, too long at import
 
     settings = [
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.enable_http_proxy", 0),
-        # Proxies forget connections that are silent for longer than a minute or so.
+        # Proxies drop connections that are idle for about a minute.
         ("grpc.keepalive_time_ms", 60_000),
         *(options or (("grpc.max_reconnect_backoff_ms", 5_000),)),
     ]
@@ -54,13 +56,13 @@ def open_channel(
 
 
 def open_from_env(endpoint: str) -> grpc.Channel:
-    """Return a channel with the TLS files and the API key that ``LLM_OBSERVE_*`` variables name.
+    """Return a channel with the TLS files and the API key of the ``LLM_OBSERVE_*`` variables.
 
     Args:
         endpoint: ``host:port``.
 
     Raises:
-        ConfigError: A variable is wrong.
+        ConfigError: A variable is invalid.
         OSError: A file cannot be read.
     """
     config = Config.from_env()
@@ -68,7 +70,7 @@ def open_from_env(endpoint: str) -> grpc.Channel:
 
 
 def open_configured(config: Config, endpoint: str = "") -> grpc.Channel:
-    """Return a channel with the TLS files of the SDK's settings, to their endpoint or another."""
+    """Return a channel with the TLS files of the SDK's settings; ``endpoint`` overrides theirs."""
     return open_channel(
         endpoint or config.endpoint,
         tls=config.tls,
@@ -84,12 +86,14 @@ def bearer(api_key: str) -> tuple[tuple[str, str], ...]:
 
 
 def with_key(channel: grpc.Channel, api_key: str) -> grpc.Channel:
-    """Return a channel that sends the key with every call; the same one without a key."""
+    """Return a channel that sends the key with every call; without a key, the same channel."""
     if not api_key:
         return channel
     import grpc  # noqa: PLC0415 - as above
 
-    def send_key(call: Any, details: Any, request: Any) -> Any:
+    def send_key(
+        call: Callable[[VendorObject, object], VendorObject], details: VendorObject, request: object
+    ) -> VendorObject:
         metadata = (*(details.metadata or ()), *bearer(api_key))
         return call(details._replace(metadata=metadata), request)
 

@@ -1,4 +1,4 @@
-"""What takes batches of logs in place of the collector: see ``exporter`` of :func:`llm_observe.configure`."""
+"""An exporter receives the batches instead of the collector: see :func:`llm_observe.configure`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ if TYPE_CHECKING:
 
 
 class ExportResult(NamedTuple):
-    """What became of a batch."""
+    """The outcome of a batch."""
 
     accepted: int = 0
     rejected: int = 0
     retry: bool = False
-    """True when the batch should be sent again, unchanged."""
+    """Whether to send the same batch again."""
     retry_after_s: float = 0.0
-    """How long to wait before that, in seconds."""
+    """How long to wait before the retry, in seconds."""
     failure: str = ""
-    """Why the batch was not taken, in a word, such as the name of a gRPC status code; empty when it was."""
+    """Why the batch was not accepted, such as the name of a gRPC status code; empty if it was."""
 
 
 class Exporter(Protocol):
-    """Sends batches. Its method is called on the SDK's thread, one batch at a time."""
+    """Sends batches. The SDK calls it on its own thread, one batch at a time."""
 
     def export(self, request: IngestLogsRequest, timeout_s: float, /) -> ExportResult:
-        """Send a batch once, within timeout_s seconds. It must not raise for what the other side does."""
+        """Send a batch once, within timeout_s seconds. Must not raise for errors of the receiver."""
         ...

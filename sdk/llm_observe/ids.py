@@ -1,4 +1,4 @@
-"""Ids made by this process."""
+"""Generates ids."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import os
 import random
 import time
 
-_chance = random.Random()  # noqa: S311 - unique, not secret; seeded from the system's entropy
-"""Our own, which no random.seed() of the application's repeats. os.urandom would let go of the interpreter's
-lock for each id, and a busy application gives it back only after 5 ms: the sender would fall behind."""
+_random = random.Random()  # noqa: S311 - unique, not secret; seeded from the system's entropy
+"""Our own generator, which the application's random.seed() does not affect. os.urandom() would release the
+GIL for each id, and a busy application returns it only after 5 ms: the sender would fall behind."""
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_chance.seed)
+    os.register_at_fork(after_in_child=_random.seed)
 
 
 def uuid7(now_ns: int | None = None) -> str:
     """Return a UUIDv7 (RFC 9562, section 5.7) as text."""
     milliseconds = (time.time_ns() if now_ns is None else now_ns) // 1_000_000
-    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | _chance.getrandbits(80)
+    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | _random.getrandbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"

@@ -1,11 +1,11 @@
-"""Limits of a Log's fields. The SDK cuts to them, the server checks them. Standard library only."""
+"""Limits of a Log's fields. The SDK cuts texts to them, the server checks them. Standard library only."""
 
 from __future__ import annotations
 
 from typing import Final
 
 MAX_PREVIEW_CHARS: Final = 500
-"""Longest preview, error message and metadata value, in characters, after redaction."""
+"""Longest preview, error message and metadata value after redaction, in characters."""
 MAX_TEXT_CHARS: Final = {
     "input_preview": MAX_PREVIEW_CHARS,
     "output_preview": MAX_PREVIEW_CHARS,
@@ -25,9 +25,9 @@ MAX_TEXT_CHARS: Final = {
 }
 """Every free-text field of a Log, with its limit in characters."""
 REQUIRED_TEXTS: Final = ("session_id", "provider", "model")
-"""Those that must not be empty."""
+"""Text fields that must not be empty."""
 REDACTED_TEXTS: Final = ("input_preview", "output_preview", "error_message")
-"""Those that a producer may send at any length: they are redacted first and cut then."""
+"""Text fields that a producer may send at any length: they are redacted first, then cut."""
 
 MAX_METADATA_PAIRS: Final = 50
 MAX_METADATA_KEY_CHARS: Final = 64
@@ -50,4 +50,4 @@ HTTP_STATUSES: Final = range(100, 600)
 MAX_LATENCY_S: Final = 7 * 24 * 3600
 """Longest latency and time to first token, in seconds."""
 MAX_AHEAD_S: Final = 24 * 3600
-"""How far in the future a call may begin by the server's clock, in seconds."""
+"""How far in the future of the server's clock a call may start, in seconds."""

@@ -1,14 +1,14 @@
-"""Redaction: the one choke point that every text passes before it leaves a process. Standard library only.
+"""Redaction: every text passes through it before it leaves a process. Standard library only.
 
-Detectors are anchored on a literal that is cheap to look for, so that clean text costs little, and every
-pattern is free of nested repetition, so that hostile text costs the same per byte as plain text.
+A detector first searches for a literal, which is cheap, so that clean text costs little. No pattern has
+nested repetition, so that hostile text costs the same per byte as plain text.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from llm_observe._redaction.addresses import find_emails, find_machine_addresses, find_wallets
 from llm_observe._redaction.assignments import find_assigned
@@ -38,6 +38,8 @@ __all__ = ["KINDS", "PREVIEW_CHARS", "Redactor", "Rule", "clean", "cut"]
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from llm_observe.v1.log_pb2 import Log
+
 _TEXT_DETECTORS: Final = (
     find_private_keys,
     find_url_secrets,
@@ -48,15 +50,15 @@ _TEXT_DETECTORS: Final = (
     find_emails,
 )
 _DIGIT_DETECTORS: Final = (find_wallets, find_ibans, find_machine_addresses, find_numbers)
-"""Not tried on text without a digit."""
+"""Skipped for text without a digit."""
 
 PREVIEW_CHARS: Final = MAX_PREVIEW_CHARS
 _READ_CHARS: Final = 4_000
-"""How much of a text is read for a preview at the most; a text of this length may have been cut there."""
+"""Most characters of a text that are read for a preview. A text of this length may have been cut."""
 _SPARE_CHARS: Final = 100
-"""What is read beyond a preview's length at first: redaction mostly shortens little."""
+"""Characters read beyond a preview's length at first: redaction usually shortens a text little."""
 _DOUBTFUL_CHARS: Final = 200
-"""The end of what was read may hold the beginning of a secret, too short to be known as one."""
+"""Characters at the end of the read text that may be the start of a secret, too short to be found."""
 
 _PLACEHOLDER = re.compile(r"\[[A-Z0-9_]{2,24}\]")
 _LABELS: Final = frozenset(
@@ -71,17 +73,17 @@ _LABELS: Final = frozenset(
         "release",
     }
 )
-"""Fields that take few values, which are remembered once redacted."""
+"""Fields with few distinct values, whose redacted values are cached."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 
 
 class Redactor:
-    """Replaces secrets and personal data by placeholders that name the kind, such as ``[EMAIL]``.
+    """Replaces secrets and personal data by placeholders that name their kind, such as ``[EMAIL]``.
 
     Args:
-        disabled_kinds: Kinds to leave alone.
-        extra_rules: Rules of your own, applied first.
+        disabled_kinds: Kinds not to redact.
+        extra_rules: Your own rules, applied first.
 
     Raises:
         ValueError: A disabled kind is not one of KINDS.
@@ -94,15 +96,15 @@ class Redactor:
 
     @property
     def is_standard(self) -> bool:
-        """Whether it has no rules but the built-in ones; some of those may be off."""
+        """Whether it has only built-in rules, though some may be disabled."""
         return not self._extra
 
     @classmethod
     def from_settings(cls, disabled_kinds: str, patterns: str) -> Redactor:
-        """Return the redactor of two settings: kinds separated by commas, and a JSON object of patterns.
+        """Return the redactor for two settings: kinds separated by commas, and a JSON object of patterns.
 
         Raises:
-            ValueError: One of them is wrong.
+            ValueError: A setting is invalid.
         """
         return cls(parse_kinds(disabled_kinds), make_rules(parse_patterns(patterns)))
 
@@ -114,11 +116,12 @@ class Redactor:
         return _replace(text, ranges) if ranges else text
 
     def _find(self, text: str) -> Iterator[TextRange]:
-        """Yield secrets in order of rank: where two overlap, the first kind found names the placeholder."""
+        """Yield secrets by priority: where two overlap, the first one names the placeholder."""
         scan = Scan(text)
         for rule in self._extra:
             if not rule.anchors or any(anchor in scan.lowered for anchor in rule.anchors):
-                yield from (TextRange(*found.span(), rule.kind) for found in rule.pattern.finditer(scan.text))
+                matches = rule.pattern.finditer(scan.text)
+                yield from (TextRange(*match.span(), rule.kind) for match in matches)
         for detector in _TEXT_DETECTORS:
             yield from detector(scan)
         if any(digit in scan.text for digit in _DIGITS):
@@ -129,21 +132,21 @@ class Redactor:
         """Redact, then cut to ``limit`` characters, never inside a placeholder."""
         read = limit + _DOUBTFUL_CHARS + _SPARE_CHARS
         while True:
-            found = self.redact(clean(text[:read]))
+            redacted = self.redact(clean(text[:read]))
             if len(text) <= read and len(text) < _READ_CHARS:
-                return cut(found, limit)
-            sure = max(0, len(found) - _DOUBTFUL_CHARS)
-            if sure >= limit or read == _READ_CHARS:
-                return cut(found, min(limit, sure))
-            # Placeholders are shorter than what they replace: there is room for more.
+                return cut(redacted, limit)
+            certain_chars = max(0, len(redacted) - _DOUBTFUL_CHARS)
+            if certain_chars >= limit or read == _READ_CHARS:
+                return cut(redacted, min(limit, certain_chars))
+            # Placeholders are shorter than the secrets: the preview has room for more.
             read = min(read * 3, _READ_CHARS)
 
     def redact_field(self, field: str, text: str) -> str:
-        """Clean, redact and cut a text as that field of a Log."""
+        """Clean, redact and cut the text of a Log's field."""
         return (self._label if field in _LABELS else self.preview)(text, MAX_TEXT_CHARS[field])
 
-    def redact_log(self, log: Any) -> None:
-        """Clean, redact and cut every text of a Log, in place. The choke point of the SDK and the worker."""
+    def redact_log(self, log: Log) -> None:
+        """Clean, redact and cut every text of a Log, in place. Both the SDK and the worker use it."""
         for field in MAX_TEXT_CHARS:
             text = getattr(log, field)
             if text and not _UUID.fullmatch(text):
@@ -168,20 +171,20 @@ def _replace(text: str, ranges: list[TextRange]) -> str:
             merged[-1] = TextRange(last.start, max(last.end, match.end), last.kind)
         else:
             merged.append(match)
-    pieces: list[str] = []
+    parts: list[str] = []
     done = 0
     for start, end, kind in merged:
-        pieces += (text[done:start], f"[{kind}]")
+        parts += (text[done:start], f"[{kind}]")
         done = end
-    return "".join((*pieces, text[done:]))
+    return "".join((*parts, text[done:]))
 
 
 def cut(text: str, limit: int) -> str:
-    """Cut to ``limit`` characters; a placeholder that would be split is left out whole."""
+    """Cut a text to ``limit`` characters; a placeholder that would be split is omitted."""
     if len(text) <= limit:
         return text
     start = max(0, limit - 26)
-    for found in _PLACEHOLDER.finditer(text, start):
-        if found.start() < limit < found.end():
-            return text[: found.start()]
+    for placeholder in _PLACEHOLDER.finditer(text, start):
+        if placeholder.start() < limit < placeholder.end():
+            return text[: placeholder.start()]
     return text[:limit]

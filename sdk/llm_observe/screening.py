@@ -1,7 +1,7 @@
-"""The literals on which the detectors of llm_observe.redaction are anchored.
+"""The literals that the detectors of llm_observe.redaction search for. Standard library only.
 
-For programs that screen texts before they redact them: in a text without any of these, and without digits and
-signs of addresses, there is nothing to redact. Standard library only.
+For programs that screen texts before redaction: a text without any of these, without digits and without the
+signs of addresses has nothing to redact.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from llm_observe._redaction.prefixes import ALL
 
 __all__ = ["IBAN_COUNTRIES", "KEY_PREFIXES", "SECRET_WORDS", "STEMS", "WEBHOOK_HOSTS", "is_harmless_name"]
 
-KEY_PREFIXES: Final = tuple((prefix.text, prefix.least) for prefix in ALL)
-"""How vendors' keys begin, and how many characters of a key must follow."""
+KEY_PREFIXES: Final = tuple((prefix.text, prefix.min_chars) for prefix in ALL)
+"""Prefixes of vendors' keys, each with the least number of characters that follow."""
 SECRET_WORDS: Final = tuple(STATED_BEFORE)
 """Words that announce a secret in prose: ``my password is ...``."""
 WEBHOOK_HOSTS: Final = tuple(host for host, _ in WEBHOOKS)
@@ -26,5 +26,5 @@ IBAN_COUNTRIES: Final = tuple(IBAN_LENGTHS)
 
 
 def is_harmless_name(name: str) -> bool:
-    """Tell whether a name that contains one of STEMS is not that of a secret, such as ``max_tokens``."""
+    """Return whether a name that contains one of STEMS is harmless, such as ``max_tokens``."""
     return NOT_NAMES.fullmatch(name) is not None

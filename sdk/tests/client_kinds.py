@@ -11,7 +11,7 @@ import openai
 from google import genai
 from google.genai.types import HttpOptions
 from openai_wire import COMPLETION, QUESTION
-from vendor_wire import ANTHROPIC_MESSAGE, gemini_piece
+from vendor_wire import ANTHROPIC_MESSAGE, gemini_chunk
 
 FIRST, SECOND = "key-first", "key-second"
 sent: list[tuple[str, str]] = []
@@ -26,7 +26,7 @@ def answer(request: httpx2.Request) -> httpx2.Response:
     )
     if request.url.path.endswith("/messages"):
         return httpx2.Response(200, json=ANTHROPIC_MESSAGE)
-    whole = gemini_piece("all is well", last=True)
+    whole = gemini_chunk("all is well", last=True)
     return httpx2.Response(200, json=whole if "generateContent" in request.url.path else COMPLETION)
 
 

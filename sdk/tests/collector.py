@@ -69,10 +69,10 @@ def start(code: str, endpoint: str, **settings: str) -> subprocess.Popen[str]:
         "import os, signal, sys, time, llm_observe\n"
         "def log(model='m'): llm_observe.log(provider='p', model=model)\n"
     )
-    given = {f"LLM_OBSERVE_{name.upper()}": value for name, value in {**PATIENT, **settings}.items()}
+    variables = {f"LLM_OBSERVE_{name.upper()}": value for name, value in {**PATIENT, **settings}.items()}
     return subprocess.Popen(
         [sys.executable, "-c", prelude + code],
-        env={**os.environ, "LLM_OBSERVE_ENDPOINT": endpoint, **given},
+        env={**os.environ, "LLM_OBSERVE_ENDPOINT": endpoint, **variables},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -48,9 +48,9 @@ def clean_environment(monkeypatch) -> None:
 
 @pytest.fixture
 def recorder(monkeypatch) -> Recorder:
-    found = Recorder()
-    monkeypatch.setattr(_runtime, "_runtime", found)
-    return found
+    recorder = Recorder()
+    monkeypatch.setattr(_runtime, "_runtime", recorder)
+    return recorder
 
 
 @pytest.fixture

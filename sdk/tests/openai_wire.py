@@ -66,17 +66,17 @@ class Wire:
 
     def __call__(self, request: httpx2.Request) -> Any:
         self.bodies.append(json.loads(request.content))
-        found = self.answer
-        if isinstance(found, Exception):
-            raise found
-        if callable(found):
-            return found(request)
+        answer = self.answer
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            return answer(request)
         if self.bodies[-1].get("stream"):
-            events = list(found)
+            events = list(answer)
             if (self.bodies[-1].get("stream_options") or {}).get("include_usage"):
                 events.append(chunk(usage=USAGE))
             return sse(events)
-        return httpx2.Response(200, json=found, headers={"x-request-id": "req_1"})
+        return httpx2.Response(200, json=answer, headers={"x-request-id": "req_1"})
 
 
 def sse_bytes(events) -> bytes:

@@ -165,8 +165,8 @@ def test_one_record_that_cannot_be_built_takes_no_neighbour_along():
     batcher = Batcher(CONFIG, collector, fragile)
     bad = call()
     bad.model = "bad"
-    for one in (call(), bad, call()):
-        batcher.add(one)
+    for each in (call(), bad, call()):
+        batcher.add(each)
     assert batcher.flush(FLUSH_S) == FlushResult(sent=2, dropped=1, pending=0)
 
 

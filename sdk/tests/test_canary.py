@@ -78,7 +78,7 @@ def test_through_every_vendor(recorder, vendor_class, ending):
     """Every string in an answer, an error and a stream is the secret, but for what the protocol needs."""
     vendor = vendor_class()
     wire = vendor.wire
-    wire.whole, wire.events, wire.fault = poison(wire.whole), poison(wire.events), poison(wire.fault)
+    wire.whole, wire.events, wire.error = poison(wire.whole), poison(wire.events), poison(wire.error)
     wire.ending = "error" if ending == "error" else "success"
     vendor.model = f"model {CANARY}"
     with llm_observe.session(f"session {CANARY}", user_id=TEXT, metadata={"note": TEXT}):

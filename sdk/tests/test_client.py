@@ -82,8 +82,8 @@ def test_settings_come_from_the_environment_and_name_themselves_when_wrong(monke
     monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", "host:1")
     monkeypatch.setenv("LLM_OBSERVE_CAPTURE_CONTENT", "no")
     monkeypatch.setenv("LLM_OBSERVE_QUEUE_MAX_LOGS", "7")
-    found = Config.from_env(release="r1")
-    assert (found.endpoint, found.capture_content, found.queue_max_logs, found.release) == (
+    config = Config.from_env(release="r1")
+    assert (config.endpoint, config.capture_content, config.queue_max_logs, config.release) == (
         "host:1",
         False,
         7,

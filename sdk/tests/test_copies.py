@@ -140,8 +140,8 @@ async def test_copies_of_a_client_keep_credentials_that_its_type_decides_on(reco
     client = anthropic.Anthropic(
         credentials=provide, http_client=http_client, base_url="http://first.invalid"
     )
-    for asked in (client.copy(), llm_observe.wrap(client).copy(), client.with_options(timeout=5)):
-        await ask(asked)
+    for copied in (client.copy(), llm_observe.wrap(client).copy(), client.with_options(timeout=5)):
+        await ask(copied)
     assert seen == [f"Bearer {SECOND}"] * 3
     assert len(recorder.calls) == 2
 

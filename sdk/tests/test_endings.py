@@ -38,8 +38,8 @@ class Sync:
     async def leave(self, way: str) -> None:
         answer = self.vendor.stream()
         if way != "never read":
-            for piece in answer:
-                if "'all '" in repr(piece):
+            for chunk in answer:
+                if "'all '" in repr(chunk):
                     break
         if way == "close":
             answer.close()
@@ -61,8 +61,8 @@ class Async:
     async def leave(self, way: str) -> None:
         answer = await self.vendor.astream(self.vendor.aclient())
         if way != "never read":
-            async for piece in answer:
-                if "'all '" in repr(piece):
+            async for chunk in answer:
+                if "'all '" in repr(chunk):
                     break
         if way == "close":
             await (answer.aclose() if hasattr(answer, "aclose") else answer.close())
@@ -154,7 +154,7 @@ async def test_a_task_cancelled_while_it_streams(vendor, recorder):
 def test_a_stream_held_until_exit(name):
     code = (
         f"import vendor_wire\nfrom llm_observe import _runtime\n"
-        "_runtime.get_runtime().submit = lambda call: print(call.outcome, call.output_pieces)\n"
+        "_runtime.get_runtime().submit = lambda call: print(call.outcome, call.output_chunks)\n"
         f"vendor = vendor_wire.{VENDORS[name].__name__}()\n"
         "begun = vendor.stream()\n"
         "while \"'all '\" not in repr(next(begun)): pass\n"

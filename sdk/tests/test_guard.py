@@ -39,8 +39,8 @@ def test_a_reader_that_fails_costs_no_log(recorder, swallowing, monkeypatch, nam
     vendor = VENDORS[name]()
     vendor.wire.ending = "error" if ending == "error" else "success"
     try:
-        pieces = list(vendor.stream()) if ending == "stream" else vendor.ask(vendor.client)
-        assert pieces
+        chunks = list(vendor.stream()) if ending == "stream" else vendor.ask(vendor.client)
+        assert chunks
     except vendor.error:
         assert ending == "error"
     log = recorder.only

@@ -24,13 +24,13 @@ def ours(name: str) -> bool:
 
 def signatures(thing: Any) -> dict[str, str]:
     """Return the signatures of all methods, and which of them are coroutines."""
-    found = {}
+    methods = {}
     for name in dir(type(thing)):
         method = inspect.getattr_static(type(thing), name)
         if inspect.isfunction(method) and not ours(name):
             bound = getattr(thing, name)
-            found[name] = f"{inspect.signature(bound)} {inspect.iscoroutinefunction(bound)} {bound.__doc__}"
-    return found
+            methods[name] = f"{inspect.signature(bound)} {inspect.iscoroutinefunction(bound)} {bound.__doc__}"
+    return methods
 
 
 def assert_same(wrapped: Any, plain: Any) -> None:
@@ -90,7 +90,7 @@ async def test_an_asynchronous_stream(name, recorder):
     if name != "gemini":
         assert type(wrapped._iterator) is type(plain._iterator)
         assert_same(wrapped, plain)
-    assert [piece async for piece in wrapped]
+    assert [chunk async for chunk in wrapped]
     assert len(recorder.calls) == 1
 
 
@@ -136,14 +136,14 @@ def test_a_raw_answer_may_be_dropped_before_its_stream_is_read(recorder):
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_asynchronous_raw_answer(recorder, way, stream):
     client, _ = make_async_client(CHUNKS if stream else COMPLETION)
-    asked = getattr(client.chat.completions, way).create(model="m", messages=QUESTION, stream=stream)
+    pending = getattr(client.chat.completions, way).create(model="m", messages=QUESTION, stream=stream)
     async with contextlib.AsyncExitStack() as stack:
-        raw = await (stack.enter_async_context(asked) if hasattr(asked, "__aenter__") else asked)
+        raw = await (stack.enter_async_context(pending) if hasattr(pending, "__aenter__") else pending)
         parsed = [raw.parse(), copy.copy(raw).parse()]
-        one, other = [await found if inspect.isawaitable(found) else found for found in parsed]
-        assert one is other
+        first, other = [await each if inspect.isawaitable(each) else each for each in parsed]
+        assert first is other
         if stream:
-            assert len([piece async for piece in one]) == len(CHUNKS)
+            assert len([chunk async for chunk in first]) == len(CHUNKS)
     assert recorder.only.output_preview == "all is well"
     assert recorder.calls[0] not in _taps._open_streams
 

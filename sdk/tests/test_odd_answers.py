@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR, OUTCOME_SUCCESS
 from odd import assert_acceptable, mutated, recording
 from openai_wire import CHUNKS, COMPLETION, QUESTION, USAGE, chunk
-from vendor_wire import ANTHROPIC_EVENTS, ANTHROPIC_MESSAGE, GEMINI_EVENTS, gemini_piece
+from vendor_wire import ANTHROPIC_EVENTS, ANTHROPIC_MESSAGE, GEMINI_EVENTS, gemini_chunk
 
 property_test = settings(derandomize=True, deadline=None, max_examples=40)
 
@@ -152,10 +152,10 @@ ANSWERS: dict[str, dict[str, Answer]] = {
         "failure": Answer(anthropic_chat, FAILURE, status=400),
     },
     "gemini": {
-        "content": Answer(gemini_chat, made_of(gemini_piece("all is well", last=True))),
+        "content": Answer(gemini_chat, made_of(gemini_chunk("all is well", last=True))),
         "content stream": Answer(
             lambda client: list(client.models.generate_content_stream(model="g", contents="hi")),
-            [GEMINI_EVENTS[0], made_of(gemini_piece("is ")), *GEMINI_EVENTS[1:]],
+            [GEMINI_EVENTS[0], made_of(gemini_chunk("is ")), *GEMINI_EVENTS[1:]],
         ),
         "embeddings": Answer(
             lambda client: client.models.embed_content(model="e", contents="hi"),

@@ -33,36 +33,36 @@ def finish(coroutine: Any) -> Any:
 
 
 def test_each_step_may_come_from_another_context():
-    def pieces() -> Iterator[str]:
+    def chunks() -> Iterator[str]:
         yield make_call().log_id
         yield make_call().log_id
 
-    answer = ChatStream(pieces(), PendingCall("id-1"))
+    answer = ChatStream(chunks(), PendingCall("id-1"))
     assert [copy_context().run(next, answer) for _ in range(2)] == ["id-1", ""]
     assert make_call().log_id == ""
 
 
 async def test_an_answer_that_waits_names_no_other_call():
-    async def pieces() -> AsyncIterator[str]:
+    async def chunks() -> AsyncIterator[str]:
         await Waiting()
         yield make_call().log_id
 
-    answer = ChatStream(pieces(), PendingCall("id-1"))
-    one, other = Context(), Context()
+    answer = ChatStream(chunks(), PendingCall("id-1"))
+    first, other = Context(), Context()
     step = answer.__anext__()
-    one.run(step.send, None)
+    first.run(step.send, None)
     assert other.run(make_call).log_id == ""
-    assert one.run(finish, step) == "id-1"
-    assert one.run(make_call).log_id == ""
+    assert first.run(finish, step) == "id-1"
+    assert first.run(make_call).log_id == ""
 
 
 @pytest.mark.parametrize("where", ["its own context", "another", "a copy"])
 def test_an_answer_that_is_left_before_its_call_names_none(where):
-    async def pieces() -> AsyncIterator[str]:
+    async def chunks() -> AsyncIterator[str]:
         await Waiting()
         yield make_call().log_id
 
-    answer = ChatStream(pieces(), PendingCall("id-1", (("key", "value"),)))
+    answer = ChatStream(chunks(), PendingCall("id-1", (("key", "value"),)))
     own = Context()
     step = answer.__anext__()
     own.run(step.send, None)

@@ -53,7 +53,7 @@ def assert_private(log: Log) -> None:
 def test_no_vendors_answer_or_error_leaves_without_capture(private, vendor_class, ending):
     vendor = vendor_class()
     wire = vendor.wire
-    wire.whole, wire.events, wire.fault = map(said_everywhere, (wire.whole, wire.events, wire.fault))
+    wire.whole, wire.events, wire.error = map(said_everywhere, (wire.whole, wire.events, wire.error))
     wire.ending = "success" if ending == "stream" else ending
     try:
         list(vendor.stream()) if ending in {"stream", "cut"} else vendor.ask(vendor.client)
@@ -79,8 +79,8 @@ def test_an_answer_that_the_client_cannot_parse_is_not_quoted(private):
 
 @pytest.mark.parametrize("code", [CONTENT, {"quoted": CONTENT}, [CONTENT], None])
 def test_a_code_that_is_a_sentence_is_none(private, code):
-    fault = {"error": {"message": CONTENT, "code": code, "type": CONTENT}}
-    client, _ = make_client(lambda _: httpx2.Response(400, json=fault))
+    error = {"error": {"message": CONTENT, "code": code, "type": CONTENT}}
+    client, _ = make_client(lambda _: httpx2.Response(400, json=error))
     with pytest.raises(openai.BadRequestError):
         client.chat.completions.create(model="m", messages=QUESTION)
     assert_private(private.only)

@@ -30,7 +30,7 @@ SECRETS = {
     "low entropy": ("key sk-" + "a" * 30, "key [API_KEY]"),
     "yaml": ('name: DB_PASSWORD\n  value: "' + "s3cr3t!x" + '"', 'name: DB_PASSWORD\n  value: "[SECRET]"'),
     "header": ("x-api-key: " + "k9" * 12, "x-api-key: [SECRET]"),
-    "told": ("my password is " + "hunter42x", "my password is [SECRET]"),
+    "stated": ("my password is " + "hunter42x", "my password is [SECRET]"),
     "beside Chinese": ("邮箱bob@example.com。", "邮箱[EMAIL]。"),
     "truncated": ("log " + "ghp_" + "a1B2c3D4e5F6", "log [API_KEY]"),
     "github": ("ghp_" + "a1B2c3" * 6, "[API_KEY]"),
@@ -77,16 +77,16 @@ def test_ordinary_text_is_left_alone(text):
 
 def test_redaction_comes_before_the_cut():
     text = "x" * (PREVIEW_CHARS - 10) + " " + KEY + " tail"
-    found = R.preview(text)
-    assert len(found) <= PREVIEW_CHARS
-    assert "sk-" not in found
+    preview = R.preview(text)
+    assert len(preview) <= PREVIEW_CHARS
+    assert "sk-" not in preview
 
 
 def test_a_placeholder_is_never_cut_in_two():
     for length in range(480, 512):
-        found = R.preview("x" * length + " bob@example.com " + "y" * 100)
-        assert len(found) <= PREVIEW_CHARS
-        assert "[EMAI" not in found.replace("[EMAIL]", "")
+        preview = R.preview("x" * length + " bob@example.com " + "y" * 100)
+        assert len(preview) <= PREVIEW_CHARS
+        assert "[EMAI" not in preview.replace("[EMAIL]", "")
 
 
 def test_cut_leaves_short_texts_alone():
@@ -122,11 +122,11 @@ def test_kinds_can_be_switched_off_and_added():
 
 
 @pytest.mark.parametrize(
-    "piece", ["a@", "1-", "4111 ", "eyJ", "sk-", "://a:", "password=", "1.2.3.", "+1 ", "A1"]
+    "fragment", ["a@", "1-", "4111 ", "eyJ", "sk-", "://a:", "password=", "1.2.3.", "+1 ", "A1"]
 )
-def test_hostile_text_costs_no_more_than_a_fixed_number_of_steps_a_byte(piece):
+def test_hostile_text_costs_no_more_than_a_fixed_number_of_steps_a_byte(fragment):
     def seconds(size: int) -> float:
-        text = (piece * size)[:size]
+        text = (fragment * size)[:size]
         begin = time.process_time()
         R.redact(text)
         return time.process_time() - begin

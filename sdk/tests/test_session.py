@@ -1,4 +1,4 @@
-"""session(): in force where it was entered, whoever drives or ends the generator that entered it."""
+"""session() is current where it was entered, whatever context runs or ends the generator that entered it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     """Calls a function with arguments, somewhere."""
 
 
-def in_force() -> str | None:
+def current_id() -> str | None:
     """Return the id of the session that a call made here would have; None for that of the process."""
-    found = current_session()
-    return None if found is _default_session() else found.session_id
+    session = current_session()
+    return None if session is _default_session() else session.session_id
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     yield
-    assert in_force() is None
+    assert current_id() is None
     assert _scope._scopes_of_frames == {}
 
 
@@ -101,19 +101,19 @@ def tenant_of_tenant(name: str) -> Iterator[None]:
 @pytest.mark.parametrize("enter", [llm_observe.session, tenant, tenant_of_tenant])
 def test_a_generator_keeps_its_session_whoever_drives_it(run, enter):
     def body() -> Iterator[str | None]:
-        yield in_force()
+        yield current_id()
         with enter("s1"):
-            yield in_force()
+            yield current_id()
             with llm_observe.session("s2"):
-                yield in_force()
-            yield in_force()
-        yield in_force()
+                yield current_id()
+            yield current_id()
+        yield current_id()
 
     steps = body()
-    found = [run(next, steps) for _ in range(5)]
-    assert found == [None, "s1", "s2", "s1", None]
+    ids = [run(next, steps) for _ in range(5)]
+    assert ids == [None, "s1", "s2", "s1", None]
     assert run(next, steps, "ended") == "ended"
-    assert run(in_force) is None
+    assert run(current_id) is None
 
 
 def test_what_a_generator_calls_adds_to_its_session(run):
@@ -156,28 +156,29 @@ def test_a_session_that_is_left_in_another_context_is_over_in_its_own(ending, in
     before = copy_context()
     steps = [body()]
     next(steps[0])
-    assert in_force() == "s1"
+    assert current_id() == "s1"
     other = copy_context() if inherited else before
     other.run(ENDINGS[ending], steps)
-    assert in_force() is None
-    assert other.run(in_force) is None
+    assert current_id() is None
+    assert other.run(current_id) is None
 
 
 def test_generators_that_take_turns_have_a_session_each_and_revive_none(run):
     def body(name: str) -> Generator[str | None]:
         with llm_observe.session(name):
             while True:
-                yield in_force()
+                yield current_id()
 
-    one, two = body("s1"), body("s2")
-    assert [run(next, steps) for steps in (one, two, one, two, one)] == ["s1", "s2", "s1", "s2", "s1"]
-    run(one.close)
-    assert run(next, two) == "s2"
-    run(two.close)
-    assert run(in_force) is None
+    first, second = body("s1"), body("s2")
+    ids = [run(next, steps) for steps in (first, second, first, second, first)]
+    assert ids == ["s1", "s2", "s1", "s2", "s1"]
+    run(first.close)
+    assert run(next, second) == "s2"
+    run(second.close)
+    assert run(current_id) is None
     with llm_observe.session("s3"):
-        assert in_force() == "s3"
-    assert in_force() is None
+        assert current_id() == "s3"
+    assert current_id() is None
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -192,10 +193,10 @@ def test_any_program_of_generators_and_contexts(seed):
     def body(name: str) -> Iterator[None]:
         with llm_observe.session(f"{name}-outer"):
             yield
-            assert in_force() == f"{name}-outer"
+            assert current_id() == f"{name}-outer"
             with tenant(name):
                 while True:
-                    assert in_force() == name
+                    assert current_id() == name
                     yield
 
     running: list[Any] = []
@@ -213,21 +214,21 @@ def test_any_program_of_generators_and_contexts(seed):
             contexts = [*contexts, context.copy()]
     for steps in running:
         chance.choice(contexts).run(steps.close)
-    assert {context.run(in_force) for context in originals} == {None}
+    assert {context.run(current_id) for context in originals} == {None}
 
 
 async def test_an_asynchronous_generator_keeps_its_session_whichever_task_drives_it():
     async def body() -> AsyncIterator[str | None]:
         with llm_observe.session("s1"):
             for _ in range(3):
-                yield in_force()
+                yield current_id()
 
     async def step(steps: AsyncIterator[str | None]) -> str | None:
         return await anext(steps, "ended")
 
     steps = body()
-    found = [await asyncio.create_task(step(steps)) for _ in range(4)]
-    assert found == ["s1", "s1", "s1", "ended"]
+    ids = [await asyncio.create_task(step(steps)) for _ in range(4)]
+    assert ids == ["s1", "s1", "s1", "ended"]
 
 
 async def test_an_asynchronous_generator_that_is_left_is_over_where_it_was_entered():
@@ -237,7 +238,7 @@ async def test_an_asynchronous_generator_that_is_left_is_over_where_it_was_enter
 
     steps = body()
     await anext(steps)
-    assert in_force() == "s1"
+    assert current_id() == "s1"
     complaints: list[Any] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _loop, context: complaints.append(context))
@@ -247,10 +248,10 @@ async def test_an_asynchronous_generator_that_is_left_is_over_where_it_was_enter
         await asyncio.sleep(0)
     loop.set_exception_handler(None)
     assert complaints == []
-    assert in_force() is None
+    assert current_id() is None
 
 
-async def test_a_dependency_with_yield_is_in_force_for_the_request():
+async def test_a_dependency_with_yield_is_current_id_for_the_request():
     """As FastAPI runs it: entered and left by an exit stack in the task of the request."""
 
     @contextlib.asynccontextmanager
@@ -260,9 +261,9 @@ async def test_a_dependency_with_yield_is_in_force_for_the_request():
 
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(dependency())
-        assert in_force() == "s1"
-        assert await asyncio.to_thread(in_force) == "s1"
-        assert await asyncio.create_task(asyncio.to_thread(in_force)) == "s1"
+        assert current_id() == "s1"
+        assert await asyncio.to_thread(current_id) == "s1"
+        assert await asyncio.create_task(asyncio.to_thread(current_id)) == "s1"
 
 
 def test_a_synchronous_dependency_with_yield_does_not_raise():
@@ -272,11 +273,11 @@ def test_a_synchronous_dependency_with_yield_does_not_raise():
     def dependency() -> Iterator[None]:
         with llm_observe.session("s1"):
             yield
-            assert in_force() == "s1"
+            assert current_id() == "s1"
 
     entered = dependency()
     in_copy(entered.__enter__)
-    assert in_copy(in_force) is None
+    assert in_copy(current_id) is None
     in_copy(entered.__exit__, None, None, None)
 
 
@@ -285,13 +286,13 @@ async def test_tasks_and_threads_that_are_started_inside_keep_the_session_when_i
 
     async def later() -> str | None:
         await gate.wait()
-        return in_force()
+        return current_id()
 
     with llm_observe.session("s1"):
         task = asyncio.create_task(later())
-        thread = asyncio.create_task(asyncio.to_thread(lambda: thread_gate.wait(30) and in_force()))
+        thread = asyncio.create_task(asyncio.to_thread(lambda: thread_gate.wait(30) and current_id()))
         await asyncio.sleep(0)
-    assert in_force() is None
+    assert current_id() is None
     gate.set()
     thread_gate.set()
     assert (await task, await thread) == ("s1", "s1")
@@ -311,9 +312,9 @@ def test_an_exit_stack_may_outlive_the_generator_that_fills_it():
 
     list(body())
     assert _scope._scopes_of_frames == {}
-    assert in_force() == "s1"
+    assert current_id() == "s1"
     stack.close()
-    assert in_force() is None
+    assert current_id() is None
 
 
 def test_a_generator_that_knows_itself_is_collected():
@@ -342,7 +343,7 @@ def test_a_stream_belongs_to_the_session_that_asked_for_it(name, recorder, run):
     with llm_observe.session("s1"):
         stream = vendor.stream()
     with llm_observe.session("s2"):
-        assert run(lambda: [*stream, in_force()])[-1] in {"s2", None}
+        assert run(lambda: [*stream, current_id()])[-1] in {"s2", None}
     assert recorder.only.session_id == "s1"
 
 
@@ -358,5 +359,5 @@ async def test_an_asynchronous_stream_belongs_to_the_session_that_asked_for_it(n
 
     with llm_observe.session("s2"):
         await asyncio.create_task(read())
-        assert in_force() == "s2"
+        assert current_id() == "s2"
     assert recorder.only.session_id == "s1"

@@ -94,12 +94,12 @@ def test_the_spool_is_bounded(tmp_path, spools):
 
 
 def test_a_living_process_keeps_its_folder(tmp_path, spools):
-    one, two = Spool(tmp_path, "one", 100), Spool(tmp_path, "two", 100)
-    spools += [one, two]
-    one.put(b"x", number=1, count=3)
-    assert two.adopt() == 0
-    one.forget()  # as death does
-    assert two.adopt() == 3
+    first, second = Spool(tmp_path, "one", 100), Spool(tmp_path, "two", 100)
+    spools += [first, second]
+    first.put(b"x", number=1, count=3)
+    assert second.adopt() == 0
+    first.forget()  # as death does
+    assert second.adopt() == 3
 
 
 def test_a_damaged_batch_is_counted_and_left_behind(tmp_path):

@@ -26,7 +26,7 @@ from openai_wire import (
     sse,
 )
 from pydantic import BaseModel
-from vendor_wire import ANTHROPIC_EVENTS, ANTHROPIC_MESSAGE, Anthropic, Gemini, gemini_piece
+from vendor_wire import ANTHROPIC_EVENTS, ANTHROPIC_MESSAGE, Anthropic, Gemini, gemini_chunk
 
 GREEK = "τι κάνεις; 🙂 你好"
 
@@ -69,7 +69,7 @@ def test_text_of_any_script_is_kept(recorder):
     anthropic_client.wire.whole = {**ANTHROPIC_MESSAGE, "content": [{"type": "text", "text": GREEK}]}
     anthropic_client.ask(anthropic_client.client)
     gemini_client = Gemini()
-    gemini_client.wire.whole = gemini_piece(GREEK, last=True)
+    gemini_client.wire.whole = gemini_chunk(GREEK, last=True)
     gemini_client.ask(gemini_client.client)
     assert [log.output_preview for log in recorder.logs] == [GREEK, "", GREEK, GREEK]
     assert recorder.logs[0].input_preview == GREEK
@@ -114,7 +114,7 @@ def test_anthropics_streamed_tool_call(recorder):
 
 def test_geminis_tool_call_and_blocked_prompt(recorder):
     vendor = Gemini()
-    called = gemini_piece("", last=True)
+    called = gemini_chunk("", last=True)
     called["candidates"][0]["content"]["parts"] = [{"functionCall": {"name": "weather", "args": {"c": 1}}}]
     vendor.wire.whole = called
     vendor.ask(vendor.client)
@@ -235,7 +235,7 @@ def test_the_responses_stream_helper_and_parse_are_recorded(recorder):
 async def test_async_raw_and_streaming_responses_are_recorded(recorder):
     client, _ = make_async_client(CHUNKS)
     raw = await client.chat.completions.with_raw_response.create(model="m", messages=QUESTION, stream=True)
-    assert len([piece async for piece in raw.parse()]) == 5
+    assert len([chunk async for chunk in raw.parse()]) == 5
     client, _ = make_async_client(COMPLETION)
     async with client.chat.completions.with_streaming_response.create(
         model="m", messages=QUESTION

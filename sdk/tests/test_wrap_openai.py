@@ -54,7 +54,7 @@ def test_a_stream_read_to_the_end(recorder):
     assert isinstance(answer, openai.Stream)
     seen = list(answer)
     assert_success(recorder.only, streamed=True)
-    assert [one.choices[0].delta.content for one in seen] == ["", "all ", "is ", "well", None]
+    assert [chunk.choices[0].delta.content for chunk in seen] == ["", "all ", "is ", "well", None]
     assert wire.bodies[0]["stream_options"] == {"include_usage": True}
 
 
@@ -62,7 +62,7 @@ async def test_an_async_stream_read_to_the_end(recorder):
     client, _ = make_async_client(CHUNKS)
     answer = await create(client, stream=True)
     assert isinstance(answer, openai.AsyncStream)
-    seen = [one async for one in answer]
+    seen = [chunk async for chunk in answer]
     assert len(seen) == 5
     assert_success(recorder.only, streamed=True)
 
@@ -101,8 +101,8 @@ def test_a_stream_left_early_is_cancelled_once(recorder, way):
         with answer:
             next(answer), next(answer)
     elif way == "break and drop":
-        for one in answer:
-            if one.choices[0].delta.content:
+        for chunk in answer:
+            if chunk.choices[0].delta.content:
                 break
     del answer
     gc.collect()

@@ -54,25 +54,25 @@ ANTHROPIC_EVENTS: list[dict[str, Any]] = [
 ]
 
 
-def gemini_piece(text: str, *, last: bool = False) -> dict[str, Any]:
-    piece: dict[str, Any] = {
+def gemini_chunk(text: str, *, last: bool = False) -> dict[str, Any]:
+    chunk: dict[str, Any] = {
         "candidates": [{"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}],
         "modelVersion": "gemini-test-1",
         "responseId": "resp_1",
     }
     if last:
-        piece["candidates"][0]["finishReason"] = "STOP"
-        piece["usageMetadata"] = {
+        chunk["candidates"][0]["finishReason"] = "STOP"
+        chunk["usageMetadata"] = {
             "promptTokenCount": 11,
             "candidatesTokenCount": 3,
             "thoughtsTokenCount": 2,
             "cachedContentTokenCount": 6,
             "totalTokenCount": 16,
         }
-    return piece
+    return chunk
 
 
-GEMINI_EVENTS = [gemini_piece("all "), gemini_piece("is "), gemini_piece("well", last=True)]
+GEMINI_EVENTS = [gemini_chunk("all "), gemini_chunk("is "), gemini_chunk("well", last=True)]
 
 
 class Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
@@ -99,8 +99,8 @@ class Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
 class Wire:
     """Answers as the vendor would; ``ending`` says how."""
 
-    def __init__(self, whole: Any, events: list[dict[str, Any]], fault: Any) -> None:
-        self.whole, self.events, self.fault = deepcopy(whole), deepcopy(events), fault
+    def __init__(self, whole: Any, events: list[dict[str, Any]], error: Any) -> None:
+        self.whole, self.events, self.error = deepcopy(whole), deepcopy(events), error
         self.ending = "success"
         self.silent = asyncio.Event()
         """Set when the client waits for something that will not come."""
@@ -112,7 +112,7 @@ class Wire:
             raise httpx2.ReadTimeout("late")
         if self.ending == "error":
             return httpx2.Response(
-                429, json=self.fault, headers={"request-id": "req_9", "x-request-id": "req_9"}
+                429, json=self.error, headers={"request-id": "req_9", "x-request-id": "req_9"}
             )
         streamed = "stream" in str(request.url) or json.loads(request.content).get("stream")
         if not streamed:
@@ -149,12 +149,12 @@ class OpenAI:
     error_code, request_id = "rate_limit", "req_9"
 
     def __init__(self) -> None:
-        fault = {"error": {"message": "slow down bob@example.com", "type": "requests", "code": "rate_limit"}}
+        error = {"error": {"message": "slow down bob@example.com", "type": "requests", "code": "rate_limit"}}
         whole = {**COMPLETION, "model": "gpt-test-1", "usage": {**USAGE, **OPENAI_DETAILS}}
         events = [
             {**event, "model": "gpt-test-1"} for event in (*CHUNKS, chunk(usage={**USAGE, **OPENAI_DETAILS}))
         ]
-        self.wire = Wire(whole, events, fault)
+        self.wire = Wire(whole, events, error)
         self.options: dict[str, Any] = {"api_key": "k", "max_retries": 0}
         transport = httpx2.MockTransport(self.wire)
         self.client = llm_observe.wrap(
@@ -185,11 +185,11 @@ class Anthropic:
     error_code, request_id = "rate_limit_error", "req_9"
 
     def __init__(self) -> None:
-        fault = {
+        error = {
             "type": "error",
             "error": {"type": "rate_limit_error", "message": "slow down bob@example.com"},
         }
-        self.wire = Wire(ANTHROPIC_MESSAGE, ANTHROPIC_EVENTS, fault)
+        self.wire = Wire(ANTHROPIC_MESSAGE, ANTHROPIC_EVENTS, error)
         options: dict[str, Any] = {"api_key": "k", "max_retries": 0}
         self.client = llm_observe.wrap(
             anthropic.Anthropic(
@@ -223,11 +223,11 @@ class Gemini:
     error_code, request_id = "RESOURCE_EXHAUSTED", ""
 
     def __init__(self) -> None:
-        fault = {
+        error = {
             "error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "slow down bob@example.com"}
         }
-        whole = gemini_piece("all is well", last=True)
-        self.wire = Wire(whole, GEMINI_EVENTS, fault)
+        whole = gemini_chunk("all is well", last=True)
+        self.wire = Wire(whole, GEMINI_EVENTS, error)
         self.client = self._make(self.wire)
 
     def _make(self, handler: Any) -> Any:

@@ -15,12 +15,24 @@ from server.rpc.auth import DEFAULT_PROJECT
 from server.rpc.errors import ApiError
 
 if TYPE_CHECKING:
+    from llm_observe.v1.ingest_service_pb2 import IngestLogsResponse
     from llm_observe.v1.log_pb2 import Log
 
     from server.ingest.service import IngestService
 
 _MAX_CALLS: Final = 100_000
 """Calls whose project is remembered until they are logged."""
+
+
+class _Delivery:
+    """A batch of the SDK on its way, over all attempts to deliver it: a retry keeps its numbers."""
+
+    def __init__(self, batch_number: int) -> None:
+        self.batch_number = batch_number
+        self.reports: dict[str, ProducerReport] = {}
+        """By project: what its part says of the producer."""
+        self.accepted: dict[str, IngestLogsResponse] = {}
+        """By project: how its part was answered. It is not queued again."""
 
 
 class LoopbackExporter:
@@ -31,6 +43,7 @@ class LoopbackExporter:
         self._loop = asyncio.get_running_loop()
         self._project_of: OrderedDict[str, str] = OrderedDict()
         self._reports: dict[str, ProducerReport] = {}
+        self._delivery = _Delivery(0)
 
     def register(self, log_id: str, project_id: str) -> None:
         """Remember the project of a call."""
@@ -55,19 +68,28 @@ class LoopbackExporter:
             return ExportResult(retry=True, failure="DEADLINE_EXCEEDED")
 
     async def _accept(self, request: IngestLogsRequest) -> ExportResult:
+        if request.producer.batch_number != self._delivery.batch_number:
+            self._delivery = _Delivery(request.producer.batch_number)
+        delivery = self._delivery
+        for project_id, logs in self._by_project(request).items():
+            if project_id in delivery.accepted:
+                continue
+            if project_id not in delivery.reports:
+                delivery.reports[project_id] = self._next_report(project_id, request.producer, len(logs))
+            part = IngestLogsRequest(logs=logs, producer=delivery.reports[project_id]).SerializeToString()
+            delivery.accepted[project_id] = await self._ingest.accept(decode_batch(part), project_id)
+        for log in request.logs:
+            self._project_of.pop(log.log_id, None)
+        return ExportResult(
+            accepted=sum(answer.accepted_log_count for answer in delivery.accepted.values()),
+            rejected=sum(answer.rejected_log_count for answer in delivery.accepted.values()),
+        )
+
+    def _by_project(self, request: IngestLogsRequest) -> dict[str, list[Log]]:
         groups: dict[str, list[Log]] = {}
         for log in request.logs:
             groups.setdefault(self._project_of.get(log.log_id, DEFAULT_PROJECT), []).append(log)
-        accepted = rejected = 0
-        for project_id, logs in groups.items():
-            report = self._next_report(project_id, request.producer, len(logs))
-            batch = IngestLogsRequest(logs=logs, producer=report).SerializeToString()
-            response = await self._ingest.accept(decode_batch(batch), project_id)
-            accepted += response.accepted_log_count
-            rejected += response.rejected_log_count
-        for log in request.logs:
-            self._project_of.pop(log.log_id, None)
-        return ExportResult(accepted=accepted, rejected=rejected)
+        return groups
 
     def _next_report(self, project_id: str, original: ProducerReport, count: int) -> ProducerReport:
         report = self._reports.get(project_id)
@@ -80,4 +102,4 @@ class LoopbackExporter:
         report.sent_count += count
         if project_id == DEFAULT_PROJECT:  # whose the dropped calls were is not known
             report.dropped_counts.update(original.dropped_counts)
-        return report
+        return ProducerReport.FromString(report.SerializeToString())

@@ -122,8 +122,10 @@ class LiveFeed:
             if not ready.done():
                 ready.set_exception(QueueIsUnavailable())
         finally:
-            for subscriber in self._subscribers:
-                subscriber.end()
+            # Where another task listens by now, the subscribers are its own.
+            if self._listening in {None, asyncio.current_task()}:
+                for subscriber in self._subscribers:
+                    subscriber.end()
 
     async def stop(self) -> None:
         """Stop listening; the subscribers are told."""

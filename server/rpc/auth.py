@@ -128,7 +128,7 @@ class Authenticator:
 
     def _without_key(self) -> Caller:
         if self._required:
-            raise Unauthenticated("a key is needed: send metadata authorization: Bearer <key>")
+            raise Unauthenticated("an API key is required: send the metadata authorization: Bearer <key>")
         return _LOCAL
 
     async def _authenticate(self, secret: str) -> Caller:

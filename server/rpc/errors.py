@@ -92,10 +92,10 @@ class BatchEmpty(ApiError):
 
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = ErrorReason.ERROR_REASON_BATCH_EMPTY
-    message = "logs: 1 to 500 are needed"
+    message = "logs: must contain 1 to 500 logs"
 
     def __init__(self) -> None:
-        super().__init__(violations=[("logs", "1 to 500 are needed")])
+        super().__init__(violations=[("logs", "must contain 1 to 500 logs")])
 
 
 class BatchTooLarge(ApiError):
@@ -172,7 +172,7 @@ class RateLimited(ApiError):
 
     def __init__(self, limit: int, window_s: int, *, retry_after_s: float) -> None:
         super().__init__(
-            f"at most {limit} in {window_s} seconds; nothing was taken",
+            f"at most {limit} in {window_s} seconds; nothing was accepted",
             metadata={"limit": str(limit), "window_seconds": str(window_s)},
         )
         self.retry_after_s = retry_after_s
@@ -186,7 +186,7 @@ class QueueIsUnavailable(ApiError):
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = ErrorReason.ERROR_REASON_QUEUE_UNAVAILABLE
-    message = "the queue cannot take logs now; nothing was stored"
+    message = "the queue is unavailable; try again (repeating is safe)"
     retry_after_s = 1.0
 
 
@@ -195,7 +195,7 @@ class ServerIsBusy(ApiError):
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = ErrorReason.ERROR_REASON_SERVER_BUSY
-    message = "the server holds as many logs as it may; nothing was taken"
+    message = "the server's buffer is full; nothing was accepted"
     retry_after_s = 1.0
 
 
@@ -293,7 +293,7 @@ class ProjectAlreadyExists(ApiError):
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = ErrorReason.ERROR_REASON_PROJECT_ALREADY_EXISTS
-    message = "a project with this id exists"
+    message = "a project with this id already exists"
 
     def __init__(self, project_id: str) -> None:
         super().__init__(metadata={"project_id": project_id})
@@ -346,7 +346,7 @@ class ProviderNotConfigured(ApiError):
 
     def __init__(self, provider: str, setting: str) -> None:
         super().__init__(
-            f"{provider} has no key: set {setting} and start the server again",
+            f"{provider} has no key: set {setting} and restart the server",
             metadata={"provider": provider, "setting": setting},
         )
 

@@ -34,7 +34,7 @@ def _filter_arguments(command: _Command) -> _Command:
 
 def _make_filter(ids: tuple[str, ...], reason: str, *, everything: bool) -> pb.DeadLetterFilter:
     if not (ids or reason or everything):
-        raise click.UsageError("say which: ids, --reason or --all")
+        raise click.UsageError("name dead letters by id, or use --reason or --all")
     return pb.DeadLetterFilter(dead_letter_ids=ids, reason=reason)
 
 
@@ -51,7 +51,7 @@ def list_letters(reason: str, limit: int) -> None:
         return
     print_table(_COLUMNS, map(_row, response.dead_letters))
     if response.next_page_token:
-        click.echo("there are more: ask for a larger --limit", err=True)
+        click.echo("more exist: use a larger --limit", err=True)
 
 
 def _row(letter: pb.DeadLetter) -> tuple[str | int, ...]:

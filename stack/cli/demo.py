@@ -24,6 +24,6 @@ def demo_traffic(calls: int, seed: int) -> None:
         result = run_demo_traffic(
             endpoint, calls=calls, seed=seed, on_progress=lambda done: update(done, calls)
         )
-    click.echo(f"{result.sent} calls recorded, {result.dropped} dropped, {result.pending} still waiting")
+    click.echo(f"{result.sent} calls recorded, {result.dropped} dropped, {result.pending} pending")
     if result.dropped or result.pending:
         raise StackError(f"not everything arrived at {endpoint}: is LLM Observe running?")

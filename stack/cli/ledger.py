@@ -35,7 +35,7 @@ def ledger(hours: int, producer: str) -> None:
         return
     print_table(_COLUMNS, map(_row, response.entries))
     if response.next_page_token:
-        click.echo("there are more entries: ask for fewer --hours", err=True)
+        click.echo("there are more entries: use fewer --hours", err=True)
 
 
 def _row(entry: pb.LedgerEntry) -> tuple[str | int, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from llm_observe import ConfigError
 
 from stack import processes
 from stack.cli.database import migrate
@@ -69,7 +70,7 @@ def _start_detached(home: DataDir) -> None:
             click.echo(ready_block(home, state, "llm-observe down"))
             return
         if child.poll() is not None:
-            raise StackError(f"it ended at start: {_last_line(log.read_text())} (see {log})")
+            raise StackError(f"the supervisor exited at startup: {_last_line(log.read_text())} (see {log})")
         time.sleep(0.1)
     raise StackError(f"not ready after {_START_TIMEOUT_S:g} s: see {log}")
 
@@ -116,7 +117,7 @@ def main() -> int:
     """Run the command; errors that a person can fix are shown without a stack trace."""
     try:
         cli(standalone_mode=False)
-    except (StackError, SettingsError, StorageError) as error:
+    except (StackError, SettingsError, StorageError, ConfigError) as error:
         click.echo(f"llm-observe: {error}", err=True)
         return 1
     except click.ClickException as error:

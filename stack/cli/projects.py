@@ -29,7 +29,7 @@ def create_project(project_id: str, name: str) -> None:
         lambda database: api_keys.create_project(database, project_id=project_id, display_name=name)
     )
     if row is None:
-        raise StackError(f"project {project_id} exists already")
+        raise StackError(f"project {project_id} already exists")
     click.echo(
         f"created project {project_id}; create its first key: "
         f"llm-observe keys create {project_id} --role ingest"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import grpc
+from grpc_status import rpc_status
 from llm_observe.channel import open_from_env
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
@@ -41,7 +42,11 @@ def admin_service() -> Iterator[AdminServiceStub]:
     try:
         with open_from_env(endpoint) as channel:
             yield AdminServiceStub(channel)
+    except OSError as error:  # a TLS file
+        raise StackError(f"cannot read {error.filename}: {error.strerror}") from None
     except grpc.RpcError as error:
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
+        # The server's own errors carry a google.rpc.Status, gRPC's do not.
+        status = rpc_status.from_call(error)  # type: ignore[arg-type] # grpc raises RpcErrors that are Calls
+        if error.code() is grpc.StatusCode.UNAVAILABLE and status is None:
             raise StackError(f"no answer from {endpoint}: is LLM Observe running?") from None
         raise StackError(error.details() or error.code().name) from None

@@ -92,7 +92,7 @@ def test_a_first_start_says_what_to_do_next(installed):
 def test_a_second_up_is_refused_with_the_way_out(installed):
     done = installed.run("up", check=False)
     assert done.returncode == 1
-    assert "running already" in done.stderr
+    assert "already running" in done.stderr
     assert "llm-observe down" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -118,7 +118,7 @@ def test_the_printed_python_line_works(installed):
 
 def test_demo_traffic_arrives_and_rollups_verify(installed):
     done = installed.run("demo-traffic", "--calls", "60")
-    assert "60 calls recorded, 0 dropped, 0 still waiting" in done.stdout
+    assert "60 calls recorded, 0 dropped, 0 pending" in done.stdout
     assert "0 rollups and 0 sketch buckets differ" in installed.run("rollups", "verify").stdout
 
 

@@ -9,13 +9,13 @@ import llm_observe
 import pytest
 from llm_observe import _runtime
 from llm_observe._adapters.gemini import _Connection
-from llm_observe._adapters.parsed import Parsed, ReadsPlainly
+from llm_observe._adapters.raw_events import JsonObject, RawEventsMixin
 from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call
 
 from tests.support.waiting import eventually
 
 VENDORS = ("openai", "anthropic", "gemini")
-TURNS = [
+MESSAGES = [
     {"role": "user", "content": "first"},
     {"role": "assistant", "content": "answer"},
     {"role": "user", "content": "second"},
@@ -62,22 +62,22 @@ async def test_async_chat(client, calls):
     assert answer.finish_reason in {"stop", "end_turn", "STOP"}
 
 
-async def test_asynchronous_streams_are_read_as_plain_events(client, monkeypatch):
+async def test_asynchronous_streams_yield_raw_events(client, monkeypatch):
     """A vendor's client of another version may not, which costs speed only; then this is to be looked at."""
     kinds = note_kinds(client._adapter, monkeypatch)
     await client.achat("hello there")
     await client.aclose()
-    assert kinds == {Parsed}
+    assert kinds == {JsonObject}
 
 
 async def test_vendors_models_are_read_all_the_same(client, calls, monkeypatch):
     """What a version of a client yields that goes other ways than we know."""
-    monkeypatch.delattr(ReadsPlainly, "_process_response_data")
+    monkeypatch.delattr(RawEventsMixin, "_process_response_data")
     monkeypatch.delattr(_Connection, "_async_request")
     kinds = note_kinds(client._adapter, monkeypatch)
     answer = await client.achat("hello there")
     await client.aclose()
-    assert Parsed not in kinds
+    assert JsonObject not in kinds
     assert (answer.text, answer.model, answer.output_tokens) == (ANSWER, "model-1-mock", 3)
 
 
@@ -96,14 +96,14 @@ def note_kinds(adapter, monkeypatch) -> set[type]:
 
 def test_history_system_prompt_and_parameters_reach_the_vendor(client, provider_mock, calls):
     client.chat(
-        TURNS, system="be brief", temperature=0.3, top_p=0.5, max_output_tokens=7, stop_sequences=("END",)
+        MESSAGES, system="be brief", temperature=0.3, top_p=0.5, max_output_tokens=7, stop_sequences=("END",)
     )
     sent = provider_mock.requests[-1]
     if client.provider == "openai":
-        assert sent["messages"] == [{"role": "system", "content": "be brief"}, *TURNS]
+        assert sent["messages"] == [{"role": "system", "content": "be brief"}, *MESSAGES]
         assert (sent["max_completion_tokens"], sent["stop"]) == (7, ["END"])
     elif client.provider == "anthropic":
-        assert (sent["messages"], sent["system"]) == (TURNS, "be brief")
+        assert (sent["messages"], sent["system"]) == (MESSAGES, "be brief")
         assert (sent["max_tokens"], sent["stop_sequences"]) == (7, ["END"])
     else:
         assert [(turn["role"], turn["parts"][0]["text"]) for turn in sent["contents"]] == [

@@ -44,7 +44,7 @@ TOLD = (
     "https://hooks.slack.com" + "/services/T0/B0",
 )  # fmt: skip
 KEYS = tuple(
-    prefix.text + ("aB3" * 30)[: prefix.least + more] for prefix in prefixes.ALL for more in (-1, 0, 9)
+    prefix.text + ("aB3" * 30)[: prefix.min_chars + more] for prefix in prefixes.ALL for more in (-1, 0, 9)
 )
 HOSTS = tuple(host for host, _ in credentials.WEBHOOKS)
 WORDS = (*assignments.STATED_BEFORE, *names.STEMS, "bearer", "basic", *HOSTS)

@@ -1,4 +1,4 @@
-"""The providers that LLMClient speaks to, one module each."""
+"""The providers that LLMClient supports, one module each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROVIDERS: Final = ("openai", "anthropic", "gemini", "demo")
 
 
 def make_adapter(provider: str, *, api_key: str | None, base_url: str | None) -> Adapter:
-    """Return the adapter of a provider. The vendor's package is imported with its first call.
+    """Return the adapter of a provider. The vendor's package is imported at the first call.
 
     Raises:
         ValueError: The provider is unknown.

@@ -1,47 +1,50 @@
-"""Anthropic's messages."""
+"""Anthropic's Messages API."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from llm_observe._adapters.base import VendorAdapter, given
-from llm_observe._adapters.parsed import reading_plainly
+from llm_observe._adapters.base import VendorAdapter, omit_none
+from llm_observe._adapters.raw_events import with_raw_events
 
 if TYPE_CHECKING:
-    from llm_observe._adapters.base import ChatParameters, Messages
+    from llm_observe._adapters.base import ChatParameters, MessageList
+    from llm_observe._vendor import VendorObject
 
 _MAX_OUTPUT_TOKENS: Final = 4096
-"""Anthropic wants a limit with every request; this is ours where the caller names none."""
+"""Anthropic requires a limit with every request; this is our default."""
 
 
 class AnthropicAdapter(VendorAdapter):
-    """Messages: the system prompt stands beside them, not among them."""
+    """Messages. The system prompt is a parameter of its own, not one of the messages."""
 
     default_model = "claude-sonnet-5-5"
 
-    def _make(self, *, asynchronous: bool) -> Any:
+    def _make(self, *, asynchronous: bool) -> VendorObject:
         import anthropic  # noqa: PLC0415 - an optional extra
 
-        kind = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
-        return reading_plainly(kind)(api_key=self._api_key, base_url=self._base_url)
+        client_class = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
+        return with_raw_events(client_class)(api_key=self._api_key, base_url=self._base_url)
 
-    def _open(self, client: Any, model: str, messages: Messages, parameters: ChatParameters) -> Any:
-        system = "\n\n".join(turn["content"] for turn in messages if turn["role"] == "system")
-        chosen = given(
+    def _open(
+        self, client: VendorObject, model: str, messages: MessageList, parameters: ChatParameters
+    ) -> VendorObject:
+        system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
+        settings = omit_none(
             system=system or None,
             stop_sequences=list(parameters.stop_sequences) or None,
         )
         return client.messages.create(
             model=model,
-            messages=[turn for turn in messages if turn["role"] != "system"],
+            messages=[message for message in messages if message["role"] != "system"],
             max_tokens=parameters.max_output_tokens or _MAX_OUTPUT_TOKENS,
             stream=True,
-            # The client has no arguments for these any more; the API takes them for models that know them.
-            extra_body=given(temperature=parameters.temperature, top_p=parameters.top_p),
-            **chosen,
+            # The client no longer has arguments for these; the API still accepts them for some models.
+            extra_body=omit_none(temperature=parameters.temperature, top_p=parameters.top_p),
+            **settings,
         )
 
-    def _text(self, chunk: Any) -> str | None:
+    def _text(self, chunk: VendorObject) -> str | None:
         return getattr(chunk.delta, "text", None) if chunk.type == "content_block_delta" else None
 
 

@@ -1,4 +1,4 @@
-"""A built-in stand-in for a model, so that everything can be tried without a key."""
+"""A built-in fake model, so that everything can be tried without a key."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from llm_observe._runtime import submit
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from llm_observe._adapters.base import ChatParameters, Messages
+    from llm_observe._adapters.base import ChatParameters, MessageList
 
 
 class DemoAdapter:
-    """A built-in stand-in, plainly labelled: it needs no key and calls nobody."""
+    """Answers with a fixed text that says it is a demo. Needs no key and makes no request."""
 
     default_model = "demo-echo"
     _PACE_S: Final = 0.02
 
     def __init__(self, *, api_key: str | None, base_url: str | None) -> None:
-        del api_key, base_url  # it calls nobody
+        del api_key, base_url  # no request is made
 
     @staticmethod
-    def _words(messages: Messages) -> list[str]:
+    def _words(messages: MessageList) -> list[str]:
         question = messages[-1]["content"] if messages else ""
         words = len(question.split())
         answer = (
@@ -37,7 +37,7 @@ class DemoAdapter:
         return [f"{word} " for word in answer.split(" ")]
 
     @staticmethod
-    def _begin(model: str, messages: Messages) -> Call:
+    def _begin(model: str, messages: MessageList) -> Call:
         call = Call("demo", "chat", model, submit)
         call.streamed = True
         call.response_model = model
@@ -47,7 +47,7 @@ class DemoAdapter:
 
     @staticmethod
     def _note(call: Call, words: list[str], index: int, parameters: ChatParameters) -> bool:
-        """Note one word; True when it was the last."""
+        """Record one word; return whether it was the last."""
         call.note_first_token()
         call.add_output(words[index])
         call.output_tokens = index + 1
@@ -58,7 +58,7 @@ class DemoAdapter:
             call.finish_reason = "length" if limit < len(words) else "stop"
         return last
 
-    def stream(self, model: str, messages: Messages, parameters: ChatParameters) -> Iterator[str]:
+    def stream(self, model: str, messages: MessageList, parameters: ChatParameters) -> Iterator[str]:
         """Yield the answer word by word."""
         call, words = self._begin(model, messages), self._words(messages)
         try:
@@ -72,8 +72,10 @@ class DemoAdapter:
         finally:
             call.finish(CANCELLED)
 
-    async def astream(self, model: str, messages: Messages, parameters: ChatParameters) -> AsyncIterator[str]:
-        """As stream(), asynchronously."""
+    async def astream(
+        self, model: str, messages: MessageList, parameters: ChatParameters
+    ) -> AsyncIterator[str]:
+        """Like stream(), asynchronously."""
         call, words = self._begin(model, messages), self._words(messages)
         try:
             for index, word in enumerate(words):
@@ -87,10 +89,10 @@ class DemoAdapter:
             call.finish(CANCELLED)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is no connection."""
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is no connection."""
 
 
 make = DemoAdapter

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from llm_observe._adapters.base import VendorAdapter, given
-from llm_observe._adapters.parsed import reading_plainly
+from llm_observe._adapters.base import VendorAdapter, omit_none
+from llm_observe._adapters.raw_events import with_raw_events
 
 if TYPE_CHECKING:
-    from llm_observe._adapters.base import ChatParameters, Messages
+    from llm_observe._adapters.base import ChatParameters, MessageList
+    from llm_observe._vendor import VendorObject
 
 
 class OpenAIAdapter(VendorAdapter):
@@ -16,22 +17,24 @@ class OpenAIAdapter(VendorAdapter):
 
     default_model = "gpt-4o-mini"
 
-    def _make(self, *, asynchronous: bool) -> Any:
+    def _make(self, *, asynchronous: bool) -> VendorObject:
         import openai  # noqa: PLC0415 - an optional extra
 
-        kind = openai.AsyncOpenAI if asynchronous else openai.OpenAI
-        return reading_plainly(kind)(api_key=self._api_key, base_url=self._base_url)
+        client_class = openai.AsyncOpenAI if asynchronous else openai.OpenAI
+        return with_raw_events(client_class)(api_key=self._api_key, base_url=self._base_url)
 
-    def _open(self, client: Any, model: str, messages: Messages, parameters: ChatParameters) -> Any:
-        chosen = given(
+    def _open(
+        self, client: VendorObject, model: str, messages: MessageList, parameters: ChatParameters
+    ) -> VendorObject:
+        settings = omit_none(
             temperature=parameters.temperature,
             top_p=parameters.top_p,
             max_completion_tokens=parameters.max_output_tokens,
             stop=list(parameters.stop_sequences) or None,
         )
-        return client.chat.completions.create(model=model, messages=messages, stream=True, **chosen)
+        return client.chat.completions.create(model=model, messages=messages, stream=True, **settings)
 
-    def _text(self, chunk: Any) -> str | None:
+    def _text(self, chunk: VendorObject) -> str | None:
         return chunk.choices[0].delta.content if chunk.choices else None
 
 

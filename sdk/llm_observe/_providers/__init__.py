@@ -1,33 +1,34 @@
-"""What differs between vendors: one module each, with the functions of :class:`Provider`."""
+"""The differences between vendors: each has a module with the functions of :class:`Provider`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llm_observe._call import Call
+    from llm_observe._vendor import VendorObject
 
 
 class Reader(Protocol):
-    """What the taps need. Runs on the application's thread: note references, compute nothing."""
+    """Used by the taps on the application's thread: it only stores references and computes nothing."""
 
-    def read_chunk(self, chunk: Any, call: Call) -> bool:
-        """Take what a stream event tells; True when it carries nothing but usage."""
+    def read_chunk(self, chunk: VendorObject, call: Call) -> bool:
+        """Record a stream event; return whether it carries nothing but usage."""
 
     def read_error(self, error: BaseException, call: Call) -> None:
-        """Take code, HTTP status and request id from a failure."""
+        """Record the code, HTTP status and request id of an error."""
 
 
 class Provider(Reader, Protocol):
-    """The narrow waist of clients with one request method."""
+    """A vendor whose clients have one request method."""
 
-    def describe(self, options: Any, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
-        """Begin a Call for a request, or return None for a request that is not a model call."""
+    def describe(self, options: VendorObject, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
+        """Begin the Call of a request, or return None if the request does not call a model."""
 
-    def prepare(self, options: Any, *, request_stream_usage: bool) -> tuple[Any, bool]:
-        """Return the options to send, and whether the usage chunk must be hidden from the application."""
+    def prepare(self, options: VendorObject, *, request_stream_usage: bool) -> tuple[VendorObject, bool]:
+        """Return the options to send, and whether to hide the usage chunk from the application."""
 
-    def read_response(self, response: Any, call: Call) -> None:
-        """Take text, usage and reasons from a whole answer."""
+    def read_response(self, response: VendorObject, call: Call) -> None:
+        """Record text, usage and finish reason of a complete answer."""

@@ -1,8 +1,8 @@
-"""Anthropic: messages, plain and streamed."""
+"""Anthropic: messages, complete and streamed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llm_observe._call import Call
 from llm_observe._guard import attempt
@@ -13,11 +13,13 @@ from llm_observe._values import to_count
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llm_observe._vendor import VendorObject
+
 __all__ = ["describe", "prepare", "read_chunk", "read_error", "read_response"]
 
 
-def describe(options: Any, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
-    """Begin a Call for a message."""
+def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
+    """Begin the Call of a request for a message."""
     body = options.json_data
     if options.url.split("?")[0] != "/v1/messages" or not isinstance(body, dict):
         return None
@@ -27,26 +29,26 @@ def describe(options: Any, *, stream: bool, sink: Callable[[Call], None]) -> Cal
     return call
 
 
-def prepare(options: Any, *, request_stream_usage: bool) -> tuple[Any, bool]:
-    """Nothing to ask for: Anthropic always reports usage."""
+def prepare(options: VendorObject, *, request_stream_usage: bool) -> tuple[VendorObject, bool]:
+    """Return the options unchanged: Anthropic always reports usage."""
     del request_stream_usage
     return options, False
 
 
-def read_response(response: Any, call: Call) -> None:
-    """Take text, usage and reasons from a Message."""
+def read_response(response: VendorObject, call: Call) -> None:
+    """Record text, usage and finish reason of a Message."""
     attempt("read_ids", note_ids, response, call)
     attempt("read_usage", _read_usage, response, call)
     attempt("read_content", _read_content, response, call)
 
 
-def _read_content(response: Any, call: Call) -> None:
+def _read_content(response: VendorObject, call: Call) -> None:
     call.finish_reason = response.stop_reason or ""
     for block in response.content or ():
         attempt("read_block", _read_block, block, call)
 
 
-def _read_block(block: Any, call: Call) -> None:
+def _read_block(block: VendorObject, call: Call) -> None:
     if block.type == "text":
         call.add_output(block.text)
     elif block.type == "tool_use":
@@ -54,18 +56,18 @@ def _read_block(block: Any, call: Call) -> None:
         call.add_output(block.input)
 
 
-def read_chunk(chunk: Any, call: Call) -> bool:
-    """Take what a stream event tells."""
+def read_chunk(chunk: VendorObject, call: Call) -> bool:
+    """Record a stream event."""
     kind = chunk.type
     if kind == "content_block_delta":
         delta = chunk.delta
         if delta.type == "text_delta":
-            piece = delta.text
-        else:  # thinking is no answer yet
-            piece = delta.partial_json if delta.type == "input_json_delta" else ""
-        if piece:
+            text = delta.text
+        else:  # thinking is not part of the answer
+            text = delta.partial_json if delta.type == "input_json_delta" else ""
+        if text:
             call.note_first_token()
-            call.add_output(piece)
+            call.add_output(text)
     elif kind == "message_start":
         call.response_model = chunk.message.model or ""
         _read_usage(chunk.message, call)
@@ -78,10 +80,10 @@ def read_chunk(chunk: Any, call: Call) -> bool:
     return False
 
 
-def _read_usage(message: Any, call: Call) -> None:
-    """Anthropic counts cached tokens beside the input; ours counts them within it.
+def _read_usage(message: VendorObject, call: Call) -> None:
+    """Record usage. Anthropic's input tokens exclude cached ones; ours include them.
 
-    A message_delta tells totals again; what it leaves out is as message_start said.
+    A message_delta repeats the totals; for those that it omits, message_start's are kept.
     """
     usage = message.usage
     if usage is None:

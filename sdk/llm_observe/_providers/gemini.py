@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llm_observe._call import Call
 from llm_observe._guard import attempt
@@ -12,9 +12,13 @@ from llm_observe._values import to_http_status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llm_observe._vendor import VendorObject
 
-def describe(operation: str, options: dict[str, Any], *, stream: bool, sink: Callable[[Call], None]) -> Call:
-    """Begin a Call for a request given by its keyword arguments."""
+
+def describe(
+    operation: str, options: dict[str, object], *, stream: bool, sink: Callable[[Call], None]
+) -> Call:
+    """Begin the Call of a request; ``options`` are its keyword arguments."""
     call = Call("gemini", operation, options.get("model"), sink)
     call.model = call.model.removeprefix("models/")
     call.streamed = stream
@@ -22,12 +26,12 @@ def describe(operation: str, options: dict[str, Any], *, stream: bool, sink: Cal
     return call
 
 
-def _note_input(options: dict[str, Any], call: Call) -> None:
+def _note_input(options: dict[str, object], call: Call) -> None:
     call.input_text = _last_user_text(options.get("contents"))
 
 
-def _last_user_text(contents: Any) -> tuple[str, ...]:
-    """Return references to the newest text that was asked; images and files are left out."""
+def _last_user_text(contents: object) -> tuple[str, ...]:
+    """Return references to the user's newest text; images and files are omitted."""
     if isinstance(contents, str):
         return (contents,)
     listed = contents if isinstance(contents, list | tuple) else [contents]
@@ -37,38 +41,38 @@ def _last_user_text(contents: Any) -> tuple[str, ...]:
         if _of(entry, "role") in {None, "user"}:
             parts = _of(entry, "parts")
             texts = [_of(part, "text") for part in (parts if parts is not None else [entry])]
-            if found := tuple(text for text in texts if isinstance(text, str)):
-                return found
+            if user_texts := tuple(text for text in texts if isinstance(text, str)):
+                return user_texts
     return ()
 
 
-def _of(entry: Any, name: str) -> Any:
+def _of(entry: VendorObject, name: str) -> VendorObject:
     return entry.get(name) if isinstance(entry, dict) else getattr(entry, name, None)
 
 
-def read_response(response: Any, call: Call) -> None:
-    """Take text, usage and reasons from a GenerateContentResponse, whole or one of a stream."""
+def read_response(response: VendorObject, call: Call) -> None:
+    """Record text, usage and finish reason of a GenerateContentResponse, complete or a chunk of a stream."""
     _read_numbers(response, call)
     attempt("read_content", _read_content, response, call)
 
 
-def _read_content(response: Any, call: Call) -> None:
+def _read_content(response: VendorObject, call: Call) -> None:
     candidates = getattr(response, "candidates", None)
-    if candidates:  # the first: the others would only run into it
+    if candidates:  # only the first: the texts of several would run together
         content = candidates[0].content
         for part in (content.parts if content is not None else None) or ():
             attempt("read_part", _read_part, part, call)
 
 
-def _read_numbers(response: Any, call: Call) -> None:
-    """Take what every piece of a stream tells anew, so that the last one is enough."""
+def _read_numbers(response: VendorObject, call: Call) -> None:
+    """Record what every chunk repeats, so that reading the last one is enough."""
     call.response_model = getattr(response, "model_version", None) or call.response_model
     call.provider_request_id = getattr(response, "response_id", None) or call.provider_request_id
     attempt("read_usage", _read_usage, response, call)
     attempt("read_reason", _read_reason, response, call)
 
 
-def _read_reason(response: Any, call: Call) -> None:
+def _read_reason(response: VendorObject, call: Call) -> None:
     candidates = getattr(response, "candidates", None)
     if candidates:
         _note_reason(candidates[0].finish_reason, call)
@@ -76,12 +80,12 @@ def _read_reason(response: Any, call: Call) -> None:
         _note_reason(getattr(getattr(response, "prompt_feedback", None), "block_reason", None), call)
 
 
-def _note_reason(reason: Any, call: Call) -> None:
+def _note_reason(reason: VendorObject, call: Call) -> None:
     if reason is not None:
         call.finish_reason = str(getattr(reason, "value", reason))
 
 
-def _read_part(part: Any, call: Call) -> None:
+def _read_part(part: VendorObject, call: Call) -> None:
     if part.text and not part.thought:
         call.add_output(part.text)
     elif part.function_call is not None:
@@ -89,8 +93,8 @@ def _read_part(part: Any, call: Call) -> None:
         call.add_output(part.function_call.args)
 
 
-def read_chunk(chunk: Any, call: Call) -> bool:
-    """Take what a piece of a stream tells: text at once, the numbers of the last one at the end."""
+def read_chunk(chunk: VendorObject, call: Call) -> bool:
+    """Record a chunk: its text at once, the numbers of the last chunk when the stream ends."""
     if call.ttft_ns is not None:
         try:
             (part,) = chunk.candidates[0].content.parts
@@ -99,7 +103,7 @@ def read_chunk(chunk: Any, call: Call) -> bool:
                 call.last_chunk = chunk
                 return False
         except (AttributeError, IndexError, TypeError, ValueError):
-            pass  # a piece of another shape is read whole
+            pass  # a chunk of another shape is read in full
     before = call.output_chars
     read_response(chunk, call)
     if call.output_chars > before:
@@ -108,8 +112,8 @@ def read_chunk(chunk: Any, call: Call) -> bool:
     return False
 
 
-def _read_usage(response: Any, call: Call) -> None:
-    """Gemini counts thoughts and tool prompts beside the others; ours counts them within."""
+def _read_usage(response: VendorObject, call: Call) -> None:
+    """Record usage. Gemini counts thoughts and tool prompts separately; our counts include them."""
     usage = getattr(response, "usage_metadata", None)
     if usage is None or usage.prompt_token_count is None:
         return
@@ -122,6 +126,6 @@ def _read_usage(response: Any, call: Call) -> None:
 
 
 def read_error(error: BaseException, call: Call) -> None:
-    """Take status and HTTP code from a google-genai error."""
+    """Record the status and HTTP code of a google-genai error."""
     note_failure(call, error, code=attribute(error, "status"))
     call.http_status = to_http_status(attribute(error, "code"))

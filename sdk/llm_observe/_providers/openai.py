@@ -1,8 +1,8 @@
-"""OpenAI: chat completions, Responses, embeddings and legacy completions, plain and streamed."""
+"""OpenAI: chat completions, Responses, embeddings and legacy completions, complete and streamed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import Call
 from llm_observe._guard import attempt
@@ -11,6 +11,8 @@ from llm_observe._values import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from llm_observe._vendor import VendorObject
 
 __all__ = ["describe", "prepare", "read_chunk", "read_error", "read_response"]
 
@@ -27,8 +29,8 @@ _TOOL_EVENTS: Final = frozenset(
 _LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
-def describe(options: Any, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
-    """Begin a Call for a request that runs a model."""
+def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
+    """Begin the Call of a request, if it runs a model."""
     operation = _OPERATIONS.get(options.url)
     body = options.json_data
     if operation is None or not isinstance(body, dict):
@@ -40,29 +42,29 @@ def describe(options: Any, *, stream: bool, sink: Callable[[Call], None]) -> Cal
     return call
 
 
-def _describe(body: dict[str, Any], call: Call) -> None:
+def _describe(body: dict[str, object], call: Call) -> None:
     call.has_deltas = call.kind == "/chat/completions" and (body.get("n") or 1) == 1
     note_input(body, call)
 
 
-def note_input(body: dict[str, Any], call: Call) -> None:
-    """Take references to what was asked: the newest user message, or the prompt."""
+def note_input(body: dict[str, object], call: Call) -> None:
+    """Record references to the newest user message, or to the prompt."""
     call.input_text = _input_text(body)
 
 
-def _input_text(body: dict[str, Any]) -> tuple[str, ...]:
+def _input_text(body: dict[str, object]) -> tuple[str, ...]:
     if "messages" in body:
         return last_user_text(body["messages"])
-    asked = body.get("input", body.get("prompt"))
-    if isinstance(asked, str):
-        return (asked,)
-    if isinstance(asked, list | tuple) and asked and all(isinstance(part, str) for part in asked):
-        return tuple(asked[:20])
-    return last_user_text(asked)
+    prompt = body.get("input", body.get("prompt"))
+    if isinstance(prompt, str):
+        return (prompt,)
+    if isinstance(prompt, list | tuple) and prompt and all(isinstance(part, str) for part in prompt):
+        return tuple(prompt[:20])
+    return last_user_text(prompt)
 
 
-def last_user_text(messages: Any) -> tuple[str, ...]:
-    """Return references to the text of the newest user message; images and audio are left out."""
+def last_user_text(messages: object) -> tuple[str, ...]:
+    """Return references to the text of the newest user message; images and audio are omitted."""
     if not isinstance(messages, list | tuple):
         return ()
     for message in reversed(messages):
@@ -77,27 +79,27 @@ def last_user_text(messages: Any) -> tuple[str, ...]:
     return ()
 
 
-def prepare(options: Any, *, request_stream_usage: bool) -> tuple[Any, bool]:
-    """Ask for the usage chunk unless the application did; a copy of the options carries the wish."""
+def prepare(options: VendorObject, *, request_stream_usage: bool) -> tuple[VendorObject, bool]:
+    """Request the usage chunk in a copy of the options, unless the application set include_usage itself."""
     body = options.json_data
     if options.url not in {"/chat/completions", "/completions"}:
         return options, False
-    asked = body.get("stream_options")
-    if not request_stream_usage or (asked is not None and not isinstance(asked, dict)):
+    stream_options = body.get("stream_options")
+    if not request_stream_usage or (stream_options is not None and not isinstance(stream_options, dict)):
         return options, False
-    if asked is not None and "include_usage" in asked:
+    if stream_options is not None and "include_usage" in stream_options:
         return options, False
-    wanted = {**(asked or {}), "include_usage": True}
-    return options.model_copy(update={"json_data": {**body, "stream_options": wanted}}), True
+    stream_options = {**(stream_options or {}), "include_usage": True}
+    return options.model_copy(update={"json_data": {**body, "stream_options": stream_options}}), True
 
 
-def read_response(response: Any, call: Call) -> None:
-    """Take text, usage and reasons from a whole answer of any endpoint."""
+def read_response(response: VendorObject, call: Call) -> None:
+    """Record text, usage and finish reason of a complete answer of any endpoint."""
     attempt("read_ids", note_ids, response, call)
     if call.kind == "/responses":
         attempt("read_usage", _read_response_usage, response, call)
         attempt("read_status", _read_status, response, call)
-        if not call.output_pieces:
+        if not call.output_chunks:
             attempt("read_output", _read_output, response, call)
         return
     attempt("read_usage", _read_usage, response, call)
@@ -105,15 +107,15 @@ def read_response(response: Any, call: Call) -> None:
         attempt("read_choice", _read_choice, response, call)
 
 
-def note_ids(response: Any, call: Call) -> None:
-    """Take the model, and the request id that the client keeps on a whole answer."""
+def note_ids(response: VendorObject, call: Call) -> None:
+    """Record the model, and the request id that the client keeps on a complete answer."""
     call.response_model = response.model or ""
-    # Asking for a missing attribute is slow.
+    # Not getattr(), which is slow for a missing attribute of a model.
     call.provider_request_id = response.__dict__.get("_request_id") or call.provider_request_id
 
 
-def _read_choice(response: Any, call: Call) -> None:
-    """Take the first of the answers that were asked for: the others would only run into it."""
+def _read_choice(response: VendorObject, call: Call) -> None:
+    """Record the first of several answers: their texts would run together."""
     if not response.choices:
         return
     choice = response.choices[0]
@@ -130,8 +132,8 @@ def _read_choice(response: Any, call: Call) -> None:
     _note_tools(message.tool_calls, call)
 
 
-def _read_status(response: Any, call: Call) -> None:
-    """Take from a Response how it ended."""
+def _read_status(response: VendorObject, call: Call) -> None:
+    """Record how a Response ended."""
     reason = getattr(getattr(response, "incomplete_details", None), "reason", None)
     call.finish_reason = reason or getattr(response, "status", None) or ""
     if error := getattr(response, "error", None):
@@ -139,13 +141,13 @@ def _read_status(response: Any, call: Call) -> None:
         call.error_message = to_text(getattr(error, "message", None))
 
 
-def _read_output(response: Any, call: Call) -> None:
+def _read_output(response: VendorObject, call: Call) -> None:
     for item in response.output or ():
         attempt("read_item", _read_item, item, call)
 
 
-def _read_item(item: Any, call: Call) -> None:
-    """Take text from one item of a Response."""
+def _read_item(item: VendorObject, call: Call) -> None:
+    """Record the text of one item of a Response."""
     if getattr(item, "type", "") == "function_call":
         call.add_output(f"[tool call] {item.name} ")
         call.add_output(item.arguments)
@@ -153,10 +155,10 @@ def _read_item(item: Any, call: Call) -> None:
         call.add_output(getattr(part, "text", None) or getattr(part, "refusal", None))
 
 
-def read_chunk(chunk: Any, call: Call) -> bool:
-    """Take text, usage and reasons from a chunk of a completion or an event of a Response.
+def read_chunk(chunk: VendorObject, call: Call) -> bool:
+    """Record text, usage and finish reason of a completion's chunk or a Response's event.
 
-    Runs for every chunk on the application's thread: plain attribute reads, in order of what is likely.
+    Runs for every chunk on the application's thread: it only reads attributes, the likeliest first.
     """
     if call.kind == "/responses":
         _read_event(chunk.type, chunk, call)
@@ -169,8 +171,8 @@ def read_chunk(chunk: Any, call: Call) -> bool:
     return False
 
 
-def _read_delta(chunk: Any, call: Call) -> None:
-    """Take the text of a chunk; of several answers, that of the first."""
+def _read_delta(chunk: VendorObject, call: Call) -> None:
+    """Record the text of a chunk, if it belongs to the first of several answers."""
     choice = chunk.choices[0]
     if call.kind == "/completions":
         delta, text = None, choice.text
@@ -185,7 +187,7 @@ def _read_delta(chunk: Any, call: Call) -> None:
         _read_rare_delta(delta, call)
 
 
-def _read_rare_delta(delta: Any, call: Call) -> None:
+def _read_rare_delta(delta: VendorObject, call: Call) -> None:
     text = delta.refusal
     if text:
         call.note_first_token()
@@ -195,8 +197,8 @@ def _read_rare_delta(delta: Any, call: Call) -> None:
         _note_tools(delta.tool_calls, call)
 
 
-def _read_ending(chunk: Any, call: Call) -> None:
-    """Take what stands in chunks without text: reasons, the model, and usage from servers that repeat it."""
+def _read_ending(chunk: VendorObject, call: Call) -> None:
+    """Record the rest of a chunk: model, finish reason, and usage, which some servers send in every chunk."""
     call.response_model = call.response_model or chunk.model or ""
     if chunk.usage is not None:
         attempt("read_usage", _read_usage, chunk, call)
@@ -205,7 +207,7 @@ def _read_ending(chunk: Any, call: Call) -> None:
         call.finish_reason = choice.finish_reason
 
 
-def _read_event(kind: str, event: Any, call: Call) -> None:
+def _read_event(kind: str, event: VendorObject, call: Call) -> None:
     if kind in _TEXT_EVENTS or kind in _TOOL_EVENTS:
         call.note_first_token()
         call.add_output(event.delta)
@@ -213,7 +215,7 @@ def _read_event(kind: str, event: Any, call: Call) -> None:
         read_response(event.response, call)
 
 
-def _note_tools(tool_calls: Any, call: Call) -> None:
+def _note_tools(tool_calls: VendorObject, call: Call) -> None:
     for tool in tool_calls or ():
         function = getattr(tool, "function", None)
         if function is None:
@@ -224,8 +226,8 @@ def _note_tools(tool_calls: Any, call: Call) -> None:
             call.add_output(function.arguments)
 
 
-def _read_usage(answer: Any, call: Call) -> None:
-    """OpenAI counts cached tokens within the prompt and reasoning within the completion already."""
+def _read_usage(answer: VendorObject, call: Call) -> None:
+    """Record usage. OpenAI's prompt and completion tokens include cached and reasoning tokens, as ours do."""
     usage = answer.usage
     if usage is None:
         return
@@ -238,7 +240,7 @@ def _read_usage(answer: Any, call: Call) -> None:
     call.reasoning_tokens = _detail(usage, "completion_tokens_details", "reasoning_tokens")
 
 
-def _read_response_usage(response: Any, call: Call) -> None:
+def _read_response_usage(response: VendorObject, call: Call) -> None:
     usage = response.usage
     if usage is None:
         return
@@ -249,5 +251,5 @@ def _read_response_usage(response: Any, call: Call) -> None:
     call.reasoning_tokens = _detail(usage, "output_tokens_details", "reasoning_tokens")
 
 
-def _detail(usage: Any, details: str, name: str) -> Any:
+def _detail(usage: VendorObject, details: str, name: str) -> VendorObject:
     return getattr(getattr(usage, details, None), name, None)

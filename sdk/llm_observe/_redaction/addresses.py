@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LOCAL: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$&'*+=?^_`{|}~-")
 _FIRST_LETTER: Final = "\u00c0"
 _FIRST_CJK: Final = "\u2e80"
-_LOCAL_MOST: Final = 64
+_MAX_LOCAL_CHARS: Final = 64
 _DOMAIN: Final = re.compile(
     r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){0,7}(?=[\w-]{0,62}[^\W\d_])[^\W_](?:[\w-]{0,61}[^\W_])?"
     r"\.(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,40})"
@@ -33,7 +33,7 @@ _MAC: Final = re.compile(
     r"(?:[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}"
     r"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})(?![\w:-])"
 )
-_WALLET_LEAST: Final = 26
+_MIN_WALLET_CHARS: Final = 26
 _WALLET: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:0x[0-9a-fA-F]{40}|(?:bc1|tb1|ltc1)[a-z0-9]{25,62}|[13LM][1-9A-HJ-NP-Za-km-z]{25,34}"
     r"|T[1-9A-HJ-NP-Za-km-z]{33})(?![A-Za-z0-9])"
@@ -54,13 +54,13 @@ def find_emails(scan: Scan) -> Iterator[TextRange]:
 
 
 def _start_of_local(text: str, at: int) -> int:
-    start, floor = at, max(0, at - _LOCAL_MOST)
+    start, floor = at, max(0, at - _MAX_LOCAL_CHARS)
     while start > floor and (text[start - 1] in _LOCAL or _FIRST_LETTER <= text[start - 1] < _FIRST_CJK):
         start -= 1
-    if start == at:  # a local part in a script without spaces, such as Chinese
+    if start == at:  # the local part is in a script without spaces, such as Chinese
         while start > floor and text[start - 1].isalnum():
             start -= 1
-    # What only separates the address from its neighbours does not belong to it.
+    # Characters that only separate the address from its neighbours are not part of it.
     while start < at and text[start] in ".=?&'`#{|*":
         start += 1
     equals = text.rfind("=", start, at)
@@ -80,20 +80,20 @@ def find_machine_addresses(scan: Scan) -> Iterator[TextRange]:
 
 
 def _find_ipv4(text: str) -> Iterator[TextRange]:
-    for found in _IPV4.finditer(text):
-        before = text[max(0, found.start() - 12) : found.start()]
+    for match in _IPV4.finditer(text):
+        before = text[max(0, match.start() - 12) : match.start()]
         if before and (before[-1].isalnum() or before[-1] in "_.-"):
             continue
-        if max(map(int, found.groups())) < 256 and not _VERSION.search(before):  # noqa: PLR2004 - an octet
-            yield TextRange(found.start(), found.end(), "IP_ADDRESS")
+        if max(map(int, match.groups())) < 256 and not _VERSION.search(before):  # noqa: PLR2004 - an octet
+            yield TextRange(match.start(), match.end(), "IP_ADDRESS")
 
 
 def _find_macs(text: str) -> Iterator[TextRange]:
     for middle in _MAC_MIDDLE.finditer(text):
         start = middle.start() - (4 if middle.group()[0] == "." else 2)
-        found = _MAC.match(text, start) if start >= 0 else None
-        if found is not None and not (start and (text[start - 1].isalnum() or text[start - 1] in "_:-")):
-            yield TextRange(start, found.end(), "MAC_ADDRESS")
+        match = _MAC.match(text, start) if start >= 0 else None
+        if match is not None and not (start and (text[start - 1].isalnum() or text[start - 1] in "_:-")):
+            yield TextRange(start, match.end(), "MAC_ADDRESS")
 
 
 def _find_ipv6(text: str) -> Iterator[TextRange]:
@@ -103,10 +103,10 @@ def _find_ipv6(text: str) -> Iterator[TextRange]:
         if start < done:
             continue
         start -= len(text[max(0, start - 4) : start]) - len(text[max(0, start - 4) : start].rstrip(_HEX))
-        found = _IPV6.match(text, start)
-        done = found.end() if found is not None else middle.end() - 1
-        if found is not None and _is_ipv6(found.group(), text[start - 1 : start] if start else ""):
-            yield TextRange(start, found.end(), "IP_ADDRESS")
+        match = _IPV6.match(text, start)
+        done = match.end() if match is not None else middle.end() - 1
+        if match is not None and _is_ipv6(match.group(), text[start - 1 : start] if start else ""):
+            yield TextRange(start, match.end(), "IP_ADDRESS")
 
 
 def _is_ipv6(shown: str, before: str) -> bool:
@@ -124,11 +124,11 @@ def _is_ipv6(shown: str, before: str) -> bool:
 def find_wallets(scan: Scan) -> Iterator[TextRange]:
     """Yield addresses of cryptocurrency wallets."""
     text = scan.text
-    if scan.longest < _WALLET_LEAST or not _WALLET.search(scan.joined):
+    if scan.longest < _MIN_WALLET_CHARS or not _WALLET.search(scan.joined):
         return
-    for found in _WALLET.finditer(text):
-        shown = found.group()
+    for match in _WALLET.finditer(text):
+        shown = match.group()
         if shown.startswith(("0x", "bc1", "tb1", "ltc1")) or (
             any(char.isdigit() for char in shown[1:]) and shown != shown.upper() and shown != shown.lower()
         ):
-            yield TextRange(found.start(), found.end(), "WALLET")
+            yield TextRange(match.start(), match.end(), "WALLET")

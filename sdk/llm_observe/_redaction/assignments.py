@@ -1,6 +1,6 @@
-"""Values that their names give away: ``password = …``, ``"apiKey": "…"``, ``x-api-key: …``, ``--token …``.
+"""Values assigned to names of secrets: ``password = …``, ``"apiKey": "…"``, ``x-api-key: …``, ``--token …``.
 
-Anchored on the sign between name and value, which prose has few of; the name is then read backwards.
+Searches for the sign between name and value, which is rare in prose, and then reads the name backwards.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ _CODE: Final = (
     "os.", "process.", "env.", "self.", "this.", "config.", "settings.", "getenv", "$", "%", "http", "file:",
     "fn::", "./", "../", "/",
 )  # fmt: skip
-_BARE_KEY: Final = "a thing named key"
+_BARE_KEY: Final = "key alone"
 _JOINTS: Final = re.compile(r"[-_./=:]+")
 _WORDY: Final = re.compile(r"[A-Za-z]{0,24}[0-9]{0,12}[A-Za-z]{0,8}")
 _HOST: Final = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,12}(?::\d+)?")
 _ORDERED: Final = ("abcdefgh", "0123456789")
-_MAX_CHECKS_IN_A_RUN: Final = 6
+_MAX_CHECKS_PER_RUN: Final = 6
 _MIN_TOKEN_CHARS: Final = 10
 
 
 def find_assigned(scan: Scan) -> Iterator[TextRange]:
-    """Yield values assigned to names of secrets, where they look like one."""
+    """Yield values that are assigned to the name of a secret and look like one."""
     text, lowered = scan.text, scan.lowered
     if not any(stem in lowered for stem in STEMS):
         return
@@ -59,7 +59,7 @@ def find_assigned(scan: Scan) -> Iterator[TextRange]:
     for sign in _SIGN.finditer(text):
         at = sign.start()
         checks = checks + 1 if at < run_end else 0
-        if checks > _MAX_CHECKS_IN_A_RUN:
+        if checks > _MAX_CHECKS_PER_RUN:
             continue
         stem = _stem_before(text, at)
         value = _VALUE.match(text, sign.end()) if stem else None
@@ -67,13 +67,13 @@ def find_assigned(scan: Scan) -> Iterator[TextRange]:
             continue
         run_end = value.end()
         if stem != _BARE_KEY or not (_UUID.fullmatch(value.group(2)) or _is_made_of_words(value.group(2))):
-            yield from _judge(stem, value, text)
+            yield from _check_value(stem, value, text)
     yield from _find_stated(text, lowered)
     yield from _find_options(text)
 
 
 def _stem_before(text: str, at: int) -> str:
-    """Return which stem the name before a sign has, or an empty text."""
+    """Return the stem in the name before a sign, or an empty text."""
     before = text[max(0, at - _MAX_NAME_CHARS) : at].rstrip(" \t\"'`]:")
     name = before[len(before.rstrip(_NAME_CHARS)) :]
     if name.lower() == "value":
@@ -87,34 +87,34 @@ def _stem_before(text: str, at: int) -> str:
     return next((stem for stem in (*STRONG, *STEMS) if stem in lowered), "")
 
 
-def _judge(stem: str, value: re.Match[str], text: str) -> Iterator[TextRange]:
+def _check_value(stem: str, value: re.Match[str], text: str) -> Iterator[TextRange]:
     quoted = bool(value.group(1))
-    found = value.group(2) if quoted else value.group(2).rstrip(".:!?")
-    end = value.start(2) + len(found)
-    if found.startswith(_CODE) or (not quoted and text[end : end + 1] in {"(", "["}):
+    secret = value.group(2) if quoted else value.group(2).rstrip(".:!?")
+    end = value.start(2) + len(secret)
+    if secret.startswith(_CODE) or (not quoted and text[end : end + 1] in {"(", "["}):
         return
-    if _is_password(found, quoted=quoted) if stem in STRONG else _is_token(found):
+    if _is_password(secret, quoted=quoted) if stem in STRONG else _is_token(secret):
         yield TextRange(value.start(2), end, "SECRET")
 
 
 def _find_stated(text: str, lowered: str) -> Iterator[TextRange]:
-    """Yield secrets that a sentence states: my password is ..."""
+    """Yield secrets that a sentence states, such as my password is ..."""
     for word in STATED_BEFORE:
         at = lowered.find(word)
         while at >= 0:
-            found = _STATED.match(text, at + len(word))
-            if found is not None:
-                yield from _if_secret(found.group(1), found.start(1), 8 if word == "token" else 6)
+            match = _STATED.match(text, at + len(word))
+            if match is not None:
+                yield from _if_secret(match.group(1), match.start(1), 8 if word == "token" else 6)
             at = lowered.find(word, at + len(word))
 
 
 def _find_options(text: str) -> Iterator[TextRange]:
-    """Yield secrets given to a command: --token ..."""
+    """Yield secrets among a command's options, such as --token ..."""
     at = text.find("--")
     while at >= 0:
-        found = _OPTION.match(text, at)
-        if found is not None and any(stem in found.group(1) for stem in STEMS):
-            yield from _if_secret(found.group(2), found.start(2), 6)
+        match = _OPTION.match(text, at)
+        if match is not None and any(stem in match.group(1) for stem in STEMS):
+            yield from _if_secret(match.group(2), match.start(2), 6)
         at = text.find("--", at + 2)
 
 
@@ -128,7 +128,7 @@ def _if_secret(value: str, start: int, min_chars: int) -> Iterator[TextRange]:
 
 
 def _is_password(value: str, *, quoted: bool) -> bool:
-    """A password may be a word with a digit or a sign in it."""
+    """Return whether a value looks like a password, which may be a word with a digit or a sign."""
     digits = any(char.isdigit() for char in value)
     letters = any(char.isalpha() for char in value)
     signs = any(not char.isalnum() and char not in "._-/" for char in value)
@@ -148,6 +148,6 @@ def _is_token(value: str) -> bool:
 
 
 def _is_made_of_words(value: str) -> bool:
-    """Tell whether a value is words, numbers and versions joined by signs, as names of things are."""
+    """Return whether a value is words, numbers and versions joined by signs, like the name of a thing."""
     parts = [part for part in _JOINTS.split(value) if part]
     return len(parts) > 1 and all(_WORDY.fullmatch(part) for part in parts)

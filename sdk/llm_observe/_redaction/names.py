@@ -32,18 +32,18 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SECRET_PARTS: Final = (
     "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "credential", "signature",
 )  # fmt: skip
-"""What names a secret wherever it stands in a name."""
+"""Parts that make any name that of a secret."""
 _SECRET_WORDS: Final = frozenset({
     *STEMS, "keys", "authorization", "authentication", "bearer", "cookie", "cookies", "creds", "csrf", "cvv",
     "dsn", "jwt", "otp", "pin", "pw",
 })  # fmt: skip
-"""What names one as a whole word of it: ``pat`` is a secret, ``patient`` is none."""
+"""Words that make a name that of a secret, if whole: ``pat`` is a secret, ``patient`` is not."""
 _SECRET_ENDINGS: Final = ("key", "keys", "pass", "auth")
 
 
 @lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
-    """Tell whether whatever has this name is a secret, however it looks."""
+    """Return whether a value with this name is a secret, whatever it looks like."""
     if NOT_NAMES.fullmatch(name):
         return False
     words = [word.lower() for word in _WORD.findall(name)]

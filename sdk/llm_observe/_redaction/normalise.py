@@ -1,4 +1,4 @@
-"""A copy of the text with the same offsets, in which look-alike characters are ASCII."""
+"""Makes a copy of a text with the same offsets, in which look-alike characters are ASCII."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LONG_CHARS: Final = 12
 
 
 class TextRange(NamedTuple):
-    """A piece of text to replace by ``[kind]``."""
+    """A range of a text to replace by ``[kind]``."""
 
     start: int
     end: int
@@ -31,7 +31,7 @@ _TABLE: Final = {
 
 
 def normalise(text: str) -> str:
-    """Return the text with the same length; escaped newlines and tabs become spaces."""
+    """Return a text of the same length, in which escaped newlines and tabs are spaces."""
     if not text.isascii():
         text = text.translate(_TABLE)
     if "\\" in text:
@@ -41,7 +41,7 @@ def normalise(text: str) -> str:
 
 
 class Scan:
-    """What every detector needs of a text, computed once."""
+    """The forms of a text that the detectors need, computed once."""
 
     __slots__ = ("joined", "longest", "lowered", "text")
 
@@ -50,5 +50,5 @@ class Scan:
         self.lowered = self.text.lower()
         long_words = [word for word in self.text.split() if len(word) >= _LONG_CHARS]
         self.joined = "\n".join(long_words)
-        """The long words, where keys are; few in most prose."""
+        """The long words: only they can hold keys, and most prose has few."""
         self.longest = max(map(len, long_words), default=0)

@@ -1,4 +1,4 @@
-"""Numbers that belong to people: cards, social security numbers, phone numbers, IBANs."""
+"""Numbers of people: cards, social security numbers, phone numbers, IBANs."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _NUMBER_WORDS: Final = (
 _PLACES: Final = ("office", "fax", "mobile")
 _PAIRS: Final = re.compile(r"\d\d(?:[ .-]\d\d){2}")
 _SPACED_OUT: Final = re.compile(r"\d(?:[ ,-]\d)+")
-_AROUND: Final = 48
+_CONTEXT_CHARS: Final = 48
 _CARD_LENGTHS: Final = range(12, 20)
 _PHONE_DIGITS: Final = range(6, 16)
-_MOST_DIGITS: Final = 19
+_MAX_DIGITS: Final = 19
 _DROP_SEPARATORS: Final = dict.fromkeys(map(ord, " ().-/+"))
 _PHONE_NAMES: Final = ("phone", "mobile", "tel", "cell", "fax", "call", "office", "whatsapp")
 _IBAN: Final = re.compile(r"[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}+(?![A-Za-z0-9])")
@@ -65,7 +65,7 @@ def find_numbers(scan: Scan) -> Iterator[TextRange]:
             continue
         shown = text[start:end]
         digits = shown.translate(_DROP_SEPARATORS)
-        if len(digits) > _MOST_DIGITS:
+        if len(digits) > _MAX_DIGITS:
             continue
         kind = _kind_of(shown, digits, lowered, start, end)
         if kind:
@@ -74,7 +74,7 @@ def find_numbers(scan: Scan) -> Iterator[TextRange]:
 
 
 def _left_edge(text: str, start: int) -> int:
-    """Return where a cluster begins with its plus sign and parenthesis, or -1 when it continues a word."""
+    """Return the start of a cluster with its plus sign and parenthesis, or -1 if it continues a word."""
     edge = start
     if edge and text[edge - 1] == "(":
         edge -= 1
@@ -91,7 +91,7 @@ def _left_edge(text: str, start: int) -> int:
 
 
 def _kind_of(shown: str, digits: str, lowered: str, start: int, end: int) -> str:
-    around = lowered[max(0, start - _AROUND) : start]
+    around = lowered[max(0, start - _CONTEXT_CHARS) : start]
     if len(digits) in _CARD_LENGTHS and (is_card(digits) or "card" in around[-24:]):
         return "CREDIT_CARD"
     if _SSN.fullmatch(shown) or (len(digits) == 9 and ("ssn" in around or "social security" in around)):  # noqa: PLR2004 - an SSN
@@ -114,7 +114,7 @@ def _is_phone(shown: str, digits: str, before: str, after: str) -> bool:
 
 
 def _is_local_phone(shown: str, digits: str, before: str, after: str) -> bool:
-    """A number without a country's code needs words around it that say what it is."""
+    """Return whether a number without a country code is a phone number by the words around it."""
     if any(word in before for word in _NUMBER_WORDS) and not any(
         word in before for word in ("phone", "call", "mobile")
     ):
@@ -128,10 +128,10 @@ def _is_local_phone(shown: str, digits: str, before: str, after: str) -> bool:
 
 
 def is_card(digits: str) -> bool:
-    """Tell whether digits are a card number: issuer's prefix, length, and Luhn's check (ISO/IEC 7812)."""
+    """Return whether digits are a card number by issuer's prefix, length and Luhn check (ISO/IEC 7812)."""
     if digits[0] not in "23456" and not digits.startswith(("1800", "62", "81")):
         return False
-    if (digits[0] == "3" and len(digits) > 16) or len(set(digits)) == 1:  # noqa: PLR2004 - no issuer's numbers
+    if (digits[0] == "3" and len(digits) > 16) or len(set(digits)) == 1:  # noqa: PLR2004 - not an issuer's number
         return False
     odd = sum(map(int, digits[-1::-2]))
     even = sum((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)[int(digit)] for digit in digits[-2::-2])
@@ -139,26 +139,26 @@ def is_card(digits: str) -> bool:
 
 
 def find_ibans(scan: Scan) -> Iterator[TextRange]:
-    """Yield IBANs of their country's length whose check digits are right (ISO 13616, mod 97)."""
+    """Yield IBANs with their country's length and valid check digits (ISO 13616, mod 97)."""
     text = scan.text
     for run in _IBAN_CHECK.finditer(text):
         start = run.start() - 2
         length = IBAN_LENGTHS.get(text[start : start + 2].upper()) if start >= 0 else None
         if length is None or (start and text[start - 1].isalnum()):
             continue
-        found = _IBAN.match(text, start)
-        end = _end_of_iban(found, length) if found is not None else 0
+        match = _IBAN.match(text, start)
+        end = _end_of_iban(match, length) if match is not None else 0
         if end and ("iban" in scan.lowered[max(0, start - 24) : start] or _mod97(text[start:end])):
             yield TextRange(start, end, "IBAN")
 
 
-def _end_of_iban(found: re.Match[str], length: int) -> int:
-    """Return where ``length`` letters and digits end, or 0 when there are fewer."""
-    taken = 0
-    for offset, char in enumerate(found.group()):
-        taken += char.isalnum()
-        if taken == length:
-            return found.start() + offset + 1
+def _end_of_iban(match: re.Match[str], length: int) -> int:
+    """Return the end of the first ``length`` letters and digits, or 0 if there are fewer."""
+    count = 0
+    for offset, char in enumerate(match.group()):
+        count += char.isalnum()
+        if count == length:
+            return match.start() + offset + 1
     return 0
 
 

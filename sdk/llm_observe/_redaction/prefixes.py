@@ -1,4 +1,4 @@
-"""Prefixes of vendors' keys, from the vendors' public documentation of their formats."""
+"""Prefixes of vendors' keys, from the vendors' public documentation."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Final, NamedTuple
 
 
 class KeyPrefix(NamedTuple):
-    """How one kind of key begins."""
+    """The prefix of one kind of key."""
 
     text: str
     kind: str
-    least: int
-    """Characters that must follow: few where the prefix is unmistakable."""
+    min_chars: int
+    """Least number of characters that must follow: few if the prefix is unmistakable."""
 
 
 _TABLE: Final = """
@@ -44,16 +44,16 @@ AWS_KEY 14: A3T
 
 
 def _parse(table: str) -> list[KeyPrefix]:
-    found: list[KeyPrefix] = []
-    kind, least = "", 0
+    prefixes: list[KeyPrefix] = []
+    kind, min_chars = "", 0
     for word in table.split():
         if word in {"API_KEY", "AWS_KEY"}:
             kind = word
         elif re.fullmatch(r"\d+:", word):
-            least = int(word[:-1])
+            min_chars = int(word[:-1])
         else:
-            found.append(KeyPrefix(word, kind, least))
-    return found
+            prefixes.append(KeyPrefix(word, kind, min_chars))
+    return prefixes
 
 
 ALL: Final = _parse(_TABLE)
@@ -74,6 +74,6 @@ EXACT: Final = {
     }.items()
     for prefix in prefixes
 }
-"""What is a key although it may not look random."""
+"""Patterns of keys that may not look random, by prefix."""
 ONLY_EXACT: Final = frozenset({"API-", "EZAK", "EZTK", "ico-", "api_org_"})
-"""What is a key only in just that form: the prefix is an ordinary word."""
+"""Prefixes that are ordinary words: only an exact match is a key."""

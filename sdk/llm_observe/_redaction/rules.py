@@ -1,4 +1,4 @@
-"""Which kinds there are, and rules of the user's own. Settings are checked with it, so it loads little."""
+"""The built-in kinds, and rules of the user's own. The settings import it, so it imports little."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ _KIND: Final = re.compile(r"[A-Z0-9_]{2,24}")
 
 
 class Rule(NamedTuple):
-    """A kind of your own."""
+    """A rule of the user's own kind."""
 
     kind: str
-    """What the placeholder says; 2 to 24 upper case letters, digits and underscores."""
+    """Text of the placeholder: 2 to 24 upper case letters, digits and underscores."""
     anchors: tuple[str, ...]
-    """Lower-case literals, one of which must be there before the pattern is tried; empty means always."""
+    """Lower-case literals. The pattern is tried only if the text contains one; empty means always."""
     pattern: re.Pattern[str]
-    """What to replace. Keep it free of nested repetition: hostile text will be tried on it."""
+    """Text to replace. Avoid nested repetition: hostile text could make it slow."""
 
 
 def check_kinds(kinds: Iterable[str]) -> frozenset[str]:
-    """Return the kinds to leave alone.
+    """Return the kinds not to redact.
 
     Raises:
-        ValueError: One is not of KINDS: a typing error must not leave it on unnoticed.
+        ValueError: A kind is not in KINDS; a typing error must not go unnoticed.
     """
-    found = frozenset(kinds)
-    if unknown := found - KINDS:
+    checked = frozenset(kinds)
+    if unknown := checked - KINDS:
         raise ValueError(f"unknown kinds: {', '.join(sorted(unknown))}")
-    return found
+    return checked
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
-    """Read kinds separated by commas."""
+    """Parse kinds separated by commas."""
     return tuple(kind for part in text.split(",") if (kind := part.strip().upper()))
 
 
 def parse_patterns(text: str) -> dict[str, str]:
-    """Read a JSON object of kind to regular expression; empty text means none.
+    """Parse a JSON object of kind to regular expression; an empty text has none.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: The text is not such an object.
     """
-    found = json.loads(text or "{}")
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise ValueError("a JSON object of kind to regular expression is wanted")
-    return found
+    patterns = json.loads(text or "{}")
+    if not isinstance(patterns, dict) or not all(isinstance(value, str) for value in patterns.values()):
+        raise ValueError("must be a JSON object of kind to regular expression")
+    return patterns
 
 
 def make_rules(patterns: Mapping[str, str]) -> tuple[Rule, ...]:
     """Return a rule for each kind and its regular expression.
 
     Raises:
-        ValueError: A kind is no name for a placeholder, or an expression does not compile.
+        ValueError: A kind is not a valid placeholder, or an expression does not compile.
     """
     for kind in patterns:
         if not _KIND.fullmatch(kind):
@@ -69,4 +69,4 @@ def make_rules(patterns: Mapping[str, str]) -> tuple[Rule, ...]:
     try:
         return tuple(Rule(kind, (), re.compile(pattern)) for kind, pattern in patterns.items())
     except re.error as error:
-        raise ValueError(f"a pattern is no regular expression: {error.msg}") from None
+        raise ValueError(f"a pattern is not a regular expression: {error.msg}") from None
