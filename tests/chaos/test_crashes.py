@@ -251,24 +251,19 @@ async def test_a_batch_that_kills_its_worker_is_dead_lettered_after_three_runs(
 
 async def test_a_batch_that_moves_is_always_counted(broker):
     """From the stream to the waiting retries and back; the queue is at no moment empty."""
-    moving, delayed = True, broker.stream.delayed_key
+    moving = True
 
     async def move():
         entry = await broker.redis.xadd(broker.queue_name, {"data": b"x"})
         while moving:
             async with broker.redis.pipeline(transaction=True) as step:
-                await step.xdel(broker.queue_name, entry).zadd(delayed, {"x": 1}).execute()
+                await step.xdel(broker.queue_name, entry).zadd(broker.stream.delayed_key, {"x": 1}).execute()
             async with broker.redis.pipeline(transaction=True) as step:
-<<<<<<< HEAD
-                back = step.zrem(delayed, "x").xadd(broker.queue_name, {"data": b"x"})
-                done = await back.execute()
-=======
                 done = (
                     await step.zrem(broker.stream.delayed_key, "x")
                     .xadd(broker.queue_name, {"data": b"x"})
                     .execute()
                 )
->>>>>>> main
             entry = done[1]
 
     mover = asyncio.create_task(move())
