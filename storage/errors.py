@@ -37,6 +37,10 @@ unsupported feature, cardinality, data, constraint, check option, program limit,
 Every other error is about the connection, the server, the schema or the rights, and may pass."""
 _SCHEMA_CLASSES: Final = frozenset({"3F", "42"})
 """SQLSTATE classes that compare the statement with the schema, before any value is looked at."""
+_FATAL: Final = frozenset({"FATAL", "PANIC"})
+"""Severities that end the connection, of any class: poolers report outages as internal errors (XX000)."""
+_CORRUPTION: Final = frozenset({"XX001", "XX002"})
+"""Damaged data or indexes: no fault of the values."""
 _INSUFFICIENT_PRIVILEGE: Final = "42501"
 _DRIVER_ERRORS: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -65,6 +69,6 @@ def _to_storage_error(error: asyncpg.PostgresError) -> StorageError:
         return SchemaMismatch(
             f"the database schema does not fit this release ({name}): run `llm-observe migrate`"
         )
-    if state[:2] in _VALUE_CLASSES:
+    if state[:2] in _VALUE_CLASSES and error.severity_en not in _FATAL and state not in _CORRUPTION:
         return StorageError(f"the database refused: {name}")
     return StorageUnavailable(f"the database cannot answer: {name}")

@@ -25,8 +25,8 @@ _SHORTCODE: Final = re.compile(r":(?!\d{1,2}:)(?=[\w+-]+:)")
 """First colon of ``:name:``, which Streamlit turns into an emoji or icon even if escaped. Not 12:30:45."""
 _WORD_JOINER: Final = "\u2060"
 _LANGUAGE: Final = re.compile(r"\w+", re.ASCII)
-_DRAWN_LANGUAGE: Final = "mermaid"
-"""Streamlit draws such a code block as a diagram, and a diagram may hold images."""
+_DRAWN_LANGUAGES: Final = frozenset({"mermaid", "math"})
+"""Streamlit draws such code blocks: a diagram may hold images, a formula may hide or enlarge its text."""
 MAX_PARSED_CHARS: Final = 30_000
 """The parser's time grows with the square of a hostile text: a second for this many brackets."""
 _HEADING_DEMOTION: Final = 3
@@ -93,7 +93,7 @@ def _list(node: SyntaxTreeNode) -> list[str]:
 def _code_block(node: SyntaxTreeNode) -> list[str]:
     fence = _fence(node.content, at_least=3)
     name = _LANGUAGE.match(node.info)
-    language = name[0] if name and name[0].lower() != _DRAWN_LANGUAGE else ""
+    language = name[0] if name and name[0].lower() not in _DRAWN_LANGUAGES else ""
     return [f"{fence}{language}", *node.content.removesuffix("\n").split("\n"), fence]
 
 

@@ -58,7 +58,7 @@ def assert_safe(text: str) -> None:
     shown = safe_markdown(text)
     tokens = list(all_tokens(shown))
     assert not FORBIDDEN & {token.type for token in tokens}, shown
-    assert all(not re.search("mermaid", token.info, re.IGNORECASE) for token in tokens), shown
+    assert all(not re.search("mermaid|math", token.info, re.IGNORECASE) for token in tokens), shown
     # Outside code, nothing that Streamlit's own extensions look for is left unescaped.
     assert not re.search(r"[$\[\]<{}~]|:\w", without_code(shown)), shown
 
@@ -99,7 +99,7 @@ def test_nothing_is_loaded_whatever_is_written(text):
 
 
 @pytest.mark.parametrize(
-    "info", ["mermaid", "Mermaid", "mermaid+", "mermaid x", "-language-mermaid", "{mermaid}"]
+    "info", ["math", "Math", "mermaid", "Mermaid", "mermaid+", "mermaid x", "-language-mermaid", "{mermaid}"]
 )
 def test_no_diagram_is_drawn(info):
     """A diagram may hold images."""

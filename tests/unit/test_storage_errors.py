@@ -48,6 +48,8 @@ BY_SQLSTATE = {
     "57P03": StorageUnavailable,  # cannot connect now
     "58030": StorageUnavailable,  # I/O error
     "XX000": StorageError,  # internal error
+    "XX001": StorageUnavailable,  # data corrupted
+    "XX002": StorageUnavailable,  # index corrupted
 }
 
 
@@ -80,3 +82,11 @@ def test_an_error_of_the_driver_is_waited_out(error, kind):
 def test_a_missing_migration_names_the_cure():
     with pytest.raises(SchemaMismatch, match="llm-observe migrate"), storage_errors():
         raise asyncpg.UndefinedTableError("SECRET")
+
+
+@pytest.mark.parametrize("severity", ["FATAL", "PANIC"])
+@pytest.mark.parametrize("state", ["22003", "XX000", "57P03"])
+def test_an_error_that_ends_the_connection_is_an_outage(severity, state):
+    """Poolers report that they reach no server as FATAL XX000."""
+    error = asyncpg.PostgresError.new({"S": severity, "V": severity, "C": state, "M": "SECRET"})
+    assert kind_of(error) is StorageUnavailable
