@@ -15,7 +15,7 @@ from stack import processes
 from stack.embedded.postgres import STOP_SIGNAL as POSTGRES_STOP
 from worker.queue.settings import QueueSettings
 
-_STOP_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 300.0
 
 
 @dataclass

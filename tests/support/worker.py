@@ -6,7 +6,8 @@ Tests that kill a worker start one with tests.support.processes.start_worker.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -22,12 +23,14 @@ async def running_worker(database_url: str, queue: QueueSettings) -> AsyncIterat
     with pytest.MonkeyPatch.context() as patch:
         for name, value in queue_env(database_url, queue).items():
             patch.setenv(name, value)
-        # Signals are pytest's here.
-        patch.setattr(asyncio.get_running_loop(), "add_signal_handler", lambda *_: None)
+        # Signals are pytest's here: what the worker would do at one is kept, and done at the end.
+        handlers: dict[int, Callable[[], object]] = {}
+        patch.setattr(asyncio.get_running_loop(), "add_signal_handler", handlers.__setitem__)
         task = asyncio.create_task(run_worker())
         try:
             yield
         finally:
-            task.cancel()
+            stop = handlers.get(signal.SIGTERM, task.cancel)
+            stop()
             with suppress(asyncio.CancelledError):
                 await task
