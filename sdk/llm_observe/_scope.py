@@ -97,7 +97,7 @@ def _choose(scope: Scope | None, running: Scope | None) -> Scope | None:
 
 
 def _is_suspended(scope: Scope) -> bool:
-    """Return whether a scope belongs to a generator that is surely between two steps.
+    """Return whether a scope belongs to a generator that is certainly between two steps.
 
     Elsewhere than in the thread and task that entered the scope, the generator may be waiting for the caller.
     """
