@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._redaction.addresses import find_emails, find_machine_addresses, find_wallets
 from llm_observe._redaction.assignments import find_assigned
@@ -38,7 +38,6 @@ __all__ = ["KINDS", "PREVIEW_CHARS", "Redactor", "Rule", "clean", "cut"]
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from llm_observe.v1.log_pb2 import Log
 
 _TEXT_DETECTORS: Final = (
     find_private_keys,
@@ -145,7 +144,7 @@ class Redactor:
         """Clean, redact and cut the text of a Log's field."""
         return (self._label if field in _LABELS else self.preview)(text, MAX_TEXT_CHARS[field])
 
-    def redact_log(self, log: Log) -> None:
+    def redact_log(self, log: Any) -> None:  # a Log: this module imports the standard library only
         """Clean, redact and cut every text of a Log, in place. Both the SDK and the worker use it."""
         for field in MAX_TEXT_CHARS:
             text = getattr(log, field)

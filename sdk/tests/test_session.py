@@ -395,7 +395,7 @@ def test_what_runs_on_the_loop_that_a_generator_drives_keeps_its_own_session(run
         with llm_observe.session(background) if background else contextlib.nullcontext():
             start(loop, seen)
 
-    def body() -> Iterator[str | None]:
+    def body() -> Generator[str | None]:
         with llm_observe.session("s1"):
             for _ in range(4):
                 loop.run_until_complete(asyncio.sleep(0))
@@ -411,7 +411,7 @@ def test_what_runs_on_the_loop_that_a_generator_drives_keeps_its_own_session(run
     assert "s1" not in seen
 
 
-def _answer(user: str) -> Iterator[Any]:
+def _answer(user: str) -> Generator[Any]:
     with llm_observe.session(user_id=user, tags=[user]):
         yield current_session()
         with llm_observe.session(tags=["inner"]):

@@ -188,7 +188,7 @@ def test_no_conversion_raises_for_any_json(value: Any):
 
 class _NamelessMeta(type):
     @property
-    def __name__(cls) -> str:
+    def __name__(cls) -> str:  # type: ignore[override] # as hostile as it can be
         raise RuntimeError
 
 

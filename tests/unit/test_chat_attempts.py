@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -49,7 +50,7 @@ def turn():
 
 @pytest.mark.parametrize("earlier", [None, {"state": "failed"}], ids=["claim", "take over"])
 async def test_a_caller_who_leaves_during_the_claim_can_come_again(turn, earlier):
-    keys = Keys(earlier)
+    keys: Any = Keys(earlier)
     attempts = ChatAttempts(keys, 300)
     caller = asyncio.create_task(attempts.begin(turn))
     await keys.stored.wait()
@@ -63,7 +64,7 @@ async def test_a_caller_who_leaves_during_the_claim_can_come_again(turn, earlier
 
 
 async def test_a_caller_who_leaves_ends_no_other_attempt(turn):
-    keys = Keys({"state": "running"})
+    keys: Any = Keys({"state": "running"})
     attempts = ChatAttempts(keys, 300)
     caller = asyncio.create_task(attempts.begin(turn))
     await asyncio.sleep(0)
@@ -76,7 +77,7 @@ async def test_a_caller_who_leaves_ends_no_other_attempt(turn):
 
 async def test_a_claim_whose_reply_never_comes_holds_its_caller_until_the_time_out(turn, monkeypatch):
     monkeypatch.setattr("server.chat.attempts._RELEASE_TIMEOUT_S", 0)
-    keys = Keys()
+    keys: Any = Keys()
     caller = asyncio.create_task(ChatAttempts(keys, 300).begin(turn))
     await keys.stored.wait()
     caller.cancel()

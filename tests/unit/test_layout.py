@@ -44,11 +44,11 @@ def test_every_reason_is_documented_with_a_sample():
     assert proto.count("// Metadata:") == len(ErrorReason.keys()) - 1
 
 
-PACKAGES = ("telemetry", "storage", "codec", "worker", "server", "streamlit_app", "stack")
+PRODUCT = ("telemetry", "storage", "codec", "worker", "server", "streamlit_app", "stack")
 
 
 def settings_files():
-    return [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return [path for package in PRODUCT for path in (ROOT / package).rglob("*.py")]
 
 
 def test_every_setting_is_documented():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, IngestLogsResponse, ProducerReport
 
@@ -30,7 +32,7 @@ def request(number: int, *logs) -> IngestLogsRequest:
 
 
 async def test_a_retry_keeps_its_numbers_and_queues_nothing_twice():
-    ingest = Ingest()
+    ingest: Any = Ingest()
     exporter = LoopbackExporter(ingest)
     logs = [make_log() for _ in range(5)]
     for log, project in zip(logs, "aabbb", strict=True):
@@ -45,7 +47,7 @@ async def test_a_retry_keeps_its_numbers_and_queues_nothing_twice():
 
 
 async def test_the_next_batch_counts_on():
-    ingest = Ingest()
+    ingest: Any = Ingest()
     exporter = LoopbackExporter(ingest)
     for number in (1, 2):
         log = make_log()
