@@ -37,7 +37,7 @@ cdef int HTTP_STATUS = _number_of["http_status"]
 cdef int METADATA = _number_of["metadata"]
 cdef int TAGS = _number_of["tags"]
 
-cdef int MAX_LOGS = rules.MAX_LOGS
+cdef int MAX_LOGS = limits.MAX_BATCH_LOGS
 if 2 * MAX_LOGS > SLOTS:
     raise ImportError("too few slots for the ids of a batch")
 cdef int64_t MAX_TIMESTAMP_S = rules.MAX_TIMESTAMP_S

@@ -34,7 +34,6 @@ SPAN_FIELDS: Final = (
     ("span_id", 16, _SPAN_ID),
     ("parent_span_id", 16, _SPAN_ID),
 )
-MAX_LOGS: Final = 500
 """Logs in a batch."""
 MAX_AHEAD_S: Final = limits.MAX_AHEAD_S
 MAX_TIMESTAMP_S: Final = 253_402_300_799

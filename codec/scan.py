@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from google.protobuf.message import DecodeError
+from llm_observe.limits import MAX_BATCH_LOGS
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
-from codec.rules import MAX_LOGS, find_violation
+from codec.rules import find_violation
 
 
 def scan_logs(data: bytes, now_s: float) -> tuple[int, bytes] | None:
@@ -18,7 +19,7 @@ def scan_logs(data: bytes, now_s: float) -> tuple[int, bytes] | None:
     except DecodeError:
         return None
     count = len(request.logs)
-    if count > MAX_LOGS or len({log.log_id.lower() for log in request.logs}) < count:
+    if count > MAX_BATCH_LOGS or len({log.log_id.lower() for log in request.logs}) < count:
         return None
     if any(find_violation(log, now_s) for log in request.logs):
         return None

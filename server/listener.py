@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import grpc
-
-from server.ingest.service import MAX_BYTES
+from llm_observe.limits import MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
     from server.settings import ServerSettings
@@ -34,7 +33,7 @@ def grpc_options(settings: ServerSettings) -> list[tuple[str, int]]:
     """Return the gRPC channel arguments of a server."""
     options = [
         # Twice the contract's limit, so that a batch somewhat too large gets a rich answer.
-        ("grpc.max_receive_message_length", 2 * MAX_BYTES),
+        ("grpc.max_receive_message_length", 2 * MAX_BATCH_BYTES),
         ("grpc.so_reuseport", int(settings.processes > 1)),
         ("grpc.max_concurrent_streams", settings.max_concurrent_calls),
         # Proxies and firewalls forget connections that are silent; clients may ping as often as ours do.

@@ -11,10 +11,12 @@ from llm_observe._config import Config
 from llm_observe._providers.errors import code_by_class
 from llm_observe._runtime import configure_runtime, get_runtime, submit
 from llm_observe._values import (
+    KEPT_TEXT_CHARS,
     to_content,
     to_count,
     to_duration_ns,
     to_flag,
+    to_kept_text,
     to_pairs,
     to_text,
     to_time_ns,
@@ -171,24 +173,26 @@ def log(
     number = _OUTCOMES.get(to_text(outcome))
     if number is None:
         raise ValueError("outcome must be 'success', 'error' or 'cancelled'")
-    call = Call(to_text(provider), to_text(operation), model, submit)
+    call = Call(to_kept_text(provider), to_kept_text(operation), model, submit)
     call.outcome = number
     call.log_id = to_uuid(log_id) or uuid7()
-    call.input_text, call.output_chunks = (to_content(input_text),), [to_content(output_text)]
+    call.input_text = (to_content(input_text)[:KEPT_TEXT_CHARS],)
+    call.output_chunks = [to_content(output_text)[:KEPT_TEXT_CHARS]]
     call.input_tokens, call.output_tokens = to_count(input_tokens), to_count(output_tokens)
     call.total_tokens = to_count(total_tokens)
     if call.total_tokens is None and call.input_tokens is not None and call.output_tokens is not None:
         call.total_tokens = call.input_tokens + call.output_tokens
-    call.error_code, call.error_message = to_text(error_code), to_text(error_message)
+    call.error_code, call.error_message = to_kept_text(error_code), to_kept_text(error_message)
     # Asked of the type: isinstance() of an unbound proxy raises.
     if not call.error_code and issubclass(type(error_message), BaseException):
         call.error_code = code_by_class(error_message)
-    call.finish_reason = to_text(finish_reason)
+    call.finish_reason = to_kept_text(finish_reason)
     call.streamed = to_flag(streamed)
     call.metadata = to_pairs(metadata)
     call.latency_ns = to_duration_ns(latency_s)
     call.ttft_ns = to_duration_ns(time_to_first_token_s)
-    call.start_ns = to_time_ns(start_time) or time.time_ns() - (call.latency_ns or 0)
+    start_ns = to_time_ns(start_time)
+    call.start_ns = time.time_ns() - (call.latency_ns or 0) if start_ns is None else start_ns
     submit(call)
     return call.log_id
 

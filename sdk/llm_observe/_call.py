@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 from llm_observe._guard import guarded
 from llm_observe._scope import current_scope
 from llm_observe._session import current_session
-from llm_observe._values import to_content, to_text
+from llm_observe._values import KEPT_TEXT_CHARS, to_content, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llm_observe._session import Session
     from llm_observe._vendor import VendorObject
     from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
@@ -28,8 +29,6 @@ SUCCESS: Final = 1
 ERROR: Final = 2
 CANCELLED: Final = 3
 
-KEPT_TEXT_CHARS: Final = 4_000
-"""Characters of an answer kept for the preview: redaction may shorten them before the cut at 500."""
 _OVERHEAD_BYTES: Final = 700
 """Memory of a queued Call without its text, measured with tracemalloc."""
 _CHUNK_BYTES: Final = 58
@@ -76,7 +75,7 @@ class Call:
     def __init__(self, provider: str, operation: str, model: object, sink: Callable[[Call], None]) -> None:
         self.provider = provider
         self.operation = operation
-        self.model: str = model if type(model) is str else to_text(model)
+        self.model: str = (model if type(model) is str else to_text(model))[:KEPT_TEXT_CHARS]
         self.sink = sink
         self.session = current_session()
         self.output_chunks: list[str] = []
@@ -123,7 +122,20 @@ class Call:
             + _CHUNK_BYTES * len(chunks)
             + sum(map(len, chunks))
             + sum(map(str.__len__, self.input_text))
+            + self._short_text_chars()
+            + (_pairs_chars(self.metadata) if self.metadata else 0)
+            + _session_chars(self.session)
         )
+
+    def _short_text_chars(self) -> int:
+        texts = (
+            self.provider, self.model, self.response_model, self.finish_reason, self.provider_request_id,
+            self.error_code, self.error_message,
+        )  # fmt: skip
+        try:
+            return sum(map(len, texts))
+        except Exception:  # noqa: BLE001 - a vendor's value of another type: the sender converts it
+            return sum(len(text) for text in texts if type(text) is str)
 
     def to_log(self, redactor: Redactor, *, environment: str, release: str, capture_content: bool) -> Log:
         """Build the redacted Log. Runs on the sender's thread."""
@@ -132,6 +144,17 @@ class Call:
         return build_log(
             self, redactor, environment=environment, release=release, capture_content=capture_content
         )
+
+
+def _pairs_chars(pairs: tuple[tuple[str, str], ...]) -> int:
+    return sum(len(key) + len(value) for key, value in pairs)
+
+
+def _session_chars(session: Session) -> int:
+    """Count a session's text. Calls of one session share it, but each may be of its own session."""
+    session_id, user_id, conversation_id, tags, metadata = session
+    ids = len(session_id) + len(user_id) + len(conversation_id)
+    return ids + sum(map(len, tags)) + _pairs_chars(metadata) if tags or metadata else ids
 
 
 class PendingCall:

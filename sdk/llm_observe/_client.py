@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from llm_observe._adapters import Adapter, ChatParameters, make_adapter
+from llm_observe._answer_text import AnswerText
 from llm_observe._call import PendingCall
-from llm_observe._values import to_pairs
+from llm_observe._values import clean, to_count, to_pairs, to_text
 from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
@@ -52,32 +53,44 @@ class ChatStream:
     def __init__(self, chunks: Any, pending: PendingCall) -> None:
         self._chunks = chunks  # a generator of stream(), or an asynchronous one of astream()
         self._pending = pending
-        self._text: list[str] = []
+        self._text = AnswerText()
         self.log_id = pending.log_id
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        if self._text:  # the call has been made and has its id
-            chunk: str = next(self._chunks)
-        else:
-            with self._pending:
-                chunk = next(self._chunks)
-        self._text.append(chunk)
-        return chunk
+        text = ""
+        while not text:
+            try:
+                if self._text:  # the call has been made and has its id
+                    text = self._text.add(next(self._chunks))
+                else:
+                    with self._pending:
+                        text = self._text.add(next(self._chunks))
+            except StopIteration:
+                text = self._text.end()
+                if not text:
+                    raise
+        return text
 
     def __aiter__(self) -> AsyncIterator[str]:
         return self
 
     async def __anext__(self) -> str:
-        if self._text:  # as above
-            chunk: str = await anext(self._chunks)
-        else:
-            with self._pending:
-                chunk = await anext(self._chunks)
-        self._text.append(chunk)
-        return chunk
+        text = ""
+        while not text:
+            try:
+                if self._text:  # as above
+                    text = self._text.add(await anext(self._chunks))
+                else:
+                    with self._pending:
+                        text = self._text.add(await anext(self._chunks))
+            except StopAsyncIteration:
+                text = self._text.end()
+                if not text:
+                    raise
+        return text
 
     def close(self) -> None:
         """Stop the provider's stream. The call is recorded as cancelled unless it has ended."""
@@ -89,7 +102,7 @@ class ChatStream:
 
     def result(self) -> ChatResult:
         """Return the text received so far, with the numbers of the call."""
-        return _result("".join(self._text), self._pending)
+        return _result(str(self._text), self._pending)
 
 
 class LLMClient:
@@ -177,17 +190,17 @@ def _drain(answer: ChatStream) -> ChatResult:
 
 
 def _result(text: str, pending: PendingCall) -> ChatResult:
-    call = pending.call
+    call = pending.call  # its values are as the vendor's client has them, of any type
     return ChatResult(
         text=text,
         log_id=pending.log_id,
-        model=(call.response_model or call.model) if call else "",
-        finish_reason=call.finish_reason if call else "",
+        model=clean(to_text(call.response_model) or call.model) if call else "",
+        finish_reason=clean(to_text(call.finish_reason)) if call else "",
         latency_s=_seconds(call.latency_ns) if call else None,
         time_to_first_token_s=_seconds(call.ttft_ns) if call else None,
-        input_tokens=call.input_tokens if call else None,
-        output_tokens=call.output_tokens if call else None,
-        total_tokens=call.total_tokens if call else None,
+        input_tokens=to_count(call.input_tokens) if call else None,
+        output_tokens=to_count(call.output_tokens) if call else None,
+        total_tokens=to_count(call.total_tokens) if call else None,
     )
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._call import KEPT_TEXT_CHARS, Call
-from llm_observe._values import clean, to_content, to_count, to_http_status, to_text
+from llm_observe._values import KEPT_TEXT_CHARS, clean, to_content, to_count, to_http_status, to_text
 from llm_observe.ids import uuid7
 from llm_observe.limits import REQUIRED_TEXTS
 from llm_observe.v1.log_pb2 import Log as LogMessage
 from llm_observe.v1.log_pb2 import UsageSource
 
 if TYPE_CHECKING:
+    from llm_observe._call import Call
     from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
 

@@ -13,7 +13,8 @@ from llm_observe._guard import guarded
 from llm_observe._providers.errors import read_error
 from llm_observe._runtime import submit
 from llm_observe._taps import atap, fail, tap
-from llm_observe._values import to_content, to_count, to_pairs, to_text
+from llm_observe._values import to_content, to_count, to_kept_text, to_pairs, to_text
+from llm_observe.limits import MAX_METADATA_PAIRS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -56,6 +57,8 @@ def observe(
     provider, operation = to_text(provider), to_text(operation)
 
     def decorate(function: _Function) -> _Function:
+        if isinstance(function, staticmethod | classmethod):
+            return type(function)(decorate(function.__func__))
         arguments = Arguments(function)
 
         def begin(positional: tuple[object, ...], named: dict[str, object], *, streamed: bool) -> Call:
@@ -108,21 +111,25 @@ class _Reader:
 def _note_known(known: dict[str, object], call: Call) -> None:
     for name in _TEXTS:
         if name in known:
-            setattr(call, name, to_text(known[name]))
+            setattr(call, name, to_kept_text(known[name]))
     for name in _COUNTS:
         if name in known:
             setattr(call, name, to_count(known[name]))
-    call.metadata += to_pairs(known.get("metadata"))
+    if pairs := to_pairs(known.get("metadata")):  # a stream may state them with each chunk
+        call.metadata = tuple(dict((*call.metadata, *pairs)).items())[:MAX_METADATA_PAIRS]
     if call.total_tokens is None and call.input_tokens is not None and call.output_tokens is not None:
         call.total_tokens = call.input_tokens + call.output_tokens
 
 
 def _shape(function: Callable[..., object]) -> Callable[..., object]:
-    if inspect.isasyncgenfunction(function):
-        return _async_generator
-    if inspect.isgeneratorfunction(function):
-        return _generator
-    return _coroutine if inspect.iscoroutinefunction(function) else _plain
+    for body in (function, type(function).__call__):  # of an object, its class has the body
+        if inspect.isasyncgenfunction(body):
+            return _async_generator
+        if inspect.isgeneratorfunction(body):
+            return _generator
+        if inspect.iscoroutinefunction(body):
+            return _coroutine
+    return _plain
 
 
 def _plain(

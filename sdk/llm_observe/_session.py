@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_observe._scope import current_scope, enter, leave
+from llm_observe._scope import current_scope, enter, leave, scope_to_extend
 from llm_observe._values import to_pairs, to_tags, to_text
 from llm_observe.ids import uuid7
 
@@ -68,7 +68,7 @@ def session(
     Yields:
         The session id: by default that of the outer session, or a new UUID.
     """
-    outer = current_scope()
+    outer = scope_to_extend()
     own_id = to_text(session_id)
     inherited = outer.session if outer is not None else Session(session_id=own_id or uuid7())
     merged = Session(

@@ -9,8 +9,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._call import CANCELLED, ERROR, KEPT_TEXT_CHARS, Call
+from llm_observe._call import CANCELLED, ERROR, Call
 from llm_observe._guard import attempt, guarded, swallow
+from llm_observe._values import KEPT_TEXT_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator

@@ -16,11 +16,22 @@ from enum import Enum
 from itertools import islice
 from typing import Any, Final
 
-from llm_observe.limits import HTTP_STATUSES, MAX_AHEAD_S, MAX_COUNT, MAX_LATENCY_S, MAX_TAGS
+from llm_observe.limits import (
+    HTTP_STATUSES,
+    MAX_AHEAD_S,
+    MAX_COUNT,
+    MAX_LATENCY_S,
+    MAX_METADATA_PAIRS,
+    MAX_TAGS,
+)
 
-_MAX_PAIRS: Final = 1_000
-"""Most pairs of metadata that are read: an iterator may be endless."""
+KEPT_TEXT_CHARS: Final = 4_000
+"""Characters kept of a text until it is sent: redaction may shorten them before the cut at 500."""
+_MAX_ENTRIES: Final = 1_000
+"""Most entries of metadata that are read: an iterator may be endless."""
 _HEX_DIGITS: Final = re.compile(r"[0-9a-f]{32}")
+_read_type_name: Final = type.__dict__["__name__"].__get__
+"""Reads the name of a type without its metaclass, which may be the application's and raise."""
 
 
 def to_text(value: object) -> str:
@@ -30,7 +41,18 @@ def to_text(value: object) -> str:
     try:
         return _text_of(value)
     except Exception:  # noqa: BLE001 - see above
-        return f"<{type(value).__name__}>"
+        return f"<{type_name(type(value))}>"
+
+
+def type_name(kind: type) -> str:
+    """Return the name of a type. Runs no code of the application."""
+    name: str = _read_type_name(kind)
+    return name
+
+
+def to_kept_text(value: object) -> str:
+    """Return the part of a value's text that is kept until it is sent."""
+    return to_text(value)[:KEPT_TEXT_CHARS]
 
 
 def to_content(value: object) -> str:
@@ -106,19 +128,20 @@ def to_tags(value: Any) -> tuple[str, ...]:
         return ()
     try:
         is_single = isinstance(value, str | bytes | Enum)
-        return (to_text(value),) if is_single else tuple(map(to_text, islice(value, MAX_TAGS)))
+        return (to_kept_text(value),) if is_single else tuple(map(to_kept_text, islice(value, MAX_TAGS)))
     except Exception:  # noqa: BLE001 - see above
-        return (to_text(value),)
+        return (to_kept_text(value),)
 
 
 def to_pairs(value: Any) -> tuple[tuple[str, str], ...]:
-    """Return the pairs of a mapping or of an iterable; entries that are not pairs are skipped."""
+    """Return the first 50 pairs of a mapping or of an iterable; entries that are not pairs are skipped."""
     if value is None:
         return ()
     try:
-        items = islice(value.items() if hasattr(value, "items") else value, _MAX_PAIRS)
-        pairs = [item for item in items if isinstance(item, list | tuple) and len(item) == 2]  # noqa: PLR2004 - a pair
-        return tuple((to_text(key), to_text(text)) for key, text in pairs)
+        items = islice(value.items() if hasattr(value, "items") else value, _MAX_ENTRIES)
+        pairs = (item for item in items if isinstance(item, list | tuple) and len(item) == 2)  # noqa: PLR2004 - a pair
+        kept = islice(pairs, MAX_METADATA_PAIRS)
+        return tuple((to_kept_text(key), to_kept_text(text)) for key, text in kept)
     except Exception:  # noqa: BLE001 - see above
         return ()
 
@@ -148,7 +171,7 @@ def _text_of(value: object) -> str:
         return _json_of(value)
     # A subclass of str may override __str__; its text is its characters.
     text = value if isinstance(value, str) else str(value)
-    return str.__str__(text) or (type(value).__name__ if isinstance(value, BaseException) else "")
+    return str.__str__(text) or (type_name(type(value)) if isinstance(value, BaseException) else "")
 
 
 def _json_of(value: object) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+MAX_BATCH_LOGS: Final = 500
+"""Most logs in an IngestLogsRequest."""
+MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
+"""Largest IngestLogsRequest, serialized."""
 MAX_PREVIEW_CHARS: Final = 500
 """Longest preview, error message and metadata value after redaction, in characters."""
 MAX_TEXT_CHARS: Final = {

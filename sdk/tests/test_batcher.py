@@ -76,7 +76,7 @@ def test_no_thread_before_the_first_call():
 
 
 @pytest.mark.parametrize(
-    "config", [CONFIG._replace(queue_max_logs=10), CONFIG._replace(queue_max_bytes=10 * 702)]
+    "config", [CONFIG._replace(queue_max_logs=10), CONFIG._replace(queue_max_bytes=10 * call().size_bytes())]
 )
 def test_what_does_not_fit_is_dropped_and_counted(config):
     batcher, collector = make(config)

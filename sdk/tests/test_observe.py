@@ -111,3 +111,26 @@ def test_a_reader_tells_what_only_the_application_knows(recorder):
     assert (log.operation, log.output_preview, log.finish_reason) == ("embeddings", "fine", "stop")
     assert (log.input_token_count, log.output_token_count, log.total_token_count) == (3, 4, 7)
     assert dict(log.metadata) == {"region": "eu"}
+
+
+async def test_a_static_or_class_method_or_an_object_is_awaited_before_it_is_recorded(recorder):
+    class Service:
+        @observe
+        @staticmethod
+        async def ask(question: str) -> str:
+            await asyncio.sleep(0)
+            return question.upper()
+
+        @observe
+        @classmethod
+        async def ask_class(cls, question: str) -> str:
+            await asyncio.sleep(0)
+            return question.upper()
+
+        async def __call__(self, question: str) -> str:
+            await asyncio.sleep(0)
+            return question.upper()
+
+    for ask in (Service.ask, Service().ask, Service.ask_class, Service().ask_class, observe(Service())):
+        assert await ask("what?") == "WHAT?"
+    assert [(log.input_preview, log.output_preview) for log in recorder.logs] == [("what?", "WHAT?")] * 5

@@ -244,3 +244,35 @@ def test_a_cancelled_stream_is_private(private):
     vendor.stream().close()
     assert_private(private.only)
     assert private.only.outcome == OUTCOME_CANCELLED
+
+
+def error_with(name: str = "VendorError", **attributes: Any) -> Exception:
+    error: Exception = type(name, (Exception,), {})()
+    vars(error).update(attributes)
+    return error
+
+
+SENTENCES = (CONTENT, "\u75c5\u4eba Doe".replace(" ", ""), "x" * 65 + "Doe", "Doe\n")
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+@pytest.mark.parametrize("place", ["code", "type", "request_id", "message", "name"])
+def test_no_part_of_an_error_quotes_without_capture(private, place, sentence):
+    @observe
+    def ask() -> None:
+        raise error_with(**{place: sentence})
+
+    with pytest.raises(Exception):  # noqa: B017, PT011 - a class of its own
+        ask()
+    assert_private(private.only)
+    assert private.only.error_code == ("error" if place == "name" else "VendorError")
+
+
+def test_an_errors_code_and_request_id_are_kept(private):
+    @observe
+    def ask() -> None:
+        raise error_with(code="rate_limit", request_id="req_1-a:2")
+
+    with pytest.raises(Exception):  # noqa: B017, PT011 - a class of its own
+        ask()
+    assert (private.only.error_code, private.only.provider_request_id) == ("rate_limit", "req_1-a:2")

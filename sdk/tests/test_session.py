@@ -317,6 +317,163 @@ def test_an_exit_stack_may_outlive_the_generator_that_fills_it():
     assert current_id() is None
 
 
+def _enter_by_hand(kept: list[Any]) -> Iterator[None]:
+    manager = llm_observe.session("s1")
+    manager.__enter__()
+    kept.append(manager)
+    yield
+
+
+def _enter_on_a_stack(kept: list[Any]) -> Iterator[None]:
+    kept.append(contextlib.ExitStack())
+    kept[0].enter_context(llm_observe.session("s1"))
+    yield
+
+
+def _enter_a_wrapper_by_hand(kept: list[Any]) -> Iterator[None]:
+    manager = tenant("s1")
+    manager.__enter__()
+    kept.append(manager)
+    with contextlib.nullcontext():
+        yield
+
+
+@pytest.mark.parametrize("body", [_enter_by_hand, _enter_on_a_stack, _enter_a_wrapper_by_hand])
+def test_no_later_generator_has_a_session_that_outlives_its_own(body):
+    def other() -> Iterator[str | None]:
+        yield current_id()
+
+    kept: list[Any] = []
+    Context().run(lambda: list(body(kept)))
+    others = [other() for _ in range(300)]
+    assert {next(steps) for steps in others} == {None}  # one of their frames is where that of body() was
+    Context().run(kept[0].__exit__, None, None, None)
+
+
+async def test_an_asynchronous_generator_that_awaits_the_entry_by_hand_leaves_nothing():
+    @contextlib.asynccontextmanager
+    async def dependency() -> AsyncIterator[None]:
+        await asyncio.sleep(0)
+        with llm_observe.session("s1"):
+            yield
+
+    async def by_hand() -> AsyncIterator[list[int]]:
+        manager = dependency()
+        await manager.__aenter__()
+        yield list(_scope._scopes_of_frames)
+        await manager.__aexit__(None, None, None)
+
+    async def by_statement() -> AsyncIterator[list[int]]:
+        async with dependency():
+            yield list(_scope._scopes_of_frames)
+
+    assert [len(frames) async for frames in by_hand()] == [1]  # that of the dependency
+    assert [len(frames) async for frames in by_statement()] == [2]
+
+
+def _as_task(loop: asyncio.AbstractEventLoop, seen: list[str | None]) -> None:
+    async def note() -> None:
+        seen.append(current_id())
+        with llm_observe.session(tags=["task"]):
+            await asyncio.sleep(0)
+            seen.append(current_id())
+
+    loop.create_task(note())
+
+
+def _as_callback(loop: asyncio.AbstractEventLoop, seen: list[str | None]) -> None:
+    loop.call_soon(lambda: seen.extend([current_id()] * 2))
+
+
+@pytest.mark.parametrize("start", [_as_task, _as_callback])
+@pytest.mark.parametrize("background", ["s2", None])
+def test_what_runs_on_the_loop_that_a_generator_drives_keeps_its_own_session(run, start, background):
+    loop = asyncio.new_event_loop()
+    seen: list[str | None] = []
+
+    def begin() -> None:
+        with llm_observe.session(background) if background else contextlib.nullcontext():
+            start(loop, seen)
+
+    def body() -> Iterator[str | None]:
+        with llm_observe.session("s1"):
+            for _ in range(4):
+                loop.run_until_complete(asyncio.sleep(0))
+                yield current_id()
+
+    Context().run(begin)
+    steps = body()
+    assert [run(next, steps) for _ in range(4)] == ["s1"] * 4
+    run(steps.close)
+    loop.close()
+    assert len(seen) == 2
+    assert seen[0] == background
+    assert "s1" not in seen
+
+
+def _answer(user: str) -> Iterator[Any]:
+    with llm_observe.session(user_id=user, tags=[user]):
+        yield current_session()
+        with llm_observe.session(tags=["inner"]):
+            yield current_session()
+
+
+@pytest.mark.parametrize("outer", [None, "s0"])
+def test_generators_that_take_turns_add_nothing_to_each_other(run, outer):
+    with llm_observe.session(outer, tags=["outer"]) if outer else contextlib.nullcontext():
+        first, second = _answer("ann"), _answer("bob")
+        sessions = [run(next, steps) for steps in (first, second, first, second)]
+        for steps in (second, first):
+            run(steps.close)
+    reaches = sessions[0].session_id == outer
+    common = ("outer",) if reaches else ()
+    assert [each.user_id for each in sessions] == ["ann", "bob", "ann", "bob"]
+    assert [each.tags for each in sessions] == [
+        (*common, "ann"),
+        (*common, "bob"),
+        (*common, "ann", "inner"),
+        (*common, "bob", "inner"),
+    ]
+    assert len({each.session_id for each in sessions}) == (1 if reaches else 2)
+
+
+def test_a_generator_adds_to_that_which_drives_it(run):
+    def outer() -> Iterator[Any]:
+        with llm_observe.session("s1", tags=["outer"]):
+            yield from _answer("ann")
+            yield next(_answer("bob"))
+
+    steps = outer()
+    sessions = [run(next, steps) for _ in range(3)]
+    assert [each.session_id for each in sessions] == ["s1"] * 3
+    assert [each.tags for each in sessions] == [("outer", "ann"), ("outer", "ann", "inner"), ("outer", "bob")]
+
+
+async def test_a_generator_adds_to_one_that_waits_for_its_task_or_thread():
+    async def outer() -> AsyncIterator[list[Any]]:
+        async def inner() -> Any:
+            return next(_answer("ann"))
+
+        with llm_observe.session("s1", tags=["outer"]):
+            yield [await asyncio.create_task(inner()), await asyncio.to_thread(lambda: next(_answer("ann")))]
+
+    (sessions,) = [each async for each in outer()]
+    assert [(each.session_id, each.tags) for each in sessions] == [("s1", ("outer", "ann"))] * 2
+
+
+async def test_the_session_of_a_dependency_is_added_to():
+    @contextlib.asynccontextmanager
+    async def dependency() -> AsyncIterator[None]:
+        with llm_observe.session("s1", tags=["outer"]):
+            yield
+
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(dependency())
+        steps = _answer("ann")
+        assert next(steps).tags == ("outer", "ann")
+        steps.close()
+
+
 def test_a_generator_that_knows_itself_is_collected():
     class Page:
         def __init__(self) -> None:

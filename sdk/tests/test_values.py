@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from llm_observe import _values, limits
+from llm_observe._providers.errors import code_by_class
 from llm_observe._values import (
     clean,
     to_content,
@@ -183,3 +184,18 @@ def test_no_conversion_raises_for_any_json(value: Any):
     for convert in CONVERSIONS:
         convert(value)
     clean(to_text(value)).encode()
+
+
+class _NamelessMeta(type):
+    @property
+    def __name__(cls) -> str:
+        raise RuntimeError
+
+
+def test_a_type_whose_name_raises_has_one():
+    class Nameless(Exception, metaclass=_NamelessMeta):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert to_text(Nameless()) == "<Nameless>"
+    assert code_by_class(Nameless()) == "Nameless"

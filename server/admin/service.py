@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from google.protobuf.json_format import Parse
+from llm_observe.limits import MAX_BATCH_LOGS
 from llm_observe.v1 import admin_service_pb2 as pb
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 from llm_observe.v1.log_pb2 import Log
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 _PAGE_SIZE: Final = 50
 _LEDGER_PAGE_SIZE: Final = 100
 _MAX_PAGE_SIZE: Final = 1000
-_MAX_BATCH_LOGS: Final = 500
 
 
 class AdminService(KeyAdmin):
@@ -105,8 +105,8 @@ class AdminService(KeyAdmin):
             request = _to_request(row)
             # With its first receive time, so that a correction that came since stays the newer one.
             receive_time_us = int(row.first_attempt_time.timestamp() * 1_000_000)
-            for begin in range(0, len(request.logs), _MAX_BATCH_LOGS):
-                logs = request.logs[begin : begin + _MAX_BATCH_LOGS]
+            for begin in range(0, len(request.logs), MAX_BATCH_LOGS):
+                logs = request.logs[begin : begin + MAX_BATCH_LOGS]
                 part = IngestLogsRequest(logs=logs, producer=request.producer)
                 # A log of its own is in the ledger already, as part of its batch.
                 counts = (len(logs), 0) if request.producer.batch_number else (0, 0)

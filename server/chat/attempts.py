@@ -6,28 +6,34 @@ user's message twice.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+import structlog
 from google.protobuf.json_format import MessageToDict, ParseDict
 from llm_observe.ids import uuid7
 from llm_observe.v1 import chat_service_pb2 as pb
 
 from server.rpc.checks import parse_uuid
-from server.rpc.errors import TurnInProgress
+from server.rpc.errors import RequestIdReused, TurnInProgress
 from server.rpc.idempotency import fingerprint_of
 
 if TYPE_CHECKING:
     from server.rpc.idempotency import IdempotencyKeys
     from storage.request_ids import Remembered
 
+logger = structlog.get_logger("server")
+
 _RUNNING: Final = "running"
 _FAILED: Final = "failed"
 _FINISHED: Final = "finished"
 _STALE_AFTER: Final = timedelta(seconds=60)
 """How long after its time-out a turn still counts as running; after that, its process must have died."""
+_RELEASE_TIMEOUT_S: Final = 5.0
+"""How long the claim of a caller who has left may take to be released, in seconds."""
 
 
 @dataclass(slots=True)
@@ -82,6 +88,14 @@ class ChatAttempts:
         if not turn.request_id:
             return Attempt()
         request_id = parse_uuid("turn.request_id", turn.request_id)
+        claim = asyncio.create_task(self._claim(request_id, turn), name="chat-claim")
+        try:
+            return await asyncio.shield(claim)
+        except asyncio.CancelledError:  # a caller who leaves must be able to come again
+            await asyncio.shield(self._release(claim))
+            raise
+
+    async def _claim(self, request_id: UUID, turn: pb.ChatTurn) -> Attempt:
         earlier = await self._keys.claim(request_id, fingerprint_of(turn, "request_id"), {"state": _RUNNING})
         return Attempt(request_id) if earlier is None else await self._retry(request_id, earlier)
 
@@ -97,6 +111,18 @@ class ChatAttempts:
         if not await self._keys.take_over(request_id, earlier.answer, retry):
             raise TurnInProgress
         return attempt
+
+    async def _release(self, claim: asyncio.Task[Attempt]) -> None:
+        """Wait for a claim, which may be stored already, and let its turn be retried."""
+        try:
+            async with asyncio.timeout(_RELEASE_TIMEOUT_S):
+                attempt = await claim
+                if attempt.finished is None:
+                    await self.note_failed(attempt)
+        except (RequestIdReused, TurnInProgress):
+            return  # nothing was claimed
+        except Exception as error:  # noqa: BLE001 - the caller is gone
+            logger.warning("a chat turn cannot be retried yet", error=type(error).__name__)
 
     async def note_started(self, attempt: Attempt) -> None:
         """Remember the ids, before anything is stored under them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import llm_observe
 import structlog
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from server.chat.message_store import MessageStore
 
 logger = structlog.get_logger("server")
+
+_CLOSE_TIMEOUT_S: Final = 2.0
+"""How long a provider's stream may take to close, in seconds."""
 
 Outcome = Literal["success", "error", "cancelled"]
 
@@ -81,6 +84,7 @@ class Turn:
         self._buffer = StreamBuffer()
         self._stopped: _Ending | None = None
         self._reading = False
+        self._closing: Timer | None = None
         self.task = asyncio.create_task(self._run(), name="chat-turn")
 
     def __aiter__(self) -> AsyncIterator[str]:
@@ -102,6 +106,11 @@ class Turn:
             self._stopped = ending
             if self._reading:  # storing is not interrupted
                 self.task.cancel()
+                # The cancelled stream closes its connection, which may hang.
+                self._closing = call_later(_CLOSE_TIMEOUT_S, self._end_closing)
+
+    def _end_closing(self) -> None:
+        self.task.cancel()
 
     async def aclose(self) -> None:
         """Cancel the turn unless it has ended, and wait until it is stored."""
@@ -119,6 +128,7 @@ class Turn:
         except Exception as failure:  # noqa: BLE001 - the reader gets it
             error = error or failure
         self._buffer.end(error)
+        await self._close_stream()  # last: it may hang
 
     async def _read(self) -> _Ending:
         """Read the answer until it ends or is stopped."""
@@ -140,23 +150,37 @@ class Turn:
             self._reading = False
             deadline.cancel()
             idle.stop()
+            if self._closing is not None:
+                self._closing.cancel()
         return _Ending("success")
 
     async def _save(self, outcome: Outcome) -> None:
-        await self._close_stream()
-        result = self._stream.result()
-        if result.text or outcome == "success":
-            await self._store.add_answer(
-                self.attempt, result, provider=self._request.provider, outcome=outcome
-            )
-        if outcome == "success":
-            await self._attempts.note_finished(self.attempt, to_finished(result))
-        else:
+        """Store the answer and how the attempt ended; an answer that cannot be stored has failed."""
+        finished = False
+        try:
+            result = self._stream.result()
+            numbers = to_finished(result)
+            if result.text or outcome == "success":
+                await self._store.add_answer(
+                    self.attempt, result, provider=self._request.provider, outcome=outcome
+                )
+            if outcome == "success":
+                await self._attempts.note_finished(self.attempt, numbers)
+                finished = True
+        finally:
+            if not finished:
+                await self._note_failed()
+
+    async def _note_failed(self) -> None:
+        try:
             await self._attempts.note_failed(self.attempt)
+        except Exception as error:  # noqa: BLE001 - the turn has ended all the same
+            logger.warning("a failed chat turn cannot be retried yet", error=type(error).__name__)
 
     async def _close_stream(self) -> None:
         """Let the call be logged and its connection go."""
         try:
-            await self._stream.aclose()
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._stream.aclose()
         except Exception as error:  # noqa: BLE001 - the answer is stored all the same
             logger.warning("a provider's stream did not close", error=type(error).__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from llm_observe.limits import MAX_BATCH_BYTES, MAX_BATCH_LOGS
 from llm_observe.v1.ingest_service_pb2 import IngestLogsResponse, RejectedLog
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from server.rpc.rate_limit import RateLimiter
     from worker.queue.log_queue import LogQueue
 
-_MAX_LOGS: Final = 500
-MAX_BYTES: Final = 4 * 1024 * 1024
 _MAX_REJECTED_SHOWN: Final = 10
 _MAX_LOG_ID_CHARS: Final = 64
 
@@ -101,10 +100,10 @@ class IngestService(IngestServiceServicer):
 def _check_size(batch: DecodedBatch) -> None:
     if not batch.log_count:
         raise BatchEmpty
-    if batch.log_count > _MAX_LOGS:
-        raise BatchTooLarge(limit=_MAX_LOGS, actual=batch.log_count, unit="logs")
-    if len(batch.payload) > MAX_BYTES:
-        raise BatchTooLarge(limit=MAX_BYTES, actual=len(batch.payload), unit="bytes")
+    if batch.log_count > MAX_BATCH_LOGS:
+        raise BatchTooLarge(limit=MAX_BATCH_LOGS, actual=batch.log_count, unit="logs")
+    if len(batch.payload) > MAX_BATCH_BYTES:
+        raise BatchTooLarge(limit=MAX_BATCH_BYTES, actual=len(batch.payload), unit="bytes")
 
 
 def _drop_repeated(request: IngestLogsRequest) -> None:

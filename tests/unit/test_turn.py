@@ -9,6 +9,7 @@ import pytest
 from llm_observe import ChatResult
 from llm_observe.v1.chat_service_pb2 import ChatTurn
 from llm_observe.v1.error_reason_pb2 import ErrorReason
+from structlog.testing import capture_logs
 
 from server.chat.attempts import Attempt
 from server.chat.turn import Turn, TurnLimits
@@ -21,8 +22,9 @@ class Stream:
 
     log_id = "0198"
 
-    def __init__(self, *chunks, error=None, silent=False, close_error=None):
+    def __init__(self, *chunks, error=None, silent=False, close_error=None, close_hangs=False, **numbers):
         self.chunks, self.error, self.silent, self.close_error = chunks, error, silent, close_error
+        self.close_hangs, self.numbers = close_hangs, numbers
         self.text = ""
         self.closed = False
 
@@ -30,25 +32,33 @@ class Stream:
         for chunk in self.chunks:
             self.text += chunk
             yield chunk
-        if self.silent:
-            await asyncio.Event().wait()
+        try:
+            if self.silent:
+                await asyncio.Event().wait()
+        finally:
+            if self.close_hangs:
+                await asyncio.Event().wait()
         if self.error is not None:
             raise self.error
 
     async def aclose(self):
         self.closed = True
+        if self.close_hangs:
+            await asyncio.Event().wait()
         if self.close_error is not None:
             raise self.close_error
 
     def result(self):
-        return ChatResult(self.text, self.log_id, "model", "stop", 0.1, 0.1, 1, 1, 2)
+        result = ChatResult(self.text, self.log_id, "model", "stop", 0.1, 0.1, 1, 1, 2)
+        return result._replace(**self.numbers)
 
 
 class Records:
     """The message store and the attempts: notes what it is asked to remember."""
 
-    def __init__(self, error=None):
+    def __init__(self, error=None, **errors):
         self.error = error
+        self.errors = errors
         self.answers = []
         self.attempts = []
 
@@ -59,9 +69,13 @@ class Records:
         self.answers.append((result.text, outcome))
 
     async def note_finished(self, attempt, finished):
+        if "note_finished" in self.errors:
+            raise self.errors["note_finished"]
         self.attempts.append("finished")
 
     async def note_failed(self, attempt):
+        if "note_failed" in self.errors:
+            raise self.errors["note_failed"]
         self.attempts.append("failed")
 
 
@@ -182,3 +196,58 @@ async def test_a_stream_that_does_not_close_is_stored_all_the_same(timers):
     records = Records()
     assert await read(begin(Stream("a", close_error=RuntimeError("secret")), records)) == ("a", None)
     assert records.answers == [("a", "success")]
+
+
+@pytest.mark.parametrize(
+    ("records", "numbers"),
+    [
+        (Records(error=DatabaseIsUnavailable()), {}),
+        (Records(note_finished=DatabaseIsUnavailable()), {}),
+        (Records(), {"finish_reason": object()}),
+    ],
+    ids=["the answer", "the end", "its numbers"],
+)
+async def test_an_attempt_that_cannot_be_stored_can_be_retried(timers, records, numbers):
+    _, error = await read(begin(Stream("a", **numbers), records))
+    assert error is not None
+    assert records.attempts == ["failed"]
+
+
+async def test_numbers_that_cannot_be_sent_store_no_answer(timers):
+    records = Records()
+    await read(begin(Stream("a", input_tokens=1.5), records))
+    assert records.answers == []
+
+
+async def test_a_failure_that_cannot_be_noted_is_a_warning_without_its_text(timers):
+    down = DatabaseIsUnavailable()
+    records = Records(note_finished=down, note_failed=RuntimeError("secret"))
+    with capture_logs() as logs:
+        _, error = await read(begin(Stream("a"), records))
+    assert error is down
+    assert [(log["log_level"], log["error"]) for log in logs] == [("warning", "RuntimeError")]
+
+
+async def test_a_stream_that_hangs_in_closing_is_stored_first_and_then_left(timers, monkeypatch):
+    monkeypatch.setattr("server.chat.turn._CLOSE_TIMEOUT_S", 0)
+    records = Records()
+    turn = begin(Stream("a", silent=True, close_hangs=True), records)
+    assert await anext(aiter(turn)) == "a"
+    closing = asyncio.create_task(turn.aclose())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not closing.done()
+    timers.advance(0)  # ends the wait in the stream's own clean-up
+    await closing
+    assert (records.answers, records.attempts) == ([("a", "cancelled")], ["failed"])
+    assert timers.pending == 0
+
+
+async def test_the_reader_does_not_wait_for_a_stream_that_hangs_in_closing(timers):
+    records, stream = Records(), Stream("a")
+    turn = begin(stream, records)
+    stream.aclose = asyncio.Event().wait
+    assert await read(turn) == ("a", None)
+    assert records.attempts == ["finished"]
+    turn.task.cancel()
+    await asyncio.wait([turn.task])

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from redis.asyncio import Redis
-    from redis.asyncio.client import PubSub
     from taskiq import BrokerMessage
 
     from worker.queue.settings import QueueSettings
@@ -75,10 +74,6 @@ class LogBroker(AsyncBroker):
     def redis(self) -> Redis:
         """Redis, for short commands."""
         return self.stream.redis
-
-    def new_pubsub(self) -> PubSub:
-        """Return a subscription with a connection of its own, which waits for as long as it takes."""
-        return self.stream.new_pubsub()
 
     async def append(self, data: bytes, timeout_s: float = COMMAND_TIMEOUT_S) -> None:
         """Append a message's bytes; when this returns, Redis has them.

@@ -5,26 +5,26 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._call import KEPT_TEXT_CHARS
-from llm_observe._values import to_http_status, to_text
+from llm_observe._values import to_http_status, to_kept_text, to_text, type_name
 
 if TYPE_CHECKING:
     from llm_observe._call import Call
 
-_CODE: Final = re.compile(r"[\w.:/+-]{1,100}")
+_CODE: Final = re.compile(r"[\w.:/+-]{1,64}", re.ASCII)
+"""A code or an id. Other scripts write a sentence without spaces."""
 
 
 def read_error(error: BaseException, call: Call) -> None:
     """Record the code, HTTP status and request id of a vendor's error."""
     note_failure(call, error, code=attribute(error, "code") or attribute(error, "type"))
     call.http_status = to_http_status(attribute(error, "status_code"))
-    call.provider_request_id = to_text(attribute(error, "request_id"))
+    call.provider_request_id = to_code(attribute(error, "request_id"))
 
 
 def note_failure(call: Call, error: BaseException, *, code: object) -> None:
     """Record an error's code and text. The error itself would keep the application's frames alive."""
     call.error_code = to_code(code) or code_by_class(error)
-    call.error_message = to_text(attribute(error, "message") or error)[:KEPT_TEXT_CHARS]
+    call.error_message = to_kept_text(attribute(error, "message") or error)
 
 
 def attribute(error: BaseException, name: str) -> object:
@@ -36,16 +36,16 @@ def attribute(error: BaseException, name: str) -> object:
 
 
 def to_code(value: object) -> str:
-    """Return an error code as text; empty unless it is one word, since a sentence may quote the prompt."""
+    """Return a code or an id as text; empty unless it is one short word: a sentence may quote the prompt."""
     text = to_text(value)
     return text if _CODE.fullmatch(text) else ""
 
 
 def code_by_class(error: object) -> str:
     """Return a code for an error that has none of its own."""
-    kinds = {kind.__name__ for kind in type(error).__mro__}
+    kinds = set(map(type_name, type.mro(type(error))))
     if any("Timeout" in name for name in kinds):
         return "timeout"
     if any("Connection" in name or "Connect" in name for name in kinds):
         return "connection_error"
-    return type(error).__name__
+    return to_code(type_name(type(error))) or "error"

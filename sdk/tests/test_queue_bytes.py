@@ -1,0 +1,113 @@
+"""The bound of the queue in bytes: every text of a call counts, and none is kept whole."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import llm_observe
+import pytest
+from llm_observe._call import Call
+from llm_observe._session import Session
+from llm_observe._values import KEPT_TEXT_CHARS
+
+LONG = "x" * 1_000_000
+TEXTS = (
+    "provider",
+    "model",
+    "operation",
+    "input_text",
+    "output_text",
+    "error_code",
+    "error_message",
+    "finish_reason",
+)
+COUNTED = (
+    "model",
+    "provider",
+    "finish_reason",
+    "response_model",
+    "provider_request_id",
+    "error_code",
+    "error_message",
+)
+PAIRS = (("k" * 1_000, "v" * 2_000),)
+SESSIONS: dict[str, Any] = {
+    "session_id": "s" * 3_000,
+    "user_id": "u" * 3_000,
+    "conversation_id": "c" * 3_000,
+    "tags": ("t" * 1_000,) * 3,
+    "metadata": PAIRS,
+}
+
+
+def new_call() -> Call:
+    call = Call("p", "chat", "m", lambda _: None)
+    call.session = Session("")
+    for name in COUNTED:
+        setattr(call, name, "")
+    return call
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_each_text_counts(name):
+    call = new_call()
+    before = call.size_bytes()
+    setattr(call, name, "x" * 3_000)
+    assert call.size_bytes() - before == 3_000
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_the_sessions_text_counts(name):
+    call = new_call()
+    before = call.size_bytes()
+    call.session = call.session._replace(**{name: SESSIONS[name]})
+    assert call.size_bytes() - before == 3_000
+
+
+def test_a_value_of_another_type_costs_no_call():
+    call = new_call()
+    before = call.size_bytes()
+    call.finish_reason, call.model = 5, "m" * 10  # type: ignore[assignment] # as a vendor may answer
+    assert call.size_bytes() - before == 10
+
+
+def test_metadata_counts():
+    call = new_call()
+    before = call.size_bytes()
+    call.metadata = PAIRS
+    assert call.size_bytes() - before == 3_000
+
+
+@pytest.mark.parametrize("value", [LONG, LONG.encode(), [LONG], ValueError(LONG)])
+@pytest.mark.parametrize("name", TEXTS)
+def test_each_text_is_cut_when_it_is_logged(recorder, name, value):
+    arguments: dict[str, Any] = {"provider": "p", "model": "m", name: value}
+    llm_observe.log(**arguments)
+    assert recorder.only is not None
+    (call,) = recorder.calls
+    assert call.size_bytes() < KEPT_TEXT_CHARS + 2_000
+
+
+def test_metadata_is_cut_when_it_is_logged(recorder):
+    llm_observe.log(provider="p", model="m", metadata={f"{n}{LONG}": LONG for n in range(60)})
+    assert len(recorder.only.metadata) == 50
+    (call,) = recorder.calls
+    assert {len(text) for pair in call.metadata for text in pair} == {KEPT_TEXT_CHARS}
+
+
+def test_a_stream_that_states_its_metadata_with_each_chunk_keeps_it_once(recorder):
+    @llm_observe.observe(
+        provider="p", model="m", read=lambda chunk: {"metadata": {"region": "eu", "n": chunk}}
+    )
+    def ask() -> Any:
+        yield from range(100)
+
+    list(ask())
+    assert dict(recorder.only.metadata) == {"region": "eu", "n": "99"}
+    assert len(recorder.calls[0].metadata) == 2
+
+
+def test_a_call_may_start_in_1970(recorder):
+    llm_observe.log(provider="p", model="m", start_time=datetime(1970, 1, 1, tzinfo=UTC))
+    assert recorder.only.start_time.ToNanoseconds() == 0
