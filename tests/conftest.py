@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
@@ -66,10 +67,22 @@ def queue_settings(stores: Machine) -> QueueSettings:
     )
 
 
-@pytest.fixture
-def provider_mock() -> Iterator[ProviderMock]:
+@pytest.fixture(scope="session")
+def shared_mock() -> Iterator[ProviderMock]:
+    """One for all tests: starting and stopping a web server takes 0.2 s."""
     with running_mock() as mock:
         yield mock
+
+
+@pytest.fixture
+def provider_mock(shared_mock: ProviderMock) -> Iterator[ProviderMock]:
+    """The mock of the providers, which nobody has asked anything yet."""
+    shared_mock.requests.clear()
+    shared_mock.default_behaviour = {}
+    shared_mock.sent_events = 0
+    yield shared_mock
+    while shared_mock.open_streams:  # whoever asked has gone by now
+        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -7,14 +7,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from stack.data_dir import DataDir
 from stack.embedded.postgres import EmbeddedPostgres
 from stack.embedded.valkey import EmbeddedValkey
+from stack.errors import StackError
 from storage.migrate import migrate
 from storage.partitions import ensure_partitions
 from storage.pool import Database
@@ -23,6 +24,7 @@ from tests.support.ports import free_port
 from tests.support.processes import Processes
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
+_PREFIX = "llm-observe-test-"
 _MEMORY_NEEDED = 2 * 1024**3
 _QUICK = (
     # Tests kill processes, never the machine: what the kernel has is safe.
@@ -77,9 +79,8 @@ def machine(*, durable: bool = True) -> Iterator[Machine]:
     ``durable`` ones sync as in production. Others lose nothing by a kill, but would by a power cut; they are
     kept in memory, where there is room, and a database is cloned ten times as fast.
     """
-    folder = Path(tempfile.mkdtemp(prefix="llm-observe-test-", dir=None if durable else _quick_folder()))
-    folder.chmod(0o755)  # Postgres may run as another user
-    found = Machine(DataDir(folder), durable=durable)
+    home, lock = _make_folder(None if durable else _quick_folder())
+    found = Machine(home, durable=durable)
     stop_syncing = found.valkey.keep_synced() if durable else lambda: None
     try:
         yield found.start_stores()
@@ -87,6 +88,19 @@ def machine(*, durable: bool = True) -> Iterator[Machine]:
         stop_syncing()
         found.stop_all()
         found.remove()
+        lock.close()
+
+
+def _make_folder(parent: Path | None) -> tuple[DataDir, IO[str]]:
+    """Return a new folder and its lock; remove those that killed processes have left, which nobody locks."""
+    made = Path(tempfile.mkdtemp(prefix="new-", dir=parent))
+    made.chmod(0o755)  # Postgres may run as another user
+    lock = DataDir(made).lock()
+    for left in made.parent.glob(f"{_PREFIX}*/lock"):
+        with suppress(StackError, OSError), DataDir(left.parent).lock():
+            shutil.rmtree(left.parent, ignore_errors=True)
+    # Only now by its name, or another process could take it for one that was left.
+    return DataDir(made.rename(made.with_name(_PREFIX + made.name))), lock
 
 
 def _quick_folder() -> Path | None:
