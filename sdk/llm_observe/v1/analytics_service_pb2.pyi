@@ -44,7 +44,11 @@ class _DimensionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enum
     DIMENSION_SESSION: _Dimension.ValueType  # 6
     """Session; read from logs, not from rollups."""
     DIMENSION_ERROR_CODE: _Dimension.ValueType  # 7
-    """Error code; read from logs, not from rollups."""
+    """Error code of failed calls. Their metrics are counts alone."""
+    DIMENSION_RELEASE: _Dimension.ValueType  # 8
+    """Release of the application; read from logs, not from rollups."""
+    DIMENSION_TAG: _Dimension.ValueType  # 9
+    """Tag; read from logs, not from rollups. A call counts in each of its tags."""
 
 class Dimension(_Dimension, metaclass=_DimensionEnumTypeWrapper):
     """Dimension is what metrics can be grouped by. It may grow."""
@@ -64,7 +68,11 @@ DIMENSION_USER: Dimension.ValueType  # 5
 DIMENSION_SESSION: Dimension.ValueType  # 6
 """Session; read from logs, not from rollups."""
 DIMENSION_ERROR_CODE: Dimension.ValueType  # 7
-"""Error code; read from logs, not from rollups."""
+"""Error code of failed calls. Their metrics are counts alone."""
+DIMENSION_RELEASE: Dimension.ValueType  # 8
+"""Release of the application; read from logs, not from rollups."""
+DIMENSION_TAG: Dimension.ValueType  # 9
+"""Tag; read from logs, not from rollups. A call counts in each of its tags."""
 global___Dimension = Dimension
 
 @typing.final
@@ -88,6 +96,10 @@ class Metrics(google.protobuf.message.Message):
     LATENCY_FIELD_NUMBER: builtins.int
     TIME_TO_FIRST_TOKEN_FIELD_NUMBER: builtins.int
     SUCCESS_RATE_FIELD_NUMBER: builtins.int
+    UNPRICED_COUNT_FIELD_NUMBER: builtins.int
+    CACHE_WRITE_1H_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    AUDIO_INPUT_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    AUDIO_OUTPUT_TOKEN_COUNT_FIELD_NUMBER: builtins.int
     request_count: builtins.int
     """Calls."""
     success_count: builtins.int
@@ -114,6 +126,14 @@ class Metrics(google.protobuf.message.Message):
     """Calls with a known price."""
     success_rate: builtins.float
     """success_count / request_count. Absent when there are no calls."""
+    unpriced_count: builtins.int
+    """Calls whose cost is unknown: cost_nano_usd does not count them. request_count - priced_count."""
+    cache_write_1h_token_count: builtins.int
+    """Tokens written to a cache that keeps them for an hour."""
+    audio_input_token_count: builtins.int
+    """Audio tokens sent."""
+    audio_output_token_count: builtins.int
+    """Audio tokens received."""
     @property
     def latency(self) -> global___Distribution:
         """Latency of successful calls. Absent when no call has one."""
@@ -140,9 +160,13 @@ class Metrics(google.protobuf.message.Message):
         latency: global___Distribution | None = ...,
         time_to_first_token: global___Distribution | None = ...,
         success_rate: builtins.float | None = ...,
+        unpriced_count: builtins.int = ...,
+        cache_write_1h_token_count: builtins.int = ...,
+        audio_input_token_count: builtins.int = ...,
+        audio_output_token_count: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_success_rate", b"_success_rate", "latency", b"latency", "success_rate", b"success_rate", "time_to_first_token", b"time_to_first_token"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_success_rate", b"_success_rate", "cache_read_token_count", b"cache_read_token_count", "cache_write_token_count", b"cache_write_token_count", "cancelled_count", b"cancelled_count", "cost_nano_usd", b"cost_nano_usd", "error_count", b"error_count", "input_token_count", b"input_token_count", "latency", b"latency", "output_token_count", b"output_token_count", "priced_count", b"priced_count", "reasoning_token_count", b"reasoning_token_count", "request_count", b"request_count", "success_count", b"success_count", "success_rate", b"success_rate", "time_to_first_token", b"time_to_first_token", "total_token_count", b"total_token_count"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_success_rate", b"_success_rate", "audio_input_token_count", b"audio_input_token_count", "audio_output_token_count", b"audio_output_token_count", "cache_read_token_count", b"cache_read_token_count", "cache_write_1h_token_count", b"cache_write_1h_token_count", "cache_write_token_count", b"cache_write_token_count", "cancelled_count", b"cancelled_count", "cost_nano_usd", b"cost_nano_usd", "error_count", b"error_count", "input_token_count", b"input_token_count", "latency", b"latency", "output_token_count", b"output_token_count", "priced_count", b"priced_count", "reasoning_token_count", b"reasoning_token_count", "request_count", b"request_count", "success_count", b"success_count", "success_rate", b"success_rate", "time_to_first_token", b"time_to_first_token", "total_token_count", b"total_token_count", "unpriced_count", b"unpriced_count"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_success_rate", b"_success_rate"]) -> typing.Literal["success_rate"] | None: ...
 
 global___Metrics = Metrics
@@ -232,17 +256,34 @@ class GetSummaryResponse(google.protobuf.message.Message):
     CURRENT_FIELD_NUMBER: builtins.int
     PREVIOUS_FIELD_NUMBER: builtins.int
     TIME_RANGE_FIELD_NUMBER: builtins.int
+    PREVIOUS_TIME_RANGE_FIELD_NUMBER: builtins.int
+    FINISHED_FIELD_NUMBER: builtins.int
+    OVERFLOW_REQUEST_COUNT_FIELD_NUMBER: builtins.int
+    overflow_request_count: builtins.int
+    """Calls of the window that are counted under the group `other`, because their project had opened too many groups in
+    that hour.
+    """
     @property
     def current(self) -> global___Metrics:
         """Numbers of the window."""
 
     @property
     def previous(self) -> global___Metrics:
-        """Numbers of the window of the same length before it."""
+        """Numbers of the window before it, as far as this one is finished: of a day that has lasted six hours, the first
+        six hours of the day before.
+        """
 
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
-        """The window that was counted, in whole hours."""
+        """The window that was counted."""
+
+    @property
+    def previous_time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
+        """The window that `previous` counts."""
+
+    @property
+    def finished(self) -> global___Metrics:
+        """Numbers of the finished part of the window, which is as long as previous_time_range: compare these."""
 
     def __init__(
         self,
@@ -250,9 +291,12 @@ class GetSummaryResponse(google.protobuf.message.Message):
         current: global___Metrics | None = ...,
         previous: global___Metrics | None = ...,
         time_range: llm_observe.v1.filter_pb2.TimeRange | None = ...,
+        previous_time_range: llm_observe.v1.filter_pb2.TimeRange | None = ...,
+        finished: global___Metrics | None = ...,
+        overflow_request_count: builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["current", b"current", "previous", b"previous", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["current", b"current", "previous", b"previous", "time_range", b"time_range"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["current", b"current", "finished", b"finished", "previous", b"previous", "previous_time_range", b"previous_time_range", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["current", b"current", "finished", b"finished", "overflow_request_count", b"overflow_request_count", "previous", b"previous", "previous_time_range", b"previous_time_range", "time_range", b"time_range"]) -> None: ...
 
 global___GetSummaryResponse = GetSummaryResponse
 
@@ -267,7 +311,7 @@ class QueryTimeSeriesRequest(google.protobuf.message.Message):
     STEP_FIELD_NUMBER: builtins.int
     GROUP_BY_FIELD_NUMBER: builtins.int
     group_by: global___Dimension.ValueType
-    """One series per value; unspecified gives a single series. Only provider, model, operation, environment."""
+    """One series per value; unspecified gives a single series. Only provider, model, operation, environment, error code."""
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
         """The window; default the last 24 hours."""
@@ -278,7 +322,10 @@ class QueryTimeSeriesRequest(google.protobuf.message.Message):
 
     @property
     def step(self) -> google.protobuf.duration_pb2.Duration:
-        """Length of a step in whole hours, at least 1 hour; absent lets the server choose. At most 1000 steps."""
+        """Length of a step in whole minutes; absent lets the server choose. At most 1000 steps. Steps begin at multiples of
+        their length since 1970, UTC; the first and the last may be cut by the window. Steps of what is older than the
+        minutes that are kept are whole hours.
+        """
 
     def __init__(
         self,
@@ -302,13 +349,16 @@ class QueryTimeSeriesResponse(google.protobuf.message.Message):
     SERIES_FIELD_NUMBER: builtins.int
     TIME_RANGE_FIELD_NUMBER: builtins.int
     STEP_FIELD_NUMBER: builtins.int
+    OVERFLOW_REQUEST_COUNT_FIELD_NUMBER: builtins.int
+    overflow_request_count: builtins.int
+    """As in GetSummaryResponse."""
     @property
     def series(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TimeSeries]:
         """At most 20 series, most requests first; the rest are summed in one more, marked as remainder."""
 
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
-        """The window that was counted, in whole hours."""
+        """The window that was counted."""
 
     @property
     def step(self) -> google.protobuf.duration_pb2.Duration:
@@ -320,9 +370,10 @@ class QueryTimeSeriesResponse(google.protobuf.message.Message):
         series: collections.abc.Iterable[global___TimeSeries] | None = ...,
         time_range: llm_observe.v1.filter_pb2.TimeRange | None = ...,
         step: google.protobuf.duration_pb2.Duration | None = ...,
+        overflow_request_count: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["step", b"step", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["series", b"series", "step", b"step", "time_range", b"time_range"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["overflow_request_count", b"overflow_request_count", "series", b"series", "step", b"step", "time_range", b"time_range"]) -> None: ...
 
 global___QueryTimeSeriesResponse = QueryTimeSeriesResponse
 
@@ -362,6 +413,9 @@ class TimePoint(google.protobuf.message.Message):
 
     START_TIME_FIELD_NUMBER: builtins.int
     METRICS_FIELD_NUMBER: builtins.int
+    UNFINISHED_FIELD_NUMBER: builtins.int
+    unfinished: builtins.bool
+    """True where the step has not ended yet: it will grow."""
     @property
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """Start of the step."""
@@ -375,9 +429,10 @@ class TimePoint(google.protobuf.message.Message):
         *,
         start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         metrics: global___Metrics | None = ...,
+        unfinished: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["metrics", b"metrics", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["metrics", b"metrics", "start_time", b"start_time"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["metrics", b"metrics", "start_time", b"start_time", "unfinished", b"unfinished"]) -> None: ...
 
 global___TimePoint = TimePoint
 
@@ -425,13 +480,16 @@ class QueryBreakdownResponse(google.protobuf.message.Message):
     ROWS_FIELD_NUMBER: builtins.int
     TOTAL_FIELD_NUMBER: builtins.int
     TIME_RANGE_FIELD_NUMBER: builtins.int
+    OVERFLOW_REQUEST_COUNT_FIELD_NUMBER: builtins.int
+    overflow_request_count: builtins.int
+    """As in GetSummaryResponse."""
     @property
     def rows(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___BreakdownRow]:
         """Groups, most requests first."""
 
     @property
     def total(self) -> global___Metrics:
-        """Sum over all groups, those beyond the limit included."""
+        """Sum over all groups, those beyond the limit included. A call with several tags counts once."""
 
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
@@ -443,9 +501,10 @@ class QueryBreakdownResponse(google.protobuf.message.Message):
         rows: collections.abc.Iterable[global___BreakdownRow] | None = ...,
         total: global___Metrics | None = ...,
         time_range: llm_observe.v1.filter_pb2.TimeRange | None = ...,
+        overflow_request_count: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["time_range", b"time_range", "total", b"total"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["rows", b"rows", "time_range", b"time_range", "total", b"total"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["overflow_request_count", b"overflow_request_count", "rows", b"rows", "time_range", b"time_range", "total", b"total"]) -> None: ...
 
 global___QueryBreakdownResponse = QueryBreakdownResponse
 
@@ -475,6 +534,112 @@ class BreakdownRow(google.protobuf.message.Message):
 global___BreakdownRow = BreakdownRow
 
 @typing.final
+class ListFacetsRequest(google.protobuf.message.Message):
+    """ListFacetsRequest selects a window."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    limit: builtins.int
+    """Values of a dimension; 0 means 50, at most 500."""
+    @property
+    def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
+        """The window; default the last 24 hours."""
+
+    @property
+    def filter(self) -> llm_observe.v1.filter_pb2.MetricFilter:
+        """Which calls. A dimension is counted without its own part of the filter, so that other values can be chosen."""
+
+    def __init__(
+        self,
+        *,
+        time_range: llm_observe.v1.filter_pb2.TimeRange | None = ...,
+        filter: llm_observe.v1.filter_pb2.MetricFilter | None = ...,
+        limit: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["filter", b"filter", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["filter", b"filter", "limit", b"limit", "time_range", b"time_range"]) -> None: ...
+
+global___ListFacetsRequest = ListFacetsRequest
+
+@typing.final
+class ListFacetsResponse(google.protobuf.message.Message):
+    """ListFacetsResponse holds a facet for each dimension of the rollups: provider, model, operation, environment and
+    error code.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FACETS_FIELD_NUMBER: builtins.int
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    @property
+    def facets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Facet]:
+        """The facets."""
+
+    @property
+    def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
+        """The window that was counted."""
+
+    def __init__(
+        self,
+        *,
+        facets: collections.abc.Iterable[global___Facet] | None = ...,
+        time_range: llm_observe.v1.filter_pb2.TimeRange | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["facets", b"facets", "time_range", b"time_range"]) -> None: ...
+
+global___ListFacetsResponse = ListFacetsResponse
+
+@typing.final
+class Facet(google.protobuf.message.Message):
+    """Facet is a dimension that logs can be filtered by."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DIMENSION_FIELD_NUMBER: builtins.int
+    VALUES_FIELD_NUMBER: builtins.int
+    dimension: global___Dimension.ValueType
+    """The dimension."""
+    @property
+    def values(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___FacetValue]:
+        """Its values, most requests first."""
+
+    def __init__(
+        self,
+        *,
+        dimension: global___Dimension.ValueType = ...,
+        values: collections.abc.Iterable[global___FacetValue] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["dimension", b"dimension", "values", b"values"]) -> None: ...
+
+global___Facet = Facet
+
+@typing.final
+class FacetValue(google.protobuf.message.Message):
+    """FacetValue is a value of a dimension."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: builtins.int
+    REQUEST_COUNT_FIELD_NUMBER: builtins.int
+    value: builtins.str
+    """The value."""
+    request_count: builtins.int
+    """Calls that have it; of an error code, failed calls."""
+    def __init__(
+        self,
+        *,
+        value: builtins.str = ...,
+        request_count: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["request_count", b"request_count", "value", b"value"]) -> None: ...
+
+global___FacetValue = FacetValue
+
+@typing.final
 class ListLogsRequest(google.protobuf.message.Message):
     """ListLogsRequest asks for a page of logs."""
 
@@ -487,7 +652,7 @@ class ListLogsRequest(google.protobuf.message.Message):
     page_size: builtins.int
     """Logs a page; 0 means 50, at most 1000; larger values mean 1000, negative ones are an error."""
     page_token: builtins.str
-    """next_page_token of the previous page, with all other arguments unchanged."""
+    """next_page_token or previous_page_token of another page, with all other arguments unchanged."""
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
         """The window of start_time, exact; default the last 24 hours."""
@@ -517,21 +682,76 @@ class ListLogsResponse(google.protobuf.message.Message):
 
     LOGS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    PREVIOUS_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    SEARCHED_TIME_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Empty at the end."""
+    """Continues with older logs. Empty at the end."""
+    previous_page_token: builtins.str
+    """Returns to newer logs. Empty on the first page."""
     @property
     def logs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[llm_observe.v1.log_pb2.Log]:
-        """The logs, newest first."""
+        """The logs, newest first. A page may have fewer than page_size, even none, before the end: a search stops after a few
+        seconds and says in searched_time how far it came.
+        """
+
+    @property
+    def searched_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Every matching log from here to the page's newest is on the page. The window's start at the end."""
 
     def __init__(
         self,
         *,
         logs: collections.abc.Iterable[llm_observe.v1.log_pb2.Log] | None = ...,
         next_page_token: builtins.str = ...,
+        previous_page_token: builtins.str = ...,
+        searched_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["logs", b"logs", "next_page_token", b"next_page_token"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["searched_time", b"searched_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["logs", b"logs", "next_page_token", b"next_page_token", "previous_page_token", b"previous_page_token", "searched_time", b"searched_time"]) -> None: ...
 
 global___ListLogsResponse = ListLogsResponse
+
+@typing.final
+class GetTraceRequest(google.protobuf.message.Message):
+    """GetTraceRequest names a trace."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRACE_ID_FIELD_NUMBER: builtins.int
+    trace_id: builtins.str
+    """W3C trace id, 32 lower-case hex digits. Required."""
+    def __init__(
+        self,
+        *,
+        trace_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["trace_id", b"trace_id"]) -> None: ...
+
+global___GetTraceRequest = GetTraceRequest
+
+@typing.final
+class GetTraceResponse(google.protobuf.message.Message):
+    """GetTraceResponse returns a trace."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LOGS_FIELD_NUMBER: builtins.int
+    TRUNCATED_FIELD_NUMBER: builtins.int
+    truncated: builtins.bool
+    """True where it has more logs."""
+    @property
+    def logs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[llm_observe.v1.log_pb2.Log]:
+        """Its logs, oldest first; at most 1000. Empty where none is known."""
+
+    def __init__(
+        self,
+        *,
+        logs: collections.abc.Iterable[llm_observe.v1.log_pb2.Log] | None = ...,
+        truncated: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["logs", b"logs", "truncated", b"truncated"]) -> None: ...
+
+global___GetTraceResponse = GetTraceResponse
 
 @typing.final
 class GetLogRequest(google.protobuf.message.Message):
@@ -558,19 +778,59 @@ class GetLogResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     LOG_FIELD_NUMBER: builtins.int
+    RANK_FIELD_NUMBER: builtins.int
     @property
     def log(self) -> llm_observe.v1.log_pb2.Log:
         """The log."""
+
+    @property
+    def rank(self) -> global___LogRank:
+        """How it compares with other calls. Absent for calls that did not succeed or whose latency is unknown."""
 
     def __init__(
         self,
         *,
         log: llm_observe.v1.log_pb2.Log | None = ...,
+        rank: global___LogRank | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["log", b"log"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["log", b"log"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["log", b"log", "rank", b"rank"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["log", b"log", "rank", b"rank"]) -> None: ...
 
 global___GetLogResponse = GetLogResponse
+
+@typing.final
+class LogRank(google.protobuf.message.Message):
+    """LogRank compares a call with the successful calls of the same provider, model, operation and environment."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FASTER_SHARE_FIELD_NUMBER: builtins.int
+    FASTER_FIRST_TOKEN_SHARE_FIELD_NUMBER: builtins.int
+    COMPARED_COUNT_FIELD_NUMBER: builtins.int
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    faster_share: builtins.float
+    """Share of those calls that were faster, from 0 to 1; relative error of the compared latency at most 1 %."""
+    faster_first_token_share: builtins.float
+    """Likewise by time to first token. Absent when unknown."""
+    compared_count: builtins.int
+    """How many calls it was compared with."""
+    @property
+    def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
+        """When those calls began: the UTC day of the log."""
+
+    def __init__(
+        self,
+        *,
+        faster_share: builtins.float = ...,
+        faster_first_token_share: builtins.float | None = ...,
+        compared_count: builtins.int = ...,
+        time_range: llm_observe.v1.filter_pb2.TimeRange | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_faster_first_token_share", b"_faster_first_token_share", "faster_first_token_share", b"faster_first_token_share", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_faster_first_token_share", b"_faster_first_token_share", "compared_count", b"compared_count", "faster_first_token_share", b"faster_first_token_share", "faster_share", b"faster_share", "time_range", b"time_range"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_faster_first_token_share", b"_faster_first_token_share"]) -> typing.Literal["faster_first_token_share"] | None: ...
+
+global___LogRank = LogRank
 
 @typing.final
 class ListErrorsRequest(google.protobuf.message.Message):

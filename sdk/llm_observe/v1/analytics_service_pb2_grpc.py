@@ -28,9 +28,9 @@ if _version_not_supported:
 class AnalyticsServiceStub(object):
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
-    up to the hour, and the response says which window was counted. Percentiles come from mergeable
-    sketches with a relative error of at most 1 %.
+    Numbers come from rollups. A window counts whole minutes: its start is rounded down and its end up, and the
+    response says which window was counted. Minutes are kept for 48 hours (a setting); a window that begins earlier
+    begins at a whole hour. Percentiles come from mergeable sketches with a relative error of at most 1 %.
     """
 
     def __init__(self, channel):
@@ -54,10 +54,20 @@ class AnalyticsServiceStub(object):
                 request_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.QueryBreakdownRequest.SerializeToString,
                 response_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.QueryBreakdownResponse.FromString,
                 _registered_method=True)
+        self.ListFacets = channel.unary_unary(
+                '/llm_observe.v1.AnalyticsService/ListFacets',
+                request_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsRequest.SerializeToString,
+                response_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsResponse.FromString,
+                _registered_method=True)
         self.ListLogs = channel.unary_unary(
                 '/llm_observe.v1.AnalyticsService/ListLogs',
                 request_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListLogsRequest.SerializeToString,
                 response_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListLogsResponse.FromString,
+                _registered_method=True)
+        self.GetTrace = channel.unary_unary(
+                '/llm_observe.v1.AnalyticsService/GetTrace',
+                request_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.GetTraceRequest.SerializeToString,
+                response_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.GetTraceResponse.FromString,
                 _registered_method=True)
         self.GetLog = channel.unary_unary(
                 '/llm_observe.v1.AnalyticsService/GetLog',
@@ -79,21 +89,21 @@ class AnalyticsServiceStub(object):
 class AnalyticsServiceServicer(object):
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
-    up to the hour, and the response says which window was counted. Percentiles come from mergeable
-    sketches with a relative error of at most 1 %.
+    Numbers come from rollups. A window counts whole minutes: its start is rounded down and its end up, and the
+    response says which window was counted. Minutes are kept for 48 hours (a setting); a window that begins earlier
+    begins at a whole hour. Percentiles come from mergeable sketches with a relative error of at most 1 %.
     """
 
     def GetSummary(self, request, context):
         """GetSummary returns totals of a window and of the window before it.
-        Errors: INVALID_FIELD, DATABASE_UNAVAILABLE.
+        Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def QueryTimeSeries(self, request, context):
-        """QueryTimeSeries returns metrics over time. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE.
+        """QueryTimeSeries returns metrics over time. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,8 +117,23 @@ class AnalyticsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListFacets(self, request, context):
+        """ListFacets returns the values that a filter can take, with counts. Errors: INVALID_FIELD,
+        DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListLogs(self, request, context):
         """ListLogs returns logs, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_MISMATCH, QUERY_TIMEOUT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTrace(self, request, context):
+        """GetTrace returns the logs of a trace, oldest first. Errors: INVALID_FIELD, QUERY_TIMEOUT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,10 +179,20 @@ def add_AnalyticsServiceServicer_to_server(servicer, server):
                     request_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.QueryBreakdownRequest.FromString,
                     response_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.QueryBreakdownResponse.SerializeToString,
             ),
+            'ListFacets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFacets,
+                    request_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsRequest.FromString,
+                    response_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsResponse.SerializeToString,
+            ),
             'ListLogs': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLogs,
                     request_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListLogsRequest.FromString,
                     response_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListLogsResponse.SerializeToString,
+            ),
+            'GetTrace': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTrace,
+                    request_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.GetTraceRequest.FromString,
+                    response_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.GetTraceResponse.SerializeToString,
             ),
             'GetLog': grpc.unary_unary_rpc_method_handler(
                     servicer.GetLog,
@@ -185,9 +220,9 @@ def add_AnalyticsServiceServicer_to_server(servicer, server):
 class AnalyticsService(object):
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
-    up to the hour, and the response says which window was counted. Percentiles come from mergeable
-    sketches with a relative error of at most 1 %.
+    Numbers come from rollups. A window counts whole minutes: its start is rounded down and its end up, and the
+    response says which window was counted. Minutes are kept for 48 hours (a setting); a window that begins earlier
+    begins at a whole hour. Percentiles come from mergeable sketches with a relative error of at most 1 %.
     """
 
     @staticmethod
@@ -272,6 +307,33 @@ class AnalyticsService(object):
             _registered_method=True)
 
     @staticmethod
+    def ListFacets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/llm_observe.v1.AnalyticsService/ListFacets',
+            llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsRequest.SerializeToString,
+            llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListLogs(request,
             target,
             options=(),
@@ -288,6 +350,33 @@ class AnalyticsService(object):
             '/llm_observe.v1.AnalyticsService/ListLogs',
             llm__observe_dot_v1_dot_analytics__service__pb2.ListLogsRequest.SerializeToString,
             llm__observe_dot_v1_dot_analytics__service__pb2.ListLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTrace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/llm_observe.v1.AnalyticsService/GetTrace',
+            llm__observe_dot_v1_dot_analytics__service__pb2.GetTraceRequest.SerializeToString,
+            llm__observe_dot_v1_dot_analytics__service__pb2.GetTraceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -20,9 +20,9 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
 class AnalyticsServiceStub:
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
-    up to the hour, and the response says which window was counted. Percentiles come from mergeable
-    sketches with a relative error of at most 1 %.
+    Numbers come from rollups. A window counts whole minutes: its start is rounded down and its end up, and the
+    response says which window was counted. Minutes are kept for 48 hours (a setting); a window that begins earlier
+    begins at a whole hour. Percentiles come from mergeable sketches with a relative error of at most 1 %.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
@@ -31,14 +31,14 @@ class AnalyticsServiceStub:
         llm_observe.v1.analytics_service_pb2.GetSummaryResponse,
     ]
     """GetSummary returns totals of a window and of the window before it.
-    Errors: INVALID_FIELD, DATABASE_UNAVAILABLE.
+    Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
     """
 
     QueryTimeSeries: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.analytics_service_pb2.QueryTimeSeriesRequest,
         llm_observe.v1.analytics_service_pb2.QueryTimeSeriesResponse,
     ]
-    """QueryTimeSeries returns metrics over time. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE."""
+    """QueryTimeSeries returns metrics over time. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT."""
 
     QueryBreakdown: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.analytics_service_pb2.QueryBreakdownRequest,
@@ -48,11 +48,25 @@ class AnalyticsServiceStub:
     DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
     """
 
+    ListFacets: grpc.UnaryUnaryMultiCallable[
+        llm_observe.v1.analytics_service_pb2.ListFacetsRequest,
+        llm_observe.v1.analytics_service_pb2.ListFacetsResponse,
+    ]
+    """ListFacets returns the values that a filter can take, with counts. Errors: INVALID_FIELD,
+    DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+    """
+
     ListLogs: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.analytics_service_pb2.ListLogsRequest,
         llm_observe.v1.analytics_service_pb2.ListLogsResponse,
     ]
     """ListLogs returns logs, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_MISMATCH, QUERY_TIMEOUT."""
+
+    GetTrace: grpc.UnaryUnaryMultiCallable[
+        llm_observe.v1.analytics_service_pb2.GetTraceRequest,
+        llm_observe.v1.analytics_service_pb2.GetTraceResponse,
+    ]
+    """GetTrace returns the logs of a trace, oldest first. Errors: INVALID_FIELD, QUERY_TIMEOUT."""
 
     GetLog: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.analytics_service_pb2.GetLogRequest,
@@ -77,9 +91,9 @@ class AnalyticsServiceStub:
 class AnalyticsServiceAsyncStub:
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
-    up to the hour, and the response says which window was counted. Percentiles come from mergeable
-    sketches with a relative error of at most 1 %.
+    Numbers come from rollups. A window counts whole minutes: its start is rounded down and its end up, and the
+    response says which window was counted. Minutes are kept for 48 hours (a setting); a window that begins earlier
+    begins at a whole hour. Percentiles come from mergeable sketches with a relative error of at most 1 %.
     """
 
     GetSummary: grpc.aio.UnaryUnaryMultiCallable[
@@ -87,14 +101,14 @@ class AnalyticsServiceAsyncStub:
         llm_observe.v1.analytics_service_pb2.GetSummaryResponse,
     ]
     """GetSummary returns totals of a window and of the window before it.
-    Errors: INVALID_FIELD, DATABASE_UNAVAILABLE.
+    Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
     """
 
     QueryTimeSeries: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.analytics_service_pb2.QueryTimeSeriesRequest,
         llm_observe.v1.analytics_service_pb2.QueryTimeSeriesResponse,
     ]
-    """QueryTimeSeries returns metrics over time. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE."""
+    """QueryTimeSeries returns metrics over time. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT."""
 
     QueryBreakdown: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.analytics_service_pb2.QueryBreakdownRequest,
@@ -104,11 +118,25 @@ class AnalyticsServiceAsyncStub:
     DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
     """
 
+    ListFacets: grpc.aio.UnaryUnaryMultiCallable[
+        llm_observe.v1.analytics_service_pb2.ListFacetsRequest,
+        llm_observe.v1.analytics_service_pb2.ListFacetsResponse,
+    ]
+    """ListFacets returns the values that a filter can take, with counts. Errors: INVALID_FIELD,
+    DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+    """
+
     ListLogs: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.analytics_service_pb2.ListLogsRequest,
         llm_observe.v1.analytics_service_pb2.ListLogsResponse,
     ]
     """ListLogs returns logs, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_MISMATCH, QUERY_TIMEOUT."""
+
+    GetTrace: grpc.aio.UnaryUnaryMultiCallable[
+        llm_observe.v1.analytics_service_pb2.GetTraceRequest,
+        llm_observe.v1.analytics_service_pb2.GetTraceResponse,
+    ]
+    """GetTrace returns the logs of a trace, oldest first. Errors: INVALID_FIELD, QUERY_TIMEOUT."""
 
     GetLog: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.analytics_service_pb2.GetLogRequest,
@@ -133,9 +161,9 @@ class AnalyticsServiceAsyncStub:
 class AnalyticsServiceServicer(metaclass=abc.ABCMeta):
     """AnalyticsService reads numbers and logs. Role `read`. Every call is safe to repeat.
 
-    Numbers come from hourly rollups, so a window counts whole UTC hours: its start is rounded down and its end
-    up to the hour, and the response says which window was counted. Percentiles come from mergeable
-    sketches with a relative error of at most 1 %.
+    Numbers come from rollups. A window counts whole minutes: its start is rounded down and its end up, and the
+    response says which window was counted. Minutes are kept for 48 hours (a setting); a window that begins earlier
+    begins at a whole hour. Percentiles come from mergeable sketches with a relative error of at most 1 %.
     """
 
     @abc.abstractmethod
@@ -145,7 +173,7 @@ class AnalyticsServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.analytics_service_pb2.GetSummaryResponse, collections.abc.Awaitable[llm_observe.v1.analytics_service_pb2.GetSummaryResponse]]:
         """GetSummary returns totals of a window and of the window before it.
-        Errors: INVALID_FIELD, DATABASE_UNAVAILABLE.
+        Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
         """
 
     @abc.abstractmethod
@@ -154,7 +182,7 @@ class AnalyticsServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.analytics_service_pb2.QueryTimeSeriesRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.analytics_service_pb2.QueryTimeSeriesResponse, collections.abc.Awaitable[llm_observe.v1.analytics_service_pb2.QueryTimeSeriesResponse]]:
-        """QueryTimeSeries returns metrics over time. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE."""
+        """QueryTimeSeries returns metrics over time. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT."""
 
     @abc.abstractmethod
     def QueryBreakdown(
@@ -167,12 +195,30 @@ class AnalyticsServiceServicer(metaclass=abc.ABCMeta):
         """
 
     @abc.abstractmethod
+    def ListFacets(
+        self,
+        request: llm_observe.v1.analytics_service_pb2.ListFacetsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[llm_observe.v1.analytics_service_pb2.ListFacetsResponse, collections.abc.Awaitable[llm_observe.v1.analytics_service_pb2.ListFacetsResponse]]:
+        """ListFacets returns the values that a filter can take, with counts. Errors: INVALID_FIELD,
+        DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+        """
+
+    @abc.abstractmethod
     def ListLogs(
         self,
         request: llm_observe.v1.analytics_service_pb2.ListLogsRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.analytics_service_pb2.ListLogsResponse, collections.abc.Awaitable[llm_observe.v1.analytics_service_pb2.ListLogsResponse]]:
         """ListLogs returns logs, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_MISMATCH, QUERY_TIMEOUT."""
+
+    @abc.abstractmethod
+    def GetTrace(
+        self,
+        request: llm_observe.v1.analytics_service_pb2.GetTraceRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[llm_observe.v1.analytics_service_pb2.GetTraceResponse, collections.abc.Awaitable[llm_observe.v1.analytics_service_pb2.GetTraceResponse]]:
+        """GetTrace returns the logs of a trace, oldest first. Errors: INVALID_FIELD, QUERY_TIMEOUT."""
 
     @abc.abstractmethod
     def GetLog(

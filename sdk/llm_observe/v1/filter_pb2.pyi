@@ -97,6 +97,15 @@ class LogFilter(google.protobuf.message.Message):
     MIN_LATENCY_FIELD_NUMBER: builtins.int
     MAX_LATENCY_FIELD_NUMBER: builtins.int
     TEXT_FIELD_NUMBER: builtins.int
+    MIN_TIME_TO_FIRST_TOKEN_FIELD_NUMBER: builtins.int
+    MAX_TIME_TO_FIRST_TOKEN_FIELD_NUMBER: builtins.int
+    MIN_INPUT_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    MAX_INPUT_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    MIN_OUTPUT_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    MAX_OUTPUT_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    MIN_COST_NANO_USD_FIELD_NUMBER: builtins.int
+    MAX_COST_NANO_USD_FIELD_NUMBER: builtins.int
+    RELEASES_FIELD_NUMBER: builtins.int
     session_id: builtins.str
     """Only this session."""
     conversation_id: builtins.str
@@ -107,6 +116,18 @@ class LogFilter(google.protobuf.message.Message):
     """Only this trace."""
     text: builtins.str
     """Only logs whose previews or error message contain this text, ignoring case; at most 200 characters."""
+    min_input_token_count: builtins.int
+    """Only logs with at least so many input tokens."""
+    max_input_token_count: builtins.int
+    """Only logs with at most so many input tokens."""
+    min_output_token_count: builtins.int
+    """Only logs with at least so many output tokens."""
+    max_output_token_count: builtins.int
+    """Only logs with at most so many output tokens."""
+    min_cost_nano_usd: builtins.int
+    """Only logs that cost at least this, in 10^-9 US dollars."""
+    max_cost_nano_usd: builtins.int
+    """Only logs that cost at most this, in 10^-9 US dollars."""
     @property
     def metric_filter(self) -> global___MetricFilter:
         """Rollup dimensions."""
@@ -131,6 +152,18 @@ class LogFilter(google.protobuf.message.Message):
     def max_latency(self) -> google.protobuf.duration_pb2.Duration:
         """Only logs whose latency is at most this."""
 
+    @property
+    def min_time_to_first_token(self) -> google.protobuf.duration_pb2.Duration:
+        """Only logs whose time to first token is at least this."""
+
+    @property
+    def max_time_to_first_token(self) -> google.protobuf.duration_pb2.Duration:
+        """Only logs whose time to first token is at most this."""
+
+    @property
+    def releases(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Only these releases."""
+
     def __init__(
         self,
         *,
@@ -145,8 +178,29 @@ class LogFilter(google.protobuf.message.Message):
         min_latency: google.protobuf.duration_pb2.Duration | None = ...,
         max_latency: google.protobuf.duration_pb2.Duration | None = ...,
         text: builtins.str = ...,
+        min_time_to_first_token: google.protobuf.duration_pb2.Duration | None = ...,
+        max_time_to_first_token: google.protobuf.duration_pb2.Duration | None = ...,
+        min_input_token_count: builtins.int | None = ...,
+        max_input_token_count: builtins.int | None = ...,
+        min_output_token_count: builtins.int | None = ...,
+        max_output_token_count: builtins.int | None = ...,
+        min_cost_nano_usd: builtins.int | None = ...,
+        max_cost_nano_usd: builtins.int | None = ...,
+        releases: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["max_latency", b"max_latency", "metric_filter", b"metric_filter", "min_latency", b"min_latency"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["conversation_id", b"conversation_id", "error_codes", b"error_codes", "max_latency", b"max_latency", "metric_filter", b"metric_filter", "min_latency", b"min_latency", "outcomes", b"outcomes", "session_id", b"session_id", "tags", b"tags", "text", b"text", "trace_id", b"trace_id", "user_id", b"user_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_max_cost_nano_usd", b"_max_cost_nano_usd", "_max_input_token_count", b"_max_input_token_count", "_max_output_token_count", b"_max_output_token_count", "_min_cost_nano_usd", b"_min_cost_nano_usd", "_min_input_token_count", b"_min_input_token_count", "_min_output_token_count", b"_min_output_token_count", "max_cost_nano_usd", b"max_cost_nano_usd", "max_input_token_count", b"max_input_token_count", "max_latency", b"max_latency", "max_output_token_count", b"max_output_token_count", "max_time_to_first_token", b"max_time_to_first_token", "metric_filter", b"metric_filter", "min_cost_nano_usd", b"min_cost_nano_usd", "min_input_token_count", b"min_input_token_count", "min_latency", b"min_latency", "min_output_token_count", b"min_output_token_count", "min_time_to_first_token", b"min_time_to_first_token"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_max_cost_nano_usd", b"_max_cost_nano_usd", "_max_input_token_count", b"_max_input_token_count", "_max_output_token_count", b"_max_output_token_count", "_min_cost_nano_usd", b"_min_cost_nano_usd", "_min_input_token_count", b"_min_input_token_count", "_min_output_token_count", b"_min_output_token_count", "conversation_id", b"conversation_id", "error_codes", b"error_codes", "max_cost_nano_usd", b"max_cost_nano_usd", "max_input_token_count", b"max_input_token_count", "max_latency", b"max_latency", "max_output_token_count", b"max_output_token_count", "max_time_to_first_token", b"max_time_to_first_token", "metric_filter", b"metric_filter", "min_cost_nano_usd", b"min_cost_nano_usd", "min_input_token_count", b"min_input_token_count", "min_latency", b"min_latency", "min_output_token_count", b"min_output_token_count", "min_time_to_first_token", b"min_time_to_first_token", "outcomes", b"outcomes", "releases", b"releases", "session_id", b"session_id", "tags", b"tags", "text", b"text", "trace_id", b"trace_id", "user_id", b"user_id"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_max_cost_nano_usd", b"_max_cost_nano_usd"]) -> typing.Literal["max_cost_nano_usd"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_max_input_token_count", b"_max_input_token_count"]) -> typing.Literal["max_input_token_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_max_output_token_count", b"_max_output_token_count"]) -> typing.Literal["max_output_token_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_min_cost_nano_usd", b"_min_cost_nano_usd"]) -> typing.Literal["min_cost_nano_usd"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_min_input_token_count", b"_min_input_token_count"]) -> typing.Literal["min_input_token_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_min_output_token_count", b"_min_output_token_count"]) -> typing.Literal["min_output_token_count"] | None: ...
 
 global___LogFilter = LogFilter

@@ -73,6 +73,7 @@ class CheckResponse(google.protobuf.message.Message):
     DEAD_LETTER_COUNT_FIELD_NUMBER: builtins.int
     VERSION_FIELD_NUMBER: builtins.int
     START_TIME_FIELD_NUMBER: builtins.int
+    ROLLUPS_FIELD_NUMBER: builtins.int
     state: global___HealthState.ValueType
     """The worst state below."""
     dead_letter_count: builtins.int
@@ -91,6 +92,10 @@ class CheckResponse(google.protobuf.message.Message):
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the server started."""
 
+    @property
+    def rollups(self) -> global___RollupHealth:
+        """The rollups. Absent when Postgres does not answer."""
+
     def __init__(
         self,
         *,
@@ -100,9 +105,10 @@ class CheckResponse(google.protobuf.message.Message):
         dead_letter_count: builtins.int | None = ...,
         version: builtins.str = ...,
         start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        rollups: global___RollupHealth | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_dead_letter_count", b"_dead_letter_count", "dead_letter_count", b"dead_letter_count", "queue", b"queue", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_dead_letter_count", b"_dead_letter_count", "dead_letter_count", b"dead_letter_count", "dependencies", b"dependencies", "queue", b"queue", "start_time", b"start_time", "state", b"state", "version", b"version"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_dead_letter_count", b"_dead_letter_count", "dead_letter_count", b"dead_letter_count", "queue", b"queue", "rollups", b"rollups", "start_time", b"start_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_dead_letter_count", b"_dead_letter_count", "dead_letter_count", b"dead_letter_count", "dependencies", b"dependencies", "queue", b"queue", "rollups", b"rollups", "start_time", b"start_time", "state", b"state", "version", b"version"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_dead_letter_count", b"_dead_letter_count"]) -> typing.Literal["dead_letter_count"] | None: ...
 
 global___CheckResponse = CheckResponse
@@ -139,6 +145,35 @@ class DependencyHealth(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["latency", b"latency", "message", b"message", "name", b"name", "state", b"state"]) -> None: ...
 
 global___DependencyHealth = DependencyHealth
+
+@typing.final
+class RollupHealth(google.protobuf.message.Message):
+    """RollupHealth is the state of the rollups."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MERGE_LAG_FIELD_NUMBER: builtins.int
+    OVERFLOW_HOUR_COUNT_FIELD_NUMBER: builtins.int
+    overflow_hour_count: builtins.int
+    """Hours of the last 24, over all projects, in which a project opened more groups than it may: the rest is counted
+    under `other`.
+    """
+    @property
+    def merge_lag(self) -> google.protobuf.duration_pb2.Duration:
+        """Age of the oldest numbers that are not yet merged into the tiers. Absent when all are. Answers count them in either
+        case; more of them make answers slower.
+        """
+
+    def __init__(
+        self,
+        *,
+        merge_lag: google.protobuf.duration_pb2.Duration | None = ...,
+        overflow_hour_count: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["merge_lag", b"merge_lag"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["merge_lag", b"merge_lag", "overflow_hour_count", b"overflow_hour_count"]) -> None: ...
+
+global___RollupHealth = RollupHealth
 
 @typing.final
 class QueueHealth(google.protobuf.message.Message):

@@ -142,6 +142,15 @@ class Log(google.protobuf.message.Message):
     COST_NANO_USD_FIELD_NUMBER: builtins.int
     PRICE_VERSION_FIELD_NUMBER: builtins.int
     RECEIVE_TIME_FIELD_NUMBER: builtins.int
+    SERVICE_TIER_FIELD_NUMBER: builtins.int
+    RETRY_COUNT_FIELD_NUMBER: builtins.int
+    CACHE_WRITE_1H_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    AUDIO_INPUT_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    AUDIO_OUTPUT_TOKEN_COUNT_FIELD_NUMBER: builtins.int
+    REPORTED_COST_NANO_USD_FIELD_NUMBER: builtins.int
+    SERVER_ADDRESS_FIELD_NUMBER: builtins.int
+    PROVIDER_RESPONSE_ID_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
     log_id: builtins.str
     """UUID made by the producer (version 7 from our SDK). It is the idempotency key: a log with the same log_id
     replaces the earlier one. Required.
@@ -207,9 +216,33 @@ class Log(google.protobuf.message.Message):
     release: builtins.str
     """Release of the application; at most 100 characters."""
     cost_nano_usd: builtins.int
-    """Output only. Price of the call in 10^-9 US dollars. Absent when the model's price is unknown."""
+    """Output only. Price of the call in 10^-9 US dollars. Absent when the model's price or the usage is unknown."""
     price_version: builtins.str
     """Output only. Version of the price list that produced cost_nano_usd."""
+    service_tier: builtins.str
+    """The provider's processing tier, which decides the price: `default`, `batch`, `flex`, `priority`, and so on, lower
+    case; at most 32 characters. Empty when unknown.
+    """
+    retry_count: builtins.int
+    """How often the client had tried before this attempt, 0 for the first. Not negative. Absent when unknown."""
+    cache_write_1h_token_count: builtins.int
+    """The part of cache_write_token_count that is kept for an hour, where the provider offers several lifetimes. Not
+    negative.
+    """
+    audio_input_token_count: builtins.int
+    """The part of input_token_count that was audio. Not negative."""
+    audio_output_token_count: builtins.int
+    """The part of output_token_count that was audio. Not negative."""
+    reported_cost_nano_usd: builtins.int
+    """Price of the call as the provider or a gateway reported it, in 10^-9 US dollars; kept beside cost_nano_usd.
+    Not negative. Absent when nobody reported one.
+    """
+    server_address: builtins.str
+    """Host name of the provider's endpoint, as OpenTelemetry's `server.address`; at most 255 characters."""
+    provider_response_id: builtins.str
+    """The provider's own id of the response; at most 200 characters."""
+    source: builtins.str
+    """What made this log: the name of an SDK or of an OTLP emitter; at most 100 characters."""
     @property
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the call began, by the producer's wall clock; from 1970 to 24 hours after the server's now.
@@ -286,11 +319,26 @@ class Log(google.protobuf.message.Message):
         cost_nano_usd: builtins.int | None = ...,
         price_version: builtins.str = ...,
         receive_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        service_tier: builtins.str = ...,
+        retry_count: builtins.int | None = ...,
+        cache_write_1h_token_count: builtins.int | None = ...,
+        audio_input_token_count: builtins.int | None = ...,
+        audio_output_token_count: builtins.int | None = ...,
+        reported_cost_nano_usd: builtins.int | None = ...,
+        server_address: builtins.str = ...,
+        provider_response_id: builtins.str = ...,
+        source: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_cache_read_token_count", b"_cache_read_token_count", "_cache_write_token_count", b"_cache_write_token_count", "_cost_nano_usd", b"_cost_nano_usd", "_http_status", b"_http_status", "_input_token_count", b"_input_token_count", "_output_token_count", b"_output_token_count", "_reasoning_token_count", b"_reasoning_token_count", "_total_token_count", b"_total_token_count", "cache_read_token_count", b"cache_read_token_count", "cache_write_token_count", b"cache_write_token_count", "cost_nano_usd", b"cost_nano_usd", "end_time", b"end_time", "first_token_time", b"first_token_time", "http_status", b"http_status", "input_token_count", b"input_token_count", "latency", b"latency", "output_token_count", b"output_token_count", "reasoning_token_count", b"reasoning_token_count", "receive_time", b"receive_time", "start_time", b"start_time", "time_to_first_token", b"time_to_first_token", "total_token_count", b"total_token_count"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_cache_read_token_count", b"_cache_read_token_count", "_cache_write_token_count", b"_cache_write_token_count", "_cost_nano_usd", b"_cost_nano_usd", "_http_status", b"_http_status", "_input_token_count", b"_input_token_count", "_output_token_count", b"_output_token_count", "_reasoning_token_count", b"_reasoning_token_count", "_total_token_count", b"_total_token_count", "cache_read_token_count", b"cache_read_token_count", "cache_write_token_count", b"cache_write_token_count", "conversation_id", b"conversation_id", "cost_nano_usd", b"cost_nano_usd", "end_time", b"end_time", "environment", b"environment", "error_code", b"error_code", "error_message", b"error_message", "finish_reason", b"finish_reason", "first_token_time", b"first_token_time", "http_status", b"http_status", "input_preview", b"input_preview", "input_token_count", b"input_token_count", "latency", b"latency", "log_id", b"log_id", "metadata", b"metadata", "model", b"model", "operation", b"operation", "outcome", b"outcome", "output_preview", b"output_preview", "output_token_count", b"output_token_count", "parent_span_id", b"parent_span_id", "price_version", b"price_version", "provider", b"provider", "provider_request_id", b"provider_request_id", "reasoning_token_count", b"reasoning_token_count", "receive_time", b"receive_time", "release", b"release", "response_model", b"response_model", "session_id", b"session_id", "span_id", b"span_id", "start_time", b"start_time", "streamed", b"streamed", "tags", b"tags", "time_to_first_token", b"time_to_first_token", "total_token_count", b"total_token_count", "trace_id", b"trace_id", "usage_source", b"usage_source", "user_id", b"user_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_audio_input_token_count", b"_audio_input_token_count", "_audio_output_token_count", b"_audio_output_token_count", "_cache_read_token_count", b"_cache_read_token_count", "_cache_write_1h_token_count", b"_cache_write_1h_token_count", "_cache_write_token_count", b"_cache_write_token_count", "_cost_nano_usd", b"_cost_nano_usd", "_http_status", b"_http_status", "_input_token_count", b"_input_token_count", "_output_token_count", b"_output_token_count", "_reasoning_token_count", b"_reasoning_token_count", "_reported_cost_nano_usd", b"_reported_cost_nano_usd", "_retry_count", b"_retry_count", "_total_token_count", b"_total_token_count", "audio_input_token_count", b"audio_input_token_count", "audio_output_token_count", b"audio_output_token_count", "cache_read_token_count", b"cache_read_token_count", "cache_write_1h_token_count", b"cache_write_1h_token_count", "cache_write_token_count", b"cache_write_token_count", "cost_nano_usd", b"cost_nano_usd", "end_time", b"end_time", "first_token_time", b"first_token_time", "http_status", b"http_status", "input_token_count", b"input_token_count", "latency", b"latency", "output_token_count", b"output_token_count", "reasoning_token_count", b"reasoning_token_count", "receive_time", b"receive_time", "reported_cost_nano_usd", b"reported_cost_nano_usd", "retry_count", b"retry_count", "start_time", b"start_time", "time_to_first_token", b"time_to_first_token", "total_token_count", b"total_token_count"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_audio_input_token_count", b"_audio_input_token_count", "_audio_output_token_count", b"_audio_output_token_count", "_cache_read_token_count", b"_cache_read_token_count", "_cache_write_1h_token_count", b"_cache_write_1h_token_count", "_cache_write_token_count", b"_cache_write_token_count", "_cost_nano_usd", b"_cost_nano_usd", "_http_status", b"_http_status", "_input_token_count", b"_input_token_count", "_output_token_count", b"_output_token_count", "_reasoning_token_count", b"_reasoning_token_count", "_reported_cost_nano_usd", b"_reported_cost_nano_usd", "_retry_count", b"_retry_count", "_total_token_count", b"_total_token_count", "audio_input_token_count", b"audio_input_token_count", "audio_output_token_count", b"audio_output_token_count", "cache_read_token_count", b"cache_read_token_count", "cache_write_1h_token_count", b"cache_write_1h_token_count", "cache_write_token_count", b"cache_write_token_count", "conversation_id", b"conversation_id", "cost_nano_usd", b"cost_nano_usd", "end_time", b"end_time", "environment", b"environment", "error_code", b"error_code", "error_message", b"error_message", "finish_reason", b"finish_reason", "first_token_time", b"first_token_time", "http_status", b"http_status", "input_preview", b"input_preview", "input_token_count", b"input_token_count", "latency", b"latency", "log_id", b"log_id", "metadata", b"metadata", "model", b"model", "operation", b"operation", "outcome", b"outcome", "output_preview", b"output_preview", "output_token_count", b"output_token_count", "parent_span_id", b"parent_span_id", "price_version", b"price_version", "provider", b"provider", "provider_request_id", b"provider_request_id", "provider_response_id", b"provider_response_id", "reasoning_token_count", b"reasoning_token_count", "receive_time", b"receive_time", "release", b"release", "reported_cost_nano_usd", b"reported_cost_nano_usd", "response_model", b"response_model", "retry_count", b"retry_count", "server_address", b"server_address", "service_tier", b"service_tier", "session_id", b"session_id", "source", b"source", "span_id", b"span_id", "start_time", b"start_time", "streamed", b"streamed", "tags", b"tags", "time_to_first_token", b"time_to_first_token", "total_token_count", b"total_token_count", "trace_id", b"trace_id", "usage_source", b"usage_source", "user_id", b"user_id"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_audio_input_token_count", b"_audio_input_token_count"]) -> typing.Literal["audio_input_token_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_audio_output_token_count", b"_audio_output_token_count"]) -> typing.Literal["audio_output_token_count"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_cache_read_token_count", b"_cache_read_token_count"]) -> typing.Literal["cache_read_token_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_cache_write_1h_token_count", b"_cache_write_1h_token_count"]) -> typing.Literal["cache_write_1h_token_count"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_cache_write_token_count", b"_cache_write_token_count"]) -> typing.Literal["cache_write_token_count"] | None: ...
     @typing.overload
@@ -303,6 +351,10 @@ class Log(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_output_token_count", b"_output_token_count"]) -> typing.Literal["output_token_count"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_reasoning_token_count", b"_reasoning_token_count"]) -> typing.Literal["reasoning_token_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_reported_cost_nano_usd", b"_reported_cost_nano_usd"]) -> typing.Literal["reported_cost_nano_usd"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_retry_count", b"_retry_count"]) -> typing.Literal["retry_count"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_total_token_count", b"_total_token_count"]) -> typing.Literal["total_token_count"] | None: ...
 
