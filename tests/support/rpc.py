@@ -38,7 +38,7 @@ def info_of(error: Any) -> tuple[str, dict[str, str], list[str]]:
 def keep_grpc(port: int | str) -> grpc.aio.Channel:
     """Return a channel to keep open while others open and close.
 
-    With the last one, gRPC ends the thread that wakes the event loop; a call that begins then can wait for ever.
+    With the last one, gRPC ends the thread that wakes the loop; a call that begins then can wait for ever.
     """
     return grpc.aio.insecure_channel(f"127.0.0.1:{port}")
 
