@@ -32,7 +32,7 @@ from storage.settings import StorageSettings
 from tests.support.logs import make_log
 from tests.support.machine import Machine, machine
 from tests.support.ports import free_port
-from tests.support.rpc import RPC_TIMEOUT_S
+from tests.support.rpc import RPC_TIMEOUT_S, keep_grpc
 from tests.support.waiting import WAIT_S, eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import QueueUnavailable, queue_stats
@@ -154,7 +154,8 @@ async def storm(found: Machine, *, logs: int, seed: int, repeats: bool = True) -
     producers = [Producer(seed * 100 + number, logs // PRODUCERS, repeats) for number in range(PRODUCERS)]
     breaking = asyncio.create_task(_break_things(found, chance, producers, pieces=max(2, logs // 400)))
     begin = time.monotonic()
-    await asyncio.gather(*(producer.run(port) for producer in producers))
+    async with keep_grpc(port):
+        await asyncio.gather(*(producer.run(port) for producer in producers))
     queue = LogBroker(QueueSettings(redis_url=found.env["REDIS_URL"]))
     broken = await breaking
     await eventually(lambda: _garbage(queue))

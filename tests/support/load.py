@@ -10,7 +10,7 @@ import grpc
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 from tests.support.logs import make_log, make_request
-from tests.support.rpc import RPC_TIMEOUT_S, stub
+from tests.support.rpc import RPC_TIMEOUT_S, keep_grpc, stub
 from tests.support.waiting import eventually
 
 _CLIENTS = 4
@@ -36,12 +36,13 @@ class Load:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Load]:
         """Send while the context lasts; then let every client bring its batch home."""
-        clients = [asyncio.create_task(self._send_batches()) for _ in range(_CLIENTS)]
-        try:
-            yield self
-        finally:
-            self._stopping = True
-            await asyncio.gather(*clients)
+        async with keep_grpc(self.port):
+            clients = [asyncio.create_task(self._send_batches()) for _ in range(_CLIENTS)]
+            try:
+                yield self
+            finally:
+                self._stopping = True
+                await asyncio.gather(*clients)
 
     async def grows(self, count: int) -> None:
         """Wait until so many more logs have been taken."""

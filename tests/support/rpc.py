@@ -35,6 +35,14 @@ def info_of(error: Any) -> tuple[str, dict[str, str], list[str]]:
     return info.reason, dict(info.metadata), [violation.field for violation in bad.field_violations]
 
 
+def keep_grpc(port: int | str) -> grpc.aio.Channel:
+    """Return a channel to keep open while others open and close.
+
+    With the last one, gRPC ends the thread that wakes the loop; a call that begins then can wait for ever.
+    """
+    return grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+
+
 async def answers(port: int) -> bool:
     """Tell whether a server accepts connections."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
