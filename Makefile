@@ -3,7 +3,7 @@
 .PHONY: help run test check proto proto-check fmt lint types imports bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 
-COMPILED := $(wildcard codec/*.pyx codec/*.pxd)
+COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd)
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from analytics.extensions import count_buckets
 from analytics.sketch import quantiles
-from storage.columns import ROLLUP_SUMS
-from storage.rollups import sum_rollups
+from storage.columns import PACKED_COUNTS, ROLLUP_SUMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Iterable
 
-    from storage.pool import Database
-    from storage.rollups import RollupQuery
+    from storage.rollups import Cell
 
 _FRACTIONS: Final = (0.5, 0.9, 0.95, 0.99)
 _SUMS: Final = tuple(each.name for each in ROLLUP_SUMS)
-MAX_SERIES: Final = 20
-"""Series a time-series query returns before the rest is summed."""
+_PACKED: Final = tuple(each.name for each in PACKED_COUNTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +32,17 @@ class Distribution:
 
 
 class Metrics:
-    """Numbers of a set of calls: the sums of hourly_rollups by name, and two distributions."""
+    """Numbers of a set of calls: the sums of rollups by name, and two distributions.
 
-    __slots__ = ("_buckets", "sums")
+    Reading a distribution may take a millisecond for a large set: not on an event loop.
+    """
 
-    def __init__(self) -> None:
-        self.sums: dict[str, int] = dict.fromkeys(_SUMS, 0)
-        self._buckets: dict[int, list[int]] = {}
+    __slots__ = ("packed", "sums")
 
-    def add_sums(self, sums: Mapping[str, int]) -> None:
-        """Add sums of rollups, by name."""
-        for name in _SUMS:
-            self.sums[name] += sums[name]
-
-    def add_bucket(self, bucket: int, latency_count: int, ttft_count: int) -> None:
-        """Add calls to a bucket of the sketch."""
-        counts = self._buckets.setdefault(bucket, [0, 0])
-        counts[0] += latency_count
-        counts[1] += ttft_count
-
-    def add(self, other: Metrics) -> None:
-        """Add other numbers to these."""
-        self.add_sums(other.sums)
-        for bucket, (latency_count, ttft_count) in other._buckets.items():
-            self.add_bucket(bucket, latency_count, ttft_count)
+    def __init__(self, cells: Iterable[Cell] = ()) -> None:
+        found = list(cells)
+        self.sums = {name: sum(cell.sums[name] for cell in found) for name in _SUMS}
+        self.packed = {name: b"".join(cell.packed[name] for cell in found) for name in _PACKED}
 
     @property
     def success_rate(self) -> float | None:
@@ -68,88 +51,21 @@ class Metrics:
         return self.sums["success_count"] / requests if requests else None
 
     @property
+    def unpriced_count(self) -> int:
+        """Requests whose cost is unknown."""
+        return self.sums["request_count"] - self.sums["priced_count"]
+
+    @property
     def latency(self) -> Distribution | None:
         """Latency of successful calls."""
-        return self._distribution(0, "latency_count", "latency_us_sum")
+        return self._distribution("latency_sketch", "latency_count", "latency_us_sum")
 
     @property
     def time_to_first_token(self) -> Distribution | None:
         """Time to first token of successful calls."""
-        return self._distribution(1, "ttft_count", "ttft_us_sum")
+        return self._distribution("ttft_sketch", "ttft_count", "ttft_us_sum")
 
-    def _distribution(self, measure: int, count_name: str, sum_name: str) -> Distribution | None:
+    def _distribution(self, sketch: str, count_name: str, sum_name: str) -> Distribution | None:
         count = self.sums[count_name]
-        points = quantiles([(b, counts[measure]) for b, counts in sorted(self._buckets.items())], _FRACTIONS)
+        points = quantiles(count_buckets(self.packed[sketch]), _FRACTIONS)
         return Distribution(count, self.sums[sum_name] / count, *points) if count > 0 and points else None
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One line of a chart: points in order of time; empty steps are left out."""
-
-    group: str
-    points: list[tuple[datetime, Metrics]]
-    remainder: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One row of a breakdown."""
-
-    value: str
-    metrics: Metrics
-
-
-async def summarise(database: Database, query: RollupQuery) -> Metrics:
-    """Return the numbers of the whole window."""
-    cells = await _read(database, replace(query, step=query.end_hour - query.start_hour, group_by=""))
-    return _total(cells.values())
-
-
-async def time_series(database: Database, query: RollupQuery) -> list[Series]:
-    """Return a series for each group, the largest first; those beyond MAX_SERIES are summed as one."""
-    cells = await _read(database, query)
-    by_group: dict[str, dict[datetime, Metrics]] = defaultdict(dict)
-    for (step, group), metrics in cells.items():
-        by_group[group][step] = metrics
-    ranked = sorted(by_group.items(), key=_largest_first)
-    series = [Series(group, sorted(points.items())) for group, points in ranked[:MAX_SERIES]]
-    if rest := ranked[MAX_SERIES:]:
-        steps: dict[datetime, Metrics] = defaultdict(Metrics)
-        for _, points in rest:
-            for step, metrics in points.items():
-                steps[step].add(metrics)
-        series.append(Series("other", sorted(steps.items()), remainder=True))
-    return series
-
-
-async def breakdown(database: Database, query: RollupQuery, limit: int) -> tuple[list[Group], Metrics]:
-    """Return the largest groups and the numbers of all groups together."""
-    cells = await _read(database, replace(query, step=query.end_hour - query.start_hour))
-    groups = [Group(group, metrics) for (_, group), metrics in cells.items()]
-    groups.sort(key=lambda group: (-group.metrics.sums["request_count"], group.value))
-    return groups[:limit], _total(cells.values())
-
-
-async def _read(database: Database, query: RollupQuery) -> dict[tuple[datetime, str], Metrics]:
-    rollups = await sum_rollups(database, query)
-    cells: dict[tuple[datetime, str], Metrics] = defaultdict(Metrics)
-    for step in rollups.sums:
-        cells[step.step_start, step.group_value].add_sums(step.sums)
-    for bucket in rollups.buckets:
-        cell = cells.get((bucket.step_start, bucket.group_value))
-        if cell is not None:
-            cell.add_bucket(bucket.bucket, bucket.latency_count, bucket.ttft_count)
-    return cells
-
-
-def _largest_first(item: tuple[str, dict[datetime, Metrics]]) -> tuple[int, str]:
-    group, points = item
-    return -sum(metrics.sums["request_count"] for metrics in points.values()), group
-
-
-def _total(parts: Iterable[Metrics]) -> Metrics:
-    total = Metrics()
-    for part in parts:
-        total.add(part)
-    return total

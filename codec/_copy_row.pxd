@@ -20,5 +20,5 @@ cdef int write_uuid(Reader text, uint8_t* into) noexcept
 cdef Reader operation_of(const Fields* fields) noexcept
 cdef int64_t timestamp_us(const Fields* fields, int field) noexcept
 cdef int64_t duration_us(const Fields* fields, int field) noexcept
-cdef int64_t hour_us(const Fields* fields) noexcept
+cdef int64_t minute_us(const Fields* fields) noexcept
 cdef int bucket_of(const Fields* fields, int field) noexcept

@@ -24,11 +24,11 @@ cdef enum:
     FIRST_CAPACITY = 4096
 
 cdef enum Kind:
-    TEXT, OPERATION, UUID, TIME, HOUR, RECEIVED, PROJECT, NOTHING, EMPTY, DURATION, BIGINT, INTEGER, BUCKET
+    TEXT, OPERATION, UUID, TIME, MINUTE, RECEIVED, PROJECT, NOTHING, EMPTY, DURATION, BIGINT, INTEGER, BUCKET
     FLAG, OUTCOME, USAGE, METADATA, TAGS
 
 cdef int64_t EPOCH_S = 946_684_800  # Postgres' epoch, the first second of 2000
-cdef int64_t HOUR_US = 3_600_000_000
+cdef int64_t MINUTE_US = 60_000_000
 cdef int64_t MILLION = 1_000_000
 cdef const char* CHAT = b"chat"
 cdef double BUCKET_WIDTH = LOG_GAMMA
@@ -38,7 +38,7 @@ cdef list _OUTCOMES = [word.encode() for word in rows.OUTCOMES]
 cdef list _SOURCES = [word.encode() for word in rows.USAGE_SOURCES]
 _MADE_OF = {
     "log_id": (UUID, "log_id"), "project_id": (PROJECT, None), "receive_time": (RECEIVED, None),
-    "hour": (HOUR, None), "latency_us": (DURATION, "latency"), "latency_bucket": (BUCKET, "latency"),
+    "minute": (MINUTE, None), "latency_us": (DURATION, "latency"), "latency_bucket": (BUCKET, "latency"),
     "time_to_first_token_us": (DURATION, "time_to_first_token"), "ttft_bucket": (BUCKET, "time_to_first_token"),
     "cost_nano_usd": (NOTHING, None), "price_version": (EMPTY, None), "operation": (OPERATION, "operation"),
     "outcome": (OUTCOME, "outcome"), "usage_source": (USAGE, "usage_source"), "metadata": (METADATA, "metadata"),
@@ -117,10 +117,10 @@ cdef int64_t duration_us(const Fields* fields, int field) noexcept:
     return fields.times[field].seconds * MILLION + fields.times[field].nanos // 1000
 
 
-cdef int64_t hour_us(const Fields* fields) noexcept:
-    """Return the UTC hour that counts the log, in microseconds since 2000."""
-    cdef int64_t start = timestamp_us(fields, START), within = start % HOUR_US
-    return start - within - (HOUR_US if within < 0 else 0)
+cdef int64_t minute_us(const Fields* fields) noexcept:
+    """Return the UTC minute that counts the log, in microseconds since 2000."""
+    cdef int64_t start = timestamp_us(fields, START), within = start % MINUTE_US
+    return start - within - (MINUTE_US if within < 0 else 0)
 
 
 cdef int bucket_of(const Fields* fields, int field) noexcept:
@@ -208,8 +208,8 @@ cdef int _put_column(
         return _put_bytes(row, project)
     if kind == RECEIVED:
         return _put_number(row, received, 8)
-    if kind == HOUR:
-        return _put_number(row, hour_us(fields), 8)
+    if kind == MINUTE:
+        return _put_number(row, minute_us(fields), 8)
     if kind == FLAG:
         return _put_number(row, fields.numbers[field] if seen else 0, 1)
     if kind == INTEGER:

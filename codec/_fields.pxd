@@ -31,3 +31,4 @@ cdef inline bint has(const Fields* fields, int field) noexcept:
 
 
 cdef int read_fields(Reader r, Fields* into, object redactor, list kept) except -1
+cdef str text_of(Reader r)

@@ -110,7 +110,7 @@ cdef int _replace(Reader* r, str text, list kept) except -1:
     return 0
 
 
-cdef str _decode(Reader r):
+cdef str text_of(Reader r):
     return (<const char*>r.at)[: r.end - r.at].decode()
 
 
@@ -126,7 +126,7 @@ cdef int _read_text(int field, Reader r, Fields* into, redactor, bint standard, 
     elif r.at != r.end and not _is_uuid(r) and not _is_redacted(r, max_chars[field], redactor, standard):
         if redactor is None:
             return False
-        _replace(&r, redactor.redact_field(_name_of[field], _decode(r)), kept)
+        _replace(&r, redactor.redact_field(_name_of[field], text_of(r)), kept)
     into.texts[field] = r
     return True
 
@@ -147,7 +147,7 @@ cdef int _read_pair(Reader r, Fields* into, redactor, bint standard, list kept) 
     if not _is_redacted(pair.value, MAX_VALUE_CHARS, redactor, standard):
         if redactor is None:
             return False
-        _replace(&pair.value, redactor.preview(_decode(pair.value), MAX_VALUE_CHARS), kept)
+        _replace(&pair.value, redactor.preview(text_of(pair.value), MAX_VALUE_CHARS), kept)
     into.pairs[into.pair_count] = pair
     into.pair_count += 1
     return True
@@ -159,7 +159,7 @@ cdef int _read_tag(Reader r, Fields* into, redactor, bint standard, list kept) e
     if not _is_redacted(r, MAX_TAG_CHARS, redactor, standard):
         if redactor is None:
             return False
-        _replace(&r, redactor.preview(_decode(r), MAX_TAG_CHARS), kept)
+        _replace(&r, redactor.preview(text_of(r), MAX_TAG_CHARS), kept)
     into.tags[into.tag_count] = r
     into.tag_count += 1
     return True

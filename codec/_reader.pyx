@@ -12,9 +12,9 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from codec._copy_row cimport (
-    RowWriter, bucket_of, duration_us, hour_us, operation_of, pack_key, pack_row, timestamp_us, write_uuid,
+    RowWriter, bucket_of, duration_us, minute_us, operation_of, pack_key, pack_row, timestamp_us, write_uuid,
 )
-from codec._fields cimport Fields, has, read_fields
+from codec._fields cimport Fields, has, read_fields, text_of
 from codec._wire cimport BYTES, VARINT, Reader, reader_of, take, varint
 
 import sys
@@ -23,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.log_pb2 import Log
 
+from analytics.packed_counts import pack_buckets, pack_texts
 from codec import packing
 from codec.batch import ReadBatch
 from storage.columns import ROLLUP_KEY, ROLLUP_SUMS, TOKEN_COUNTS
@@ -30,13 +31,14 @@ from storage.copy_format import LogId
 
 cdef enum:
     LOGS = 1  # the field of IngestLogsRequest
+    ERROR = 2  # the outcome
     MAX_SUMS = 32
     GROUP_BYTES = 4096  # room for a rollup's names
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _KEY_NAMES = tuple(column.name for column in ROLLUP_KEY)
-if _KEY_NAMES != ("project_id", "hour", "provider", "model", "operation", "environment"):
+if _KEY_NAMES != ("project_id", "minute", "provider", "model", "operation", "environment"):
     raise ImportError("_group_of() makes another key")
 _SUM_NAMES = tuple(each.name for each in ROLLUP_SUMS)
 _number_of = {field.name: field.number for field in Log.DESCRIPTOR.fields}
@@ -48,6 +50,7 @@ cdef int START = _number_of["start_time"]
 cdef int LATENCY = _number_of["latency"]
 cdef int TTFT = _number_of["time_to_first_token"]
 cdef int OUTCOME = _number_of["outcome"]
+cdef int ERROR_CODE = _number_of["error_code"]
 # Where each sum stands among ROLLUP_SUMS. A new log has no price, so it adds nothing to the other two.
 cdef int sum_count = len(_SUM_NAMES)
 cdef int REQUESTS = _SUM_NAMES.index("request_count")
@@ -84,6 +87,7 @@ cdef class PackedLog:
     cdef Py_ssize_t _begin
     cdef Py_ssize_t _end
     cdef bytes _group
+    cdef readonly str error_code
     cdef int16_t _latency_bucket
     cdef int16_t _ttft_bucket
     cdef int64_t _sums[MAX_SUMS]
@@ -138,10 +142,10 @@ cdef object _time_of(int64_t microseconds):
 
 
 cdef bytes _group_of(const Fields* fields, bytes project):
-    """Return the key of the rollup that counts the log: hour and names, of which none has a NUL."""
+    """Return the key of the rollup that counts the log: minute and names, of which none has a NUL."""
     cdef uint8_t key[GROUP_BYTES]
-    cdef int64_t hour = hour_us(fields)
-    cdef Py_ssize_t size = sizeof(hour)
+    cdef int64_t minute = minute_us(fields)
+    cdef Py_ssize_t size = sizeof(minute)
     cdef Reader names[5]
     cdef int place
     cdef Py_ssize_t length
@@ -150,7 +154,7 @@ cdef bytes _group_of(const Fields* fields, bytes project):
     names[2] = fields.texts[MODEL]
     names[3] = operation_of(fields)
     names[4] = fields.texts[ENVIRONMENT]
-    memcpy(key, &hour, size)
+    memcpy(key, &minute, size)
     for place in range(5):
         length = names[place].end - names[place].at
         if size + length + 1 > GROUP_BYTES:
@@ -213,6 +217,8 @@ cdef PackedLog _read_log(_Batch batch, bytes within, Reader r, bint redacted):
         log.packed_row = pack_row(batch.writer, &fields, batch.project, batch.received)
         log.packed_key = pack_key(batch.writer, &fields, batch.project, batch.received)
         log._group = _group_of(&fields, batch.project)
+        if fields.numbers[OUTCOME] == ERROR:
+            log.error_code = text_of(fields.texts[ERROR_CODE])
     except (OverflowError, UnicodeDecodeError):  # names that are too long, or no text
         return None
     write_uuid(fields.texts[LOG_ID], log._id)
@@ -300,7 +306,7 @@ def add_up(logs not None):
     cdef Py_ssize_t place
     cdef int each
     cdef PackedLog log
-    cdef dict places = {}, latencies = {}, ttfts = {}
+    cdef dict places = {}, latencies = {}, ttfts = {}, errors = {}
     cdef int64_t* sums
     for found in logs:
         if type(found) is not PackedLog:
@@ -315,7 +321,14 @@ def add_up(logs not None):
                 sums[place * sum_count + each] += log._sums[each]
             _count(latencies, place, log._latency_bucket)
             _count(ttfts, place, log._ttft_bucket)
-        columns = _columns_of(places, latencies, ttfts)
+            if log.error_code is not None:
+                codes = errors.setdefault(place, {})
+                codes[log.error_code] = codes.get(log.error_code, 0) + 1
+        keys = [_key_of(group) for group in places]
+        columns = {name: [key[at] for key in keys] for at, name in enumerate(_KEY_NAMES)}
+        columns["latency_sketch"] = _pack_groups(latencies, len(places))
+        columns["ttft_sketch"] = _pack_groups(ttfts, len(places))
+        columns["error_codes"] = [pack_texts(errors.get(at, {}).items()) for at in range(len(places))]
         for each in range(sum_count):
             columns[_SUM_NAMES[each]] = [sums[place * sum_count + each] for place in range(len(places))]
         return columns
@@ -330,13 +343,9 @@ cdef inline int _count(dict counts, Py_ssize_t place, int bucket) except -1:
     return 0
 
 
-cdef dict _columns_of(dict places, dict latencies, dict ttfts):
-    keys = [_key_of(group) for group in places]
-    buckets = sorted(latencies.keys() | ttfts.keys())
-    return {
-        **{name: [key[place] for key in keys] for place, name in enumerate(_KEY_NAMES)},
-        "bucket_places": [(key >> 16) + 1 for key in buckets],
-        "buckets": [key & 0xFFFF for key in buckets],
-        "bucket_latency_counts": [latencies.get(key, 0) for key in buckets],
-        "bucket_ttft_counts": [ttfts.get(key, 0) for key in buckets],
-    }
+cdef list _pack_groups(dict counts, Py_ssize_t group_count):
+    """Return the packed buckets of each group."""
+    cdef list groups = [[] for _ in range(group_count)]
+    for key in sorted(counts):
+        groups[key >> 16].append((key & 0xFFFF, counts[key]))
+    return [pack_buckets(group) for group in groups]

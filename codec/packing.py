@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
+from analytics.packed_counts import pack_buckets, pack_texts
 from codec.batch import InvalidMessage, ReadBatch
 from codec.errors import InvalidLog
 from codec.rows import to_row
@@ -15,7 +16,7 @@ from storage.columns import KEY_COLUMNS, LOG_COLUMNS, ROLLUP_KEY, ROLLUP_SUMS
 from storage.copy_format import pack_tuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from llm_observe.redaction import Redactor
     from llm_observe.v1.ingest_service_pb2 import ProducerReport
@@ -35,6 +36,7 @@ class PackedLog:
         self.receive_time = row.receive_time
         self.latency_bucket = row.latency_bucket
         self.ttft_bucket = row.ttft_bucket
+        self.error_code = row.error_code if row.outcome == "error" else None
         self.packed_row = pack_tuple(row, LOG_COLUMNS)
         self.packed_key = pack_tuple([getattr(row, column.name) for column in KEY_COLUMNS], KEY_COLUMNS)
         self.rollup_key: RollupKey = tuple(getattr(row, column.name) for column in ROLLUP_KEY)
@@ -95,21 +97,21 @@ def add_up(logs: Sequence[IncomingLog]) -> Sums:
     return {
         **{column.name: [key[place] for key in groups] for place, column in enumerate(ROLLUP_KEY)},
         **{each.name: [added[place] for added in sums] for place, each in enumerate(ROLLUP_SUMS)},
-        **_count_buckets(list(groups.values())),
+        **_pack_counts(list(groups.values())),
     }
 
 
-def _count_buckets(groups: Sequence[Sequence[IncomingLog]]) -> Sums:
-    """Return how many logs of each rollup (by its place, from 1) are in each bucket."""
-    latencies: Counter[tuple[int, int]] = Counter()
-    ttfts: Counter[tuple[int, int]] = Counter()
-    for place, logs in enumerate(groups, 1):
-        latencies.update((place, log.latency_bucket) for log in logs if log.latency_bucket is not None)
-        ttfts.update((place, log.ttft_bucket) for log in logs if log.ttft_bucket is not None)
-    found = sorted(latencies.keys() | ttfts.keys())
+def _pack_counts(groups: Sequence[Sequence[IncomingLog]]) -> Sums:
+    """Return the packed columns of each group."""
     return {
-        "bucket_places": [place for place, _ in found],
-        "buckets": [bucket for _, bucket in found],
-        "bucket_latency_counts": [latencies[key] for key in found],
-        "bucket_ttft_counts": [ttfts[key] for key in found],
+        "latency_sketch": [_pack_buckets(log.latency_bucket for log in logs) for logs in groups],
+        "ttft_sketch": [_pack_buckets(log.ttft_bucket for log in logs) for logs in groups],
+        "error_codes": [
+            pack_texts(Counter(log.error_code for log in logs if log.error_code is not None).items())
+            for logs in groups
+        ],
     }
+
+
+def _pack_buckets(buckets: Iterable[int | None]) -> bytes:
+    return pack_buckets(sorted(Counter(bucket for bucket in buckets if bucket is not None).items()))

@@ -71,7 +71,7 @@ def to_row(log: Log, *, project_id: str, receive_time: datetime) -> LogRow:
         "log_id": _uuid(log.log_id),
         "start_time": start_time,
         "receive_time": receive_time,
-        "hour": start_time.replace(minute=0, second=0, microsecond=0),
+        "minute": start_time.replace(second=0, microsecond=0),
         "latency_us": latency_us,
         "time_to_first_token_us": ttft_us,
         "cost_nano_usd": None,

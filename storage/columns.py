@@ -1,4 +1,4 @@
-"""The columns of logs and what hourly rollups sum of them. Declared here once: rows, COPY and SQL follow.
+"""The columns of logs and what rollups sum of them. Declared here once: rows, COPY and SQL follow.
 
 The .sql files expand these lists by ``-- each`` (see storage.sql).
 """
@@ -24,8 +24,8 @@ class LogRow(NamedTuple):
     log_id: UUID
     start_time: datetime
     receive_time: datetime
-    hour: datetime
-    """The UTC hour of start_time, under which the rollups count the row."""
+    minute: datetime
+    """The UTC minute of start_time, under which the rollups count the row."""
     end_time: datetime | None
     first_token_time: datetime | None
     latency_us: int | None
@@ -98,15 +98,17 @@ KEY_COLUMNS: Final = tuple(
 TOKEN_COUNTS: Final = tuple(column.name for column in LOG_COLUMNS if column.name.endswith("_token_count"))
 ROLLUP_KEY: Final = tuple(
     column
-    for name in ("project_id", "hour", "provider", "model", "operation", "environment")
+    for name in ("project_id", "minute", "provider", "model", "operation", "environment")
     for column in LOG_COLUMNS
     if column.name == name
 )
-"""What the logs of one hourly rollup have in common."""
+"""What the logs of one delta of the rollups have in common."""
+ROLLUP_DIMENSIONS: Final = ROLLUP_KEY[2:]
+"""What metrics can be grouped by."""
 
 
 class RollupSum(NamedTuple):
-    """A number of hourly_rollups: the sum of a column over its logs, or a count of them."""
+    """A number of rollups: the sum of a column over its logs, or a count of them."""
 
     name: str
     column: str = ""
@@ -155,8 +157,40 @@ ROLLUP_SUMS: Final = (
     *(RollupSum(name.replace("_count", "_sum"), name) for name in TOKEN_COUNTS),
     RollupSum("cost_nano_usd_sum", "cost_nano_usd"),
 )
-"""The numbers of hourly_rollups, in the order in which packed logs have them."""
-_SUMMED: Final = {"outcome", *(used for each in ROLLUP_SUMS for used in (each.column, each.known))}
+"""The numbers of rollups, in the order in which packed logs have them."""
+
+
+class PackedCount(NamedTuple):
+    """Counts of a rollup by bucket or by text, packed as bytes that add up by being joined."""
+
+    name: str
+    column: str
+    """What the logs are counted by."""
+    known: str
+    """SQL of which logs are counted."""
+    packed: str
+    """SQL of a log's pair, by its sign."""
+    type: str = "bytea"
+
+
+PACKED_COUNTS: Final = (
+    *(
+        PackedCount(
+            name,
+            column,
+            f"{column} IS NOT NULL",
+            f"int2send({column}) || CASE WHEN sign > 0 THEN '\\x02'::bytea ELSE '\\x01'::bytea END",
+        )
+        for name, column in (("latency_sketch", "latency_bucket"), ("ttft_sketch", "ttft_bucket"))
+    ),
+    PackedCount("error_codes", "error_code", "outcome = 'error'", "pack_text(error_code, sign)"),
+)
+"""The packed columns of rollups (analytics.packed_counts)."""
+_SUMMED: Final = {
+    "outcome",
+    *(used for each in ROLLUP_SUMS for used in (each.column, each.known)),
+    *(each.column for each in PACKED_COUNTS),
+}
 
 
 class Named(Protocol):
@@ -174,7 +208,9 @@ LISTS: Final[dict[str, tuple[Named, ...]]] = {
         column for column in LOG_COLUMNS if column.name not in {"project_id", "start_time", "log_id"}
     ),
     "rollup_key": ROLLUP_KEY,
+    "rollup_dimension": ROLLUP_DIMENSIONS,
     "rollup_sum": ROLLUP_SUMS,
+    "packed_count": PACKED_COUNTS,
     "summed_column": tuple(
         column for column in LOG_COLUMNS if column in ROLLUP_KEY or column.name in _SUMMED
     ),

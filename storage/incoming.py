@@ -46,6 +46,9 @@ class IncomingLog(Protocol):
     def latency_bucket(self) -> int | None: ...
     @property
     def ttft_bucket(self) -> int | None: ...
+    @property
+    def error_code(self) -> str | None:
+        """Of a call that failed; '' where its code is unknown."""
 
 
 class BatchReport(NamedTuple):

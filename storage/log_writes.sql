@@ -25,27 +25,9 @@ FROM claimed
 -- name: find_owners
 SELECT log_id, project_id FROM log_keys WHERE log_id = ANY (:log_ids::uuid[])
 
--- part: into_rollups
-    INSERT INTO hourly_rollups AS r (
-        -- each rollup_key: {name}
-        ,
-        -- each rollup_sum: {name}
-    )
-
--- part: add_to_rollup
-    ON CONFLICT (project_id, hour, provider, model, operation, environment) DO UPDATE SET
-        -- each rollup_sum: {name} = r.{name} + excluded.{name}
-    RETURNING r.rollup_id,
-        -- each rollup_key: r.{name}
-
--- part: add_to_sketch
-    ON CONFLICT (rollup_id, bucket) DO UPDATE SET
-        latency_count = s.latency_count + excluded.latency_count,
-        ttft_count = s.ttft_count + excluded.ttft_count
-
 -- name: move_logs
--- Takes rows whose start_time is corrected to their new partition. hour stays: write_logs, which follows
--- in the same transaction, takes the old contribution out of that hour.
+-- Takes rows whose start_time is corrected to their new partition. minute stays: write_logs, which follows
+-- in the same transaction, takes the old contribution out of that minute.
 UPDATE logs
 SET start_time = moved.new_start_time
 FROM unnest(:log_ids::uuid[], :project_ids::text[], :old_start_times::timestamptz[],
@@ -55,9 +37,8 @@ WHERE logs.project_id = moved.project_id AND logs.start_time = moved.old_start_t
   AND logs.log_id = moved.log_id
 
 -- name: write_logs
--- Upserts claimed logs and applies what changed to the rollups: new contribution in, old one out.
--- Both ORDER BYs before the rollup writes are load-bearing: without them concurrent batches deadlock. The
--- rows themselves need no order: their keys are locked.
+-- Upserts claimed logs and adds what changed to the rollups: new contribution in, old one out. No order is needed: the
+-- rows' keys are locked, and deltas meet nobody's.
 WITH written AS (
     INSERT INTO logs (
         -- each log_column: {name}
@@ -81,67 +62,29 @@ contributions AS (
         -- each summed_column: old_{name}
     FROM written WHERE replaced
 ),
-rolled AS (
-    -- use: into_rollups
+added AS (
+    -- use: add_deltas
     SELECT
         -- each rollup_key: {name}
         ,
         -- each rollup_sum: coalesce(sum(sign * {value}) FILTER (WHERE {condition}), 0)
+        ,
+        -- each packed_count: coalesce(string_agg({packed}, '') FILTER (WHERE {known}), '')
     FROM contributions
-    GROUP BY project_id, hour, provider, model, operation, environment
-    ORDER BY project_id, hour, provider, model, operation, environment
-    -- use: add_to_rollup
-),
-sketched AS (
-    INSERT INTO hourly_sketches AS s (rollup_id, bucket, latency_count, ttft_count)
-    SELECT rollup_id, bucket, sum(latency_count), sum(ttft_count)
-    FROM contributions
-    JOIN rolled USING (project_id, hour, provider, model, operation, environment)
-    CROSS JOIN LATERAL (VALUES (latency_bucket, sign, 0), (ttft_bucket, 0, sign))
-        AS b (bucket, latency_count, ttft_count)
-    WHERE bucket IS NOT NULL
-    GROUP BY rollup_id, bucket
-    HAVING sum(latency_count) <> 0 OR sum(ttft_count) <> 0
-    ORDER BY rollup_id, bucket
-    -- use: add_to_sketch
+    GROUP BY
+        -- each rollup_key: {name}
 )
 SELECT array_agg(log_id) FILTER (WHERE NOT replaced) AS stored_ids,
        count(*) FILTER (WHERE replaced) AS replaced_count
 FROM written
 
 -- name: add_rollups
--- Applies what new rows add, summed by rollup, and by rollup and bucket. Ordered as in write_logs, and as
--- load-bearing.
-WITH sums AS (
-    SELECT *
-    FROM unnest(
-        -- each rollup_key: :{name}::{type}[]
-        ,
-        -- each rollup_sum: :{name}::{type}[]
-    ) WITH ORDINALITY AS t (
-        -- each rollup_key: {name}
-        ,
-        -- each rollup_sum: {name}
-        , place
-    )
-),
-rolled AS (
-    -- use: into_rollups
-    SELECT
-        -- each rollup_key: {name}
-        ,
-        -- each rollup_sum: {name}
-    FROM sums
-    ORDER BY project_id, hour, provider, model, operation, environment
-    -- use: add_to_rollup
-),
-placed AS MATERIALIZED (
-    SELECT place, rollup_id FROM sums JOIN rolled USING (project_id, hour, provider, model, operation, environment)
+-- Adds what new rows add, summed by group.
+-- use: add_deltas
+SELECT * FROM unnest(
+    -- each rollup_key: :{name}::{type}[]
+    ,
+    -- each rollup_sum: :{name}::{type}[]
+    ,
+    -- each packed_count: :{name}::{type}[]
 )
-INSERT INTO hourly_sketches AS s (rollup_id, bucket, latency_count, ttft_count)
-SELECT rollup_id, bucket, b.latency_count, b.ttft_count
-FROM unnest(:bucket_places::bigint[], :buckets::smallint[], :bucket_latency_counts::bigint[],
-            :bucket_ttft_counts::bigint[]) AS b (place, bucket, latency_count, ttft_count)
-JOIN placed USING (place)
-ORDER BY rollup_id, bucket
--- use: add_to_sketch

@@ -1,11 +1,11 @@
-"""Hourly rollups: read by window, step and group; verified against the raw rows."""
+"""Rollups: read by ranges of tiers, step and group."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from storage.columns import ROLLUP_SUMS
+from storage.columns import PACKED_COUNTS, ROLLUP_SUMS
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
@@ -14,34 +14,35 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from storage.pool import Database
+    from storage.pool import Connection, Database
 
 _QUERIES: Final = load_queries(__file__)
+TIERS: Final = (1, 60, 360, 1440)
+"""Lengths of the stretches of time that rollups count, in minutes. Each divides the next."""
+
+
+class TierRange(NamedTuple):
+    """Rollups of a tier, from start inclusive to end exclusive."""
+
+    tier_minutes: int
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RollupQuery:
-    """Selects rollups and says how they are summed. None matches all; group_by is a dimension or ''."""
+class RollupFilter:
+    """Selects rollups. None matches all."""
 
     project_id: str
-    start_hour: datetime
-    end_hour: datetime
-    step: timedelta
-    group_by: str = ""
     providers: Sequence[str] | None = None
     models: Sequence[str] | None = None
     operations: Sequence[str] | None = None
     environments: Sequence[str] | None = None
 
     def values(self) -> dict[str, object]:
-        """Return the parameters of sum_rollups and sum_sketches."""
+        """Return the parameters that the queries of rollups share."""
         return {
             "project_id": self.project_id,
-            "start_hour": self.start_hour,
-            "end_hour": self.end_hour,
-            "step": self.step,
-            "origin": self.start_hour,
-            "group_by": self.group_by,
             "providers": self.providers,
             "models": self.models,
             "operations": self.operations,
@@ -49,79 +50,110 @@ class RollupQuery:
         }
 
 
-class StepSums(NamedTuple):
+class Cell(NamedTuple):
     """What the rollups of a step and group add up to."""
 
-    step_start: datetime
+    step_start: datetime | None
+    """None where all of the window is one step."""
     group_value: str
+    remainder: bool
+    """Whether it is all the groups that were not named."""
     sums: Mapping[str, int]
-    """By name of ROLLUP_SUMS."""
+    """By name of ROLLUP_SUMS; larger ones are 2^63 - 1."""
+    packed: Mapping[str, bytes]
+    """By name of PACKED_COUNTS."""
 
 
-class StepBucket(NamedTuple):
-    """Calls of a step and group in a bucket of the sketch."""
+class GroupCount(NamedTuple):
+    """A group and its requests."""
 
-    step_start: datetime
-    group_value: str
-    bucket: int
-    latency_count: int
-    ttft_count: int
+    value: str
+    request_count: int
 
 
-class RollupSums(NamedTuple):
-    """Sums and sketch buckets, by step and group."""
+class RollupHealth(NamedTuple):
+    """How far the merger is, and how many hours have overflowed."""
 
-    sums: list[StepSums]
-    buckets: list[StepBucket]
-
-
-class RollupDifference(NamedTuple):
-    """A rollup that differs from its raw rows."""
-
-    project_id: str
-    hour: datetime
-    provider: str
-    model: str
-    operation: str
-    environment: str
-    expected_count: int
-    rollup_count: int
+    oldest_delta_time: datetime | None
+    overflow_hour_count: int
 
 
-class SketchDifference(NamedTuple):
-    """A sketch bucket that differs from its raw rows."""
-
-    rollup_id: int
-    bucket: int
-
-
-class Differences(NamedTuple):
-    """What verify_rollups() found; both are empty when every number is right."""
-
-    rollups: list[RollupDifference]
-    sketches: list[SketchDifference]
+async def get_minutes_kept_from(connection: Connection) -> datetime:
+    """Return from when on rollups of minutes are kept."""
+    row = await connection.fetch_one(_QUERIES["get_minutes_kept_from"])
+    assert row is not None  # noqa: S101 - the migration puts one row there
+    kept_from: datetime = row["kept_from"]
+    return kept_from
 
 
-async def sum_rollups(database: Database, query: RollupQuery) -> RollupSums:
-    """Read both tables in one transaction, so that counts and percentiles belong together."""
-    async with database.connection() as connection, connection.transaction(read_only=True):
-        sums = await connection.fetch(_QUERIES["sum_rollups"], **query.values())
-        buckets = await connection.fetch(_QUERIES["sum_sketches"], **query.values())
-    return RollupSums(
-        [StepSums(row["step_start"], row["group_value"], _sums_of(row)) for row in sums],
-        [StepBucket(**row) for row in buckets],
+async def rank_groups(
+    connection: Connection, ranges: Sequence[TierRange], found: RollupFilter, group_by: str, limit: int
+) -> list[GroupCount]:
+    """Return the groups of a dimension, most requests first."""
+    rows = await connection.fetch(
+        _QUERIES["rank_groups"], group_by=group_by, row_limit=limit, **found.values(), **_columns_of(ranges)
     )
+    return [GroupCount(**row) for row in rows]
 
 
-def _sums_of(row: asyncpg.Record) -> dict[str, int]:
-    return {each.name: int(row[each.name]) for each in ROLLUP_SUMS}
+async def sum_rollups(
+    connection: Connection,
+    ranges: Sequence[TierRange],
+    found: RollupFilter,
+    *,
+    step: timedelta | None = None,
+    group_by: str = "",
+    groups: Sequence[str] = ("",),
+) -> list[Cell]:
+    """Return the cells of the named groups and of the remainder, in order of time.
+
+    Args:
+        connection: In a transaction, where several answers must agree.
+        ranges: Not more of them than a step, where there is one.
+        found: Which rollups.
+        step: Length of a step; None makes one step of all.
+        group_by: A dimension, or '' for one group.
+        groups: Its values that get cells of their own.
+    """
+    rows = await connection.fetch(
+        _QUERIES["sum_rollups"],
+        step=step, group_by=group_by, groups=groups, **found.values(), **_columns_of(ranges),
+    )  # fmt: skip
+    return [_to_cell(row) for row in rows]
 
 
-async def verify_rollups(database: Database) -> Differences:
-    """Recompute every rollup from its raw rows, in one snapshot, and return what differs."""
-    async with database.connection() as connection, connection.transaction(read_only=True):
-        rollups = await connection.fetch(_QUERIES["verify_rollups"])
-        sketches = await connection.fetch(_QUERIES["verify_sketches"])
-    return Differences(
-        [RollupDifference(**row) for row in rollups], [SketchDifference(**row) for row in sketches]
+async def count_overflow(connection: Connection, ranges: Sequence[TierRange], project_id: str) -> int:
+    """Return how many requests are counted under `other`, because their project had no more room for groups."""
+    if not ranges:
+        return 0
+    bounds = {"project_id": project_id, "start": ranges[0].start, "end": ranges[-1].end}
+    row = await connection.fetch_one(_QUERIES["has_overflow"], **bounds)
+    if row is None or not row["overflow"]:
+        return 0
+    values = RollupFilter(project_id=project_id).values()
+    row = await connection.fetch_one(_QUERIES["count_overflow"], group_by="", **values, **_columns_of(ranges))
+    return int(row["request_count"]) if row is not None else 0
+
+
+async def get_rollup_health(database: Database, *, since: datetime) -> RollupHealth:
+    """Return how the rollups of all projects are."""
+    row = await database.fetch_one(_QUERIES["get_rollup_health"], since=since)
+    return RollupHealth(**row) if row is not None else RollupHealth(None, 0)
+
+
+def _columns_of(ranges: Sequence[TierRange]) -> dict[str, list[object]]:
+    return {
+        "tiers": [part.tier_minutes for part in ranges],
+        "starts": [part.start for part in ranges],
+        "ends": [part.end for part in ranges],
+    }
+
+
+def _to_cell(row: asyncpg.Record) -> Cell:
+    return Cell(
+        row["step_start"],
+        row["group_value"],
+        row["remainder"],
+        {each.name: row[each.name] for each in ROLLUP_SUMS},
+        {each.name: row[each.name] for each in PACKED_COUNTS},
     )

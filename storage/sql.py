@@ -1,6 +1,7 @@
 """Loads named queries from the .sql file beside a module; parameters are named, too.
 
-A line ``-- use: name`` is replaced by the text under ``-- part: name``, which several queries share. A line
+A line ``-- use: name`` is replaced by the text under ``-- part: name``, in the same file or in parts.sql, which several
+queries share. A line
 ``-- each list: template`` is replaced by the template for each item of that list of storage.columns, with
 commas in between: ``-- each rollup_sum: sum({name})``.
 """
@@ -14,10 +15,11 @@ from typing import Any
 
 from storage.columns import LISTS
 
+_PARTS = Path(__file__).with_name("parts.sql")
 _HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
 _USE = re.compile(r"^ *-- use: (\w+)$", re.MULTILINE)
 _EACH = re.compile(r"^ *-- each (\w+): (.+)$", re.MULTILINE)
-_WORDS = ("name", "type", "value", "condition")
+_WORDS = ("name", "type", "value", "condition", "known", "packed")
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 
@@ -43,14 +45,26 @@ class Query:
 
 def load_queries(module_file: str) -> dict[str, Query]:
     """Return the queries of the .sql file that has the module's stem. No ``:word`` may stand in a literal."""
-    parts = _HEADING.split(Path(module_file).with_suffix(".sql").read_text("utf-8"))[1:]
-    sections = list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
+    sections = [*_read(_PARTS), *_read(Path(module_file).with_suffix(".sql"))]
     shared = {name: body.strip() for kind, name, body in sections if kind == "part"}
     return {
-        name: _parse(name, _EACH.sub(_expand, _USE.sub(lambda use: shared[use.group(1)], body)))
+        name: _parse(name, _EACH.sub(_expand, _put_in(body, shared)))
         for kind, name, body in sections
         if kind == "name"
     }
+
+
+def _read(path: Path) -> list[tuple[str, str, str]]:
+    """Return the kind, name and body of each section of a file."""
+    parts = _HEADING.split(path.read_text("utf-8"))[1:]
+    return list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
+
+
+def _put_in(body: str, shared: dict[str, str]) -> str:
+    """Replace each use of a part, those of parts too."""
+    while _USE.search(body):
+        body = _USE.sub(lambda use: shared[use.group(1)], body)
+    return body
 
 
 def _expand(each: re.Match[str]) -> str:

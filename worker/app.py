@@ -25,9 +25,10 @@ from worker.queue.outages import wait_out
 from worker.queue.receiver import LogReceiver, RetryMiddleware
 from worker.queue.settings import QueueSettings
 from worker.queue.stream import LogStream
-from worker.schedule import APPLY_RETENTION, MAKE_PARTITIONS
-from worker.settings import WorkerSettings
+from worker.schedule import APPLY_RETENTION, FORGET_MINUTES, MAKE_PARTITIONS
+from worker.settings import RollupSettings, WorkerSettings
 from worker.tasks.dead_letter_quota import DeadLetterQuota
+from worker.tasks.merge_rollups import RollupMerger
 from worker.tasks.write_logs import LogWriter
 
 logger = structlog.get_logger("worker")
@@ -47,7 +48,8 @@ async def run_worker() -> None:
     )
     broker = WorkerBroker(queue_settings, writer, stream)
     _register_writing(broker, queue_settings, writer)
-    _register_upkeep(broker, database, storage.retention_days)
+    merger = RollupMerger(database, load_settings(RollupSettings))
+    _register_upkeep(broker, database, storage.retention_days, merger)
     await wait_out("check the database schema", lambda: check_schema(database))
     # No log may arrive before its partition.
     await wait_out("make partitions", lambda: ensure_partitions(database, _today(), storage.retention_days))
@@ -62,9 +64,12 @@ async def run_worker() -> None:
         wait_tasks_timeout=settings.grace_s,
     )
     logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=COMPILED)
+    merging = asyncio.create_task(merger.run(), name="rollup-merger")
     try:
         await receiver.listen(broker.stopping)
     finally:
+        merging.cancel()
+        await asyncio.wait({merging})
         await broker.shutdown()
         await database.close()
         logger.info("worker stopped")
@@ -79,7 +84,12 @@ def _register_writing(broker: WorkerBroker, settings: QueueSettings, writer: Log
     broker.add_middlewares(RetryMiddleware(broker, settings.max_attempts))
 
 
-def _register_upkeep(broker: WorkerBroker, database: Database, retention_days: int) -> None:
+def _register_upkeep(
+    broker: WorkerBroker, database: Database, retention_days: int, merger: RollupMerger
+) -> None:
+    async def forget_minutes() -> None:
+        await merger.forget_minutes()
+
     async def make_partitions() -> None:
         await ensure_partitions(database, _today(), retention_days)
 
@@ -89,6 +99,7 @@ def _register_upkeep(broker: WorkerBroker, database: Database, retention_days: i
         if dropped:
             logger.info("old days dropped", partitions=dropped, retention_days=retention_days)
 
+    broker.register_task(forget_minutes, task_name=FORGET_MINUTES)
     broker.register_task(make_partitions, task_name=MAKE_PARTITIONS)
     broker.register_task(drop_old_days, task_name=APPLY_RETENTION)
 

@@ -22,7 +22,12 @@ logger = structlog.get_logger("worker.schedule")
 
 MAKE_PARTITIONS: Final = "make_partitions"
 APPLY_RETENTION: Final = "apply_retention"
-CRONTAB: Final[Mapping[str, str]] = {MAKE_PARTITIONS: "7 * * * *", APPLY_RETENTION: "23 * * * *"}
+FORGET_MINUTES: Final = "forget_minutes"
+CRONTAB: Final[Mapping[str, str]] = {
+    MAKE_PARTITIONS: "7 * * * *",
+    APPLY_RETENTION: "23 * * * *",
+    FORGET_MINUTES: "41 * * * *",
+}
 """Task name to cron expression, UTC."""
 
 

@@ -13,6 +13,7 @@ from llm_observe.v1 import admin_service_pb2 as pb
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 from llm_observe.v1.log_pb2 import Log
 
+from analytics.windows import Window
 from codec.batch import AcceptedBatch
 from server.admin.convert import to_dead_letter, to_ledger_entry, to_queue_health
 from server.admin.filters import parse_dead_letter_filter
@@ -21,7 +22,7 @@ from server.rpc.auth import caller
 from server.rpc.checks import parse_limit, parse_uuid
 from server.rpc.errors import DeadLetterNotFound, QueueIsUnavailable
 from server.rpc.paging import Page, read_cursor
-from server.rpc.times import Window, parse_window
+from server.rpc.times import parse_window
 from storage import dead_letters
 from storage.ledger import query_ledger
 from worker.queue.log_queue import QueueFull, QueueUnavailable, queue_memory_bytes, queue_stats

@@ -10,7 +10,8 @@ from server.rpc.times import to_duration
 from storage.columns import ROLLUP_SUMS
 
 if TYPE_CHECKING:
-    from analytics import metrics as numbers
+    from analytics.metrics import Distribution as Durations
+    from analytics.metrics import Metrics as Numbers
 
 _MAX_INT64: Final = (1 << 63) - 1
 _SUMS: Final = tuple(
@@ -22,10 +23,13 @@ _SUMS: Final = tuple(
 """Fields of Metrics and the sums that they show."""
 
 
-def to_metrics(metrics: numbers.Metrics) -> Metrics:
-    """Convert metrics; sums that do not fit into an int64 become the largest."""
+def to_metrics(metrics: Numbers) -> Metrics:
+    """Convert metrics; sums that do not fit into an int64 become the largest.
+
+    Not on an event loop: the distributions of many large sets take a while.
+    """
     sums: dict[str, Any] = {field: min(metrics.sums[name], _MAX_INT64) for field, name in _SUMS}
-    message = Metrics(**sums)
+    message = Metrics(**sums, unpriced_count=metrics.unpriced_count)
     if metrics.success_rate is not None:
         message.success_rate = metrics.success_rate
     if metrics.latency is not None:
@@ -35,7 +39,7 @@ def to_metrics(metrics: numbers.Metrics) -> Metrics:
     return message
 
 
-def _distribution(distribution: numbers.Distribution) -> Distribution:
+def _distribution(distribution: Durations) -> Distribution:
     parts: dict[str, Any] = {
         name: to_duration(getattr(distribution, f"{name}_us"))
         for name in ("average", "p50", "p90", "p95", "p99")

@@ -1,51 +1,33 @@
-"""Turns requests for metrics into rollup queries, checked."""
+"""Checks requests for metrics."""
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from analytics.windows import HOUR, Window, default_step
 from server.rpc.errors import InvalidField
-from server.rpc.times import Window
-from storage.rollups import RollupQuery
+from storage.rollups import RollupFilter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from google.protobuf.duration_pb2 import Duration
     from llm_observe.v1.filter_pb2 import MetricFilter
 
-_HOUR: Final = timedelta(hours=1)
 _MAX_STEPS: Final = 1000
-_DEFAULT_STEPS: Final = 60
+_MAX_STEP: Final = timedelta(days=366)
 _MAX_FILTER_VALUES: Final = 50
 
 
-def whole_hours(window: Window) -> Window:
-    """Widen a window to whole UTC hours."""
-    start = window.start.replace(minute=0, second=0, microsecond=0)
-    end = window.end.replace(minute=0, second=0, microsecond=0)
-    return Window(start, end if end == window.end else end + _HOUR)
-
-
-def rollup_query(
-    project_id: str, window: Window, metric_filter: MetricFilter, *, step: timedelta, group_by: str = ""
-) -> RollupQuery:
-    """Return the rollup query of a window in whole hours.
+def rollup_filter(project_id: str, metric_filter: MetricFilter) -> RollupFilter:
+    """Return which rollups a filter selects.
 
     Raises:
-        InvalidField: A filter has too many values.
+        InvalidField: A list has too many values.
     """
-    filters = metric_filters(metric_filter)
-    return RollupQuery(
-        project_id=project_id,
-        start_hour=window.start,
-        end_hour=window.end,
-        step=step,
-        group_by=group_by,
-        **filters,
-    )
+    return RollupFilter(project_id=project_id, **metric_filters(metric_filter))
 
 
 def metric_filters(metric_filter: MetricFilter) -> dict[str, Sequence[str] | None]:
@@ -58,25 +40,49 @@ def metric_filters(metric_filter: MetricFilter) -> dict[str, Sequence[str] | Non
     for field in ("providers", "models", "operations", "environments"):
         values = list(getattr(metric_filter, field))
         if len(values) > _MAX_FILTER_VALUES:
-            raise InvalidField([(f"filter.{field}", f"at most {_MAX_FILTER_VALUES} values")])
+            raise InvalidField([(f"filter.{field}", f"must have at most {_MAX_FILTER_VALUES} values")])
         if any("\x00" in value for value in values):
             raise InvalidField([(f"filter.{field}", "must not contain NUL")])
         filters[field] = values or None
     return filters
 
 
-def parse_step(step: Duration | None, window: Window) -> timedelta:
-    """Return the requested step, or one that gives a readable chart.
+def parse_step(step: Duration | None) -> timedelta | None:
+    """Return the requested step.
 
     Raises:
-        InvalidField: It is not whole hours, or there would be too many steps.
+        InvalidField: It is not whole minutes.
     """
-    hours = (window.end - window.start) // _HOUR
     if step is None:
-        return _HOUR * max(1, math.ceil(hours / _DEFAULT_STEPS))
-    if step.nanos or step.seconds < 1 or step.seconds % 3600 or step.seconds > 366 * 86_400:
-        raise InvalidField([("step", "must be whole hours, at least 1 and at most 366 days")])
-    requested = timedelta(seconds=step.seconds)
-    if hours * _HOUR / requested > _MAX_STEPS:
-        raise InvalidField([("step", f"gives more than {_MAX_STEPS} steps for this window")])
-    return requested
+        return None
+    if step.nanos or step.seconds < 1 or step.seconds % 60 or step.seconds > _MAX_STEP.total_seconds():
+        raise InvalidField([("step", "must be whole minutes, at least 1 minute and at most 366 days")])
+    return timedelta(seconds=step.seconds)
+
+
+def fit_step(step: timedelta | None, window: Window, minutes_from: datetime) -> timedelta:
+    """Return the step for a window: the requested one, or one that gives a readable chart.
+
+    Raises:
+        InvalidField: There would be too many steps, or it needs minutes that are no longer kept.
+    """
+    if step is None:
+        return default_step(window, minutes_from)
+    if (window.end - window.start) / step > _MAX_STEPS:
+        raise InvalidField([("step", f"must give at most {_MAX_STEPS} steps for this window")])
+    if step % HOUR and window.start < minutes_from:
+        oldest = minutes_from.isoformat(timespec="minutes")
+        raise InvalidField(
+            [
+                (
+                    "step",
+                    f"must be whole hours for a window that begins before {oldest}: minutes are not kept longer",
+                )
+            ]
+        )
+    return step
+
+
+def is_unfinished(start: datetime, step: timedelta, now: datetime) -> bool:
+    """Tell whether a step has not ended yet."""
+    return start + step > now

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from llm_observe.v1.filter_pb2 import TimeRange
 
+from analytics.windows import Window
 from server.rpc.errors import InvalidField
 
 _DEFAULT_WINDOW: Final = timedelta(hours=24)
 _MAX_WINDOW: Final = timedelta(days=366)
 _MAX_SECONDS: Final = 253_402_300_799
 _NANOS: Final = 1_000_000_000
-
-
-class Window(NamedTuple):
-    """A range of time, from start inclusive to end exclusive."""
-
-    start: datetime
-    end: datetime
 
 
 def parse_window(time_range: TimeRange) -> Window:

@@ -1,23 +1,29 @@
-"""`llm-observe rollups`: are the hourly numbers right?"""
+"""`llm-observe rollups`: are the numbers right?"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from analytics.packed_counts import same_buckets, same_texts
 from stack.cli.database import with_database
-from stack.cli.output import print_table
-from storage.rollups import verify_rollups
+from stack.cli.output import print_table, progress
+from storage.rollup_checks import RollupDifference, verify_rollups
+from storage.rollup_merges import count_again, list_days
+
+if TYPE_CHECKING:
+    from storage.pool import Database
 
 _TIMEOUT_S: Final = 3600.0
 _MAX_SHOWN: Final = 50
-_KEY: Final = ("project_id", "hour", "provider", "model", "operation")
+AGREE: Final = {"latency_sketch": same_buckets, "ttft_sketch": same_buckets, "error_codes": same_texts}
+"""How the packed columns of rollups are compared."""
 
 
 @click.group()
 def rollups() -> None:
-    """Check the hourly rollups."""
+    """Check and repair the rollups."""
 
 
 @rollups.command()
@@ -26,11 +32,27 @@ def verify() -> None:
 
     Lists those that differ, and exits with status 1 if any does.
     """
-    differences = with_database(verify_rollups, timeout_s=_TIMEOUT_S)
-    if differences.rollups:
-        columns = (*_KEY, "expected_count", "rollup_count")
-        shown = differences.rollups[:_MAX_SHOWN]
-        print_table(columns, ([str(getattr(row, column)) for column in columns] for row in shown))
-    click.echo(f"{len(differences.rollups)} rollups and {len(differences.sketches)} sketch buckets differ")
-    if differences.rollups or differences.sketches:
+    differences = with_database(lambda database: verify_rollups(database, AGREE), timeout_s=_TIMEOUT_S)
+    if differences:
+        shown = differences[:_MAX_SHOWN]
+        print_table(RollupDifference._fields, ([str(value) for value in row] for row in shown))
+    click.echo(f"{len(differences)} rollups differ")
+    if differences:
         raise SystemExit(1)
+
+
+@rollups.command()
+def rebuild() -> None:
+    """Count all logs again, day by day. Days whose logs retention has dropped stay as they are."""
+    days = with_database(_rebuild, timeout_s=_TIMEOUT_S)
+    click.echo(f"counted {days} days again")
+
+
+async def _rebuild(database: Database) -> int:
+    async with database.connection() as connection:
+        days = await list_days(connection)
+    with progress("counting again", len(days)) as update:
+        for done, day in enumerate(days, 1):
+            await count_again(database, day)
+            update(done, None)
+    return len(days)

@@ -1,0 +1,17 @@
+"""Chooses the compiled counting of packed buckets where it was built, or else its twin in Python.
+
+LLM_OBSERVE_NO_EXTENSIONS=1 chooses the twin (docs/decisions/0010-compiled.md).
+"""
+
+from __future__ import annotations
+
+import os
+
+try:
+    if os.environ.get("LLM_OBSERVE_NO_EXTENSIONS"):
+        raise ImportError("switched off")  # noqa: TRY301 - one way to the twin
+    from analytics._packed_counts import count_buckets
+except ImportError:
+    from analytics.packed_counts import count_buckets
+
+__all__ = ["count_buckets"]

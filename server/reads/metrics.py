@@ -1,0 +1,152 @@
+"""The part of AnalyticsService that reads numbers: summaries, time series, breakdowns and facets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.duration_pb2 import Duration
+from llm_observe.v1 import analytics_service_pb2 as pb
+
+from analytics import aggregates
+from analytics.aggregates import REMAINDER
+from analytics.metrics import Metrics
+from server.reads.convert import to_metrics
+from server.reads.queries import fit_step, is_unfinished, parse_step, rollup_filter
+from server.rpc.auth import caller
+from server.rpc.checks import parse_limit
+from server.rpc.errors import InvalidField
+from server.rpc.times import parse_window, to_time_range, to_timestamp
+
+if TYPE_CHECKING:
+    from analytics.aggregates import Breakdown, Summary, TimeSeries
+    from server.rpc.context import Context
+    from storage.pool import Database
+    from storage.rollups import Cell
+
+ROLLUP_DIMENSIONS: Final = {
+    pb.DIMENSION_PROVIDER: "provider",
+    pb.DIMENSION_MODEL: "model",
+    pb.DIMENSION_OPERATION: "operation",
+    pb.DIMENSION_ENVIRONMENT: "environment",
+    pb.DIMENSION_ERROR_CODE: "error_code",
+}
+_NUMBER_OF: Final = {name: number for number, name in ROLLUP_DIMENSIONS.items()}
+
+
+class MetricReads:
+    """Numbers from rollups. Messages are made in a thread: the loop serves other calls meanwhile."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def GetSummary(self, request: pb.GetSummaryRequest, context: Context) -> pb.GetSummaryResponse:
+        found = rollup_filter(caller().project_id, request.filter)
+        window = parse_window(request.time_range)
+        summary = await aggregates.summarise(self._database, window, found, datetime.now(UTC))
+        return await asyncio.to_thread(_to_summary, summary)
+
+    async def QueryTimeSeries(
+        self, request: pb.QueryTimeSeriesRequest, context: Context
+    ) -> pb.QueryTimeSeriesResponse:
+        found = rollup_filter(caller().project_id, request.filter)
+        wanted = parse_step(request.step if request.HasField("step") else None)
+        group_by = _rollup_dimension(request.group_by) if request.group_by else ""
+        async with aggregates.read_rollups(self._database, parse_window(request.time_range)) as snapshot:
+            step = fit_step(wanted, snapshot.window, snapshot.minutes_from)
+            series = await aggregates.query_time_series(snapshot, step, found, group_by)
+        return await asyncio.to_thread(_to_time_series, series, step, datetime.now(UTC))
+
+    async def QueryBreakdown(
+        self, request: pb.QueryBreakdownRequest, context: Context
+    ) -> pb.QueryBreakdownResponse:
+        if not request.dimension:
+            raise InvalidField([("dimension", "is required")])
+        window = parse_window(request.time_range)
+        limit = parse_limit("limit", request.limit, default=50, maximum=500)
+        found = rollup_filter(caller().project_id, request.filter)
+        group_by = _rollup_dimension(request.dimension)
+        breakdown = await aggregates.break_down(self._database, window, found, group_by, limit)
+        return await asyncio.to_thread(_to_breakdown, breakdown)
+
+    async def ListFacets(self, request: pb.ListFacetsRequest, context: Context) -> pb.ListFacetsResponse:
+        found = rollup_filter(caller().project_id, request.filter)
+        limit = parse_limit("limit", request.limit, default=50, maximum=500)
+        window, facets = await aggregates.list_facets(
+            self._database, parse_window(request.time_range), found, limit
+        )
+        return pb.ListFacetsResponse(
+            facets=[
+                pb.Facet(
+                    dimension=_NUMBER_OF[name],
+                    values=[
+                        pb.FacetValue(value=each.value, request_count=each.request_count) for each in values
+                    ],
+                )
+                for name, values in facets.items()
+            ],
+            time_range=to_time_range(window),
+        )
+
+
+def _rollup_dimension(dimension: pb.Dimension.ValueType) -> str:
+    if dimension in ROLLUP_DIMENSIONS:
+        return ROLLUP_DIMENSIONS[dimension]
+    raise InvalidField([("group_by", "must be provider, model, operation, environment or error code")])
+
+
+def _to_summary(summary: Summary) -> pb.GetSummaryResponse:
+    return pb.GetSummaryResponse(
+        current=to_metrics(Metrics(summary.current)),
+        finished=to_metrics(Metrics(summary.finished)),
+        previous=to_metrics(Metrics(summary.previous)),
+        time_range=to_time_range(summary.window),
+        previous_time_range=to_time_range(summary.previous_window),
+        overflow_request_count=summary.overflow_count,
+    )
+
+
+def _to_time_series(series: TimeSeries, step: timedelta, now: datetime) -> pb.QueryTimeSeriesResponse:
+    cells: dict[tuple[bool, str], dict[datetime, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+    for cell in series.cells:
+        assert cell.step_start is not None  # noqa: S101 - there is a step
+        cells[cell.remainder, cell.group_value][cell.step_start].append(cell)
+    lines = [(False, group) for group in series.groups] + [(True, "")]
+    return pb.QueryTimeSeriesResponse(
+        series=[
+            pb.TimeSeries(
+                group=REMAINDER if remainder else group,
+                points=[
+                    _to_point(start, found, step, now) for start, found in cells[remainder, group].items()
+                ],
+                remainder=remainder,
+            )
+            for remainder, group in lines
+            if (remainder, group) in cells
+        ],
+        time_range=to_time_range(series.window),
+        step=Duration(seconds=int(step.total_seconds())),
+        overflow_request_count=series.overflow_count,
+    )
+
+
+def _to_point(start: datetime, cells: list[Cell], step: timedelta, now: datetime) -> pb.TimePoint:
+    return pb.TimePoint(
+        start_time=to_timestamp(start),
+        metrics=to_metrics(Metrics(cells)),
+        unfinished=is_unfinished(start, step, now),
+    )
+
+
+def _to_breakdown(breakdown: Breakdown) -> pb.QueryBreakdownResponse:
+    return pb.QueryBreakdownResponse(
+        rows=[
+            pb.BreakdownRow(group=cell.group_value, metrics=to_metrics(Metrics([cell])))
+            for cell in breakdown.groups
+        ],
+        total=to_metrics(Metrics(breakdown.total)),
+        time_range=to_time_range(breakdown.window),
+        overflow_request_count=breakdown.overflow_count,
+    )

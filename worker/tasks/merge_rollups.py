@@ -1,0 +1,70 @@
+"""The job that merges what was added to the rollups into their tiers, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from analytics.extensions import count_buckets
+from analytics.packed_counts import merge_texts, pack_buckets
+from analytics.windows import HOUR, floor
+from storage.rollup_merges import forget_minutes, merge_deltas
+from worker.queue.outages import wait_out
+
+if TYPE_CHECKING:
+    from storage.pool import Database
+    from worker.settings import RollupSettings
+
+logger = structlog.get_logger("worker.tasks.merge_rollups")
+_MAX_ERROR_CODES: Final = 100
+"""Error codes that a rollup tells apart."""
+
+
+class RollupMerger:
+    """Merges every few seconds, in each worker; of several, one at a time does it."""
+
+    def __init__(self, database: Database, settings: RollupSettings) -> None:
+        self._database = database
+        self._settings = settings
+
+    async def run(self) -> None:
+        """Merge until cancelled. An outage of the database is waited out."""
+        while True:
+            try:
+                await wait_out("merge rollups", self.merge)
+            except Exception:  # the next round may succeed; readers add what waits
+                logger.exception("rollups not merged")
+            await asyncio.sleep(self._settings.merge_interval_s)
+
+    async def merge(self) -> int:
+        """Merge all that waits; return how many deltas that were.
+
+        Raises:
+            StorageUnavailable: The rest is merged next time.
+        """
+        merged = 0
+        while True:
+            result = await merge_deltas(self._database, _shorten, max_groups=self._settings.max_groups)
+            merged += result.deltas
+            if result.finished:
+                return merged
+
+    async def forget_minutes(self) -> None:
+        """Drop the rollups of minutes that are kept no longer; hours stay."""
+        keep = timedelta(hours=self._settings.minutes_kept_hours)
+        await forget_minutes(self._database, kept_from=floor(datetime.now(UTC) - keep, HOUR))
+
+
+async def _shorten(rows: list[tuple[bytes, ...]]) -> list[tuple[bytes, ...]]:
+    return await asyncio.to_thread(lambda: [_shortest(*row) for row in rows])
+
+
+def _shortest(latencies: bytes, ttfts: bytes, errors: bytes) -> tuple[bytes, bytes, bytes]:
+    return (
+        pack_buckets(count_buckets(latencies)),
+        pack_buckets(count_buckets(ttfts)),
+        merge_texts(errors, _MAX_ERROR_CODES),
+    )
