@@ -18,7 +18,7 @@ _HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
 _USE = re.compile(r"^ *-- use: (\w+)$", re.MULTILINE)
 _EACH = re.compile(r"^ *-- each (\w+): (.+)$", re.MULTILINE)
 _WORDS = ("name", "type", "value", "condition")
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True)
