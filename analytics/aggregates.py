@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analytics.packed_counts import count_texts
 from analytics.windows import HOUR, MINUTE, Window, ceil, counted_window, cover, floor
-from storage.columns import PACKED_COUNTS, ROLLUP_DIMENSIONS, ROLLUP_SUMS
+from storage.columns import PACKED_COUNTS, ROLLUP_SUMS
 from storage.rollups import (
     Cell,
     GroupCount,
     RollupFilter,
+    TierRange,
     count_overflow,
     get_minutes_kept_from,
     rank_groups,
@@ -31,10 +32,8 @@ ERROR_CODE: Final = "error_code"
 """A dimension that failed calls alone have. Their metrics are counts."""
 REMAINDER: Final = "other"
 """Name of the groups that are not shown one by one."""
-DIMENSIONS: Final = tuple(column.name for column in ROLLUP_DIMENSIONS)
-_NOTHING: Final = Cell(
-    None, "", False, {each.name: 0 for each in ROLLUP_SUMS}, {each.name: b"" for each in PACKED_COUNTS}
-)
+_NO_SUMS: Final = {each.name: 0 for each in ROLLUP_SUMS}
+_NO_COUNTS: Final = {each.name: b"" for each in PACKED_COUNTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class TimeSeries:
-    """Cells by group, the largest group first, and by step; what is not named is the remainder, which comes last."""
+    """Cells by step and group; groups, the largest first. What is in none of them is the remainder."""
 
     window: Window
     groups: list[str]
@@ -156,9 +155,7 @@ async def break_down(
         ranges = cover(window)
         overflow = await count_overflow(connection, ranges, found.project_id)
         if group_by == ERROR_CODE:
-            cells = [
-                cell for each in await sum_rollups(connection, ranges, found) for cell in _by_error_code(each)
-            ]
+            cells = await _count_error_codes(connection, ranges, found)
             return Breakdown(window, cells[:limit], cells, overflow)
         groups = [each.value for each in await rank_groups(connection, ranges, found, group_by, limit)]
         cells = await sum_rollups(connection, ranges, found, group_by=group_by, groups=groups)
@@ -174,16 +171,28 @@ async def list_facets(
     async with read_rollups(database, wanted) as (connection, window, _):
         ranges = cover(window)
         facets = {
-            dimension: await rank_groups(
-                connection, ranges, replace(found, **{f"{dimension}s": None}), dimension, limit
-            )
-            for dimension in DIMENSIONS
+            dimension: await rank_groups(connection, ranges, others, dimension, limit)
+            for dimension, others in _without_own_part(found)
         }
-        cells = [
-            cell for each in await sum_rollups(connection, ranges, found) for cell in _by_error_code(each)
-        ]
+        cells = await _count_error_codes(connection, ranges, found)
     facets[ERROR_CODE] = [GroupCount(cell.group_value, cell.sums["error_count"]) for cell in cells[:limit]]
     return window, facets
+
+
+def _without_own_part(found: RollupFilter) -> list[tuple[str, RollupFilter]]:
+    return [
+        ("provider", replace(found, providers=None)),
+        ("model", replace(found, models=None)),
+        ("operation", replace(found, operations=None)),
+        ("environment", replace(found, environments=None)),
+    ]
+
+
+async def _count_error_codes(
+    connection: Connection, ranges: Sequence[TierRange], found: RollupFilter
+) -> list[Cell]:
+    """Return a cell for each error code of a window."""
+    return [cell for each in await sum_rollups(connection, ranges, found) for cell in _by_error_code(each)]
 
 
 def _by_error_code(cell: Cell) -> list[Cell]:
@@ -193,9 +202,9 @@ def _by_error_code(cell: Cell) -> list[Cell]:
         Cell(
             None,
             code,
-            False,
-            {**_NOTHING.sums, "request_count": count, "error_count": count},
-            _NOTHING.packed,
+            remainder=False,
+            sums={**_NO_SUMS, "request_count": count, "error_count": count},
+            packed=_NO_COUNTS,
         )
         for code, count in counts
         if count

@@ -1,9 +1,10 @@
 """Counts by sketch bucket or by text, as bytes that add up by being joined.
 
-A bucket's pair is its number in two bytes, big-endian, and its count; a text's pair is its length in two bytes,
-the text in UTF-8, and its count. A count is a zigzag varint of up to ten bytes, as protobuf's sint64. A bucket or a text
-may come several times, and then its counts are added: so joining the bytes of two sets of calls gives those of both, and
-SQL can do it (string_agg, ||). A count may be negative: what a correction takes out.
+A bucket's pair is its number in two bytes, big-endian, and its count; a text's pair is its length in two
+bytes, the text in UTF-8, and its count. A count is a zigzag varint of up to ten bytes, as protobuf's sint64.
+A bucket or a text may come several times, and then its counts are added: so joining the bytes of two sets of
+calls gives those of both, and SQL can do it (string_agg, ||). A count may be negative: what a correction takes
+out.
 
 Source of the varint: https://protobuf.dev/programming-guides/encoding/
 """
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _MAX_VARINT_BYTES: Final = 10
 _BUCKET_BYTES: Final = 2
 _LENGTH_BYTES: Final = 2
+_LOW_BITS: Final = 0x7F
+_MORE: Final = 0x80
 OTHER: Final = "other"
 """Counts the texts for which there is no room."""
 
@@ -78,7 +81,7 @@ def merge_texts(data: bytes, max_texts: int) -> bytes:
     The texts that came first stay: a later correction finds a text where it was counted.
     """
     counts = count_texts(data)
-    named = dict(list((text, count) for text, count in counts.items() if text != OTHER)[:max_texts])
+    named = dict([item for item in counts.items() if item[0] != OTHER][:max_texts])
     rest = sum(counts.values()) - sum(named.values())
     if rest or OTHER in counts:
         named[OTHER] = rest
@@ -103,8 +106,8 @@ def _take(data: bytes, at: int, size: int) -> bytes:
 def _varint(count: int) -> bytes:
     value = count << 1 if count >= 0 else ~(count << 1)
     data = bytearray()
-    while value > 0x7F:
-        data.append(value & 0x7F | 0x80)
+    while value > _LOW_BITS:
+        data.append(value & _LOW_BITS | _MORE)
         value >>= 7
     data.append(value)
     return bytes(data)
@@ -114,7 +117,7 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     """Return a count, and where the next pair begins."""
     value = 0
     for place, byte in enumerate(data[at : at + _MAX_VARINT_BYTES]):
-        value |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:  # noqa: PLR2004 - the highest bit says that another byte follows
+        value |= (byte & _LOW_BITS) << (7 * place)
+        if byte < _MORE:
             return value >> 1 ^ -(value & 1), at + place + 1
     raise ValueError("packed counts end too early")

@@ -58,7 +58,10 @@ def default_step(window: Window, minutes_from: datetime) -> timedelta:
 
 
 def cover(window: Window, step: timedelta | None = None) -> list[TierRange]:
-    """Return the fewest spans of tiers that make up a counted window, none of which crosses a step, in order of time."""
+    """Return the fewest ranges of tiers that make up a counted window, in order of time.
+
+    No rollup of theirs crosses the border of a step.
+    """
     lengths = [MINUTE * tier for tier in TIERS]
     return _cover(window, [length for length in lengths if step is None or step % length == timedelta()])
 

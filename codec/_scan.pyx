@@ -12,6 +12,7 @@ from libc.string cimport memset
 
 from codec._wire cimport BYTES, VARINT, Reader, TimeValue, hex_digit, read_time, reader_of, take, varint
 
+from google.protobuf.descriptor import FieldDescriptor
 from llm_observe import limits
 from llm_observe.v1.log_pb2 import Log, Outcome, UsageSource
 
@@ -25,15 +26,11 @@ cdef enum:
 
 _number_of = {field.name: field.number for field in Log.DESCRIPTOR.fields}
 cdef int LOG_ID = _number_of["log_id"]
-cdef int PROVIDER = _number_of["provider"]
 cdef int START_TIME = _number_of["start_time"]
 cdef int FIRST_TOKEN_TIME = _number_of["first_token_time"]
 cdef int END_TIME = _number_of["end_time"]
 cdef int LATENCY = _number_of["latency"]
 cdef int TTFT = _number_of["time_to_first_token"]
-cdef int OUTCOME = _number_of["outcome"]
-cdef int USAGE_SOURCE = _number_of["usage_source"]
-cdef int HTTP_STATUS = _number_of["http_status"]
 cdef int METADATA = _number_of["metadata"]
 cdef int TAGS = _number_of["tags"]
 
@@ -48,10 +45,6 @@ cdef int MAX_KEY_CHARS = rules.METADATA_KEY_CHARS
 cdef int MAX_VALUE_CHARS = rules.METADATA_VALUE_CHARS
 cdef int MAX_TAGS = rules.TAGS
 cdef int MAX_TAG_CHARS = rules.TAG_CHARS
-cdef uint64_t OUTCOMES_END = len(Outcome.values())
-cdef uint64_t USAGE_SOURCES_END = len(UsageSource.values())
-cdef uint64_t MIN_HTTP_STATUS = limits.HTTP_STATUSES.start
-cdef uint64_t HTTP_STATUS_END = limits.HTTP_STATUSES.stop
 cdef uint64_t FNV_PRIME = 1_099_511_628_211
 
 
@@ -78,11 +71,30 @@ for _name, _max in _TEXTS.items():
 cdef uint64_t REQUIRED_TEXTS = _set_of(["log_id", *dict(rules.REQUIRED_TEXTS)])
 cdef uint64_t REQUIRED = REQUIRED_TEXTS | _set_of(["start_time", "outcome"])
 cdef uint64_t HEX = _set_of([name for name, _, _ in rules.SPAN_FIELDS])
-cdef uint64_t COUNTS = _set_of(rules.COUNTS)
-cdef uint64_t FLAGS = _set_of(["streamed"])
+cdef uint64_t LOWER_CASE = _set_of(limits.LOWER_CASE_TEXTS)
 cdef uint64_t TIMES = _set_of(["start_time", "first_token_time", "end_time"])
 cdef uint64_t DURATIONS = _set_of(["latency", "time_to_first_token"])
 cdef uint64_t REPEATED = _set_of(["metadata", "tags"])
+
+_ANY = range(1 << 63)  # whatever varint() reads
+_INT32 = range(1 << 31)  # of a larger number, protobuf takes the lower half
+_NUMBERS = {
+    "outcome": range(1, len(Outcome.values())),
+    "usage_source": range(len(UsageSource.values())),
+    "http_status": limits.HTTP_STATUSES,
+    "streamed": _ANY,
+    **{
+        name: _INT32 if Log.DESCRIPTOR.fields_by_name[name].type == FieldDescriptor.TYPE_INT32 else _ANY
+        for name in rules.COUNTS
+    },
+}
+cdef uint64_t number_begin[FIELDS]  # the first number that is allowed
+cdef uint64_t number_end[FIELDS]  # the first that no longer is; 0 where the field is no number
+memset(number_begin, 0, sizeof(number_begin))
+memset(number_end, 0, sizeof(number_end))
+for _name, _range in _NUMBERS.items():
+    number_begin[<int>_number_of[_name]] = _range.start
+    number_end[<int>_number_of[_name]] = _range.stop
 
 
 cdef struct Ids:
@@ -160,14 +172,8 @@ cdef inline bint _is_in(int field, uint64_t fields) noexcept:
     return (fields >> field) & 1
 
 
-cdef bint _is_number(int field, uint64_t value) noexcept:
-    if field == OUTCOME:
-        return 1 <= value < OUTCOMES_END
-    if field == USAGE_SOURCE:
-        return value < USAGE_SOURCES_END
-    if field == HTTP_STATUS:
-        return MIN_HTTP_STATUS <= value < HTTP_STATUS_END
-    return _is_in(field, COUNTS | FLAGS)
+cdef inline bint _is_number(int field, uint64_t value) noexcept:
+    return number_begin[field] <= value < number_end[field]
 
 
 cdef bint _is_known_text(int field, Reader r, Ids* ids) except -1:
@@ -175,7 +181,7 @@ cdef bint _is_known_text(int field, Reader r, Ids* ids) except -1:
         return False
     if field == LOG_ID:
         return _is_new_uuid(r, ids)
-    if field == PROVIDER:
+    if _is_in(field, LOWER_CASE):
         return _has_no_upper_case(r)
     if _is_in(field, HEX) and r.at != r.end:
         return r.end - r.at == max_bytes[field] and _is_lower_hex(r)

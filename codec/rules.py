@@ -28,13 +28,13 @@ OPTIONAL_TEXTS: Final = tuple(
     for name, most in limits.MAX_TEXT_CHARS.items()
     if name not in {*limits.REQUIRED_TEXTS, *limits.REDACTED_TEXTS}
 )
-COUNTS: Final = limits.TOKEN_COUNTS
+COUNTS: Final = (*limits.TOKEN_COUNTS, "reported_cost_nano_usd", "retry_count")
+"""Numbers that must not be negative."""
 SPAN_FIELDS: Final = (
     ("trace_id", 32, _TRACE_ID),
     ("span_id", 16, _SPAN_ID),
     ("parent_span_id", 16, _SPAN_ID),
 )
-"""Logs in a batch."""
 MAX_AHEAD_S: Final = limits.MAX_AHEAD_S
 MAX_TIMESTAMP_S: Final = 253_402_300_799
 MAX_DURATION_S: Final = 315_576_000_000
@@ -65,8 +65,9 @@ def _texts(log: Log) -> str | None:
     for field, limit in REQUIRED_TEXTS:
         if not 1 <= len(getattr(log, field)) <= limit:
             return f"{field}: 1 to {limit} characters"
-    if log.provider != log.provider.lower():
-        return "provider: must be lower case"
+    for field in limits.LOWER_CASE_TEXTS:
+        if getattr(log, field) != getattr(log, field).lower():
+            return f"{field}: must be lower case"
     for field, limit in OPTIONAL_TEXTS:
         if len(getattr(log, field)) > limit:
             return f"{field}: at most {limit} characters"

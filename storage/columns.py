@@ -36,8 +36,13 @@ class LogRow(NamedTuple):
     cache_read_token_count: int | None
     cache_write_token_count: int | None
     reasoning_token_count: int | None
+    cache_write_1h_token_count: int | None
+    audio_input_token_count: int | None
+    audio_output_token_count: int | None
     cost_nano_usd: int | None
+    reported_cost_nano_usd: int | None
     http_status: Integer | None
+    retry_count: Integer | None
     latency_bucket: SmallInt | None
     """Sketch bucket (analytics.sketch) of a successful call; likewise ttft_bucket."""
     ttft_bucket: SmallInt | None
@@ -60,6 +65,10 @@ class LogRow(NamedTuple):
     error_message: str
     finish_reason: str
     provider_request_id: str
+    provider_response_id: str
+    service_tier: str
+    server_address: str
+    source: str
     release: str
     price_version: str
     input_preview: str

@@ -123,7 +123,7 @@ async def sum_rollups(
 
 
 async def count_overflow(connection: Connection, ranges: Sequence[TierRange], project_id: str) -> int:
-    """Return how many requests are counted under `other`, because their project had no more room for groups."""
+    """Return how many requests are counted under `other`, because their project had opened enough groups."""
     if not ranges:
         return 0
     bounds = {"project_id": project_id, "start": ranges[0].start, "end": ranges[-1].end}

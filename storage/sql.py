@@ -1,7 +1,7 @@
 """Loads named queries from the .sql file beside a module; parameters are named, too.
 
-A line ``-- use: name`` is replaced by the text under ``-- part: name``, in the same file or in parts.sql, which several
-queries share. A line
+A line ``-- use: name`` is replaced by the text under ``-- part: name``, in the same file or in parts.sql, which
+several queries share. A line
 ``-- each list: template`` is replaced by the template for each item of that list of storage.columns, with
 commas in between: ``-- each rollup_sum: sum({name})``.
 """
@@ -20,7 +20,7 @@ _HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
 _USE = re.compile(r"^ *-- use: (\w+)$", re.MULTILINE)
 _EACH = re.compile(r"^ *-- each (\w+): (.+)$", re.MULTILINE)
 _WORDS = ("name", "type", "value", "condition", "known", "packed")
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,18 @@ MAX_TEXT_CHARS: Final = {
     "error_code": 100,
     "finish_reason": 100,
     "provider_request_id": 200,
+    "provider_response_id": 200,
+    "service_tier": 32,
+    "server_address": 255,
+    "source": 100,
     "environment": 64,
     "release": 100,
 }
 """Every free-text field of a Log, with its limit in characters."""
 REQUIRED_TEXTS: Final = ("session_id", "provider", "model")
 """Text fields that must not be empty."""
+LOWER_CASE_TEXTS: Final = ("provider", "service_tier")
+"""Text fields that have no upper-case letters."""
 REDACTED_TEXTS: Final = ("input_preview", "output_preview", "error_message")
 """Text fields that a producer may send at any length: they are redacted first, then cut."""
 
@@ -46,9 +52,13 @@ TOKEN_COUNTS: Final = (
     "cache_read_token_count",
     "cache_write_token_count",
     "reasoning_token_count",
+    "cache_write_1h_token_count",
+    "audio_input_token_count",
+    "audio_output_token_count",
 )
 """Every count of tokens, from 0 to MAX_COUNT."""
 MAX_COUNT: Final = 2**63 - 1
+MAX_RETRY_COUNT: Final = 2**31 - 1
 HTTP_STATUSES: Final = range(100, 600)
 
 MAX_LATENCY_S: Final = 7 * 24 * 3600

@@ -70,6 +70,9 @@ _LABELS: Final = frozenset(
         "finish_reason",
         "environment",
         "release",
+        "service_tier",
+        "server_address",
+        "source",
     }
 )
 """Fields with few distinct values, whose redacted values are cached."""

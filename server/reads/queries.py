@@ -76,7 +76,7 @@ def fit_step(step: timedelta | None, window: Window, minutes_from: datetime) -> 
             [
                 (
                     "step",
-                    f"must be whole hours for a window that begins before {oldest}: minutes are not kept longer",
+                    f"must be whole hours for a window that begins before {oldest}",
                 )
             ]
         )

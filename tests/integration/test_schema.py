@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 import storage.migrate
@@ -53,3 +56,77 @@ async def test_plans_prune_to_the_window(sql):
     )
     text = "\n".join(line[0] for line in plan)
     assert "Subplans Removed" in text
+
+
+@pytest.fixture
+async def empty_database(database_url):
+    """A database that no migration has seen."""
+    base, _, _ = database_url.rpartition("/")
+    name = f"empty{uuid.uuid4().hex}"
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+        yield f"{base}/{name}"
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def migrate_to(empty_database, tmp_path, monkeypatch):
+    """Migrates the empty database to the named migration; returns what was applied."""
+    monkeypatch.setattr(storage.migrate, "_FOLDER", tmp_path)
+
+    async def migrate_to_(last: str) -> list[str]:
+        for path in (ROOT / "migrations").glob("*.sql"):
+            if path.stem <= last:
+                shutil.copy(path, tmp_path)
+        return await migrate(StorageSettings(database_url=empty_database))
+
+    return migrate_to_
+
+
+async def test_new_fields_rewrite_no_table_and_the_release_before_goes_on(empty_database, migrate_to):
+    """With ten million rows they take the same instant; what does not name them can still write."""
+    await migrate_to("0005_logs_by_time")
+    connection = await asyncpg.connect(empty_database)
+    await connection.execute("SELECT make_day_partitions(current_date)")
+    await _write_as_before(connection)
+    files = await connection.fetch(_FILES)
+    assert await migrate_to("0006_log_fields") == ["0006_log_fields"]
+    assert await connection.fetch(_FILES) == files
+    await _write_as_before(connection)
+    logs = await connection.fetch("SELECT service_tier, source, retry_count FROM logs")
+    assert [tuple(row) for row in logs] == [("", "", None)] * 2
+    sums = await connection.fetch("SELECT cache_write_1h_token_sum FROM hourly_rollups")
+    assert [tuple(row) for row in sums] == [(0,)] * 2
+    await connection.close()
+
+
+_FILES = (
+    "SELECT relname, relfilenode FROM pg_class"
+    " WHERE relkind IN ('r', 'i') AND relname ~ '^(logs|hourly_rollups)' ORDER BY relname"
+)
+
+
+async def _write_as_before(connection: asyncpg.Connection) -> None:
+    """Write a log and a rollup as the release before 0006 does: it names the columns that it knows."""
+    for table in ("logs", "hourly_rollups"):
+        columns = await connection.fetch(
+            "SELECT column_name AS name, data_type AS type FROM information_schema.columns"
+            " WHERE table_name = $1 AND is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO'",
+            table,
+        )
+        values = ", ".join(_VALUES[column["type"]] for column in columns)
+        names = ", ".join(column["name"] for column in columns)
+        await connection.execute(f"INSERT INTO {table} ({names}) VALUES ({values})")
+
+
+_VALUES = {
+    "uuid": "gen_random_uuid()",
+    "text": "md5(random()::text)",
+    "timestamp with time zone": "now()",
+    "boolean": "true",
+    "bigint": "1",
+    "numeric": "1",
+}

@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import example, given
 from hypothesis import strategies as st
+from llm_observe import limits
 from llm_observe.redaction import Redactor, Rule
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 from llm_observe.v1.log_pb2 import Log
@@ -103,17 +104,16 @@ def fixed_log(**fields) -> Log:
 
 def full_log(**fields) -> Log:
     """A log with every field."""
-    texts = ("operation", "response_model", "conversation_id", "user_id", "error_code", "finish_reason",
-             "provider_request_id", "environment", "release")  # fmt: skip
     return make_log(**{
-        **{name: f"a {name}" for name in texts},
+        **{name: f"a {name}" for name in limits.MAX_TEXT_CHARS},
+        **{name: str(number) for number, name in enumerate(limits.TOKEN_COUNTS)},
         **dict.fromkeys(("span_id", "parent_span_id"), "ab" * 8),
         "trace_id": "0123456789abcdef" * 2,
         "time_to_first_token": "0.001000999s",
         "first_token_time": "2026-11-25T10:00:00.123456789Z",
         "end_time": "2026-11-25T10:00:01Z",
-        "cache_read_token_count": "1", "cache_write_token_count": "2", "reasoning_token_count": "3",
-        "http_status": 200, "usage_source": "USAGE_SOURCE_ESTIMATED", "streamed": True,
+        "reported_cost_nano_usd": "1000", "retry_count": 2, "http_status": 200,
+        "usage_source": "USAGE_SOURCE_ESTIMATED", "streamed": True,
         "metadata": {"k": 'a "quoted" \\ text\n\twith \u0001 signs', "ключ": "значение"},
         "tags": ["one", "два"], "input_preview": "Größe \u2013 “quoted”", "output_preview": "line\nline",
         "error_message": "it broke",

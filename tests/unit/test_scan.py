@@ -38,7 +38,7 @@ def full_log(number: int = 0) -> Log:
         number,
         **{name: "x" * limit for name, limit in TEXTS.items()},
         **{name: "a" * digits for name, digits, _ in SPAN_FIELDS},
-        **{name: str(2**63 - 1) for name in COUNTS},
+        **{name: 2**31 - 1 if name == "retry_count" else str(2**63 - 1) for name in COUNTS},
         first_token_time="9999-12-31T23:59:59.999999999Z",
         end_time="9999-12-31T23:59:59.999999999Z",
         latency="315576000000.999999999s",

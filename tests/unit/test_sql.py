@@ -26,3 +26,10 @@ def test_names_become_numbers_and_casts_stay(query):
 def test_missing_and_unknown_arguments_are_refused(query, values):
     with pytest.raises(TypeError, match="find: missing or unknown"):
         query.args(**values)
+
+
+def test_a_name_may_have_digits(tmp_path):
+    (tmp_path / "q.sql").write_text("-- name: find\nSELECT :kept_1h_count::bigint, :kept_::bigint, a[1:2]\n")
+    query = load_queries(str(tmp_path / "q.py"))["find"]
+    assert query.text == "SELECT $1::bigint, $2::bigint, a[1:2]"
+    assert query.parameters == ("kept_1h_count", "kept_")
