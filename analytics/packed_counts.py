@@ -3,8 +3,8 @@
 A bucket's pair is its number in two bytes, big-endian, and its count; a text's pair is its length in two
 bytes, the text in UTF-8, and its count. A count is a zigzag varint of up to ten bytes, as protobuf's sint64.
 A bucket or a text may come several times, and then its counts are added: so joining the bytes of two sets of
-calls gives those of both, and SQL can do it (string_agg, ||). A count may be negative: what a correction takes
-out.
+calls gives those of both, and SQL can do it (string_agg, ||). A count may be negative: what a correction
+takes out.
 
 Source of the varint: https://protobuf.dev/programming-guides/encoding/
 """

@@ -1,7 +1,8 @@
 """What writers added to the rollups is merged into every tier.
 
 Writers append deltas (storage.log_writes). Merging takes deltas out and adds them to the tiers in one
-transaction, so that at any moment each call is counted once in every tier: there, or in a delta that readers add.
+transaction, so that at any moment each call is counted once in every tier: there, or in a delta that readers
+add.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Loads named queries from the .sql file beside a module; parameters are named, too.
 
-A line ``-- use: name`` is replaced by the text under ``-- part: name``, in the same file or in parts.sql, which
-several queries share. A line
+A line ``-- use: name`` is replaced by the text under ``-- part: name``, in the same file or in parts.sql,
+which several queries share. A line
 ``-- each list: template`` is replaced by the template for each item of that list of storage.columns, with
 commas in between: ``-- each rollup_sum: sum({name})``.
 """

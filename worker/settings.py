@@ -23,10 +23,10 @@ class RollupSettings(EnvSettings):
     """How rollups are merged and kept."""
 
     merge_interval_s: float = Field(5.0, alias="LLM_OBSERVE_ROLLUP_MERGE_INTERVAL_S", gt=0, le=600)
-    """Pause between two merges of what was added to the rollups, in seconds. Answers are exact at any pause; they
-    take longer when it is long."""
+    """Pause between two merges of what was added to the rollups, in seconds. Answers are exact at any pause;
+    they take longer when it is long."""
     max_groups: int = Field(1_000, alias="LLM_OBSERVE_MAX_GROUPS_PER_HOUR", ge=1)
-    """Combinations of provider, model, operation and environment that a project may open per hour; calls of further
-    ones are counted under `other`, and stored whole."""
+    """Combinations of provider, model, operation and environment that a project may open per hour; calls of
+    further ones are counted under `other`, and stored whole."""
     minutes_kept_hours: int = Field(48, alias="LLM_OBSERVE_MINUTE_ROLLUPS_KEPT_HOURS", ge=1, le=24 * 366)
     """How long numbers by the minute are kept, in hours; numbers by the hour are kept for ever."""
