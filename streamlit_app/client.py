@@ -1,4 +1,4 @@
-"""The dashboard's connection to the server: stubs on a shared channel, errors in words."""
+"""The dashboard's connection to the server: stubs on a shared channel, readable errors."""
 
 from __future__ import annotations
 
@@ -83,4 +83,4 @@ def _to_server_error(error: grpc.RpcError) -> ServerError:
     code = error.code()
     if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
         return ServerError(f"The server at {settings().target} does not answer.", code.name)
-    return ServerError("The server failed to answer.", code.name)
+    return ServerError("The call failed; the server gave no details.", code.name)

@@ -128,7 +128,7 @@ class Authenticator:
 
     def _without_key(self) -> Caller:
         if self._required:
-            raise Unauthenticated("an API key is required: send the metadata authorization: Bearer <key>")
+            raise Unauthenticated("an API key is required: send the metadata `authorization: Bearer <key>`")
         return _LOCAL
 
     async def _authenticate(self, secret: str) -> Caller:
@@ -139,7 +139,7 @@ class Authenticator:
         # Compared in constant time, also where there is no such key.
         matches = hmac.compare_digest(hash_of(secret), known.secret_hash)
         if not matches or known.caller is None:
-            raise Unauthenticated("the key is unknown, expired or revoked")
+            raise Unauthenticated("the API key is unknown, expired or revoked")
         return known.caller
 
     async def _look_up(self, prefix: str) -> _Lookup:
@@ -192,6 +192,6 @@ def _bearer_token(metadata: Metadata) -> str | None:
         if key == "authorization":
             scheme, _, secret = str(value).partition(" ")
             if scheme.lower() != "bearer" or not secret.strip():
-                raise Unauthenticated("authorization must be Bearer <key>")
+                raise Unauthenticated("the authorization metadata must be `Bearer <key>`")
             return secret.strip()
     return None

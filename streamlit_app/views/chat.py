@@ -59,7 +59,9 @@ def render() -> None:
         _show_turn(turn)
     hint = st.empty()
     if choice and not state.turns:
-        hint.info("Ask something. The call appears on the dashboard a moment later.", icon=":material/forum:")
+        hint.info(
+            "Ask a question. The call appears on the dashboard shortly afterwards.", icon=":material/forum:"
+        )
     content = st.chat_input("Message", disabled=choice is None)
     if choice and content:
         hint.empty()
@@ -83,7 +85,7 @@ def _choose_model() -> _Choice | None:
         system_prompt = st.text_area("System prompt", key="system_prompt", height=160)
     missing = [f"{entry.required_setting} for {entry.provider}" for entry in known if not entry.configured]
     if missing:
-        st.caption(f"More providers: set {literal(', '.join(missing))} and restart LLM Observe.")
+        st.caption(f"To use more providers, set {literal(', '.join(missing))} and restart LLM Observe.")
     return _Choice(provider, model or "", system_prompt) if provider else None
 
 

@@ -39,9 +39,9 @@ class LogReceiver(Receiver):
                 await super().callback(message, raise_err)
         except (StorageError, *REDIS_ERRORS) as error:
             reason = str(error) if isinstance(error, StorageError) else error_code(error)
-            logger.warning("delivery not settled, it comes again", reason=reason)
+            logger.warning("delivery not settled; it will be redelivered", reason=reason)
         except Exception:
-            logger.exception("delivery not settled, it comes again")
+            logger.exception("delivery not settled; it will be redelivered")
         finally:
             await self.broker.release(message)
 
