@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from server.rpc.errors import DatabaseIsUnavailable, PermissionDenied, Unauthenticated
-from storage.api_keys import ROLES, find_api_key, hash_of, prefix_of
+from storage.api_keys import DEFAULT_PROJECT, ROLES, find_api_key, hash_of, prefix_of
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 
-DEFAULT_PROJECT: Final = "default"
-"""Project of callers without a key, where keys are optional."""
 _NO_ROLES: Final = frozenset[str]()
 _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "IngestService": {"ingest"},

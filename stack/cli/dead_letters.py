@@ -9,12 +9,14 @@ from llm_observe.v1 import admin_service_pb2 as pb
 
 from stack.cli.output import print_table, progress
 from stack.cli.server import admin_service
+from storage.dead_letters import KILLED_WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _TIMEOUT_S: Final = 10.0
 _REPLAY_TIMEOUT_S: Final = 3600.0
+_REASON_HELP: Final = f"Select this reason only, such as {KILLED_WORKER}."
 _COLUMNS: Final = ("id", "last attempt (UTC)", "reason", "logs", "message")
 
 _Command = TypeVar("_Command", bound="Callable[..., None]")
@@ -30,9 +32,7 @@ def _filter_arguments(command: _Command) -> _Command:
     command = click.option("--all", "everything", is_flag=True, help="Select all waiting dead letters.")(
         command
     )
-    command = click.option("--reason", default="", help="Select this reason only, such as killed_worker.")(
-        command
-    )
+    command = click.option("--reason", default="", help=_REASON_HELP)(command)
     return click.argument("ids", nargs=-1)(command)
 
 
@@ -43,7 +43,7 @@ def _make_filter(ids: tuple[str, ...], reason: str, *, everything: bool) -> pb.D
 
 
 @dead_letters.command(name="list")
-@click.option("--reason", default="", help="Select this reason only, such as killed_worker.")
+@click.option("--reason", default="", help=_REASON_HELP)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 def list_letters(reason: str, limit: int) -> None:
     """List waiting dead letters, newest first."""

@@ -23,7 +23,7 @@ def keys() -> None:
 
 
 @keys.command(name="create")
-@click.argument("project_id", default="default")
+@click.argument("project_id", default=api_keys.DEFAULT_PROJECT)
 @click.option(
     "--role",
     "roles",
@@ -51,7 +51,7 @@ def create_key(project_id: str, roles: Sequence[str], name: str, days: int | Non
 
 
 @keys.command(name="list")
-@click.argument("project_id", default="default")
+@click.argument("project_id", default=api_keys.DEFAULT_PROJECT)
 def list_keys(project_id: str) -> None:
     """List a project's keys, newest first."""
     rows = with_database(lambda database: api_keys.list_api_keys(database, project_id))

@@ -10,6 +10,7 @@ from taskiq import AckableMessage, TaskiqMiddleware
 from taskiq.receiver import Receiver
 from taskiq.utils import maybe_awaitable
 
+from storage.dead_letters import UNPARSABLE, failure_reason
 from storage.errors import StorageError, StorageUnavailable
 from worker.queue.outages import REDIS_ERRORS, error_code
 
@@ -52,7 +53,7 @@ class LogReceiver(Receiver):
         except ValueError:
             known = False
         if not known:
-            await self.broker.dead_letters.dead_letter_message(message.data, "unparsable", 1)
+            await self.broker.dead_letters.dead_letter_message(message.data, UNPARSABLE, 1)
             await maybe_awaitable(message.ack())
         return known
 
@@ -82,8 +83,7 @@ class RetryMiddleware(TaskiqMiddleware):
             await self._retry(message, attempt + 1, outages, attempt - 1, type(exception).__name__)
         else:
             data = self._queue.formatter.dumps(message).message
-            reason = f"failed:{type(exception).__name__}"
-            await self._queue.dead_letters.dead_letter_message(data, reason, attempt)
+            await self._queue.dead_letters.dead_letter_message(data, failure_reason(exception), attempt)
 
     async def _retry(
         self, message: TaskiqMessage, attempt: int, outages: int, wait: int, reason: str
