@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Literal, Self
 
+from llm_observe.limits import MAX_BATCH_LOGS
 from pydantic import Field, SecretStr, model_validator
 
 from codec.settings import RedactionSettings
@@ -41,8 +42,11 @@ class ServerSettings(EnvSettings):
     """Serve reflection, so that grpcurl works without proto files."""
     grace_s: float = Field(10.0, alias="LLM_OBSERVE_SERVER_GRACE_S", ge=0)
     """How long SIGTERM waits for calls in flight, in seconds."""
-    ingest_logs_per_minute: int = Field(600_000, alias="LLM_OBSERVE_INGEST_LOGS_PER_MINUTE", ge=1)
-    """Logs per minute that a peer may send, across all replicas."""
+    ingest_logs_per_minute: int = Field(
+        600_000, alias="LLM_OBSERVE_INGEST_LOGS_PER_MINUTE", ge=MAX_BATCH_LOGS
+    )
+    """Logs per minute that a peer may send, across all replicas. No less than a full batch, which would
+    otherwise never be accepted."""
     chat_turns_per_minute: int = Field(30, alias="LLM_OBSERVE_CHAT_TURNS_PER_MINUTE", ge=1)
     """Chat turns per minute of one session, across all replicas."""
     chat_project_turns_per_minute: int = Field(600, alias="LLM_OBSERVE_CHAT_PROJECT_TURNS_PER_MINUTE", ge=1)
