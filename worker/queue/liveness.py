@@ -6,10 +6,14 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from worker.queue.outages import REDIS_ERRORS
 
 if TYPE_CHECKING:
     from worker.queue.stream import LogStream
+
+logger = structlog.get_logger("worker.queue.liveness")
 
 _STOP_TIMEOUT_S: Final = 1.0
 
@@ -61,9 +65,16 @@ class Liveness:
         return time.monotonic() >= self._may_judge_from
 
     async def _renew(self) -> None:
+        is_logged = False
         while True:
             await asyncio.sleep(self._heartbeat_s)
             try:
                 await self._stream.beat(self._consumer, self._liveness_s)
+                is_logged = False
             except REDIS_ERRORS:  # listen() waits for the same Redis, and logs it
                 self.note_outage()
+            except Exception:  # a heart that stops would make others take over what this worker processes
+                self.note_outage()
+                if not is_logged:
+                    logger.exception("heartbeat failed; retrying")
+                is_logged = True
