@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from llm_observe.v1.chat_service_pb2 import ChatParameters, ChatTurn
 from llm_observe.v1.filter_pb2 import TimeRange
 from llm_observe.v1.ingest_service_pb2 import ProducerReport
@@ -74,7 +75,7 @@ def test_a_wrong_report(report, text):
 )
 def test_a_wrong_time_range(start, end, text):
     with pytest.raises(InvalidField) as caught:
-        parse_window(TimeRange(start_time={"seconds": start}, end_time={"seconds": end}))
+        parse_window(TimeRange(start_time=Timestamp(seconds=start), end_time=Timestamp(seconds=end)))
     assert caught.value.message == text
 
 
