@@ -19,7 +19,7 @@ _QUERIES: Final = load_queries(__file__)
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 7_215_003
 _LOCK_TIMEOUT_S: Final = 600.0
-"""How long another runner's migrations are waited for."""
+"""Longest wait for another runner's migrations, in seconds."""
 _MIN_VERSION: Final = 180_000
 
 

@@ -23,7 +23,7 @@ _OPTIONS: Final = (("grpc.max_reconnect_backoff_ms", 2_000),)
 
 
 class ServerError(Exception):
-    """The server's error in words; ``reason`` is the ErrorReason's name, or the status code's."""
+    """A failed call: a readable message, and as ``reason`` the name of its ErrorReason or status code."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)

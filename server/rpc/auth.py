@@ -38,7 +38,7 @@ _READ_TOO: Final = {
 KEY_CACHE_TTL_S: Final = 3.0
 """How long a key is trusted without asking the database, in seconds: a revoked key works no longer."""
 STALE_KEY_TTL_S: Final = 600.0
-"""How long while the database is away, in seconds: nobody can revoke the key there either."""
+"""How long it is trusted while the database is unavailable, in seconds: no key can be revoked then either."""
 _LOOKUP_TIMEOUT_S: Final = 1.0
 _KEY_CACHE_SIZE: Final = 10_000
 _NO_HASH: Final = b"\x00" * 32

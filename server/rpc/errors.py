@@ -194,7 +194,7 @@ class QueueIsUnavailable(ApiError):
 
 
 class ServerIsBusy(ApiError):
-    """The server holds as many logs as it may."""
+    """The server's buffer is full."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = ErrorReason.ERROR_REASON_SERVER_BUSY
@@ -358,7 +358,7 @@ class ProviderNotConfigured(ApiError):
 
 
 class ProviderFailed(ApiError):
-    """The provider failed or refused. Nothing of its own message is passed on."""
+    """The provider failed or rejected the request. No part of its own message is passed on."""
 
     _texts: ClassVar[dict[ErrorReason.ValueType, tuple[grpc.StatusCode, str]]] = {
         ErrorReason.ERROR_REASON_PROVIDER_UNAUTHENTICATED: (

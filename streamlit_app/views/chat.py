@@ -27,7 +27,7 @@ _REDRAW_S: Final = 0.1
 
 @dataclass(slots=True)
 class _Turn:
-    """A question and its answer as far as it came, with the line that stands under it."""
+    """A question, the answer received so far, and the line below it."""
 
     question: str
     answer: str = ""

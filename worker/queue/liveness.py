@@ -1,4 +1,4 @@
-"""A worker is alive while a key of its own lives, which it renews: its heartbeat."""
+"""Heartbeats: a worker counts as alive as long as it renews its key in Redis."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Liveness:
             await asyncio.wait({self._task}, timeout=_STOP_TIMEOUT_S)
 
     def note_outage(self) -> None:
-        """Judge nobody for a while: in an outage every key lapses, those of the living, too."""
+        """Judge no worker for a while: in an outage the keys of live workers expire, too."""
         self._may_judge_from = time.monotonic() + self._liveness_s
 
     def may_judge(self) -> bool:

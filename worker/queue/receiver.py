@@ -29,12 +29,12 @@ _MAX_DOUBLINGS: Final = 10
 
 
 class LogReceiver(Receiver):
-    """Parses before it runs, so that what nobody can read becomes a dead letter and not a log line."""
+    """Parses a message before running it, so that an unreadable one becomes a dead letter, not a log line."""
 
     broker: WorkerBroker
 
     async def callback(self, message: bytes | AckableMessage, raise_err: bool = False) -> None:  # noqa: FBT001, FBT002 - taskiq's signature
-        """Run one delivery. One that could not be settled stays pending and comes again."""
+        """Run one delivery. If it cannot be settled, it stays pending and is redelivered."""
         try:
             if not isinstance(message, AckableMessage) or await self._is_readable(message):
                 await super().callback(message, raise_err)

@@ -24,7 +24,7 @@ logger = structlog.get_logger("worker.queue.recovery")
 
 
 class DeadLetterSink(Protocol):
-    """Keeps messages that nobody can process."""
+    """Keeps messages that no worker can process."""
 
     async def dead_letter_message(self, data: bytes, reason: str, attempts: int) -> None:
         """Store a message as dead letters.
