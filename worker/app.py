@@ -87,7 +87,7 @@ def _register_upkeep(broker: WorkerBroker, database: Database, retention_days: i
         await forget_request_ids(database)
         dropped = await apply_retention(database, _today(), retention_days)
         if dropped:
-            logger.info("old days dropped", partitions=dropped, retention_days=retention_days)
+            logger.info("old partitions dropped", partitions=dropped, retention_days=retention_days)
 
     broker.register_task(make_partitions, task_name=MAKE_PARTITIONS)
     broker.register_task(drop_old_days, task_name=APPLY_RETENTION)

@@ -1,4 +1,4 @@
-"""`llm-observe rollups`: are the hourly numbers right?"""
+"""`llm-observe rollups`: checks the hourly numbers."""
 
 from __future__ import annotations
 
