@@ -48,7 +48,7 @@ def wrap_client(client: _Client) -> _Client:
     elif _names(client_class) & _GEMINI_TYPES:
         observe_gemini(client)
     else:
-        raise TypeError(f"llm_observe.wrap() does not know clients of type {client_class.__name__}")
+        raise TypeError(f"llm_observe.wrap() does not support clients of type {client_class.__name__}")
     return client
 
 

@@ -129,7 +129,7 @@ def _show_empty() -> None:
     with st.container(border=True):
         st.subheader("No calls in this window yet")
         st.markdown(
-            "Send the first one from the **Chat** page, fill the page with `llm-observe demo-traffic`, "
+            "Make the first one on the **Chat** page, generate some with `llm-observe demo-traffic`, "
             "or record your own application:"
         )
         st.code(
@@ -164,13 +164,13 @@ def _cards(now: pb.Metrics, before: pb.Metrics) -> list[Card]:
             "Input tokens",
             fmt.count(now.input_token_count),
             fmt.change(now.input_token_count, before.input_token_count),
-            help=f"{now.input_token_count:,}, including cached ones",
+            help=f"{now.input_token_count:,}, including cached tokens",
         ),
         Card(
             "Output tokens",
             fmt.count(now.output_token_count),
             fmt.change(now.output_token_count, before.output_token_count),
-            help=f"{now.output_token_count:,}, including reasoning",
+            help=f"{now.output_token_count:,}, including reasoning tokens",
         ),
         Card(
             "Cost",
@@ -198,7 +198,7 @@ def _basis(panels: _Panels) -> str:
     time_range = panels.summary.time_range
     start, end = fmt.timestamp(time_range.start_time), fmt.timestamp(time_range.end_time)
     return (
-        f"Counts whole hours from {start:%d %b %H:%M} to {end:%d %b %H:%M} UTC; changes are against the "
-        f"window of the same length before. Percentiles are accurate to 1 %. Updated at "
+        f"Counts whole hours from {start:%d %b %H:%M} to {end:%d %b %H:%M} UTC; changes are relative to "
+        f"the preceding window of the same length. Percentiles are accurate to 1 %. Updated at "
         f"{panels.read_time:%H:%M:%S} UTC; refreshes every {settings().refresh_s:g} s."
     )
