@@ -1,4 +1,4 @@
-"""How much a worker processes at once, how much it may dead-letter, how it stops, and how it keeps rollups."""
+"""How much a worker processes at once and may dead-letter, how it stops, and how it keeps rollups."""
 
 from __future__ import annotations
 
