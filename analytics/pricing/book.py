@@ -84,7 +84,9 @@ class PriceBook:
             operation: As in the log.
             response_model: As in the log.
         """
-        card = self.card(provider, model, service_tier, response_model)
+        card = self._cards.get((provider, model, service_tier))
+        if card is None or not card.rows:
+            card = self.card(provider, model, service_tier, response_model)
         return price_of(card, start_us, usage, has_output=operation not in OPERATIONS_WITHOUT_OUTPUT)
 
     def _card(self, provider: str, model: str, service_tier: str) -> RateCard:
