@@ -70,8 +70,13 @@ class RateRow(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether times, border and rates say all, ten integers of 64 bits that compiled code can hold."""
+        """Whether the integers say all, which compiled code can hold."""
         return self.hours is None and not self.needs_audio_counts
+
+    @property
+    def integers(self) -> tuple[int, ...]:
+        """Times, border and rates: ten integers of 64 bits, in the order of the fields."""
+        return (*self[:3], *self.rates)
 
 
 @dataclass(frozen=True, slots=True)

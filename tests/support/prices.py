@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from analytics.pricing.book import PriceBook
 from analytics.pricing.price_list import PriceList
-from analytics.pricing.rates import Price, Usage
+from analytics.pricing.rates import Usage
 from storage.copy_format import EPOCH
 
 BOOK = PriceBook.built_in()
@@ -17,9 +17,7 @@ def microseconds(at: datetime) -> int:
     return (at - EPOCH) // timedelta(microseconds=1)
 
 
-def price(
-    provider, model, *, at=TODAY, tier="", operation="chat", response_model="", book=BOOK, **counts
-) -> Price:
+def price(provider, model, *, at=TODAY, tier="", operation="chat", response_model="", book=BOOK, **counts):
     return book.price(
         provider,
         model,
@@ -31,7 +29,7 @@ def price(
     )
 
 
-def cost(provider, model, **rest) -> int | None:
+def cost(provider, model, **rest):
     return price(provider, model, **rest)[0]
 
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 from genai_prices.data_snapshot import get_snapshot
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analytics.pricing.book import CACHE_SIZE, PriceBook
 from tests.support.prices import BOOK, book_of, cost, price
@@ -202,6 +204,13 @@ def test_the_answering_model_prices_a_deployment():
     # The requested model goes first, also where its price is known to be unknown.
     assert cost("openai", "gpt-4o", response_model="gpt-5.2", **counts) == nano(1_000, 2.5, 10, 10)
     assert cost("openai", "gpt-oss-120b", response_model="gpt-5.2", **counts) is None
+
+
+@given(st.sampled_from(["openai", "litellm", "openrouter", "google"]) | st.text(), st.text(), st.text())
+def test_any_name_may_come(provider, model, tier):
+    said, version = price(provider, model, tier=tier, input=1, output=1)
+    assert said is None or said >= 0
+    assert version in BOOK.versions
 
 
 def test_names_without_end_take_no_memory():

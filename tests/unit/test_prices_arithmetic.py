@@ -48,7 +48,7 @@ def cost_of(card: RateCard, usage: Usage, **rest) -> int | None:
     return price_of(card, 0, usage, **rest)[0]
 
 
-def parts_of(usage: Usage) -> Usage:
+def parts_of(usage):
     """Return the same tokens, each counted once."""
     total, output, read, write, hour, heard, spoken = usage
     return Usage(total - read - write - heard, output - spoken, read, write - hour, hour, heard, spoken)
@@ -140,6 +140,7 @@ def test_a_range_of_time_ends_before_its_end():
 
 def test_plain_rows_are_those_before_the_first_with_more_to_say():
     plain = RateRow(0, LATEST, -1, Rates(1), "list/1")
+    assert plain.integers == (0, LATEST, -1, 1, *[UNKNOWN] * 6)
     assert RateCard.of([plain, plain], "").plain_count == 2
     assert RateCard.of([plain, plain._replace(hours=Hours(0, 1)), plain], "").plain_count == 1
     assert RateCard.of([plain._replace(needs_audio_counts=True)], "").plain_count == 0

@@ -6,7 +6,7 @@ import random
 import re
 from collections import Counter
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN
 
 import pytest
 from genai_prices import Usage as LibraryUsage
@@ -82,7 +82,7 @@ def is_inexact(prices) -> bool:
     return any(rate * 10**6 != int(rate * 10**6) for rate in rates)
 
 
-def library_cost(provider, model, counts, at, context) -> Decimal:
+def library_cost(provider, model, counts, at, context):
     usage = LibraryUsage(**{_KEYS[name][0]: count for name, count in counts.items()})
     return (
         model.calc_price(usage, provider, genai_request_timestamp=at, price_context=context).total_price
@@ -96,7 +96,7 @@ def library_cost(provider, model, counts, at, context) -> Decimal:
 )
 def test_costs_are_those_of_the_library(at, tier):
     chance = random.Random(f"{at}{tier}")
-    seen = Counter()
+    seen: Counter[str] = Counter()
     for provider, model in found_models():
         if tier and not model.price_variants:
             continue
