@@ -146,7 +146,7 @@ async def test_of_one_write_the_content_received_last_counts(database, write):
     [
         ("output_token_sum = output_token_sum + 1", "sums"),
         ("latency_sketch = latency_sketch || pack_bucket(700::smallint, 1)", "latency_sketch"),
-        ("ttft_sketch = ''", "ttft_sketch"),
+        ("ttft_sketch = ttft_sketch || pack_bucket(3::smallint, 5)", "ttft_sketch"),
         ("error_codes = pack_text('no_such', 1)", "error_codes"),
     ],
 )
