@@ -146,6 +146,7 @@ async def storm(found: Machine, *, logs: int, seed: int, repeats: bool = True) -
     settings = {
         "LLM_OBSERVE_GRPC_PORT": str(port),
         "LLM_OBSERVE_QUEUE_HEARTBEAT_S": "0.3",
+        "LLM_OBSERVE_ROLLUP_MERGE_INTERVAL_S": "0.1",
         "LLM_OBSERVE_QUEUE_LIVENESS_S": "1.5",
     }
     found.env.update(settings)

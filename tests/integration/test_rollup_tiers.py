@@ -224,7 +224,7 @@ async def test_minutes_are_forgotten_and_hours_stay(analytics, database):
     await assert_rollups_are_right(database)
     await insert(database, make_rows(random.Random(8), 100))  # late logs of minutes that are gone
     await assert_rollups_are_right(database)
-    arguments = {"time_range": {"start_time": NOW - DAY, "end_time": NOW}}
+    arguments: dict[str, Any] = {"time_range": {"start_time": NOW - DAY, "end_time": NOW}}
     found = await analytics.GetSummary(pb.GetSummaryRequest(**arguments))
     assert found.time_range.start_time.ToDatetime(UTC) == floor(NOW - DAY, HOUR)
     assert found.time_range.end_time.ToDatetime(UTC) == ceil(NOW, MINUTE)

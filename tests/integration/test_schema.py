@@ -161,10 +161,10 @@ async def test_what_was_counted_by_hours_is_taken_over(empty_database, migrate_t
 
 
 _SUMS = """
-(project_id, hour, provider, model, operation, environment, request_count,
-    success_count, error_count, cancelled_count, priced_count, latency_count, ttft_count, latency_us_sum,
-    ttft_us_sum, input_token_sum, output_token_sum, total_token_sum, cache_read_token_sum, cache_write_token_sum,
-    reasoning_token_sum, cost_nano_usd_sum)
+(project_id, hour, provider, model, operation, environment, request_count, success_count, error_count,
+    cancelled_count, priced_count, latency_count, ttft_count, latency_us_sum, ttft_us_sum, input_token_sum,
+    output_token_sum, total_token_sum, cache_read_token_sum, cache_write_token_sum, reasoning_token_sum,
+    cost_nano_usd_sum)
 """
 _COUNT_BY_HOURS = f"""
 DELETE FROM hourly_rollups;
@@ -186,8 +186,8 @@ WHERE latency_bucket IS NOT NULL GROUP BY 1, 2;
 UPDATE retention SET kept_from = '2020-01-02 00:00+00';
 WITH gone AS (
     INSERT INTO hourly_rollups {_SUMS}
-    SELECT 'default', '2020-01-01 07:00+00', 'p', 'm', 'chat', '', 5, 5, 0, 0, 0, 5, 0, 9, 0, 0, 0, 0, 0, 0, 0,
-        0
+    SELECT 'default', '2020-01-01 07:00Z', 'p', 'm', 'chat', '', 5, 5, 0, 0, 0, 5, 0, 9,
+        0, 0, 0, 0, 0, 0, 0, 0
     RETURNING rollup_id
 )
 INSERT INTO hourly_sketches
