@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from llm_observe._call import Call
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import read_error
+from llm_observe._providers.fields import read_field
 from llm_observe._providers.openai import note_ids, note_input
 from llm_observe._values import to_count
 
@@ -69,8 +70,8 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
             call.note_first_token()
             call.add_output(text)
     elif kind == "message_start":
-        call.response_model = chunk.message.model or ""
-        _read_usage(chunk.message, call)
+        attempt("read_ids", note_ids, chunk.message, call)
+        attempt("read_usage", _read_usage, chunk.message, call)
     elif kind == "content_block_start" and chunk.content_block.type == "tool_use":
         call.note_first_token()
         call.add_output(f"[tool call] {chunk.content_block.name} ")
@@ -99,5 +100,8 @@ def _read_usage(message: VendorObject, call: Call) -> None:
     call.output_tokens = output if output is not None else call.output_tokens
     if call.input_tokens is not None and call.output_tokens is not None:
         call.total_tokens = call.input_tokens + call.output_tokens
-    details = usage.__dict__.get("output_tokens_details")
-    call.reasoning_tokens = getattr(details, "thinking_tokens", None) or call.reasoning_tokens
+    details = read_field(usage, "output_tokens_details")
+    call.reasoning_tokens = read_field(details, "thinking_tokens") or call.reasoning_tokens
+    call.service_tier = read_field(usage, "service_tier") or call.service_tier
+    kept_1h = read_field(read_field(usage, "cache_creation"), "ephemeral_1h_input_tokens")
+    call.cache_write_1h_tokens = kept_1h if kept_1h is not None else call.cache_write_1h_tokens

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import Call
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import attribute, note_failure
+from llm_observe._providers.fields import read_field
 from llm_observe._values import to_http_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llm_observe._vendor import VendorObject
+
+
+_TIERS: Final = {"on_demand": "default", "traffic_type_unspecified": ""}
 
 
 def describe(
@@ -50,6 +54,13 @@ def _of(entry: VendorObject, name: str) -> VendorObject:
     return entry.get(name) if isinstance(entry, dict) else getattr(entry, name, None)
 
 
+def base_url_of(options: dict[str, object]) -> VendorObject:
+    """Return the base URL that a request names for itself, or None."""
+    config = options.get("config")
+    http_options = _of(config, "http_options") if config is not None else None
+    return _of(http_options, "base_url") if http_options is not None else None
+
+
 def read_response(response: VendorObject, call: Call) -> None:
     """Record text, usage and finish reason of a GenerateContentResponse, complete or a chunk of a stream."""
     _read_numbers(response, call)
@@ -67,7 +78,7 @@ def _read_content(response: VendorObject, call: Call) -> None:
 def _read_numbers(response: VendorObject, call: Call) -> None:
     """Record what every chunk repeats, so that reading the last one is enough."""
     call.response_model = getattr(response, "model_version", None) or call.response_model
-    call.provider_request_id = getattr(response, "response_id", None) or call.provider_request_id
+    call.provider_response_id = read_field(response, "response_id") or call.provider_response_id
     attempt("read_usage", _read_usage, response, call)
     attempt("read_reason", _read_reason, response, call)
 
@@ -123,6 +134,29 @@ def _read_usage(response: VendorObject, call: Call) -> None:
     if usage.candidates_token_count is not None or usage.thoughts_token_count is not None:
         call.output_tokens = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
     call.total_tokens = usage.total_token_count
+    attempt("read_tier", _read_tier, usage, call)
+    attempt("read_audio", _read_audio, usage, call)
+
+
+def _read_tier(usage: VendorObject, call: Call) -> None:
+    """Record Vertex AI's traffic type in the words of other providers: ON_DEMAND_FLEX is ``flex``."""
+    traffic = read_field(usage, "traffic_type")
+    if traffic is not None:
+        name = str(getattr(traffic, "value", traffic)).lower()
+        call.service_tier = _TIERS.get(name, name.removeprefix("on_demand_"))
+
+
+def _read_audio(usage: VendorObject, call: Call) -> None:
+    call.audio_input_tokens = _audio_of(usage, "prompt_tokens_details", "tool_use_prompt_tokens_details")
+    call.audio_output_tokens = _audio_of(usage, "candidates_tokens_details")
+
+
+def _audio_of(usage: VendorObject, *names: str) -> int | None:
+    """Return how many tokens the breakdowns by modality count as audio; None where there are none."""
+    counted = [entry for name in names for entry in read_field(usage, name) or ()]
+    if not counted:
+        return None
+    return sum(entry.token_count or 0 for entry in counted if entry.modality == "AUDIO")
 
 
 def read_error(error: BaseException, call: Call) -> None:
