@@ -35,12 +35,14 @@ TEXTS = ("service_tier", "server_address", "provider_response_id")
 
 def logged(recorder: Any, **arguments: Any) -> Log:
     llm_observe.log(provider="p", model="m", **arguments)
-    return recorder.only
+    log: Log = recorder.only
+    return log
 
 
 def observed(recorder: Any, **read: Any) -> Log:
     llm_observe.observe(provider="p", model="m", read=lambda _: read)(lambda: "fine")()
-    return recorder.only
+    log: Log = recorder.only
+    return log
 
 
 @pytest.mark.parametrize("record", [logged, observed])
@@ -124,7 +126,12 @@ def test_the_host_is_worked_out_once(recorder, monkeypatch):
     from llm_observe import _server_address  # noqa: PLC0415 - to be watched
 
     asked: list[str] = []
-    monkeypatch.setattr(_server_address, "_host_of", lambda url: asked.append(str(url)) or "h.invalid")
+
+    def host_of(url: Any) -> str:
+        asked.append(str(url))
+        return "h.invalid"
+
+    monkeypatch.setattr(_server_address, "_host_of", host_of)
     client, _ = make_client(COMPLETION)
     for _ in range(3):
         create(client)

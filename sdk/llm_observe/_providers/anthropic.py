@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from llm_observe._call import Call
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import read_error
-from llm_observe._providers.fields import read_field
 from llm_observe._providers.openai import note_ids, note_input
 from llm_observe._values import to_count
 
@@ -100,8 +99,9 @@ def _read_usage(message: VendorObject, call: Call) -> None:
     call.output_tokens = output if output is not None else call.output_tokens
     if call.input_tokens is not None and call.output_tokens is not None:
         call.total_tokens = call.input_tokens + call.output_tokens
-    details = read_field(usage, "output_tokens_details")
-    call.reasoning_tokens = read_field(details, "thinking_tokens") or call.reasoning_tokens
-    call.service_tier = read_field(usage, "service_tier") or call.service_tier
-    kept_1h = read_field(read_field(usage, "cache_creation"), "ephemeral_1h_input_tokens")
-    call.cache_write_1h_tokens = kept_1h if kept_1h is not None else call.cache_write_1h_tokens
+    fields = usage.__dict__  # not getattr(), which is slow for a missing attribute of a model
+    call.service_tier = fields.get("service_tier") or call.service_tier
+    if (details := fields.get("output_tokens_details")) is not None:
+        call.reasoning_tokens = getattr(details, "thinking_tokens", None) or call.reasoning_tokens
+    if (lifetimes := fields.get("cache_creation")) is not None:
+        call.cache_write_1h_tokens = getattr(lifetimes, "ephemeral_1h_input_tokens", None)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from llm_observe._call import Call
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import attribute, note_failure
-from llm_observe._providers.fields import read_field
 from llm_observe._values import to_http_status
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def _read_content(response: VendorObject, call: Call) -> None:
 def _read_numbers(response: VendorObject, call: Call) -> None:
     """Record what every chunk repeats, so that reading the last one is enough."""
     call.response_model = getattr(response, "model_version", None) or call.response_model
-    call.provider_response_id = read_field(response, "response_id") or call.provider_response_id
+    call.provider_response_id = getattr(response, "response_id", None) or call.provider_response_id
     attempt("read_usage", _read_usage, response, call)
     attempt("read_reason", _read_reason, response, call)
 
@@ -134,29 +133,31 @@ def _read_usage(response: VendorObject, call: Call) -> None:
     if usage.candidates_token_count is not None or usage.thoughts_token_count is not None:
         call.output_tokens = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
     call.total_tokens = usage.total_token_count
-    attempt("read_tier", _read_tier, usage, call)
-    attempt("read_audio", _read_audio, usage, call)
+    attempt("read_kinds", _read_kinds, usage.__dict__, call)
 
 
-def _read_tier(usage: VendorObject, call: Call) -> None:
-    """Record Vertex AI's traffic type in the words of other providers: ON_DEMAND_FLEX is ``flex``."""
-    traffic = read_field(usage, "traffic_type")
+def _read_kinds(usage: dict[str, VendorObject], call: Call) -> None:
+    """Record what decides the price of the tokens: how the request was served, and how many are audio."""
+    traffic = usage.get("traffic_type")
     if traffic is not None:
-        name = str(getattr(traffic, "value", traffic)).lower()
-        call.service_tier = _TIERS.get(name, name.removeprefix("on_demand_"))
+        call.service_tier = _tier_of(str(getattr(traffic, "value", traffic)).lower())
+    call.audio_input_tokens = _audio_of(
+        usage.get("prompt_tokens_details"), usage.get("tool_use_prompt_tokens_details")
+    )
+    call.audio_output_tokens = _audio_of(usage.get("candidates_tokens_details"))
 
 
-def _read_audio(usage: VendorObject, call: Call) -> None:
-    call.audio_input_tokens = _audio_of(usage, "prompt_tokens_details", "tool_use_prompt_tokens_details")
-    call.audio_output_tokens = _audio_of(usage, "candidates_tokens_details")
+def _tier_of(traffic_type: str) -> str:
+    """Return Vertex AI's traffic type in the words of other providers: on_demand_flex is ``flex``."""
+    return _TIERS.get(traffic_type, traffic_type.removeprefix("on_demand_"))
 
 
-def _audio_of(usage: VendorObject, *names: str) -> int | None:
+def _audio_of(*breakdowns: VendorObject) -> int | None:
     """Return how many tokens the breakdowns by modality count as audio; None where there are none."""
-    counted = [entry for name in names for entry in read_field(usage, name) or ()]
-    if not counted:
+    if not any(breakdowns):
         return None
-    return sum(entry.token_count or 0 for entry in counted if entry.modality == "AUDIO")
+    entries = [entry for breakdown in breakdowns for entry in breakdown or ()]
+    return sum(entry.token_count or 0 for entry in entries if entry.modality == "AUDIO")
 
 
 def read_error(error: BaseException, call: Call) -> None:

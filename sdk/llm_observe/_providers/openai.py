@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from llm_observe._call import Call
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import read_error, to_code
-from llm_observe._providers.fields import read_field
 from llm_observe._values import to_text
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ _TEXT_EVENTS: Final = frozenset({"response.output_text.delta", "response.refusal
 _TOOL_EVENTS: Final = frozenset(
     {"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"}
 )
+_NO_FIELDS: Final[dict[str, object]] = {}
 _LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
@@ -111,9 +111,10 @@ def read_response(response: VendorObject, call: Call) -> None:
 def note_ids(response: VendorObject, call: Call) -> None:
     """Record the model, the answer's id, its tier, and the request id that the client keeps on it."""
     call.response_model = response.model or ""
-    call.provider_response_id = read_field(response, "id") or call.provider_response_id
-    call.provider_request_id = read_field(response, "_request_id") or call.provider_request_id
-    call.service_tier = read_field(response, "service_tier") or call.service_tier
+    fields = response.__dict__  # not getattr(), which is slow for a missing attribute of a model
+    call.provider_response_id = fields.get("id") or call.provider_response_id
+    call.provider_request_id = fields.get("_request_id") or call.provider_request_id
+    call.service_tier = fields.get("service_tier") or call.service_tier
 
 
 def _read_choice(response: VendorObject, call: Call) -> None:
@@ -256,9 +257,19 @@ def _read_response_usage(response: VendorObject, call: Call) -> None:
 
 def _read_details(usage: VendorObject, of_input: str, of_output: str, call: Call) -> None:
     """Record the parts of the counts."""
-    details = read_field(usage, of_input)
-    call.cache_read_tokens = read_field(details, "cached_tokens")
-    call.audio_input_tokens = read_field(details, "audio_tokens")
-    details = read_field(usage, of_output)
-    call.reasoning_tokens = read_field(details, "reasoning_tokens")
-    call.audio_output_tokens = read_field(details, "audio_tokens")
+    details = getattr(usage, of_input, None)
+    if details is not None:
+        call.cache_read_tokens = getattr(details, "cached_tokens", None)
+        call.audio_input_tokens = _undeclared(details, "audio_tokens")
+    details = getattr(usage, of_output, None)
+    if details is not None:
+        call.reasoning_tokens = getattr(details, "reasoning_tokens", None)
+        call.audio_output_tokens = _undeclared(details, "audio_tokens")
+
+
+def _undeclared(details: VendorObject, name: str) -> VendorObject:
+    """Return a field that not every class of details declares; getattr() is slow where it is missing."""
+    fields = getattr(details, "__dict__", None) or _NO_FIELDS
+    if name in fields:
+        return fields[name]
+    return (getattr(details, "__pydantic_extra__", None) or _NO_FIELDS).get(name)
