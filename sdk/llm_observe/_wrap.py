@@ -92,7 +92,8 @@ def _begin(
 
 
 def _note_server_address(client: VendorObject, call: Call) -> None:
-    note_server_address(client, client.base_url, call)
+    base_url = client.__dict__.get("_base_url")  # OpenAI's property runs an import statement each time
+    note_server_address(client, client.base_url if base_url is None else base_url, call)
 
 
 def _sync_request(client_class: VendorClass, provider: Provider) -> Callable[..., VendorObject]:
