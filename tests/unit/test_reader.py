@@ -129,6 +129,7 @@ def full_log(**fields) -> Log:
     {"metadata": {"": "no key"}, "tags": ["", "a tag"]},
     {"session_id": "AF6B4AE6-4D3C-4F3A-9E55-0C4B30D4D1A1"},
     {"user_id": "10.20.30.40"},
+    dict.fromkeys(limits.MAX_TEXT_CHARS, LOG_ID),  # longer than some of them may be
     {"input_preview": "a NUL \0 here"},
 ])  # fmt: skip
 @on_both_readers
