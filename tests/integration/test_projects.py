@@ -24,6 +24,7 @@ from storage.dead_letters import NewDeadLetter, add_dead_letters
 from tests.support.keys import make_key
 from tests.support.logs import make_log, make_request
 from tests.support.methods import METHODS, call, empty_request, reason_of
+from tests.support.rollups import merge_all
 from tests.support.rpc import bearer, info_of, stub
 from tests.support.waiting import eventually
 from tests.support.worker import running_worker
@@ -145,8 +146,9 @@ def their_turn(ours) -> chat.ChatTurn:
     )
 
 
-async def rows_of_ours(sql) -> list[str]:
-    tables = ("logs", "log_keys", "conversations", "messages", "dead_letters", "rollup_deltas", "api_keys")
+async def rows_of_ours(sql, database) -> list[str]:
+    await merge_all(database)  # as a worker does at any moment
+    tables = ("logs", "log_keys", "conversations", "messages", "dead_letters", "rollups", "api_keys")
     found = []
     for table in tables:
         rows = await sql.fetch(
@@ -157,8 +159,8 @@ async def rows_of_ours(sql) -> list[str]:
     return found
 
 
-async def test_no_call_crosses_from_one_project_to_another(locked_channel, sql, ours):
-    before = await rows_of_ours(sql)
+async def test_no_call_crosses_from_one_project_to_another(locked_channel, sql, database, ours):
+    before = await rows_of_ours(sql, database)
     for method in sorted(METHODS):
         if method.startswith(NOT_BUILT):
             running = call(locked_channel, method, empty_request(method), ours["their_secret"])
@@ -174,7 +176,7 @@ async def test_no_call_crosses_from_one_project_to_another(locked_channel, sql, 
             shown = str(await running)
             assert "ours" not in shown, method
             assert "request_count: 1" not in shown, method
-    assert await rows_of_ours(sql) == before
+    assert await rows_of_ours(sql, database) == before
     # Our own key must see them, or the above would prove nothing.
     for method in ("AnalyticsService/ListErrors", "AnalyticsService/QueryBreakdown"):
         seen = await call(locked_channel, method, CROSSINGS[method][1](ours), ours["secret"])
@@ -185,8 +187,8 @@ async def test_no_call_crosses_from_one_project_to_another(locked_channel, sql, 
     assert len(letters.dead_letters) == 1
 
 
-async def test_a_log_cannot_be_overwritten_from_another_project(locked_channel, sql, ours, worker):
-    before = await rows_of_ours(sql)
+async def test_a_log_cannot_be_overwritten_from_another_project(locked_channel, sql, database, ours, worker):
+    before = await rows_of_ours(sql, database)
     stolen = make_log(logId=ours["log_id"], model="theirs")
     ingest = stub(IngestServiceStub, locked_channel)
     await ingest.IngestLogs(make_request(stolen), metadata=bearer(ours["their_secret"]))
@@ -195,7 +197,7 @@ async def test_a_log_cannot_be_overwritten_from_another_project(locked_channel, 
         return await sql.fetchval("SELECT project_id FROM dead_letters WHERE reason = 'foreign_log'")
 
     assert await eventually(dead_lettered) == "theirs"
-    assert await rows_of_ours(sql) == before
+    assert await rows_of_ours(sql, database) == before
 
 
 async def test_a_key_sees_its_own_project_only(locked_channel, ours):
