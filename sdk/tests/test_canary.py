@@ -49,7 +49,7 @@ def everything_leaves_no_trace(logs: list[Log]) -> None:
 
 
 @pytest.mark.parametrize("word", ["hello", "fail"])
-def test_through_a_wrapped_client(recorder, caplog, word):
+def test_a_wrapped_client_leaks_no_secret(recorder, caplog, word):
     caplog.set_level(logging.DEBUG, logger="llm_observe")
     transport = httpx2.MockTransport(answer)
     client = openai.OpenAI(api_key="k", max_retries=0, http_client=httpx2.Client(transport=transport))
@@ -74,7 +74,7 @@ def test_through_a_wrapped_client(recorder, caplog, word):
 
 @pytest.mark.parametrize("vendor_class", [OpenAI, Anthropic, Gemini])
 @pytest.mark.parametrize("ending", ["success", "stream", "error"])
-def test_through_every_vendor(recorder, vendor_class, ending):
+def test_answers_of_every_vendor_leak_no_secret(recorder, vendor_class, ending):
     """Every string in an answer, an error and a stream is the secret, but for what the protocol needs."""
     vendor = vendor_class()
     wire = vendor.wire
@@ -101,7 +101,7 @@ def poison(body: Any) -> Any:
     return [poison(part) for part in body] if isinstance(body, list) else body
 
 
-def test_in_a_tool_call_of_every_vendor(recorder):
+def test_tool_calls_leak_no_secret(recorder):
     arguments = {"key": CANARY, "mail": TEXT}
     anthropic, gemini = Anthropic(), Gemini()
     anthropic.wire.whole["content"] = [{"type": "tool_use", "id": "t", "name": CANARY, "input": arguments}]
@@ -114,7 +114,7 @@ def test_in_a_tool_call_of_every_vendor(recorder):
     everything_leaves_no_trace(recorder.logs)
 
 
-def test_through_a_decorated_function(recorder):
+def test_a_decorated_function_leaks_no_secret(recorder):
     @llm_observe.observe(provider="mine", model=CANARY)
     def ask(question: str) -> str:
         raise ValueError(question)
@@ -124,7 +124,7 @@ def test_through_a_decorated_function(recorder):
     everything_leaves_no_trace([recorder.only])
 
 
-def test_in_the_spool_and_in_what_is_said(tmp_path):
+def test_the_spool_and_the_output_hold_no_secret(tmp_path):
     code = (
         f"secret = {CANARY[:8]!r} + {CANARY[8:]!r}\n"
         "import logging; logging.basicConfig(level=logging.DEBUG)\n"
@@ -139,7 +139,7 @@ def test_in_the_spool_and_in_what_is_said(tmp_path):
     assert CANARY not in said
 
 
-def test_through_log(recorder):
+def test_log_leaks_no_secret(recorder):
     llm_observe.log(
         provider=CANARY.lower(),
         model=TEXT,
@@ -157,7 +157,7 @@ def test_through_log(recorder):
 
 
 @pytest.mark.parametrize("padding", range(440, 520, 7))
-def test_at_every_cut(recorder, padding):
+def test_truncation_leaks_no_part_of_a_secret(recorder, padding):
     llm_observe.log(provider="p", model="m", input_text="x" * padding + " " + TEXT)
     everything_leaves_no_trace([recorder.only])
     assert "sk-proj" not in recorder.only.input_preview

@@ -76,14 +76,14 @@ async def exchange(kind: Kind, way: str, *, wrapped: bool, used: bool) -> Any:
 
 @pytest.mark.parametrize("used", [False, True], ids=["new", "used"])
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_copy_sends_what_it_would_unwrapped_and_is_recorded(kind, way, used, recorder):
+async def test_a_copy_sends_the_same_requests_as_unwrapped_and_is_recorded(kind, way, used, recorder):
     unwrapped = await exchange(kind, way, wrapped=False, used=used)
     assert recorder.calls == []
     assert await exchange(kind, way, wrapped=True, used=used) == unwrapped
     assert len(recorder.calls) == len(client_kinds.sent)
 
 
-async def test_a_key_that_is_set_later_is_sent(kind, recorder):
+async def test_a_key_set_after_wrapping_is_sent(kind, recorder):
     client = llm_observe.wrap(kind())
     (client.models._api_client if kind.is_gemini else client).api_key = SECOND
     client_kinds.sent.clear()
@@ -91,14 +91,14 @@ async def test_a_key_that_is_set_later_is_sent(kind, recorder):
     assert len(recorder.calls) == len(client_kinds.sent) == 1
 
 
-async def test_wrapping_twice_is_once(kind, recorder):
+async def test_wrapping_twice_records_each_call_once(kind, recorder):
     client = llm_observe.wrap(llm_observe.wrap(kind()))
     await ask(client)
     await ask(llm_observe.wrap(copy.copy(client)))
     assert len(recorder.calls) == 2
 
 
-async def test_unwrapping_leaves_nothing(kind, recorder):
+async def test_unwrapping_restores_the_client(kind, recorder):
     plain, client = kind(), kind()
     assert llm_observe.unwrap(llm_observe.wrap(client)) is client
     llm_observe.unwrap(client)
@@ -112,7 +112,7 @@ async def test_unwrapping_leaves_nothing(kind, recorder):
 
 
 @pytest.mark.parametrize("unwrapped", ["the copy", "the first"])
-async def test_unwrapping_one_leaves_the_other_recorded(kind, recorder, unwrapped):
+async def test_unwrapping_one_copy_keeps_the_other_recorded(kind, recorder, unwrapped):
     client = llm_observe.wrap(kind())
     other = shallow(kind, client)
     gone, left = (other, client) if unwrapped == "the copy" else (client, other)
@@ -125,7 +125,7 @@ async def test_unwrapping_one_leaves_the_other_recorded(kind, recorder, unwrappe
     assert len(recorder.calls) == 1
 
 
-async def test_copies_of_a_client_keep_credentials_that_its_type_decides_on(recorder):
+async def test_copies_keep_the_credential_provider(recorder):
     """Anthropic hands on a credential provider to copies of clients that are exactly of its own types."""
     seen = []
 
@@ -146,7 +146,7 @@ async def test_copies_of_a_client_keep_credentials_that_its_type_decides_on(reco
     assert len(recorder.calls) == 2
 
 
-def test_a_method_that_is_patched_after_wrapping_is_called(recorder, monkeypatch):
+def test_a_method_patched_after_wrapping_is_called(recorder, monkeypatch):
     client, wire = make_client(COMPLETION)
     monkeypatch.setattr("openai._base_client.SyncAPIClient.request", lambda *_args, **_options: "patched")
     assert client.post("/other", cast_to=object, body={}) == "patched"

@@ -73,19 +73,19 @@ def way(request, vendor) -> Any:
     return request.param(vendor)
 
 
-async def test_success(way, vendor, recorder):
+async def test_a_successful_call_is_logged(way, vendor, recorder):
     await way.ask()
     assert_success(recorder.only, vendor, streamed=False)
 
 
-async def test_a_stream_read_to_the_end(way, vendor, recorder):
+async def test_a_stream_read_to_the_end_is_a_success(way, vendor, recorder):
     await way.read()
     assert_success(recorder.only, vendor, streamed=True)
     assert recorder.only.time_to_first_token.ToNanoseconds() <= recorder.only.latency.ToNanoseconds()
 
 
 @pytest.mark.parametrize("action", ["ask", "read"])
-async def test_a_provider_error(way, vendor, recorder, action):
+async def test_a_provider_error_is_logged(way, vendor, recorder, action):
     vendor.wire.ending = "error"
     with pytest.raises(vendor.error):
         await getattr(way, action)()
@@ -98,7 +98,7 @@ async def test_a_provider_error(way, vendor, recorder, action):
 
 @pytest.mark.parametrize("action", ["ask", "read"])
 @pytest.mark.parametrize(("ending", "code"), [("connection", "connection_error"), ("timeout", "timeout")])
-async def test_a_network_fault(way, vendor, recorder, action, ending, code):
+async def test_a_network_error_is_logged(way, vendor, recorder, action, ending, code):
     vendor.wire.ending = ending
     with pytest.raises(vendor.connection):
         await getattr(way, action)()
@@ -106,7 +106,7 @@ async def test_a_network_fault(way, vendor, recorder, action, ending, code):
     assert recorder.only.error_code == code
 
 
-async def test_a_stream_that_breaks_off_keeps_what_came(way, vendor, recorder):
+async def test_a_broken_stream_keeps_the_text_received(way, vendor, recorder):
     vendor.wire.ending = "cut"
     with pytest.raises(Exception, match=r"."):
         await way.read()
@@ -117,7 +117,7 @@ async def test_a_stream_that_breaks_off_keeps_what_came(way, vendor, recorder):
 
 
 @pytest.mark.parametrize("leaving", ["close", "break", "never read"])
-async def test_a_stream_that_the_application_left(way, vendor, recorder, leaving):
+async def test_a_stream_left_by_the_application_is_cancelled(way, vendor, recorder, leaving):
     await way.leave(leaving)
     for _ in range(3):  # the loop closes dropped generators, one inside another
         gc.collect()
@@ -130,7 +130,7 @@ async def test_a_stream_that_the_application_left(way, vendor, recorder, leaving
     assert recorder.only.HasField("time_to_first_token") == read
 
 
-async def test_a_task_cancelled_while_it_waits(vendor, recorder):
+async def test_a_task_cancelled_before_the_answer_is_logged(vendor, recorder):
     task = asyncio.ensure_future(vendor.ask(vendor.aclient(vendor.wire.answer_late)))
     await vendor.wire.silent.wait()
     task.cancel()
@@ -139,7 +139,7 @@ async def test_a_task_cancelled_while_it_waits(vendor, recorder):
     assert_truth(recorder.only, vendor, OUTCOME_CANCELLED)
 
 
-async def test_a_task_cancelled_while_it_streams(vendor, recorder):
+async def test_a_task_cancelled_during_a_stream_keeps_the_text_received(vendor, recorder):
     vendor.wire.ending = "stall"
     task = asyncio.ensure_future(Async(vendor).read())
     await vendor.wire.silent.wait()
@@ -151,7 +151,7 @@ async def test_a_task_cancelled_while_it_streams(vendor, recorder):
 
 
 @pytest.mark.parametrize("name", VENDORS)
-def test_a_stream_held_until_exit(name):
+def test_a_stream_still_open_at_exit_is_logged(name):
     code = (
         f"import vendor_wire\nfrom llm_observe import _runtime\n"
         "_runtime.get_runtime().submit = lambda call: print(call.outcome, call.output_chunks)\n"

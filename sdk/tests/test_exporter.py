@@ -23,7 +23,7 @@ def configured():
     llm_observe.configure(endpoint="")
 
 
-def test_it_gets_what_is_logged(configured):
+def test_a_custom_exporter_receives_the_logs(configured):
     exporter = Collected()
     configured(exporter=exporter)
     llm_observe.log(provider="mine", model="m")
@@ -32,7 +32,7 @@ def test_it_gets_what_is_logged(configured):
     assert (result.sent, result.dropped, result.pending) == (1, 0, 0)
 
 
-def test_what_it_wants_again_it_gets_again(configured):
+def test_a_batch_is_exported_again_on_retry(configured):
     exporter = Collected(llm_observe.ExportResult(retry=True, failure="AWAY"))
     configured(exporter=exporter)
     llm_observe.log(provider="mine", model="m")
@@ -40,7 +40,7 @@ def test_what_it_wants_again_it_gets_again(configured):
     assert exporter.batches == [["m"], ["m"]]
 
 
-def test_what_it_rejects_is_dropped(configured):
+def test_a_failed_batch_is_dropped(configured):
     configured(exporter=Collected(llm_observe.ExportResult(failure="NO")))
     llm_observe.log(provider="mine", model="m")
     assert llm_observe.flush(10).dropped == 1

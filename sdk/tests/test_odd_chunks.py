@@ -62,7 +62,7 @@ async def test_asynchronous_chunks_become_text(chunks, texts):
         ("input_tokens", object(), None),
     ],
 )
-def test_numbers_have_their_types(name, value, expected):
+def test_result_fields_have_their_declared_types(name, value, expected):
     pending = pending_call()
     with pending:
         call = Call("openai", "chat", "asked", lambda _: None)

@@ -32,7 +32,7 @@ def finish(coroutine: Any) -> Any:
     return ended.value.value
 
 
-def test_each_step_may_come_from_another_context():
+def test_each_step_may_run_in_another_context():
     def chunks() -> Iterator[str]:
         yield make_call().log_id
         yield make_call().log_id or "no id"
@@ -42,7 +42,7 @@ def test_each_step_may_come_from_another_context():
     assert make_call().log_id == ""
 
 
-async def test_an_answer_that_waits_names_no_other_call():
+async def test_a_waiting_answer_gives_its_id_to_no_other_call():
     async def chunks() -> AsyncIterator[str]:
         await Waiting()
         yield make_call().log_id
@@ -57,7 +57,7 @@ async def test_an_answer_that_waits_names_no_other_call():
 
 
 @pytest.mark.parametrize("where", ["its own context", "another", "a copy"])
-def test_an_answer_that_is_left_before_its_call_names_none(where):
+def test_an_answer_closed_before_its_call_gives_its_id_to_none(where):
     async def chunks() -> AsyncIterator[str]:
         await Waiting()
         yield make_call().log_id
@@ -74,7 +74,7 @@ def test_an_answer_that_is_left_before_its_call_names_none(where):
     assert answer.result().model == ""
 
 
-def test_an_answer_within_an_answer():
+def test_nested_answers_keep_their_own_ids():
     def inner() -> Iterator[str]:
         yield make_call().log_id
 
@@ -84,7 +84,7 @@ def test_an_answer_within_an_answer():
     assert next(ChatStream(outer(), PendingCall("outer"))) == "inner outer"
 
 
-def test_an_answer_belongs_to_the_session_that_asked_for_it(recorder):
+def test_an_answer_belongs_to_the_session_that_requested_it(recorder):
     client = llm_observe.LLMClient("demo")
     with llm_observe.session("s1"):
         answer = client.stream("hello", max_output_tokens=2)
@@ -93,7 +93,7 @@ def test_an_answer_belongs_to_the_session_that_asked_for_it(recorder):
     assert recorder.only.session_id == "s1"
 
 
-def test_an_answer_that_no_session_asked_for_belongs_to_the_one_that_reads_it(recorder):
+def test_an_answer_requested_outside_a_session_belongs_to_the_session_that_reads_it(recorder):
     answer = llm_observe.LLMClient("demo").stream("hello", max_output_tokens=2)
     with llm_observe.session("s2"):
         list(answer)

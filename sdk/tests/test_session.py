@@ -99,7 +99,7 @@ def tenant_of_tenant(name: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("enter", [llm_observe.session, tenant, tenant_of_tenant])
-def test_a_generator_keeps_its_session_whoever_drives_it(run, enter):
+def test_a_generator_keeps_its_session_in_any_context(run, enter):
     def body() -> Iterator[str | None]:
         yield current_id()
         with enter("s1"):
@@ -116,7 +116,7 @@ def test_a_generator_keeps_its_session_whoever_drives_it(run, enter):
     assert run(current_id) is None
 
 
-def test_what_a_generator_calls_adds_to_its_session(run):
+def test_nested_sessions_add_to_the_session_of_their_generator(run):
     def ask() -> Any:
         with llm_observe.session(tags=["inner"]), tenant("s2"), llm_observe.session(tags=["innermost"]):
             return current_session()
@@ -148,7 +148,7 @@ def _throw(steps: Any) -> None:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("inherited", [False, True], ids=["a context of before", "a context of inside"])
-def test_a_session_that_is_left_in_another_context_is_over_in_its_own(ending, inherited):
+def test_a_session_left_in_another_context_ends_in_its_own(ending, inherited):
     def body() -> Iterator[None]:
         with llm_observe.session("s1"):
             yield
@@ -163,7 +163,7 @@ def test_a_session_that_is_left_in_another_context_is_over_in_its_own(ending, in
     assert other.run(current_id) is None
 
 
-def test_generators_that_take_turns_have_a_session_each_and_revive_none(run):
+def test_interleaved_generators_keep_separate_sessions(run):
     def body(name: str) -> Generator[str | None]:
         with llm_observe.session(name):
             while True:
@@ -182,7 +182,7 @@ def test_generators_that_take_turns_have_a_session_each_and_revive_none(run):
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_any_program_of_generators_and_contexts(seed):
+def test_random_interleavings_never_mix_sessions(seed):
     """Each generator finds its own session at each step; when all have ended, no context finds any.
 
     But for copies of a context: they keep what they have copied, as those of tasks do.
@@ -217,7 +217,7 @@ def test_any_program_of_generators_and_contexts(seed):
     assert {context.run(current_id) for context in originals} == {None}
 
 
-async def test_an_asynchronous_generator_keeps_its_session_whichever_task_drives_it():
+async def test_an_asynchronous_generator_keeps_its_session_in_any_task():
     async def body() -> AsyncIterator[str | None]:
         with llm_observe.session("s1"):
             for _ in range(3):
@@ -231,7 +231,7 @@ async def test_an_asynchronous_generator_keeps_its_session_whichever_task_drives
     assert ids == ["s1", "s1", "s1", "ended"]
 
 
-async def test_an_asynchronous_generator_that_is_left_is_over_where_it_was_entered():
+async def test_a_dropped_asynchronous_generator_ends_its_session():
     async def body() -> AsyncIterator[None]:
         with llm_observe.session("s1"):
             yield
@@ -251,7 +251,7 @@ async def test_an_asynchronous_generator_that_is_left_is_over_where_it_was_enter
     assert current_id() is None
 
 
-async def test_a_dependency_with_yield_is_current_id_for_the_request():
+async def test_a_fastapi_dependency_sets_the_session_of_the_request():
     """As FastAPI runs it: entered and left by an exit stack in the task of the request."""
 
     @contextlib.asynccontextmanager
@@ -266,7 +266,7 @@ async def test_a_dependency_with_yield_is_current_id_for_the_request():
         assert await asyncio.create_task(asyncio.to_thread(current_id)) == "s1"
 
 
-def test_a_synchronous_dependency_with_yield_does_not_raise():
+def test_a_synchronous_fastapi_dependency_does_not_raise():
     """As FastAPI runs it: entered in a context, left in another. What runs in a third is out of its reach."""
 
     @contextlib.contextmanager
@@ -281,7 +281,7 @@ def test_a_synchronous_dependency_with_yield_does_not_raise():
     in_copy(entered.__exit__, None, None, None)
 
 
-async def test_tasks_and_threads_that_are_started_inside_keep_the_session_when_it_is_over():
+async def test_tasks_and_threads_keep_the_session_they_were_started_in():
     gate, thread_gate = asyncio.Event(), threading.Event()
 
     async def later() -> str | None:
@@ -298,12 +298,12 @@ async def test_tasks_and_threads_that_are_started_inside_keep_the_session_when_i
     assert (await task, await thread) == ("s1", "s1")
 
 
-def test_what_the_application_raises_passes_through():
+def test_exceptions_pass_through_a_session():
     with pytest.raises(KeyError), llm_observe.session("s1"):
         raise KeyError("the application's own")
 
 
-def test_an_exit_stack_may_outlive_the_generator_that_fills_it():
+def test_an_exit_stack_may_outlive_the_generator_that_filled_it():
     stack = contextlib.ExitStack()
 
     def body() -> Iterator[None]:
@@ -339,7 +339,7 @@ def _enter_a_wrapper_by_hand(kept: list[Any]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("body", [_enter_by_hand, _enter_on_a_stack, _enter_a_wrapper_by_hand])
-def test_no_later_generator_has_a_session_that_outlives_its_own(body):
+def test_a_session_that_outlives_its_generator_leaks_into_no_other(body):
     def other() -> Iterator[str | None]:
         yield current_id()
 
@@ -350,7 +350,7 @@ def test_no_later_generator_has_a_session_that_outlives_its_own(body):
     Context().run(kept[0].__exit__, None, None, None)
 
 
-async def test_an_asynchronous_generator_that_awaits_the_entry_by_hand_leaves_nothing():
+async def test_entering_a_session_by_hand_in_an_asynchronous_generator_leaks_nothing():
     @contextlib.asynccontextmanager
     async def dependency() -> AsyncIterator[None]:
         await asyncio.sleep(0)
@@ -387,7 +387,7 @@ def _as_callback(loop: asyncio.AbstractEventLoop, seen: list[str | None]) -> Non
 
 @pytest.mark.parametrize("start", [_as_task, _as_callback])
 @pytest.mark.parametrize("background", ["s2", None])
-def test_what_runs_on_the_loop_that_a_generator_drives_keeps_its_own_session(run, start, background):
+def test_tasks_on_a_loop_driven_by_a_generator_keep_their_own_session(run, start, background):
     loop = asyncio.new_event_loop()
     seen: list[str | None] = []
 
@@ -419,7 +419,7 @@ def _answer(user: str) -> Generator[Any]:
 
 
 @pytest.mark.parametrize("outer", [None, "s0"])
-def test_generators_that_take_turns_add_nothing_to_each_other(run, outer):
+def test_interleaved_generators_add_nothing_to_each_other(run, outer):
     with llm_observe.session(outer, tags=["outer"]) if outer else contextlib.nullcontext():
         first, second = _answer("ann"), _answer("bob")
         sessions = [run(next, steps) for steps in (first, second, first, second)]
@@ -437,7 +437,7 @@ def test_generators_that_take_turns_add_nothing_to_each_other(run, outer):
     assert len({each.session_id for each in sessions}) == (1 if reaches else 2)
 
 
-def test_a_generator_adds_to_that_which_drives_it(run):
+def test_a_generator_adds_to_the_session_of_its_caller(run):
     def outer() -> Iterator[Any]:
         with llm_observe.session("s1", tags=["outer"]):
             yield from _answer("ann")
@@ -449,7 +449,7 @@ def test_a_generator_adds_to_that_which_drives_it(run):
     assert [each.tags for each in sessions] == [("outer", "ann"), ("outer", "ann", "inner"), ("outer", "bob")]
 
 
-async def test_a_generator_adds_to_one_that_waits_for_its_task_or_thread():
+async def test_a_generator_in_a_task_or_thread_adds_to_the_session_that_awaits_it():
     async def outer() -> AsyncIterator[list[Any]]:
         async def inner() -> Any:
             return next(_answer("ann"))
@@ -461,7 +461,7 @@ async def test_a_generator_adds_to_one_that_waits_for_its_task_or_thread():
     assert [(each.session_id, each.tags) for each in sessions] == [("s1", ("outer", "ann"))] * 2
 
 
-async def test_the_session_of_a_dependency_is_added_to():
+async def test_a_generator_adds_to_the_session_of_a_dependency():
     @contextlib.asynccontextmanager
     async def dependency() -> AsyncIterator[None]:
         with llm_observe.session("s1", tags=["outer"]):
@@ -474,7 +474,7 @@ async def test_the_session_of_a_dependency_is_added_to():
         steps.close()
 
 
-def test_a_generator_that_knows_itself_is_collected():
+def test_a_self_referencing_generator_is_garbage_collected():
     class Page:
         def __init__(self) -> None:
             self.steps = self.body()
@@ -495,7 +495,7 @@ VENDORS: dict[str, Any] = {"openai": OpenAI, "anthropic": Anthropic, "gemini": G
 
 
 @pytest.mark.parametrize("name", VENDORS)
-def test_a_stream_belongs_to_the_session_that_asked_for_it(name, recorder, run):
+def test_a_stream_belongs_to_the_session_that_requested_it(name, recorder, run):
     vendor = VENDORS[name]()
     with llm_observe.session("s1"):
         stream = vendor.stream()
@@ -505,7 +505,7 @@ def test_a_stream_belongs_to_the_session_that_asked_for_it(name, recorder, run):
 
 
 @pytest.mark.parametrize("name", VENDORS)
-async def test_an_asynchronous_stream_belongs_to_the_session_that_asked_for_it(name, recorder):
+async def test_an_asynchronous_stream_belongs_to_the_session_that_requested_it(name, recorder):
     vendor = VENDORS[name]()
     with llm_observe.session("s1"):
         stream = await vendor.astream(vendor.aclient())

@@ -41,7 +41,7 @@ def spools() -> Iterator[list[Spool]]:
         spool.close()
 
 
-def test_what_a_killed_process_left_is_sent_by_the_next(tmp_path):
+def test_logs_of_a_killed_process_are_sent_by_the_next_one(tmp_path):
     die(tmp_path)
     files = list(tmp_path.glob("*/*.batch"))
     assert files
@@ -59,7 +59,7 @@ def test_what_a_killed_process_left_is_sent_by_the_next(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_at_exit_what_is_left_stays_and_is_said(tmp_path):
+def test_exit_keeps_unsent_logs_in_the_spool_and_reports_them(tmp_path):
     process = start(KEPT + "log(); log(); kept(2)", NOBODY, spool_dir=str(tmp_path), exit_timeout_s="0.5")
     _, errors = process.communicate(timeout=WAIT_S)
     assert errors == "llm_observe: 0 logs sent, 0 dropped, 2 kept in the spool\n"
@@ -69,7 +69,7 @@ def test_at_exit_what_is_left_stays_and_is_said(tmp_path):
         assert (len(collector.models), errors) == (3, "")
 
 
-def test_the_ledger_still_adds_up_after_a_kill(tmp_path):
+def test_producer_counters_add_up_after_a_kill(tmp_path):
     die(tmp_path)
     with running_collector() as collector:
         process = start("log('alive')", collector.endpoint, spool_dir=str(tmp_path))
@@ -81,7 +81,7 @@ def test_the_ledger_still_adds_up_after_a_kill(tmp_path):
     )
 
 
-def test_the_spool_is_bounded(tmp_path, spools):
+def test_the_spool_refuses_batches_beyond_its_size(tmp_path, spools):
     spool = Spool(tmp_path, "one", max_bytes=100)
     spools.append(spool)
     assert spool.put(b"x" * 60, number=1, count=3)
@@ -93,7 +93,7 @@ def test_the_spool_is_bounded(tmp_path, spools):
     assert spool.put(b"x" * 60, number=3, count=4)
 
 
-def test_a_living_process_keeps_its_folder(tmp_path, spools):
+def test_the_folder_of_a_running_process_is_not_adopted(tmp_path, spools):
     first, second = Spool(tmp_path, "one", 100), Spool(tmp_path, "two", 100)
     spools += [first, second]
     first.put(b"x", number=1, count=3)
@@ -102,7 +102,7 @@ def test_a_living_process_keeps_its_folder(tmp_path, spools):
     assert second.adopt() == 3
 
 
-def test_a_damaged_batch_is_counted_and_left_behind(tmp_path):
+def test_a_damaged_batch_is_counted_as_dropped(tmp_path):
     die(tmp_path)
     damaged = next(tmp_path.glob("*/*.batch"))
     damaged.write_bytes(damaged.read_bytes()[:-7])
@@ -118,7 +118,7 @@ def test_a_damaged_batch_is_counted_and_left_behind(tmp_path):
     assert {"spool_damaged": lost} in dropped or lost == 6
 
 
-def test_a_folder_that_cannot_be_made_costs_nothing_but_the_spool(tmp_path):
+def test_logs_are_sent_when_the_spool_folder_cannot_be_created(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
     with running_collector() as collector:
@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_made_costs_nothing_but_the_spool(tmp_path):
         assert len(collector.models) == 1
 
 
-def test_a_forked_child_leaves_the_parents_spool_alone(tmp_path):
+def test_a_forked_child_does_not_touch_the_parents_spool(tmp_path):
     code = KEPT + (
         "log('parent'); kept(1)\nif os.fork() == 0:\n    log('child'); kept(2); os._exit(0)\nos.wait()\n"
     )
@@ -140,6 +140,6 @@ def test_a_forked_child_leaves_the_parents_spool_alone(tmp_path):
         assert sorted(collector.models) == ["child", "next", "parent"]
 
 
-def test_files_are_the_owners_alone(tmp_path, spools):
+def test_spool_folders_are_private_to_their_user(tmp_path, spools):
     spools.append(Spool(tmp_path / "made", "one", 100))
     assert (tmp_path / "made" / "one").stat().st_mode & 0o077 == 0

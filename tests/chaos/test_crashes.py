@@ -74,7 +74,7 @@ async def assert_all_stored(database, sql, broker, count: int) -> None:
     assert (dead, total) == (0, count)
 
 
-async def test_15_worker_kills_during_5000_logs(
+async def test_15_worker_kills_during_5000_logs_lose_none(
     channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     chance = random.Random(11)
@@ -99,7 +99,7 @@ async def test_15_worker_kills_during_5000_logs(
         stop(worker)
 
 
-async def test_redis_killed_with_accepted_logs_waiting_loses_none(
+async def test_a_redis_kill_loses_no_queued_logs(
     stores, channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     await send(channel, 1000, 50)
@@ -113,7 +113,7 @@ async def test_redis_killed_with_accepted_logs_waiting_loses_none(
         stop(worker)
 
 
-async def test_redis_restarts_under_load_without_restarting_worker_or_server(
+async def test_worker_and_server_survive_redis_restarts_under_load(
     stores, server, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     worker = start_worker(database_url, queue_settings, tmp_path)
@@ -132,7 +132,7 @@ async def test_redis_restarts_under_load_without_restarting_worker_or_server(
         stop(worker)
 
 
-async def test_postgres_sessions_cut_off_under_load_cost_nothing(
+async def test_terminated_postgres_sessions_lose_no_logs(
     server, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     worker = start_worker(database_url, queue_settings, tmp_path)
@@ -149,7 +149,7 @@ async def test_postgres_sessions_cut_off_under_load_cost_nothing(
         stop(worker)
 
 
-async def test_a_killed_workers_batches_come_back_on_an_idle_queue(
+async def test_a_killed_workers_batches_are_reclaimed_on_an_idle_queue(
     channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     # A consumer that took a batch and died: no new message will ever arrive to wake anybody.
@@ -164,7 +164,7 @@ async def test_a_killed_workers_batches_come_back_on_an_idle_queue(
         stop(worker)
 
 
-async def test_sigterm_in_the_middle_loses_nothing_and_hands_back(
+async def test_a_worker_stopped_during_work_hands_back_its_batches(
     channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     await send(channel, 2000, 20)
@@ -249,7 +249,7 @@ async def test_a_batch_that_kills_its_worker_is_dead_lettered_after_three_runs(
     assert len(await dead_letters(sql)) == 1
 
 
-async def test_a_batch_that_moves_is_always_counted(broker):
+async def test_a_message_that_moves_between_stream_and_retries_is_always_counted(broker):
     """From the stream to the waiting retries and back; the queue is at no moment empty."""
     moving = True
 

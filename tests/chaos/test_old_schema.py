@@ -89,7 +89,7 @@ async def test_a_worker_waits_for_the_migration_of_its_release(
     ],
     ids=["column", "rollups", "keys"],
 )
-async def test_logs_wait_for_a_relation_that_is_missing_at_run_time(
+async def test_logs_wait_while_a_table_or_column_is_missing(
     database_url, database, broker, raw, queue_settings, tmp_path, older, newer
 ):
     worker = start_worker(database_url, queue_settings, tmp_path)
@@ -107,7 +107,7 @@ async def test_logs_wait_for_a_relation_that_is_missing_at_run_time(
         stop(worker)
 
 
-async def test_a_newer_schema_does_no_harm(database_url, database, broker, raw, queue_settings, tmp_path):
+async def test_a_worker_runs_on_a_newer_schema(database_url, database, broker, raw, queue_settings, tmp_path):
     await raw.execute("INSERT INTO schema_migrations VALUES ('9999_future', 'x')")
     await raw.execute("ALTER TABLE logs ADD COLUMN of_the_future text DEFAULT 'x'")
     await queue_logs(broker, 2)

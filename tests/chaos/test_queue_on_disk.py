@@ -35,7 +35,7 @@ def write_until_killed(client: redis.Redis, stream: str, killer: threading.Timer
         return answered
 
 
-def test_a_killed_valkey_loses_nothing_that_it_answered(monkeypatch):
+def test_a_killed_valkey_loses_no_acknowledged_entry(monkeypatch):
     monkeypatch.setattr("stack.embedded.valkey._SYNC_EVERY_S", 0.02)  # a sync is always on its way
     with tempfile.TemporaryDirectory() as folder:
         home = DataDir(Path(folder))
@@ -61,7 +61,7 @@ def test_a_killed_valkey_loses_nothing_that_it_answered(monkeypatch):
             stop_syncing()
 
 
-def test_what_is_there_is_synced_until_it_is_stopped(tmp_path, monkeypatch):
+def test_files_are_synced_until_syncing_stops(tmp_path, monkeypatch):
     synced: list[str] = []
     monkeypatch.setattr("stack.embedded.valkey._SYNC_EVERY_S", 0.01)
     monkeypatch.setattr(

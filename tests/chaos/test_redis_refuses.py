@@ -117,7 +117,7 @@ async def fill_with_work_of_the_dead(machine) -> None:
         await machine.put(5)
 
 
-async def test_a_worker_starts_and_drains_a_redis_whose_memory_is_full(machine, worker, database):
+async def test_a_worker_drains_a_redis_that_is_out_of_memory(machine, worker, database):
     await fill_with_work_of_the_dead(machine)
     await machine.redis.config_set("maxmemory", 1)
     with pytest.raises(QueueUnavailable, match="OOM"):
@@ -170,7 +170,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("code", STATES)
-async def test_a_redis_that_refuses_writes_is_waited_for(machine, worker, database, tmp_path, code):
+async def test_a_worker_waits_while_redis_refuses_writes(machine, worker, database, tmp_path, code):
     refuse, cure = STATES[code]
     await fill_with_work_of_the_dead(machine)
     running = worker()
@@ -188,7 +188,7 @@ async def test_a_redis_that_refuses_writes_is_waited_for(machine, worker, databa
     await assert_stored_exactly(machine, database)
 
 
-async def test_a_redis_that_hangs_is_waited_for(machine, worker, database, tmp_path):
+async def test_a_worker_waits_while_redis_hangs(machine, worker, database, tmp_path):
     await fill_with_work_of_the_dead(machine)
     machine.process.send_signal(signal.SIGSTOP)
     worker()
@@ -197,7 +197,7 @@ async def test_a_redis_that_hangs_is_waited_for(machine, worker, database, tmp_p
     await assert_stored_exactly(machine, database)
 
 
-async def test_a_worker_stops_in_time_although_redis_hangs(machine, worker, database, tmp_path):
+async def test_a_worker_stops_in_time_while_redis_hangs(machine, worker, database, tmp_path):
     await machine.put(5)
     running = worker()
     await assert_stored_exactly(machine, database)

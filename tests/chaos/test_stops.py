@@ -65,7 +65,7 @@ async def assert_stored_exactly(database, count: int) -> None:
     assert (differences.rollups, differences.sketches) == ([], [])
 
 
-async def test_sigterm_of_server_and_worker_under_load_loses_nothing(run, database):
+async def test_stopping_server_and_worker_under_load_loses_nothing(run, database):
     run.start("server", "server")
     run.start("worker", "worker")
     async with Load(run.env["LLM_OBSERVE_GRPC_PORT"]).running() as load:
@@ -79,7 +79,7 @@ async def test_sigterm_of_server_and_worker_under_load_loses_nothing(run, databa
     await assert_stored_exactly(database, load.accepted)
 
 
-async def test_processes_share_a_port_are_replaced_and_stop_together(run, database):
+async def test_server_processes_share_a_port_are_replaced_and_stop_together(run, database):
     parent = run.start("server", "server", LLM_OBSERVE_SERVER_PROCESSES="3")
     run.start("worker", "worker")
 
@@ -116,7 +116,7 @@ async def test_children_end_when_their_parent_is_killed(run):
     await eventually(lambda: not any(child.is_running() for child in family))
 
 
-async def test_a_taken_port_is_refused_by_name(run):
+async def test_a_port_in_use_is_reported_with_its_setting(run):
     run.start("server", "server")
     await eventually(lambda: not processes.port_is_free(int(run.env["LLM_OBSERVE_GRPC_PORT"])))
     second = run.start("second", "server", LLM_OBSERVE_SERVER_PROCESSES="2")
@@ -204,7 +204,7 @@ def sentinels(tmp_path):
         processes.stop(process, signal.SIGTERM, 10)
 
 
-async def test_a_failover_behind_sentinels_is_waited_out(run, sentinels, database):
+async def test_server_and_worker_survive_a_sentinel_failover(run, sentinels, database):
     run.env["REDIS_URL"] = sentinels.url
     await eventually(lambda: sentinels.role("replica", "slave"))
     await eventually(sentinels.sees_replica)

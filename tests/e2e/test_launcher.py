@@ -78,7 +78,7 @@ def installed():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_first_start_says_what_to_do_next(installed):
+def test_the_first_start_prints_what_to_do_next(installed):
     done = installed.run("up", "--detach")
     assert f"http://127.0.0.1:{installed.env['LLM_OBSERVE_UI_PORT']}" in done.stdout
     assert f"grpcurl -plaintext 127.0.0.1:{installed.env['LLM_OBSERVE_GRPC_PORT']}" in done.stdout
@@ -89,7 +89,7 @@ def test_a_first_start_says_what_to_do_next(installed):
     }  # fmt: skip
 
 
-def test_a_second_up_is_refused_with_the_way_out(installed):
+def test_a_second_up_is_refused_and_says_how_to_stop_the_first(installed):
     done = installed.run("up", check=False)
     assert done.returncode == 1
     assert "already running" in done.stderr
@@ -122,7 +122,7 @@ def test_demo_traffic_arrives_and_rollups_verify(installed):
     assert "0 rollups and 0 sketch buckets differ" in installed.run("rollups", "verify").stdout
 
 
-def test_a_service_that_dies_is_started_again(installed):
+def test_a_killed_service_is_restarted(installed):
     before = {one["name"]: one["pid"] for one in installed.state["processes"]}
     psutil.Process(before["worker"]).kill()
     while {one["name"]: one["pid"] for one in installed.state["processes"]}.get("worker") in {
@@ -132,7 +132,7 @@ def test_a_service_that_dies_is_started_again(installed):
         time.sleep(0.1)  # until the test's own time-out
 
 
-def test_after_kill_9_of_the_supervisor_a_new_start_recovers(installed):
+def test_a_new_start_recovers_from_a_killed_supervisor(installed):
     log_id = installed.log_once()
     old = installed.processes()
     psutil.Process(installed.state["supervisor"]["pid"]).kill()
@@ -167,7 +167,7 @@ def test_ctrl_c_leaves_no_process(installed):
     assert not [one for one in running if one.find() is not None]
 
 
-def test_a_taken_port_is_a_clear_error(installed):
+def test_a_port_in_use_is_reported_with_its_setting(installed):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = installed.run("up", check=False, LLM_OBSERVE_GRPC_PORT=port)
@@ -176,7 +176,7 @@ def test_a_taken_port_is_a_clear_error(installed):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root must hand its data to another user")
-def test_root_keeps_postgres_where_its_user_can_reach_it(tmp_path):
+def test_root_stores_postgres_data_where_its_user_can_read_it(tmp_path):
     tmp_path.chmod(0o700)
     hidden = Installation(tmp_path / "home")
     try:

@@ -51,7 +51,7 @@ VENDORS = ["openai", "anthropic", "gemini"]
 
 
 @pytest.mark.parametrize("provider", [*VENDORS, "demo"])
-async def test_a_stream_is_started_deltas_finished(chat, conversations, provider):
+async def test_a_stream_consists_of_started_deltas_and_finished(chat, conversations, provider):
     events = await stream(chat, turn(provider=provider))
     kinds = [event.WhichOneof("event") for event in events]
     assert kinds[0] == "started"
@@ -77,9 +77,7 @@ async def test_a_stream_is_started_deltas_finished(chat, conversations, provider
     assert found.messages[1].log_id == started.log_id
 
 
-async def test_the_call_is_logged_like_any_other_applications(
-    chat, channel, database_url, queue_settings, tmp_path
-):
+async def test_a_chat_call_is_logged(chat, channel, database_url, queue_settings, tmp_path):
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
         answer = await chat.Chat(pb.ChatRequest(turn=turn(metadata={"page": "test"}, user_id="u1")))
@@ -117,7 +115,7 @@ async def test_history_system_prompt_and_parameters_reach_the_provider(chat, pro
     assert (sent["temperature"], sent["max_completion_tokens"], sent["stop"]) == (0.3, 7, ["END"])
 
 
-async def test_the_model_gets_the_words_as_they_are_and_the_store_gets_them_redacted(
+async def test_the_provider_gets_the_original_text_and_the_store_the_redacted(
     chat, conversations, provider_mock
 ):
     content = "my card is 4111 1111 1111 1111"
@@ -131,7 +129,7 @@ async def test_the_model_gets_the_words_as_they_are_and_the_store_gets_them_reda
 
 
 @pytest.mark.parametrize("provider", VENDORS)
-async def test_leaving_stops_the_provider_and_keeps_what_came(
+async def test_a_cancelled_stream_stops_the_provider_and_keeps_the_text_received(
     chat, conversations, channel, provider_mock, database_url, queue_settings, tmp_path, provider
 ):
     provider_mock.default_behaviour = {"chunks": 500, "chunk_s": 0.02}
@@ -193,7 +191,9 @@ async def test_provider_errors_have_reasons_and_no_vendor_text(
         ("gemini", "PROVIDER_RATE_LIMITED"),
     ],
 )
-async def test_an_error_in_the_middle_of_a_stream_is_one(chat, provider_mock, provider, reason):
+async def test_a_provider_error_during_a_stream_ends_it_with_its_reason(
+    chat, provider_mock, provider, reason
+):
     provider_mock.default_behaviour = {"error_after": 4}
     text = ""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -205,7 +205,7 @@ async def test_an_error_in_the_middle_of_a_stream_is_one(chat, provider_mock, pr
 
 
 @pytest.mark.parametrize("provider", VENDORS)
-async def test_a_stream_that_breaks_off_is_an_error_and_keeps_what_came(
+async def test_a_broken_stream_is_an_error_and_keeps_the_text_received(
     chat, conversations, provider_mock, provider
 ):
     provider_mock.default_behaviour = {"cut_after": 4}
@@ -235,7 +235,7 @@ async def test_a_stream_that_breaks_off_is_an_error_and_keeps_what_came(
         ({"metadata": {str(n): "" for n in range(51)}}, "INVALID_FIELD"),
     ],
 )
-async def test_bad_turns_change_nothing(chat, provider_mock, fields, reason):
+async def test_invalid_turns_are_refused_before_the_provider_is_called(chat, provider_mock, fields, reason):
     for call in (
         lambda: chat.Chat(pb.ChatRequest(turn=turn(**fields))),
         lambda: stream(chat, turn(**fields)),
@@ -246,7 +246,7 @@ async def test_bad_turns_change_nothing(chat, provider_mock, fields, reason):
     assert provider_mock.requests == []
 
 
-async def test_a_cancelled_conversation_takes_no_messages(chat, sql):
+async def test_a_cancelled_conversation_refuses_messages(chat, sql):
     first = await chat.Chat(pb.ChatRequest(turn=turn(provider="demo")))
     await sql.execute("UPDATE conversations SET state = 'cancelled'")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -260,7 +260,7 @@ async def test_a_cancelled_conversation_takes_no_messages(chat, sql):
     )
 
 
-async def test_stopping_lets_answers_end_and_their_logs_arrive(
+async def test_stopping_the_server_finishes_answers_and_delivers_their_logs(
     chat, server, provider_mock, database, database_url, queue_settings, tmp_path
 ):
     provider_mock.default_behaviour = {"chunks": 20, "chunk_s": 0.03}
@@ -281,7 +281,7 @@ async def test_stopping_lets_answers_end_and_their_logs_arrive(
         stop(worker)
 
 
-async def test_models_say_what_is_configured(chat):
+async def test_list_models_reports_which_providers_are_configured(chat):
     found = {entry.provider: entry for entry in (await chat.ListModels(pb.ListModelsRequest())).providers}
     assert found["openai"].configured
     assert found["openai"].required_setting == "OPENAI_API_KEY"
@@ -301,9 +301,7 @@ async def test_history_and_system_prompts_reach_every_vendor(chat, provider_mock
         )
 
 
-async def test_a_finished_turn_that_is_repeated_gives_the_same_answer_without_asking_again(
-    chat, conversations, provider_mock
-):
+async def test_retrying_a_finished_turn_returns_the_stored_answer(chat, conversations, provider_mock):
     asked = turn(request_id=str(uuid.uuid4()))
     first = await stream(chat, asked)
     again = await stream(chat, asked)
@@ -324,7 +322,7 @@ async def test_a_finished_turn_that_is_repeated_gives_the_same_answer_without_as
     )
 
 
-async def test_a_failed_turn_that_is_repeated_says_the_words_once(chat, conversations, provider_mock):
+async def test_retrying_a_failed_turn_stores_the_user_message_once(chat, conversations, provider_mock):
     asked = turn(request_id=str(uuid.uuid4()))
     provider_mock.default_behaviour = {"cut_after": 4}
     with pytest.raises(grpc.aio.AioRpcError):
@@ -339,7 +337,7 @@ async def test_a_failed_turn_that_is_repeated_says_the_words_once(chat, conversa
     assert found.messages[-1].outcome == OUTCOME_SUCCESS
 
 
-async def test_a_turn_in_work_is_not_begun_twice(chat, provider_mock):
+async def test_retrying_a_running_turn_is_refused(chat, provider_mock):
     provider_mock.default_behaviour = {"chunks": 40, "chunk_s": 0.02}
     asked = turn(request_id=str(uuid.uuid4()))
     call = chat.StreamChat(pb.StreamChatRequest(turn=asked))
@@ -379,7 +377,7 @@ async def test_a_turn_enters_the_chat_service_once(chat):
     assert entries == ["StreamChat"]
 
 
-async def test_a_turn_that_was_left_can_be_asked_again(chat, provider_mock):
+async def test_a_cancelled_turn_can_be_retried(chat, provider_mock):
     provider_mock.default_behaviour = {"chunks": 500, "chunk_s": 0.02}
     asked = turn(request_id=str(uuid.uuid4()))
     for reads in (0, 1, 3):
@@ -400,7 +398,7 @@ async def test_a_turn_that_was_left_can_be_asked_again(chat, provider_mock):
     assert await eventually(answered, 10)
 
 
-async def test_a_session_has_its_turns_a_minute(chat):
+async def test_turns_per_session_are_rate_limited(chat):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         for _ in range(61):  # a minute may end meanwhile
             await chat.Chat(pb.ChatRequest(turn=turn(session_id="busy")))
@@ -412,7 +410,7 @@ async def test_a_session_has_its_turns_a_minute(chat):
     ("mode", "kept", "title"),
     [("full", "my card is 4111 1111 1111 1111", "my card is 4111 1111 1111 1111"), ("none", "", "")],
 )
-async def test_messages_are_kept_as_the_setting_says(
+async def test_store_messages_selects_what_is_stored(
     database_url, queue_settings, provider_mock, mode, kept, title
 ):
     running = await build_server(
@@ -438,7 +436,7 @@ async def test_messages_are_kept_as_the_setting_says(
     assert len(found.messages) == 2
 
 
-async def test_a_slow_reader_holds_the_provider_back(chat, provider_mock):
+async def test_a_slow_reader_slows_down_the_provider(chat, provider_mock):
     """Nothing between the provider and the reader buffers without bound."""
     provider_mock.default_behaviour = {"chunks": 50_000, "padding": 4_000}
     call = chat.StreamChat(pb.StreamChatRequest(turn=turn()))
@@ -456,7 +454,7 @@ async def test_a_slow_reader_holds_the_provider_back(chat, provider_mock):
     await eventually(lambda: provider_mock.open_streams == 0)
 
 
-async def test_a_hundred_streams_at_once(chat, provider_mock):
+async def test_a_hundred_concurrent_streams_finish(chat, provider_mock):
     provider_mock.default_behaviour = {"chunks": 20, "chunk_s": 0.01}
     answers = await asyncio.gather(
         *(stream(chat, turn(provider=VENDORS[n % 3], session_id=f"s{n}")) for n in range(100))

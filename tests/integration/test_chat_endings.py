@@ -160,7 +160,7 @@ async def logs_of(answer, logs):
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_a_time_out_is_a_status_and_keeps_what_came(
+async def test_a_timeout_has_a_status_and_keeps_the_text_received(
     serve, timers, logs, arrange, held_back, provider_mock, provider, situation
 ):
     arrange(situation)
@@ -184,7 +184,7 @@ async def test_a_time_out_is_a_status_and_keeps_what_came(
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-async def test_a_drain_is_a_status_and_keeps_what_came(
+async def test_a_drained_answer_has_a_status_and_keeps_the_text_received(
     serve, timers, logs, arrange, held_back, provider_mock, situation
 ):
     arrange(situation)
@@ -237,7 +237,7 @@ async def proxy(port):
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("ending", ["cancels", "vanishes"])
-async def test_a_client_that_leaves_stops_the_provider_and_keeps_what_came(
+async def test_a_disconnected_client_stops_the_provider_and_keeps_the_text_received(
     serve, timers, logs, arrange, held_back, provider_mock, ending, situation
 ):
     arrange(situation)
@@ -261,7 +261,7 @@ async def test_a_client_that_leaves_stops_the_provider_and_keeps_what_came(
     assert timers.pending == 0
 
 
-async def test_the_real_clock_ends_an_answer_without_end(serve, arrange):
+async def test_an_endless_answer_times_out_on_the_real_clock(serve, arrange):
     arrange("endless")
     server = await serve(chat_timeout_s=1)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:

@@ -53,7 +53,7 @@ async def refused(call) -> tuple[grpc.StatusCode, str]:
     return caught.value.code(), info_of(caught.value)[0]
 
 
-async def test_pages_count_what_matches(conversations):
+async def test_pages_report_their_counts(conversations):
     for number in range(45):
         await create(conversations, title=f"t{number:02}")
     first = await conversations.ListConversations(pb.ListConversationsRequest())
@@ -73,7 +73,7 @@ async def test_an_empty_list_has_no_pages(conversations):
     assert (found.total_count, found.total_pages, found.has_next, found.has_previous) == (0, 0, False, False)
 
 
-async def test_filters(conversations, channel):
+async def test_filters_select_conversations(conversations, channel):
     await create(conversations, title="Refund of an ORDER", user_id="u1")
     await create(conversations, title="100%_sure\\thing", session_id="s2")
     answer = await say(channel, content="where is my parcel")
@@ -94,13 +94,13 @@ async def test_filters(conversations, channel):
 @pytest.mark.parametrize(
     "fields", [{"page": -1}, {"page_size": -1}, {"states": [0]}, {"states": [9]}, {"text": "x" * 201}]
 )
-async def test_wrong_filters_are_named(conversations, fields):
+async def test_invalid_filters_are_named(conversations, fields):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await conversations.ListConversations(pb.ListConversationsRequest(**fields))
     assert info_of(caught.value)[2] == list(fields)
 
 
-async def test_states_follow_their_rules(conversations, channel):
+async def test_only_allowed_state_transitions_succeed(conversations, channel):
     made = await create(conversations)
     name = {"conversation_id": made.conversation_id}
 
@@ -135,7 +135,9 @@ async def test_the_title_can_be_changed_and_is_redacted(conversations):
     assert (await refused(conversations.UpdateConversation(wrong)))[1] == "INVALID_FIELD"
 
 
-async def test_deleting_takes_the_messages_and_leaves_the_log(conversations, channel, sql, worker):
+async def test_deleting_a_conversation_removes_its_messages_and_keeps_the_log(
+    conversations, channel, sql, worker
+):
     answer = await say(channel)
 
     async def logged():
@@ -153,7 +155,7 @@ async def test_deleting_takes_the_messages_and_leaves_the_log(conversations, cha
     assert await logged() == 1
 
 
-async def test_messages_come_with_the_numbers_of_their_calls(conversations, channel, worker):
+async def test_messages_include_the_stats_of_their_calls(conversations, channel, worker):
     answer = await say(channel)
     request = pb.GetConversationRequest(conversation_id=answer.started.conversation_id)
 
@@ -190,7 +192,7 @@ async def test_messages_are_paged_oldest_first(conversations, channel):
     assert (await refused(conversations.ListMessages(foreign)))[1] == "PAGE_TOKEN_MISMATCH"
 
 
-async def test_creating_with_a_request_id_happens_once(conversations):
+async def test_creating_twice_with_one_request_id_creates_one_conversation(conversations):
     request_id = str(uuid.uuid4())
     first = await create(conversations, title="a", request_id=request_id)
     again = await create(conversations, title="a", request_id=request_id)

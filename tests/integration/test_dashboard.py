@@ -77,7 +77,7 @@ def requests_shown(app):
     return next(metric.value for metric in app.metric if metric.label == "Requests")
 
 
-def test_a_frozen_server_leaves_the_last_numbers_with_a_warning_until_it_answers(app, running, wait_at_most):
+def test_a_hanging_server_leaves_the_last_numbers_with_a_warning(app, running, wait_at_most):
     wait_at_most(ENOUGH_S)
     app.run()
     assert requests_shown(app) == "7"
@@ -112,7 +112,7 @@ def test_numbers_of_one_window_are_never_shown_for_another(app, running, wait_at
     assert "does not answer" in app.error[0].value.replace("\\", "")
 
 
-def test_a_page_waits_less_than_its_refresh_period():
+def test_the_timeout_is_shorter_than_the_refresh_period():
     """A refresh replaces the one before, and with it the error that it was about to show."""
     for timeout_s in (0.1, 3, 9.9, 10, 60, 3600):
         settings = AppSettings(timeout_s=timeout_s)

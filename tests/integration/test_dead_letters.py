@@ -55,7 +55,7 @@ async def waiting(admin) -> list[pb.DeadLetter]:
     return list((await admin.ListDeadLetters(pb.ListDeadLettersRequest())).dead_letters)
 
 
-async def test_pages_run_from_newest_to_oldest_and_filter(admin, database):
+async def test_dead_letters_are_paged_newest_first_and_filtered(admin, database):
     for number in range(5):
         await add_dead_letters(database, [letter(make_log(), reason=f"r{number % 2}")])
     first = await admin.ListDeadLetters(pb.ListDeadLettersRequest(page_size=3))
@@ -69,7 +69,7 @@ async def test_pages_run_from_newest_to_oldest_and_filter(admin, database):
     assert len((await admin.ListDeadLetters(only)).dead_letters) == 2
 
 
-async def test_one_is_shown_with_its_payload_and_a_missing_one_is_said_to_be(admin, database):
+async def test_a_dead_letter_is_shown_with_its_payload_and_a_missing_one_is_not_found(admin, database):
     log = make_log(model="lost")
     await add_dead_letters(database, [letter(log)])
     (listed,) = await waiting(admin)
@@ -84,7 +84,7 @@ async def test_one_is_shown_with_its_payload_and_a_missing_one_is_said_to_be(adm
     assert info_of(caught.value)[:2] == ("DEAD_LETTER_NOT_FOUND", {"dead_letter_id": missing})
 
 
-async def test_a_filter_that_is_wrong_changes_nothing(admin, database):
+async def test_an_invalid_filter_discards_nothing(admin, database):
     await add_dead_letters(database, [letter(make_log())])
     for wrong in (
         pb.DeadLetterFilter(dead_letter_ids=["no uuid"]),
@@ -114,7 +114,7 @@ async def test_replay_stores_the_logs_once_and_shows_progress(admin, database, w
     assert [one.reason for one in await waiting(admin)] == ["unparsable"]
 
 
-async def test_a_replay_does_not_undo_a_correction_that_came_since(admin, channel, database, worker):
+async def test_a_replay_does_not_undo_a_newer_correction(admin, channel, database, worker):
     log = make_log(model="old")
     await add_dead_letters(database, [letter(log)])
     newer = make_log(model="new", log_id=log.log_id)
@@ -135,7 +135,7 @@ async def test_a_replay_does_not_undo_a_correction_that_came_since(admin, channe
     assert (await stored()).model == "new"
 
 
-async def test_what_fails_again_waits_again(admin, database):
+async def test_a_replayed_dead_letter_that_fails_again_waits_again(admin, database):
     failed = letter(make_log())
     await add_dead_letters(database, [failed])
     _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
@@ -145,7 +145,7 @@ async def test_what_fails_again_waits_again(admin, database):
     assert again.attempt_count == 6
 
 
-async def test_when_the_queue_is_away_they_stay_waiting(admin, database, monkeypatch):
+async def test_dead_letters_stay_waiting_while_the_queue_is_unavailable(admin, database, monkeypatch):
     await add_dead_letters(database, [letter(make_log())])
 
     async def refuse(*_):
@@ -158,7 +158,7 @@ async def test_when_the_queue_is_away_they_stay_waiting(admin, database, monkeyp
     assert len(await waiting(admin)) == 1
 
 
-async def test_discarded_ones_are_gone_for_good_and_counted_once(admin, database):
+async def test_discarded_dead_letters_are_counted_once_and_kept(admin, database):
     await add_dead_letters(database, [letter(make_log()) for _ in range(3)])
     asked = pb.DiscardDeadLettersRequest()
     assert (await admin.DiscardDeadLetters(asked)).discarded_count == 3
@@ -169,14 +169,14 @@ async def test_discarded_ones_are_gone_for_good_and_counted_once(admin, database
     assert len(kept.dead_letters) == 3
 
 
-async def test_queue_stats(admin, channel):
+async def test_queue_stats_are_reported(admin, channel):
     await stub(IngestServiceStub, channel).IngestLogs(make_request(make_log()))
     found = await admin.GetQueueStats(pb.GetQueueStatsRequest())
     assert found.queue.depth == 1
     assert found.memory_bytes > 0
 
 
-async def test_the_command_line(server, database, monkeypatch):
+async def test_the_command_line_lists_shows_replays_and_discards(server, database, monkeypatch):
     import asyncio  # noqa: PLC0415 - the command is synchronous: it needs a thread of its own
 
     await add_dead_letters(database, [letter(make_log(), reason="killed_worker")])
@@ -197,7 +197,7 @@ async def test_the_command_line(server, database, monkeypatch):
     assert "0 discarded" in await asyncio.to_thread(run, "discard", "--all", "--yes")
 
 
-def test_a_bad_release_stops_dead_lettering():
+def test_the_quota_stops_mass_dead_lettering():
     quota = DeadLetterQuota(10)
     quota.spend(8)
     quota.spend(2)
@@ -207,7 +207,7 @@ def test_a_bad_release_stops_dead_lettering():
     DeadLetterQuota(10).spend(500)
 
 
-def test_a_queue_message_is_taken_apart():
+def test_a_queue_message_is_split():
     request = make_request(*(make_log() for _ in range(3)))
     batches = [AcceptedBatch(request.SerializeToString(), "default", number, 3, 0) for number in (1, 2)]
     data = pack({"task_name": "t"}, {"batches": batches})

@@ -148,7 +148,7 @@ async def test_every_call_that_needs_redis_is_answered_while_it_hangs(hung, meth
     assert set(answers) == {("UNAVAILABLE", True)}
 
 
-async def test_health_answers_everybody_while_redis_hangs(hung):
+async def test_health_answers_every_caller_while_redis_hangs(hung):
     service = stub(HealthServiceStub, hung)
     found = await asyncio.gather(*(service.Check(CheckRequest(), timeout=DEADLINE_S) for _ in range(60)))
     assert {response.state for response in found} == {HEALTH_STATE_UNHEALTHY}
@@ -186,7 +186,7 @@ async def failures(calls) -> set[type]:
 
 
 @pytest.mark.parametrize(("callers", "peers"), [(1, 1), (50, 1), (200, 1), (200, 40)])
-async def test_a_hung_redis_is_asked_once_a_peer_and_for_all_peers_at_once(callers, peers):
+async def test_a_hung_redis_is_queried_once_per_peer_and_for_all_peers_concurrently(callers, peers):
     redis: Any = HungRedis()
     limiter = RateLimiter(redis, "ingest", 1000)
     calls = (limiter.take(f"peer{number % peers}", 1 + number % 3) for number in range(callers))
@@ -203,7 +203,7 @@ async def test_a_turn_waits_for_a_hung_redis_once():
     assert len(redis.asked) == redis.most_waiting == 5
 
 
-async def test_callers_who_leave_take_nothing_from_those_who_stay():
+async def test_a_cancelled_caller_does_not_affect_the_others():
     answered = asyncio.Event()
     redis: Any = HungRedis()
 
@@ -223,7 +223,7 @@ async def test_callers_who_leave_take_nothing_from_those_who_stay():
     assert len(redis.asked) == 1
 
 
-async def test_a_burst_is_one_request():
+async def test_a_burst_makes_one_redis_request():
     redis: Any = HungRedis()
 
     async def grants(keys, args) -> int:
@@ -237,7 +237,7 @@ async def test_a_burst_is_one_request():
     assert not limiter._waiting
 
 
-async def test_what_is_refused_to_one_is_refused_to_those_who_wait_with_it_for_as_much():
+async def test_callers_waiting_for_the_same_lease_are_refused_together():
     redis: Any = HungRedis()
 
     async def empty(keys, args) -> int:
@@ -272,7 +272,7 @@ def bearer(secret: str):
     return (("authorization", f"Bearer {secret}"),)
 
 
-async def test_calls_that_need_the_same_key_share_one_query(database, monkeypatch):
+async def test_concurrent_calls_with_one_key_share_one_query(database, monkeypatch):
     secrets = [await make_key(database) for _ in range(3)]
     asked: list[str] = []
 
@@ -287,7 +287,7 @@ async def test_calls_that_need_the_same_key_share_one_query(database, monkeypatc
     assert len(asked) == len(set(asked)) == 3
 
 
-async def test_unknown_keys_are_answered_while_the_database_hangs(database, hung_database, relay):
+async def test_calls_with_uncached_keys_fail_while_the_database_hangs(database, hung_database, relay):
     secrets = [await make_key(database) for _ in range(10)]
     authenticator = Authenticator(hung_database, required=True)
     relay.hang()
@@ -298,9 +298,7 @@ async def test_unknown_keys_are_answered_while_the_database_hangs(database, hung
     assert caller().project_id == "default"
 
 
-async def test_a_known_key_waits_for_a_hung_database_once_and_is_good_for_a_while(
-    database, hung_database, relay
-):
+async def test_a_cached_key_waits_for_a_hung_database_once_and_stays_valid(database, hung_database, relay):
     secret = await make_key(database)
     now = [0.0]
     authenticator = Authenticator(hung_database, required=True, clock=lambda: now[0])
@@ -317,7 +315,7 @@ async def test_a_known_key_waits_for_a_hung_database_once_and_is_good_for_a_whil
     assert await failures([authenticator.authorize(bearer(secret), ROLES)]) == {DatabaseIsUnavailable}
 
 
-async def test_who_gives_up_on_a_hung_query_is_free_at_once(hung_database, relay):
+async def test_leaving_a_hung_connection_returns_at_once(hung_database, relay):
     async with hung_database.connection():
         pass
     relay.hang()

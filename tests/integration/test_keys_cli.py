@@ -23,7 +23,7 @@ def run(database_url, monkeypatch):
     return invoke
 
 
-async def test_a_key_is_made_shown_once_listed_and_revoked(run, database):
+async def test_a_key_is_created_shown_once_listed_and_revoked(run, database):
     assert "created project acme" in (await run("projects", "create", "acme", "--name", "Acme Inc")).output
     assert "Acme Inc" in (await run("projects", "list")).output
     made = await run("keys", "create", "acme", "--role", "ingest", "--role", "read", "--days", "30")
@@ -42,7 +42,7 @@ async def test_a_key_is_made_shown_once_listed_and_revoked(run, database):
     assert await api_keys.find_api_key(database, api_keys.prefix_of(secret)) is None
 
 
-async def test_what_is_wrong_is_said(run):
+async def test_errors_say_what_to_do(run):
     for words, said in (
         (("projects", "create", "default"), "already"),
         (("projects", "create", "No Such"), "lower-case"),

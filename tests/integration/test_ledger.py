@@ -96,7 +96,7 @@ async def test_every_log_is_accounted_for(admin, producer, worker):
     assert found.sdk == "test 1"
 
 
-async def test_dead_letters_count_until_they_are_stored(admin, producer, database, worker):
+async def test_dead_letters_are_counted_until_they_are_replayed(admin, producer, database, worker):
     request = producer.batch(*(make_log() for _ in range(4)))
     writer = LogWriter(database, RedactionSettings().make_redactor(), DeadLetterQuota(1000))
     batch = accepted(request)
@@ -113,7 +113,7 @@ async def test_dead_letters_count_until_they_are_stored(admin, producer, databas
     assert (found.sent_count, found.dead_lettered_count, found.duplicate_count) == (4, 0, 0)
 
 
-async def test_a_poisoned_batch_adds_up(admin, producer, database, monkeypatch):
+async def test_a_batch_with_a_refused_log_adds_up(admin, producer, database, monkeypatch):
     """The database refuses one log of a batch: it is a dead letter, its neighbours are rows."""
     logs = [make_log() for _ in range(7)]
     request = producer.batch(*logs)
@@ -129,7 +129,7 @@ async def test_a_poisoned_batch_adds_up(admin, producer, database, monkeypatch):
     assert found.duplicate_count == 0
 
 
-async def test_reports_that_cannot_be_true_are_refused(producer):
+async def test_invalid_producer_reports_are_refused(producer):
     wrong = {"producer_id": "no uuid", "batch_number": -5, "sent_count": -1, "sdk_name": "x" * 65}
     for field, value in wrong.items():
         request = producer.batch(make_log())
@@ -139,7 +139,7 @@ async def test_reports_that_cannot_be_true_are_refused(producer):
         assert info_of(caught.value)[0] == "INVALID_FIELD"
 
 
-async def test_pages_of_the_ledger(admin, channel, worker):
+async def test_the_ledger_is_paged(admin, channel, worker):
     producers = [Producer(stub(IngestServiceStub, channel)) for _ in range(3)]
     for one in producers:
         await one.send(make_log())
@@ -158,7 +158,7 @@ async def test_pages_of_the_ledger(admin, channel, worker):
     assert sorted(seen) == sorted(one.report.producer_id for one in producers)
 
 
-async def test_the_command_line(server, producer, worker, admin, monkeypatch):
+async def test_the_command_line_prints_the_ledger(server, producer, worker, admin, monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", f"127.0.0.1:{server.port}")
     result = await asyncio.to_thread(CliRunner().invoke, cli, ["ledger"])
     assert "no producer sent anything" in result.output

@@ -51,7 +51,7 @@ class Watcher:
             self.missed = group.missed_count
 
 
-async def test_every_subscriber_on_every_replica_sees_what_is_stored(
+async def test_every_subscriber_on_every_replica_receives_stored_logs(
     channel, database_url, queue_settings, worker, database
 ):
     ingest = stub(IngestServiceStub, channel)
@@ -76,7 +76,7 @@ async def test_every_subscriber_on_every_replica_sees_what_is_stored(
     assert await count_logs(database, project_id="default") == 2
 
 
-async def test_who_comes_after_a_silence_hears_soon_and_redacted(channel, worker, database):
+async def test_a_late_subscriber_receives_new_logs_redacted(channel, worker, database):
     ingest = stub(IngestServiceStub, channel)
     address = "ann" + "@" + "example.org"
     await ingest.IngestLogs(make_request(make_log()))
@@ -96,7 +96,7 @@ async def test_who_comes_after_a_silence_hears_soon_and_redacted(channel, worker
     assert set(late.previews) == {"to [EMAIL]"}
 
 
-async def test_nobody_holds_up_the_writer(channel, worker, database):
+async def test_a_subscriber_that_does_not_read_does_not_block_the_writer(channel, worker, database):
     ingest = stub(IngestServiceStub, channel)
     call = stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest())
     await call.read()  # and never again
@@ -112,7 +112,7 @@ async def test_nobody_holds_up_the_writer(channel, worker, database):
     call.cancel()
 
 
-def test_a_slow_subscriber_misses_logs_and_is_told_how_many():
+def test_a_slow_subscriber_misses_logs_and_learns_how_many():
     subscriber = Subscriber()
     group = WatchLogsResponse(logs=[make_log(), make_log()])
     for _ in range(70):
@@ -121,7 +121,7 @@ def test_a_slow_subscriber_misses_logs_and_is_told_how_many():
     assert subscriber.missed_count == 2 * (70 - 64) + 5
 
 
-async def test_an_interrupted_tail_says_so():
+async def test_an_interrupted_tail_raises_after_the_queued_logs():
     subscriber = Subscriber()
     subscriber.offer(WatchLogsResponse(logs=[make_log()]))
     subscriber.end()
@@ -131,7 +131,7 @@ async def test_an_interrupted_tail_says_so():
             await subscriber.next()
 
 
-async def test_a_wrong_filter_is_refused(channel):
+async def test_an_invalid_filter_is_refused(channel):
     events = stub(EventServiceStub, channel)
     for wrong in (LogFilter(tags=["t"] * 51), LogFilter(text="x" * 201), LogFilter(user_id="x" * 201)):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -156,6 +156,6 @@ async def test_a_wrong_filter_is_refused(channel):
         (LogFilter(text="absent"), False),
     ],
 )
-def test_filters(asked, selected):
+def test_filters_select_logs(asked, selected):
     log = make_log(model="a", tags=["x", "y"], userId="u1", outputPreview="oh, hello")
     assert LogMatcher(asked).matches(log) is selected

@@ -26,7 +26,7 @@ def log(tmp_path):
 
 
 @pytest.mark.parametrize("user", USERS, ids=str)
-def test_nothing_of_ours_runs_between_fork_and_exec(log, user):
+def test_no_python_code_runs_between_fork_and_exec(log, user):
     """So that vfork can be used, which runs neither Python's fork hooks nor gRPC's."""
     with mock.patch.object(psutil, "Popen", wraps=psutil.Popen) as popen:
         assert processes.start(["/bin/true"], log=log, env=os.environ, user=user).wait() == 0
@@ -34,7 +34,7 @@ def test_nothing_of_ours_runs_between_fork_and_exec(log, user):
     assert not {"preexec_fn", "user", "group", "extra_groups"} & popen.call_args.kwargs.keys()
 
 
-async def test_children_start_beside_busy_threads_of_grpc(channel, log):
+async def test_children_start_beside_busy_grpc_threads(channel, log):
     async def call() -> None:
         while True:
             await channel.unary_unary("/grpc.health.v1.Health/Check")(b"")
@@ -53,7 +53,7 @@ async def test_children_start_beside_busy_threads_of_grpc(channel, log):
 
 
 @pytest.mark.skipif(NOBODY is None, reason="takes root to become another user")
-def test_a_child_can_be_another_user(log):
+def test_a_child_can_run_as_another_user(log):
     child = processes.start(["/usr/bin/id"], log=log, env=os.environ, user=NOBODY)
     assert child.wait() == 0
     assert "nobody" in log.read_text()

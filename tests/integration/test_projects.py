@@ -157,7 +157,7 @@ async def rows_of_ours(sql) -> list[str]:
     return found
 
 
-async def test_no_call_crosses_from_one_project_to_another(locked_channel, sql, ours):
+async def test_no_method_reaches_another_projects_rows(locked_channel, sql, ours):
     before = await rows_of_ours(sql)
     for method in sorted(METHODS):
         if method.startswith(NOT_BUILT):
@@ -221,7 +221,7 @@ async def test_the_live_tail_shows_its_own_project_only(locked_channel, ours, wo
         tail.cancel()
 
 
-async def test_a_tail_ends_with_its_key(locked_channel, database, ours, worker, monkeypatch):
+async def test_revoking_a_key_ends_its_live_tail(locked_channel, database, ours, worker, monkeypatch):
     for module in (auth, pipeline):
         monkeypatch.setattr(module, "KEY_CACHE_TTL_S", -1.0)  # a key is looked up each time
     tail = await watch(locked_channel, await make_key(database, "read", project="ours"))  # in no cache yet
@@ -236,7 +236,7 @@ async def test_a_tail_ends_with_its_key(locked_channel, database, ours, worker, 
     assert info_of(caught.value)[0] == "UNAUTHENTICATED"
 
 
-async def test_ids_of_requests_belong_to_a_project(locked_channel, ours):
+async def test_request_ids_are_scoped_to_a_project(locked_channel, ours):
     request = conversation.CreateConversationRequest(session_id="s", request_id=str(uuid.uuid4()))
     made = [
         await call(locked_channel, "ConversationService/CreateConversation", request, secret)
@@ -245,7 +245,7 @@ async def test_ids_of_requests_belong_to_a_project(locked_channel, ours):
     assert made[0].conversation.conversation_id != made[1].conversation.conversation_id
 
 
-async def test_analytics_of_a_key_are_its_projects(locked_channel, ours):
+async def test_analytics_are_scoped_to_a_project(locked_channel, ours):
     service = stub(AnalyticsServiceStub, locked_channel)
     counts = []
     for secret in (ours["secret"], ours["their_secret"]):

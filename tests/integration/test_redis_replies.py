@@ -187,7 +187,7 @@ async def sender(settings):
 
 
 @pytest.mark.parametrize("operation", [*COMMANDS, *(name for name in SCRIPTS if name != "LEAVE")])
-async def test_a_worker_waits_out_every_error_and_processes_everything(settings, sender, operation):
+async def test_a_worker_survives_every_error_and_processes_everything(settings, sender, operation):
     await queue_everything(sender.stream)
     worker = Worker(settings)
     faults = Faults(worker.broker.stream, operation)
@@ -211,7 +211,7 @@ async def test_a_worker_waits_out_every_error_and_processes_everything(settings,
     assert await sender.redis.xinfo_consumers(sender.queue_name, GROUP) == []
 
 
-async def test_a_worker_that_cannot_leave_the_group_stops_all_the_same(settings, sender):
+async def test_a_worker_stops_when_it_cannot_leave_the_group(settings, sender):
     await sender.append(message(b"new"))
     worker = Worker(settings)
     faults = Faults(worker.broker.stream, "LEAVE")
@@ -221,7 +221,7 @@ async def test_a_worker_that_cannot_leave_the_group_stops_all_the_same(settings,
     assert len(faults.left) == len(errors()) + len(NETWORK_ERRORS) - 1
 
 
-async def test_a_worker_stops_although_a_cancellation_is_swallowed(settings, monkeypatch):
+async def test_a_worker_stops_when_a_cancellation_is_swallowed(settings, monkeypatch):
     worker = Worker(settings)
     fetching, fetch = asyncio.Event(), worker.broker.stream.fetch
 
@@ -239,7 +239,7 @@ async def test_a_worker_stops_although_a_cancellation_is_swallowed(settings, mon
     await worker.stop()
 
 
-async def test_a_task_that_redis_refuses_is_queued_as_soon_as_it_is_taken(settings, sender, monkeypatch):
+async def test_a_task_that_redis_refuses_is_retried_until_it_is_queued(settings, sender, monkeypatch):
     refusals, append = errors(), sender.stream.append
 
     async def refuse(data: bytes) -> None:
@@ -252,7 +252,7 @@ async def test_a_task_that_redis_refuses_is_queued_as_soon_as_it_is_taken(settin
     assert await sender.redis.xlen(sender.queue_name) == 1
 
 
-async def test_a_queue_that_vanished_is_made_anew(settings, sender):
+async def test_a_deleted_queue_is_recreated(settings, sender):
     worker = Worker(settings)
     await worker.start()
     try:
@@ -265,7 +265,7 @@ async def test_a_queue_that_vanished_is_made_anew(settings, sender):
         await worker.stop()
 
 
-async def test_what_the_store_of_dead_letters_refuses_stays_a_suspect(settings, sender):
+async def test_a_message_stays_a_suspect_while_it_cannot_be_dead_lettered(settings, sender):
     await sender.stream.join("the dead", liveness_s=0.001)
     await sender.append(message(b"twice alone"))
     (entry,) = await sender.stream.fetch("the dead")
@@ -281,7 +281,7 @@ async def test_what_the_store_of_dead_letters_refuses_stays_a_suspect(settings, 
     assert not worker.stored
 
 
-async def test_a_database_that_is_away_for_days_keeps_the_longest_delay(settings, monkeypatch):
+async def test_a_long_outage_keeps_the_maximum_delay(settings, monkeypatch):
     worker = Worker(settings)
     delays: list[float] = []
 

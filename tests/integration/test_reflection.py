@@ -25,7 +25,7 @@ async def run(server, command: str):
     return await asyncio.to_thread(grpcurl, command, f"127.0.0.1:{server.port}")
 
 
-async def test_every_call_in_the_documents_works_as_printed(server):
+async def test_every_documented_call_works(server):
     calls = printed_calls()
     assert len(calls) >= 4
     for command in calls:
@@ -53,7 +53,7 @@ async def test_a_message_is_described(server):
     assert "llm_observe.v1.Log in" in await run(server, "grpcurl -plaintext x describe llm_observe.v1.Log")
 
 
-async def test_an_unknown_method_and_wrong_json_are_told_apart(server):
+async def test_an_unknown_method_and_wrong_json_fail_differently(server):
     with pytest.raises(KeyError):
         await run(server, "grpcurl -plaintext x llm_observe.v1.HealthService/NoSuch")
     with pytest.raises(Exception, match="no field named"):

@@ -145,7 +145,7 @@ async def test_an_application_sends_its_key_over_tls(authority, secret, database
         await server.stop(0.5)
 
 
-async def test_who_does_not_trust_the_server_sends_it_nothing(
+async def test_a_client_that_does_not_trust_the_server_sends_nothing(
     authority, secret, database_url, queue_settings, tmp_path
 ):
     server = await serve(authority, database_url, queue_settings)
@@ -160,7 +160,7 @@ async def test_who_does_not_trust_the_server_sends_it_nothing(
         await server.stop(0.5)
 
 
-async def test_mtls_wants_a_certificate_of_the_right_authority(
+async def test_mtls_requires_a_certificate_of_the_right_authority(
     authority, secret, database_url, queue_settings, tmp_path
 ):
     server = await serve(authority, database_url, queue_settings, tls_client_ca_file=authority.ca_file)

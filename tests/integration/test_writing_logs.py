@@ -53,7 +53,7 @@ async def test_a_redelivered_batch_changes_nothing(database, write):
     await assert_exact(database)
 
 
-async def test_later_content_replaces_earlier_in_row_and_rollup(database, write):
+async def test_a_correction_replaces_the_log_in_row_and_rollup(database, write):
     before = row(outputTokenCount=20)
     after = before._replace(
         receive_time=NOW + timedelta(seconds=1), outcome="error", output_token_count=7, latency_bucket=None
@@ -104,21 +104,21 @@ async def test_another_project_cannot_overwrite_a_log(database, write):
     await assert_exact(database)
 
 
-async def test_the_last_of_one_batch_counts(database, write):
+async def test_the_last_duplicate_in_a_batch_wins(database, write):
     first = row()
     result = await write(database, [first, first._replace(output_token_count=1)])
     assert result.stored == 1
     assert (await totals(database))["output_token_sum"] == 1
 
 
-async def test_numbers_at_the_edge_of_int64_are_kept(database, write):
+async def test_maximum_int64_values_are_kept(database, write):
     largest = 2**63 - 1
     await write(database, [row(inputTokenCount=str(largest)) for _ in range(3)])
     assert (await totals(database))["input_token_sum"] == 3 * largest
     await assert_exact(database)
 
 
-async def test_writers_at_once_neither_deadlock_nor_miscount(database, write):
+async def test_concurrent_writers_neither_deadlock_nor_miscount(database, write):
     chance = random.Random(1)
     pool = [row(model=f"m{n % 7}", provider=f"p{n % 3}") for n in range(300)]
     batches = []
@@ -134,7 +134,7 @@ async def test_writers_at_once_neither_deadlock_nor_miscount(database, write):
     await assert_exact(database)
 
 
-async def test_of_one_write_the_content_received_last_counts(database, write):
+async def test_the_content_received_last_wins_within_a_write(database, write):
     before = row(outputTokenCount=20)
     after = before._replace(receive_time=NOW + timedelta(seconds=1), output_token_count=7)
     await write(database, [after, before])
@@ -144,7 +144,7 @@ async def test_of_one_write_the_content_received_last_counts(database, write):
     await assert_exact(database)
 
 
-async def test_verify_sees_a_wrong_number(database, sql, write):
+async def test_verify_reports_a_wrong_number(database, sql, write):
     await write(database, [row()])
     await sql.execute("UPDATE hourly_rollups SET output_token_sum = output_token_sum + 1")
     await sql.execute("UPDATE hourly_sketches SET latency_count = latency_count + 1")
@@ -153,7 +153,7 @@ async def test_verify_sees_a_wrong_number(database, sql, write):
     assert len(differences.sketches) == 1
 
 
-async def test_errors_come_newest_first_page_by_page(database, write):
+async def test_errors_are_paged_newest_first(database, write):
     rows = [row(outcome="OUTCOME_ERROR", latency="0.1s") for _ in range(5)]
     rows = [one._replace(start_time=NOW - timedelta(minutes=n)) for n, one in enumerate(rows)]
     await write(database, rows)
@@ -174,11 +174,11 @@ async def test_errors_come_newest_first_page_by_page(database, write):
     assert [found.log_id for found in [*first, *rest]] == [one.log_id for one in rows]
 
 
-async def test_unknown_log_is_none(database):
+async def test_an_unknown_log_is_none(database):
     assert await get_log(database, project_id="default", log_id=uuid.uuid4()) is None
 
 
-async def test_a_row_that_has_lost_its_key_is_replaced_and_counted_once(database, sql, write):
+async def test_a_row_without_a_log_key_is_replaced_and_counted_once(database, sql, write):
     """Retention drops keys by their id's time, which may be older than the row's."""
     kept, fresh = row(), row()
     await write(database, [kept])
@@ -189,7 +189,7 @@ async def test_a_row_that_has_lost_its_key_is_replaced_and_counted_once(database
     await assert_exact(database)
 
 
-async def test_the_same_new_logs_from_two_writers_are_stored_once(database, write):
+async def test_the_same_new_logs_from_concurrent_writers_are_stored_once(database, write):
     rows = [row(model=f"m{n % 5}") for n in range(400)]
     results = await asyncio.gather(*(write(database, chosen) for chosen in (rows, rows[::-1], rows[100:300])))
     assert sum(result.stored for result in results) == 400
@@ -197,7 +197,7 @@ async def test_the_same_new_logs_from_two_writers_are_stored_once(database, writ
     await assert_exact(database)
 
 
-async def test_rows_are_inserted_as_they_are_upserted(database):
+async def test_insert_and_upsert_store_the_same_row(database):
     """Every column, with and without a value."""
     full = row(
         metadata={"k": "v"}, tags=["t"], endTime="2026-11-25T10:00:00Z", timeToFirstToken="0.1s",

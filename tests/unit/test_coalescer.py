@@ -26,7 +26,7 @@ class Sink:
         return [item * 2 for item in items]
 
 
-async def test_what_comes_while_a_group_is_in_work_shares_the_next():
+async def test_items_put_during_a_write_share_the_next_group():
     sink = Sink()
     coalescer = Coalescer(sink, group_size=100, waiting_size=100)
     sink.gate.clear()
@@ -48,7 +48,7 @@ async def test_groups_are_bounded_and_one_large_item_always_fits():
     assert [len(group) for group in sink.groups] == [2, 2, 2, 1]
 
 
-async def test_more_than_may_wait_is_refused_and_nothing_is_done():
+async def test_an_item_beyond_the_waiting_size_is_refused_unprocessed():
     sink = Sink()
     sink.gate.clear()
     coalescer = Coalescer(sink, group_size=1, waiting_size=3)
@@ -61,7 +61,7 @@ async def test_more_than_may_wait_is_refused_and_nothing_is_done():
     assert sorted(number for group in sink.groups for number in group) == [0, 1, 2]
 
 
-async def test_a_failure_reaches_everyone_in_the_group_and_no_other():
+async def test_a_failure_reaches_only_the_callers_of_its_group():
     sink = Sink()
     sink.gate.clear()
     coalescer = Coalescer(sink, group_size=2, waiting_size=100)
@@ -73,7 +73,7 @@ async def test_a_failure_reaches_everyone_in_the_group_and_no_other():
     assert await coalescer.put(4, 1) == 8
 
 
-async def test_a_caller_that_leaves_does_not_stop_the_others():
+async def test_a_cancelled_caller_does_not_stop_the_others():
     sink = Sink()
     sink.gate.clear()
     coalescer = Coalescer(sink, group_size=100, waiting_size=100)
@@ -107,7 +107,7 @@ async def test_a_busy_coalescer_lingers_for_a_single_caller():
 
 
 @in_virtual_time
-async def test_a_large_queue_is_not_lingered_for():
+async def test_a_large_queue_is_written_without_lingering():
     sink = Sink()
     coalescer = Coalescer(sink, group_size=100, waiting_size=100, linger_s=30.0, linger_below=10)
     await asyncio.gather(coalescer.put(1, 6), coalescer.put(2, 6))
@@ -116,7 +116,7 @@ async def test_a_large_queue_is_not_lingered_for():
 
 
 @in_virtual_time
-async def test_who_waited_too_long_for_a_turn_is_told_and_nothing_is_done():
+async def test_an_item_queued_too_long_is_refused_unprocessed():
     sink = Sink()
     sink.gate.clear()
     coalescer = Coalescer(sink, group_size=1, waiting_size=100, queue_timeout_s=0.02)

@@ -184,7 +184,7 @@ def test_a_value_that_no_row_can_hold_makes_a_log_invalid(twin, field, value):
     ],
 )  # fmt: skip
 @on_both_readers
-def test_a_batch_whose_head_no_server_wrote_is_refused(twin, head):
+def test_a_batch_with_an_invalid_head_is_refused(twin, head):
     with pytest.raises(InvalidBatch):
         read_with(twin, batch_of(b"", **head))
 
@@ -193,7 +193,7 @@ def test_a_batch_whose_head_no_server_wrote_is_refused(twin, head):
     {"producer_id": "no id"}, {"producer_id": "\0" * 36}, {"producer_id": UUID_TEXT, "batch_number": -1},
 ])  # fmt: skip
 @on_both_readers
-def test_a_producer_that_cannot_be_is_nobody(twin, producer):
+def test_an_invalid_producer_report_is_ignored(twin, producer):
     """Its logs are stored; the ledger, which the report would break, does not hear of it."""
     payload = IngestLogsRequest(logs=[Log.FromString(VALID)], producer=producer).SerializeToString()
     found = read_with(twin, batch_of(payload))

@@ -31,7 +31,7 @@ def request(number: int, *logs) -> IngestLogsRequest:
     return IngestLogsRequest(logs=logs, producer=ProducerReport(producer_id="p", batch_number=number))
 
 
-async def test_a_retry_keeps_its_numbers_and_queues_nothing_twice():
+async def test_a_retry_keeps_its_batch_numbers_and_queues_nothing_twice():
     ingest: Any = Ingest()
     exporter = LoopbackExporter(ingest)
     logs = [make_log() for _ in range(5)]
@@ -46,7 +46,7 @@ async def test_a_retry_keeps_its_numbers_and_queues_nothing_twice():
     assert ingest.taken == [("a", 1, 2, 2), ("b", 1, 3, 3)]
 
 
-async def test_the_next_batch_counts_on():
+async def test_batch_numbers_continue_in_the_next_batch():
     ingest: Any = Ingest()
     exporter = LoopbackExporter(ingest)
     for number in (1, 2):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support import machine
 
 
-def test_a_folder_is_removed_when_nobody_locks_it(tmp_path):
+def test_folders_without_a_lock_are_removed(tmp_path):
     left, lock = machine._make_folder(tmp_path)
     (left.root / "data").write_text("x")
     living, other_lock = machine._make_folder(tmp_path)

@@ -65,7 +65,7 @@ def log(monkeypatch):
     return collected
 
 
-async def test_a_step_is_repeated_until_it_succeeds_and_each_reason_is_logged_once(log):
+async def test_a_step_is_retried_until_it_succeeds_and_each_reason_is_logged_once(log):
     errors = [*[TimeoutError()] * 5, StorageUnavailable("run `llm-observe migrate`"), ConnectionError()]
 
     async def step() -> str:
@@ -82,7 +82,7 @@ async def test_a_step_is_repeated_until_it_succeeds_and_each_reason_is_logged_on
     ]
 
 
-async def test_what_is_no_outage_is_raised(log):
+async def test_an_error_that_is_not_an_outage_is_raised(log):
     async def step() -> None:
         raise ValueError
 
@@ -91,7 +91,7 @@ async def test_what_is_no_outage_is_raised(log):
     assert log.lines == []
 
 
-async def test_an_outage_is_paced_and_starts_anew_after_its_end(log, monkeypatch):
+async def test_pauses_grow_during_an_outage_and_restart_after_it(log, monkeypatch):
     pauses = []
 
     async def sleep(pause_s):

@@ -29,6 +29,6 @@ class Context:
         (ValueError("cannot be encoded"), ValueError),
     ],
 )
-async def test_a_write_to_a_client_that_has_left_is_a_cancellation(raised, becomes):
+async def test_a_write_to_a_disconnected_client_cancels_the_call(raised, becomes):
     with pytest.raises(becomes):
         await _write(cast("Any", Context(raised)), cast("Any", object()))

@@ -76,12 +76,12 @@ def test_ordinary_text_is_plain(text):
 
 
 @pytest.mark.parametrize("text", ["", "x" * 25, "Ж" * 500])
-def test_edges_are_plain(text):
+def test_edge_cases_are_plain(text):
     assert plain(text)
 
 
 @pytest.mark.parametrize("text", ["a\0b", "Ж" * 501, "y " * 3000, "three\u00a0spaces", "²"])
-def test_what_is_not_sure_is_not_plain(text):
+def test_uncertain_text_is_not_plain(text):
     assert not plain(text)
 
 

@@ -138,7 +138,7 @@ def full_log(**fields) -> Log:
     {"input_preview": "a NUL \0 here"},
 ])  # fmt: skip
 @on_both_readers
-def test_a_log_is_packed_as_the_reference_has_it(twin, fields):
+def test_a_log_is_packed_like_the_reference(twin, fields):
     assert check(twin, full_log(**fields))
     assert check(twin, make_log(**fields))
 
@@ -156,7 +156,7 @@ def test_an_unusual_log_is_packed_in_python(fields):
 
 
 @on_both_readers
-def test_fields_that_are_unknown_or_come_twice_are_read_as_messages_read_them(twin):
+def test_unknown_and_repeated_fields_are_read_as_protobuf_reads_them(twin):
     log = make_log()
     log.MergeFromString(b"\xfa\x3f\x05hello")  # field 1023
     assert check(twin, log)
@@ -172,7 +172,7 @@ def framed(log: bytes) -> bytes:
 
 
 @on_both_readers
-def test_sums_of_many_logs(twin):
+def test_sums_of_many_logs_match(twin):
     logs = [
         full_log(
             model=f"m{n % 3}", environment="e" * (n % 2), start_time=f"2026-11-25T{n % 4:02}:59:59.5Z",
@@ -190,7 +190,7 @@ def test_sums_of_many_logs(twin):
 
 @on_both_readers
 @pytest.mark.parametrize("exponent", range(48))
-def test_buckets_are_those_of_the_sketch(twin, exponent):
+def test_buckets_match_the_sketch(twin, exponent):
     for duration in (2**exponent - 1, 2**exponent, 2**exponent + 1, 3**exponent % 2**47):
         log = make_log()
         log.latency.FromMicroseconds(duration)
@@ -199,7 +199,7 @@ def test_buckets_are_those_of_the_sketch(twin, exponent):
 
 
 @on_both_readers
-def test_rules_of_ones_own_are_applied_to_every_text(twin):
+def test_custom_redaction_rules_are_applied(twin):
     redactor = Redactor(extra_rules=[Rule("TICKET", (), re.compile(r"T-\d+"))])
     (found,) = read(twin, make_log(input_preview="see T-12"), redactor=redactor)
     assert row_of(found).input_preview == "see [TICKET]"
@@ -212,7 +212,7 @@ def test_a_report_is_read(twin):
 
 
 @on_both_readers
-def test_an_invalid_log_does_not_cost_its_neighbours(twin):
+def test_an_invalid_log_does_not_affect_its_neighbours(twin):
     logs = [make_log(), make_log(log_id="no id"), make_log(startTime="0001-01-01T00:00:00Z"), make_log()]
     logs[2].start_time.seconds = -(2**40)
     found = read_with(twin, accepted(*logs))
@@ -225,7 +225,7 @@ def test_an_invalid_log_does_not_cost_its_neighbours(twin):
 
 @examples(300)
 @given(st.data())
-def test_whatever_the_values_the_row_is_that_of_the_reference(data):
+def test_rows_of_random_logs_match_the_reference(data):
     log = fixed_log()
     for field in data.draw(st.lists(st.sampled_from(list(Log.DESCRIPTOR.fields)), max_size=8, unique_by=id)):
         if field.name == "metadata":
@@ -272,7 +272,7 @@ edits = st.tuples(st.integers(0, len(PAYLOAD) - 1), st.integers(0, 2), st.binary
 @given(st.lists(edits, min_size=1, max_size=3).map(lambda found: mutated(*found)))
 # A log_id of NULs, and further on what protobuf refuses: the batch is refused, whichever is met first.
 @example(mutated((LOG_ID_AT, 2, b"\0\0"), (541, 2, b"\0\0")))
-def test_whatever_the_bytes_it_reads_what_messages_read_or_refuses(payload):
+def test_mutated_bytes_are_read_as_protobuf_reads_them_or_refused(payload):
     batch = accepted()._replace(payload=payload)
     try:
         request = IngestLogsRequest.FromString(batch.payload)

@@ -71,13 +71,13 @@ def without_code(markdown: str) -> str:
 
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("construct", LOADING)
-def test_nothing_is_loaded(construct, position):
+def test_no_construct_loads_anything(construct, position):
     assert_safe(POSITIONS[position].format(LOADING[construct]))
 
 
 @pytest.mark.parametrize("position", CODE)
 @pytest.mark.parametrize("construct", LOADING)
-def test_code_stays_as_it_is(construct, position):
+def test_code_is_unchanged(construct, position):
     code = LOADING[construct].splitlines()[0].replace("`", "'")
     frame, kind = CODE[position]
     shown = safe_markdown(frame.format(code))
@@ -94,7 +94,7 @@ _PIECES = [
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=40).map("".join))
 @examples(1000)
-def test_nothing_is_loaded_whatever_is_written(text):
+def test_random_markdown_loads_nothing(text):
     assert_safe(text)
 
 
@@ -127,7 +127,7 @@ def test_no_diagram_is_drawn(info):
         ("", ""),
     ],
 )
-def test_structure_stays(text, shown):
+def test_structure_is_kept(text, shown):
     assert safe_markdown(text) == shown
 
 
@@ -165,7 +165,7 @@ def is_safe(node: ast.expr) -> bool:
 
 
 @pytest.mark.parametrize("path", sorted(APP.rglob("*.py")), ids=lambda path: str(path.relative_to(APP)))
-def test_text_that_is_not_ours_is_made_safe_before_it_is_shown(path):
+def test_pages_show_foreign_text_only_through_safe_functions(path):
     for call in ast.walk(ast.parse(path.read_text())):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in MARKDOWN:
             texts = [*call.args[:1], *(word.value for word in call.keywords if word.arg in {"help", "label"})]

@@ -89,7 +89,7 @@ def test_a_full_batch_within_every_limit_passes(twin):
 
 @pytest.mark.parametrize("field", [field.name for field in Log.DESCRIPTOR.fields])
 @on_both_scans
-def test_one_more_than_a_limit_is_left_to_the_rules(twin, field):
+def test_a_value_beyond_its_limit_is_left_to_the_rules(twin, field):
     """Every field either has a limit, tried here, or is named here as free."""
     log = full_log()
     if field in TEXTS:
@@ -124,7 +124,7 @@ def test_a_batch_that_repeats_an_id_or_is_too_long_is_left_to_the_rules(twin):
     assert not check(twin, batch(*map(fixed_log, range(501))))
 
 
-def test_numbers_written_longer_than_need_be_are_left_to_the_rules():
+def test_overlong_varints_are_left_to_the_rules():
     twin = _scan
     log = fixed_log(output_preview="x" * 200).SerializeToString()
     assert check(twin, b"\x0a" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7]) + log)
@@ -134,7 +134,7 @@ def test_numbers_written_longer_than_need_be_are_left_to_the_rules():
 
 @examples(400)
 @given(st.data())
-def test_whatever_the_values_a_yes_is_right(data):
+def test_scans_accept_only_valid_random_logs(data):
     log = fixed_log()
     for field in data.draw(st.lists(st.sampled_from(list(Log.DESCRIPTOR.fields)), max_size=6, unique_by=id)):
         if field.name == "metadata":
@@ -157,7 +157,7 @@ def test_whatever_the_values_a_yes_is_right(data):
 
 @examples(1500)
 @given(st.data())
-def test_whatever_the_bytes_a_yes_is_right(data):
+def test_scans_accept_only_valid_mutated_bytes(data):
     payload = bytearray(data.draw(st.sampled_from(BATCHES)))
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, 700))
@@ -167,7 +167,7 @@ def test_whatever_the_bytes_a_yes_is_right(data):
     check(scan, bytes(payload))
 
 
-def test_a_batch_that_breaks_no_rule_is_not_read_whole():
+def test_a_valid_batch_is_not_decoded():
     valid, wrong = batch(make_log(), make_log()), batch(make_log(), make_log(provider="UPPER"))
     assert decode_batch(valid).request is None
     read = decode_batch(wrong)

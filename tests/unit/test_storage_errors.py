@@ -61,7 +61,7 @@ def kind_of(error: BaseException) -> type[Exception]:
 
 
 @pytest.mark.parametrize(("sqlstate", "kind"), BY_SQLSTATE.items())
-def test_an_error_is_told_apart_by_its_sqlstate(sqlstate, kind):
+def test_a_postgres_error_is_classified_by_its_sqlstate(sqlstate, kind):
     assert kind_of(asyncpg.PostgresError.new({"C": sqlstate, "M": "SECRET"})) is kind
 
 
@@ -75,11 +75,11 @@ def test_an_error_is_told_apart_by_its_sqlstate(sqlstate, kind):
         (asyncpg.InvalidCachedStatementError("SECRET"), SchemaMismatch),
     ],
 )
-def test_an_error_of_the_driver_is_waited_out(error, kind):
+def test_a_driver_error_is_classified_by_its_type(error, kind):
     assert kind_of(error) is kind
 
 
-def test_a_missing_migration_names_the_cure():
+def test_a_missing_migration_names_the_command_to_run():
     with pytest.raises(SchemaMismatch, match="llm-observe migrate"), storage_errors():
         raise asyncpg.UndefinedTableError("SECRET")
 

@@ -59,7 +59,7 @@ def test_no_scope_is_open_where_the_server_yields(file):
     assert tokens_in_generators(tree) == []
 
 
-def test_the_rule_finds_a_time_out_and_a_token():
+def test_the_rule_finds_a_timeout_and_a_token():
     tree = ast.parse("""
 async def stream(self):
     async with asyncio.timeout(1) as limit:

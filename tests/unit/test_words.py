@@ -26,7 +26,7 @@ ENUMS = {
 
 
 @pytest.mark.parametrize("name", ENUMS)
-def test_every_value_of_every_enum_has_its_word(name):
+def test_every_enum_value_has_a_word(name):
     enum, words = ENUMS[name], words_of(ENUMS[name])
     assert words[0] == ""
     for value in enum.DESCRIPTOR.values[1:]:
@@ -36,7 +36,7 @@ def test_every_value_of_every_enum_has_its_word(name):
     assert len([word for word in words if word]) == len(enum.DESCRIPTOR.values) - 1
 
 
-def test_words_are_those_that_columns_hold():
+def test_words_match_the_stored_values():
     assert words_of(Outcome) == ("", "success", "error", "cancelled")
     assert words_of(UsageSource) == ("", "reported", "estimated", "missing")
     assert words_of(ConversationState) == ("", "active", "cancelled", "completed")
