@@ -1,4 +1,4 @@
-"""The sender: bounded, counted, never in the way. A fake collector, the real thread."""
+"""The batcher's bounds, counters and retries, with a fake collector and the real thread."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from llm_observe.redaction import Redactor
 
 CONFIG = Config(endpoint="x:1", batch_delay_s=0.01)
 FLUSH_S = 600.0
-"""Longer than any flush takes, on however busy a machine."""
+"""Longer than any flush takes, even on a busy machine."""
 
 
 class Collector:
-    """Answers what the test says, and keeps the requests."""
+    """Gives the answers that a test sets, and keeps the requests."""
 
     def __init__(self) -> None:
         self.requests: list[Any] = []
@@ -124,7 +124,7 @@ def test_flush_returns_at_its_timeout():
     batcher, collector = make()
     collector.open.clear()
     batcher.add(call())
-    assert batcher.flush(0.2).pending == 1  # and not before the collector answers, which it does below
+    assert batcher.flush(0.2).pending == 1  # although the collector has not answered yet
     collector.open.set()
 
 
@@ -222,7 +222,7 @@ def test_every_log_is_accounted_for_when_an_internal_step_fails(part, monkeypatc
     assert accounted(batcher, result)
     assert result.pending == 0
     assert batcher.dropped_counts() in ({"internal_error": 3}, {})
-    batcher.add(call())  # the sender has survived
+    batcher.add(call())  # the sender still works
     assert batcher.flush(FLUSH_S).sent == result.sent + 1
     assert accounted(batcher, batcher.shutdown(1))
     assert sum(len(request.logs) for request in collector.requests) == result.sent + 1

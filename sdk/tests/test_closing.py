@@ -1,4 +1,4 @@
-"""Streams that are closed: by their end, by a failure, or by the application, whichever way it goes."""
+"""Streams that end, fail, or are closed by the application, in every way to do so."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VENDORS: dict[str, Any] = {"openai": OpenAI, "anthropic": Anthropic}
 
 @pytest.fixture(autouse=True, scope="module")
 def quick_collections() -> Iterator[None]:
-    """Leave what the vendors' packages hold out of each collection."""
+    """Exclude the vendors' packages from each garbage collection, which is slow with them."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -172,7 +172,7 @@ def test_a_body_whose_class_cannot_be_changed_is_left_alone(body):
 
 
 def test_dropping_a_stream_closes_its_connection_at_once(recorder):
-    vendor = Anthropic()  # whose own streams do
+    vendor = Anthropic()  # unwrapped, its streams do so
     closed = []
     stream = vendor.stream()
     next(stream)

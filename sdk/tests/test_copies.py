@@ -1,4 +1,4 @@
-"""A wrapped client, its copies and its subclasses: each sends what it would unwrapped, and is recorded."""
+"""A wrapped client, its copies and its subclasses are recorded, and send the same as unwrapped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openai_wire import COMPLETION, make_client
 
 
 class Kind:
-    """Makes clients of one kind."""
+    """Creates clients of one kind."""
 
     def __init__(self, name: str) -> None:
         self.make, self.type = MAKERS[name]
@@ -34,7 +34,7 @@ def kind(request) -> Kind:
 def shallow(kind: Kind, client: Any) -> Any:
     """Copy a client and give the copy another key."""
     other = copy.copy(client)
-    if kind.is_gemini:  # its key is that of the connection that its models share
+    if kind.is_gemini:  # its models hold the connection, which holds the key
         other._models = copy.copy(client.models)
         other._models._api_client = kind(SECOND)._api_client
     else:
@@ -52,18 +52,18 @@ WAYS = {
     "with_options(key)": lambda _kind, client: client.with_options(api_key=SECOND),
     "with_options(address)": lambda _kind, client: client.with_options(base_url="http://second.invalid"),
     "a copy of a copy": lambda kind, client: copy.copy(shallow(kind, client)),
-    # What is recorded of Gemini is its models object: its client's type makes clients that are not.
+    # Only Gemini's models object is wrapped, so the client's type creates unwrapped clients.
     "its type": lambda kind, client: client if kind.is_gemini else build(type(client), SECOND),
 }
 
 
 async def exchange(kind: Kind, way: str, *, wrapped: bool, used: bool) -> Any:
-    """Ask a client and what a way makes of it; return what was sent, or what the way raised."""
+    """Call a client and its copy; return the requests sent, or the type of the error that copying raised."""
     client_kinds.sent.clear()
     client = kind()
     if wrapped:
         llm_observe.wrap(client)
-    if used:  # its resources, which know the client, are made
+    if used:  # creates its resources, which refer to the client
         await ask(client)
     try:
         other = WAYS[way](kind, client)
@@ -118,7 +118,7 @@ async def test_unwrapping_one_copy_keeps_the_other_recorded(kind, recorder, unwr
     gone, left = (other, client) if unwrapped == "the copy" else (client, other)
     llm_observe.unwrap(gone)
     if kind.is_gemini and hasattr(client, "aio"):
-        assert gone.aio is left.aio  # what copies of such a client share is unwrapped for both
+        assert gone.aio is left.aio  # copies share this object, so it is unwrapped for both
     await ask(gone)
     assert recorder.calls == []
     await ask(left)
@@ -126,7 +126,7 @@ async def test_unwrapping_one_copy_keeps_the_other_recorded(kind, recorder, unwr
 
 
 async def test_copies_keep_the_credential_provider(recorder):
-    """Anthropic hands on a credential provider to copies of clients that are exactly of its own types."""
+    """Anthropic passes a credential provider to copies only if the client is exactly of one of its types."""
     seen = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:

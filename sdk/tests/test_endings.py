@@ -1,4 +1,4 @@
-"""Every way a call can end, for every vendor, sync and async: one log, which tells the truth."""
+"""Every way a call can end, for every vendor, sync and async, gives exactly one correct log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR
-from truth import assert_success, assert_truth
+from log_assertions import assert_call, assert_success
 from vendor_wire import Anthropic, Gemini, OpenAI
 
 VENDORS: dict[str, Any] = {"openai": OpenAI, "anthropic": Anthropic, "gemini": Gemini}
@@ -90,7 +90,7 @@ async def test_a_provider_error_is_logged(way, vendor, recorder, action):
     with pytest.raises(vendor.error):
         await getattr(way, action)()
     log = recorder.only
-    assert_truth(log, vendor, OUTCOME_ERROR)
+    assert_call(log, vendor, OUTCOME_ERROR)
     assert (log.http_status, log.error_code) == (429, vendor.error_code)
     assert log.provider_request_id == vendor.request_id
     assert "slow down [EMAIL]" in log.error_message
@@ -102,7 +102,7 @@ async def test_a_network_error_is_logged(way, vendor, recorder, action, ending, 
     vendor.wire.ending = ending
     with pytest.raises(vendor.connection):
         await getattr(way, action)()
-    assert_truth(recorder.only, vendor, OUTCOME_ERROR)
+    assert_call(recorder.only, vendor, OUTCOME_ERROR)
     assert recorder.only.error_code == code
 
 
@@ -110,7 +110,7 @@ async def test_a_broken_stream_keeps_the_text_received(way, vendor, recorder):
     vendor.wire.ending = "cut"
     with pytest.raises(Exception, match=r"."):
         await way.read()
-    assert_truth(recorder.only, vendor, OUTCOME_ERROR)
+    assert_call(recorder.only, vendor, OUTCOME_ERROR)
     assert recorder.only.error_code
     assert recorder.only.output_preview.startswith("all is")
     assert recorder.only.HasField("time_to_first_token")
@@ -119,13 +119,13 @@ async def test_a_broken_stream_keeps_the_text_received(way, vendor, recorder):
 @pytest.mark.parametrize("leaving", ["close", "break", "never read"])
 async def test_a_stream_left_by_the_application_is_cancelled(way, vendor, recorder, leaving):
     await way.leave(leaving)
-    for _ in range(3):  # the loop closes dropped generators, one inside another
+    for _ in range(3):  # the loop closes dropped generators, and those nested in them
         gc.collect()
         await asyncio.sleep(0.02)
     read = leaving != "never read"
     if not recorder.calls and vendor.name == "gemini" and not read:
         return  # google-genai sends nothing before the first step: there was no call
-    assert_truth(recorder.only, vendor, OUTCOME_CANCELLED)
+    assert_call(recorder.only, vendor, OUTCOME_CANCELLED)
     assert recorder.only.output_preview == ("all " if read else "")
     assert recorder.only.HasField("time_to_first_token") == read
 
@@ -136,7 +136,7 @@ async def test_a_task_cancelled_before_the_answer_is_logged(vendor, recorder):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert_truth(recorder.only, vendor, OUTCOME_CANCELLED)
+    assert_call(recorder.only, vendor, OUTCOME_CANCELLED)
 
 
 async def test_a_task_cancelled_during_a_stream_keeps_the_text_received(vendor, recorder):
@@ -146,7 +146,7 @@ async def test_a_task_cancelled_during_a_stream_keeps_the_text_received(vendor, 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert_truth(recorder.only, vendor, OUTCOME_CANCELLED)
+    assert_call(recorder.only, vendor, OUTCOME_CANCELLED)
     assert recorder.only.output_preview.startswith("all is")
 
 
@@ -170,5 +170,5 @@ def test_a_stream_still_open_at_exit_is_logged(name):
     )
     never_sent = [] if name == "gemini" else ["3 []"]
     assert sorted(done.stdout.splitlines()) == ["3 ['all ']", *never_sent]
-    # The vendor's client may complain that it was held open; ours says nothing.
+    # The vendor's client may warn about the open connection; the SDK prints nothing.
     assert "llm_observe" not in done.stderr

@@ -1,4 +1,4 @@
-"""An internal error costs a field, never the log and never the application's call."""
+"""An internal error may lose a field, but never the log or the application's call."""
 
 from __future__ import annotations
 

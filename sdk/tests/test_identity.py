@@ -1,4 +1,4 @@
-"""What is wrapped is still what it was: types, names, signatures, attributes; and so are its answers."""
+"""Wrapped clients and their answers keep their types, names, signatures and attributes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ours(name: str) -> bool:
 
 
 def signatures(thing: Any) -> dict[str, str]:
-    """Return the signatures of all methods, and which of them are coroutines."""
+    """Return the signature and docstring of every method, and whether it is a coroutine function."""
     methods = {}
     for name in dir(type(thing)):
         method = inspect.getattr_static(type(thing), name)
@@ -74,7 +74,7 @@ def test_a_stream_looks_unwrapped(name, recorder):
     llm_observe.unwrap(other.client)
     wrapped, plain = vendor.stream(), other.stream()
     assert type(wrapped) is type(plain)
-    if name != "gemini":  # whose streams are generators
+    if name != "gemini":  # its streams are generators
         assert type(wrapped._iterator) is type(plain._iterator)
         assert_same(wrapped, plain)
     assert list(wrapped)
@@ -103,20 +103,20 @@ def test_a_copy_of_a_stream_continues_it(recorder):
     assert recorder.only.output_preview == "all is well"
 
 
-def raw_answer(client: Any, **options: Any) -> Any:
+def raw_response(client: Any, **options: Any) -> Any:
     return client.chat.completions.with_raw_response.create(model="m", messages=QUESTION, **options)
 
 
 def test_a_raw_response_looks_unwrapped(recorder):
     client, _ = make_client(CHUNKS)
-    wrapped = raw_answer(client, stream=True)
-    assert_same(wrapped, raw_answer(llm_observe.unwrap(client), stream=True))
+    wrapped = raw_response(client, stream=True)
+    assert_same(wrapped, raw_response(llm_observe.unwrap(client), stream=True))
 
 
 @pytest.mark.parametrize("parsers", [("raw", "raw"), ("copy", "raw"), ("raw", "copy"), ("copy", "copy")])
 def test_a_raw_stream_parsed_twice_is_read_once(recorder, parsers):
     client, _ = make_client(CHUNKS)
-    raw = raw_answer(client, stream=True)
+    raw = raw_response(client, stream=True)
     known = {"raw": raw, "copy": copy.copy(raw)}
     first, second = (known[parser].parse() for parser in parsers)
     assert second is first
@@ -126,7 +126,7 @@ def test_a_raw_stream_parsed_twice_is_read_once(recorder, parsers):
 
 def test_a_raw_response_may_be_dropped_before_its_stream_is_read(recorder):
     client, _ = make_client(CHUNKS)
-    stream = raw_answer(client, stream=True).parse()
+    stream = raw_response(client, stream=True).parse()
     assert recorder.calls == []
     assert len(list(stream)) == len(CHUNKS)
     assert recorder.only.output_preview == "all is well"
@@ -150,14 +150,14 @@ async def test_an_asynchronous_raw_response_is_recorded_once(recorder, way, stre
 
 def test_a_raw_response_never_parsed_is_recorded_when_it_is_dropped(recorder):
     client, _ = make_client(CHUNKS)
-    raw = raw_answer(client, stream=True)
+    raw = raw_response(client, stream=True)
     assert recorder.calls == []
     del raw
     assert len(recorder.calls) == 1
 
 
 class Registered(PortableOpenAI):
-    """A class that an application keeps a list of, and that takes no attributes."""
+    """A class that registers its subclasses, and whose instances refuse a new class."""
 
     known: list[type] = []  # noqa: RUF012 - as applications write it
 
@@ -172,11 +172,11 @@ class Registered(PortableOpenAI):
 
 
 class Listed(Registered, listed=True):
-    """One of them."""
+    """A registered subclass."""
 
 
 class Abstract(PortableOpenAI, abc.ABC):
-    """A class whose own type is not ``type``."""
+    """A class whose metaclass is not ``type``."""
 
 
 @pytest.mark.parametrize("kind", [Listed, Abstract])

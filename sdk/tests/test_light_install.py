@@ -1,4 +1,4 @@
-"""The SDK alone, installed from its folder: it needs grpcio and protobuf, no more."""
+"""The SDK, installed alone from its folder, needs only grpcio and protobuf."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""observe(): whatever names a value as a secret, and wherever, the value is not shown."""
+"""observe() hides a value that is named as a secret, wherever the name stands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from llm_observe._redaction.names import is_secret_name
 
 SECRET = "zebra"
-"""Looks like no secret: only its name tells."""
+"""Does not look like a secret; only its name gives it away."""
 observe = llm_observe.observe(provider="mine", model="m1")
 LONG_NAME = "SPRING_DATASOURCE_HIKARI_DATA_SOURCE_PROPERTIES_CUSTOMER_DATABASE_PASSWORD"
 

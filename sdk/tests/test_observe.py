@@ -1,4 +1,4 @@
-"""observe(): functions of every shape, recorded as one call each, with what they return left alone."""
+"""observe() records a call of any kind of function once, and leaves its result unchanged."""
 
 from __future__ import annotations
 
@@ -81,13 +81,13 @@ async def test_a_stream_left_early_is_cancelled(recorder, asynchronous):
 def test_an_exception_is_logged_and_raised(recorder):
     @observe
     def ask():
-        raise TimeoutError("gave up on bob@" + "example.com")
+        raise TimeoutError("timed out for bob@" + "example.com")
 
-    with pytest.raises(TimeoutError, match="gave up"):
+    with pytest.raises(TimeoutError, match="timed out"):
         ask()
     log = recorder.only
     assert (log.outcome, log.error_code) == (OUTCOME_ERROR, "timeout")
-    assert log.error_message == "gave up on [EMAIL]"
+    assert log.error_message == "timed out for [EMAIL]"
 
 
 def test_read_takes_fields_from_the_result(recorder):
@@ -95,9 +95,9 @@ def test_read_takes_fields_from_the_result(recorder):
         provider="mine",
         model="m1",
         operation="embeddings",
-        read=lambda found: {
-            "output_text": found["text"],
-            "input_tokens": found["in"],
+        read=lambda result: {
+            "output_text": result["text"],
+            "input_tokens": result["in"],
             "output_tokens": 4,
             "finish_reason": "stop",
             "metadata": {"region": "eu"},

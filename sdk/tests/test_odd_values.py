@@ -1,4 +1,4 @@
-"""Whatever an application passes: one log that the server accepts, and no exception."""
+"""Any value that an application passes gives one log that the server accepts, and no exception."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def observe_with(argument: str, value: Any) -> None:
 
 
 def pass_to_observed(argument: str, value: Any) -> None:
-    """Pass it by place, by name, in a list and under a key, and get it back, whole and in a stream."""
+    """Pass a value by position, by name, in a list and in a dict, and return it."""
     del argument
 
     @llm_observe.observe(**CHAT)
@@ -118,7 +118,7 @@ def test_any_json_as_any_argument_gives_one_log(place: Any, value: Any):
 
 
 class Exporter:
-    """Accepts everything, and keeps it."""
+    """Accepts and keeps every log."""
 
     def __init__(self) -> None:
         self.logs: list[Log] = []

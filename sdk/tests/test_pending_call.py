@@ -1,4 +1,4 @@
-"""LLMClient's answers: the call behind each has its id and session, wherever it is read, and no other has."""
+"""The call behind an answer of LLMClient gets its id and session, wherever the answer is read."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def make_call() -> Call:
     return Call("mine", "chat", "m1", lambda _call: None)
 
 
-class Waiting:
-    """Waits until it is sent something, without a loop."""
+class Suspension:
+    """Suspends once, without an event loop."""
 
     def __await__(self) -> Generator[None]:
         yield
 
 
 def finish(coroutine: Any) -> Any:
-    """Run a coroutine that waits no more."""
+    """Resume a coroutine that does not suspend again, and return its result."""
     with pytest.raises(StopIteration) as ended:
         coroutine.send(None)
     return ended.value.value
@@ -44,7 +44,7 @@ def test_each_step_may_run_in_another_context():
 
 async def test_a_waiting_answer_gives_its_id_to_no_other_call():
     async def chunks() -> AsyncIterator[str]:
-        await Waiting()
+        await Suspension()
         yield make_call().log_id
 
     answer = ChatStream(chunks(), PendingCall("id-1"))
@@ -59,7 +59,7 @@ async def test_a_waiting_answer_gives_its_id_to_no_other_call():
 @pytest.mark.parametrize("where", ["its own context", "another", "a copy"])
 def test_an_answer_closed_before_its_call_gives_its_id_to_none(where):
     async def chunks() -> AsyncIterator[str]:
-        await Waiting()
+        await Suspension()
         yield make_call().log_id
 
     answer = ChatStream(chunks(), PendingCall("id-1", (("key", "value"),)))

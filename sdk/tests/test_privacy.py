@@ -1,4 +1,4 @@
-"""What must not leave: content where it is not to be captured, and what is named as a secret, ever."""
+"""Content never leaves without capture_content, and values named as secrets never leave at all."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SECRET = "correct-horse-" + "battery"
 observe = llm_observe.observe(provider="mine", model="m1")
 
 
-def said_everywhere(body: Any) -> Any:
-    """Put the content into every text of a body that says something."""
+def with_content(body: Any) -> Any:
+    """Put the content into every text of a body."""
     if isinstance(body, dict):
-        said = {"text", "content", "message"}
+        text_keys = {"text", "content", "message"}
         return {
-            key: CONTENT if key in said and isinstance(value, str) else said_everywhere(value)
+            key: CONTENT if key in text_keys and isinstance(value, str) else with_content(value)
             for key, value in body.items()
         }
-    return [said_everywhere(part) for part in body] if isinstance(body, list) else body
+    return [with_content(part) for part in body] if isinstance(body, list) else body
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def assert_private(log: Log) -> None:
 def test_answers_and_errors_stay_private_without_capture(private, vendor_class, ending):
     vendor = vendor_class()
     wire = vendor.wire
-    wire.whole, wire.events, wire.error = map(said_everywhere, (wire.whole, wire.events, wire.error))
+    wire.whole, wire.events, wire.error = map(with_content, (wire.whole, wire.events, wire.error))
     wire.ending = "success" if ending == "stream" else ending
     try:
         list(vendor.stream()) if ending in {"stream", "cut"} else vendor.ask(vendor.client)
@@ -142,7 +142,7 @@ def test_other_names_are_not_secret():
 
 @dataclass
 class Connection:
-    """Its repr holds its password."""
+    """An object whose repr contains a password."""
 
     password: str = SECRET
 
@@ -240,7 +240,7 @@ def test_secrets_are_found_by_their_keys_at_every_depth(value: Any):
 
 def test_a_cancelled_stream_is_private(private):
     vendor = OpenAI()
-    vendor.wire.events = said_everywhere(vendor.wire.events)
+    vendor.wire.events = with_content(vendor.wire.events)
     vendor.stream().close()
     assert_private(private.only)
     assert private.only.outcome == OUTCOME_CANCELLED

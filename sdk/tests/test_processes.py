@@ -1,4 +1,4 @@
-"""However a process ends, forks or freezes: its logs arrive once, or their loss is counted and said."""
+"""Logs of a process that ends, forks or is suspended arrive once, or their loss is reported."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ LOG_100 = "[log() for _ in range(100)]\n"
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    with running_collector() as found:
-        yield found
+    with running_collector() as running:
+        yield running
 
 
 @pytest.fixture
 def black_hole() -> Iterator[str]:
-    """A port that takes connections and never answers."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
@@ -96,7 +96,7 @@ def test_a_stream_open_at_a_fork_is_logged_by_the_parent(collector):
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing_workers_send_their_logs(collector, method, tmp_path):
-    # In a file, since spawn imports the main module again.
+    # A file, since spawn imports the main module again.
     program = tmp_path / "program.py"
     program.write_text(
         "import multiprocessing, llm_observe\n"
@@ -181,6 +181,6 @@ def test_a_daemon_thread_logging_at_exit_prints_no_errors(collector):
         "threading.Thread(target=work, daemon=True).start(); time.sleep(0.1)\n"
     )
     returned, errors = run(code, collector.endpoint)
-    # What it logs after the last flush is lost, which is said; nothing else is.
+    # Logs after the last flush are lost and reported; nothing else is printed.
     assert returned == 0
     assert all(line.startswith("llm_observe: ") for line in errors.splitlines())

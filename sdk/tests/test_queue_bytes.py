@@ -1,4 +1,4 @@
-"""The bound of the queue in bytes: every text of a call counts, and none is kept whole."""
+"""Every text of a call counts towards the queue's limit in bytes, and long texts are truncated."""
 
 from __future__ import annotations
 

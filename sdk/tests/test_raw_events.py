@@ -1,4 +1,4 @@
-"""Events read as plain JSON have the attributes of the vendors' models."""
+"""Events read as raw JSON have the attributes of the vendors' models."""
 
 from __future__ import annotations
 

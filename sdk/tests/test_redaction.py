@@ -1,4 +1,4 @@
-"""Redaction: what must go goes, what must stay stays, and no text takes long."""
+"""Redaction removes secrets, keeps other text, and takes linear time."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_hostile_text_takes_linear_time(fragment):
         R.redact(text)
         return time.process_time() - begin
 
-    # Sixteen times the text may not take a hundred times the work: that would be quadratic.
+    # Sixteen times the text must not take a hundred times as long, as quadratic work would.
     small = max(seconds(4_000), seconds(4_000), 1e-4)
     assert seconds(64_000) < 100 * small
 

@@ -1,4 +1,4 @@
-"""What is public is a list, and importing it costs next to nothing."""
+"""The public names are listed, and importing the package is cheap."""
 
 from __future__ import annotations
 

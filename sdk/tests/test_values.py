@@ -1,4 +1,4 @@
-"""One conversion for every field: what each kind of value becomes."""
+"""How values of any type are converted to the type of a field."""
 
 from __future__ import annotations
 

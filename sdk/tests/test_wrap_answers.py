@@ -1,4 +1,4 @@
-"""What an answer may hold: refusals, several choices, nothing, any script, tools, images, failures within."""
+"""Recording of unusual answers: refusals, several choices, none, any script, tools, images, failures."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ async def test_anthropics_async_helper_and_parse_are_recorded(recorder):
 
 
 def test_an_internal_error_does_not_reach_the_application(recorder, monkeypatch, swallowing):
-    """It is counted and logged, and the application gets its answer."""
+    """The error is counted and logged, and the application gets its answer."""
     client, _ = make_client(COMPLETION)
     monkeypatch.setattr("llm_observe._providers.openai.read_response", lambda *_: 1 / 0)
     assert create(client).choices[0].message.content == "all is well"

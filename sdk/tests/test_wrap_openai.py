@@ -1,4 +1,4 @@
-"""The wrapped OpenAI client: the same for the application. How calls end is in test_endings.py."""
+"""The wrapped OpenAI client behaves the same for the application; test_endings.py tests how calls end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Anthropic and Gemini: wrapping, helpers, raw responses, embeddings. How calls end is in test_endings.py."""
+"""Anthropic and Gemini: wrapping, helpers, raw responses, embeddings. test_endings.py tests how calls end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import llm_observe
 import pytest
-from truth import assert_success
+from log_assertions import assert_success
 from vendor_wire import Anthropic, Gemini
 
 
