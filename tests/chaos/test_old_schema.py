@@ -1,4 +1,4 @@
-"""A release whose migration has not run yet: its worker waits, and gives up nothing."""
+"""A worker whose migration has not run yet waits, and dead-letters nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def broker(queue_settings):
 
 @pytest.fixture
 async def raw(database_url):
-    """A connection that plays the operator."""
+    """A connection for what an operator would do."""
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
@@ -98,7 +98,7 @@ async def test_logs_wait_while_a_table_or_column_is_missing(
         await assert_stored_exactly(database, broker, raw, 5)
         await raw.execute(older)
         await queue_logs(broker, 3)
-        # More often than a batch has attempts: none is used up.
+        # More outages than a batch has attempts: an outage uses none.
         log = tmp_path / "worker.log"
         await eventually(lambda: '"outages": 4' in log.read_text(), 60)
         await raw.execute(newer)

@@ -1,4 +1,4 @@
-"""Both pages in a real browser, against the real server: what was called is what is counted."""
+"""Both pages in a real browser, against the real server."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ async def test_content_of_messages_and_answers_is_never_fetched(page, provider_m
         assert "![x](http://evil.example/leak)" in await message.inner_text()  # verbatim, or in code
         body = message.get_by_test_id("stChatMessageContent")
         assert await body.locator("img, svg image, video, iframe, style, script").count() == 0
-        for anchor in await body.locator("a").all():  # a link's target is in sight
+        for anchor in await body.locator("a").all():  # the text of a link shows its target
             assert unquote(await anchor.get_attribute("href")).endswith(await anchor.inner_text())
 
 
