@@ -1,4 +1,4 @@
-"""The numbers a person reads are the numbers that were sent."""
+"""The numbers that a user reads are the numbers that were sent."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ async def store(database, *logs):
     await insert(database, [to_row(log, project_id="default", receive_time=NOW) for log in logs])
 
 
-def log_at(moment: datetime, **fields):
+def log_at(start_time: datetime, **fields):
     log = make_log(**fields)
-    log.start_time.FromDatetime(moment)
+    log.start_time.FromDatetime(start_time)
     return log
 
 
@@ -50,7 +50,7 @@ async def test_summary_counts_and_compares_with_the_previous_window(analytics, d
     assert (now.request_count, now.success_count, now.error_count, now.cancelled_count) == (5, 3, 1, 1)
     assert now.success_rate == pytest.approx(0.6)
     assert (now.input_token_count, now.output_token_count) == (50, 100)
-    # Errors and cancelled calls do not pull the average of what succeeded.
+    # Errors and cancelled calls do not affect the average latency of successful ones.
     assert (now.latency.count, now.latency.average.ToMilliseconds()) == (3, 2000)
     assert now.time_to_first_token.p50.ToMicroseconds() == pytest.approx(500_000, rel=0.01)
     assert found.previous.request_count == 1

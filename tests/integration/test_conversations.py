@@ -20,15 +20,9 @@ from llm_observe.v1.conversation_pb2 import (
     CONVERSATION_STATE_COMPLETED as COMPLETED,
 )
 from llm_observe.v1.conversation_pb2 import Conversation
-from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 
 from tests.support.rpc import info_of, stub
 from tests.support.waiting import eventually
-
-
-@pytest.fixture
-def conversations(channel):
-    return stub(ConversationServiceStub, channel)
 
 
 async def create(conversations, **fields) -> Conversation:
@@ -42,7 +36,7 @@ async def titles(conversations, **fields) -> list[str]:
     return [conversation.title for conversation in found.conversations]
 
 
-async def say(channel, conversation_id: str = "", content: str = "hello"):
+async def send_message(channel, conversation_id: str = "", content: str = "hello"):
     turn = ChatTurn(session_id="s1", provider="openai", content=content, conversation_id=conversation_id)
     return await stub(ChatServiceStub, channel).Chat(ChatRequest(turn=turn))
 
@@ -59,7 +53,9 @@ async def test_pages_report_their_counts(conversations):
     first = await conversations.ListConversations(pb.ListConversationsRequest())
     assert (first.page, first.page_size, first.total_count, first.total_pages) == (1, 20, 45, 3)
     assert (first.has_next, first.has_previous) == (True, False)
-    assert [one.title for one in first.conversations] == [f"t{number:02}" for number in range(44, 24, -1)]
+    assert [conversation.title for conversation in first.conversations] == [
+        f"t{number:02}" for number in range(44, 24, -1)
+    ]
     last = await conversations.ListConversations(pb.ListConversationsRequest(page=3))
     assert (last.has_next, last.has_previous, len(last.conversations)) == (False, True, 5)
     beyond = await conversations.ListConversations(
@@ -76,7 +72,7 @@ async def test_an_empty_list_has_no_pages(conversations):
 async def test_filters_select_conversations(conversations, channel):
     await create(conversations, title="Refund of an ORDER", user_id="u1")
     await create(conversations, title="100%_sure\\thing", session_id="s2")
-    answer = await say(channel, content="where is my parcel")
+    answer = await send_message(channel, content="where is my parcel")
     assert await titles(conversations, text="order") == ["Refund of an ORDER"]
     assert await titles(conversations, text="parcel") == ["where is my parcel"]
     assert await titles(conversations, text="100%_sure\\") == ["100%_sure\\thing"]
@@ -117,9 +113,9 @@ async def test_only_allowed_state_transitions_succeed(conversations, channel):
     assert (await cancel()).state == CANCELLED
     assert (await cancel()).state == CANCELLED
     assert await refused(complete()) == closed
-    assert await refused(say(channel, made.conversation_id)) == closed
+    assert await refused(send_message(channel, made.conversation_id)) == closed
     assert (await resume()).state == ACTIVE
-    assert (await say(channel, made.conversation_id)).content
+    assert (await send_message(channel, made.conversation_id)).content
     assert (await complete()).state == COMPLETED
     assert await refused(cancel()) == closed
     assert (await resume()).state == ACTIVE
@@ -138,7 +134,7 @@ async def test_the_title_can_be_changed_and_is_redacted(conversations):
 async def test_deleting_a_conversation_removes_its_messages_and_keeps_the_log(
     conversations, channel, sql, worker
 ):
-    answer = await say(channel)
+    answer = await send_message(channel)
 
     async def logged():
         return await sql.fetchval("SELECT count(*) FROM logs")
@@ -156,7 +152,7 @@ async def test_deleting_a_conversation_removes_its_messages_and_keeps_the_log(
 
 
 async def test_messages_include_the_stats_of_their_calls(conversations, channel, worker):
-    answer = await say(channel)
+    answer = await send_message(channel)
     request = pb.GetConversationRequest(conversation_id=answer.started.conversation_id)
 
     async def counted():
@@ -166,17 +162,17 @@ async def test_messages_include_the_stats_of_their_calls(conversations, channel,
     user, assistant = await eventually(counted)
     assert not user.HasField("call_stats")
     same = ("input_token_count", "output_token_count", "total_token_count", "usage_source")
-    told = answer.finished.call_stats
+    stats = answer.finished.call_stats
     assert [getattr(assistant.call_stats, field) for field in same] == [
-        getattr(told, field) for field in same
+        getattr(stats, field) for field in same
     ]
-    assert abs(assistant.call_stats.latency.ToMicroseconds() - told.latency.ToMicroseconds()) <= 1
+    assert abs(assistant.call_stats.latency.ToMicroseconds() - stats.latency.ToMicroseconds()) <= 1
 
 
 async def test_messages_are_paged_oldest_first(conversations, channel):
-    conversation_id = (await say(channel, content="m0")).started.conversation_id
+    conversation_id = (await send_message(channel, content="m0")).started.conversation_id
     for number in range(1, 6):
-        await say(channel, conversation_id, f"m{number}")
+        await send_message(channel, conversation_id, f"m{number}")
     seen, token = [], ""
     while True:
         page = await conversations.ListMessages(

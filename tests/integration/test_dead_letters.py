@@ -1,4 +1,4 @@
-"""Dead letters: listed, read, queued again and given up, by RPC and command line; never lost on the way."""
+"""Dead letters are listed, shown, replayed and discarded by RPC and on the command line, without loss."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def letter(*logs, reason: str = "failed:Boom", **fields) -> NewDeadLetter:
     known = {
         "project_id": "default",
         "reason": reason,
-        "message": "given up after 3 attempts",
+        "message": "failed after 3 attempts",
         "log_id": "",
         "log_count": len(logs),
         "attempt_count": 3,
@@ -62,9 +62,9 @@ async def test_dead_letters_are_paged_newest_first_and_filtered(admin, database)
     again = pb.ListDeadLettersRequest(page_size=3, page_token=first.next_page_token)
     second = await admin.ListDeadLetters(again)
     found = [*first.dead_letters, *second.dead_letters]
-    assert [one.reason for one in found] == ["r0", "r1", "r0", "r1", "r0"]
+    assert [letter.reason for letter in found] == ["r0", "r1", "r0", "r1", "r0"]
     assert second.next_page_token == ""
-    assert all(not one.payload_json for one in found)
+    assert all(not letter.payload_json for letter in found)
     only = pb.ListDeadLettersRequest(filter=pb.DeadLetterFilter(reason="r1"))
     assert len((await admin.ListDeadLetters(only)).dead_letters) == 2
 
@@ -73,8 +73,8 @@ async def test_a_dead_letter_is_shown_with_its_payload_and_a_missing_one_is_not_
     log = make_log(model="lost")
     await add_dead_letters(database, [letter(log)])
     (listed,) = await waiting(admin)
-    asked = pb.GetDeadLetterRequest(dead_letter_id=listed.dead_letter_id)
-    shown = (await admin.GetDeadLetter(asked)).dead_letter
+    request = pb.GetDeadLetterRequest(dead_letter_id=listed.dead_letter_id)
+    shown = (await admin.GetDeadLetter(request)).dead_letter
     assert json.loads(shown.payload_json)["logs"][0]["model"] == "lost"
     assert (shown.log_count, shown.attempt_count, shown.producer_id) == (1, 3, "p1")
     missing = str(uuid.uuid4())
@@ -104,14 +104,14 @@ async def test_replay_stores_the_logs_once_and_shows_progress(admin, database, w
     await add_dead_letters(database, [letter(logs[-1], log_id=logs[-1].log_id, payload=alone)])
     await add_dead_letters(database, [letter(payload='{"unparsable": "x"}', reason="unparsable")])
     for _ in range(2):
-        progress = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
-    assert [one.replayed_count for one in progress] == [0]  # nothing was left for the second time
+        progress = [update async for update in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+    assert [update.replayed_count for update in progress] == [0]  # nothing was left to replay
 
     async def stored():
         return await count_logs(database, project_id="default") == 250
 
     await eventually(stored)
-    assert [one.reason for one in await waiting(admin)] == ["unparsable"]
+    assert [letter.reason for letter in await waiting(admin)] == ["unparsable"]
 
 
 async def test_a_replay_does_not_undo_a_newer_correction(admin, channel, database, worker):
@@ -125,7 +125,7 @@ async def test_a_replay_does_not_undo_a_newer_correction(admin, channel, databas
         return await get_log(database, project_id="default", log_id=uuid.UUID(log.log_id))
 
     await eventually(stored)
-    _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+    _ = [update async for update in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
     await stub(IngestServiceStub, channel).IngestLogs(make_request(make_log()))
 
     async def both():
@@ -138,7 +138,7 @@ async def test_a_replay_does_not_undo_a_newer_correction(admin, channel, databas
 async def test_a_replayed_dead_letter_that_fails_again_waits_again(admin, database):
     failed = letter(make_log())
     await add_dead_letters(database, [failed])
-    _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+    _ = [update async for update in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
     assert await waiting(admin) == []
     await add_dead_letters(database, [failed])
     (again,) = await waiting(admin)
@@ -153,16 +153,16 @@ async def test_dead_letters_stay_waiting_while_the_queue_is_unavailable(admin, d
 
     monkeypatch.setattr("worker.queue.broker.LogBroker.append", refuse)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+        _ = [update async for update in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
     assert info_of(caught.value)[0] == "QUEUE_UNAVAILABLE"
     assert len(await waiting(admin)) == 1
 
 
 async def test_discarded_dead_letters_are_counted_once_and_kept(admin, database):
     await add_dead_letters(database, [letter(make_log()) for _ in range(3)])
-    asked = pb.DiscardDeadLettersRequest()
-    assert (await admin.DiscardDeadLetters(asked)).discarded_count == 3
-    assert (await admin.DiscardDeadLetters(asked)).discarded_count == 0
+    request = pb.DiscardDeadLettersRequest()
+    assert (await admin.DiscardDeadLetters(request)).discarded_count == 3
+    assert (await admin.DiscardDeadLetters(request)).discarded_count == 0
     assert await waiting(admin) == []
     states = pb.DeadLetterFilter(states=[pb.DEAD_LETTER_STATE_DISCARDED])
     kept = await admin.ListDeadLetters(pb.ListDeadLettersRequest(filter=states))
@@ -203,7 +203,7 @@ def test_the_quota_stops_mass_dead_lettering():
     quota.spend(2)
     with pytest.raises(TooManyDeadLetters):
         quota.spend(1)
-    assert issubclass(TooManyDeadLetters, StorageUnavailable)  # so that the batch waits and burns no attempt
+    assert issubclass(TooManyDeadLetters, StorageUnavailable)  # so that the batch waits and uses no attempt
     DeadLetterQuota(10).spend(500)
 
 
@@ -213,8 +213,8 @@ def test_a_queue_message_is_split():
     data = pack({"task_name": "t"}, {"batches": batches})
     halves = split_message(data)
     assert [read_message(half) for half in halves] == [[batches[0]], [batches[1]]]
-    alone = [read_message(one)[0] for one in split_message(halves[0])]
-    assert [IngestLogsRequest.FromString(one.payload).logs[0] for one in alone] == list(request.logs)
+    alone = [read_message(part)[0] for part in split_message(halves[0])]
+    assert [IngestLogsRequest.FromString(batch.payload).logs[0] for batch in alone] == list(request.logs)
     (last,) = split_message(split_message(halves[0])[0])
     assert len(read_message(last)) == 1
     assert split_message(b"\xff") == [b"\xff"]

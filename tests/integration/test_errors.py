@@ -1,4 +1,4 @@
-"""A bug shows a client an id and nothing else; the id finds the log line."""
+"""An unexpected error shows a client only an id, which identifies the log line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from structlog.testing import capture_logs
 from tests.support.rpc import RPC_TIMEOUT_S, info_of, stub
 from tests.support.server import running_server
 
-WORDS = "words of a person"
+PRIVATE_TEXT = "text of a user"
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_an_unexpected_error_is_internal_and_its_id_is_logged(channel, monkeypatch, streamed):
     def broken(*_, **__):
-        raise RuntimeError(WORDS)
+        raise RuntimeError(PRIVATE_TEXT)
 
     monkeypatch.setattr("server.reads.analytics.logs.get_log", broken)
     monkeypatch.setattr("server.reads.events.LogMatcher", broken)
@@ -34,7 +34,7 @@ async def test_an_unexpected_error_is_internal_and_its_id_is_logged(channel, mon
     reason, metadata, _ = info_of(caught.value)
     assert (caught.value.code(), reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
     shown = f"{caught.value.details()} {caught.value.debug_error_string()}"
-    assert WORDS not in shown
+    assert PRIVATE_TEXT not in shown
     assert "Traceback" not in shown
     (line,) = [line for line in lines if line["event"] == "unexpected error"]
     assert line["request_id"] == metadata["request_id"]

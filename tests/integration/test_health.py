@@ -1,4 +1,4 @@
-"""Health: one service for people and one for orchestrators, and neither ever hangs."""
+"""Health has one service for people and one for orchestrators, and neither ever hangs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_hanging_redis_is_reported(stores, channel):
 
 
 def test_store_probes_time_out_within_the_promised_two_seconds():
-    """Measured in seconds, this would depend on what else the machine does."""
+    """Compares constants, since measured times would depend on the load of the machine."""
     assert max(health._TIMEOUT_S, log_queue._PROBE_TIMEOUT_S) < 2
 
 

@@ -1,4 +1,4 @@
-"""IngestLogs: what is accepted is stored exactly once, what is wrong is refused alone, in the open."""
+"""IngestLogs stores accepted logs exactly once, and reports each refused log."""
 
 from __future__ import annotations
 
@@ -50,7 +50,6 @@ async def test_a_log_sent_100_times_concurrently_is_stored_and_counted_once(
 
 
 async def queue_is_empty(channel) -> bool:
-
     health = await stub(HealthServiceStub, channel).Check(CheckRequest())
     return bool(health.queue.depth == 0)
 
@@ -230,7 +229,7 @@ async def test_without_a_queue_ingest_is_unavailable(stores, ingest):
 
 
 def test_queue_writes_time_out_within_the_promised_two_seconds():
-    """Measured in seconds, this would depend on what else the machine does."""
+    """Compares constants, since measured times would depend on the load of the machine."""
     assert rate_limit._TIMEOUT_S + log_queue._WRITE_TIMEOUT_S <= 2
 
 

@@ -1,4 +1,4 @@
-"""API keys: who is let in, and what they may do."""
+"""API keys: authentication, roles, and their administration."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ async def test_using_a_key_records_the_time(locked_channel, database):
 
 
 async def test_keys_are_created_listed_and_revoked_over_grpc(locked_channel, database, sql, monkeypatch):
-    monkeypatch.setattr(auth, "KEY_CACHE_TTL_S", -1.0)  # each call looks its key up
+    monkeypatch.setattr(auth, "KEY_CACHE_TTL_S", -1.0)  # each call looks up its key
     first = await make_key(database, "admin")
-    made = await call(
+    created = await call(
         locked_channel,
         "AdminService/CreateApiKey",
         admin.CreateApiKeyRequest(
@@ -86,24 +86,24 @@ async def test_keys_are_created_listed_and_revoked_over_grpc(locked_channel, dat
         ),
         first,
     )
-    assert made.secret.startswith(made.api_key.prefix)
+    assert created.secret.startswith(created.api_key.prefix)
     summary = analytics.GetSummaryRequest()
-    await call(locked_channel, "AnalyticsService/GetSummary", summary, made.secret)
+    await call(locked_channel, "AnalyticsService/GetSummary", summary, created.secret)
     listed = await call(
         locked_channel, "AdminService/ListApiKeys", admin.ListApiKeysRequest(project_id="default"), first
     )
     assert [key.display_name for key in listed.api_keys] == ["reader", ""]
-    assert made.secret not in str(listed)
-    revoke = admin.RevokeApiKeyRequest(api_key_id=made.api_key.api_key_id)
+    assert created.secret not in str(listed)
+    revoke = admin.RevokeApiKeyRequest(api_key_id=created.api_key.api_key_id)
     for _ in range(2):
         assert (await call(locked_channel, "AdminService/RevokeApiKey", revoke, first)).api_key.HasField(
             "revoke_time"
         )
 
-    again = call(locked_channel, "AnalyticsService/GetSummary", summary, made.secret)
+    again = call(locked_channel, "AnalyticsService/GetSummary", summary, created.secret)
     assert await reason_of(again) == "UNAUTHENTICATED"
-    kept = await sql.fetch("SELECT k::text AS shown FROM api_keys AS k")
-    assert not any(made.secret in row["shown"] for row in kept)
+    rows = await sql.fetch("SELECT k::text AS shown FROM api_keys AS k")
+    assert not any(created.secret in row["shown"] for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ async def test_projects_are_created_only_without_a_key(channel, locked_channel, 
 
 
 class Clock:
-    """Monotonic seconds, as the test says."""
+    """A monotonic clock that the test sets."""
 
     now_s = 0.0
 

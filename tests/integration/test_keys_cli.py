@@ -43,7 +43,7 @@ async def test_a_key_is_created_shown_once_listed_and_revoked(run, database):
 
 
 async def test_errors_say_what_to_do(run):
-    for words, said in (
+    for words, hint in (
         (("projects", "create", "default"), "already"),
         (("projects", "create", "No Such"), "lower-case"),
         (("keys", "create", "nobody", "--role", "read"), "projects create nobody"),
@@ -52,6 +52,6 @@ async def test_errors_say_what_to_do(run):
     ):
         result = await run(*words)
         assert isinstance(result.exception, StackError)
-        assert said in str(result.exception)
+        assert hint in str(result.exception)
     assert (await run("keys", "create", "default", "--role", "king")).exit_code == 2
     assert "keys create default" in (await run("keys", "list")).output

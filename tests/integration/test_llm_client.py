@@ -1,4 +1,4 @@
-"""LLMClient over every vendor's real client, against their wire protocols on loopback."""
+"""LLMClient with every vendor's real client, against a mock of their wire protocols."""
 
 from __future__ import annotations
 
@@ -63,35 +63,35 @@ async def test_achat_returns_text_and_numbers(client, calls):
 
 
 async def test_asynchronous_streams_yield_raw_events(client, monkeypatch):
-    """A vendor's client of another version may not, which costs speed only; then this is to be looked at."""
-    kinds = note_kinds(client._adapter, monkeypatch)
+    """If a new version of a vendor's client breaks this, answers are still correct, but slower."""
+    types = record_event_types(client._adapter, monkeypatch)
     await client.achat("hello there")
     await client.aclose()
-    assert kinds == {JsonObject}
+    assert types == {JsonObject}
 
 
 async def test_the_vendors_own_event_types_are_read_too(client, calls, monkeypatch):
-    """What a version of a client yields that goes other ways than we know."""
+    """As with a version of a client whose internals differ from those we know."""
     monkeypatch.delattr(RawEventsMixin, "_process_response_data")
     monkeypatch.delattr(_Connection, "_async_request")
-    kinds = note_kinds(client._adapter, monkeypatch)
+    types = record_event_types(client._adapter, monkeypatch)
     answer = await client.achat("hello there")
     await client.aclose()
-    assert JsonObject not in kinds
+    assert JsonObject not in types
     assert (answer.text, answer.model, answer.output_tokens) == (ANSWER, "model-1-mock", 3)
 
 
-def note_kinds(adapter, monkeypatch) -> set[type]:
-    """The types of the events that an adapter reads from now on."""
-    kinds: set[type] = set()
+def record_event_types(adapter, monkeypatch) -> set[type]:
+    """Return a set that collects the types of the events an adapter reads from now on."""
+    types: set[type] = set()
     original = adapter._text
 
     def text(chunk):
-        kinds.add(type(chunk))
+        types.add(type(chunk))
         return original(chunk)
 
     monkeypatch.setattr(adapter, "_text", text)
-    return kinds
+    return types
 
 
 def test_history_system_prompt_and_parameters_reach_the_vendor(client, provider_mock, calls):

@@ -1,4 +1,4 @@
-"""With login switched on, nothing is shown to who has not logged in."""
+"""With login enabled, a visitor who has not logged in sees nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rate limits: exact over replicas, refused with RetryInfo, and nothing is taken of what is refused."""
+"""Rate limits are exact across replicas, refuse with RetryInfo, and do not count refused calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from worker.queue.broker import LogBroker
 
 @pytest.fixture
 async def broker(queue_settings, monkeypatch):
-    # Exact is what is let through where Redis answers in time, and a busy machine's Redis may not.
+    # Limits are exact only if Redis answers in time, which it may not on a busy machine.
     monkeypatch.setattr(rate_limit, "_TIMEOUT_S", RPC_TIMEOUT_S)
     opened = LogBroker(queue_settings)
     yield opened
@@ -31,7 +31,7 @@ async def broker(queue_settings, monkeypatch):
 
 
 class Clock:
-    """Stands, lest the minute turns within a test."""
+    """A fixed clock, so that no minute ends during a test."""
 
     now_s = 1_000_030.0
 
@@ -40,14 +40,14 @@ class Clock:
 
 
 async def allowed(limiter: RateLimiter, peer: str, calls: int, count: int = 1) -> int:
-    async def one() -> int:
+    async def take() -> int:
         try:
             await limiter.take(peer, count)
         except RateLimited:
             return 0
         return count
 
-    return sum(await asyncio.gather(*(one() for _ in range(calls))))
+    return sum(await asyncio.gather(*(take() for _ in range(calls))))
 
 
 @pytest.mark.parametrize("limit", [7, 250, 1000])
@@ -56,7 +56,7 @@ async def test_replicas_share_one_exact_limit(broker, limit):
     peer = uuid.uuid4().hex
     passed = await asyncio.gather(*(allowed(replica, peer, limit) for replica in replicas))
     passed.append(await allowed(replicas[0], peer, 3))
-    # Leases that a replica holds and does not use are the only loss: a hundredth of the limit each.
+    # Only unused leases of replicas are lost: a hundredth of the limit each.
     assert limit - 3 * max(1, limit // 100) <= sum(passed) <= limit
 
 
@@ -98,25 +98,25 @@ async def test_the_limit_resets_each_minute(broker):
 
 async def test_many_calls_share_one_redis_request(broker):
     limiter = RateLimiter(broker, "ingest", 10_000, Clock())
-    plain, asked = limiter._take_lease, []
+    take_lease, requests = limiter._take_lease, []
 
     async def counted(**arguments):
-        asked.append(arguments)
-        return await plain(**arguments)
+        requests.append(arguments)
+        return await take_lease(**arguments)
 
     limiter._take_lease = counted
     for _ in range(100):
         await limiter.take("a", 1)
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
 async def test_calls_are_refused_without_redis(broker):
     limiter = RateLimiter(broker, "ingest", 10, Clock())
 
-    async def away(**_):
+    async def unavailable(**_):
         raise OSError
 
-    limiter._take_lease = away
+    limiter._take_lease = unavailable
     with pytest.raises(QueueIsUnavailable):
         await limiter.take("a", 1)
 

@@ -1,4 +1,4 @@
-"""Retention drops whole days of logs; what the rollups counted stays counted, once."""
+"""Retention drops whole days of logs; the rollups still count each log, once."""
 
 from __future__ import annotations
 
@@ -100,9 +100,9 @@ async def test_concurrent_writers_lose_nothing_and_count_nothing_twice(database)
     rows = [row_of(days % 12) for days in range(240)]
     await insert(database, rows[:120])
 
-    async def correct(some):
+    async def correct(chosen):
         corrected = [
-            one._replace(receive_time=NOW + timedelta(seconds=1), output_token_count=5) for one in some
+            each._replace(receive_time=NOW + timedelta(seconds=1), output_token_count=5) for each in chosen
         ]
         return await insert(database, corrected)
 

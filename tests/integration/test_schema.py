@@ -1,4 +1,4 @@
-"""The migrated schema fits every query, and migrations refuse what they cannot honour."""
+"""Every query fits the migrated schema, and a changed migration is refused."""
 
 from __future__ import annotations
 

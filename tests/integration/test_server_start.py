@@ -1,4 +1,4 @@
-"""A start that fails half way closes what was opened before; stopping keeps an order."""
+"""A failed start closes what it has opened, and stopping closes resources in order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESOURCES = {Providers: "aclose", LogBroker: "shutdown", Database: "close"}
 
 @pytest.fixture
 def closed(monkeypatch):
-    """The names of what is closed, in order."""
+    """The names of the closed resources, in order."""
     order: list[str] = []
 
     def record(kind: type, method: str) -> None:
@@ -78,8 +78,8 @@ async def test_an_error_while_stopping_leaves_nothing_open(database_url, queue_s
     assert closed[-3:] == [kind.__name__ for kind in RESOURCES]
 
 
-class Collected:
-    """Stands for the gRPC server that services are added to."""
+class FakeGrpcServer:
+    """Collects the handlers of the services that are added to it."""
 
     def __init__(self) -> None:
         self.handlers: dict[str, Any] = {}
@@ -90,17 +90,17 @@ class Collected:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_method_of_every_service_is_handled(name, database):
-    collected: Any = Collected()
-    pipeline = RpcPipeline(collected, Authenticator(database, required=True))
+    grpc_server: Any = FakeGrpcServer()
+    pipeline = RpcPipeline(grpc_server, Authenticator(database, required=True))
     pipeline.add(None, SERVICES[name].file)
-    (handlers,) = collected.handlers.values()
+    (handlers,) = grpc_server.handlers.values()
     streaming = {method.name: method.server_streaming for method in SERVICES[name].methods}
     assert {method: handler.response_streaming for method, handler in handlers.items()} == streaming
 
 
 def test_a_service_without_an_access_rule_cannot_be_added(database, monkeypatch):
     monkeypatch.delitem(auth._SERVICE_ROLES, "HealthService")
-    collected: Any = Collected()
-    pipeline = RpcPipeline(collected, Authenticator(database, required=True))
+    grpc_server: Any = FakeGrpcServer()
+    pipeline = RpcPipeline(grpc_server, Authenticator(database, required=True))
     with pytest.raises(KeyError):
         pipeline.add(None, SERVICES["HealthService"].file)

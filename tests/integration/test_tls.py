@@ -95,14 +95,14 @@ async def serve(authority, database_url, queue_settings, **settings):
 
 
 def ask(port: int, secret: str, **tls) -> int:
-    """What the dashboard and the command line do."""
+    """List the projects as the dashboard and the command line would; return how many there are."""
     with open_channel(f"127.0.0.1:{port}", **tls) as channel:
         admin = AdminServiceStub(with_key(channel, secret))
         return len(admin.ListProjects(ListProjectsRequest(), timeout=RPC_TIMEOUT_S).projects)
 
 
 def log_five(port: int, **env: str) -> str:
-    """An application that logs five calls; what it says on stderr."""
+    """Run an application that logs five calls; return its output on stderr."""
     program = "import llm_observe as o\n[o.log(provider='p', model='m') for _ in range(5)]\n"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -129,17 +129,19 @@ async def test_an_application_sends_its_key_over_tls(authority, secret, database
         "LLM_OBSERVE_API_KEY": secret,
     }
     try:
-        said = await asyncio.to_thread(log_five, server.port, **env)
-        assert "dropped" not in said
+        output = await asyncio.to_thread(log_five, server.port, **env)
+        assert "dropped" not in output
 
         async def queued():
             return (await queue_stats(broker)).depth == 1
 
         await eventually(queued)
         assert await asyncio.to_thread(ask, server.port, secret, tls=True, ca_file=authority.ca_file) == 1
-        said = await asyncio.to_thread(log_five, server.port, **{**env, "LLM_OBSERVE_API_KEY": "llmo_wrong"})
-        assert "5 dropped" in said
-        assert secret not in said
+        output = await asyncio.to_thread(
+            log_five, server.port, **{**env, "LLM_OBSERVE_API_KEY": "llmo_wrong"}
+        )
+        assert "5 dropped" in output
+        assert secret not in output
     finally:
         await broker.shutdown()
         await server.stop(0.5)

@@ -1,4 +1,4 @@
-"""What the queue holds and no table can: it becomes a dead letter at once, and costs no other log its row."""
+"""Queued data that no table can hold is dead-lettered at once, and all other logs are stored."""
 
 from __future__ import annotations
 

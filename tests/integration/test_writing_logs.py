@@ -1,4 +1,4 @@
-"""Rows and rollups agree, whatever comes twice, late, corrected or at once."""
+"""Rows and rollups agree for repeated, late, corrected and concurrent logs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def row(receive_time=NOW, project_id="default", **fields):
 
 @pytest.fixture(params=[insert, upsert])
 def write(request):
-    """Write rows as if all were new at first, or one by one from the start: the result is the same."""
+    """Both ways to write rows, which give the same result: try to insert all as new, or upsert them."""
     return request.param
 
 
@@ -126,10 +126,10 @@ async def test_concurrent_writers_neither_deadlock_nor_miscount(database, write)
         picked = chance.sample(pool, 60)
         receive_time = NOW + timedelta(seconds=number)
         moved = NOW - timedelta(hours=chance.randrange(60))
-        batches.append([one._replace(receive_time=receive_time, start_time=moved) for one in picked])
+        batches.append([each._replace(receive_time=receive_time, start_time=moved) for each in picked])
     await asyncio.gather(*(write(database, batch) for batch in [*batches, *batches]))
     assert await count_logs(database, project_id="default") == len(
-        {one.log_id for batch in batches for one in batch}
+        {each.log_id for batch in batches for each in batch}
     )
     await assert_exact(database)
 
@@ -155,7 +155,7 @@ async def test_verify_reports_a_wrong_number(database, sql, write):
 
 async def test_errors_are_paged_newest_first(database, write):
     rows = [row(outcome="OUTCOME_ERROR", latency="0.1s") for _ in range(5)]
-    rows = [one._replace(start_time=NOW - timedelta(minutes=n)) for n, one in enumerate(rows)]
+    rows = [each._replace(start_time=NOW - timedelta(minutes=n)) for n, each in enumerate(rows)]
     await write(database, rows)
     window = {"start_time": NOW - timedelta(days=1), "end_time": NOW + timedelta(days=1)}
     everything = dict.fromkeys(["providers", "models", "operations", "environments"])
@@ -171,7 +171,7 @@ async def test_errors_are_paged_newest_first(database, write):
         **window,
         **everything,
     )
-    assert [found.log_id for found in [*first, *rest]] == [one.log_id for one in rows]
+    assert [found.log_id for found in [*first, *rest]] == [each.log_id for each in rows]
 
 
 async def test_an_unknown_log_is_none(database):
@@ -179,7 +179,7 @@ async def test_an_unknown_log_is_none(database):
 
 
 async def test_a_row_without_a_log_key_is_replaced_and_counted_once(database, sql, write):
-    """Retention drops keys by their id's time, which may be older than the row's."""
+    """Retention drops keys by the time in their id, which may be older than the row's."""
     kept, fresh = row(), row()
     await write(database, [kept])
     await sql.execute("DELETE FROM log_keys WHERE log_id = $1", kept.log_id)

@@ -1,4 +1,4 @@
-"""A caller who leaves while a turn is claimed can come again at once."""
+"""A caller who disconnects while claiming a turn can retry at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.request_ids import Remembered
 
 
 class Keys:
-    """Stores at once what it is told; the reply waits until ``reply`` is set."""
+    """Stores a claim at once, but replies only when ``reply`` is set."""
 
     def __init__(self, answer=None):
         self.answer = answer

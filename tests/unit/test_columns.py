@@ -19,9 +19,9 @@ from tests.support.logs import make_log
 
 NAMES = {column.name for column in LOG_COLUMNS}
 MADE_FROM_OTHERS = {"project_id", "hour", "latency_bucket", "ttft_bucket"}
-"""Columns that are not fields of a Log."""
+"""Columns that are not fields of a Log, but computed."""
 NOT_REDACTED = {"log_id", "trace_id", "span_id", "parent_span_id", "price_version"}
-"""Texts whose form the rules prescribe, or that the server sets."""
+"""Texts with a prescribed form, or set by the server."""
 NOW = datetime(2026, 11, 25, 10, 30, 0, 1, tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers, times and titles as users read them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamlit_app import format as fmt
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("shown", "expected"),
     [
         (fmt.duration(None), fmt.NOTHING),
         (fmt.duration(0.84), "840 ms"),
@@ -34,8 +34,8 @@ from streamlit_app import format as fmt
         (fmt.change(None, 5), None),
     ],
 )
-def test_numbers_are_formatted_for_people(found, expected):
-    assert found == expected
+def test_numbers_are_formatted_for_people(shown, expected):
+    assert shown == expected
 
 
 @pytest.mark.parametrize(

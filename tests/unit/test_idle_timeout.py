@@ -1,4 +1,4 @@
-"""Silence is measured from the last sign of life, and only while we wait and run ourselves."""
+"""The idle timeout counts from the last reset, while it is not paused and this process runs."""
 
 from __future__ import annotations
 

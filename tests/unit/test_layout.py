@@ -1,4 +1,4 @@
-"""The tree keeps its promises."""
+"""Rules of the repository: package names, locks, documentation and licences."""
 
 from __future__ import annotations
 

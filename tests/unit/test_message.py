@@ -1,4 +1,4 @@
-"""A task comes out of the queue as it went in, and what was damaged there is recognised."""
+"""Queue messages survive the round trip, and damaged ones are recognised."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ GOOD = pack(
     ],
 )
 def test_an_invalid_message_is_a_value_error(data):
-    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever its text
         BatchFormatter().loads(data)
 
 

@@ -1,4 +1,4 @@
-"""Redis' error replies are named by their code, and nothing of what was queued gets into a log line."""
+"""Redis' error replies are named by their code, and no queued data gets into a log line."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_another_error_is_named_by_its_class(error, name):
     assert error_code(error) == name
 
 
-class Log:
+class LogLines:
     """Collects log lines."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Log:
 
 @pytest.fixture
 def log(monkeypatch):
-    collected = Log()
+    collected = LogLines()
     monkeypatch.setattr(outages, "logger", collected)
     monkeypatch.setattr(outages, "_FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(outages, "_MAX_PAUSE_S", 0.004)

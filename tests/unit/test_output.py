@@ -1,4 +1,4 @@
-"""Tables for people on a terminal, whole values for programs in a pipe."""
+"""Tables for people on a terminal, complete values for programs in a pipe."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_terminal_gets_a_table_with_complete_values(monkeypatch, columns):
     for value in (ID, "state of the key", "active", "revoked", "[red]b[/red]", "300"):
         assert value in text
     assert text.count("word") == 30
-    assert "\x1b" not in text  # what a value held commands nothing
+    assert "\x1b" not in text  # escape sequences in values are removed
     assert max(map(len, text.splitlines())) <= max(int(columns), 85)
 
 

@@ -1,4 +1,4 @@
-"""Page tokens continue the call that they came from, and nothing else can be done with them."""
+"""A page token continues only the request that it came from."""
 
 from __future__ import annotations
 

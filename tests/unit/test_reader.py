@@ -58,7 +58,7 @@ def reference(log: Log, batch) -> LogRow:
 
 
 def with_json(row: LogRow) -> LogRow:
-    """A row to compare: JSON has no order."""
+    """A row for comparison, with parsed JSON, since the order of its keys may differ."""
     return row._replace(metadata=json.loads(row.metadata or "null"), tags=json.loads(row.tags or "null"))
 
 
@@ -67,7 +67,7 @@ def row_of(log) -> Any:
 
 
 def check(twin, log: Log) -> bool:
-    """Hold a log against the reference implementation; tell whether the common case was fast."""
+    """Compare a log with the reference implementation; return whether it took the fast path."""
     (found,) = read(twin, log)
     expected = reference(log, found.batch)
     assert row_of(found) == expected
@@ -80,12 +80,12 @@ def check(twin, log: Log) -> bool:
 
 
 def check_sums(logs) -> None:
-    """Hold add_up() against the same in plain Python; neither promises an order."""
+    """Compare add_up() with its twin in Python; neither promises an order."""
     assert in_order(_reader.add_up(logs)) == in_order(packing.add_up(logs))
 
 
 def in_order(sums) -> tuple[list[Any], list[Any]]:
-    """Return what is added to each rollup and to each of its buckets."""
+    """Return the sums for each rollup and for each of its buckets, sorted."""
     buckets = [name for name in sums if name.startswith("bucket")]
     rollups = [name for name in sorted(sums) if name not in buckets]
     groups = list(zip(*(sums[name] for name in rollups), strict=True))
@@ -97,7 +97,7 @@ def in_order(sums) -> tuple[list[Any], list[Any]]:
 
 
 def fixed_log(**fields) -> Log:
-    """The same log each time, so that examples can be repeated."""
+    """The same log each time, so that examples are reproducible."""
     return make_log(**{"log_id": LOG_ID, "start_time": START, **fields})
 
 
@@ -258,7 +258,7 @@ LOG_ID_AT = 5
 
 
 def mutated(*edits: tuple[int, int, bytes]) -> bytes:
-    """Return PAYLOAD with bytes replaced: (where, how many, by what)."""
+    """Return PAYLOAD with bytes replaced; each edit is (offset, size, replacement)."""
     payload = bytearray(PAYLOAD)
     for at, size, data in edits:
         payload[at : at + size] = data
@@ -269,8 +269,8 @@ edits = st.tuples(st.integers(0, len(PAYLOAD) - 1), st.integers(0, 2), st.binary
 
 
 @examples(400)
-@given(st.lists(edits, min_size=1, max_size=3).map(lambda found: mutated(*found)))
-# A log_id of NULs, and further on what protobuf refuses: the batch is refused, whichever is met first.
+@given(st.lists(edits, min_size=1, max_size=3).map(lambda drawn: mutated(*drawn)))
+# A log_id of NULs before bytes that protobuf refuses: the batch is refused, whatever is read first.
 @example(mutated((LOG_ID_AT, 2, b"\0\0"), (541, 2, b"\0\0")))
 def test_mutated_bytes_are_read_as_protobuf_reads_them_or_refused(payload):
     batch = accepted()._replace(payload=payload)

@@ -1,4 +1,4 @@
-"""What a Redis URL may say, and what is said of one that is wrong."""
+"""Redis URLs are parsed, and an invalid one is refused without being shown."""
 
 from __future__ import annotations
 
@@ -22,11 +22,20 @@ def test_a_sentinel_url_names_the_master():
     pool = make_pool(url, max_connections=3, timeout=1, socket_timeout=2)
     assert isinstance(pool, SentinelConnectionPool)
     assert pool.service_name == "main"
-    kept = pool.connection_kwargs
-    assert (kept["db"], kept["username"], kept["password"], kept["socket_timeout"]) == (3, "app", "p@ss", 2)
-    asked = [one.connection_pool.connection_kwargs for one in pool.sentinel_manager.sentinels]
-    assert [(one["host"], one["port"]) for one in asked] == [("one", 26380), ("two", 26379), ("::1", 7)]
-    assert {one["password"] for one in asked} == {"other"}
+    options = pool.connection_kwargs
+    assert (options["db"], options["username"], options["password"], options["socket_timeout"]) == (
+        3,
+        "app",
+        "p@ss",
+        2,
+    )
+    sentinels = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
+    assert [(each["host"], each["port"]) for each in sentinels] == [
+        ("one", 26380),
+        ("two", 26379),
+        ("::1", 7),
+    ]
+    assert {each["password"] for each in sentinels} == {"other"}
 
 
 @pytest.mark.parametrize(

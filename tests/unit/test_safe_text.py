@@ -1,4 +1,4 @@
-"""What users and models write is shown, and nothing in it is ever fetched."""
+"""Text of users and models is shown, and nothing in it is ever fetched."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ POSITIONS = {
     "in a table": "| a | b |\n|:--|--:|\n| {} | `c \\| d` |",
     "after a code block": "```\ncode\n```\n{}",
     "after an open code block in a list": "- ```\n  code\n\n{}",
-    "after an unclosed span": "`a {}",
+    "after an unclosed code span": "`a {}",
     "after a line break": "a  \n{}",
 }
 CODE = {
-    "in a span": ("`{}`", "code_inline"),
+    "in a code span": ("`{}`", "code_inline"),
     "in a block": ("```\n{}\n```", "fence"),
     "in a block of tildes": ("~~~md\n{}\n~~~", "fence"),
     "in an indented block": ("    {}", "fence"),
@@ -64,7 +64,7 @@ def assert_safe(text: str) -> None:
 
 
 def without_code(markdown: str) -> str:
-    """The markdown of everything that is neither escaped nor code."""
+    """Return the markdown without escaped characters and code."""
     texts = (token.content for token in PARSER.parse(markdown) if token.type == "inline")
     return re.sub(r"\\[!-/:-@\[-`{-~]|(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", "\n".join(texts))
 
@@ -149,7 +149,7 @@ SAFE = {"literal", "safe_markdown"}
 
 
 def is_safe(node: ast.expr) -> bool:
-    """Whether an argument is made of our own words, formatted numbers and text that was made safe."""
+    """Return whether an argument consists of constants, formatted numbers and text made safe."""
     match node:
         case ast.Constant():
             return True

@@ -1,4 +1,4 @@
-"""Both checks say yes to batches that the rules allow, and to no others: tried with mutated bytes."""
+"""Both scans accept only batches that the rules allow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ nanos = st.integers(-2, 10**9 + 1)
 
 
 def fixed_log(number: int = 0, **fields) -> Log:
-    """The same log each time, so that examples can be repeated."""
+    """The same log each time, so that examples are reproducible."""
     log_id = str(uuid.UUID(int=0x01890A5DAC96774BBCCEB302099A8000 + number))
     return make_log(**{"log_id": log_id, "start_time": "2026-11-25T10:00:00.123Z", **fields})
 
@@ -66,13 +66,13 @@ BATCHES = [
 
 
 def check(twin, data: bytes) -> bool:
-    """Tell whether the scan says yes; where it does, hold it against the rules."""
+    """Return whether the scan accepts a batch; assert that the rules allow an accepted one."""
     scanned = twin.scan_logs(data, NOW_S)
     if scanned is None:
         return False
     try:
         rest = IngestLogsRequest.FromString(scanned[1])
-    except DecodeError:  # then decode_batch() refuses the whole
+    except DecodeError:  # decode_batch() refuses such a batch
         return False
     request = IngestLogsRequest.FromString(data)
     ids = {log.log_id.lower() for log in request.logs}
@@ -90,7 +90,7 @@ def test_a_full_batch_within_every_limit_passes(twin):
 @pytest.mark.parametrize("field", [field.name for field in Log.DESCRIPTOR.fields])
 @on_both_scans
 def test_a_value_beyond_its_limit_is_left_to_the_rules(twin, field):
-    """Every field either has a limit, tried here, or is named here as free."""
+    """Every field has a limit that is tested here, or is listed here as unlimited."""
     log = full_log()
     if field in TEXTS:
         setattr(log, field, "x" * (TEXTS[field] + 1))
@@ -106,9 +106,9 @@ def test_a_value_beyond_its_limit_is_left_to_the_rules(twin, field):
         log.metadata["k"] = "v"
     elif field == "tags":
         log.tags.append("t")
-    elif field in ("cost_nano_usd", "price_version", "receive_time"):  # what the server itself sets
+    elif field in ("cost_nano_usd", "price_version", "receive_time"):  # set by the server
         log.cost_nano_usd, log.price_version = 1, "v"
-        assert check(scan, batch(log))  # no rule is broken: it is dropped later
+        assert check(scan, batch(log))  # no rule is broken: the value is dropped later
         assert not check(_scan, batch(log))
         return
     else:
@@ -149,10 +149,12 @@ def test_scans_accept_only_valid_random_logs(data):
         else:
             setattr(log, field.name, data.draw(st.integers(-1, 700)) % 2**31)
     payload = batch(log)
-    said_yes = check(_scan, payload)
+    is_accepted = check(_scan, payload)
     assert check(scan, payload) == (find_violation(log, NOW_S) is None)
     if find_violation(log, NOW_S) is None and payload.isascii() and not log.HasField("receive_time"):
-        assert said_yes or {"cost_nano_usd", "price_version"} & {field.name for field, _ in log.ListFields()}
+        assert is_accepted or {"cost_nano_usd", "price_version"} & {
+            field.name for field, _ in log.ListFields()
+        }
 
 
 @examples(1500)

@@ -1,4 +1,4 @@
-"""The sketch's promise: within 1 % of the exact quantile, whatever the distribution."""
+"""The sketch is within 1 % of the exact quantile for any distribution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Only errors that values can cause count against a batch; every other one is waited out."""
+"""Only errors caused by values count against a batch; others are outages."""
 
 from __future__ import annotations
 
@@ -87,6 +87,6 @@ def test_a_missing_migration_names_the_command_to_run():
 @pytest.mark.parametrize("severity", ["FATAL", "PANIC"])
 @pytest.mark.parametrize("state", ["22003", "XX000", "57P03"])
 def test_an_error_that_ends_the_connection_is_an_outage(severity, state):
-    """Poolers report that they reach no server as FATAL XX000."""
+    """Poolers that reach no server report FATAL XX000."""
     error = asyncpg.PostgresError.new({"S": severity, "V": severity, "C": state, "M": "SECRET"})
     assert kind_of(error) is StorageUnavailable

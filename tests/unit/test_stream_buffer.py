@@ -1,4 +1,4 @@
-"""What a provider says reaches the reader whole, in order, and without filling the memory."""
+"""A provider's chunks reach the reader completely, in order, and with bounded memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.timers import FakeTimers
 
 
 class Provider:
-    """Says what it is told to, and counts what was taken of it."""
+    """Yields the given chunks, and counts those that were taken."""
 
     def __init__(self, *chunks, error=None):
         self.chunks, self.error = chunks, error

@@ -54,7 +54,7 @@ class Stream:
 
 
 class Records:
-    """The message store and the attempts: notes what it is asked to remember."""
+    """Replaces the message store and the attempts, and records what they would store."""
 
     def __init__(self, error=None, **errors):
         self.error = error
@@ -102,7 +102,7 @@ async def read(turn) -> tuple[str, Exception | None]:
     try:
         async for piece in turn:
             text += piece
-    except Exception as error:  # noqa: BLE001 - the test asserts which
+    except Exception as error:  # noqa: BLE001 - tests assert its type
         return text, error
     return text, None
 
@@ -205,7 +205,7 @@ async def test_an_answer_is_stored_even_if_closing_its_stream_fails(timers):
         (Records(note_finished=DatabaseIsUnavailable()), {}),
         (Records(), {"finish_reason": object()}),
     ],
-    ids=["the answer", "the end", "its numbers"],
+    ids=["answer", "attempt", "invalid numbers"],
 )
 async def test_an_attempt_that_cannot_be_stored_can_be_retried(timers, records, numbers):
     _, error = await read(begin(Stream("a", **numbers), records))

@@ -1,4 +1,4 @@
-"""The words of enums come from the protos."""
+"""The stored words of enums are derived from the protos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from codec.words import words_of
 from storage.api_keys import ROLES
 
 MODULES = [
-    import_module(f"llm_observe.v1.{found.name}") for found in pkgutil.iter_modules(llm_observe.v1.__path__)
+    import_module(f"llm_observe.v1.{module.name}") for module in pkgutil.iter_modules(llm_observe.v1.__path__)
 ]
 ENUMS = {
     name: getattr(module, name)
