@@ -38,7 +38,7 @@ from llm_observe._adapters.demo import DemoAdapter
 DemoAdapter._PACE_S = 0
 DemoAdapter._words = staticmethod(lambda messages: ["numbers "] * {_TOKENS})
 """
-"""Loaded into the server: lets its demo model answer without pauses, to measure it without a vendor's client."""
+"""Loaded into the server: lets its demo model answer without pauses, as a provider without a client."""
 
 
 class Took(NamedTuple):

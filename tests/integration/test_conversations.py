@@ -27,8 +27,8 @@ from tests.support.waiting import eventually
 
 async def create(conversations, **fields) -> Conversation:
     request = pb.CreateConversationRequest(**{"session_id": "s1", **fields})
-    made: Conversation = (await conversations.CreateConversation(request)).conversation
-    return made
+    conversation: Conversation = (await conversations.CreateConversation(request)).conversation
+    return conversation
 
 
 async def titles(conversations, **fields) -> list[str]:
@@ -97,8 +97,8 @@ async def test_invalid_filters_are_named(conversations, fields):
 
 
 async def test_only_allowed_state_transitions_succeed(conversations, channel):
-    made = await create(conversations)
-    name = {"conversation_id": made.conversation_id}
+    conversation = await create(conversations)
+    name = {"conversation_id": conversation.conversation_id}
 
     async def cancel():
         return (await conversations.CancelConversation(pb.CancelConversationRequest(**name))).conversation
@@ -113,17 +113,17 @@ async def test_only_allowed_state_transitions_succeed(conversations, channel):
     assert (await cancel()).state == CANCELLED
     assert (await cancel()).state == CANCELLED
     assert await refused(complete()) == closed
-    assert await refused(send_message(channel, made.conversation_id)) == closed
+    assert await refused(send_message(channel, conversation.conversation_id)) == closed
     assert (await resume()).state == ACTIVE
-    assert (await send_message(channel, made.conversation_id)).content
+    assert (await send_message(channel, conversation.conversation_id)).content
     assert (await complete()).state == COMPLETED
     assert await refused(cancel()) == closed
     assert (await resume()).state == ACTIVE
 
 
 async def test_the_title_can_be_changed_and_is_redacted(conversations):
-    made = await create(conversations, title="old")
-    wanted = Conversation(conversation_id=made.conversation_id, title="ask jo@example.com")
+    conversation = await create(conversations, title="old")
+    wanted = Conversation(conversation_id=conversation.conversation_id, title="ask jo@example.com")
     for mask in (FieldMask(paths=["title"]), None):
         request = pb.UpdateConversationRequest(conversation=wanted, update_mask=mask)
         assert (await conversations.UpdateConversation(request)).conversation.title == "ask [EMAIL]"

@@ -26,8 +26,8 @@ def run(database_url, monkeypatch):
 async def test_a_key_is_created_shown_once_listed_and_revoked(run, database):
     assert "created project acme" in (await run("projects", "create", "acme", "--name", "Acme Inc")).output
     assert "Acme Inc" in (await run("projects", "list")).output
-    made = await run("keys", "create", "acme", "--role", "ingest", "--role", "read", "--days", "30")
-    secret = made.stdout.strip()
+    created = await run("keys", "create", "acme", "--role", "ingest", "--role", "read", "--days", "30")
+    secret = created.stdout.strip()
     row = await api_keys.find_api_key(database, api_keys.prefix_of(secret))
     assert row is not None
     assert (row.roles, row.project_id) == (["ingest", "read"], "acme")

@@ -238,11 +238,11 @@ async def test_revoking_a_key_ends_its_live_tail(locked_channel, database, ours,
 
 async def test_request_ids_are_scoped_to_a_project(locked_channel, ours):
     request = conversation.CreateConversationRequest(session_id="s", request_id=str(uuid.uuid4()))
-    made = [
+    created = [
         await call(locked_channel, "ConversationService/CreateConversation", request, secret)
         for secret in (ours["secret"], ours["their_secret"])
     ]
-    assert made[0].conversation.conversation_id != made[1].conversation.conversation_id
+    assert created[0].conversation.conversation_id != created[1].conversation.conversation_id
 
 
 async def test_analytics_are_scoped_to_a_project(locked_channel, ours):

@@ -60,8 +60,8 @@ class Authority:
         """Return the files of a new certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate, key_file = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        made = self._make(name, key, authority=False)
-        certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        signed = self._make(name, key, authority=False)
+        certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         key_file.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -77,9 +77,9 @@ def authority(tmp_path):
 
 @pytest.fixture
 async def secret(database):
-    made = await api_keys.create_api_key(database, project_id="default", roles=["ingest", "admin"])
-    assert made is not None
-    return made.secret
+    created = await api_keys.create_api_key(database, project_id="default", roles=["ingest", "admin"])
+    assert created is not None
+    return created.secret
 
 
 async def serve(authority, database_url, queue_settings, **settings):

@@ -93,14 +93,14 @@ def machine(*, durable: bool = True) -> Iterator[Machine]:
 
 def _make_folder(parent: Path | None) -> tuple[DataDir, IO[str]]:
     """Return a new folder and its lock; remove the unlocked folders that killed processes have left."""
-    made = Path(tempfile.mkdtemp(prefix="new-", dir=parent))
-    made.chmod(0o755)  # Postgres may run as another user
-    lock = DataDir(made).lock()
-    for left in made.parent.glob(f"{_PREFIX}*/lock"):
+    folder = Path(tempfile.mkdtemp(prefix="new-", dir=parent))
+    folder.chmod(0o755)  # Postgres may run as another user
+    lock = DataDir(folder).lock()
+    for left in folder.parent.glob(f"{_PREFIX}*/lock"):
         with suppress(StackError, OSError), DataDir(left.parent).lock():
             shutil.rmtree(left.parent, ignore_errors=True)
     # Named only now that it is locked, or another process could remove it.
-    return DataDir(made.rename(made.with_name(_PREFIX + made.name))), lock
+    return DataDir(folder.rename(folder.with_name(_PREFIX + folder.name))), lock
 
 
 def _memory_folder() -> Path | None:
