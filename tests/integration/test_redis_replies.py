@@ -52,7 +52,8 @@ SCRIPTS = {
     if name.isupper()
 }
 
-
+DEAD_WORKER = "zz-dead-worker"
+"""Sorts last, as Redis lists consumers by name: a worker then meets every error before it is idle."""
 NETWORK_ERRORS = (ConnectionError("Connection closed by server."), TimeoutError(), ConnectionResetError())
 
 
@@ -143,13 +144,13 @@ def message(*payloads: bytes) -> bytes:
 
 async def queue_everything(queue: LogStream) -> None:
     """Queue messages that make a worker use each of its commands."""
-    await queue.join("dead-worker", liveness_s=0.001)
+    await queue.join(DEAD_WORKER, liveness_s=0.001)
     for number in range(3):
         await queue.append(message(b"held by a dead worker %d" % number))
     await queue.append(message(b"isolated once, left", b"isolated once, right"))
     await queue.append(message(b"isolated twice"))
     await queue.append(b"handed back, unreadable")
-    entries = await queue.fetch("dead-worker")
+    entries = await queue.fetch(DEAD_WORKER)
     await queue.note_runs(entries[3].entry_id, 1)
     await queue.note_runs(entries[4].entry_id, 2)
     await queue.claim(HANDED_BACK, [entries[5].entry_id])
@@ -266,9 +267,9 @@ async def test_a_deleted_queue_is_recreated(settings, sender):
 
 
 async def test_a_message_stays_a_suspect_while_it_cannot_be_dead_lettered(settings, sender):
-    await sender.stream.join("dead-worker", liveness_s=0.001)
+    await sender.stream.join(DEAD_WORKER, liveness_s=0.001)
     await sender.append(message(b"isolated twice"))
-    (entry,) = await sender.stream.fetch("dead-worker")
+    (entry,) = await sender.stream.fetch(DEAD_WORKER)
     await sender.stream.note_runs(entry.entry_id, 2)
     worker = Worker(settings)
     worker.sink.failures = 5
