@@ -27,7 +27,7 @@ if int(uid):
     os.setuid(int(uid))
 if int(death_signal):  # only now: a change of user resets it
     libc.prctl(1, int(death_signal))  # 1 is PR_SET_PDEATHSIG
-# A shell's background job ignores it, and so would the command until it is up: it could not be stopped before.
+# Background jobs of a shell ignore it, and so would the command until it is up: nobody could stop it.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execvp(command[0], command)
 """
