@@ -38,7 +38,7 @@ class Machine(Processes):
     """Running stores, and the environment in which our processes find them."""
 
     def __init__(self, home: DataDir, *, durable: bool) -> None:
-        home.logs.mkdir()
+        home.logs.mkdir(exist_ok=True)
         self.home = home
         self.postgres = EmbeddedPostgres(home, free_port())
         self.valkey = EmbeddedValkey(home, free_port())
