@@ -15,10 +15,10 @@ from storage.pool import Database
 
 
 def packed(row: LogRow) -> PackedLog:
-    """Pack a row. Its hour follows its start_time, as a reader makes it."""
-    hour = row.start_time.replace(minute=0, second=0, microsecond=0)
+    """Pack a row. Its minute follows its start_time, as a reader makes it."""
+    minute = row.start_time.replace(second=0, microsecond=0)
     report = BatchReport(row.project_id, "", 0, row.receive_time, 1, 0, 0, "{}", "")
-    return PackedLog(row._replace(hour=hour), report, Log(log_id=str(row.log_id)))
+    return PackedLog(row._replace(minute=minute), report, Log(log_id=str(row.log_id)))
 
 
 async def insert(database: Database, rows: Sequence[LogRow]) -> WriteResult:
