@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from llm_observe.v1.log_pb2 import Outcome
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
     from llm_observe.v1.filter_pb2 import LogFilter as LogFilterMessage
     from llm_observe.v1.log_pb2 import Log
-
-    Bounds: TypeAlias = dict[str, int | None]
 
 _MAX_VALUES: Final = 50
 _MAX_TEXT_CHARS: Final = 200
@@ -70,39 +68,37 @@ def _check_count(field: str, values: Sequence[object]) -> None:
         raise InvalidField([(field, f"must have at most {_MAX_VALUES} values")])
 
 
-def _parse_ranges(message: LogFilterMessage) -> Bounds:
-    bounds: Bounds = {}
-    for name in _DURATIONS:
-        for bound, round_up in (("min", True), ("max", False)):
-            field = f"{bound}_{name}"
-            duration = getattr(message, field) if message.HasField(field) else None
-            bounds[f"{field}_us"] = _parse_microseconds(f"filter.{field}", duration, round_up=round_up)
+def _parse_ranges(message: LogFilterMessage) -> dict[str, int | None]:
+    bounds: dict[str, int | None] = {}
     for name in _NUMBERS:
-        for field in (f"min_{name}", f"max_{name}"):
-            bounds[field] = getattr(message, field) if message.HasField(field) else None
-    for name in RANGES:
-        _check_range(name, bounds)
+        bounds[f"min_{name}"], bounds[f"max_{name}"] = _parse_range(message, name)
+    for name in _DURATIONS:
+        minimum, maximum = _parse_range(message, name)
+        # Logs have whole microseconds.
+        bounds[f"min_{name}_us"] = None if minimum is None else -(-minimum // 1000)
+        bounds[f"max_{name}_us"] = None if maximum is None else maximum // 1000
     return bounds
 
 
-def _parse_microseconds(field: str, duration: Duration | None, *, round_up: bool) -> int | None:
-    """Return the bound for logs' durations, which are whole microseconds."""
-    if duration is None:
-        return None
-    if not 0 <= duration.seconds <= MAX_DURATION_S or not 0 <= duration.nanos < NANOS:
-        raise InvalidField([(field, "must be a duration that is not negative")])
-    nanos = duration.seconds * NANOS + duration.nanos
-    return -(-nanos // 1000) if round_up else nanos // 1000
-
-
-def _check_range(name: str, bounds: Bounds) -> None:
-    minimum, maximum = bounds[f"min_{name}"], bounds[f"max_{name}"]
-    field = name.removesuffix("_us")
-    for bound, value in (("min", minimum), ("max", maximum)):
-        if value is not None and value < 0:
-            raise InvalidField([(f"filter.{bound}_{field}", "must not be negative")])
+def _parse_range(message: LogFilterMessage, name: str) -> tuple[int | None, int | None]:
+    """Return the bounds of a number; those of a duration are nanoseconds."""
+    minimum, maximum = (_parse_bound(message, f"{bound}_{name}") for bound in ("min", "max"))
     if minimum is not None and maximum is not None and minimum > maximum:
-        raise InvalidField([(f"filter.max_{field}", f"must not be less than min_{field}")])
+        raise InvalidField([(f"filter.max_{name}", f"must not be less than min_{name}")])
+    return minimum, maximum
+
+
+def _parse_bound(message: LogFilterMessage, field: str) -> int | None:
+    if not message.HasField(field):  # type: ignore[arg-type] # one of the fields that exist
+        return None
+    value: Duration | int = getattr(message, field)
+    if isinstance(value, int):
+        if value < 0:
+            raise InvalidField([(f"filter.{field}", "must not be negative")])
+        return value
+    if not 0 <= value.seconds <= MAX_DURATION_S or not 0 <= value.nanos < NANOS:
+        raise InvalidField([(f"filter.{field}", "must be a duration that is not negative")])
+    return value.seconds * NANOS + value.nanos
 
 
 class LogMatcher:
