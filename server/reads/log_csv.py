@@ -71,11 +71,12 @@ async def export_csv(
         unread = found.unread
         if len(found.rows) == wanted:
             unread = KeyRange(LogKey.before(window.start), LogKey.of(found.rows[-1]))
-        for chunk in await asyncio.to_thread(_format, found.rows):
+        for chunk in await asyncio.to_thread(format_rows, found.rows):
             yield chunk
 
 
-def _format(rows: Sequence[LogRow]) -> list[bytes]:
+def format_rows(rows: Sequence[LogRow]) -> list[bytes]:
+    """Return the lines of rows, in chunks of whole lines. Not on an event loop."""
     return list(_chunks(rows))
 
 
@@ -102,7 +103,7 @@ def _cell(value: Value) -> str | int:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if _FORMULA.match(value) else value
+        return escape_formula(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -110,3 +111,13 @@ def _cell(value: Value) -> str | int:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return str(value)
+
+
+def escape_formula(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet may run."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unescape_formula(cell: str) -> str:
+    """Return the text that became a cell."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell

@@ -26,46 +26,38 @@ DAY = KeyRange.between(NOW.replace(hour=0, minute=0, second=0), NOW.replace(hour
 def wanted(found: LogFilter, log: Log) -> bool:
     """The meaning of a filter, said once more."""
     metric = found.metric_filter
-    if metric.providers and log.provider not in metric.providers:
-        return False
-    if metric.models and log.model not in metric.models:
-        return False
-    if metric.operations and log.operation not in metric.operations:
-        return False
-    if metric.environments and log.environment not in metric.environments:
-        return False
-    if found.outcomes and log.outcome not in found.outcomes:
-        return False
-    if found.error_codes and log.error_code not in found.error_codes:
-        return False
-    if found.releases and log.release not in found.releases:
-        return False
-    for name in ("session_id", "conversation_id", "user_id", "trace_id"):
-        if getattr(found, name) and getattr(log, name) != getattr(found, name):
-            return False
-    if any(tag not in log.tags for tag in found.tags):
-        return False
     texts = (log.input_preview, log.output_preview, log.error_message)
-    if found.text and not any(found.text.casefold() in text.casefold() for text in texts):
-        return False
-    for name in (
-        "latency",
-        "time_to_first_token",
-        "input_token_count",
-        "output_token_count",
-        "cost_nano_usd",
-    ):
-        for bound in ("min", "max"):
-            if not found.HasField(f"{bound}_{name}"):
-                continue
-            if not log.HasField(name):
-                return False
-            limit, value = getattr(found, f"{bound}_{name}"), getattr(log, name)
-            if isinstance(value, Duration):
-                limit, value = limit.ToNanoseconds(), value.ToNanoseconds()
-            if value < limit if bound == "min" else value > limit:
-                return False
-    return True
+    lists = (
+        (metric.providers, log.provider),
+        (metric.models, log.model),
+        (metric.operations, log.operation),
+        (metric.environments, log.environment),
+        (found.outcomes, log.outcome),
+        (found.error_codes, log.error_code),
+        (found.releases, log.release),
+    )
+    single = ("session_id", "conversation_id", "user_id", "trace_id")
+    ranges = ("latency", "time_to_first_token", "input_token_count", "output_token_count", "cost_nano_usd")
+    return (
+        all(value in values for values, value in lists if values)
+        and all(getattr(log, name) == getattr(found, name) for name in single if getattr(found, name))
+        and all(tag in log.tags for tag in found.tags)
+        and (not found.text or any(found.text.casefold() in text.casefold() for text in texts))
+        and all(within(found, log, name) for name in ranges)
+    )
+
+
+def within(found: LogFilter, log: Log, name: str) -> bool:
+    bounds = [bound for bound in ("min", "max") if found.HasField(f"{bound}_{name}")]
+    limits = {bound: number(getattr(found, f"{bound}_{name}")) for bound in bounds}
+    value = number(getattr(log, name))
+    return not bounds or (
+        log.HasField(name) and limits.get("min", value) <= value <= limits.get("max", value)
+    )
+
+
+def number(value: int | Duration) -> int:
+    return value.ToNanoseconds() if isinstance(value, Duration) else value
 
 
 async def test_sql_and_the_live_tail_select_what_is_wanted(database):

@@ -14,10 +14,12 @@ from tests.support.logs import make_log
 
 TRACES: Final = tuple(f"{n:032x}" for n in (1, 2, 255))
 TEXTS: Final = (
-    "", "100% of it", "100 of it", "a_b", "aXb", "back\\slash", "STRASSE", "straße", "Ärger", "ärger", "ΣΊΣΥΦΟΣ",
-    "σίσυφος", "'; DROP TABLE logs; --", "İstanbul", "line\nbreak", "x" * 300 + "needle",
+    "", "100% of it", "100 of it", "a_b", "aXb", "back\\slash", "STRASSE", "straße", "Ärger", "ärger",
+    "ΣΊΣΥΦΟΣ", "σίσυφος", "'; DROP TABLE logs; --", "İstanbul", "line\nbreak", "x" * 300 + "needle",
 )  # fmt: skip
-NEEDLES: Final = ("%", "_", "\\", "a_b", "strasse", "ÄRGER", "σ", "needle", "i̇", "'", "\n", "absent", "100%")
+NEEDLES: Final = (
+    "%", "_", "\\", "a_b", "strasse", "ÄRGER", "συφ", "needle", "i̇", "'", "\n", "absent", "100%",
+)  # fmt: skip
 WORDS: Final = {
     "providers": ("openai", "anthropic", "own"),
     "models": ("a", "b", "ü"),
@@ -35,16 +37,15 @@ IDS: Final = {
 }
 NANOS: Final = (0, 999, 1_000, 1_001, 250_000_000, 250_000_500, 3_000_000_000)
 NUMBERS: Final = (0, 1, 7, 2**53 + 1, 2**62)
-_SINGULAR: Final = {"providers": "provider", "models": "model", "operations": "operation",
-                    "environments": "environment", "error_codes": "error_code", "releases": "release"}  # fmt: skip
+_LISTS: Final = ("providers", "models", "operations", "environments", "error_codes", "releases")
 
 
 def random_log(chance: random.Random, start: datetime) -> Log:
     """Return a log that begins within ten minutes, perhaps at the microsecond at which another one does."""
     log = make_log()
     log.start_time.FromDatetime(start + timedelta(seconds=chance.randrange(600) // 7 * 7))
-    for name, field in _SINGULAR.items():
-        setattr(log, field, chance.choice(WORDS[name]))
+    for name in _LISTS:
+        setattr(log, name.removesuffix("s"), chance.choice(WORDS[name]))
     for name, values in IDS.items():
         setattr(log, name, chance.choice(values))
     log.outcome = chance.choice((1, 2, 3))
