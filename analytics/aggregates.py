@@ -91,7 +91,7 @@ async def read_rollups(database: Database, wanted: Window) -> AsyncIterator[Snap
 async def summarise(database: Database, wanted: Window, found: RollupFilter, now: datetime) -> Summary:
     """Return the numbers of a window, and of as much of the window before it as this one has lasted."""
     async with read_rollups(database, wanted) as (connection, window, minutes_from):
-        finished, before = _compared(window, minutes_from, now)
+        finished, before = compared_windows(window, minutes_from, now)
 
         async def cells(part: Window) -> list[Cell]:
             ranges = cover(part)
@@ -112,7 +112,7 @@ async def summarise(database: Database, wanted: Window, found: RollupFilter, now
         )
 
 
-def _compared(window: Window, minutes_from: datetime, now: datetime) -> tuple[Window, Window]:
+def compared_windows(window: Window, minutes_from: datetime, now: datetime) -> tuple[Window, Window]:
     """Return the finished part of a window, and the same part of the window before, of equal length.
 
     Where minutes are no longer kept, both are whole hours.

@@ -52,7 +52,7 @@ def default_step(window: Window, minutes_from: datetime) -> timedelta:
     length = window.end - window.start
     shortest = MINUTE if window.start >= minutes_from else HOUR
     for step, longest in _LONGEST_BY_STEP:
-        if length > longest:
+        if length - HOUR > longest:  # which a widened window exceeds by less
             shortest = max(shortest, step)
     return next((s for s in _STEPS if s >= shortest and length <= s * _MAX_DEFAULT_STEPS), _STEPS[-1])
 

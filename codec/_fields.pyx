@@ -123,7 +123,11 @@ cdef int _read_text(int field, Reader r, Fields* into, redactor, bint standard, 
             return False
     elif not max_chars[field]:
         return False
-    elif r.at != r.end and not _is_uuid(r) and not _is_redacted(r, max_chars[field], redactor, standard):
+    elif (
+        r.at != r.end
+        and not (r.end - r.at <= max_chars[field] and _is_uuid(r))
+        and not _is_redacted(r, max_chars[field], redactor, standard)
+    ):
         if redactor is None:
             return False
         _replace(&r, redactor.redact_field(_name_of[field], text_of(r)), kept)

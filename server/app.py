@@ -8,7 +8,7 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import grpc
 import llm_observe
@@ -54,6 +54,8 @@ from worker.queue.broker import LogBroker
 from worker.queue.log_queue import LogQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from server.settings import ServerSettings
 
 logger = structlog.get_logger("server")
@@ -96,56 +98,80 @@ async def build_server(config: ServerConfig) -> Server:
         llm_observe.ConfigError: A variable of the SDK, which records chat's calls, is wrong.
     """
     async with AsyncExitStack() as resources:
-        database, broker = Database(config.storage), LogBroker(config.queue)
-        resources.push_async_callback(database.close)
-        resources.push_async_callback(broker.shutdown)
-        providers = Providers(config.providers)
-        resources.push_async_callback(providers.aclose)
-        server = grpc.aio.server(
-            options=grpc_options(config.server), maximum_concurrent_rpcs=config.server.max_concurrent_calls
-        )
-        resources.push_async_callback(server.stop, None)
-
-        redactor, log_queue = config.redaction.make_redactor(), LogQueue(broker)
-        keys, feeds = IdempotencyKeys(database), LiveFeeds(broker)
-        limiter = RateLimiter(broker, "ingest", config.server.ingest_logs_per_minute)
-        ingest = IngestService(log_queue, limiter, redactor)
-        loopback = LoopbackExporter(ingest)
-        chat = _make_chat(
-            config.server,
-            store=MessageStore(database, redactor, config.server.store_messages),
-            providers=providers,
-            keys=keys,
-            broker=broker,
-            loopback=loopback,
-        )
-
-        services = RpcPipeline(server, Authenticator(database, required=config.server.require_keys))
-        services.add(ingest, ingest_service_pb2.DESCRIPTOR, {"IngestLogs": decode_batch})
-        services.add(chat, chat_service_pb2.DESCRIPTOR)
-        services.add(ConversationService(database, redactor, keys), conversation_service_pb2.DESCRIPTOR)
-        services.add(AnalyticsService(database), analytics_service_pb2.DESCRIPTOR)
-        services.add(EventService(feeds), event_service_pb2.DESCRIPTOR)
-        services.add(AdminService(database, broker, log_queue, redactor), admin_service_pb2.DESCRIPTOR)
-        services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
-        services.add(None, export_service_pb2.DESCRIPTOR)  # NOT_IMPLEMENTED so far
-        health_checks = await _add_health(server, services.names)
+        shared = _open_shared(config, resources)
+        services = _add_services(config, shared)
+        health_checks = await _add_health(shared.grpc_server, services.names)
         if config.server.reflection:
             names = (*services.names, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, server)
-
-        port = bind(server, config.server)
-        await server.start()
+            reflection.enable_server_reflection(names, shared.grpc_server)
+        port = bind(shared.grpc_server, config.server)
+        await shared.grpc_server.start()
         # Chat's own calls are logged as those of any application, but without a network call.
-        llm_observe.configure(exporter=loopback, spool_dir="")
+        llm_observe.configure(exporter=services.loopback, spool_dir="")
         return Server(
             port=port,
-            grpc_server=server,
+            grpc_server=shared.grpc_server,
             health_checks=health_checks,
-            chat=chat,
-            feeds=feeds,
+            chat=services.chat,
+            feeds=services.feeds,
             resources=resources.pop_all(),
         )
+
+
+class _Shared(NamedTuple):
+    """What several services use, and what is closed at the end."""
+
+    database: Database
+    broker: LogBroker
+    providers: Providers
+    grpc_server: grpc.aio.Server
+
+
+def _open_shared(config: ServerConfig, resources: AsyncExitStack) -> _Shared:
+    database, broker = Database(config.storage), LogBroker(config.queue)
+    resources.push_async_callback(database.close)
+    resources.push_async_callback(broker.shutdown)
+    providers = Providers(config.providers)
+    resources.push_async_callback(providers.aclose)
+    grpc_server = grpc.aio.server(
+        options=grpc_options(config.server), maximum_concurrent_rpcs=config.server.max_concurrent_calls
+    )
+    resources.push_async_callback(grpc_server.stop, None)
+    return _Shared(database, broker, providers, grpc_server)
+
+
+class _Services(NamedTuple):
+    """The services that need more than to be added, and the names of all."""
+
+    chat: ChatService
+    feeds: LiveFeeds
+    loopback: LoopbackExporter
+    names: Sequence[str]
+
+
+def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
+    """Make every service and add it to the gRPC server."""
+    database, broker, providers, grpc_server = shared
+    redactor, log_queue = config.redaction.make_redactor(), LogQueue(broker)
+    keys, feeds = IdempotencyKeys(database), LiveFeeds(broker)
+    limiter = RateLimiter(broker, "ingest", config.server.ingest_logs_per_minute)
+    ingest = IngestService(log_queue, limiter, redactor)
+    loopback = LoopbackExporter(ingest)
+    store = MessageStore(database, redactor, config.server.store_messages)
+    chat = _make_chat(
+        config.server, store=store, providers=providers, keys=keys, broker=broker, loopback=loopback
+    )
+
+    services = RpcPipeline(grpc_server, Authenticator(database, required=config.server.require_keys))
+    services.add(ingest, ingest_service_pb2.DESCRIPTOR, {"IngestLogs": decode_batch})
+    services.add(chat, chat_service_pb2.DESCRIPTOR)
+    services.add(ConversationService(database, redactor, keys), conversation_service_pb2.DESCRIPTOR)
+    services.add(AnalyticsService(database), analytics_service_pb2.DESCRIPTOR)
+    services.add(EventService(feeds), event_service_pb2.DESCRIPTOR)
+    services.add(AdminService(database, broker, log_queue, redactor), admin_service_pb2.DESCRIPTOR)
+    services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
+    services.add(None, export_service_pb2.DESCRIPTOR)  # NOT_IMPLEMENTED so far
+    return _Services(chat, feeds, loopback, services.names)
 
 
 def _make_chat(
@@ -172,7 +198,7 @@ def _make_chat(
     )
 
 
-async def _add_health(server: grpc.aio.Server, services: list[str]) -> health.aio.HealthServicer:
+async def _add_health(server: grpc.aio.Server, services: Sequence[str]) -> health.aio.HealthServicer:
     """Serve grpc.health.v1. It says that this process serves, whatever its database does."""
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)

@@ -26,7 +26,9 @@ class StartError(RuntimeError):
     @classmethod
     def tls_or_port(cls, host: str, port: int) -> Self:
         """With TLS, gRPC does not tell a wrong certificate from a taken port."""
-        return cls(f"{cls.port_taken(host, port)}; or the TLS files are not a certificate and its key in PEM")
+        return cls(
+            f"{cls.port_taken(host, port)}; or check that the TLS files are a certificate and its key in PEM"
+        )
 
 
 def grpc_options(settings: ServerSettings) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Literal, Self
 
+from llm_observe.limits import MAX_BATCH_LOGS
 from pydantic import Field, SecretStr, model_validator
 
 from codec.settings import RedactionSettings
@@ -26,27 +27,30 @@ class ServerSettings(EnvSettings):
     require_keys: bool = Field(default=False, alias="LLM_OBSERVE_REQUIRE_KEYS")
     """Require an API key of every caller."""
     allow_insecure: bool = Field(default=False, alias="LLM_OBSERVE_ALLOW_INSECURE")
-    """Listen beyond loopback without keys, or with keys and without TLS."""
+    """Allow a non-loopback address without keys or without TLS."""
     tls_cert_file: str = Field("", alias="LLM_OBSERVE_SERVER_TLS_CERT_FILE")
     """PEM file of the server's certificate chain; empty means no TLS."""
     tls_key_file: str = Field("", alias="LLM_OBSERVE_SERVER_TLS_KEY_FILE")
     """PEM file of its private key."""
     tls_client_ca_file: str = Field("", alias="LLM_OBSERVE_SERVER_TLS_CLIENT_CA_FILE")
-    """PEM file of the authority that signs clients' certificates; set, clients must present one (mTLS)."""
+    """PEM file of the authority that signs clients' certificates; if set, clients must present one (mTLS)."""
     max_concurrent_calls: int = Field(2_000, alias="LLM_OBSERVE_MAX_CONCURRENT_CALLS", ge=1)
     """Calls in flight; further calls of the same connection wait, those of other connections are refused."""
     max_connection_age_s: float = Field(0.0, alias="LLM_OBSERVE_MAX_CONNECTION_AGE_S", ge=0)
-    """After how long clients are asked to reconnect, so that new replicas get some, in seconds; 0 never."""
+    """Seconds until clients are asked to reconnect, which spreads them over new replicas; 0 means never."""
     reflection: bool = Field(default=True, alias="LLM_OBSERVE_REFLECTION")
     """Serve reflection, so that grpcurl works without proto files."""
     grace_s: float = Field(10.0, alias="LLM_OBSERVE_SERVER_GRACE_S", ge=0)
     """How long SIGTERM waits for calls in flight, in seconds."""
-    ingest_logs_per_minute: int = Field(600_000, alias="LLM_OBSERVE_INGEST_LOGS_PER_MINUTE", ge=1)
-    """Logs a minute that a peer may send, over all replicas."""
+    ingest_logs_per_minute: int = Field(
+        600_000, alias="LLM_OBSERVE_INGEST_LOGS_PER_MINUTE", ge=MAX_BATCH_LOGS
+    )
+    """Logs per minute that a peer may send, across all replicas. No less than a full batch, which would
+    otherwise never be accepted."""
     chat_turns_per_minute: int = Field(30, alias="LLM_OBSERVE_CHAT_TURNS_PER_MINUTE", ge=1)
-    """Chat turns a minute of one session, over all replicas."""
+    """Chat turns per minute of one session, across all replicas."""
     chat_project_turns_per_minute: int = Field(600, alias="LLM_OBSERVE_CHAT_PROJECT_TURNS_PER_MINUTE", ge=1)
-    """Chat turns a minute of one project, over all replicas."""
+    """Chat turns per minute of one project, across all replicas."""
     store_messages: Literal["full", "redacted", "none"] = Field(
         "redacted", alias="LLM_OBSERVE_STORE_MESSAGES"
     )
@@ -63,7 +67,7 @@ class ServerSettings(EnvSettings):
         if not self.require_keys or not self.tls_cert_file:
             raise ValueError(
                 "LLM_OBSERVE_GRPC_HOST is not a loopback address: set LLM_OBSERVE_REQUIRE_KEYS=true and "
-                "LLM_OBSERVE_SERVER_TLS_CERT_FILE, or LLM_OBSERVE_ALLOW_INSECURE=true where something else "
+                "LLM_OBSERVE_SERVER_TLS_CERT_FILE, or LLM_OBSERVE_ALLOW_INSECURE=true if something else "
                 "protects the port"
             )
         return self
@@ -71,9 +75,13 @@ class ServerSettings(EnvSettings):
     @model_validator(mode="after")
     def _require_complete_tls(self) -> Self:
         if bool(self.tls_cert_file) != bool(self.tls_key_file):
-            raise ValueError("LLM_OBSERVE_SERVER_TLS_CERT_FILE and _TLS_KEY_FILE go together")
+            raise ValueError(
+                "set both LLM_OBSERVE_SERVER_TLS_CERT_FILE and LLM_OBSERVE_SERVER_TLS_KEY_FILE, or neither"
+            )
         if self.tls_client_ca_file and not self.tls_cert_file:
-            raise ValueError("LLM_OBSERVE_SERVER_TLS_CLIENT_CA_FILE needs a server certificate")
+            raise ValueError(
+                "LLM_OBSERVE_SERVER_TLS_CLIENT_CA_FILE requires LLM_OBSERVE_SERVER_TLS_CERT_FILE"
+            )
         return self
 
 

@@ -56,7 +56,9 @@ class DataDir:
             home.logs.mkdir(parents=True, exist_ok=True)
             (root / "data").mkdir(exist_ok=True)
         except OSError as error:
-            raise StackError(f"cannot write {root}: {error.strerror}; set LLM_OBSERVE_HOME") from error
+            raise StackError(
+                f"cannot write to {root} ({error.strerror}): set LLM_OBSERVE_HOME to another folder"
+            ) from error
         return home
 
     @property

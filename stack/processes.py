@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PREPARE: Final = """
-import ctypes, os, sys
+import ctypes, os, signal, sys
 import warnings  # execvp imports it, and another user may not be able to read our Python
 death_signal, uid, gid, *command = sys.argv[1:]
 libc = ctypes.CDLL(None)
@@ -27,6 +27,8 @@ if int(uid):
     os.setuid(int(uid))
 if int(death_signal):  # only now: a change of user resets it
     libc.prctl(1, int(death_signal))  # 1 is PR_SET_PDEATHSIG
+# Background jobs of a shell ignore it, and so would the command until it is up: nobody could stop it.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execvp(command[0], command)
 """
 """Run first in the child, and replaced by the command. To do this between fork and exec (``preexec_fn``)

@@ -139,17 +139,19 @@ class Supervisor:
         configured = os.environ.get(variable)
         if configured is not None:
             if not configured.isdigit() or not 0 < int(configured) < 65536:  # noqa: PLR2004 - ports
-                raise StackError(f"{variable} must be a port number")
+                raise StackError(f"{variable} must be a port number from 1 to 65535")
             if not processes.port_is_free(int(configured)):
-                raise StackError(f"port {configured} is taken: set {variable} to a free one")
+                raise StackError(f"port {configured} is taken: set {variable} to a free port")
             return int(configured)
         taken = set(self.ports.values())
         for port in range(default, default + _MAX_PORTS_TRIED):
             if port not in taken and processes.port_is_free(port):
                 if port != default:
-                    self.report(f"port {default} is taken, using {port} ({variable} sets another)")
+                    self.report(f"port {default} is taken, using {port} (set {variable} to choose another)")
                 return port
-        raise StackError(f"ports {default} to {default + _MAX_PORTS_TRIED - 1} are taken: set {variable}")
+        raise StackError(
+            f"ports {default} to {default + _MAX_PORTS_TRIED - 1} are taken: set {variable} to a free port"
+        )
 
     async def _start_stores(self) -> None:
         waits = []

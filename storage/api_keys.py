@@ -22,6 +22,9 @@ ROLES: Final = ("ingest", "read", "chat", "admin")
 """What a key allows: to send logs; to read; to chat and keep conversations; everything in its project."""
 PROJECT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """What a project_id looks like."""
+PROJECT_ID_RULE: Final = "must be 1 to 63 lower-case letters, digits and hyphens, and not begin with a hyphen"
+DEFAULT_PROJECT: Final = "default"
+"""Project of callers without a key, and of batches that name none; the first migration creates it."""
 _MARK: Final = "llmo_"
 """The beginning of every secret, by which scanners and our own redaction recognise it."""
 _PREFIX_CHARS: Final = len(_MARK) + 8

@@ -19,8 +19,23 @@ if TYPE_CHECKING:
 _QUERIES: Final = load_queries(__file__)
 _REPLAYED_AT_ONCE: Final = 100
 
+REFUSED: Final = "refused"
+"""Reason: the database rejected the log."""
+FOREIGN_LOG: Final = "foreign_log"
+"""Reason: the log_id belongs to another project."""
+INVALID_CONTENT: Final = "invalid_content"
+"""Reason: the log holds a value that no row can hold."""
 UNPARSABLE: Final = "unparsable"
-"""The only key of the payload of a message that could not be read; its value is redacted text."""
+"""Reason: the batch or the message cannot be read."""
+KILLED_WORKER: Final = "killed_worker"
+"""Reason: workers died while they processed the message alone."""
+UNPARSABLE_TEXT: Final = "unparsable"
+"""The only key of the payload of what could not be read; its value is redacted text."""
+
+
+def failure_reason(error: BaseException) -> str:
+    """Return the reason of a message whose task kept raising an error: ``failed:`` and the error's class."""
+    return f"failed:{type(error).__name__}"
 
 
 @dataclass(frozen=True, kw_only=True)

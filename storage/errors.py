@@ -53,7 +53,7 @@ def storage_errors() -> Iterator[None]:
     except (TimeoutError, asyncpg.QueryCanceledError) as error:
         raise QueryTimeout("the database took too long") from error
     except _DRIVER_ERRORS as error:
-        raise StorageUnavailable(f"the database cannot answer: {type(error).__name__}") from error
+        raise StorageUnavailable(f"the database is unavailable: {type(error).__name__}") from error
     except asyncpg.PostgresError as error:
         raise _to_storage_error(error) from error
 
@@ -62,13 +62,13 @@ def _to_storage_error(error: asyncpg.PostgresError) -> StorageError:
     state = error.sqlstate or ""
     name = f"{type(error).__name__} {state}"
     if isinstance(error, asyncpg.UniqueViolationError):
-        return RowExists("the database has this row already")
+        return RowExists("the row already exists")
     if isinstance(error, asyncpg.InvalidCachedStatementError):  # a migration ran since it was prepared
-        return SchemaMismatch(f"the database schema has just changed: {name}")
+        return SchemaMismatch(f"the database schema has just changed ({name})")
     if state[:2] in _SCHEMA_CLASSES and state != _INSUFFICIENT_PRIVILEGE:
         return SchemaMismatch(
             f"the database schema does not fit this release ({name}): run `llm-observe migrate`"
         )
     if state[:2] in _VALUE_CLASSES and error.severity_en not in _FATAL and state not in _CORRUPTION:
-        return StorageError(f"the database refused: {name}")
-    return StorageUnavailable(f"the database cannot answer: {name}")
+        return StorageError(f"the database rejected the values: {name}")
+    return StorageUnavailable(f"the database is unavailable: {name}")

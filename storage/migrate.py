@@ -19,7 +19,7 @@ _QUERIES: Final = load_queries(__file__)
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 7_215_003
 _LOCK_TIMEOUT_S: Final = 600.0
-"""How long another runner's migrations are waited for."""
+"""Longest wait for another runner's migrations, in seconds."""
 _MIN_VERSION: Final = 180_000
 
 
@@ -61,7 +61,7 @@ async def check_schema(database: Database) -> None:
 
 async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
     if int(await connection.fetchval("SHOW server_version_num")) < _MIN_VERSION:
-        raise MigrationError("PostgreSQL 18 or later is needed: point DATABASE_URL at one")
+        raise MigrationError("PostgreSQL 18 or later is required: set DATABASE_URL to such a server")
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, sha256 text NOT NULL,"
         " apply_time timestamptz NOT NULL DEFAULT now())"
@@ -75,13 +75,17 @@ async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
         digest = hashlib.sha256(text.encode()).hexdigest()
         if path.stem in applied:
             if applied[path.stem] != digest:
-                raise MigrationError(f"migration {path.stem} was changed after it was applied")
+                raise MigrationError(
+                    f"migration {path.stem} was changed after it was applied: restore the original file"
+                )
             continue
         try:
             async with connection.transaction():
                 await connection.execute(text)
                 await connection.execute("INSERT INTO schema_migrations VALUES ($1, $2)", path.stem, digest)
         except asyncpg.SyntaxOrAccessError as error:  # to others it says that a migration is missing
-            raise MigrationError(f"migration {path.stem} was refused: {error.sqlstate}") from error
+            raise MigrationError(
+                f"the database rejected migration {path.stem}: SQLSTATE {error.sqlstate}"
+            ) from error
         names.append(path.stem)
     return names

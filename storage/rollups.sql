@@ -41,7 +41,7 @@ found AS NOT MATERIALIZED (
 -- Groups, most requests first.
 WITH
 -- use: rollups_read
-SELECT group_value, sum(request_count)::bigint AS request_count
+SELECT group_value AS value, sum(request_count)::bigint AS request_count
 FROM found
 GROUP BY 1
 HAVING sum(request_count) <> 0

@@ -1,4 +1,4 @@
-"""The dashboard's connection to the server: stubs on a shared channel, errors in words."""
+"""The dashboard's connection to the server: stubs on a shared channel, readable errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OPTIONS: Final = (("grpc.max_reconnect_backoff_ms", 2_000),)
 
 
 class ServerError(Exception):
-    """The server's error in words; ``reason`` is the ErrorReason's name, or the status code's."""
+    """A failed call: a readable message, and as ``reason`` the name of its ErrorReason or status code."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -83,4 +83,4 @@ def _to_server_error(error: grpc.RpcError) -> ServerError:
     code = error.code()
     if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
         return ServerError(f"The server at {settings().target} does not answer.", code.name)
-    return ServerError("The server failed to answer.", code.name)
+    return ServerError("The call failed; the server gave no details.", code.name)

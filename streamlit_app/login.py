@@ -1,4 +1,4 @@
-"""Login by OpenID Connect, through Streamlit's own support; off by default."""
+"""OpenID Connect login with Streamlit's built-in support; off by default."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from streamlit_app.components.safe_text import literal
 def require_login() -> None:
     """Stop the page unless the visitor has logged in with the provider in ``.streamlit/secrets.toml``."""
     if find_spec("authlib") is None:
-        st.error("Login is switched on and needs the package Authlib: `pip install Authlib`, then restart.")
+        st.error("Login is enabled but Authlib is not installed: run `pip install Authlib` and restart.")
         st.stop()
     if not _has_provider():
-        st.error("Login is switched on and `.streamlit/secrets.toml` has no `[auth]` section.")
+        st.error("Login is enabled but not configured: add an `[auth]` section to `.streamlit/secrets.toml`.")
         st.stop()
     if not st.user.is_logged_in:
         st.title("LLM Observe")

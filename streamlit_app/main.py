@@ -10,7 +10,7 @@ from streamlit_app.client import settings
 from streamlit_app.login import require_login
 from streamlit_app.views import chat, dashboard
 
-# A file of ours: Streamlit loads its own icons for the browser's tab from another origin.
+# Our own file: Streamlit would load its icons for the browser tab from another origin.
 st.set_page_config(page_title="LLM Observe", page_icon=Path(__file__).with_name("icon.svg"), layout="wide")
 if settings().login:
     require_login()

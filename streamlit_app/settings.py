@@ -9,6 +9,8 @@ from pydantic import Field, SecretStr
 from telemetry.settings import EnvSettings
 
 _MIN_REFRESH_S: Final = 10.0
+_CHAT_MARGIN_S: Final = 30.0
+"""How much longer than an answer may take a page waits for it: the server opens and stores it, too."""
 
 
 class AppSettings(EnvSettings):
@@ -20,6 +22,8 @@ class AppSettings(EnvSettings):
     """``host:port`` of the server; empty means this machine's."""
     timeout_s: float = Field(3.0, alias="LLM_OBSERVE_UI_TIMEOUT_S", gt=0)
     """Longest a page waits for an answer, in seconds."""
+    chat_timeout_s: float = Field(300.0, alias="LLM_OBSERVE_CHAT_TIMEOUT_S", gt=0)
+    """Longest a chat answer may take, in seconds. The server reads the same variable."""
 
     login: bool = Field(default=False, alias="LLM_OBSERVE_UI_LOGIN")
     """Require visitors to log in by OpenID Connect, configured in Streamlit's ``[auth]`` secrets."""
@@ -38,6 +42,14 @@ class AppSettings(EnvSettings):
     def target(self) -> str:
         """The server's address."""
         return self.server or f"127.0.0.1:{self.grpc_port}"
+
+    @property
+    def chat_deadline_s(self) -> float:
+        """How long the page waits for a chat answer, in seconds.
+
+        Longer than the server does, whose own error comes first then, with its reason.
+        """
+        return self.chat_timeout_s + _CHAT_MARGIN_S
 
     @property
     def refresh_s(self) -> float:

@@ -34,7 +34,7 @@ def load_settings(kind: type[_Settings]) -> _Settings:
             _explain(_variable(kind, problem["loc"]), problem["msg"].removeprefix("Value error, "))
             for problem in error.errors(include_input=False)
         ]
-        raise SettingsError("wrong settings: " + "; ".join(problems)) from None
+        raise SettingsError("invalid settings: " + "; ".join(problems)) from None
 
 
 def _explain(variable: str, message: str) -> str:

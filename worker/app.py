@@ -97,7 +97,7 @@ def _register_upkeep(
         await forget_request_ids(database)
         dropped = await apply_retention(database, _today(), retention_days)
         if dropped:
-            logger.info("old days dropped", partitions=dropped, retention_days=retention_days)
+            logger.info("old partitions dropped", partitions=dropped, retention_days=retention_days)
 
     broker.register_task(forget_minutes, task_name=FORGET_MINUTES)
     broker.register_task(make_partitions, task_name=MAKE_PARTITIONS)

@@ -1,4 +1,4 @@
-"""How much a worker processes at once, how it stops, and how it keeps the rollups."""
+"""How much a worker processes at once and may dead-letter, how it stops, and how it keeps rollups."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from telemetry.settings import EnvSettings
 
 
 class WorkerSettings(EnvSettings):
-    """How much a worker processes at once, and how it stops."""
+    """How much a worker processes at once, how much it may dead-letter, and how it stops."""
 
     concurrency: int = Field(16, alias="LLM_OBSERVE_WORKER_CONCURRENCY", ge=1, le=256)
     """Messages in flight at once."""
@@ -16,7 +16,7 @@ class WorkerSettings(EnvSettings):
     """How long SIGTERM waits for messages in flight, in seconds."""
 
     dead_letters_per_minute: int = Field(5_000, alias="LLM_OBSERVE_DEAD_LETTERS_PER_MINUTE", ge=1)
-    """Logs that a worker may dead-letter in a minute; more stay in the queue, with a warning in the log."""
+    """Logs per minute that a worker may dead-letter; others stay in the queue, with a warning in the log."""
 
 
 class RollupSettings(EnvSettings):

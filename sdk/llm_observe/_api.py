@@ -18,6 +18,7 @@ from llm_observe._values import (
     to_flag,
     to_kept_text,
     to_pairs,
+    to_retry_count,
     to_text,
     to_time_ns,
     to_uuid,
@@ -25,7 +26,7 @@ from llm_observe._values import (
 from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from llm_observe._counters import FlushResult
@@ -134,6 +135,17 @@ def log(
     input_tokens: int | None = None,
     output_tokens: int | None = None,
     total_tokens: int | None = None,
+    cache_read_tokens: int | None = None,
+    cache_write_tokens: int | None = None,
+    cache_write_1h_tokens: int | None = None,
+    reasoning_tokens: int | None = None,
+    audio_input_tokens: int | None = None,
+    audio_output_tokens: int | None = None,
+    reported_cost_nano_usd: int | None = None,
+    service_tier: str = "",
+    server_address: str = "",
+    provider_response_id: str = "",
+    retry_count: int | None = None,
     error_code: str = "",
     error_message: str | BaseException = "",
     finish_reason: str = "",
@@ -159,6 +171,18 @@ def log(
         input_tokens: Input tokens, cached ones included; None when unknown.
         output_tokens: Output tokens, reasoning included; None when unknown.
         total_tokens: By default the sum of both, if both are known.
+        cache_read_tokens: The input tokens that were read from a cache; None when unknown, as with all that
+            follow.
+        cache_write_tokens: The input tokens that were written to a cache.
+        cache_write_1h_tokens: Those of them that the provider keeps for an hour.
+        reasoning_tokens: The output tokens that were spent on reasoning.
+        audio_input_tokens: The input tokens that were audio.
+        audio_output_tokens: The output tokens that were audio.
+        reported_cost_nano_usd: Price that the provider or a gateway reported, in 10^-9 US dollars.
+        service_tier: The provider's processing tier, such as ``batch`` or ``flex``.
+        server_address: Host name of the provider's endpoint.
+        provider_response_id: The provider's id of its answer.
+        retry_count: How many attempts came before this one.
         error_code: Code of the error.
         error_message: Text of the error, or the exception; redacted. Sent only with capture_content.
         finish_reason: Why the model stopped.
@@ -178,15 +202,36 @@ def log(
     call.log_id = to_uuid(log_id) or uuid7()
     call.input_text = (to_content(input_text)[:KEPT_TEXT_CHARS],)
     call.output_chunks = [to_content(output_text)[:KEPT_TEXT_CHARS]]
-    call.input_tokens, call.output_tokens = to_count(input_tokens), to_count(output_tokens)
-    call.total_tokens = to_count(total_tokens)
+    _note(
+        call,
+        to_count,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=total_tokens,
+        cache_read_tokens=cache_read_tokens,
+        cache_write_tokens=cache_write_tokens,
+        cache_write_1h_tokens=cache_write_1h_tokens,
+        reasoning_tokens=reasoning_tokens,
+        audio_input_tokens=audio_input_tokens,
+        audio_output_tokens=audio_output_tokens,
+        reported_cost_nano_usd=reported_cost_nano_usd,
+    )
     if call.total_tokens is None and call.input_tokens is not None and call.output_tokens is not None:
         call.total_tokens = call.input_tokens + call.output_tokens
-    call.error_code, call.error_message = to_kept_text(error_code), to_kept_text(error_message)
+    call.retry_count = to_retry_count(retry_count)
+    _note(
+        call,
+        to_kept_text,
+        service_tier=service_tier,
+        server_address=server_address,
+        provider_response_id=provider_response_id,
+        finish_reason=finish_reason,
+        error_code=error_code,
+        error_message=error_message,
+    )
     # Asked of the type: isinstance() of an unbound proxy raises.
     if not call.error_code and issubclass(type(error_message), BaseException):
         call.error_code = code_by_class(error_message)
-    call.finish_reason = to_kept_text(finish_reason)
     call.streamed = to_flag(streamed)
     call.metadata = to_pairs(metadata)
     call.latency_ns = to_duration_ns(latency_s)
@@ -195,6 +240,12 @@ def log(
     call.start_ns = time.time_ns() - (call.latency_ns or 0) if start_ns is None else start_ns
     submit(call)
     return call.log_id
+
+
+def _note(call: Call, convert: Callable[[object], object], **values: object) -> None:
+    """Set attributes of a call to values of any type, converted."""
+    for name, value in values.items():
+        setattr(call, name, convert(value))
 
 
 def flush(timeout: float = 5.0) -> FlushResult:

@@ -55,9 +55,17 @@ class Call:
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
+    reported_cost_nano_usd: int | None = None
+    retry_count: int | None = None
     response_model = ""
     finish_reason = ""
     provider_request_id = ""
+    provider_response_id = ""
+    service_tier = ""
+    server_address = ""
     error_code = ""
     error_message = ""
     http_status: int | None = None
@@ -130,7 +138,8 @@ class Call:
     def _short_text_chars(self) -> int:
         texts = (
             self.provider, self.model, self.response_model, self.finish_reason, self.provider_request_id,
-            self.error_code, self.error_message,
+            self.provider_response_id, self.service_tier, self.server_address, self.error_code,
+            self.error_message,
         )  # fmt: skip
         try:
             return sum(map(len, texts))

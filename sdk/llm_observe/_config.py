@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Final, NamedTuple
 
@@ -105,13 +106,17 @@ def _check(config: Config) -> None:
     if config.endpoint and not (host and port.isdigit()) and not config.endpoint.startswith("unix:"):
         raise ConfigError("endpoint (LLM_OBSERVE_ENDPOINT) must be host:port, such as 127.0.0.1:50051")
     if any(char.isspace() or not char.isascii() for char in config.api_key):
-        raise ConfigError("api_key (LLM_OBSERVE_API_KEY) must be one word of ASCII")
+        raise ConfigError("api_key (LLM_OBSERVE_API_KEY) must be ASCII without spaces")
     if bool(config.tls_cert_file) != bool(config.tls_key_file):
-        raise ConfigError("tls_cert_file and tls_key_file (LLM_OBSERVE_TLS_CERT_FILE, _KEY_FILE) go together")
+        raise ConfigError(
+            "set both tls_cert_file and tls_key_file (LLM_OBSERVE_TLS_CERT_FILE, _KEY_FILE), or neither"
+        )
     if not config.tls and (config.tls_ca_file or config.tls_cert_file):
-        raise ConfigError("certificates are given without tls (LLM_OBSERVE_TLS=true)")
+        raise ConfigError("tls_ca_file and tls_cert_file require tls (LLM_OBSERVE_TLS=true)")
     if config.spool_dir and not hasattr(os, "fork"):
-        raise ConfigError("spool_dir (LLM_OBSERVE_SPOOL_DIR) needs a system with file locks, such as Linux")
+        raise ConfigError(
+            "spool_dir (LLM_OBSERVE_SPOOL_DIR) requires a system with file locks, such as Linux"
+        )
     try:
         check_kinds(parse_kinds(config.redaction_disabled_kinds))
         make_rules(parse_patterns(config.redaction_patterns))
@@ -124,8 +129,10 @@ def _check_types(config: Config) -> None:
         value = getattr(config, name)
         if isinstance(default, str | bool):
             valid = isinstance(value, type(default))
+            expected = "a string" if isinstance(default, str) else "true or false"
         else:
-            valid = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-            valid = valid and not (name.endswith("_s") and value > _MAX_WAIT_S)
+            most = _MAX_WAIT_S if name.endswith("_s") else math.inf
+            valid = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= most
+            expected = "a positive number" if most == math.inf else f"above 0 and at most {most}"
         if not valid:
-            raise ConfigError(f"{name} (LLM_OBSERVE_{name.upper()}) has a wrong value")
+            raise ConfigError(f"{name} (LLM_OBSERVE_{name.upper()}) must be {expected}")

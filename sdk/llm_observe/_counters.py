@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from llm_observe._version import __version__
+from llm_observe._version import SDK_NAME, __version__
 from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
@@ -112,5 +112,5 @@ class DeliveryCounters:
             producer.sent_count = self._batched
             producer.dropped_counts.update(self._dropped)
             producer.start_time.FromNanoseconds(self._start_ns)
-            producer.sdk_name, producer.sdk_version = "llm-observe-python", __version__
+            producer.sdk_name, producer.sdk_version = SDK_NAME, __version__
             return self._batches

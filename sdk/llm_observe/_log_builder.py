@@ -9,9 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._values import KEPT_TEXT_CHARS, clean, to_content, to_count, to_http_status, to_text
+from llm_observe._values import (
+    KEPT_TEXT_CHARS,
+    clean,
+    to_content,
+    to_count,
+    to_http_status,
+    to_retry_count,
+    to_text,
+)
+from llm_observe._version import SDK_NAME
 from llm_observe.ids import uuid7
-from llm_observe.limits import REQUIRED_TEXTS
+from llm_observe.limits import LOWER_CASE_TEXTS, REQUIRED_TEXTS
 from llm_observe.v1.log_pb2 import Log as LogMessage
 from llm_observe.v1.log_pb2 import UsageSource
 
@@ -27,6 +36,9 @@ _COUNTS: Final = (
     ("cache_read_tokens", "cache_read_token_count"),
     ("cache_write_tokens", "cache_write_token_count"),
     ("reasoning_tokens", "reasoning_token_count"),
+    ("cache_write_1h_tokens", "cache_write_1h_token_count"),
+    ("audio_input_tokens", "audio_input_token_count"),
+    ("audio_output_tokens", "audio_output_token_count"),
 )
 _UNKNOWN: Final = "unknown"
 
@@ -53,6 +65,12 @@ def build_log(
         streamed=call.streamed,
         finish_reason=_text(call.finish_reason),
         provider_request_id=_text(call.provider_request_id),
+        provider_response_id=_text(call.provider_response_id),
+        service_tier=_text(call.service_tier).lower(),
+        server_address=_text(call.server_address),
+        retry_count=to_retry_count(call.retry_count),
+        reported_cost_nano_usd=to_count(call.reported_cost_nano_usd),
+        source=SDK_NAME,
         error_code=_text(call.error_code),
         http_status=to_http_status(call.http_status),
         environment=_text(environment),
@@ -75,11 +93,12 @@ def _text(value: object) -> str:
 
 
 def _keep_required(log: Log) -> None:
-    """Fill the required fields, and lower-case the provider again: placeholders are in upper case."""
+    """Fill the required fields, and lower-case again what has to be: placeholders are in upper case."""
     for field in REQUIRED_TEXTS:
         if not getattr(log, field):
             setattr(log, field, _UNKNOWN)
-    log.provider = log.provider.lower()
+    for field in LOWER_CASE_TEXTS:
+        setattr(log, field, getattr(log, field).lower())
 
 
 def _set_times(log: Log, call: Call) -> None:

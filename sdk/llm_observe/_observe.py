@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Read = Callable[[Any], Mapping[str, object]]
 
 _Function = TypeVar("_Function", bound="Callable[..., object]")
-_TEXTS = ("response_model", "finish_reason")
+_TEXTS = ("response_model", "finish_reason", "provider_response_id", "service_tier", "server_address")
 _COUNTS = (
     "input_tokens",
     "output_tokens",
@@ -31,6 +31,11 @@ _COUNTS = (
     "cache_read_tokens",
     "cache_write_tokens",
     "reasoning_tokens",
+    "cache_write_1h_tokens",
+    "audio_input_tokens",
+    "audio_output_tokens",
+    "reported_cost_nano_usd",
+    "retry_count",
 )
 
 
@@ -49,9 +54,9 @@ def observe(
         model: Name of the requested model.
         operation: Name of the operation in OpenTelemetry GenAI.
         read: Called with the value that the function returned, or with each that it yielded. Returns a
-            mapping with any of output_text, response_model, finish_reason, metadata and the token counts
-            (input_tokens, output_tokens, total_tokens, cache_read_tokens, cache_write_tokens,
-            reasoning_tokens).
+            mapping with any of output_text, metadata, and these of log()'s arguments: finish_reason,
+            provider_response_id, service_tier, server_address, retry_count, reported_cost_nano_usd and the
+            token counts; and response_model, the model that answered.
     """
     reader = _Reader(read)
     provider, operation = to_text(provider), to_text(operation)

@@ -22,6 +22,7 @@ from llm_observe.limits import (
     MAX_COUNT,
     MAX_LATENCY_S,
     MAX_METADATA_PAIRS,
+    MAX_RETRY_COUNT,
     MAX_TAGS,
 )
 
@@ -66,7 +67,7 @@ def to_content(value: object) -> str:
 
 
 def to_count(value: object) -> int | None:
-    """Return a count of tokens; None unless the value is a whole number from 0 to MAX_COUNT."""
+    """Return a count, as of tokens; None unless the value is a whole number from 0 to MAX_COUNT."""
     if value is None:
         return None
     try:
@@ -80,6 +81,12 @@ def to_http_status(value: object) -> int | None:
     """Return an HTTP status; None if the value is not one."""
     status = to_count(value)
     return status if status is not None and status in HTTP_STATUSES else None
+
+
+def to_retry_count(value: object) -> int | None:
+    """Return a count of retries; None if the value is not one."""
+    count = to_count(value)
+    return count if count is not None and count <= MAX_RETRY_COUNT else None
 
 
 def to_flag(value: object) -> bool:

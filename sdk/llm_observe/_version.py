@@ -1,3 +1,5 @@
-"""The SDK's version, also sent with every batch."""
+"""The SDK's name and version."""
 
+SDK_NAME = "llm-observe-python"
+"""The SDK's name, sent with every batch and as the source of every log."""
 __version__ = "0.1.0"

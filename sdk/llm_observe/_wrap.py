@@ -7,11 +7,13 @@ import inspect
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from llm_observe._call import SUCCESS
-from llm_observe._guard import swallow
+from llm_observe._guard import attempt, swallow
 from llm_observe._providers import anthropic as anthropic_provider
 from llm_observe._providers import openai as openai_provider
+from llm_observe._providers.errors import note_retries
 from llm_observe._response_body import cancel_when_closed
 from llm_observe._runtime import get_runtime, submit
+from llm_observe._server_address import note_server_address
 from llm_observe._stand_in import observe, restore
 from llm_observe._taps import StreamFinalizer, atap, fail, tap
 from llm_observe._wrap_gemini import observe_gemini, restore_gemini
@@ -48,7 +50,7 @@ def wrap_client(client: _Client) -> _Client:
     elif _names(client_class) & _GEMINI_TYPES:
         observe_gemini(client)
     else:
-        raise TypeError(f"llm_observe.wrap() does not know clients of type {client_class.__name__}")
+        raise TypeError(f"llm_observe.wrap() does not support clients of type {client_class.__name__}")
     return client
 
 
@@ -74,17 +76,24 @@ def _client_members(client_class: VendorClass) -> dict[str, object]:
 
 
 def _begin(
-    provider: Provider, options: VendorObject, *, stream: bool
+    provider: Provider, client: VendorObject, options: VendorObject, *, stream: bool
 ) -> tuple[Call | None, VendorObject, bool]:
     call, hide = None, False
     try:
         call = provider.describe(options, stream=stream, sink=submit)
-        if call is not None and stream:
-            request_stream_usage = get_runtime().config.request_stream_usage
-            options, hide = provider.prepare(options, request_stream_usage=request_stream_usage)
+        if call is not None:
+            attempt("server_address", _note_server_address, client, call)
+            if stream:
+                request_stream_usage = get_runtime().config.request_stream_usage
+                options, hide = provider.prepare(options, request_stream_usage=request_stream_usage)
     except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
         swallow("describe", error)
     return call, options, hide
+
+
+def _note_server_address(client: VendorObject, call: Call) -> None:
+    base_url = client.__dict__.get("_base_url")  # OpenAI's property runs an import statement each time
+    note_server_address(client, client.base_url if base_url is None else base_url, call)
 
 
 def _sync_request(client_class: VendorClass, provider: Provider) -> Callable[..., VendorObject]:
@@ -97,7 +106,7 @@ def _sync_request(client_class: VendorClass, provider: Provider) -> Callable[...
         stream: bool = False,
         stream_cls: object = None,
     ) -> VendorObject:
-        call, options, hide = _begin(provider, options, stream=stream)
+        call, options, hide = _begin(provider, self, options, stream=stream)
         if call is None:
             return client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         try:
@@ -120,7 +129,7 @@ def _async_request(client_class: VendorClass, provider: Provider) -> Callable[..
         stream: bool = False,
         stream_cls: object = None,
     ) -> VendorObject:
-        call, options, hide = _begin(provider, options, stream=stream)
+        call, options, hide = _begin(provider, self, options, stream=stream)
         if call is None:
             return await client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         try:
@@ -170,7 +179,9 @@ def _tap_stream(provider: Provider, call: Call, stream: VendorObject, *, hide: b
     iterator = stream._iterator  # noqa: SLF001 - iterating a vendor's stream always reads it
     tap_method = atap if hasattr(iterator, "__anext__") else tap
     stream._iterator = tapped = tap_method(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
-    cancel_when_closed(call, getattr(stream, "response", None), tapped)
+    response = getattr(stream, "response", None)
+    cancel_when_closed(call, response, tapped)
+    attempt("read_retries", note_retries, response, call)
 
 
 def _settle_raw(provider: Provider, call: Call, raw: VendorObject, *, hide: bool) -> None:
@@ -178,6 +189,7 @@ def _settle_raw(provider: Provider, call: Call, raw: VendorObject, *, hide: bool
 
     If its body has arrived already, it is parsed now; parse() caches, so the application pays only once.
     """
+    call.retry_count = getattr(raw, "retries_taken", None)
     asynchronous = inspect.iscoroutinefunction(raw.parse)
     if not call.streamed and not asynchronous and raw.http_response.is_closed:
         provider.read_response(raw.parse(), call)

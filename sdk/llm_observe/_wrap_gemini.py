@@ -10,10 +10,11 @@ import functools
 import inspect
 from typing import TYPE_CHECKING
 
-from llm_observe._guard import guarded
+from llm_observe._guard import attempt, guarded
 from llm_observe._providers import gemini
 from llm_observe._runtime import submit
 from llm_observe._scope import keep_scope
+from llm_observe._server_address import note_server_address
 from llm_observe._stand_in import observe, restore
 from llm_observe._taps import atap, fail, tap
 
@@ -51,10 +52,18 @@ def _models_members(models_class: VendorClass) -> dict[str, object]:
     }
 
 
-def _begin(operation: str, options: dict[str, object], *, stream: bool) -> Call | None:
+def _begin(models: VendorObject, operation: str, options: dict[str, object], *, stream: bool) -> Call | None:
     with guarded("describe"):
-        return gemini.describe(operation, options, stream=stream, sink=submit)
+        call = gemini.describe(operation, options, stream=stream, sink=submit)
+        attempt("server_address", _note_server_address, models, options, call)
+        return call
     return None
+
+
+def _note_server_address(models: VendorObject, options: dict[str, object], call: Call) -> None:
+    # Not public, but the client shows it nowhere else; a request may name another.
+    base_url = gemini.base_url_of(options) or models._api_client._http_options.base_url  # noqa: SLF001 - see above
+    note_server_address(models, base_url, call)
 
 
 def _end(call: Call, response: VendorObject) -> None:
@@ -67,7 +76,7 @@ def _plain(models_class: VendorClass, name: str, operation: str) -> Callable[...
     @functools.wraps(getattr(models_class, name))
     def request(self: VendorObject, **options: object) -> VendorObject:
         original = getattr(models_class, name)
-        call = _begin(operation, options, stream=False)
+        call = _begin(self, operation, options, stream=False)
         if call is None:
             return original(self, **options)
         try:
@@ -85,7 +94,7 @@ def _aplain(models_class: VendorClass, name: str, operation: str) -> Callable[..
     @functools.wraps(getattr(models_class, name))
     async def request(self: VendorObject, **options: object) -> VendorObject:
         original = getattr(models_class, name)
-        call = _begin(operation, options, stream=False)
+        call = _begin(self, operation, options, stream=False)
         if call is None:
             return await original(self, **options)
         try:
@@ -103,7 +112,7 @@ def _stream(models_class: VendorClass, name: str) -> Callable[..., VendorObject]
     @functools.wraps(getattr(models_class, name))
     def stream(self: VendorObject, **options: object) -> Iterator[VendorObject]:
         # A generator, like the original: nothing is sent before the first next().
-        call = _begin("chat", options, stream=True)
+        call = _begin(self, "chat", options, stream=True)
         chunks = iter(getattr(models_class, name)(self, **options))
         yield from chunks if call is None else tap(chunks, gemini, call, hide=False)
 
@@ -113,7 +122,7 @@ def _stream(models_class: VendorClass, name: str) -> Callable[..., VendorObject]
 def _astream(models_class: VendorClass, name: str) -> Callable[..., VendorObject]:
     @functools.wraps(getattr(models_class, name))
     async def stream(self: VendorObject, **options: object) -> AsyncIterator[VendorObject]:
-        call = _begin("chat", options, stream=True)
+        call = _begin(self, "chat", options, stream=True)
         try:
             chunks = aiter(await getattr(models_class, name)(self, **options))
         except BaseException as error:

@@ -1,4 +1,4 @@
-"""Limits of a Log's fields. The SDK cuts texts to them, the server checks them. Standard library only."""
+"""Limits of fields. The SDK cuts a Log's texts to them, the server checks them. Standard library only."""
 
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ LOWER_CASE_TEXTS: Final = ("provider", "service_tier")
 """Text fields that have no upper-case letters."""
 REDACTED_TEXTS: Final = ("input_preview", "output_preview", "error_message")
 """Text fields that a producer may send at any length: they are redacted first, then cut."""
+MAX_TITLE_CHARS: Final = 200
+"""Longest title of a conversation, in characters."""
+MAX_CONTENT_CHARS: Final = 100_000
+"""Longest message, or system prompt, of a chat turn, in characters."""
 
 MAX_METADATA_PAIRS: Final = 50
 MAX_METADATA_KEY_CHARS: Final = 64

@@ -149,9 +149,9 @@ class Redactor:
 
     def redact_log(self, log: Any) -> None:  # a Log: this module imports the standard library only
         """Clean, redact and cut every text of a Log, in place. Both the SDK and the worker use it."""
-        for field in MAX_TEXT_CHARS:
+        for field, limit in MAX_TEXT_CHARS.items():
             text = getattr(log, field)
-            if text and not _UUID.fullmatch(text):
+            if text and not (len(text) <= limit and _UUID.fullmatch(text)):
                 setattr(log, field, self.redact_field(field, text))
         if log.tags:
             tags = [self.preview(tag, MAX_TAG_CHARS) for tag in log.tags[:MAX_TAGS]]

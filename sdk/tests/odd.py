@@ -222,7 +222,9 @@ def assert_acceptable(log: Log) -> None:
         assert len(getattr(log, field)) <= most
     assert all(getattr(log, field) for field in limits.REQUIRED_TEXTS)
     assert log.provider == log.provider.lower()
+    assert log.service_tier == log.service_tier.lower()
     assert all(getattr(log, field) >= 0 for field in limits.TOKEN_COUNTS)
+    assert min(log.retry_count, log.reported_cost_nano_usd) >= 0
     assert not log.HasField("http_status") or log.http_status in limits.HTTP_STATUSES
     assert 0 <= log.start_time.ToNanoseconds() <= time.time_ns() + limits.MAX_AHEAD_S * 10**9
     latency = log.latency.ToNanoseconds() if log.HasField("latency") else limits.MAX_LATENCY_S * 10**9

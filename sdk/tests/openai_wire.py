@@ -14,8 +14,8 @@ USAGE = {
     "prompt_tokens": 11,
     "completion_tokens": 5,
     "total_tokens": 16,
-    "prompt_tokens_details": {"cached_tokens": 4},
-    "completion_tokens_details": {"reasoning_tokens": 2},
+    "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 3},
+    "completion_tokens_details": {"reasoning_tokens": 2, "audio_tokens": 1},
 }
 COMPLETION = {
     "id": "c1",

@@ -21,6 +21,9 @@ TEXTS = (
     "error_code",
     "error_message",
     "finish_reason",
+    "service_tier",
+    "server_address",
+    "provider_response_id",
 )
 COUNTED = (
     "model",
@@ -28,6 +31,9 @@ COUNTED = (
     "finish_reason",
     "response_model",
     "provider_request_id",
+    "provider_response_id",
+    "service_tier",
+    "server_address",
     "error_code",
     "error_message",
 )

@@ -168,7 +168,7 @@ def test_session_user_tags_and_metadata_are_attached(recorder):
 
 
 def test_a_client_of_another_kind_is_refused():
-    with pytest.raises(TypeError, match="does not know clients of type object"):
+    with pytest.raises(TypeError, match="does not support clients of type object"):
         llm_observe.wrap(object())
 
 

@@ -17,7 +17,7 @@ from google.genai import errors as genai_errors
 from google.genai import types
 from openai_wire import CHUNKS, COMPLETION, QUESTION, USAGE, chunk
 
-OPENAI_DETAILS = {"prompt_tokens_details": {"cached_tokens": 6}}
+OPENAI_DETAILS = {"prompt_tokens_details": {"cached_tokens": 6, "audio_tokens": 3}}
 ANTHROPIC_MESSAGE = {
     "id": "msg_1",
     "type": "message",
@@ -32,6 +32,8 @@ ANTHROPIC_MESSAGE = {
         "cache_read_input_tokens": 6,
         "cache_creation_input_tokens": 1,
         "output_tokens_details": {"thinking_tokens": 2},
+        "cache_creation": {"ephemeral_1h_input_tokens": 1, "ephemeral_5m_input_tokens": 0},
+        "service_tier": "priority",
     },
 }
 ANTHROPIC_EVENTS: list[dict[str, Any]] = [
@@ -68,6 +70,12 @@ def gemini_chunk(text: str, *, last: bool = False) -> dict[str, Any]:
             "thoughtsTokenCount": 2,
             "cachedContentTokenCount": 6,
             "totalTokenCount": 16,
+            "promptTokensDetails": [
+                {"modality": "TEXT", "tokenCount": 8},
+                {"modality": "AUDIO", "tokenCount": 3},
+            ],
+            "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 1}],
+            "trafficType": "ON_DEMAND_FLEX",
         }
     return chunk
 
@@ -147,13 +155,13 @@ class OpenAI:
     name, model = "openai", "gpt-test"
     error, connection = openai.RateLimitError, openai.APIConnectionError
     error_code, request_id = "rate_limit", "req_9"
+    response_id, tier, address, audio, kept_1h = "c1", "flex", "api.openai.com", (3, 1), None
 
     def __init__(self) -> None:
         error = {"error": {"message": "slow down bob@example.com", "type": "requests", "code": "rate_limit"}}
-        whole = {**COMPLETION, "model": "gpt-test-1", "usage": {**USAGE, **OPENAI_DETAILS}}
-        events = [
-            {**event, "model": "gpt-test-1"} for event in (*CHUNKS, chunk(usage={**USAGE, **OPENAI_DETAILS}))
-        ]
+        served = {"model": "gpt-test-1", "service_tier": self.tier}
+        whole = {**COMPLETION, **served, "usage": {**USAGE, **OPENAI_DETAILS}}
+        events = [{**event, **served} for event in (*CHUNKS, chunk(usage={**USAGE, **OPENAI_DETAILS}))]
         self.wire = Wire(whole, events, error)
         self.options: dict[str, Any] = {"api_key": "k", "max_retries": 0}
         transport = httpx2.MockTransport(self.wire)
@@ -183,6 +191,7 @@ class Anthropic:
     name, model = "anthropic", "claude-test"
     error, connection = anthropic.RateLimitError, anthropic.APIConnectionError
     error_code, request_id = "rate_limit_error", "req_9"
+    response_id, tier, address, audio, kept_1h = "msg_1", "priority", "api.anthropic.com", (None, None), 1
 
     def __init__(self) -> None:
         error = {
@@ -221,6 +230,8 @@ class Gemini:
     name, model = "gemini", "gemini-test"
     error, connection = genai_errors.ClientError, Exception
     error_code, request_id = "RESOURCE_EXHAUSTED", ""
+    response_id, tier, audio, kept_1h = "resp_1", "flex", (3, 1), None
+    address = "generativelanguage.googleapis.com"
 
     def __init__(self) -> None:
         error = {

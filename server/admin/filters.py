@@ -24,7 +24,7 @@ def parse_dead_letter_filter(message: pb.DeadLetterFilter, project_id: str) -> D
         InvalidField: There are too many ids, one is not a UUID, or a state is unknown.
     """
     if len(message.dead_letter_ids) > _MAX_IDS:
-        raise InvalidField([("filter.dead_letter_ids", f"at most {_MAX_IDS}")])
+        raise InvalidField([("filter.dead_letter_ids", f"must have at most {_MAX_IDS} ids")])
     check_text("filter.reason", message.reason, max_chars=100)
     window = parse_window(message.time_range) if message.HasField("time_range") else None
     return DeadLetterFilter(

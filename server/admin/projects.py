@@ -42,10 +42,12 @@ class KeyAdmin(AdminServiceServicer):
     ) -> pb.CreateProjectResponse:
         # A key is confined to its own project: projects are created without one, or on the command line.
         if caller().api_key_id:
-            raise PermissionDenied(["operator"])
+            raise PermissionDenied(
+                ["operator"], "an API key cannot create projects: use `llm-observe projects create`"
+            )
         project_id = request.project.project_id
         if not api_keys.PROJECT_ID.fullmatch(project_id):
-            raise InvalidField([("project.project_id", "1 to 63 lower-case letters, digits and hyphens")])
+            raise InvalidField([("project.project_id", api_keys.PROJECT_ID_RULE)])
         check_text("project.display_name", request.project.display_name, max_chars=_MAX_NAME_CHARS)
         row = await api_keys.create_project(
             self._database,
@@ -69,7 +71,7 @@ class KeyAdmin(AdminServiceServicer):
         check_text("display_name", request.display_name, max_chars=_MAX_NAME_CHARS)
         roles = parse_words("roles", request.roles, pb.ApiKeyRole)
         if not roles:
-            raise InvalidField([("roles", "at least one is required")])
+            raise InvalidField([("roles", "must contain at least one role")])
         expire_time = (
             parse_timestamp("expire_time", request.expire_time) if request.HasField("expire_time") else None
         )

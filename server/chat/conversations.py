@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from llm_observe.ids import uuid7
+from llm_observe.limits import MAX_TEXT_CHARS, MAX_TITLE_CHARS
 from llm_observe.v1 import conversation_service_pb2 as pb
 from llm_observe.v1.conversation_pb2 import ConversationState
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceServicer
@@ -31,6 +32,7 @@ _PAGE_SIZE: Final = 20
 _MAX_PAGE_SIZE: Final = 100
 _MESSAGES: Final = 100
 _MAX_MESSAGES: Final = 1000
+_MAX_SEARCH_CHARS: Final = 200
 
 
 class ConversationService(ConversationServiceServicer):
@@ -44,9 +46,9 @@ class ConversationService(ConversationServiceServicer):
     async def CreateConversation(
         self, request: pb.CreateConversationRequest, context: Context
     ) -> pb.CreateConversationResponse:
-        check_text("session_id", request.session_id, min_chars=1, max_chars=200)
-        check_text("title", request.title, max_chars=200)
-        check_text("user_id", request.user_id, max_chars=200)
+        check_text("session_id", request.session_id, min_chars=1, max_chars=MAX_TEXT_CHARS["session_id"])
+        check_text("title", request.title, max_chars=MAX_TITLE_CHARS)
+        check_text("user_id", request.user_id, max_chars=MAX_TEXT_CHARS["user_id"])
         conversation_id = UUID(uuid7())
         if request.request_id:
             request_id = parse_uuid("request_id", request.request_id)
@@ -58,9 +60,9 @@ class ConversationService(ConversationServiceServicer):
             self._database,
             conversation_id=conversation_id,
             project_id=caller().project_id,
-            session_id=self._redactor.preview(request.session_id, 200),
-            user_id=self._redactor.preview(request.user_id, 200),
-            title=self._redactor.preview(request.title, 200),
+            session_id=self._redactor.preview(request.session_id, MAX_TEXT_CHARS["session_id"]),
+            user_id=self._redactor.preview(request.user_id, MAX_TEXT_CHARS["user_id"]),
+            title=self._redactor.preview(request.title, MAX_TITLE_CHARS),
         )
         return pb.CreateConversationResponse(conversation=to_conversation(conversation))
 
@@ -86,8 +88,9 @@ class ConversationService(ConversationServiceServicer):
             raise InvalidField([("page", "must not be negative")])
         page = request.page or 1
         size = parse_limit("page_size", request.page_size, default=_PAGE_SIZE, maximum=_MAX_PAGE_SIZE)
-        for field in ("provider", "text", "session_id", "user_id"):
-            check_text(field, getattr(request, field), max_chars=200)
+        check_text("text", request.text, max_chars=_MAX_SEARCH_CHARS)
+        for field in ("provider", "session_id", "user_id"):
+            check_text(field, getattr(request, field), max_chars=MAX_TEXT_CHARS[field])
         result = await conversations.list_conversations(
             self._database,
             project_id=caller().project_id,
@@ -115,15 +118,15 @@ class ConversationService(ConversationServiceServicer):
     ) -> pb.UpdateConversationResponse:
         paths = list(request.update_mask.paths) or ["title"]
         if paths != ["title"]:
-            raise InvalidField([("update_mask", "only title can be written")])
+            raise InvalidField([("update_mask", "may only contain title")])
         title = request.conversation.title
-        check_text("conversation.title", title, min_chars=1, max_chars=200)
+        check_text("conversation.title", title, min_chars=1, max_chars=MAX_TITLE_CHARS)
         conversation_id = parse_uuid("conversation.conversation_id", request.conversation.conversation_id)
         conversation = await conversations.set_title(
             self._database,
             project_id=caller().project_id,
             conversation_id=conversation_id,
-            title=self._redactor.preview(title, 200),
+            title=self._redactor.preview(title, MAX_TITLE_CHARS),
         )
         if conversation is None:
             raise ConversationNotFound(str(conversation_id))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypedDict
 from uuid import UUID
 
 from llm_observe.ids import uuid7
+from llm_observe.limits import MAX_TEXT_CHARS
 from llm_observe.redaction import clean, cut
 
 from server.rpc.auth import caller
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from storage.pool import Database
 
 _TITLE_CHARS: Final = 50
+"""Length of a title that is made of the first message; MAX_TITLE_CHARS is for titles that users write."""
 _HISTORY_MESSAGES: Final = 200
 _MAX_STORED_CHARS: Final = 200_000
 _TITLE_SOURCE_CHARS: Final = 2_000
@@ -135,8 +137,8 @@ class MessageStore:
         """Return what a new conversation shows of itself."""
         return {
             "project_id": caller().project_id,
-            "session_id": self._redactor.preview(turn.session_id, 200),
-            "user_id": self._redactor.preview(turn.user_id, 200),
+            "session_id": self._redactor.preview(turn.session_id, MAX_TEXT_CHARS["session_id"]),
+            "user_id": self._redactor.preview(turn.user_id, MAX_TEXT_CHARS["user_id"]),
             "title": make_title(self._to_stored(turn.content[:_TITLE_SOURCE_CHARS])),
         }
 

@@ -11,8 +11,8 @@ from llm_observe.ids import uuid7
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 
 from server.ingest.request import decode_batch
-from server.rpc.auth import DEFAULT_PROJECT
 from server.rpc.errors import ApiError
+from storage.api_keys import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
     from llm_observe.v1.ingest_service_pb2 import IngestLogsResponse

@@ -25,12 +25,12 @@ def check_producer(producer: ProducerReport) -> None:
         return
     parse_uuid("producer.producer_id", producer.producer_id)
     if producer.batch_number < 1:
-        raise InvalidField([("producer.batch_number", "counts from 1")])
+        raise InvalidField([("producer.batch_number", "must be at least 1")])
     totals = (producer.logged_count, producer.sent_count, *producer.dropped_counts.values())
     if min(totals) < 0:
         raise InvalidField([("producer", "counts must not be negative")])
     if len(producer.dropped_counts) > _MAX_DROP_REASONS:
-        raise InvalidField([("producer.dropped_counts", f"at most {_MAX_DROP_REASONS} reasons")])
+        raise InvalidField([("producer.dropped_counts", f"must have at most {_MAX_DROP_REASONS} reasons")])
     check_text("producer.sdk_name", producer.sdk_name, max_chars=64)
     check_text("producer.sdk_version", producer.sdk_version, max_chars=64)
 

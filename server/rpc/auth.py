@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from server.rpc.errors import DatabaseIsUnavailable, PermissionDenied, Unauthenticated
-from storage.api_keys import ROLES, find_api_key, hash_of, prefix_of
+from storage.api_keys import DEFAULT_PROJECT, ROLES, find_api_key, hash_of, prefix_of
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 
-DEFAULT_PROJECT: Final = "default"
-"""Project of callers without a key, where keys are optional."""
 _NO_ROLES: Final = frozenset[str]()
 _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "IngestService": {"ingest"},
@@ -40,7 +38,7 @@ _READ_TOO: Final = {
 KEY_CACHE_TTL_S: Final = 3.0
 """How long a key is trusted without asking the database, in seconds: a revoked key works no longer."""
 STALE_KEY_TTL_S: Final = 600.0
-"""How long while the database is away, in seconds: nobody can revoke the key there either."""
+"""How long it is trusted while the database is unavailable, in seconds: no key can be revoked then either."""
 _LOOKUP_TIMEOUT_S: Final = 1.0
 _KEY_CACHE_SIZE: Final = 10_000
 _NO_HASH: Final = b"\x00" * 32
@@ -128,7 +126,7 @@ class Authenticator:
 
     def _without_key(self) -> Caller:
         if self._required:
-            raise Unauthenticated("an API key is required: send the metadata authorization: Bearer <key>")
+            raise Unauthenticated("an API key is required: send the metadata `authorization: Bearer <key>`")
         return _LOCAL
 
     async def _authenticate(self, secret: str) -> Caller:
@@ -139,7 +137,7 @@ class Authenticator:
         # Compared in constant time, also where there is no such key.
         matches = hmac.compare_digest(hash_of(secret), known.secret_hash)
         if not matches or known.caller is None:
-            raise Unauthenticated("the key is unknown, expired or revoked")
+            raise Unauthenticated("the API key is unknown, expired or revoked")
         return known.caller
 
     async def _look_up(self, prefix: str) -> _Lookup:
@@ -192,6 +190,6 @@ def _bearer_token(metadata: Metadata) -> str | None:
         if key == "authorization":
             scheme, _, secret = str(value).partition(" ")
             if scheme.lower() != "bearer" or not secret.strip():
-                raise Unauthenticated("authorization must be Bearer <key>")
+                raise Unauthenticated("the authorization metadata must be `Bearer <key>`")
             return secret.strip()
     return None

@@ -58,6 +58,6 @@ def check_text(field: str, text: str, *, min_chars: int = 0, max_chars: int) -> 
     """
     if not min_chars <= len(text) <= max_chars:
         length = f"{min_chars} to {max_chars}" if min_chars else f"at most {max_chars}"
-        raise InvalidField([(field, f"{length} characters")])
+        raise InvalidField([(field, f"must be {length} characters")])
     if "\x00" in text:
         raise InvalidField([(field, "must not contain NUL")])

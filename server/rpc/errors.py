@@ -22,8 +22,8 @@ class ApiError(Exception):
     """Base of all errors. Neither message nor metadata may contain text that a user sent, other than ids.
 
     Args:
-        message: For people; by default the class's own.
-        metadata: For programs: what varies in the message.
+        message: Human-readable; by default the class's own.
+        metadata: Machine-readable: what varies in the message.
         violations: Pairs of a field and what is wrong with it.
     """
 
@@ -105,7 +105,7 @@ class BatchTooLarge(ApiError):
     reason = ErrorReason.ERROR_REASON_BATCH_TOO_LARGE
 
     def __init__(self, *, limit: int, actual: int, unit: str) -> None:
-        text = f"{actual} {unit} in one request; at most {limit}"
+        text = f"must contain at most {limit} {unit}, not {actual}"
         metadata = {"limit": str(limit), "actual": str(actual)}
         super().__init__(f"logs: {text}", metadata=metadata, violations=[("logs", text)])
 
@@ -117,7 +117,7 @@ class PageTokenMismatch(ApiError):
     reason = ErrorReason.ERROR_REASON_PAGE_TOKEN_MISMATCH
 
     def __init__(self) -> None:
-        text = "does not belong to a call with these arguments"
+        text = "is not valid for this request; send the arguments of the request that returned it"
         super().__init__(f"page_token: {text}", violations=[("page_token", text)])
 
 
@@ -126,19 +126,19 @@ class RequestIdReused(ApiError):
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = ErrorReason.ERROR_REASON_REQUEST_ID_REUSED
-    message = "the request_id was used for another request"
+    message = "the request_id was already used for a different request; generate a new one"
 
     def __init__(self, request_id: str) -> None:
-        violation = ("request_id", "was used for another request")
+        violation = ("request_id", "was already used for a different request")
         super().__init__(metadata={"request_id": request_id}, violations=[violation])
 
 
 class NotImplementedYet(ApiError):
-    """This server does not offer the call yet."""
+    """The method is not implemented yet."""
 
     code = grpc.StatusCode.UNIMPLEMENTED
     reason = ErrorReason.ERROR_REASON_NOT_IMPLEMENTED
-    message = "this server does not offer the call yet"
+    message = "this method is not implemented yet"
 
     def __init__(self, method: str) -> None:
         super().__init__(metadata={"method": method})
@@ -160,8 +160,11 @@ class PermissionDenied(ApiError):
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = ErrorReason.ERROR_REASON_PERMISSION_DENIED
 
-    def __init__(self, roles: Sequence[str]) -> None:
-        super().__init__(f"the key needs the role {' or '.join(roles)}", metadata={"role": ",".join(roles)})
+    def __init__(self, roles: Sequence[str], message: str | None = None) -> None:
+        super().__init__(
+            message or f"the API key lacks the required role: {' or '.join(roles)}",
+            metadata={"role": ",".join(roles)},
+        )
 
 
 class RateLimited(ApiError):
@@ -172,7 +175,7 @@ class RateLimited(ApiError):
 
     def __init__(self, limit: int, window_s: int, *, retry_after_s: float) -> None:
         super().__init__(
-            f"at most {limit} in {window_s} seconds; nothing was accepted",
+            f"rate limit of {limit} per {window_s} seconds exceeded; nothing was accepted",
             metadata={"limit": str(limit), "window_seconds": str(window_s)},
         )
         self.retry_after_s = retry_after_s
@@ -186,25 +189,25 @@ class QueueIsUnavailable(ApiError):
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = ErrorReason.ERROR_REASON_QUEUE_UNAVAILABLE
-    message = "the queue is unavailable; try again (repeating is safe)"
+    message = "the queue is unavailable; retry the request, which is safe to repeat"
     retry_after_s = 1.0
 
 
 class ServerIsBusy(ApiError):
-    """The server holds as many logs as it may."""
+    """The server's buffer is full."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = ErrorReason.ERROR_REASON_SERVER_BUSY
-    message = "the server's buffer is full; nothing was accepted"
+    message = "the server's buffer is full; nothing was accepted, retry later"
     retry_after_s = 1.0
 
 
 class DatabaseIsUnavailable(ApiError):
-    """The database cannot answer now."""
+    """The database is unavailable."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = ErrorReason.ERROR_REASON_DATABASE_UNAVAILABLE
-    message = "the database cannot answer now"
+    message = "the database is unavailable; retry later"
     retry_after_s = 1.0
 
 
@@ -213,15 +216,15 @@ class QueryTookTooLong(ApiError):
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
     reason = ErrorReason.ERROR_REASON_QUERY_TIMEOUT
-    message = "the query took too long; narrow the window or the filter"
+    message = "the query took too long; narrow the time range or the filter"
 
 
 class ShuttingDown(ApiError):
-    """The server is stopping."""
+    """The server is shutting down."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = ErrorReason.ERROR_REASON_SHUTTING_DOWN
-    message = "the server is stopping; try again"
+    message = "the server is shutting down; retry"
     retry_after_s = 1.0
 
 
@@ -232,7 +235,10 @@ class Internal(ApiError):
     reason = ErrorReason.ERROR_REASON_INTERNAL
 
     def __init__(self, request_id: str) -> None:
-        super().__init__(f"internal error; request {request_id}", metadata={"request_id": request_id})
+        super().__init__(
+            f"internal error; the server's log has details under request_id {request_id}",
+            metadata={"request_id": request_id},
+        )
 
 
 # -- resources -----------------------------------------------------------------------------------------
@@ -252,7 +258,7 @@ class ProjectNotFound(_NotFound):
     """There is no such project, or the key does not give access to it."""
 
     reason = ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND
-    message = "there is no such project"
+    message = "project not found"
     id_field = "project_id"
 
 
@@ -260,7 +266,7 @@ class ApiKeyNotFound(_NotFound):
     """The project has no such key."""
 
     reason = ErrorReason.ERROR_REASON_API_KEY_NOT_FOUND
-    message = "there is no such key"
+    message = "API key not found"
     id_field = "api_key_id"
 
 
@@ -268,7 +274,7 @@ class ConversationNotFound(_NotFound):
     """The project has no such conversation."""
 
     reason = ErrorReason.ERROR_REASON_CONVERSATION_NOT_FOUND
-    message = "there is no such conversation"
+    message = "conversation not found"
     id_field = "conversation_id"
 
 
@@ -276,7 +282,7 @@ class LogNotFound(_NotFound):
     """The project has no such log."""
 
     reason = ErrorReason.ERROR_REASON_LOG_NOT_FOUND
-    message = "there is no such log"
+    message = "log not found"
     id_field = "log_id"
 
 
@@ -284,7 +290,7 @@ class DeadLetterNotFound(_NotFound):
     """The project has no such dead letter."""
 
     reason = ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_FOUND
-    message = "there is no such dead letter"
+    message = "dead letter not found"
     id_field = "dead_letter_id"
 
 
@@ -320,7 +326,7 @@ class TurnInProgress(ApiError):
 
     code = grpc.StatusCode.ABORTED
     reason = ErrorReason.ERROR_REASON_REQUEST_ID_REUSED
-    message = "a turn with this request_id is still being answered"
+    message = "a turn with this request_id is still in progress"
     retry_after_s = 1.0
 
     def __init__(self) -> None:
@@ -334,7 +340,7 @@ class ProviderUnknown(ApiError):
     reason = ErrorReason.ERROR_REASON_PROVIDER_UNKNOWN
 
     def __init__(self) -> None:
-        text = "is not one that ListModels names"
+        text = "must be a provider that ListModels returns"
         super().__init__(f"provider: {text}", violations=[("turn.provider", text)])
 
 
@@ -346,25 +352,27 @@ class ProviderNotConfigured(ApiError):
 
     def __init__(self, provider: str, setting: str) -> None:
         super().__init__(
-            f"{provider} has no key: set {setting} and restart the server",
+            f"{provider} has no API key: set {setting} and restart the server",
             metadata={"provider": provider, "setting": setting},
         )
 
 
 class ProviderFailed(ApiError):
-    """The provider failed or refused. Nothing of its own message is passed on."""
+    """The provider failed or rejected the request. No part of its own message is passed on."""
 
     _texts: ClassVar[dict[ErrorReason.ValueType, tuple[grpc.StatusCode, str]]] = {
         ErrorReason.ERROR_REASON_PROVIDER_UNAUTHENTICATED: (
-            grpc.StatusCode.FAILED_PRECONDITION, "the provider refused the server's key"),
+            grpc.StatusCode.FAILED_PRECONDITION, "the provider rejected the server's API key"),
         ErrorReason.ERROR_REASON_PROVIDER_RATE_LIMITED: (
-            grpc.StatusCode.RESOURCE_EXHAUSTED, "the provider's rate limit is reached"),
+            grpc.StatusCode.RESOURCE_EXHAUSTED, "the provider's rate limit was exceeded"),
         ErrorReason.ERROR_REASON_PROVIDER_TIMEOUT: (
             grpc.StatusCode.DEADLINE_EXCEEDED, "the provider did not answer in time"),
         ErrorReason.ERROR_REASON_PROVIDER_REJECTED: (
-            grpc.StatusCode.INVALID_ARGUMENT, "the provider refused the request; check model and parameters"),
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "the provider rejected the request; check the model and the parameters"),
         ErrorReason.ERROR_REASON_CONTEXT_TOO_LONG: (
-            grpc.StatusCode.FAILED_PRECONDITION, "the conversation no longer fits the model's context"),
+            grpc.StatusCode.FAILED_PRECONDITION,
+            "the conversation exceeds the model's context window; start a new one"),
         ErrorReason.ERROR_REASON_PROVIDER_UNAVAILABLE: (
             grpc.StatusCode.UNAVAILABLE, "the provider failed or could not be reached"),
     }  # fmt: skip

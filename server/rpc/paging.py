@@ -45,8 +45,8 @@ class Page(NamedTuple, Generic[Row]):
         """Return a page of up to ``size`` rows.
 
         Args:
-            rows: One more than ``size`` of them, where there are as many: so another page follows.
-            size: Rows a page.
+            rows: Up to ``size`` + 1 rows; the extra one shows that another page follows.
+            size: Rows per page.
             request: The call that asks for the page.
             key: Makes the cursor that continues after a row.
         """

@@ -54,12 +54,12 @@ class _Grant(NamedTuple):
 
 
 class RateLimiter:
-    """Lets each peer do so much a minute.
+    """Limits what each peer may do per minute.
 
     Args:
         broker: Whose Redis counts.
         name: What is limited; part of the key.
-        limit: How many a minute.
+        limit: How many per minute.
         clock: Seconds since 1970.
     """
 
@@ -145,7 +145,7 @@ class RateLimiter:
 
 
 class ChatLimits:
-    """Turns a minute, of a session and of a project."""
+    """Limits of chat turns per minute, of a session and of its project."""
 
     def __init__(self, broker: LogBroker, *, session_turns: int, project_turns: int) -> None:
         self._session = RateLimiter(broker, "chat-session", session_turns)

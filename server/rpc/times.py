@@ -33,7 +33,7 @@ def parse_window(time_range: TimeRange) -> Window:
     if start >= end:
         raise InvalidField([("time_range.end_time", "must be after start_time")])
     if end - start > _MAX_WINDOW:
-        raise InvalidField([("time_range", "at most 366 days")])
+        raise InvalidField([("time_range", "must not be longer than 366 days")])
     return Window(start, end)
 
 
@@ -41,11 +41,11 @@ def parse_timestamp(field: str, timestamp: Timestamp) -> datetime:
     """Return a timestamp as a datetime in UTC, to the microsecond.
 
     Raises:
-        InvalidField: It is outside the supported range, from 1971 to 9999.
+        InvalidField: It is outside the supported range, which covers the years 1972 to 9998.
     """
     # Two days of room, so that rounding to hours and the previous window stay inside datetime's range.
     if not 86_400 * 400 <= timestamp.seconds <= _MAX_SECONDS - 172_800 or not 0 <= timestamp.nanos < _NANOS:
-        raise InvalidField([(field, "must be a timestamp after 1971")])
+        raise InvalidField([(field, "must be a timestamp from 1972 to 9998")])
     return datetime.fromtimestamp(timestamp.seconds, UTC) + timedelta(microseconds=timestamp.nanos // 1000)
 
 

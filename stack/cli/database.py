@@ -48,7 +48,7 @@ def _storage_settings(timeout_s: float = _TIMEOUT_S) -> StorageSettings:
         return load_settings(StorageSettings).model_copy(update={"timeout_s": timeout_s})
     url = DataDir.from_env().read_state().get("database_url")
     if not url:
-        raise StackError("no database: start one with `llm-observe up`, or set DATABASE_URL")
+        raise StackError("no database is configured: run `llm-observe up`, or set DATABASE_URL")
     return StorageSettings(database_url=url, timeout_s=timeout_s)
 
 

@@ -9,12 +9,14 @@ from llm_observe.v1 import admin_service_pb2 as pb
 
 from stack.cli.output import print_table, progress
 from stack.cli.server import admin_service
+from storage.dead_letters import KILLED_WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _TIMEOUT_S: Final = 10.0
 _REPLAY_TIMEOUT_S: Final = 3600.0
+_REASON_HELP: Final = f"Select this reason only, such as {KILLED_WORKER}."
 _COLUMNS: Final = ("id", "last attempt (UTC)", "reason", "logs", "message")
 
 _Command = TypeVar("_Command", bound="Callable[..., None]")
@@ -27,19 +29,21 @@ def dead_letters() -> None:
 
 def _filter_arguments(command: _Command) -> _Command:
     """Add the arguments from which ``_make_filter`` makes a filter."""
-    command = click.option("--all", "everything", is_flag=True, help="All waiting dead letters.")(command)
-    command = click.option("--reason", default="", help="Only this reason, such as killed_worker.")(command)
+    command = click.option("--all", "everything", is_flag=True, help="Select all waiting dead letters.")(
+        command
+    )
+    command = click.option("--reason", default="", help=_REASON_HELP)(command)
     return click.argument("ids", nargs=-1)(command)
 
 
 def _make_filter(ids: tuple[str, ...], reason: str, *, everything: bool) -> pb.DeadLetterFilter:
     if not (ids or reason or everything):
-        raise click.UsageError("name dead letters by id, or use --reason or --all")
+        raise click.UsageError("give the ids of dead letters, or use --reason or --all")
     return pb.DeadLetterFilter(dead_letter_ids=ids, reason=reason)
 
 
 @dead_letters.command(name="list")
-@click.option("--reason", default="", help="Only this reason, such as killed_worker.")
+@click.option("--reason", default="", help=_REASON_HELP)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 def list_letters(reason: str, limit: int) -> None:
     """List waiting dead letters, newest first."""
@@ -51,7 +55,7 @@ def list_letters(reason: str, limit: int) -> None:
         return
     print_table(_COLUMNS, map(_row, response.dead_letters))
     if response.next_page_token:
-        click.echo("more exist: use a larger --limit", err=True)
+        click.echo("there are more: use a larger --limit", err=True)
 
 
 def _row(letter: pb.DeadLetter) -> tuple[str | int, ...]:
@@ -86,9 +90,9 @@ def replay(ids: tuple[str, ...], reason: str, everything: bool) -> None:  # noqa
 
 @dead_letters.command()
 @_filter_arguments
-@click.confirmation_option(prompt="Discard them for good?")
+@click.confirmation_option(prompt="Discard them permanently?")
 def discard(ids: tuple[str, ...], reason: str, everything: bool) -> None:  # noqa: FBT001 - as above
-    """Discard dead letters for good.
+    """Discard dead letters permanently.
 
     They stay in the ledger.
     """

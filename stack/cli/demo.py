@@ -1,4 +1,4 @@
-"""`llm-observe demo-traffic`: calls to look at."""
+"""`llm-observe demo-traffic`: sample calls."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ def demo_traffic(calls: int, seed: int) -> None:
         )
     click.echo(f"{result.sent} calls recorded, {result.dropped} dropped, {result.pending} pending")
     if result.dropped or result.pending:
-        raise StackError(f"not everything arrived at {endpoint}: is LLM Observe running?")
+        raise StackError(f"some calls did not reach {endpoint}: is LLM Observe running?")

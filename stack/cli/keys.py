@@ -23,7 +23,7 @@ def keys() -> None:
 
 
 @keys.command(name="create")
-@click.argument("project_id", default="default")
+@click.argument("project_id", default=api_keys.DEFAULT_PROJECT)
 @click.option(
     "--role",
     "roles",
@@ -37,7 +37,7 @@ def keys() -> None:
     "--days", default=None, type=click.IntRange(1, 3650), help="Days until it expires (default: never)."
 )
 def create_key(project_id: str, roles: Sequence[str], name: str, days: int | None) -> None:
-    """Create a key for a project and show it once."""
+    """Create a key for a project and print it."""
     expire_time = None if days is None else datetime.now(UTC) + timedelta(days=days)
     created = with_database(
         lambda database: api_keys.create_api_key(
@@ -46,19 +46,19 @@ def create_key(project_id: str, roles: Sequence[str], name: str, days: int | Non
     )
     if created is None:
         raise StackError(_no_such_project(project_id))
-    click.echo("copy it now: only its hash is stored", err=True)
+    click.echo("copy the key now: it cannot be shown again", err=True)
     click.echo(created.secret)
 
 
 @keys.command(name="list")
-@click.argument("project_id", default="default")
+@click.argument("project_id", default=api_keys.DEFAULT_PROJECT)
 def list_keys(project_id: str) -> None:
     """List a project's keys, newest first."""
     rows = with_database(lambda database: api_keys.list_api_keys(database, project_id))
     if not rows:
         if not with_database(lambda database: api_keys.list_projects(database, project_id)):
             raise StackError(_no_such_project(project_id))
-        click.echo(f"no keys; create one: llm-observe keys create {project_id} --role ingest", err=True)
+        click.echo(f"no keys: create one with `llm-observe keys create {project_id} --role ingest`", err=True)
         return
     columns = ("id", "key", "state", "last used (UTC)", "roles", "name")
     print_table(columns, map(_describe, rows))
@@ -70,12 +70,12 @@ def revoke_key(api_key_id: UUID) -> None:
     """Revoke a key; servers refuse it within 5 seconds."""
     row = with_database(lambda database: api_keys.revoke_api_key(database, api_key_id))
     if row is None:
-        raise StackError(f"there is no key {api_key_id}: see `llm-observe keys list`")
+        raise StackError(f"API key {api_key_id} not found: see `llm-observe keys list`")
     click.echo(f"revoked {row.prefix}…")
 
 
 def _no_such_project(project_id: str) -> str:
-    return f"there is no project {project_id}: create it with `llm-observe projects create {project_id}`"
+    return f"project {project_id} not found: create it with `llm-observe projects create {project_id}`"
 
 
 def _describe(row: api_keys.ApiKey) -> tuple[str, ...]:

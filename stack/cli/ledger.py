@@ -19,7 +19,7 @@ _COLUMNS: Final = (
 
 @click.command()
 @click.option("--hours", default=24, show_default=True, type=click.IntRange(1, 8760))
-@click.option("--producer", default="", help="Only the producer with this id.")
+@click.option("--producer", default="", help="Show only the producer with this id.")
 def ledger(hours: int, producer: str) -> None:
     """Show what each producer sent in each hour.
 
@@ -35,7 +35,7 @@ def ledger(hours: int, producer: str) -> None:
         return
     print_table(_COLUMNS, map(_row, response.entries))
     if response.next_page_token:
-        click.echo("there are more entries: use fewer --hours", err=True)
+        click.echo("there are more entries: use a smaller --hours", err=True)
 
 
 def _row(entry: pb.LedgerEntry) -> tuple[str | int, ...]:

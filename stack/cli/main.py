@@ -43,7 +43,9 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--detach", is_flag=True, help="Return when it is ready; stop it with `llm-observe down`.")
+@click.option(
+    "--detach", is_flag=True, help="Return as soon as everything is ready; `llm-observe down` stops it."
+)
 def up(detach: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Start everything and run it until Ctrl-C."""
     home = DataDir.from_env()

@@ -1,4 +1,4 @@
-"""What commands print: tables for people, tab-separated lines for programs, progress on stderr."""
+"""Output of commands: tables on a terminal, tab-separated lines in a pipe, progress on stderr."""
 
 from __future__ import annotations
 

@@ -24,15 +24,15 @@ def create_project(project_id: str, name: str) -> None:
     PROJECT_ID is 1 to 63 lower-case letters, digits and hyphens.
     """
     if not api_keys.PROJECT_ID.fullmatch(project_id):
-        raise StackError("a project id has 1 to 63 lower-case letters, digits and hyphens")
+        raise StackError(f"a project id {api_keys.PROJECT_ID_RULE}")
     row = with_database(
         lambda database: api_keys.create_project(database, project_id=project_id, display_name=name)
     )
     if row is None:
         raise StackError(f"project {project_id} already exists")
     click.echo(
-        f"created project {project_id}; create its first key: "
-        f"llm-observe keys create {project_id} --role ingest"
+        f"created project {project_id}: create its first key with "
+        f"`llm-observe keys create {project_id} --role ingest`"
     )
 
 

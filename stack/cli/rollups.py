@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from analytics.packed_counts import same_buckets, same_texts
+from analytics.checks import verify_rollups
 from stack.cli.database import with_database
 from stack.cli.output import print_table, progress
-from storage.rollup_checks import RollupDifference, verify_rollups
+from storage.rollup_checks import RollupDifference
 from storage.rollup_merges import count_again, list_days
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S: Final = 3600.0
 _MAX_SHOWN: Final = 50
-AGREE: Final = {"latency_sketch": same_buckets, "ttft_sketch": same_buckets, "error_codes": same_texts}
-"""How the packed columns of rollups are compared."""
 
 
 @click.group()
@@ -32,7 +30,7 @@ def verify() -> None:
 
     Lists those that differ, and exits with status 1 if any does.
     """
-    differences = with_database(lambda database: verify_rollups(database, AGREE), timeout_s=_TIMEOUT_S)
+    differences = with_database(verify_rollups, timeout_s=_TIMEOUT_S)
     if differences:
         shown = differences[:_MAX_SHOWN]
         print_table(RollupDifference._fields, ([str(value) for value in row] for row in shown))

@@ -32,8 +32,8 @@ def status() -> None:
     print_table(("process", "PID", "state"), _processes(state))
     health = asyncio.run(readiness.ask_health(state["ports"]["grpc"]))
     if health is None:
-        raise StackError("the server does not answer")
-    print_table(("part", "state", "details"), _parts(health))
+        raise StackError(f"the server does not answer: see its log in {home.logs}")
+    print_table(("component", "state", "details"), _parts(health))
 
 
 def _processes(state: State) -> Iterator[tuple[str, int, str]]:

@@ -84,7 +84,7 @@ class EmbeddedValkey:
                 try:
                     self.sync()
                 except OSError as error:
-                    logger.warning("queue file not synced", error_type=type(error).__name__)
+                    logger.warning("append-only file not synced", error_type=type(error).__name__)
 
         threading.Thread(target=run, name="valkey-sync", daemon=True).start()
         return stop.set

@@ -83,13 +83,15 @@ CREATE TABLE overflow_hours (
     PRIMARY KEY (project_id, hour)
 );
 
--- From when on rollups of minutes are kept, always a whole hour. What was counted by hours before this release has none.
+-- From when on rollups of minutes are kept, always a whole hour. What was counted by hours before has none.
 CREATE TABLE minute_rollups_kept (
     only_row  boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     kept_from timestamptz NOT NULL
 );
 INSERT INTO minute_rollups_kept (kept_from)
-SELECT greatest(date_trunc('hour', now(), 'UTC'), (SELECT max(hour) FROM hourly_rollups)) + interval '1 hour';
+SELECT CASE WHEN max(hour) IS NULL THEN date_trunc('hour', now(), 'UTC') - interval '48 hours'
+            ELSE greatest(date_trunc('hour', now(), 'UTC'), max(hour)) + interval '1 hour' END
+FROM hourly_rollups;
 
 -- A pair of packed counts: a bucket and a zigzag varint.
 CREATE FUNCTION pack_bucket(bucket smallint, calls bigint) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$

@@ -23,6 +23,6 @@ def show_stale(error: ServerError, *, since: datetime, refresh_s: float) -> None
     """Say that the numbers below are old, why, and what to do."""
     st.warning(
         f"**Stale since {since:%H:%M:%S} UTC.** {literal(error.message)} ({literal(error.reason)}) "
-        f"The page tries again every {refresh_s:g} s; `llm-observe status` shows what is wrong.",
+        f"The page retries every {refresh_s:g} s; run `llm-observe status` to find the cause.",
         icon=":material/cloud_off:",
     )

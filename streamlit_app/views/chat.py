@@ -21,18 +21,17 @@ if TYPE_CHECKING:
     from llm_observe.v1.conversation_pb2 import CallStats
     from streamlit.delta_generator import DeltaGenerator
 
-_CHAT_TIMEOUT_S: Final = 300
 _REDRAW_S: Final = 0.1
 """Least time between two states of an answer on the page: each is parsed from its beginning."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Turn:
-    """A question and its answer, with the line that stands under it."""
+    """A question, the answer received so far, and the line below it."""
 
     question: str
-    answer: str
-    note: str
+    answer: str = ""
+    note: str = "Incomplete answer: it was interrupted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,9 @@ def render() -> None:
         _show_turn(turn)
     hint = st.empty()
     if choice and not state.turns:
-        hint.info("Ask something. The call appears on the dashboard a moment later.", icon=":material/forum:")
+        hint.info(
+            "Ask a question. The call appears on the dashboard shortly afterwards.", icon=":material/forum:"
+        )
     content = st.chat_input("Message", disabled=choice is None)
     if choice and content:
         hint.empty()
@@ -83,7 +84,7 @@ def _choose_model() -> _Choice | None:
         system_prompt = st.text_area("System prompt", key="system_prompt", height=160)
     missing = [f"{entry.required_setting} for {entry.provider}" for entry in known if not entry.configured]
     if missing:
-        st.caption(f"More providers: set {literal(', '.join(missing))} and restart LLM Observe.")
+        st.caption(f"To use more providers, set {literal(', '.join(missing))} and restart LLM Observe.")
     return _Choice(provider, model or "", system_prompt) if provider else None
 
 
@@ -107,7 +108,7 @@ def _show_answer(place: DeltaGenerator, text: str) -> None:
 
 
 def _take_turn(choice: _Choice, content: str) -> None:
-    """Show the question, stream the answer, and remember both."""
+    """Show the question, stream the answer, and remember both, also when the answer breaks off."""
     _show_question(content)
     request = pb.StreamChatRequest(
         turn=pb.ChatTurn(
@@ -119,37 +120,39 @@ def _take_turn(choice: _Choice, content: str) -> None:
             system_prompt=choice.system_prompt,
         )
     )
+    turn = _Turn(content)
+    st.session_state.turns.append(turn)
     with st.chat_message("assistant"):
+        place = st.empty()
         try:
             with server_errors():
-                turn = _stream_answer(request)
+                _stream_answer(request, turn, place)
         except ServerError as error:
+            turn.note = f"{error.message} ({error.reason})"
+            if turn.answer:
+                turn.note = f"Incomplete answer: {turn.note}"
             show_error(error)
-            st.session_state.turns.append(_Turn(content, "", f"{error.message} ({error.reason})"))
-            return
+        _show_answer(place, turn.answer)
         st.caption(literal(turn.note))
-    st.session_state.turns.append(turn)
 
 
-def _stream_answer(request: pb.StreamChatRequest) -> _Turn:
+def _stream_answer(request: pb.StreamChatRequest, turn: _Turn, place: DeltaGenerator) -> None:
     """Show the answer while it grows; leaving early cancels the call, and with it the provider's stream."""
-    place, text, note, drawn = st.empty(), "", "", 0.0
+    drawn = 0.0
     for response in _responses(request):
         if response.HasField("started"):
             st.session_state.conversation_id = response.started.conversation_id
         elif response.HasField("delta"):
-            text += response.delta.text
+            turn.answer += response.delta.text
             if time.monotonic() - drawn >= _REDRAW_S:
-                _show_answer(place, text)
+                _show_answer(place, turn.answer)
                 drawn = time.monotonic()
         else:
-            note = describe(response.finished)
-    _show_answer(place, text)
-    return _Turn(request.turn.content, text, note)
+            turn.note = describe(response.finished)
 
 
 def _responses(request: pb.StreamChatRequest) -> Iterator[pb.StreamChatResponse]:
-    call = chat().StreamChat(request, timeout=_CHAT_TIMEOUT_S)
+    call = chat().StreamChat(request, timeout=settings().chat_deadline_s)
     try:
         yield from call
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -76,7 +77,7 @@ def _show_panels(panels: _Panels) -> None:
     if not panels.summary.current.request_count and not panels.summary.previous.request_count:
         _show_empty()
         return
-    show_cards(_cards(panels.summary.current, panels.summary.previous))
+    show_cards(_cards(panels.summary.current, panels.summary.finished, panels.summary.previous))
     _show_charts(panels)
     with st.container(border=True):
         st.markdown("**Providers**")
@@ -129,7 +130,7 @@ def _show_empty() -> None:
     with st.container(border=True):
         st.subheader("No calls in this window yet")
         st.markdown(
-            "Send the first one from the **Chat** page, fill the page with `llm-observe demo-traffic`, "
+            "Make the first one on the **Chat** page, generate some with `llm-observe demo-traffic`, "
             "or record your own application:"
         )
         st.code(
@@ -140,37 +141,38 @@ def _show_empty() -> None:
         )
 
 
-def _cards(now: pb.Metrics, before: pb.Metrics) -> list[Card]:
+def _cards(now: pb.Metrics, finished: pb.Metrics, before: pb.Metrics) -> list[Card]:
+    """Return the numbers of the window; its finished part is what is compared with the window before."""
     return [
         Card(
             "Requests",
             fmt.count(now.request_count),
-            fmt.change(now.request_count, before.request_count),
+            fmt.change(finished.request_count, before.request_count),
             good="up",
             help=f"{now.request_count:,} calls",
         ),
         Card(
             "Success rate",
             fmt.percent(success_rate(now)),
-            fmt.change(success_rate(now), success_rate(before)),
+            fmt.change(success_rate(finished), success_rate(before)),
             good="up",
             help=f"{now.success_count:,} succeeded, {now.error_count:,} failed, "
             f"{now.cancelled_count:,} cancelled",
         ),
-        _duration_card("Average latency", average_latency(now), average_latency(before)),
-        _duration_card("p95 latency", p95_latency(now), p95_latency(before)),
-        _duration_card("First token, p50", first_token(now), first_token(before)),
+        _duration_card("Average latency", average_latency, now, finished, before),
+        _duration_card("p95 latency", p95_latency, now, finished, before),
+        _duration_card("First token, p50", first_token, now, finished, before),
         Card(
             "Input tokens",
             fmt.count(now.input_token_count),
-            fmt.change(now.input_token_count, before.input_token_count),
-            help=f"{now.input_token_count:,}, including cached ones",
+            fmt.change(finished.input_token_count, before.input_token_count),
+            help=f"{now.input_token_count:,}, including cached tokens",
         ),
         Card(
             "Output tokens",
             fmt.count(now.output_token_count),
-            fmt.change(now.output_token_count, before.output_token_count),
-            help=f"{now.output_token_count:,}, including reasoning",
+            fmt.change(finished.output_token_count, before.output_token_count),
+            help=f"{now.output_token_count:,}, including reasoning tokens",
         ),
         Card(
             "Cost",
@@ -180,8 +182,15 @@ def _cards(now: pb.Metrics, before: pb.Metrics) -> list[Card]:
     ]
 
 
-def _duration_card(label: str, now: float | None, before: float | None) -> Card:
-    return Card(label, fmt.duration(now), fmt.change(now, before), good="down")
+def _duration_card(
+    label: str,
+    duration: Callable[[pb.Metrics], float | None],
+    now: pb.Metrics,
+    finished: pb.Metrics,
+    before: pb.Metrics,
+) -> Card:
+    change = fmt.change(duration(finished), duration(before))
+    return Card(label, fmt.duration(duration(now)), change, good="down")
 
 
 def _show_charts(panels: _Panels) -> None:
@@ -198,7 +207,7 @@ def _basis(panels: _Panels) -> str:
     time_range = panels.summary.time_range
     start, end = fmt.timestamp(time_range.start_time), fmt.timestamp(time_range.end_time)
     return (
-        f"Counts whole hours from {start:%d %b %H:%M} to {end:%d %b %H:%M} UTC; changes are against the "
-        f"window of the same length before. Percentiles are accurate to 1 %. Updated at "
+        f"Counts calls from {start:%d %b %H:%M} to {end:%d %b %H:%M} UTC; changes compare its finished "
+        f"part with the same part of the window before. Percentiles are accurate to 1 %. Updated at "
         f"{panels.read_time:%H:%M:%S} UTC; refreshes every {settings().refresh_s:g} s."
     )

@@ -10,10 +10,10 @@ import pytest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from taskiq.kicker import AsyncKicker
 
-from storage.rollups import verify_rollups
 from tests.support.load import Load
 from tests.support.logs import make_log, make_request
 from tests.support.processes import start_worker, stop
+from tests.support.rollups import COUNT_REQUESTS, assert_rollups_are_right
 from tests.support.rpc import RPC_TIMEOUT_S, stub
 from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
@@ -66,12 +66,9 @@ async def assert_all_stored(database, sql, broker, count: int) -> None:
 
     await eventually(empty)
     assert await count_rows(sql) == count
-    differences = await verify_rollups(database)
-    assert (differences.rollups, differences.sketches) == ([], [])
-    dead, total = await sql.fetchrow(
-        "SELECT (SELECT count(*) FROM dead_letters), (SELECT sum(request_count) FROM hourly_rollups)"
-    )
-    assert (dead, total) == (0, count)
+    await assert_rollups_are_right(database)
+    assert await sql.fetchval("SELECT count(*) FROM dead_letters") == 0
+    assert await sql.fetchval(COUNT_REQUESTS) == count
 
 
 async def test_15_worker_kills_during_5000_logs(

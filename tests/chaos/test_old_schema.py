@@ -82,8 +82,8 @@ async def test_a_worker_waits_for_the_migration_of_its_release(
     [
         ("ALTER TABLE logs RENAME COLUMN tags TO labels", "ALTER TABLE logs RENAME COLUMN labels TO tags"),
         (
-            "ALTER TABLE hourly_rollups RENAME TO sums",
-            "ALTER TABLE sums RENAME TO hourly_rollups",
+            "ALTER TABLE rollup_deltas RENAME TO sums",
+            "ALTER TABLE sums RENAME TO rollup_deltas",
         ),
         ("ALTER TABLE log_keys RENAME TO keys_of_logs", "ALTER TABLE keys_of_logs RENAME TO log_keys"),
     ],

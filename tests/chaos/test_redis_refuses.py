@@ -20,9 +20,9 @@ from stack import processes
 from stack.data_dir import DataDir
 from stack.embedded.valkey import EmbeddedValkey
 from storage.logs import count_logs
-from storage.rollups import verify_rollups
 from tests.support.logs import make_log
 from tests.support.processes import start_worker, stop
+from tests.support.rollups import assert_rollups_are_right
 from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import LogQueue, QueueUnavailable, queue_stats
@@ -97,8 +97,7 @@ async def assert_stored_exactly(machine, database) -> None:
 
     await eventually(drained, 60)
     assert await count_logs(database, project_id="default") == machine.queued
-    differences = await verify_rollups(database)
-    assert (differences.rollups, differences.sketches) == ([], [])
+    await assert_rollups_are_right(database)
     async with database.connection() as connection:
         assert await connection._raw.fetchval("SELECT count(*) FROM dead_letters") == 0
 

@@ -15,10 +15,10 @@ from redis.exceptions import RedisError
 from stack import processes
 from stack.embedded.postgres import package_folder
 from storage.logs import count_logs
-from storage.rollups import verify_rollups
 from tests.support.load import Load
 from tests.support.ports import free_port
 from tests.support.processes import Processes, queue_env
+from tests.support.rollups import assert_rollups_are_right
 from tests.support.rpc import answers
 from tests.support.waiting import WAIT_S, eventually
 
@@ -61,8 +61,7 @@ async def assert_stored_exactly(database, count: int) -> None:
 
     await eventually(all_there)
     assert await count_logs(database, project_id="default") == count
-    differences = await verify_rollups(database)
-    assert (differences.rollups, differences.sketches) == ([], [])
+    await assert_rollups_are_right(database)
 
 
 async def test_sigterm_of_server_and_worker_under_load_loses_nothing(run, database):

@@ -5,13 +5,37 @@ from __future__ import annotations
 import pytest
 
 from storage import columns, log_writes, sql
-from storage.columns import KEY_COLUMNS, LOG_COLUMNS, ROLLUP_KEY, ROLLUP_SUMS, Column, Named
+from storage.columns import (
+    KEY_COLUMNS,
+    LOG_COLUMNS,
+    PACKED_COUNTS,
+    ROLLUP_DIMENSIONS,
+    ROLLUP_KEY,
+    ROLLUP_SUMS,
+    Column,
+    Named,
+)
 from storage.sql import load_queries
 
 TABLES: dict[str, tuple[Named, ...]] = {
     "logs": LOG_COLUMNS,
     "log_keys": KEY_COLUMNS,
-    "hourly_rollups": (*ROLLUP_KEY, Column("rollup_id", "bigint"), *ROLLUP_SUMS),
+    "rollup_deltas": (
+        Column("delta_id", "bigint"),
+        Column("create_time", "timestamptz"),
+        *ROLLUP_KEY,
+        *ROLLUP_SUMS,
+        *PACKED_COUNTS,
+    ),
+    "rollups": (
+        Column("project_id", "text"),
+        Column("tier_minutes", "smallint"),
+        Column("start_time", "timestamptz"),
+        *ROLLUP_DIMENSIONS,
+        *ROLLUP_SUMS,
+        *PACKED_COUNTS,
+        Column("shortest_size", "integer"),
+    ),
 }
 TYPES = {"timestamptz": "timestamp with time zone"}
 

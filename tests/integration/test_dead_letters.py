@@ -191,7 +191,7 @@ async def test_the_command_line(server, database, monkeypatch):
     assert "killed_worker" in listed
     assert listed.split("\t")[3] == "1"
     assert "payload_json" in await asyncio.to_thread(run, "show", listed.split()[0])
-    assert "name dead letters" in await asyncio.to_thread(run, "replay")
+    assert "ids of dead letters" in await asyncio.to_thread(run, "replay")
     assert "1 queued again" in await asyncio.to_thread(run, "replay", "--all")
     assert "no dead letters are waiting" in await asyncio.to_thread(run, "list")
     assert "0 discarded" in await asyncio.to_thread(run, "discard", "--all", "--yes")

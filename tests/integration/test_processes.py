@@ -52,6 +52,19 @@ async def test_children_start_beside_busy_threads_of_grpc(channel, log):
     assert statuses == {0: 20}
 
 
+@pytest.mark.parametrize("user", USERS, ids=str)
+async def test_a_child_of_a_background_job_can_be_interrupted(log, user):
+    """A shell without job control has its background jobs ignore SIGINT, which a child would inherit."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = processes.start(["/bin/sleep", "600"], log=log, env=os.environ, user=user)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    await eventually(lambda: child.name() == "sleep")
+    processes.stop(child, signal.SIGINT, timeout_s=600)
+    assert child.wait() == -signal.SIGINT
+
+
 @pytest.mark.skipif(NOBODY is None, reason="takes root to become another user")
 def test_a_child_can_be_another_user(log):
     child = processes.start(["/usr/bin/id"], log=log, env=os.environ, user=NOBODY)

@@ -151,7 +151,7 @@ def their_turn(ours) -> chat.ChatTurn:
 
 
 async def rows_of_ours(sql) -> list[str]:
-    tables = ("logs", "log_keys", "conversations", "messages", "dead_letters", "api_keys")
+    tables = ("logs", "log_keys", "conversations", "messages", "dead_letters", "rollup_deltas", "api_keys")
     found = []
     for table in tables:
         rows = await sql.fetch(

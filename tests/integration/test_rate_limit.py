@@ -122,14 +122,14 @@ async def test_without_redis_nothing_passes(broker):
 
 
 async def test_the_server_says_when_to_come_back(database_url, queue_settings, broker):
-    async with running_server(database_url, queue_settings, ingest_logs_per_minute=3) as server:
+    async with running_server(database_url, queue_settings, ingest_logs_per_minute=500) as server:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
             ingest = stub(IngestServiceStub, channel)
-            await ingest.IngestLogs(make_request(make_log(), make_log()))
+            await ingest.IngestLogs(make_request(*(make_log() for _ in range(499))))
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await ingest.IngestLogs(make_request(make_log(), make_log()))
         assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert info_of(caught.value)[:2] == ("RATE_LIMITED", {"limit": "3", "window_seconds": "60"})
+        assert info_of(caught.value)[:2] == ("RATE_LIMITED", {"limit": "500", "window_seconds": "60"})
         error: Any = caught.value
         status = rpc_status.from_call(error)
         retry = error_details_pb2.RetryInfo()

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from analytics.checks import verify_rollups
 from codec.rows import to_row
 from storage.logs import count_logs, get_log, list_errors
 from storage.pool import Database
-from storage.rollups import RollupQuery, sum_rollups, verify_rollups
+from storage.rollups import RollupFilter, TierRange, sum_rollups
 from tests.support.logs import make_log
 from tests.support.packing import insert, upsert
+from tests.support.rollups import assert_rollups_are_right, merge_all
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -29,19 +31,12 @@ def write(request):
     return request.param
 
 
-async def assert_exact(database: Database) -> None:
-    differences = await verify_rollups(database)
-    assert (differences.rollups, differences.sketches) == ([], [])
-
-
 async def totals(database: Database):
-    query = RollupQuery(
-        project_id="default",
-        start_hour=NOW.replace(minute=0, second=0) - timedelta(days=40),
-        end_hour=NOW.replace(minute=0, second=0) + timedelta(days=2),
-        step=timedelta(days=100),
-    )
-    return (await sum_rollups(database, query)).sums[0].sums
+    """What both the tiers and the deltas that are not merged yet say."""
+    ranges = [TierRange(1440, NOW - timedelta(days=40), NOW + timedelta(days=3))]
+    async with database.connection() as connection:
+        cells = await sum_rollups(connection, ranges, RollupFilter(project_id="default"))
+    return cells[0].sums
 
 
 async def test_a_redelivered_batch_changes_nothing(database, write):
@@ -50,7 +45,7 @@ async def test_a_redelivered_batch_changes_nothing(database, write):
     again = await write(database, rows)
     assert (first.stored, again.stored, again.stale) == (50, 0, 50)
     assert (await totals(database))["request_count"] == 50
-    await assert_exact(database)
+    await assert_rollups_are_right(database)
 
 
 async def test_later_content_replaces_earlier_in_row_and_rollup(database, write):
@@ -64,7 +59,7 @@ async def test_later_content_replaces_earlier_in_row_and_rollup(database, write)
     found = await totals(database)
     assert (found["request_count"], found["error_count"], found["output_token_sum"]) == (1, 1, 7)
     assert found["latency_count"] == 0
-    await assert_exact(database)
+    await assert_rollups_are_right(database)
 
 
 async def test_a_late_redelivery_does_not_undo_a_correction(database, write):
@@ -88,7 +83,7 @@ async def test_a_correction_that_moves_start_time_leaves_one_row(database, write
     found = await get_log(database, project_id="default", log_id=before.log_id)
     assert found is not None
     assert found.start_time == after.start_time
-    await assert_exact(database)
+    await assert_rollups_are_right(database)
 
 
 async def test_another_project_cannot_overwrite_a_log(database, write):
@@ -101,7 +96,7 @@ async def test_another_project_cannot_overwrite_a_log(database, write):
     assert result.foreign_ids == {mine.log_id}
     assert result.stored == 1
     assert await get_log(database, project_id="other", log_id=mine.log_id) is None
-    await assert_exact(database)
+    await assert_rollups_are_right(database)
 
 
 async def test_the_last_of_one_batch_counts(database, write):
@@ -111,11 +106,12 @@ async def test_the_last_of_one_batch_counts(database, write):
     assert (await totals(database))["output_token_sum"] == 1
 
 
-async def test_numbers_at_the_edge_of_int64_are_kept(database, write):
+async def test_numbers_at_the_edge_of_int64_are_kept(database, sql, write):
     largest = 2**63 - 1
     await write(database, [row(inputTokenCount=str(largest)) for _ in range(3)])
-    assert (await totals(database))["input_token_sum"] == 3 * largest
-    await assert_exact(database)
+    assert await sql.fetchval("SELECT sum(input_token_sum) FROM rollup_deltas") == 3 * largest
+    assert (await totals(database))["input_token_sum"] == largest  # as the API has it
+    await assert_rollups_are_right(database)
 
 
 async def test_writers_at_once_neither_deadlock_nor_miscount(database, write):
@@ -131,7 +127,7 @@ async def test_writers_at_once_neither_deadlock_nor_miscount(database, write):
     assert await count_logs(database, project_id="default") == len(
         {one.log_id for batch in batches for one in batch}
     )
-    await assert_exact(database)
+    await assert_rollups_are_right(database)
 
 
 async def test_of_one_write_the_content_received_last_counts(database, write):
@@ -141,16 +137,25 @@ async def test_of_one_write_the_content_received_last_counts(database, write):
     assert (await totals(database))["output_token_sum"] == 7
     await write(database, [before._replace(output_token_count=1), after, before])
     assert (await totals(database))["output_token_sum"] == 7
-    await assert_exact(database)
+    await assert_rollups_are_right(database)
 
 
-async def test_verify_sees_a_wrong_number(database, sql, write):
+@pytest.mark.parametrize("tier", [60, 360, 1440])
+@pytest.mark.parametrize(
+    ("wrong", "differs_in"),
+    [
+        ("output_token_sum = output_token_sum + 1", "sums"),
+        ("latency_sketch = latency_sketch || pack_bucket(700::smallint, 1)", "latency_sketch"),
+        ("ttft_sketch = ttft_sketch || pack_bucket(3::smallint, 5)", "ttft_sketch"),
+        ("error_codes = pack_text('no_such', 1)", "error_codes"),
+    ],
+)
+async def test_verify_sees_a_wrong_number(database, sql, write, tier, wrong, differs_in):
     await write(database, [row()])
-    await sql.execute("UPDATE hourly_rollups SET output_token_sum = output_token_sum + 1")
-    await sql.execute("UPDATE hourly_sketches SET latency_count = latency_count + 1")
+    await merge_all(database)
+    await sql.execute(f"UPDATE rollups SET {wrong} WHERE tier_minutes = $1", tier)
     differences = await verify_rollups(database)
-    assert len(differences.rollups) == 1
-    assert len(differences.sketches) == 1
+    assert [(each.tier_minutes, each.differs_in) for each in differences] == [(tier, differs_in)]
 
 
 async def test_errors_come_newest_first_page_by_page(database, write):
@@ -186,7 +191,7 @@ async def test_a_row_that_has_lost_its_key_is_replaced_and_counted_once(database
     result = await write(database, [kept._replace(output_token_count=7), fresh])
     assert (result.stored, result.replaced) == (1, 1)
     assert (await totals(database))["output_token_sum"] == 27
-    await assert_exact(database)
+    await assert_rollups_are_right(database)
 
 
 async def test_the_same_new_logs_from_two_writers_are_stored_once(database, write):
@@ -194,7 +199,7 @@ async def test_the_same_new_logs_from_two_writers_are_stored_once(database, writ
     results = await asyncio.gather(*(write(database, chosen) for chosen in (rows, rows[::-1], rows[100:300])))
     assert sum(result.stored for result in results) == 400
     assert (await totals(database))["request_count"] == 400
-    await assert_exact(database)
+    await assert_rollups_are_right(database)
 
 
 async def test_rows_are_inserted_as_they_are_upserted(database):
@@ -212,4 +217,4 @@ async def test_rows_are_inserted_as_they_are_upserted(database):
         assert first is not None
         assert second is not None
         assert first._replace(log_id=again.log_id) == second
-    await assert_exact(database)
+    await assert_rollups_are_right(database)

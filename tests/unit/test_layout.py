@@ -44,7 +44,7 @@ def test_every_reason_is_documented_with_a_sample():
     assert proto.count("// Metadata:") == len(ErrorReason.keys()) - 1
 
 
-PRODUCT = ("telemetry", "storage", "codec", "worker", "server", "streamlit_app", "stack")
+PRODUCT = ("telemetry", "storage", "analytics", "codec", "worker", "server", "streamlit_app", "stack")
 
 
 def settings_files():

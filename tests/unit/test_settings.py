@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from llm_observe.limits import MAX_BATCH_LOGS
 
 from server.settings import ServerSettings
 from storage.settings import StorageSettings
@@ -39,3 +40,11 @@ def test_listening_beyond_loopback_must_be_said(monkeypatch, host):
 def test_loopback_needs_nothing_said(monkeypatch, host):
     monkeypatch.setenv("LLM_OBSERVE_GRPC_HOST", host)
     assert load_settings(ServerSettings).host == host
+
+
+def test_a_rate_limit_lets_a_full_batch_through(monkeypatch):
+    monkeypatch.setenv("LLM_OBSERVE_INGEST_LOGS_PER_MINUTE", str(MAX_BATCH_LOGS))
+    assert load_settings(ServerSettings).ingest_logs_per_minute == MAX_BATCH_LOGS
+    monkeypatch.setenv("LLM_OBSERVE_INGEST_LOGS_PER_MINUTE", str(MAX_BATCH_LOGS - 1))
+    with pytest.raises(SettingsError, match=r"LLM_OBSERVE_INGEST_LOGS_PER_MINUTE: .*500"):
+        load_settings(ServerSettings)

@@ -217,7 +217,7 @@ class WorkerBroker(LogBroker):
         return ack
 
     async def _settle(self, entry_id: bytes) -> None:
-        """Acknowledge an entry; an outage is waited out for a while, then the entry comes again."""
+        """Acknowledge an entry; an outage is waited out for a while, then the entry is redelivered."""
         for pause_s in _SETTLE_PAUSES_S:
             try:
                 await self.stream.settle(entry_id)
@@ -228,7 +228,7 @@ class WorkerBroker(LogBroker):
         await self.stream.settle(entry_id)
 
     async def release(self, message: AckableMessage | bytes) -> None:
-        """Note that a delivery is no longer in flight; one that was not acknowledged will come again."""
+        """Note that a delivery is no longer in flight; one that was not acknowledged will be redelivered."""
         async with self._settled:
             if isinstance(message, QueuedMessage):
                 self._in_flight.discard(message.entry_id)

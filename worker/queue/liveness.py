@@ -1,4 +1,4 @@
-"""A worker is alive while a key of its own lives, which it renews: its heartbeat."""
+"""Heartbeats: a worker counts as alive as long as it renews its key in Redis."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from worker.queue.outages import REDIS_ERRORS
 
 if TYPE_CHECKING:
     from worker.queue.stream import LogStream
+
+logger = structlog.get_logger("worker.queue.liveness")
 
 _STOP_TIMEOUT_S: Final = 1.0
 
@@ -53,7 +57,7 @@ class Liveness:
             await asyncio.wait({self._task}, timeout=_STOP_TIMEOUT_S)
 
     def note_outage(self) -> None:
-        """Judge nobody for a while: in an outage every key lapses, those of the living, too."""
+        """Judge no worker for a while: in an outage the keys of live workers expire, too."""
         self._may_judge_from = time.monotonic() + self._liveness_s
 
     def may_judge(self) -> bool:
@@ -61,9 +65,16 @@ class Liveness:
         return time.monotonic() >= self._may_judge_from
 
     async def _renew(self) -> None:
+        is_logged = False
         while True:
             await asyncio.sleep(self._heartbeat_s)
             try:
                 await self._stream.beat(self._consumer, self._liveness_s)
+                is_logged = False
             except REDIS_ERRORS:  # listen() waits for the same Redis, and logs it
                 self.note_outage()
+            except Exception:  # a heart that stops would make others take over what this worker processes
+                self.note_outage()
+                if not is_logged:
+                    logger.exception("heartbeat failed; retrying")
+                is_logged = True

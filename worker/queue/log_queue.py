@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from worker.queue.coalescer import Coalescer, CoalescerFull
 from worker.queue.message import BATCHES, pack
-from worker.queue.outages import REDIS_ERRORS, error_code
+from worker.queue.outages import REDIS_ERRORS, Outage, error_code
 from worker.queue.stream import GROUP
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class LogQueue:
 
     def __init__(self, broker: LogBroker) -> None:
         self._broker = broker
+        self._outage = Outage("write to the queue")
         self._coalescer: Coalescer[AcceptedBatch, None] = Coalescer(
             self._write,
             group_size=_GROUP_BYTES,
@@ -88,7 +89,12 @@ class LogQueue:
     async def _write(self, batches: Sequence[AcceptedBatch]) -> Sequence[None]:
         # What taskiq's own sending would make, without its models.
         head = {"task_id": uuid.uuid4().hex, "task_name": WRITE_LOGS, "labels": {}, "args": []}
-        await self._broker.append(pack(head, {BATCHES: batches}), _WRITE_TIMEOUT_S)
+        try:
+            await self._broker.append(pack(head, {BATCHES: batches}), _WRITE_TIMEOUT_S)
+        except Exception as error:  # callers get it too, but only as UNAVAILABLE
+            self._outage.note(error)
+            raise
+        self._outage.end()
         return [None] * len(batches)
 
 

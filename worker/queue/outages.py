@@ -36,7 +36,7 @@ def error_code(error: BaseException) -> str:
 
 
 class Outage:
-    """Paces what is tried again until it succeeds, and logs when that begins, changes and ends."""
+    """Logs when failures of a step begin, change and end, and paces retries of it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -44,14 +44,18 @@ class Outage:
         self._pause_s = _FIRST_PAUSE_S
 
     async def wait(self, error: Exception) -> None:
-        """Wait before the next attempt, longer each time, for 2 seconds at most."""
+        """Note a failure, and wait before the next attempt, longer each time, for 2 seconds at most."""
+        self.note(error)
+        pause_s, self._pause_s = self._pause_s, min(self._pause_s * 2, _MAX_PAUSE_S)
+        await asyncio.sleep(pause_s)
+
+    def note(self, error: Exception) -> None:
+        """Log a failure, unless the one before had the same reason."""
         # Storage's texts are ours and say what to do; Redis' are not.
         reason = str(error) if isinstance(error, StorageError) else error_code(error)
         if reason != self._reason:
             logger.warning("waiting for a dependency", step=self._name, reason=reason)
             self._reason = reason
-        pause_s, self._pause_s = self._pause_s, min(self._pause_s * 2, _MAX_PAUSE_S)
-        await asyncio.sleep(pause_s)
 
     def end(self) -> None:
         """Note that it succeeded."""

@@ -10,6 +10,7 @@ from taskiq import AckableMessage, TaskiqMiddleware
 from taskiq.receiver import Receiver
 from taskiq.utils import maybe_awaitable
 
+from storage.dead_letters import UNPARSABLE, failure_reason
 from storage.errors import StorageError, StorageUnavailable
 from worker.queue.outages import REDIS_ERRORS, error_code
 
@@ -28,20 +29,20 @@ _MAX_DOUBLINGS: Final = 10
 
 
 class LogReceiver(Receiver):
-    """Parses before it runs, so that what nobody can read becomes a dead letter and not a log line."""
+    """Parses a message before running it, so that an unreadable one becomes a dead letter, not a log line."""
 
     broker: WorkerBroker
 
     async def callback(self, message: bytes | AckableMessage, raise_err: bool = False) -> None:  # noqa: FBT001, FBT002 - taskiq's signature
-        """Run one delivery. One that could not be settled stays pending and comes again."""
+        """Run one delivery. If it cannot be settled, it stays pending and is redelivered."""
         try:
             if not isinstance(message, AckableMessage) or await self._is_readable(message):
                 await super().callback(message, raise_err)
         except (StorageError, *REDIS_ERRORS) as error:
             reason = str(error) if isinstance(error, StorageError) else error_code(error)
-            logger.warning("delivery not settled, it comes again", reason=reason)
+            logger.warning("delivery not settled; it will be redelivered", reason=reason)
         except Exception:
-            logger.exception("delivery not settled, it comes again")
+            logger.exception("delivery not settled; it will be redelivered")
         finally:
             await self.broker.release(message)
 
@@ -52,7 +53,7 @@ class LogReceiver(Receiver):
         except ValueError:
             known = False
         if not known:
-            await self.broker.dead_letters.dead_letter_message(message.data, "unparsable", 1)
+            await self.broker.dead_letters.dead_letter_message(message.data, UNPARSABLE, 1)
             await maybe_awaitable(message.ack())
         return known
 
@@ -82,8 +83,7 @@ class RetryMiddleware(TaskiqMiddleware):
             await self._retry(message, attempt + 1, outages, attempt - 1, type(exception).__name__)
         else:
             data = self._queue.formatter.dumps(message).message
-            reason = f"failed:{type(exception).__name__}"
-            await self._queue.dead_letters.dead_letter_message(data, reason, attempt)
+            await self._queue.dead_letters.dead_letter_message(data, failure_reason(exception), attempt)
 
     async def _retry(
         self, message: TaskiqMessage, attempt: int, outages: int, wait: int, reason: str

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import structlog
 
+from storage.dead_letters import KILLED_WORKER
 from worker.queue.message import split_message
 from worker.queue.stream import HANDED_BACK
 
@@ -23,7 +24,7 @@ logger = structlog.get_logger("worker.queue.recovery")
 
 
 class DeadLetterSink(Protocol):
-    """Keeps messages that nobody can process."""
+    """Keeps messages that no worker can process."""
 
     async def dead_letter_message(self, data: bytes, reason: str, attempts: int) -> None:
         """Store a message as dead letters.
@@ -114,7 +115,7 @@ class Recovery:
             logger.info("suspect split", pieces=len(pieces))
             return False
         if attempts >= self._max_attempts:
-            await self._dead_letters.dead_letter_message(suspect.data, "killed_worker", attempts)
+            await self._dead_letters.dead_letter_message(suspect.data, KILLED_WORKER, attempts)
             await self._stream.settle(suspect.entry_id)
             return False
         await self._stream.note_runs(suspect.entry_id, attempts)

@@ -20,7 +20,7 @@ class QueueSettings(EnvSettings):
     liveness_s: float = Field(3.0, alias="LLM_OBSERVE_QUEUE_LIVENESS_S", gt=0)
     """After this long without a heartbeat a worker counts as dead, and others take over, in seconds."""
     max_attempts: int = Field(3, alias="LLM_OBSERVE_QUEUE_MAX_ATTEMPTS", ge=2)
-    """Attempts before a batch becomes a dead letter; with one, whatever a killed worker had would be."""
+    """Attempts before a batch becomes a dead letter. At least 2: a killed worker's batches use up one."""
 
     @field_validator("redis_url")
     @classmethod

@@ -199,7 +199,7 @@ class LogStream:
     # -- receiving -------------------------------------------------------------------------------------
 
     async def fetch(self, consumer: str) -> list[Entry]:
-        """Return entries that nobody has had; none when none came within half a second."""
+        """Return entries that were never delivered; empty if none arrives within half a second."""
         async with asyncio.timeout(_BLOCK_S + COMMAND_TIMEOUT_S):
             streams = await self._reader.xreadgroup(
                 GROUP, consumer, {self.name: ">"}, count=_FETCH_COUNT, block=int(_BLOCK_S * 1000)
@@ -238,7 +238,7 @@ class LogStream:
 
     @_bounded
     async def claim(self, consumer: str, entry_ids: Sequence[bytes]) -> list[Entry]:
-        """Give entries to a consumer, whoever has them."""
+        """Transfer entries to a consumer, whichever consumer holds them."""
         replies = await self.redis.xclaim(self.name, GROUP, consumer, 0, list(entry_ids))
         return [_to_entry(reply) for reply in cast("list[_Reply]", replies)]
 

@@ -15,11 +15,11 @@ _WINDOW_S: Final = 60.0
 
 
 class TooManyDeadLetters(StorageUnavailable):
-    """The quota is spent; what waits stays in the queue and is tried again."""
+    """The quota is spent; the logs stay in the queue and are retried."""
 
 
 class DeadLetterQuota:
-    """How many logs this process may dead-letter in a minute."""
+    """How many logs per minute this process may dead-letter."""
 
     def __init__(self, logs_per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._logs_per_minute = logs_per_minute
@@ -36,5 +36,8 @@ class DeadLetterQuota:
         while self._spent and self._spent[0][0] <= now - _WINDOW_S:
             self._spent.popleft()
         if self._spent and sum(spent for _, spent in self._spent) + count > self._logs_per_minute:
-            raise TooManyDeadLetters("too many dead letters: is something wrong with this release?")
+            raise TooManyDeadLetters(
+                f"limit of {self._logs_per_minute} dead letters per minute reached "
+                "(LLM_OBSERVE_DEAD_LETTERS_PER_MINUTE): find the cause with `llm-observe dead-letters list`"
+            )
         self._spent.append((now, count))

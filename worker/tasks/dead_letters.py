@@ -14,7 +14,15 @@ from google.protobuf.message import DecodeError
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 
 from codec.errors import InvalidBatch
-from storage.dead_letters import UNPARSABLE, NewDeadLetter, add_dead_letters
+from storage.api_keys import DEFAULT_PROJECT
+from storage.dead_letters import (
+    FOREIGN_LOG,
+    INVALID_CONTENT,
+    REFUSED,
+    UNPARSABLE_TEXT,
+    NewDeadLetter,
+    add_dead_letters,
+)
 from storage.incoming import BatchPart, BatchReport
 from worker.queue.message import read_message
 
@@ -28,14 +36,10 @@ if TYPE_CHECKING:
     from storage.pool import Database
     from worker.tasks.dead_letter_quota import DeadLetterQuota
 
+__all__ = ["FOREIGN_LOG", "REFUSED", "DeadLetterWriter"]
+
 logger = structlog.get_logger("worker.tasks.dead_letters")
 
-REFUSED: Final = "refused"
-"""The database refused the log."""
-FOREIGN_LOG: Final = "foreign_log"
-"""The log_id belongs to another project."""
-INVALID_CONTENT: Final = "invalid_content"
-"""The log holds a value that no row can hold."""
 _MAX_TEXT_CHARS: Final = 2_000
 
 
@@ -145,7 +149,7 @@ class DeadLetterWriter:
 
     def _describe_text(self, data: bytes, report: BatchReport) -> _Described:
         text = self._reader.redact_text(data.decode("utf-8", "replace"), _MAX_TEXT_CHARS)
-        return _Described(data, report, 0, json.dumps({UNPARSABLE: text}))
+        return _Described(data, report, 0, json.dumps({UNPARSABLE_TEXT: text}))
 
 
 def _letter_of(batch: _Described, reason: str, attempts: int, message: str) -> NewDeadLetter:
@@ -164,7 +168,7 @@ def _letter_of(batch: _Described, reason: str, attempts: int, message: str) -> N
 
 
 def _unknown_report() -> BatchReport:
-    return BatchReport("default", "", 0, datetime.now(UTC), 0, 0, 0, "{}", "")
+    return BatchReport(DEFAULT_PROJECT, "", 0, datetime.now(UTC), 0, 0, 0, "{}", "")
 
 
 def _to_json(message: Message) -> str:
@@ -172,5 +176,5 @@ def _to_json(message: Message) -> str:
     try:
         text = MessageToJson(message, indent=None, preserving_proto_field_name=True)
     except (SerializeToJsonError, ValueError):  # a time or a duration that JSON has no form for
-        return json.dumps({UNPARSABLE: text_format.MessageToString(message)[:_MAX_TEXT_CHARS]})
+        return json.dumps({UNPARSABLE_TEXT: text_format.MessageToString(message)[:_MAX_TEXT_CHARS]})
     return text.replace("\\u0000", "\\ufffd")  # ids are not redacted, so they may hold what jsonb refuses

@@ -47,7 +47,7 @@ class RollupMerger:
         """
         merged = 0
         while True:
-            result = await merge_deltas(self._database, _shorten, max_groups=self._settings.max_groups)
+            result = await merge_deltas(self._database, shorten, max_groups=self._settings.max_groups)
             merged += result.deltas
             if result.finished:
                 return merged
@@ -58,7 +58,8 @@ class RollupMerger:
         await forget_minutes(self._database, kept_from=floor(datetime.now(UTC) - keep, HOUR))
 
 
-async def _shorten(rows: list[tuple[bytes, ...]]) -> list[tuple[bytes, ...]]:
+async def shorten(rows: list[tuple[bytes, ...]]) -> list[tuple[bytes, ...]]:
+    """Return the shortest bytes with the same counts, for rows of PACKED_COUNTS."""
     return await asyncio.to_thread(lambda: [_shortest(*row) for row in rows])
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from abc import ABC, abstractmethod
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from llm_observe._vendor import VendorObject
 
     MessageList = list[dict[str, str]]
+
+
+_MAKING: Final = threading.Lock()
+"""Held by the thread that makes a client. One for all adapters, since an adapter must be copyable."""
 
 
 class ChatParameters(NamedTuple):
@@ -79,9 +85,11 @@ class VendorAdapter(ABC):
         self, model: str, messages: MessageList, parameters: ChatParameters
     ) -> AsyncIterator[str]:
         """Like stream(), asynchronously."""
-        if self._async is None:
-            self._async = _wrapped(self._make(asynchronous=True))
-        chunks = await self._open(self._async, model, messages, parameters)
+        client = self._async
+        if client is None:
+            # The first call imports the vendor's package, which may take seconds.
+            client = await asyncio.to_thread(self._make_async)
+        chunks = await self._open(client, model, messages, parameters)
         try:
             async for chunk in chunks:
                 if text := self._text(chunk):
@@ -89,6 +97,13 @@ class VendorAdapter(ABC):
         finally:
             # A vendor's stream has close(), a generator aclose().
             await (chunks.aclose if hasattr(chunks, "aclose") else chunks.close)()
+
+    def _make_async(self) -> VendorObject:
+        """Return the asynchronous client, which several first calls at once share."""
+        with _MAKING:
+            if self._async is None:
+                self._async = _wrapped(self._make(asynchronous=True))
+            return self._async
 
     def close(self) -> None:
         """Close the synchronous connections."""

@@ -69,8 +69,8 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
             call.note_first_token()
             call.add_output(text)
     elif kind == "message_start":
-        call.response_model = chunk.message.model or ""
-        _read_usage(chunk.message, call)
+        attempt("read_ids", note_ids, chunk.message, call)
+        attempt("read_usage", _read_usage, chunk.message, call)
     elif kind == "content_block_start" and chunk.content_block.type == "tool_use":
         call.note_first_token()
         call.add_output(f"[tool call] {chunk.content_block.name} ")
@@ -99,5 +99,9 @@ def _read_usage(message: VendorObject, call: Call) -> None:
     call.output_tokens = output if output is not None else call.output_tokens
     if call.input_tokens is not None and call.output_tokens is not None:
         call.total_tokens = call.input_tokens + call.output_tokens
-    details = usage.__dict__.get("output_tokens_details")
-    call.reasoning_tokens = getattr(details, "thinking_tokens", None) or call.reasoning_tokens
+    fields = usage.__dict__  # not getattr(), which is slow for a missing attribute of a model
+    call.service_tier = fields.get("service_tier") or call.service_tier
+    if (details := fields.get("output_tokens_details")) is not None:
+        call.reasoning_tokens = getattr(details, "thinking_tokens", None) or call.reasoning_tokens
+    if (lifetimes := fields.get("cache_creation")) is not None:
+        call.cache_write_1h_tokens = getattr(lifetimes, "ephemeral_1h_input_tokens", None)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._values import to_http_status, to_kept_text, to_text, type_name
+from llm_observe._guard import attempt
+from llm_observe._values import to_http_status, to_kept_text, to_retry_count, to_text, type_name
 
 if TYPE_CHECKING:
     from llm_observe._call import Call
+    from llm_observe._vendor import VendorObject
 
 _CODE: Final = re.compile(r"[\w.:/+-]{1,64}", re.ASCII)
 """A code or an id. Other scripts write a sentence without spaces."""
+_RETRIES_HEADER: Final = "x-stainless-retry-count"
 
 
 def read_error(error: BaseException, call: Call) -> None:
@@ -19,6 +22,7 @@ def read_error(error: BaseException, call: Call) -> None:
     note_failure(call, error, code=attribute(error, "code") or attribute(error, "type"))
     call.http_status = to_http_status(attribute(error, "status_code"))
     call.provider_request_id = to_code(attribute(error, "request_id"))
+    attempt("read_retries", note_retries, error, call)
 
 
 def note_failure(call: Call, error: BaseException, *, code: object) -> None:
@@ -27,10 +31,17 @@ def note_failure(call: Call, error: BaseException, *, code: object) -> None:
     call.error_message = to_kept_text(attribute(error, "message") or error)
 
 
-def attribute(error: BaseException, name: str) -> object:
-    """Return an attribute of an error; None if it is missing or cannot be read."""
+def note_retries(answer: VendorObject, call: Call) -> None:
+    """Record how many attempts came before that of an error or a response: the request's header says so."""
+    headers = attribute(attribute(answer, "request"), "headers")
+    if headers is not None:
+        call.retry_count = to_retry_count(headers.get(_RETRIES_HEADER))
+
+
+def attribute(owner: VendorObject, name: str) -> VendorObject:
+    """Return an attribute, as of an error; None if it is missing or cannot be read."""
     try:
-        return getattr(error, name, None)
+        return getattr(owner, name, None)
     except Exception:  # noqa: BLE001 - a property of the application's own error may raise anything
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import Call
 from llm_observe._guard import attempt
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llm_observe._vendor import VendorObject
+
+
+_TIERS: Final = {"on_demand": "default", "traffic_type_unspecified": ""}
 
 
 def describe(
@@ -50,6 +53,13 @@ def _of(entry: VendorObject, name: str) -> VendorObject:
     return entry.get(name) if isinstance(entry, dict) else getattr(entry, name, None)
 
 
+def base_url_of(options: dict[str, object]) -> VendorObject:
+    """Return the base URL that a request names for itself, or None."""
+    config = options.get("config")
+    http_options = _of(config, "http_options") if config is not None else None
+    return _of(http_options, "base_url") if http_options is not None else None
+
+
 def read_response(response: VendorObject, call: Call) -> None:
     """Record text, usage and finish reason of a GenerateContentResponse, complete or a chunk of a stream."""
     _read_numbers(response, call)
@@ -67,7 +77,7 @@ def _read_content(response: VendorObject, call: Call) -> None:
 def _read_numbers(response: VendorObject, call: Call) -> None:
     """Record what every chunk repeats, so that reading the last one is enough."""
     call.response_model = getattr(response, "model_version", None) or call.response_model
-    call.provider_request_id = getattr(response, "response_id", None) or call.provider_request_id
+    call.provider_response_id = getattr(response, "response_id", None) or call.provider_response_id
     attempt("read_usage", _read_usage, response, call)
     attempt("read_reason", _read_reason, response, call)
 
@@ -123,6 +133,31 @@ def _read_usage(response: VendorObject, call: Call) -> None:
     if usage.candidates_token_count is not None or usage.thoughts_token_count is not None:
         call.output_tokens = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
     call.total_tokens = usage.total_token_count
+    attempt("read_kinds", _read_kinds, usage.__dict__, call)
+
+
+def _read_kinds(usage: dict[str, VendorObject], call: Call) -> None:
+    """Record what decides the price of the tokens: how the request was served, and how many are audio."""
+    traffic = usage.get("traffic_type")
+    if traffic is not None:
+        call.service_tier = _tier_of(str(getattr(traffic, "value", traffic)).lower())
+    call.audio_input_tokens = _audio_of(
+        usage.get("prompt_tokens_details"), usage.get("tool_use_prompt_tokens_details")
+    )
+    call.audio_output_tokens = _audio_of(usage.get("candidates_tokens_details"))
+
+
+def _tier_of(traffic_type: str) -> str:
+    """Return Vertex AI's traffic type in the words of other providers: on_demand_flex is ``flex``."""
+    return _TIERS.get(traffic_type, traffic_type.removeprefix("on_demand_"))
+
+
+def _audio_of(*breakdowns: VendorObject) -> int | None:
+    """Return how many tokens the breakdowns by modality count as audio; None where there are none."""
+    if not any(breakdowns):
+        return None
+    entries = [entry for breakdown in breakdowns for entry in breakdown or ()]
+    return sum(entry.token_count or 0 for entry in entries if entry.modality == "AUDIO")
 
 
 def read_error(error: BaseException, call: Call) -> None:

@@ -26,6 +26,7 @@ _TEXT_EVENTS: Final = frozenset({"response.output_text.delta", "response.refusal
 _TOOL_EVENTS: Final = frozenset(
     {"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"}
 )
+_NO_FIELDS: Final[dict[str, object]] = {}
 _LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
@@ -108,10 +109,12 @@ def read_response(response: VendorObject, call: Call) -> None:
 
 
 def note_ids(response: VendorObject, call: Call) -> None:
-    """Record the model, and the request id that the client keeps on a complete answer."""
+    """Record the model, the answer's id, its tier, and the request id that the client keeps on it."""
     call.response_model = response.model or ""
-    # Not getattr(), which is slow for a missing attribute of a model.
-    call.provider_request_id = response.__dict__.get("_request_id") or call.provider_request_id
+    fields = response.__dict__  # not getattr(), which is slow for a missing attribute of a model
+    call.provider_response_id = fields.get("id") or call.provider_response_id
+    call.provider_request_id = fields.get("_request_id") or call.provider_request_id
+    call.service_tier = fields.get("service_tier") or call.service_tier
 
 
 def _read_choice(response: VendorObject, call: Call) -> None:
@@ -166,6 +169,8 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
     if not chunk.choices:
         attempt("read_usage", _read_usage, chunk, call)
         return chunk.usage is not None
+    if not call.response_model:
+        attempt("read_ids", note_ids, chunk, call)
     attempt("read_delta", _read_delta, chunk, call)
     attempt("read_ending", _read_ending, chunk, call)
     return False
@@ -198,8 +203,7 @@ def _read_rare_delta(delta: VendorObject, call: Call) -> None:
 
 
 def _read_ending(chunk: VendorObject, call: Call) -> None:
-    """Record the rest of a chunk: model, finish reason, and usage, which some servers send in every chunk."""
-    call.response_model = call.response_model or chunk.model or ""
+    """Record the rest of a chunk: finish reason, and usage, which some servers send in every chunk."""
     if chunk.usage is not None:
         attempt("read_usage", _read_usage, chunk, call)
     choice = chunk.choices[0]
@@ -213,6 +217,8 @@ def _read_event(kind: str, event: VendorObject, call: Call) -> None:
         call.add_output(event.delta)
     elif kind in _LAST_EVENTS:
         read_response(event.response, call)
+    elif kind == "response.created":
+        note_ids(event.response, call)
 
 
 def _note_tools(tool_calls: VendorObject, call: Call) -> None:
@@ -236,8 +242,7 @@ def _read_usage(answer: VendorObject, call: Call) -> None:
     if call.kind == "/embeddings":
         return
     call.output_tokens = getattr(usage, "completion_tokens", None)
-    call.cache_read_tokens = _detail(usage, "prompt_tokens_details", "cached_tokens")
-    call.reasoning_tokens = _detail(usage, "completion_tokens_details", "reasoning_tokens")
+    _read_details(usage, "prompt_tokens_details", "completion_tokens_details", call)
 
 
 def _read_response_usage(response: VendorObject, call: Call) -> None:
@@ -247,9 +252,24 @@ def _read_response_usage(response: VendorObject, call: Call) -> None:
     call.input_tokens = getattr(usage, "input_tokens", None)
     call.output_tokens = getattr(usage, "output_tokens", None)
     call.total_tokens = getattr(usage, "total_tokens", None)
-    call.cache_read_tokens = _detail(usage, "input_tokens_details", "cached_tokens")
-    call.reasoning_tokens = _detail(usage, "output_tokens_details", "reasoning_tokens")
+    _read_details(usage, "input_tokens_details", "output_tokens_details", call)
 
 
-def _detail(usage: VendorObject, details: str, name: str) -> VendorObject:
-    return getattr(getattr(usage, details, None), name, None)
+def _read_details(usage: VendorObject, of_input: str, of_output: str, call: Call) -> None:
+    """Record the parts of the counts."""
+    details = getattr(usage, of_input, None)
+    if details is not None:
+        call.cache_read_tokens = getattr(details, "cached_tokens", None)
+        call.audio_input_tokens = _undeclared(details, "audio_tokens")
+    details = getattr(usage, of_output, None)
+    if details is not None:
+        call.reasoning_tokens = getattr(details, "reasoning_tokens", None)
+        call.audio_output_tokens = _undeclared(details, "audio_tokens")
+
+
+def _undeclared(details: VendorObject, name: str) -> VendorObject:
+    """Return a field that not every class of details declares; getattr() is slow where it is missing."""
+    fields = getattr(details, "__dict__", None) or _NO_FIELDS
+    if name in fields:
+        return fields[name]
+    return (getattr(details, "__pydantic_extra__", None) or _NO_FIELDS).get(name)

@@ -32,7 +32,7 @@ def check_kinds(kinds: Iterable[str]) -> frozenset[str]:
     """Return the kinds not to redact.
 
     Raises:
-        ValueError: A kind is not in KINDS; a typing error must not go unnoticed.
+        ValueError: A kind is not in KINDS; a typo must not go unnoticed.
     """
     checked = frozenset(kinds)
     if unknown := checked - KINDS:
@@ -53,7 +53,7 @@ def parse_patterns(text: str) -> dict[str, str]:
     """
     patterns = json.loads(text or "{}")
     if not isinstance(patterns, dict) or not all(isinstance(value, str) for value in patterns.values()):
-        raise ValueError("must be a JSON object of kind to regular expression")
+        raise ValueError("must be a JSON object that maps kinds to regular expressions")
     return patterns
 
 
@@ -65,8 +65,8 @@ def make_rules(patterns: Mapping[str, str]) -> tuple[Rule, ...]:
     """
     for kind in patterns:
         if not _KIND.fullmatch(kind):
-            raise ValueError("a kind is 2 to 24 upper case letters, digits and underscores")
+            raise ValueError("a kind must be 2 to 24 upper-case letters, digits and underscores")
     try:
         return tuple(Rule(kind, (), re.compile(pattern)) for kind, pattern in patterns.items())
     except re.error as error:
-        raise ValueError(f"a pattern is not a regular expression: {error.msg}") from None
+        raise ValueError(f"a pattern is not a valid regular expression: {error.msg}") from None

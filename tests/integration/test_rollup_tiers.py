@@ -1,0 +1,246 @@
+"""Whatever the window, the step and the filter, rollups say what the logs say, merged or not."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from llm_observe.v1 import analytics_service_pb2 as pb
+from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
+
+from analytics.checks import verify_rollups
+from analytics.windows import DAY, HOUR, MINUTE, ceil, floor
+from codec.rows import to_row
+from storage.rollup_merges import count_again, forget_minutes, list_days
+from tests.support.logs import make_log
+from tests.support.packing import insert, upsert
+from tests.support.rollups import assert_rollups_are_right, merge_all
+from tests.support.rpc import info_of, stub
+
+NOW = datetime.now(UTC)
+MINUTES_FROM = floor(NOW - 48 * HOUR, HOUR)
+DIMENSIONS: dict[str, tuple[pb.Dimension.ValueType, Callable[[Any], str]]] = {
+    "": (pb.DIMENSION_UNSPECIFIED, lambda row: ""),
+    "provider": (pb.DIMENSION_PROVIDER, lambda row: row.provider),
+    "model": (pb.DIMENSION_MODEL, lambda row: row.model),
+    "environment": (pb.DIMENSION_ENVIRONMENT, lambda row: row.environment),
+}
+
+
+@pytest.fixture
+def analytics(channel):
+    return stub(AnalyticsServiceStub, channel)
+
+
+def make_rows(chance: random.Random, count: int):
+    """Logs of five days, more of them lately, some of which failed or were cancelled."""
+    return [
+        to_row(
+            log_at(
+                NOW - timedelta(seconds=chance.expovariate(1 / 86_400)) - chance.choice((0, 3)) * DAY,
+                provider=chance.choice(("openai", "anthropic")),
+                model=f"m{min(30, int(chance.expovariate(0.2)))}",
+                environment=chance.choice(("", "production")),
+                outcome=chance.choice(("OUTCOME_SUCCESS",) * 8 + ("OUTCOME_ERROR", "OUTCOME_CANCELLED")),
+                error_code=chance.choice(("", "rate_limit", "timeout")),
+                latency=f"{chance.lognormvariate(0, 2):.6f}s",
+            ),
+            project_id="default",
+            receive_time=NOW,
+        )
+        for _ in range(count)
+    ]
+
+
+def log_at(time: datetime, **fields: Any):
+    log = make_log(**fields)
+    log.start_time.FromDatetime(time)
+    return log
+
+
+def assert_says(found: pb.Metrics, rows: list[Any]) -> None:
+    """Counts and sums are exact; a percentile is within 1 % of the call with its rank."""
+    outcomes = Counter(row.outcome for row in rows)
+    assert found.request_count == len(rows)
+    assert (found.success_count, found.error_count, found.cancelled_count) == (
+        outcomes["success"],
+        outcomes["error"],
+        outcomes["cancelled"],
+    )
+    assert found.input_token_count == sum(row.input_token_count or 0 for row in rows)
+    latencies = sorted(row.latency_us for row in rows if row.outcome == "success")
+    assert found.latency.count == len(latencies)
+    for fraction, duration in (
+        (0.5, found.latency.p50),
+        (0.95, found.latency.p95),
+        (0.99, found.latency.p99),
+    ):
+        if latencies:
+            exact = latencies[int(fraction * (len(latencies) - 1))]
+            assert duration.ToMicroseconds() == pytest.approx(exact, rel=0.01, abs=1)
+
+
+def within(rows: list[Any], window: Any) -> list[Any]:
+    start, end = window.start_time.ToDatetime(UTC), window.end_time.ToDatetime(UTC)
+    return [row for row in rows if start <= row.start_time < end]
+
+
+async def ask(analytics: Any, rows: list[Any], chance: random.Random) -> None:
+    """Ask every question about a random window, and hold the answers against the rows."""
+    start = NOW - timedelta(seconds=chance.choice((3600, 86_400, 9 * 86_400)) * chance.random())
+    end = start + (NOW + MINUTE - start) * chance.choice((1, chance.random()))
+    if end <= start + MINUTE:
+        return
+    arguments: dict[str, Any] = {"time_range": {"start_time": start, "end_time": end}}
+    if chance.random() < 0.3:
+        arguments["filter"] = {"providers": ["openai"]}
+        rows = [row for row in rows if row.provider == "openai"]
+    summary = await analytics.GetSummary(pb.GetSummaryRequest(**arguments))
+    assert summary.time_range.start_time.ToDatetime(UTC) <= start
+    assert summary.time_range.end_time.ToDatetime(UTC) >= end
+    assert_says(summary.current, within(rows, summary.time_range))
+    assert_says(summary.previous, within(rows, summary.previous_time_range))
+    name = chance.choice(list(DIMENSIONS))
+    dimension, key = DIMENSIONS[name]
+    series = await analytics.QueryTimeSeries(pb.QueryTimeSeriesRequest(**arguments, group_by=dimension))
+    assert_series(series, within(rows, series.time_range), key)
+    breakdown = await analytics.QueryBreakdown(
+        pb.QueryBreakdownRequest(**arguments, dimension=dimension or pb.DIMENSION_MODEL, limit=500)
+    )
+    inside = within(rows, breakdown.time_range)
+    assert_says(breakdown.total, inside)
+    sizes = [row.metrics.request_count for row in breakdown.rows]
+    assert sizes == sorted(sizes, reverse=True)
+    for group in breakdown.rows:
+        key = DIMENSIONS[name or "model"][1]
+        assert_says(group.metrics, [row for row in inside if key(row) == group.group])
+    await ask_errors(analytics, rows, arguments)
+
+
+def assert_series(found: pb.QueryTimeSeriesResponse, rows: list[Any], key: Callable[[Any], str]) -> None:
+    step = found.step.ToTimedelta()
+    groups = {series.group for series in found.series if not series.remainder}
+    assert len(groups) <= 20
+    for series in found.series:
+        inside = [
+            row for row in rows if (key(row) not in groups if series.remainder else key(row) == series.group)
+        ]
+        steps = Counter(floor(row.start_time, step) for row in inside)
+        points = {point.start_time.ToDatetime(UTC): point for point in series.points}
+        assert list(points) == sorted(steps)
+        for start, point in points.items():
+            assert_says(point.metrics, [row for row in inside if floor(row.start_time, step) == start])
+            assert point.unfinished == (start + step > NOW) or abs(start + step - NOW) < 10 * MINUTE
+
+
+async def ask_errors(analytics: Any, rows: list[Any], arguments: dict[str, Any]) -> None:
+    errors = await analytics.QueryBreakdown(
+        pb.QueryBreakdownRequest(**arguments, dimension=pb.DIMENSION_ERROR_CODE)
+    )
+    failed = Counter(row.error_code for row in within(rows, errors.time_range) if row.outcome == "error")
+    assert {row.group: row.metrics.error_count for row in errors.rows} == failed
+    facets = await analytics.ListFacets(pb.ListFacetsRequest(**arguments))
+    counts = {facet.dimension: {v.value: v.request_count for v in facet.values} for facet in facets.facets}
+    assert counts[pb.DIMENSION_ERROR_CODE] == failed
+    inside = within(rows, facets.time_range)
+    assert counts[pb.DIMENSION_MODEL] == Counter(row.model for row in inside)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_any_question_about_any_window(analytics, database, seed):
+    chance = random.Random(seed)
+    rows: list[Any] = []
+    for _ in range(4):
+        batch = make_rows(chance, 150)
+        await chance.choice((insert, upsert))(database, batch)
+        corrected = [
+            row._replace(receive_time=NOW + (len(rows) + 1) * MINUTE, model="corrected")
+            for row in chance.sample(rows, len(rows) // 10)
+        ]
+        await upsert(database, corrected)
+        kept = {row.log_id for row in corrected}
+        rows = [row for row in rows if row.log_id not in kept] + corrected + batch
+        if chance.random() < 0.7:
+            await merge_all(database)
+        for _ in range(4):
+            await ask(analytics, rows, chance)
+    await assert_rollups_are_right(database)
+
+
+async def test_mergers_and_writers_at_once(database):
+    chance = random.Random(5)
+    batches = [make_rows(chance, 60) for _ in range(20)]
+
+    async def merge_often() -> None:
+        for _ in range(10):
+            await merge_all(database)
+
+    await asyncio.gather(
+        *(upsert(database, batch) for batch in [*batches, *batches]),
+        merge_often(),
+        merge_often(),
+        merge_often(),
+    )
+    await assert_rollups_are_right(database)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 1000])
+async def test_groups_beyond_the_limit_are_counted_as_other(analytics, database, limit):
+    """Also when the limit is changed later, and when a log that was counted so is corrected."""
+    hour = floor(NOW, HOUR) - 2 * HOUR
+    rows = [
+        to_row(log_at(hour + n * MINUTE, model=f"m{n % 7}"), project_id="default", receive_time=NOW)
+        for n in range(40)
+    ]
+    for place in range(0, 40, 10):
+        await insert(database, rows[place : place + 10])
+        await merge_all(database, max_groups=limit)
+    await assert_rollups_are_right(database)
+    corrected = [row._replace(receive_time=NOW + MINUTE, model=f"x{row.model}") for row in rows[::3]]
+    await upsert(database, corrected)
+    await merge_all(database, max_groups=limit + 2)
+    await assert_rollups_are_right(database)
+    found = await analytics.QueryBreakdown(pb.QueryBreakdownRequest(dimension=pb.DIMENSION_MODEL))
+    assert found.total.request_count == 40
+    assert len(found.rows) == (limit + 1 if limit < 7 else 14)
+    other = sum(row.metrics.request_count for row in found.rows if row.group == "other")
+    assert found.overflow_request_count == other
+    assert (other > 0) == (limit < 7)
+
+
+async def test_minutes_are_forgotten_and_hours_stay(analytics, database):
+    rows = make_rows(random.Random(7), 300)
+    await insert(database, rows)
+    await merge_all(database)
+    kept_from = floor(NOW, HOUR)
+    await forget_minutes(database, kept_from=kept_from)
+    await forget_minutes(database, kept_from=kept_from - DAY)  # what is gone stays gone
+    await assert_rollups_are_right(database)
+    await insert(database, make_rows(random.Random(8), 100))  # late logs of minutes that are gone
+    await assert_rollups_are_right(database)
+    arguments: dict[str, Any] = {"time_range": {"start_time": NOW - DAY, "end_time": NOW}}
+    found = await analytics.GetSummary(pb.GetSummaryRequest(**arguments))
+    assert found.time_range.start_time.ToDatetime(UTC) == floor(NOW - DAY, HOUR)
+    assert found.time_range.end_time.ToDatetime(UTC) == ceil(NOW, MINUTE)
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await analytics.QueryTimeSeries(pb.QueryTimeSeriesRequest(**arguments, step=30 * MINUTE))
+    assert info_of(error.value)[2] == ["step"]
+
+
+async def test_counting_again_repairs_every_tier(database, sql):
+    await insert(database, make_rows(random.Random(9), 200))
+    await merge_all(database)
+    await sql.execute("UPDATE rollups SET request_count = request_count + 1")
+    await sql.execute("DELETE FROM rollups WHERE tier_minutes = 60")
+    assert await verify_rollups(database)
+    async with database.connection() as connection:
+        days = await list_days(connection)
+    for day in days:
+        await count_again(database, day)
+    await assert_rollups_are_right(database)
