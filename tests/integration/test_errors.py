@@ -23,7 +23,7 @@ async def test_a_bug_is_internal_and_its_id_finds_the_line(channel, monkeypatch,
     def broken(*_, **__):
         raise RuntimeError(WORDS)
 
-    monkeypatch.setattr("server.reads.analytics.logs.get_log", broken)
+    monkeypatch.setattr("server.reads.logs.logs.get_log", broken)
     monkeypatch.setattr("server.reads.events.LogMatcher", broken)
     with capture_logs() as lines, pytest.raises(grpc.aio.AioRpcError) as caught:
         if streamed:
