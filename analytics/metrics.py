@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from analytics.extensions import count_buckets
-from analytics.sketch import quantiles
+from analytics.extensions import find_quantiles
+from analytics.sketch import estimate
 from storage.columns import PACKED_COUNTS, ROLLUP_SUMS
 
 if TYPE_CHECKING:
@@ -67,5 +67,5 @@ class Metrics:
 
     def _distribution(self, sketch: str, count_name: str, sum_name: str) -> Distribution | None:
         count = self.sums[count_name]
-        points = quantiles(count_buckets(self.packed[sketch]), _FRACTIONS)
+        points = [estimate(bucket) for bucket in find_quantiles(self.packed[sketch], _FRACTIONS)]
         return Distribution(count, self.sums[sum_name] / count, *points) if count > 0 and points else None

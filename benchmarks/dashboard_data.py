@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -19,7 +19,11 @@ from storage.settings import StorageSettings
 from tests.support.machine import Machine
 from tests.support.rollups import COUNT_REQUESTS, merge_all
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 DAYS = 30
+_HAS_LOGS = "SELECT EXISTS (SELECT FROM logs WHERE start_time >= $1 AND start_time < $2)"
 _FILL = Path(__file__).with_suffix(".sql").read_text("utf-8")
 
 
@@ -45,7 +49,9 @@ async def fill(url: str, logs: int, groups: int) -> None:
     with progress("filling", DAYS) as update:
         for number in range(DAYS):
             day = floor(now, DAY) - number * DAY
-            if not await sql.fetchval("SELECT count(*) FROM logs WHERE start_time >= $1 AND start_time < $2", day, day + DAY):
+            if not await sql.fetchval(
+                "SELECT count(*) FROM logs WHERE start_time >= $1 AND start_time < $2", day, day + DAY
+            ):
                 await sql.execute(_FILL, day, logs // DAYS, groups)
                 await sql.execute("DELETE FROM log_keys WHERE start_time > now()")
                 await sql.execute("DELETE FROM logs WHERE start_time > now()")

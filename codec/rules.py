@@ -59,6 +59,11 @@ def is_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
+def is_trace_id(text: str) -> bool:
+    """Tell whether a text is a W3C trace id."""
+    return _TRACE_ID.fullmatch(text) is not None
+
+
 def _texts(log: Log) -> str | None:
     if not _UUID.fullmatch(log.log_id):
         return "log_id: must be a UUID"

@@ -1,4 +1,4 @@
-"""Reading logs. storage.columns declares their columns, storage.log_writes writes them."""
+"""Reading logs by their ids. storage.columns declares their columns, storage.log_writes writes them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,12 @@ async def get_log(database: Database, *, project_id: str, log_id: UUID) -> LogRo
     return LogRow(**row) if row is not None else None
 
 
-async def list_logs(database: Database, **filters: object) -> list[LogRow]:
-    """Return one keyset page, newest first; the filters are list_logs' parameters, None matching all."""
-    return [LogRow(**row) for row in await database.fetch(_QUERIES["list_logs"], **filters)]
-
-
-async def list_errors(database: Database, **filters: object) -> list[LogRow]:
-    """Return one keyset page of failed calls, newest first; see list_logs."""
-    return [LogRow(**row) for row in await database.fetch(_QUERIES["list_errors"], **filters)]
+async def list_trace(database: Database, *, project_id: str, trace_id: str, row_limit: int) -> list[LogRow]:
+    """Return the first logs of a trace, oldest first."""
+    rows = await database.fetch(
+        _QUERIES["list_trace"], project_id=project_id, trace_id=trace_id, row_limit=row_limit
+    )
+    return [LogRow(**row) for row in rows]
 
 
 async def count_logs(database: Database, *, project_id: str) -> int:

@@ -15,3 +15,32 @@ INSERT INTO rollup_deltas (
     ,
     -- each packed_count: {name}
 )
+
+-- part: log_filter
+-- The logs that a filter selects (storage/log_filters.py); NULL matches all.
+(:providers::text[] IS NULL OR provider = ANY (:providers::text[]))
+AND (:models::text[] IS NULL OR model = ANY (:models::text[]))
+AND (:operations::text[] IS NULL OR operation = ANY (:operations::text[]))
+AND (:environments::text[] IS NULL OR environment = ANY (:environments::text[]))
+AND (:outcomes::text[] IS NULL OR outcome = ANY (:outcomes::text[]))
+AND (:error_codes::text[] IS NULL OR error_code = ANY (:error_codes::text[]))
+AND (:releases::text[] IS NULL OR release = ANY (:releases::text[]))
+AND (:session_id::text IS NULL OR session_id = :session_id::text)
+AND (:conversation_id::text IS NULL OR conversation_id = :conversation_id::text)
+AND (:user_id::text IS NULL OR user_id = :user_id::text)
+AND (:trace_id::text IS NULL OR trace_id = :trace_id::text AND trace_id <> '')
+AND (:tags::jsonb IS NULL OR tags @> :tags::jsonb)
+AND (:min_latency_us::bigint IS NULL OR latency_us >= :min_latency_us::bigint)
+AND (:max_latency_us::bigint IS NULL OR latency_us <= :max_latency_us::bigint)
+AND (:min_time_to_first_token_us::bigint IS NULL OR time_to_first_token_us >= :min_time_to_first_token_us::bigint)
+AND (:max_time_to_first_token_us::bigint IS NULL OR time_to_first_token_us <= :max_time_to_first_token_us::bigint)
+AND (:min_input_token_count::bigint IS NULL OR input_token_count >= :min_input_token_count::bigint)
+AND (:max_input_token_count::bigint IS NULL OR input_token_count <= :max_input_token_count::bigint)
+AND (:min_output_token_count::bigint IS NULL OR output_token_count >= :min_output_token_count::bigint)
+AND (:max_output_token_count::bigint IS NULL OR output_token_count <= :max_output_token_count::bigint)
+AND (:min_cost_nano_usd::bigint IS NULL OR cost_nano_usd >= :min_cost_nano_usd::bigint)
+AND (:max_cost_nano_usd::bigint IS NULL OR cost_nano_usd <= :max_cost_nano_usd::bigint)
+AND (:text::text IS NULL
+     OR strpos(casefold(input_preview COLLATE pg_unicode_fast), casefold(:text::text COLLATE pg_unicode_fast)) > 0
+     OR strpos(casefold(output_preview COLLATE pg_unicode_fast), casefold(:text::text COLLATE pg_unicode_fast)) > 0
+     OR strpos(casefold(error_message COLLATE pg_unicode_fast), casefold(:text::text COLLATE pg_unicode_fast)) > 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llm_observe.v1.event_service_pb2 import WatchLogsRequest, WatchLogsResponse
 from llm_observe.v1.event_service_pb2_grpc import EventServiceServicer
 
-from server.reads.log_filter import LogMatcher
+from server.reads.log_filter import LogMatcher, parse_log_filter
 from server.rpc.auth import caller
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class EventService(EventServiceServicer):
     async def WatchLogs(
         self, request: WatchLogsRequest, context: Context
     ) -> AsyncIterator[WatchLogsResponse]:
-        matcher = LogMatcher(request.filter)
+        matcher = LogMatcher(parse_log_filter(request.filter))
         reported_count = 0
         async with self._feeds.of(caller().project_id).subscribe() as subscriber:
             # An empty response at once: every log stored from now on is sent or counted as missed.

@@ -12,6 +12,7 @@ from llm_observe.v1 import analytics_service_pb2 as pb
 
 from analytics import aggregates
 from analytics.aggregates import REMAINDER
+from analytics.log_breakdowns import break_down_by_logs
 from analytics.metrics import Metrics
 from server.reads.convert import to_metrics
 from server.reads.queries import fit_step, is_unfinished, parse_step, rollup_filter
@@ -33,6 +34,13 @@ ROLLUP_DIMENSIONS: Final = {
     pb.DIMENSION_ENVIRONMENT: "environment",
     pb.DIMENSION_ERROR_CODE: "error_code",
 }
+LOG_DIMENSIONS: Final = {
+    pb.DIMENSION_USER: "user",
+    pb.DIMENSION_SESSION: "session",
+    pb.DIMENSION_RELEASE: "release",
+    pb.DIMENSION_TAG: "tag",
+}
+"""Dimensions that only a breakdown has: rollups do not hold them."""
 _NUMBER_OF: Final = {name: number for number, name in ROLLUP_DIMENSIONS.items()}
 
 
@@ -53,8 +61,9 @@ class MetricReads:
     ) -> pb.QueryTimeSeriesResponse:
         found = rollup_filter(caller().project_id, request.filter)
         wanted = parse_step(request.step if request.HasField("step") else None)
-        group_by = _rollup_dimension(request.group_by) if request.group_by else ""
-        async with aggregates.read_rollups(self._database, parse_window(request.time_range)) as snapshot:
+        group_by = _rollup_dimension("group_by", request.group_by) if request.group_by else ""
+        window = parse_window(request.time_range)
+        async with aggregates.read_rollups(self._database, window, found.project_id) as snapshot:
             step = fit_step(wanted, snapshot.window, snapshot.minutes_from)
             series = await aggregates.query_time_series(snapshot, step, found, group_by)
         return await asyncio.to_thread(_to_time_series, series, step, datetime.now(UTC))
@@ -67,8 +76,12 @@ class MetricReads:
         window = parse_window(request.time_range)
         limit = parse_limit("limit", request.limit, default=50, maximum=500)
         found = rollup_filter(caller().project_id, request.filter)
-        group_by = _rollup_dimension(request.dimension)
-        breakdown = await aggregates.break_down(self._database, window, found, group_by, limit)
+        if request.dimension in LOG_DIMENSIONS:
+            group_by = LOG_DIMENSIONS[request.dimension]
+            breakdown = await break_down_by_logs(self._database, window, found, group_by, limit)
+        else:
+            group_by = _rollup_dimension("dimension", request.dimension)
+            breakdown = await aggregates.break_down(self._database, window, found, group_by, limit)
         return await asyncio.to_thread(_to_breakdown, breakdown)
 
     async def ListFacets(self, request: pb.ListFacetsRequest, context: Context) -> pb.ListFacetsResponse:
@@ -91,10 +104,10 @@ class MetricReads:
         )
 
 
-def _rollup_dimension(dimension: pb.Dimension.ValueType) -> str:
+def _rollup_dimension(field: str, dimension: pb.Dimension.ValueType) -> str:
     if dimension in ROLLUP_DIMENSIONS:
         return ROLLUP_DIMENSIONS[dimension]
-    raise InvalidField([("group_by", "must be provider, model, operation, environment or error code")])
+    raise InvalidField([(field, "must be provider, model, operation, environment or error code")])
 
 
 def _to_summary(summary: Summary) -> pb.GetSummaryResponse:

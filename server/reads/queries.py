@@ -30,8 +30,8 @@ def rollup_filter(project_id: str, metric_filter: MetricFilter) -> RollupFilter:
     return RollupFilter(project_id=project_id, **metric_filters(metric_filter))
 
 
-def metric_filters(metric_filter: MetricFilter) -> dict[str, Sequence[str] | None]:
-    """Return the filter's lists by field; None where all values match.
+def metric_filters(metric_filter: MetricFilter, path: str = "filter") -> dict[str, Sequence[str] | None]:
+    """Return the filter's lists by field; None where all values match. ``path`` is the filter's field.
 
     Raises:
         InvalidField: A list has too many values.
@@ -40,9 +40,9 @@ def metric_filters(metric_filter: MetricFilter) -> dict[str, Sequence[str] | Non
     for field in ("providers", "models", "operations", "environments"):
         values = list(getattr(metric_filter, field))
         if len(values) > _MAX_FILTER_VALUES:
-            raise InvalidField([(f"filter.{field}", f"must have at most {_MAX_FILTER_VALUES} values")])
+            raise InvalidField([(f"{path}.{field}", f"must have at most {_MAX_FILTER_VALUES} values")])
         if any("\x00" in value for value in values):
-            raise InvalidField([(f"filter.{field}", "must not contain NUL")])
+            raise InvalidField([(f"{path}.{field}", "must not contain NUL")])
         filters[field] = values or None
     return filters
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar, overload
 from uuid import UUID
 
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     B = TypeVar("B", str, UUID, datetime)
     C = TypeVar("C", str, UUID, datetime)
     D = TypeVar("D", str, UUID, datetime)
+    E = TypeVar("E", str, UUID, datetime)
 
 Row = TypeVar("Row")
 Cursor: TypeAlias = tuple[str | UUID | datetime, ...]
 """What continues after a row: its key in the order of the list, and what the first page has fixed."""
 
 _VERSION: Final = 2
+_LATEST: Final = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 _PAGE_FIELDS: Final = ("page_token", "page_size")
 
 
@@ -49,7 +51,7 @@ class Page(NamedTuple, Generic[Row]):
             key: Makes the cursor that continues after a row.
         """
         shown = rows[:size]
-        return cls(shown, _make_token(request, key(shown[-1])) if len(rows) > size else "")
+        return cls(shown, make_page_token(request, key(shown[-1])) if len(rows) > size else "")
 
 
 @overload
@@ -60,6 +62,10 @@ def read_cursor(request: Message, token: str, a: type[A], b: type[B], /) -> tupl
 def read_cursor(
     request: Message, token: str, a: type[A], b: type[B], c: type[C], d: type[D], /
 ) -> tuple[A, B, C, D] | None: ...
+@overload
+def read_cursor(
+    request: Message, token: str, a: type[A], b: type[B], c: type[C], d: type[D], e: type[E], /
+) -> tuple[A, B, C, D, E] | None: ...
 def read_cursor(request: Message, token: str, /, *types: type) -> Cursor | None:
     """Return the cursor in a page token, or None without a token.
 
@@ -84,7 +90,10 @@ def read_cursor(request: Message, token: str, /, *types: type) -> Cursor | None:
 
 
 def _parse_time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+    time = datetime.fromisoformat(text).astimezone(UTC)
+    if time > _LATEST:
+        raise ValueError("leaves no room to count on from it")
+    return time
 
 
 _PARSERS: Final[dict[type, Callable[[Any], str | UUID | datetime]]] = {
@@ -94,7 +103,8 @@ _PARSERS: Final[dict[type, Callable[[Any], str | UUID | datetime]]] = {
 }
 
 
-def _make_token(request: Message, cursor: Cursor) -> str:
+def make_page_token(request: Message, cursor: Cursor) -> str:
+    """Return the token of a page that the same call may ask for."""
     values = [value.isoformat() if isinstance(value, datetime) else str(value) for value in cursor]
     body = json.dumps([_VERSION, _fingerprint(request), *values])
     return base64.urlsafe_b64encode(body.encode()).decode("ascii")

@@ -15,7 +15,7 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR
 
 from server.reads.live_feed import Subscriber
-from server.reads.log_filter import LogMatcher
+from server.reads.log_filter import LogMatcher, parse_log_filter
 from server.rpc.errors import QueueIsUnavailable
 from storage.logs import count_logs
 from tests.support.logs import make_log, make_request
@@ -160,4 +160,4 @@ async def test_an_invalid_filter_is_refused(channel):
 )
 def test_filters_select_logs(log_filter, selected):
     log = make_log(model="a", tags=["x", "y"], userId="u1", outputPreview="oh, hello")
-    assert LogMatcher(log_filter).matches(log) is selected
+    assert LogMatcher(parse_log_filter(log_filter)).matches(log) is selected

@@ -35,7 +35,7 @@ async def ours(locked_channel, database, sql, database_url, queue_settings):
     """Rows of every kind in the project ours, and a key of all roles for the project theirs."""
     secret = await make_key(database, *api_keys.ROLES, project="ours")
     async with running_worker(database_url, queue_settings):
-        log = make_log(model="ours-model", errorCode="ours-error", outcome="OUTCOME_ERROR")
+        log = make_log(model="ours-model", errorCode="ours-error", outcome="OUTCOME_ERROR", traceId=OUR_TRACE)
         await stub(IngestServiceStub, locked_channel).IngestLogs(make_request(log), metadata=bearer(secret))
         answer = await call(
             locked_channel,
@@ -78,6 +78,7 @@ def of_ours(kind):
     return lambda ours: kind(conversation_id=ours["conversation_id"])
 
 
+OUR_TRACE = "0af7651916cd43dd8448eb211c80319c"
 MISSING, EMPTY, OTHER = "missing", "empty", "other"
 CROSSINGS = {
     "AdminService/GetQueueStats": (OTHER, "numbers of the queue, no row"),
@@ -106,6 +107,10 @@ CROSSINGS = {
         EMPTY,
         lambda ours: analytics.QueryBreakdownRequest(dimension=analytics.DIMENSION_MODEL),
     ),
+    "AnalyticsService/ListFacets": (EMPTY, lambda ours: analytics.ListFacetsRequest()),
+    "AnalyticsService/ListLogs": (EMPTY, lambda ours: analytics.ListLogsRequest()),
+    "AnalyticsService/GetTrace": (EMPTY, lambda ours: analytics.GetTraceRequest(trace_id=OUR_TRACE)),
+    "AnalyticsService/ExportLogsCsv": (EMPTY, lambda ours: analytics.ExportLogsCsvRequest()),
     "AnalyticsService/ListErrors": (EMPTY, lambda ours: analytics.ListErrorsRequest()),
     "AnalyticsService/GetLog": (MISSING, lambda ours: analytics.GetLogRequest(log_id=ours["log_id"])),
     "ChatService/ListModels": (OTHER, "settings of the server, no row"),
@@ -136,7 +141,7 @@ CROSSINGS = {
     "IngestService/IngestLogs": (OTHER, "tested below"),
 }
 """By method: what a key of another project gets when it asks for our rows."""
-NOT_IMPLEMENTED = ("AnalyticsService/ListLogs", "AnalyticsService/ExportLogsCsv", "ExportService/")
+NOT_IMPLEMENTED = ("ExportService/",)
 """These methods answer NOT_IMPLEMENTED, as the test below checks."""
 
 
@@ -178,7 +183,13 @@ async def test_no_method_reaches_another_projects_rows(locked_channel, sql, data
             assert "request_count: 1" not in shown, method
     assert await our_rows(sql, database) == before
     # Our own key must see the rows, or the above would prove nothing.
-    for method in ("AnalyticsService/ListErrors", "AnalyticsService/QueryBreakdown"):
+    for method in (
+        "AnalyticsService/ListErrors",
+        "AnalyticsService/ListLogs",
+        "AnalyticsService/GetTrace",
+        "AnalyticsService/ListFacets",
+        "AnalyticsService/QueryBreakdown",
+    ):
         seen = await call(locked_channel, method, CROSSINGS[method][1](ours), ours["secret"])
         assert "ours" in str(seen), method
     letters = await call(

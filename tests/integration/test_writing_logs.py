@@ -11,7 +11,7 @@ import pytest
 
 from analytics.checks import verify_rollups
 from codec.rows import to_row
-from storage.logs import count_logs, get_log, list_errors
+from storage.logs import count_logs, get_log
 from storage.pool import Database
 from storage.rollups import RollupFilter, TierRange, sum_rollups
 from tests.support.logs import make_log
@@ -156,27 +156,6 @@ async def test_verify_reports_a_wrong_number(database, sql, write, tier, wrong, 
     await sql.execute(f"UPDATE rollups SET {wrong} WHERE tier_minutes = $1", tier)
     differences = await verify_rollups(database)
     assert [(each.tier_minutes, each.differs_in) for each in differences] == [(tier, differs_in)]
-
-
-async def test_errors_are_paged_newest_first(database, write):
-    rows = [row(outcome="OUTCOME_ERROR", latency="0.1s") for _ in range(5)]
-    rows = [each._replace(start_time=NOW - timedelta(minutes=n)) for n, each in enumerate(rows)]
-    await write(database, rows)
-    window = {"start_time": NOW - timedelta(days=1), "end_time": NOW + timedelta(days=1)}
-    everything = dict.fromkeys(["providers", "models", "operations", "environments"])
-    first = await list_errors(
-        database, project_id="default", before_time=None, before_id=None, row_limit=2, **window, **everything
-    )
-    rest = await list_errors(
-        database,
-        project_id="default",
-        before_time=first[-1].start_time,
-        before_id=first[-1].log_id,
-        row_limit=10,
-        **window,
-        **everything,
-    )
-    assert [found.log_id for found in [*first, *rest]] == [each.log_id for each in rows]
 
 
 async def test_an_unknown_log_is_none(database):

@@ -1,0 +1,2 @@
+-- name: plan_for_values
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true)
