@@ -164,8 +164,11 @@ async def break_down(
         ranges = cover(snapshot.window)
         overflow = await _count_overflow(snapshot, found)
         if group_by == ERROR_CODE:
-            (all_calls,) = await sum_rollups(snapshot.connection, ranges, found) or [None]
-            cells = _by_error_code(all_calls) if all_calls else []
+            cells = [
+                cell
+                for each in await sum_rollups(snapshot.connection, ranges, found)
+                for cell in _by_error_code(each)
+            ]
             return Breakdown(snapshot.window, cells[:limit], cells, overflow)
         groups = await _largest_groups(snapshot, found, group_by, limit)
         cells = await sum_rollups(snapshot.connection, ranges, found, group_by=group_by, groups=groups)

@@ -2,6 +2,7 @@
 
 python -m benchmarks.dashboard [logs] [groups]: by default ten million and twenty. The data is made once and
 kept in .llm-observe/benchmarks (LLM_OBSERVE_BENCHMARK_DATA); days that have passed since are filled up.
+With --fill nothing is measured.
 """
 
 from __future__ import annotations
@@ -141,6 +142,8 @@ def main() -> None:
     with kept_machine(data_folder(logs, groups)) as services:
         url = services.env["DATABASE_URL"]
         asyncio.run(fill(url, logs, groups))
+        if "--fill" in sys.argv:
+            return
         port = free_port()
         services.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port))
         asyncio.run(run(port, url, groups))
