@@ -1,7 +1,7 @@
 """Deletes the logs of one environment, and takes them out of the rollups.
 
-Each batch is one transaction, so that at any moment, and after a crash, rows and rollups agree; what is left is
-deleted by the next call. Writers and the merger go on meanwhile.
+Each batch is one transaction, so that at any moment, and after a crash, rows and rollups agree; what is left
+is deleted by the next call. Writers and the merger go on meanwhile.
 """
 
 from __future__ import annotations
