@@ -6,5 +6,5 @@ processes   starting and stopping processes, by PID
 readiness   whether the product is up
 supervisor  starts everything, keeps it running, stops everything
 cli         the llm-observe command, a module per subcommand
-demo        demo traffic, and the mock of the providers
+demo        demo traffic, and a mock of the providers
 """

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import click
+import grpc
 
 from stack.cli.database import with_database
 from stack.cli.output import progress
@@ -35,7 +36,7 @@ _DELETE_TIMEOUT_S: Final = 3600.0
     "--rate",
     default=3.0,
     show_default=True,
-    type=click.FloatRange(0.01, 1000),
+    type=click.FloatRange(0.01, 100),
     help="With --live: calls a second.",
 )
 @click.option("--remove", is_flag=True, help="Delete all demo calls, and take them out of every number.")
@@ -99,7 +100,12 @@ def _send_live(seed: int, rate: float) -> None:
         for ended_s, log in live_calls(seed, rate, time.time()):
             if stop.wait(max(0.0, ended_s - time.time())):
                 break
-            producer.send([log])
+            try:
+                producer.send([log])
+            except grpc.RpcError:
+                if not stop.is_set():
+                    raise
+                break
             update(producer.sent, None)
     click.echo(f"stopped: {producer.sent} logs sent; `llm-observe demo-traffic --remove` deletes them")
 

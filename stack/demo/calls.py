@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from stack.demo.catalog import Failure, Feature, Model
     from stack.demo.rhythm import Rhythm
-    from stack.demo.texts import Prompt
 
 ENVIRONMENT: Final = "demo"
 """The environment of every demo call, by which they can be told apart and removed."""
@@ -94,11 +93,15 @@ class Caller:
         """Return a number near a typical one."""
         return typical * self.chance.lognormvariate(0, spread)
 
-    def model_call(self, task: Task, start_s: float, *, history_tokens: int = 0) -> list[Log]:
+    def ask(self, task: Task) -> tuple[str, str]:
+        """Return a question of the task, and its answer."""
+        return make_texts(self.chance, self.chance.choice(task.feature.prompts))
+
+    def model_call(
+        self, task: Task, start_s: float, texts: tuple[str, str], *, history_tokens: int = 0
+    ) -> list[Log]:
         """Call the model; where that fails, some try again. Return the attempts, the last one last."""
         attempts: list[Log] = []
-        prompt = self.chance.choice(task.feature.prompts)
-        texts = make_texts(self.chance, prompt)
         while True:
             log = self._attempt(task, start_s, texts, history_tokens)
             if log.service_tier != "batch":
@@ -113,14 +116,16 @@ class Caller:
                 return attempts
             start_s = end_of(log) + self.about(0.8) * 2 ** len(attempts)
 
-    def step(self, task: Task, operation: str, start_s: float, prompt: Prompt, *, name: str = "") -> Log:
+    def step(
+        self, task: Task, operation: str, start_s: float, texts: tuple[str, str], *, name: str = ""
+    ) -> Log:
         """Return a step of an agent that is no call of its model: its run, a tool, an embedding."""
         log = self._log(task, operation, start_s)
         if name:
             log.provider, log.model = _APPLICATION, name
         log.outcome = OUTCOME_SUCCESS
         log.usage_source = USAGE_SOURCE_MISSING
-        log.input_preview, log.output_preview = prompt.question, prompt.answers[0]
+        log.input_preview, log.output_preview = texts
         return log
 
     def _log(self, task: Task, operation: str, start_s: float) -> Log:

@@ -132,4 +132,4 @@ def _retry_after_s(error: grpc.RpcError) -> float:
     delay = RetryInfo()
     if status is None or not any(detail.Unpack(delay) for detail in status.details):
         return _RETRY_AFTER_S
-    return delay.retry_delay.seconds + delay.retry_delay.nanos / 1e9
+    return float(delay.retry_delay.seconds + delay.retry_delay.nanos / 1e9)

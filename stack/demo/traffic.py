@@ -13,7 +13,6 @@ from llm_observe.v1.log_pb2 import OUTCOME_ERROR, OUTCOME_SUCCESS
 from stack.demo.calls import Caller, end_of, set_times, shift, start_of
 from stack.demo.catalog import MODELS, PROVIDERS, SEARCH_TOOL, TOOLS
 from stack.demo.rhythm import Rhythm
-from stack.demo.texts import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 _PAUSE_S: Final = 25.0
 """Between the turns of a conversation, at the median."""
 _EMBEDDING_S: Final = 0.09
+_GAP_S: Final = 0.002
+"""Between the steps of an agent."""
 
 
 def make_history(seed: int, logs: int, end: datetime) -> list[Log]:
@@ -72,13 +73,13 @@ class Application:
             case "agent":
                 return self._agent_run(task, start_s)
             case _:
-                return self._caller.model_call(task, start_s)
+                return self._caller.model_call(task, start_s, self._caller.ask(task))
 
     def _conversation(self, task: Task, start_s: float) -> list[Log]:
         caller, history = self._caller, 0
         logs: list[Log] = []
         for _ in range(1 + int(caller.chance.expovariate(0.45))):
-            turn = caller.model_call(task, start_s, history_tokens=history)
+            turn = caller.model_call(task, start_s, caller.ask(task), history_tokens=history)
             logs += turn
             if turn[-1].outcome == OUTCOME_ERROR:
                 break
@@ -88,26 +89,20 @@ class Application:
 
     def _agent_run(self, task: Task, start_s: float) -> list[Log]:
         """Return a trace: the run, in it calls of the model and of tools, and in a search its embedding."""
-        caller = self._caller
-        run = caller.step(task, "invoke_agent", start_s, Prompt("", ("",)), name=task.feature.name)
-        logs, now_s = [run], start_s + 0.002
-        for turn in range(caller.chance.randint(2, 4)):
-            calls = caller.model_call(task, now_s, history_tokens=turn * 350)
+        caller, texts = self._caller, self._caller.ask(task)
+        run = caller.step(task, "invoke_agent", start_s, (texts[0], ""), name=task.feature.name)
+        logs, now_s, last_turn = [run], start_s + _GAP_S, caller.chance.randint(1, 4)
+        for turn in range(last_turn + 1):
+            calls = caller.model_call(task, now_s, texts, history_tokens=turn * 350)
             logs += _under(run, calls)
-            now_s = end_of(calls[-1]) + 0.003
-            if calls[-1].outcome != OUTCOME_SUCCESS:
+            now_s = end_of(calls[-1]) + _GAP_S
+            if turn == last_turn or calls[-1].outcome != OUTCOME_SUCCESS:
                 break
-            if turn == 0:
-                run.input_preview = calls[0].input_preview
-            tool = self._tool_call(task, now_s)
+            tool, *within = self._tool_call(task, now_s)
             calls[-1].finish_reason = PROVIDERS[task.model.provider].tools
-            calls[-1].output_preview = tool[0].input_preview
-            logs += [*_under(run, tool[:1]), *tool[1:]]
-            now_s = end_of(tool[0]) + 0.002
-        else:
-            answer = caller.model_call(task, now_s, history_tokens=1500)
-            logs += _under(run, answer)
-            calls, now_s = answer, end_of(answer[-1]) + 0.002
+            calls[-1].output_preview = tool.input_preview
+            logs += [*_under(run, [tool]), *within]
+            now_s = end_of(tool) + _GAP_S
         run.outcome, run.output_preview = calls[-1].outcome, calls[-1].output_preview
         run.error_code, run.error_message = calls[-1].error_code, calls[-1].error_message
         set_times(run, now_s - start_s)
@@ -117,14 +112,12 @@ class Application:
         """Return a call of a tool, and the embedding that a search makes."""
         caller = self._caller
         name, arguments, result = caller.chance.choice(TOOLS)
-        tool = caller.step(task, "execute_tool", start_s, Prompt(arguments, (result,)), name=name)
+        tool = caller.step(task, "execute_tool", start_s, (arguments, result), name=name)
         set_times(tool, caller.about(0.12, 0.7))
         if name != SEARCH_TOOL:
             return [tool]
         model = MODELS["text-embedding-3-small"]
-        embedding = caller.step(
-            task, "embeddings", start_s + 0.001, Prompt(arguments, ("",)), name=model.name
-        )
+        embedding = caller.step(task, "embeddings", start_s + 0.001, (arguments, ""), name=model.name)
         embedding.provider, embedding.server_address = model.provider, PROVIDERS[model.provider].host
         embedding.input_token_count = embedding.total_token_count = 4 + caller.chance.randrange(12)
         set_times(embedding, caller.about(_EMBEDDING_S, 0.4))

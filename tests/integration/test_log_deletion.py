@@ -58,12 +58,13 @@ async def delete(database, **kwargs) -> int:
 
 async def counted(sql, environment="demo") -> int:
     """What the rollups, and deltas that are not merged yet, count of an environment in the day's tier."""
-    return await sql.fetchval(
+    count: int = await sql.fetchval(
         "SELECT (SELECT coalesce(sum(request_count), 0) FROM rollups"
         "        WHERE environment = $1 AND tier_minutes = 1440)::bigint"
         " + (SELECT coalesce(sum(request_count), 0) FROM rollup_deltas WHERE environment = $1)::bigint",
         environment,
     )
+    return count
 
 
 @pytest.mark.parametrize("merged", [True, False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Any
 
 import pytest
 from llm_observe.redaction import Redactor
@@ -20,7 +21,7 @@ from stack.demo.traffic import live_calls, make_history
 
 # A Wednesday evening, so that all weekdays are there.
 END = datetime(2026, 11, 25, 20, 30, tzinfo=UTC)
-IDS = (
+IDS: Any = (
     "log_id",
     "session_id",
     "conversation_id",

@@ -1,6 +1,6 @@
 """A mock of the providers that speaks their protocols over HTTP, plain and streamed.
 
-For demo traffic, tests and benchmarks only. The bodies follow the vendors' public API references.
+For tests and benchmarks only. The bodies follow the vendors' public API references.
 """
 
 from stack.demo.provider_mock.server import ProviderMock, running_mock
