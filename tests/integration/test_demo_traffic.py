@@ -69,11 +69,6 @@ async def summary(channel: grpc.aio.Channel, environment: str = ENVIRONMENT) -> 
     return response.current
 
 
-async def eventually_equal(channel: grpc.aio.Channel, count: int) -> None:
-    while (await summary(channel)).request_count != count:
-        await asyncio.sleep(0.05)
-
-
 async def test_every_call_arrives_and_is_counted(server, worker, channel, database):
     history = make_history(11, COUNT, datetime.now(UTC))
     with producing(server.port) as producer:
@@ -122,8 +117,9 @@ async def test_a_killed_removal_is_finished_by_the_next(worker, command, start, 
 
 
 async def test_live_calls_are_sent_until_the_command_is_stopped(worker, channel, start):
-    process = await start("--live", "--rate", "200")
+    process = await start("--live", "--rate", "100")
     while (await summary(channel)).request_count < 3:
+        assert process.returncode is None
         await asyncio.sleep(0.05)
     process.send_signal(signal.SIGINT)
     output, errors = await process.communicate()
@@ -131,7 +127,8 @@ async def test_live_calls_are_sent_until_the_command_is_stopped(worker, channel,
     sent = int(output.split()[1])
     assert output.decode() == f"stopped: {sent} logs sent; {REMOVE}\n"
     assert b"Traceback" not in errors
-    await eventually_equal(channel, sent)
+    while (await summary(channel)).request_count != sent:
+        await asyncio.sleep(0.05)
 
 
 async def test_a_server_that_is_full_is_given_the_time_it_asks_for(database_url, queue_settings):
