@@ -98,7 +98,7 @@ async def test_a_slow_reader_holds_nothing_and_may_leave(analytics, database, sq
     call = analytics.ExportLogsCsv(pb.ExportLogsCsvRequest())
     await call.read()  # and nothing more: what follows fills the buffers and waits
 
-    async def other_sessions(state: str) -> int:
+    async def other_sessions(state):
         return await sql.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE $1"
             " AND pid <> pg_backend_pid()",

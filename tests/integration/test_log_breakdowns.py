@@ -13,7 +13,7 @@ from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 
 from codec.rows import to_row
 from storage import pool
-from storage.columns import ROLLUP_SUMS
+from storage.columns import ROLLUP_SUMS, LogRow
 from tests.support.packing import insert
 from tests.support.random_logs import random_log
 from tests.support.rpc import info_of, stub
@@ -64,7 +64,7 @@ async def test_groups_and_total_are_those_of_the_logs(analytics, database, dimen
     rows = make_rows()
     await insert(database, rows)
     found = await analytics.QueryBreakdown(request_of(dimension))
-    groups: dict[str, list] = {}
+    groups: dict[str, list[LogRow]] = {}
     for row in rows:
         for group in DIMENSIONS[dimension](row):
             groups.setdefault(group, []).append(row)
@@ -132,7 +132,7 @@ async def test_an_unknown_dimension_is_refused(analytics, dimension):
 
 async def test_a_window_that_is_too_large_is_answered_in_time(analytics, database, monkeypatch):
     await insert(database, make_rows(1))
-    monkeypatch.setattr(pool.Connection, "fetch", _too_late(pool.Connection.fetch, "break_down_logs"))
+    monkeypatch.setattr(pool.Connection, "fetch", _too_late(pool.Connection.fetch, "break_down_by_column"))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await analytics.QueryBreakdown(request_of(pb.DIMENSION_USER))
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

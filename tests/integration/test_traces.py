@@ -89,7 +89,7 @@ async def test_the_planner_reads_a_trace_by_its_index(sql):
     assert "trace" in text.split("Index Scan using", 1)[1].split(" on ", 1)[0]
 
 
-async def rank_of(analytics, log) -> pb.LogRank | None:
+async def rank_of(analytics, log):
     found = await analytics.GetLog(pb.GetLogRequest(log_id=log.log_id))
     assert found.log.log_id == log.log_id
     return found.rank if found.HasField("rank") else None

@@ -38,13 +38,19 @@ def make_request(*logs: Log) -> IngestLogsRequest:
     return IngestLogsRequest(logs=logs)
 
 
-def make_logs(count: int, seed: int = 1, *, ending: str = "") -> list[Log]:
+def make_logs(count: int, seed: int = 1, *, ending: str = "", logs_per_trace: int = 0) -> list[Log]:
     """Return logs of about 1 KB as applications send them: five models, log-normal latencies, all new.
 
-    Every input ends in ``ending``.
+    Every input ends in ``ending``. Logs that follow each other share a trace; 0 a trace gives them none.
     """
     chance = random.Random(seed)
-    return [_make_application_log(chance, ending) for _ in range(count)]
+    logs = [_make_application_log(chance, ending) for _ in range(count)]
+    if logs_per_trace:
+        for begin in range(0, count, logs_per_trace):
+            trace_id = f"{chance.getrandbits(128):032x}"
+            for log in logs[begin : begin + logs_per_trace]:
+                log.trace_id, log.span_id = trace_id, f"{chance.getrandbits(64):016x}"
+    return logs
 
 
 def _make_application_log(chance: random.Random, ending: str) -> Log:
