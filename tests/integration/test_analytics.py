@@ -15,6 +15,7 @@ from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from codec.rows import to_row
 from tests.support.logs import make_log
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.rpc import info_of, stub
 
 NOW = datetime.now(UTC)
@@ -27,7 +28,7 @@ def analytics(channel):
 
 
 async def store(database, *logs):
-    await insert(database, [to_row(log, project_id="default", receive_time=NOW) for log in logs])
+    await insert(database, [to_row(log, project_id="default", receive_time=NOW, prices=BOOK) for log in logs])
 
 
 def log_at(moment: datetime, **fields):
