@@ -43,7 +43,7 @@ async def test_summary_counts_and_compares_with_the_window_before(analytics, dat
         database,
         *(log_at(THIS_HOUR, latency=f"{n}s", timeToFirstToken="0.5s") for n in (1, 2, 3)),
         log_at(THIS_HOUR, outcome="OUTCOME_ERROR", latency="60s"),
-        log_at(THIS_HOUR, outcome="OUTCOME_CANCELLED"),
+        log_at(THIS_HOUR, outcome="OUTCOME_CANCELLED", model="nobody knows its price"),
         log_at(yesterday, latency="1s"),
     )
     found = await analytics.GetSummary(pb.GetSummaryRequest())
@@ -55,8 +55,8 @@ async def test_summary_counts_and_compares_with_the_window_before(analytics, dat
     assert (now.latency.count, now.latency.average.ToMilliseconds()) == (3, 2000)
     assert now.time_to_first_token.p50.ToMicroseconds() == pytest.approx(500_000, rel=0.01)
     assert found.previous.request_count == 1
-    assert not now.priced_count
-    assert now.cost_nano_usd == 0
+    # 10 tokens at 0.15 and 20 at 0.60 US dollars per million.
+    assert (now.priced_count, now.unpriced_count, now.cost_nano_usd) == (4, 1, 4 * 13_500)
 
 
 async def test_percentiles_keep_their_promised_error(analytics, database):
