@@ -17,8 +17,7 @@ from codec._wire cimport Reader, reader_of
 from llm_observe.v1.log_pb2 import Log
 
 from analytics.pricing.book import CACHE_SIZE, OPERATIONS_WITHOUT_OUTPUT
-from analytics.pricing.rates import RateRow, Rates, Usage
-from codec.rows import USAGE_FIELDS
+from analytics.pricing.rates import USAGE_FIELDS, RateRow, Rates, Usage
 
 cdef enum:
     UNKNOWN = -1

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from llm_observe.v1.log_pb2 import Log, Outcome, UsageSource
 
-from analytics.pricing.rates import Usage
+from analytics.pricing.rates import USAGE_FIELDS, Usage
 from analytics.sketch import bucket_of
 from codec.errors import InvalidLog
 from codec.rules import is_uuid
@@ -41,16 +41,6 @@ DURATIONS: Final = ("latency", "time_to_first_token")
 """Fields that are columns in microseconds: latency_us."""
 REPORTED_BY: Final = ("input_token_count", "output_token_count", "total_token_count")
 """Where one of these is there and usage_source is not, the provider reported usage."""
-USAGE_FIELDS: Final = (
-    "input_token_count",
-    "output_token_count",
-    "cache_read_token_count",
-    "cache_write_token_count",
-    "cache_write_1h_token_count",
-    "audio_input_token_count",
-    "audio_output_token_count",
-)
-"""What a call used, in the order of analytics.pricing's Usage."""
 
 _FIELDS: Final = {
     name: field for name, field in Log.DESCRIPTOR.fields_by_name.items() if name not in SET_BY_SERVER
