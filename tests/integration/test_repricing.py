@@ -19,6 +19,7 @@ from tests.support.logs import make_log
 from tests.support.packing import insert, upsert
 from tests.support.prices import BOOK, book_of
 from tests.support.rollups import assert_rollups_are_right, merge_all
+from tests.support.waiting import eventually
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 DAY = timedelta(days=1)
@@ -203,6 +204,28 @@ async def test_a_price_changes_beside_a_rebuild(database, sql):
     for number in range(20):
         changes = [NewPrice(log, number, f"v{number}") for log in logs]
         await asyncio.gather(count_again(database, part.day), set_prices(database, "default", changes))
+    await assert_rollups_are_right(database)
+
+
+async def test_it_waits_for_a_writer_and_holds_no_row_meanwhile(database, sql):
+    """Otherwise both could wait for each other: writers lock keys first, in order, and rows after."""
+    await store(database, days=1)
+    (part,) = await list_parts(database, first_day=None, last_day=None, project_id="")
+    (logs,) = [page async for page in page_logs(database, part, 100)]
+    transaction = sql.transaction()
+    await transaction.start()
+    await sql.execute("SELECT FROM log_keys WHERE log_id = $1 FOR UPDATE", max(log.log_id for log in logs))
+    setting = asyncio.create_task(
+        set_prices(database, "default", [NewPrice(log, 1, "v") for log in reversed(logs)])
+    )
+
+    async def is_waiting():
+        return await sql.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+
+    await eventually(is_waiting)
+    assert len(await sql.fetch("SELECT FROM logs FOR UPDATE NOWAIT")) == len(logs)
+    await transaction.rollback()
+    assert (await setting).log_count == len(logs)
     await assert_rollups_are_right(database)
 
 
