@@ -220,7 +220,10 @@ async def test_it_waits_for_a_writer_and_holds_no_row_meanwhile(database, sql):
     )
 
     async def is_waiting():
-        return await sql.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return await sql.fetchval(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
 
     await eventually(is_waiting)
     assert len(await sql.fetch("SELECT FROM logs FOR UPDATE NOWAIT")) == len(logs)
