@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from analytics.pricing import repricing
-from analytics.pricing.repricing import LogRange, find_changes
+from analytics.pricing.repricing import LogRange, Progress, find_changes
 from codec.rows import price_of_log, to_row
 from stack.cli.main import cli
 from storage.repricing import NewPrice, Repriced, list_parts, page_logs, set_prices
@@ -83,7 +83,7 @@ async def assert_priced(sql, prices=NEW):
 async def test_costs_and_rollups_follow_the_book(database, sql):
     rows = await store(database)
     before = await stored(sql)
-    seen = []
+    seen: list[Progress] = []
     ended = await repricing.reprice(database, NEW, LogRange(), report=seen.append, page_size=7)
     assert (ended.seen, ended.total, ended.repriced.log_count) == (len(rows), len(rows), CHANGED * 15)
     assert [each.seen for each in seen] == sorted(each.seen for each in seen)
