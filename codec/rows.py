@@ -104,7 +104,7 @@ def price_of_log(log: Log, prices: PriceBook) -> Price:
         log.provider,
         log.model,
         (_datetime(log.start_time) - EPOCH) // MICROSECOND,
-        Usage(*(getattr(log, name) if log.HasField(name) else None for name in USAGE_FIELDS)),
+        _usage_of(log),
         service_tier=log.service_tier,
         operation=log.operation,
         response_model=log.response_model,
@@ -138,6 +138,10 @@ def _same_fields(log: Message) -> dict[str, Any]:
         **{name: getattr(log, name) if log.HasField(name) else None for name in NUMBERS},
         **{name: _datetime(getattr(log, name)) if log.HasField(name) else None for name in TIMES},
     }
+
+
+def _usage_of(log: Message) -> Usage:
+    return Usage(*(getattr(log, name) if log.HasField(name) else None for name in USAGE_FIELDS))
 
 
 def _usage_source(log: Log) -> str:

@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analytics.pricing.rates import USAGE_FIELDS, Usage
 from storage.copy_format import EPOCH, MICROSECOND
-from storage.repricing import NewPrice, PricedLog, Repriced, list_parts, page_logs, set_prices
+from storage.repricing import NewPrice, Repriced, list_parts, page_logs, set_prices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
     from analytics.pricing.book import PriceBook
+    from analytics.pricing.rates import Price
     from storage.pool import Database
+    from storage.repricing import PricedLog
 
 PAGE_SIZE: Final = 5_000
 """Logs that are read at once, and at most written in one transaction."""
-_USAGE: Final = slice(PricedLog._fields.index(USAGE_FIELDS[0]), PricedLog._fields.index(USAGE_FIELDS[-1]) + 1)
-if PricedLog._fields[_USAGE] != USAGE_FIELDS:
-    raise ImportError("the counts of PricedLog are in another order than those of Usage")
 
 
 class LogRange(NamedTuple):
@@ -86,12 +85,12 @@ def find_changes(book: PriceBook, logs: Sequence[PricedLog]) -> list[NewPrice]:
     return [each for each in prices if each[1:] != (each.log.cost_nano_usd, each.log.price_version)]
 
 
-def _price_of(book: PriceBook, log: PricedLog) -> tuple[int | None, str]:
+def _price_of(book: PriceBook, log: PricedLog) -> Price:
     return book.price(
         log.provider,
         log.model,
         (log.start_time - EPOCH) // MICROSECOND,
-        Usage(*log[_USAGE]),
+        Usage(*(getattr(log, name) for name in USAGE_FIELDS)),
         service_tier=log.service_tier,
         operation=log.operation,
         response_model=log.response_model,

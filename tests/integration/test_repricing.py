@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from analytics.pricing import repricing
-from analytics.pricing.repricing import LogRange, find_changes
+from analytics.pricing.repricing import LogRange, Progress, find_changes
 from codec.rows import price_of_log, to_row
 from stack.cli.main import cli
 from storage.repricing import NewPrice, Repriced, list_parts, page_logs, set_prices
@@ -19,6 +19,7 @@ from tests.support.logs import make_log
 from tests.support.packing import insert, upsert
 from tests.support.prices import BOOK, book_of
 from tests.support.rollups import assert_rollups_are_right, merge_all
+from tests.support.waiting import eventually
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 DAY = timedelta(days=1)
@@ -82,7 +83,7 @@ async def assert_priced(sql, prices=NEW):
 async def test_costs_and_rollups_follow_the_book(database, sql):
     rows = await store(database)
     before = await stored(sql)
-    seen = []
+    seen: list[Progress] = []
     ended = await repricing.reprice(database, NEW, LogRange(), report=seen.append, page_size=7)
     assert (ended.seen, ended.total, ended.repriced.log_count) == (len(rows), len(rows), CHANGED * 15)
     assert [each.seen for each in seen] == sorted(each.seen for each in seen)
@@ -203,6 +204,31 @@ async def test_a_price_changes_beside_a_rebuild(database, sql):
     for number in range(20):
         changes = [NewPrice(log, number, f"v{number}") for log in logs]
         await asyncio.gather(count_again(database, part.day), set_prices(database, "default", changes))
+    await assert_rollups_are_right(database)
+
+
+async def test_it_waits_for_a_writer_and_holds_no_row_meanwhile(database, sql):
+    """Otherwise both could wait for each other: writers lock keys first, in order, and rows after."""
+    await store(database, days=1)
+    (part,) = await list_parts(database, first_day=None, last_day=None, project_id="")
+    (logs,) = [page async for page in page_logs(database, part, 100)]
+    transaction = sql.transaction()
+    await transaction.start()
+    await sql.execute("SELECT FROM log_keys WHERE log_id = $1 FOR UPDATE", max(log.log_id for log in logs))
+    setting = asyncio.create_task(
+        set_prices(database, "default", [NewPrice(log, 1, "v") for log in reversed(logs)])
+    )
+
+    async def is_waiting():
+        return await sql.fetchval(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+
+    await eventually(is_waiting)
+    assert len(await sql.fetch("SELECT FROM logs FOR UPDATE NOWAIT")) == len(logs)
+    await transaction.rollback()
+    assert (await setting).log_count == len(logs)
     await assert_rollups_are_right(database)
 
 
