@@ -1,7 +1,7 @@
 """Ingest's latency and the gaps between a chat's tokens, alone and beside ten dashboards that refresh.
 
-python -m benchmarks.beside_dashboards [logs] [groups]: over the data of benchmarks.dashboard, which is made where
-it is missing. Both phases alternate, so that a busy machine slows both.
+python -m benchmarks.beside_dashboards [logs] [groups]: over the data of benchmarks.dashboard, which is made
+where it is missing. Both phases alternate, so that a busy machine slows both.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What an application costs that puts something unique into every model name.
 
-python -m benchmarks.cardinality [names]: by default 60,000 names in one hour, each with one log; then questions
-about them, before and after the deltas are merged.
+python -m benchmarks.cardinality [names]: by default 60,000 names in one hour, each with one log; then
+questions about them, before and after the deltas are merged.
 """
 
 from __future__ import annotations
