@@ -1,1 +1,1 @@
-"""Ours beside a bare baseline, in the same run, as JSON: ratios hold on a shared machine, times do not."""
+"""Ours and a bare baseline in the same run, as JSON: on a shared machine only ratios are comparable."""

@@ -1,7 +1,7 @@
-"""StreamChat beside the vendor's own client, and beside a bare gRPC stream of the same chunks.
+"""StreamChat compared with the vendor's own client, and with a bare gRPC stream of the same chunks.
 
-python -m benchmarks.chat: streams of 200 tokens against mocks of the vendors' protocols; ours and the other
-side take turns in one run, so that the machine's moods fall on both.
+python -m benchmarks.chat: streams of 200 tokens against mocks of the vendors' protocols; both sides
+alternate in one run, so that noise of the machine affects both.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ _ROUNDS = 40
 _AT_ONCE = 16
 _MANY = 100
 _VENDORS = ("openai", "anthropic", "gemini")
+# Private names: only this benchmark needs another pace and length, so the demo model has no setting for them.
 _UNPACED = f"""
 from llm_observe._adapters.demo import DemoAdapter
 DemoAdapter._PACE_S = 0
 DemoAdapter._words = staticmethod(lambda messages: ["numbers "] * {_TOKENS})
 """
-"""Put into the server: its own model as fast as it can, to see our part without a vendor's client."""
+"""Loaded into the server: lets its demo model answer without pauses, as a provider without a client."""
 
 
 class Took(NamedTuple):
@@ -61,13 +62,13 @@ async def _stream_on(channel: Any, provider: str, number: int) -> Took:
     async for event in stub.StreamChat(StreamChatRequest(turn=turn), timeout=60):
         if event.WhichOneof("event") == "delta":
             first = first or time.perf_counter() - begin
-            tokens += len(event.delta.text.split())  # chunks that are there at once come as one
+            tokens += len(event.delta.text.split())  # waiting chunks are joined
     assert tokens == _TOKENS
     return Took(first, time.perf_counter() - begin)
 
 
 async def _direct(client: LLMClient) -> Took:
-    """The vendor's own client, through the adapter that the server uses, too; nothing is recorded."""
+    """The vendor's own client behind the adapter that the server uses, too; nothing is recorded."""
     begin = time.perf_counter()
     first = 0.0
     async for _ in client.astream("How many tickets are open?"):
@@ -85,7 +86,7 @@ async def _overhead(port: int, mock: str) -> dict[str, Any]:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             for number in range(-5, _ROUNDS):
                 pair = await _stream_on(channel, vendor, number), await _direct(client)
-                if number >= 0:  # the first ones warm up
+                if number >= 0:  # the first rounds warm up
                     ours.append(pair[0])
                     direct.append(pair[1])
         await client.aclose()
@@ -101,16 +102,16 @@ async def _overhead(port: int, mock: str) -> dict[str, Any]:
 
 
 def _median_ms(took: list[Took], name: str) -> float:
-    return round(float(statistics.median(getattr(one, name) for one in took)) * 1000, 2)
+    return round(float(statistics.median(getattr(each, name) for each in took)) * 1000, 2)
 
 
-async def _rate(one: Callable[[int], Awaitable[Took]], streams: int) -> float:
-    """Return tokens a second of so many streams, 16 at once."""
+async def _rate(read: Callable[[int], Awaitable[Took]], streams: int) -> float:
+    """Return tokens per second of ``streams`` streams, 16 at once."""
     left = iter(range(streams))
 
     async def caller() -> None:
         for number in left:
-            await one(number)
+            await read(number)
 
     begin = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(_AT_ONCE)))
@@ -153,17 +154,17 @@ async def run(port: int, bare: int, mock: str, server: psutil.Process) -> dict[s
 
 
 def main() -> None:
-    configure(endpoint="")  # this process is the application's: it records nothing
-    with machine() as found:
+    configure(endpoint="")  # this process plays the application and records nothing
+    with machine() as services:
         port, bare, mock = (free_port() for _ in range(3))
         url = f"http://127.0.0.1:{mock}"
-        found.start("mock", "benchmarks.mock_server", str(mock), str(_TOKENS))
-        found.start("echo", "benchmarks.echo_server", str(bare))
-        (found.home.root / "sitecustomize.py").write_text(_UNPACED)
-        server = found.start(
+        services.start("mock", "benchmarks.mock_server", str(mock), str(_TOKENS))
+        services.start("echo", "benchmarks.echo_server", str(bare))
+        (services.home.root / "sitecustomize.py").write_text(_UNPACED)
+        server = services.start(
             "server",
             "server",
-            PYTHONPATH=str(found.home.root),
+            PYTHONPATH=str(services.home.root),
             LLM_OBSERVE_GRPC_PORT=str(port),
             LLM_OBSERVE_CHAT_TURNS_PER_MINUTE=str(10**6),
             LLM_OBSERVE_CHAT_PROJECT_TURNS_PER_MINUTE=str(10**6),

@@ -1,4 +1,4 @@
-"""From Ingest RPC to commit with one worker, beside a bare unnest upsert with rollup of the same rows.
+"""From Ingest RPC to commit with one worker, compared with a bare unnest upsert and rollup of the same rows.
 
 python -m benchmarks.durable [logs]: the bare side is one INSERT ... SELECT unnest(500 rows) ON CONFLICT DO
 UPDATE and one rollup upsert in one transaction, on a plain table with one primary key: no partitions, no
@@ -101,7 +101,7 @@ def _bare_row(log: Any) -> tuple[Any, ...]:
 
 
 async def run_bare(url: str, count: int) -> float:
-    """Return rows a second of the bare upsert, rows made beforehand."""
+    """Return rows per second of the bare upsert, with rows made beforehand."""
     rows = [_bare_row(log) for log in make_logs(count, seed=2)]
     batches = [list(zip(*rows[n : n + _BATCH], strict=True)) for n in range(0, count, _BATCH)]
     connection = await asyncpg.connect(url)
@@ -118,7 +118,7 @@ async def run_bare(url: str, count: int) -> float:
 async def run_ours(
     port: int, sql: asyncpg.Connection, count: int, *, ending: str = "", logs_per_trace: int = 0
 ) -> float:
-    """Return logs a second from the first Ingest call to the last commit."""
+    """Return logs per second from the first Ingest call to the last commit."""
     logs = make_logs(count, seed=3, ending=ending, logs_per_trace=logs_per_trace)
     requests = [IngestLogsRequest(logs=logs[n : n + _BATCH]) for n in range(0, count, _BATCH)]
     waiting = iter(requests)
@@ -138,28 +138,28 @@ async def run_ours(
 
 
 async def _stored(sql: asyncpg.Connection) -> int:
-    found: int = await sql.fetchval(COUNT_REQUESTS)
-    return found
+    count: int = await sql.fetchval(COUNT_REQUESTS)
+    return count
 
 
-async def run(found: Machine, port: int, count: int) -> None:
+async def run(services: Machine, port: int, count: int) -> None:
     async def ready() -> bool:
         health = await readiness.ask_health(port)
         return health is not None and health.queue.consumer_count == 1
 
     await eventually(ready)
-    sql = await asyncpg.connect(found.env["DATABASE_URL"])
+    sql = await asyncpg.connect(services.env["DATABASE_URL"])
     await run_ours(port, sql, 2_000)
-    await run_bare(found.env["DATABASE_URL"], 2_000)
-    bare = await run_bare(found.env["DATABASE_URL"], count)
-    before = found.cpu_s()
+    await run_bare(services.env["DATABASE_URL"], 2_000)
+    bare = await run_bare(services.env["DATABASE_URL"], count)
+    before = services.cpu_s()
     ours = await run_ours(port, sql, count)
-    used = {name: round((cpu - before[name]) * 1e6 / count, 1) for name, cpu in found.cpu_s().items()}
+    used = {name: round((cpu - before[name]) * 1e6 / count, 1) for name, cpu in services.cpu_s().items()}
     traced = await run_ours(port, sql, count, logs_per_trace=_LOGS_PER_TRACE)
-    bare_again = await run_bare(found.env["DATABASE_URL"], count)
+    bare_again = await run_bare(services.env["DATABASE_URL"], count)
     redacting = await run_ours(port, sql, count // 4, ending=_SECRET)
     await sql.close()
-    database = Database(StorageSettings(database_url=found.env["DATABASE_URL"]))
+    database = Database(StorageSettings(database_url=services.env["DATABASE_URL"]))
     differences = await verify_rollups(database)
     await database.close()
     bare = (bare + bare_again) / 2
@@ -179,11 +179,11 @@ async def run(found: Machine, port: int, count: int) -> None:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
-    with machine() as found:
+    with machine() as services:
         port = free_port()
-        found.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port))
-        found.start("worker", "worker")
-        asyncio.run(run(found, port, count))
+        services.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port))
+        services.start("worker", "worker")
+        asyncio.run(run(services, port, count))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""IngestLogs, acknowledged after the queue is durable, beside a bare grpc.aio echo of the same bytes.
+"""IngestLogs, acknowledged once the queue is durable, compared with a bare grpc.aio echo of the same bytes.
 
 python -m benchmarks.ingest: alternates rounds of ours and bare; the ratio of medians is the figure.
 """
@@ -75,14 +75,16 @@ async def run(ours: int, bare: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    with machine() as found:
+    with machine() as services:
         ours, bare = free_port(), free_port()
         unlimited = {"LLM_OBSERVE_INGEST_LOGS_PER_MINUTE": str(10**9)}
-        found.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(ours), **unlimited)
-        found.start("echo", "benchmarks.echo_server", str(bare))
+        services.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(ours), **unlimited)
+        services.start("echo", "benchmarks.echo_server", str(bare))
         figures = asyncio.run(run(ours, bare))
         logs = sum(size * calls for size, _, calls in _CASES.values()) * _ROUNDS
-        used = {name: round(cpu * 1e6 / logs, 1) for name, cpu in found.cpu_s().items() if name != "postgres"}
+        used = {
+            name: round(cpu * 1e6 / logs, 1) for name, cpu in services.cpu_s().items() if name != "postgres"
+        }
         report(benchmark="ingest", rounds=_ROUNDS, cases=figures, cpu_us_per_log=used)
 
 

@@ -1,4 +1,6 @@
-"""What wrapping adds to a call on the application's thread: python -m benchmarks.sdk_overhead [calls].
+"""The CPU time that wrapping adds to a call on the application's thread.
+
+python -m benchmarks.sdk_overhead [calls]
 
 The same process alternates blocks of bare and wrapped calls of each official client over an in-memory
 transport, and compares the CPU time of the calling thread (time.thread_time_ns); the figure is the median of
@@ -22,7 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import llm_observe
-from llm_observe._runtime import get_runtime
 
 from benchmarks.report import report
 from benchmarks.vendors import VENDORS, Vendor
@@ -36,7 +37,7 @@ _BLOCK = 5
 
 
 def _block(vendor: Vendor, client: Any, *, stream: bool) -> float:
-    """Return microseconds of the calling thread's CPU a call."""
+    """Return CPU microseconds per call of the calling thread."""
     begin = time.thread_time_ns()
     for _ in range(_BLOCK):
         vendor.call(client, stream=stream)
@@ -54,7 +55,7 @@ def _ablock(loop: asyncio.AbstractEventLoop, vendor: Vendor, client: Any, *, str
 
 
 def _compare(measure: Callable[[bool], float], calls: int) -> dict[str, float]:
-    """Alternate bare and wrapped blocks, in turns first, after a warm-up."""
+    """Alternate bare and wrapped blocks after a warm-up; each goes first every other time."""
     for on in (False, True):
         measure(on)
     bare, added = [], []
@@ -102,7 +103,7 @@ def _collector(kind: str) -> Iterator[str]:
 
 
 def _background_us(vendor: Vendor, calls: int) -> float:
-    """CPU a call of everything but the calling thread, the flush included."""
+    """CPU microseconds per call of all other threads, including the flush."""
     client = llm_observe.wrap(vendor.client())
     process, thread = time.process_time_ns(), time.thread_time_ns()
     for _ in range(calls):
@@ -113,7 +114,7 @@ def _background_us(vendor: Vendor, calls: int) -> float:
 
 
 def _growth_mb(vendor: Vendor, calls: int) -> float:
-    """Growth of the resident set over many calls with nobody to take them."""
+    """Growth of the resident set in MB over many calls that no collector accepts."""
     client = llm_observe.wrap(vendor.client())
     for _ in range(200):
         vendor.call(client, stream=False)
@@ -137,7 +138,7 @@ def main() -> None:
                 }
             if kind == "down":
                 figures["rss_growth_mb_over_50000_calls"] = _growth_mb(VENDORS[0], 50_000)
-                figures["drops"] = get_runtime()._batcher.dropped_counts()
+                figures["dropped"] = llm_observe.flush(0).dropped
             llm_observe.shutdown(0.5)
     report(benchmark="sdk_overhead", calls=calls, **figures)
 

@@ -33,7 +33,7 @@ _BATCH = 100
 _AT_ONCE = 8
 _WATCHED = ("server", "worker", "valkey")
 _BACKLOG = 300
-"""Messages that may wait: the sender holds back, or this would measure the backlog."""
+"""Messages that may wait: the sender pauses beyond, or this would measure the backlog."""
 
 
 async def _send(port: int, count: int, broker: LogBroker) -> None:
@@ -55,10 +55,10 @@ async def _send(port: int, count: int, broker: LogBroker) -> None:
         await asyncio.gather(*(caller() for _ in range(_AT_ONCE)))
 
 
-async def run(found: Machine, port: int, logs: int) -> dict[str, Any]:
+async def run(services: Machine, port: int, logs: int) -> dict[str, Any]:
     await eventually(lambda: answers(port))
-    broker = LogBroker(QueueSettings(redis_url=found.env["REDIS_URL"]))
-    database = Database(StorageSettings(database_url=found.env["DATABASE_URL"], timeout_s=300))
+    broker = LogBroker(QueueSettings(redis_url=services.env["REDIS_URL"]))
+    database = Database(StorageSettings(database_url=services.env["DATABASE_URL"], timeout_s=300))
     sizes: dict[str, list[int]] = {name: [] for name in _WATCHED}
 
     async def empty() -> bool:
@@ -68,10 +68,10 @@ async def run(found: Machine, port: int, logs: int) -> dict[str, Any]:
     for _ in range(10):
         await _send(port, logs // 10, broker)
         await eventually(empty, 300)
-        for name, found_mb in sizes.items():
-            found_mb.append(round(found.running[name].memory_info().rss / 1e6))
+        for name, readings in sizes.items():
+            readings.append(round(services.running[name].memory_info().rss / 1e6))
     seconds = time.monotonic() - begin
-    sql = await asyncpg.connect(found.env["DATABASE_URL"])
+    sql = await asyncpg.connect(services.env["DATABASE_URL"])
     stored = await sql.fetchval("SELECT count(*) FROM logs")
     await sql.close()
     differences = await verify_rollups(database)
@@ -88,12 +88,12 @@ async def run(found: Machine, port: int, logs: int) -> dict[str, Any]:
 
 def main() -> None:
     logs = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    with machine() as found:
+    with machine() as services:
         port = free_port()
         unlimited = {"LLM_OBSERVE_INGEST_LOGS_PER_MINUTE": str(10**9)}
-        found.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port), **unlimited)
-        found.start("worker", "worker")
-        report(benchmark="soak", **asyncio.run(run(found, port, logs)))
+        services.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port), **unlimited)
+        services.start("worker", "worker")
+        report(benchmark="soak", **asyncio.run(run(services, port, logs)))
 
 
 if __name__ == "__main__":

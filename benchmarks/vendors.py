@@ -48,7 +48,7 @@ def _transport(dialect: Dialect) -> httpx2.MockTransport:
 
 @dataclass(frozen=True)
 class Vendor:
-    """How an application makes a client, and asks."""
+    """How an application creates a client and calls it."""
 
     name: str
     client: Callable[[], Any]

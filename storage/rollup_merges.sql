@@ -153,18 +153,22 @@ hours AS (
 DELETE FROM rollups WHERE start_time >= :start::timestamptz AND start_time < :end::timestamptz
 
 -- name: count_again
--- Counts the raw rows of a UTC day.
+-- Counts the raw rows of a UTC day, by hours where minutes are no longer kept.
 -- use: add_deltas
-SELECT
-    -- each rollup_key: {name}
+SELECT project_id, counted_time,
+    -- each rollup_dimension: {name}
     ,
     -- each rollup_sum: coalesce(sum({value}::numeric) FILTER (WHERE {condition}), 0)
     ,
     -- each packed_count: coalesce(string_agg({packed}, '') FILTER (WHERE {known}), '')
-FROM logs CROSS JOIN (VALUES (1)) AS new (sign)
+FROM logs
+CROSS JOIN LATERAL (
+    SELECT 1 AS sign, CASE WHEN minute >= (SELECT kept_from FROM minute_rollups_kept) THEN minute
+                           ELSE date_trunc('hour', minute, 'UTC') END AS counted_time
+) AS new
 WHERE start_time >= :start::timestamptz AND start_time < :end::timestamptz
-GROUP BY
-    -- each rollup_key: {name}
+GROUP BY project_id, counted_time,
+    -- each rollup_dimension: {name}
 
 -- name: list_days
 -- UTC days of which raw rows are kept and something is counted or stored.

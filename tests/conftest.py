@@ -1,4 +1,4 @@
-"""Fixtures over a real Postgres and a real Valkey, which each process that runs tests starts once."""
+"""Fixtures on a real Postgres and a real Valkey, started once in each test process."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _guard.raise_internal_errors = True
 
 @pytest.fixture(scope="session")
 def stores() -> Iterator[Machine]:
-    with machine(durable=False) as found:
-        yield found
+    with machine(durable=False) as started:
+        yield started
 
 
 @pytest.fixture
 async def database_url(stores: Machine) -> AsyncIterator[str]:
-    """A database of its own, cloned from the migrated one."""
+    """A separate database for each test, cloned from the migrated one."""
     name = f"t{uuid.uuid4().hex}"
     base, _, template = stores.postgres.url.rpartition("/")
     connection = await asyncpg.connect(f"{base}/postgres")
@@ -53,7 +53,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def sql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """The test's database, for what the product has no query for."""
+    """A connection to the test's database, for queries that the product does not have."""
     connection = await asyncpg.connect(database_url)
     yield connection
     connection.terminate()
@@ -61,7 +61,7 @@ async def sql(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 def queue_settings(stores: Machine) -> QueueSettings:
-    """A queue of its own, whose workers are declared dead sooner than in production."""
+    """A separate queue for each test, whose workers are declared dead sooner than in production."""
     return QueueSettings(
         redis_url=stores.valkey.url, queue_name=f"test:{uuid.uuid4().hex}", heartbeat_s=0.3, liveness_s=1.5
     )
@@ -69,19 +69,19 @@ def queue_settings(stores: Machine) -> QueueSettings:
 
 @pytest.fixture(scope="session")
 def shared_mock() -> Iterator[ProviderMock]:
-    """One for all tests: starting and stopping a web server takes 0.2 s."""
+    """Shared by all tests: starting and stopping a web server takes 0.2 s."""
     with running_mock() as mock:
         yield mock
 
 
 @pytest.fixture
 def provider_mock(shared_mock: ProviderMock) -> Iterator[ProviderMock]:
-    """The mock of the providers, which nobody has asked anything yet."""
+    """The provider mock without any recorded request."""
     shared_mock.requests.clear()
     shared_mock.default_behaviour = {}
     shared_mock.sent_events = 0
     yield shared_mock
-    while shared_mock.open_streams:  # whoever asked has gone by now
+    while shared_mock.open_streams:  # every client has disconnected by now
         time.sleep(0.01)
 
 
@@ -103,7 +103,7 @@ async def worker(database_url: str, queue_settings: QueueSettings) -> AsyncItera
 
 @pytest.fixture
 async def locked_channel(database_url: str, queue_settings: QueueSettings) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to a server that wants keys."""
+    """A channel to a server that requires API keys."""
     async with (
         running_server(database_url, queue_settings, require_keys=True) as running,
         grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as opened,

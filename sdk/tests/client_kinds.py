@@ -1,4 +1,4 @@
-"""Every kind of client that wrap() takes, and what it sends."""
+"""Every kind of client that wrap() accepts, and what it sends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ sent: list[tuple[str, str]] = []
 
 
 def answer(request: httpx2.Request) -> httpx2.Response:
-    """Answer as the vendor that is asked would."""
+    """Answer as the requested vendor would."""
     headers = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
     sent.append(
         (request.url.host, next(request.headers[name] for name in headers if name in request.headers))
@@ -31,7 +31,7 @@ def answer(request: httpx2.Request) -> httpx2.Response:
 
 
 def build(kind: Any, key: str = FIRST, host: str = "first.invalid") -> Any:
-    """Make a client of a class."""
+    """Create a client of a class."""
     transport = httpx2.MockTransport(answer)
     if issubclass(kind, genai.Client):
         options = HttpOptions(
@@ -51,7 +51,7 @@ def build(kind: Any, key: str = FIRST, host: str = "first.invalid") -> Any:
 
 
 def build_async_gemini(kind: Any, key: str = FIRST, host: str = "first.invalid") -> Any:
-    """Make the asynchronous side of a Gemini client alone."""
+    """Create only the asynchronous side of a Gemini client."""
     return build(kind, key, host).aio
 
 
@@ -68,7 +68,7 @@ async def ask(client: Any) -> None:
 
 
 class _Portable:
-    """Made anew from its class and key, as applications do that send a client to another process."""
+    """Pickled as its class and key, as in applications that send a client to another process."""
 
     def __reduce__(self) -> Any:
         return build, (type(self), self.api_key)  # type: ignore[attr-defined] # the client's
@@ -106,4 +106,4 @@ MAKERS = {
     "Gemini": (build, genai.Client),
     "AsyncGemini": (build_async_gemini, genai.Client),
 }
-"""How each kind of client is made, and its class."""
+"""How each kind of client is created, and its class."""

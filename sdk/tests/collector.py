@@ -1,4 +1,4 @@
-"""A collector in this process, and programs that log to it from processes of their own."""
+"""A collector in this process, and programs in other processes that log to it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from llm_observe.v1 import ingest_service_pb2_grpc
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, IngestLogsResponse
 
 WAIT_S = 600
-"""A program that runs for longer has failed; far above what any takes on a busy machine."""
+"""A program that runs longer has failed; no program needs this long, even on a busy machine."""
 
-PATIENT = {"exit_timeout_s": str(WAIT_S)}
-"""A program that a test runs may take its time to deliver, unless the test says otherwise."""
+PROGRAM_SETTINGS = {"exit_timeout_s": str(WAIT_S)}
+"""Programs may take as long as they need to deliver at exit, unless a test sets another limit."""
 
 
 class Collector(ingest_service_pb2_grpc.IngestServiceServicer):
-    """Takes everything, and keeps it."""
+    """Accepts and keeps every request."""
 
     def __init__(self) -> None:
         self.requests: list[IngestLogsRequest] = []
@@ -37,12 +37,12 @@ class Collector(ingest_service_pb2_grpc.IngestServiceServicer):
 
     @property
     def models(self) -> list[str]:
-        """The model of every log that came, in order."""
+        """The model of every received log, in order."""
         with self._lock:
             return [log.model for request in self.requests for log in request.logs]
 
     def wait_for(self, count: int) -> list[str]:
-        """Return the models once so many logs have come; the test's own time-out ends a vain wait."""
+        """Wait for ``count`` logs and return their models; only the test's own timeout ends the wait."""
         while len(self.models) < count:
             time.sleep(0.02)
         return self.models
@@ -64,12 +64,14 @@ def running_collector(port: int = 0) -> Iterator[Collector]:
 
 
 def start(code: str, endpoint: str, **settings: str) -> subprocess.Popen[str]:
-    """Start a program that logs; ``log(model)`` is there for it."""
+    """Start a program that logs; it may call ``log(model)``."""
     prelude = (
         "import os, signal, sys, time, llm_observe\n"
         "def log(model='m'): llm_observe.log(provider='p', model=model)\n"
     )
-    variables = {f"LLM_OBSERVE_{name.upper()}": value for name, value in {**PATIENT, **settings}.items()}
+    variables = {
+        f"LLM_OBSERVE_{name.upper()}": value for name, value in {**PROGRAM_SETTINGS, **settings}.items()
+    }
     return subprocess.Popen(
         [sys.executable, "-c", prelude + code],
         env={**os.environ, "LLM_OBSERVE_ENDPOINT": endpoint, **variables},
@@ -81,7 +83,7 @@ def start(code: str, endpoint: str, **settings: str) -> subprocess.Popen[str]:
 
 
 def run(code: str, endpoint: str, **settings: str) -> tuple[int, str]:
-    """Run a program to its end; returns its status and what it said on stderr."""
+    """Run a program to its end; return its exit status and its output on stderr."""
     process = start(code, endpoint, **settings)
     _, errors = process.communicate(timeout=WAIT_S)
     return process.returncode, errors

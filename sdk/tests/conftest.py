@@ -1,22 +1,24 @@
-"""An SDK of its own for each test: no environment, no network, calls kept in a list."""
+"""Every test gets an isolated SDK: no environment, no network, calls kept in a list."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
-from llm_observe import _guard, _runtime
+from llm_observe import _guard, _runtime, _scope
 from llm_observe._call import Call
 from llm_observe._config import Config
 from llm_observe._log_builder import build_log
 from llm_observe.redaction import Redactor
 from llm_observe.v1.log_pb2 import Log
+from session_steps import STEP_RUNNERS, RunStep, current_id
 
 _guard.raise_internal_errors = True
 
 
 class Recorder:
-    """Stands where the sender stands and keeps the logs it would send."""
+    """Replaces the sender and keeps the calls it would send."""
 
     def __init__(self) -> None:
         self.config = Config(endpoint="127.0.0.1:1")
@@ -57,3 +59,16 @@ def recorder(monkeypatch) -> Recorder:
 def swallowing(monkeypatch) -> None:
     """Swallow internal errors, as in an application."""
     monkeypatch.setattr(_guard, "raise_internal_errors", False)
+
+
+@pytest.fixture(params=STEP_RUNNERS)
+def run_step(request) -> RunStep:
+    """Run a step of a generator in every kind of context in which a framework may run it."""
+    return STEP_RUNNERS[request.param]()
+
+
+@pytest.fixture
+def no_session_is_left() -> Iterator[None]:
+    yield
+    assert current_id() is None
+    assert _scope._scopes_of_frames == {}

@@ -1,4 +1,4 @@
-"""Values that nobody expects: JSON of every kind, and objects that applications have in their hands."""
+"""Unexpected values: JSON of every kind, and objects that applications may pass."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Level(IntEnum):
 
 
 class NoText:
-    """Raises whatever is asked of it."""
+    """Raises on every operation."""
 
     def __str__(self) -> str:
         raise RuntimeError(NO_TEXT)
@@ -64,7 +64,7 @@ class NoText:
 
 
 class UnboundProxy:
-    """Raises when isinstance() asks what it is, as Flask's proxies do outside a request."""
+    """Raises when isinstance() reads its class, as Flask's proxies do outside a request."""
 
     @property
     def __class__(self) -> Any:
@@ -76,7 +76,7 @@ class UnboundProxy:
 
 
 class NoTextError(Exception):
-    """An exception whose text cannot be had."""
+    """An exception whose text cannot be read."""
 
     @property
     def message(self) -> str:
@@ -87,7 +87,7 @@ class NoTextError(Exception):
 
 
 class LongText(str):
-    """A text that lies about itself."""
+    """A string whose methods return wrong values."""
 
     __slots__ = ()
 
@@ -170,7 +170,7 @@ ODD: dict[str, Any] = {
     "function": len,
     "class": int,
 }
-"""Every kind of value that an application may pass where something else is asked for."""
+"""Every kind of value that an application may pass where another type is expected."""
 
 _texts = st.text(max_size=12) | st.sampled_from(
     ["\ud800", "\ud83d", "\ude00", "\x00", "12", "-1", "1e400", "NaN", "text", "stop", "x" * 300]
@@ -185,7 +185,7 @@ json_values = st.recursive(
 
 @st.composite
 def mutated(draw: st.DrawFn, body: Any) -> Any:
-    """A JSON body in which one part is another JSON value, or missing."""
+    """A JSON body with one part replaced by another JSON value, or removed."""
     body = deepcopy(body)
     parent, key = draw(st.sampled_from(list(_places(body))))
     if draw(st.integers(0, 5)) == 0:
@@ -205,7 +205,7 @@ def _places(body: Any) -> Iterator[tuple[Any, Any]]:
 
 @contextmanager
 def recording(*, swallow: bool = False) -> Iterator[Recorder]:
-    """Record calls; internal errors are swallowed where a test asks for it, as in an application."""
+    """Record calls; ``swallow`` hides internal errors, as in an application."""
     recorder = Recorder()
     with (
         patch.object(_runtime, "_runtime", recorder),
@@ -215,11 +215,11 @@ def recording(*, swallow: bool = False) -> Iterator[Recorder]:
 
 
 def assert_acceptable(log: Log) -> None:
-    """Check what a server refuses."""
+    """Assert that a server would accept the log."""
     assert Log.FromString(log.SerializeToString()) == log
     assert len(uuid.UUID(log.log_id).hex) == 32
-    for field, most in limits.MAX_TEXT_CHARS.items():
-        assert len(getattr(log, field)) <= most
+    for field, limit in limits.MAX_TEXT_CHARS.items():
+        assert len(getattr(log, field)) <= limit
     assert all(getattr(log, field) for field in limits.REQUIRED_TEXTS)
     assert log.provider == log.provider.lower()
     assert log.service_tier == log.service_tier.lower()

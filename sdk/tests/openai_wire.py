@@ -1,4 +1,4 @@
-"""OpenAI's wire protocol, answered from a script, after the vendor's public API reference."""
+"""OpenAI's wire protocol with scripted answers, written from the vendor's API reference."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ CHUNKS = [chunk(""), chunk("all "), chunk("is "), chunk("well"), chunk(None, fin
 
 
 class Wire:
-    """A transport that answers from a script and keeps what it was sent."""
+    """A transport with scripted answers, which keeps the requests."""
 
     def __init__(self, answer: Any):
         self.answer = answer

@@ -1,4 +1,4 @@
-"""The sender: bounded, counted, never in the way. A fake collector, the real thread."""
+"""The batcher's bounds, counters and retries, with a fake collector and the real thread."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from llm_observe.redaction import Redactor
 
 CONFIG = Config(endpoint="x:1", batch_delay_s=0.01)
 FLUSH_S = 600.0
-"""Longer than any flush takes, on however busy a machine."""
+"""Longer than any flush takes, even on a busy machine."""
 
 
 class Collector:
-    """Answers what the test says, and keeps the requests."""
+    """Gives the answers that a test sets, and keeps the requests."""
 
     def __init__(self) -> None:
         self.requests: list[Any] = []
@@ -69,7 +69,7 @@ def test_everything_added_is_sent_in_batches_of_500():
     assert max(len(request.logs) for request in collector.requests) <= 500
 
 
-def test_no_thread_before_the_first_call():
+def test_no_thread_starts_before_the_first_call():
     before = threading.active_count()
     make()
     assert threading.active_count() == before
@@ -78,7 +78,7 @@ def test_no_thread_before_the_first_call():
 @pytest.mark.parametrize(
     "config", [CONFIG._replace(queue_max_logs=10), CONFIG._replace(queue_max_bytes=10 * call().size_bytes())]
 )
-def test_what_does_not_fit_is_dropped_and_counted(config):
+def test_calls_beyond_the_queue_limits_are_dropped_and_counted(config):
     batcher, collector = make(config)
     collector.open.clear()
     batcher.add(call())
@@ -90,7 +90,7 @@ def test_what_does_not_fit_is_dropped_and_counted(config):
     assert batcher.flush(FLUSH_S) == FlushResult(sent=11, dropped=5, pending=0)
 
 
-def test_a_collector_that_is_away_is_tried_again_until_it_is_back():
+def test_an_unavailable_collector_is_retried_until_it_recovers():
     batcher, collector = make()
     collector.answers = [ExportResult(retry=True, failure="UNAVAILABLE")] * 2
     batcher.add(call())
@@ -99,7 +99,7 @@ def test_a_collector_that_is_away_is_tried_again_until_it_is_back():
     assert {request.producer.batch_number for request in collector.requests} == {1}
 
 
-def test_the_servers_wish_to_wait_is_honoured_and_stopping_interrupts_it():
+def test_retry_info_is_honoured_until_shutdown():
     batcher, collector = make()
     collector.answers = [ExportResult(retry=True, retry_after_s=86_400, failure="RESOURCE_EXHAUSTED")]
     batcher.add(call())
@@ -120,15 +120,15 @@ def test_refused_and_rejected_logs_are_counted_by_reason():
     assert batcher.dropped_counts() == {"refused": 1, "rejected": 1}
 
 
-def test_flush_keeps_its_time_limit():
+def test_flush_returns_at_its_timeout():
     batcher, collector = make()
     collector.open.clear()
     batcher.add(call())
-    assert batcher.flush(0.2).pending == 1  # and not before the collector answers, which it does below
+    assert batcher.flush(0.2).pending == 1  # although the collector has not answered yet
     collector.open.set()
 
 
-def test_shutdown_counts_what_is_left_and_takes_no_more():
+def test_shutdown_drops_queued_calls_and_refuses_new_ones():
     batcher, collector = make()
     collector.open.clear()
     batcher.add(call())
@@ -139,7 +139,7 @@ def test_shutdown_counts_what_is_left_and_takes_no_more():
     collector.open.set()
 
 
-def test_the_producers_account_adds_up():
+def test_producer_counters_add_up():
     batcher, collector = make(CONFIG._replace(queue_max_logs=2))
     collector.open.clear()
     batcher.add(call())
@@ -155,7 +155,7 @@ def test_the_producers_account_adds_up():
     assert [request.producer.batch_number for request in collector.requests] == [1, 2]
 
 
-def test_one_record_that_cannot_be_built_takes_no_neighbour_along():
+def test_a_log_that_cannot_be_built_does_not_affect_others():
     def fragile(made):
         if made.model == "bad":
             raise RuntimeError
@@ -170,7 +170,7 @@ def test_one_record_that_cannot_be_built_takes_no_neighbour_along():
     assert batcher.flush(FLUSH_S) == FlushResult(sent=2, dropped=1, pending=0)
 
 
-def test_a_forked_child_begins_empty_with_its_own_identity():
+def test_a_forked_child_starts_with_an_empty_queue_and_its_own_producer_id():
     batcher, collector = make()
     collector.open.clear()
     batcher.add(call())
@@ -211,7 +211,7 @@ BREAKABLE = {
 
 
 @pytest.mark.parametrize("part", BREAKABLE)
-def test_whatever_fails_every_log_is_accounted_for(part, monkeypatch, tmp_path):
+def test_every_log_is_accounted_for_when_an_internal_step_fails(part, monkeypatch, tmp_path):
     batcher, collector = make(CONFIG._replace(spool_dir=str(tmp_path) if "spool" in part else ""))
     calls = [call() for _ in range(3)]
     with monkeypatch.context() as broken:
@@ -222,13 +222,13 @@ def test_whatever_fails_every_log_is_accounted_for(part, monkeypatch, tmp_path):
     assert accounted(batcher, result)
     assert result.pending == 0
     assert batcher.dropped_counts() in ({"internal_error": 3}, {})
-    batcher.add(call())  # the sender has survived
+    batcher.add(call())  # the sender still works
     assert batcher.flush(FLUSH_S).sent == result.sent + 1
     assert accounted(batcher, batcher.shutdown(1))
     assert sum(len(request.logs) for request in collector.requests) == result.sent + 1
 
 
-def test_a_sender_that_cannot_start_now_starts_with_the_next_call(monkeypatch):
+def test_a_sender_thread_that_failed_to_start_starts_with_the_next_call(monkeypatch):
     batcher, _ = make()
     with monkeypatch.context() as broken:
         broken.setattr(threading.Thread, "start", failing)
@@ -239,7 +239,7 @@ def test_a_sender_that_cannot_start_now_starts_with_the_next_call(monkeypatch):
     assert batcher.flush(FLUSH_S) == FlushResult(sent=2, dropped=0, pending=0)
 
 
-def test_a_log_handler_that_raises_stops_nobody():
+def test_a_raising_log_handler_does_not_stop_delivery():
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             raise RuntimeError

@@ -1,4 +1,4 @@
-"""A secret planted wherever text can be never leaves the process."""
+"""A secret planted in any text never leaves the process."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def answer(request: httpx2.Request) -> httpx2.Response:
     )
 
 
-def everything_leaves_no_trace(logs: list[Log]) -> None:
+def assert_no_secret(logs: list[Log]) -> None:
     for log in logs:
         sent = log.SerializeToString()
         assert CANARY.encode() not in sent
@@ -49,7 +49,7 @@ def everything_leaves_no_trace(logs: list[Log]) -> None:
 
 
 @pytest.mark.parametrize("word", ["hello", "fail"])
-def test_through_a_wrapped_client(recorder, caplog, word):
+def test_a_wrapped_client_leaks_no_secret(recorder, caplog, word):
     caplog.set_level(logging.DEBUG, logger="llm_observe")
     transport = httpx2.MockTransport(answer)
     client = openai.OpenAI(api_key="k", max_retries=0, http_client=httpx2.Client(transport=transport))
@@ -68,14 +68,14 @@ def test_through_a_wrapped_client(recorder, caplog, word):
             )
         except openai.AuthenticationError:
             assert word == "fail"
-    everything_leaves_no_trace([recorder.only])
+    assert_no_secret([recorder.only])
     assert CANARY not in caplog.text
 
 
 @pytest.mark.parametrize("vendor_class", [OpenAI, Anthropic, Gemini])
 @pytest.mark.parametrize("ending", ["success", "stream", "error"])
-def test_through_every_vendor(recorder, vendor_class, ending):
-    """Every string in an answer, an error and a stream is the secret, but for what the protocol needs."""
+def test_answers_of_every_vendor_leak_no_secret(recorder, vendor_class, ending):
+    """The secret replaces every string of an answer, a stream or an error that the protocol does not need."""
     vendor = vendor_class()
     wire = vendor.wire
     wire.whole, wire.events, wire.error = poison(wire.whole), poison(wire.events), poison(wire.error)
@@ -87,21 +87,31 @@ def test_through_every_vendor(recorder, vendor_class, ending):
         except vendor.error:
             assert ending == "error"
     assert recorder.only.error_message if ending == "error" else recorder.only.output_preview
-    everything_leaves_no_trace([recorder.only])
+    assert_no_secret([recorder.only])
 
 
 def poison(body: Any) -> Any:
-    """Put the secret into every text of a body that says something rather than how it is said."""
+    """Put the secret into every string of a body that is content, not protocol."""
     if isinstance(body, dict):
-        said = {"text", "content", "message", "model", "modelVersion", "responseId", "id", "code", "name"}
+        text_keys = {
+            "text",
+            "content",
+            "message",
+            "model",
+            "modelVersion",
+            "responseId",
+            "id",
+            "code",
+            "name",
+        }
         return {
-            key: TEXT if key in said and isinstance(value, str) else poison(value)
+            key: TEXT if key in text_keys and isinstance(value, str) else poison(value)
             for key, value in body.items()
         }
     return [poison(part) for part in body] if isinstance(body, list) else body
 
 
-def test_in_a_tool_call_of_every_vendor(recorder):
+def test_tool_calls_leak_no_secret(recorder):
     arguments = {"key": CANARY, "mail": TEXT}
     anthropic, gemini = Anthropic(), Gemini()
     anthropic.wire.whole["content"] = [{"type": "tool_use", "id": "t", "name": CANARY, "input": arguments}]
@@ -111,20 +121,20 @@ def test_in_a_tool_call_of_every_vendor(recorder):
     anthropic.ask(anthropic.client)
     gemini.ask(gemini.client)
     assert all("[tool call]" in log.output_preview for log in recorder.logs)
-    everything_leaves_no_trace(recorder.logs)
+    assert_no_secret(recorder.logs)
 
 
-def test_through_a_decorated_function(recorder):
+def test_a_decorated_function_leaks_no_secret(recorder):
     @llm_observe.observe(provider="mine", model=CANARY)
     def ask(question: str) -> str:
         raise ValueError(question)
 
     with pytest.raises(ValueError, match="please"):
         ask(TEXT)
-    everything_leaves_no_trace([recorder.only])
+    assert_no_secret([recorder.only])
 
 
-def test_in_the_spool_and_in_what_is_said(tmp_path):
+def test_the_spool_and_the_output_hold_no_secret(tmp_path):
     code = (
         f"secret = {CANARY[:8]!r} + {CANARY[8:]!r}\n"
         "import logging; logging.basicConfig(level=logging.DEBUG)\n"
@@ -132,14 +142,14 @@ def test_in_the_spool_and_in_what_is_said(tmp_path):
         "llm_observe.flush(0.3)\n"
     )
     process = start(code, "127.0.0.1:9", spool_dir=str(tmp_path), exit_timeout_s="0.3")
-    said = "".join(process.communicate(timeout=600))
-    kept = b"".join(path.read_bytes() for path in tmp_path.glob("*/*.batch"))
-    assert b"[API_KEY]" in kept
-    assert CANARY.encode() not in kept
-    assert CANARY not in said
+    output = "".join(process.communicate(timeout=600))
+    spooled = b"".join(path.read_bytes() for path in tmp_path.glob("*/*.batch"))
+    assert b"[API_KEY]" in spooled
+    assert CANARY.encode() not in spooled
+    assert CANARY not in output
 
 
-def test_through_log(recorder):
+def test_log_leaks_no_secret(recorder):
     llm_observe.log(
         provider=CANARY.lower(),
         model=TEXT,
@@ -152,12 +162,12 @@ def test_through_log(recorder):
         finish_reason=CANARY,
         metadata={"note": TEXT},
     )
-    everything_leaves_no_trace([recorder.only])
+    assert_no_secret([recorder.only])
     assert CANARY.lower().encode() not in recorder.only.SerializeToString()
 
 
 @pytest.mark.parametrize("padding", range(440, 520, 7))
-def test_at_every_cut(recorder, padding):
+def test_truncation_leaks_no_part_of_a_secret(recorder, padding):
     llm_observe.log(provider="p", model="m", input_text="x" * padding + " " + TEXT)
-    everything_leaves_no_trace([recorder.only])
+    assert_no_secret([recorder.only])
     assert "sk-proj" not in recorder.only.input_preview

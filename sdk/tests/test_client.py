@@ -13,7 +13,7 @@ from llm_observe._config import Config, ConfigError
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 
 
-def test_demo_chat_tells_its_numbers_and_is_logged(recorder):
+def test_demo_chat_returns_its_numbers_and_is_logged(recorder):
     answer = llm_observe.LLMClient("demo").chat("hello there", max_output_tokens=5)
     log = recorder.only
     assert answer.log_id == log.log_id
@@ -23,7 +23,7 @@ def test_demo_chat_tells_its_numbers_and_is_logged(recorder):
     assert (answer.latency_s or 0) >= (answer.time_to_first_token_s or 0) > 0
 
 
-async def test_async_streams_and_leaving_them(recorder):
+async def test_a_closed_async_stream_is_logged_as_cancelled(recorder):
     client = llm_observe.LLMClient("demo")
     stream = client.astream("hello")
     async for _ in stream:
@@ -36,7 +36,7 @@ async def test_async_streams_and_leaving_them(recorder):
     assert dict(recorder.logs[1].metadata) == {"page": "x"}
 
 
-def test_a_closed_stream_is_cancelled(recorder):
+def test_a_closed_stream_is_logged_as_cancelled(recorder):
     stream = llm_observe.LLMClient("demo").stream([{"role": "user", "content": "hello"}], system="be brief")
     next(stream)
     stream.close()
@@ -49,7 +49,7 @@ def test_an_unknown_provider_is_refused():
         llm_observe.LLMClient("acme")
 
 
-def test_log_takes_what_the_application_knows(recorder):
+def test_log_records_the_given_values(recorder):
     started = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     log_id = llm_observe.log(
         provider="mine",
@@ -78,7 +78,7 @@ def test_log_refuses_an_unknown_outcome():
         llm_observe.log(provider="mine", model="m", outcome="fine")  # type: ignore[arg-type] # the point
 
 
-def test_settings_come_from_the_environment_and_name_themselves_when_wrong(monkeypatch):
+def test_settings_come_from_the_environment_and_errors_name_the_variable(monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", "host:1")
     monkeypatch.setenv("LLM_OBSERVE_CAPTURE_CONTENT", "no")
     monkeypatch.setenv("LLM_OBSERVE_QUEUE_MAX_LOGS", "7")
@@ -102,7 +102,7 @@ def test_without_an_endpoint_nothing_is_sent_and_nothing_fails():
     assert (done.stdout.strip(), done.stderr) == ("1", "")
 
 
-def test_a_dead_collector_costs_at_most_the_bound_at_exit_and_the_loss_is_said():
+def test_exit_reports_the_logs_lost_to_a_dead_collector():
     code = (
         "import time, atexit, llm_observe as o; o.configure(endpoint='127.0.0.1:9', exit_timeout_s=0.5);"
         "[o.log(provider='p', model='m') for _ in range(3)]"

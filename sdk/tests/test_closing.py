@@ -1,4 +1,4 @@
-"""Streams that are closed: by their end, by a failure, or by the application, whichever way it goes."""
+"""Streams that end, fail, or are closed by the application, in every way to do so."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VENDORS: dict[str, Any] = {"openai": OpenAI, "anthropic": Anthropic}
 
 @pytest.fixture(autouse=True, scope="module")
 def quick_collections() -> Iterator[None]:
-    """Leave what the vendors' packages hold out of each collection."""
+    """Exclude the vendors' packages from each garbage collection, which is slow with them."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -59,7 +59,7 @@ def run_in_thread(work: Any) -> None:
 
 @pytest.mark.parametrize("read", [0, 2, 4], ids=["unread", "part", "more"])
 @pytest.mark.parametrize("way", CLOSINGS)
-def test_closing_a_stream_that_is_still_held_ends_its_call(vendor, recorder, way, read):
+def test_closing_a_stream_that_is_still_referenced_ends_its_call(vendor, recorder, way, read):
     stream = vendor.stream()
     for _ in range(read):
         next(stream)
@@ -72,7 +72,9 @@ def test_closing_a_stream_that_is_still_held_ends_its_call(vendor, recorder, way
 
 @pytest.mark.parametrize("read", [0, 2, 4], ids=["unread", "part", "more"])
 @pytest.mark.parametrize("way", ASYNC_CLOSINGS)
-async def test_closing_an_asynchronous_stream_that_is_still_held_ends_its_call(vendor, recorder, way, read):
+async def test_closing_an_asynchronous_stream_that_is_still_referenced_ends_its_call(
+    vendor, recorder, way, read
+):
     stream = await vendor.astream(vendor.aclient())
     for _ in range(read):
         await anext(stream)
@@ -83,7 +85,7 @@ async def test_closing_an_asynchronous_stream_that_is_still_held_ends_its_call(v
     assert len(recorder.calls) == 1
 
 
-def test_a_stream_that_was_read_is_closed_in_vain(vendor, recorder):
+def test_closing_a_fully_read_stream_keeps_its_success(vendor, recorder):
     with vendor.stream() as stream:
         for _ in stream:
             pass
@@ -91,7 +93,7 @@ def test_a_stream_that_was_read_is_closed_in_vain(vendor, recorder):
     assert recorder.only.outcome == OUTCOME_SUCCESS
 
 
-def test_a_stream_that_broke_is_closed_in_vain(vendor, recorder):
+def test_closing_a_broken_stream_keeps_its_error(vendor, recorder):
     vendor.wire.ending = "cut"
     stream = vendor.stream()
     with pytest.raises(Exception, match=r"."):
@@ -100,7 +102,7 @@ def test_a_stream_that_broke_is_closed_in_vain(vendor, recorder):
     assert recorder.only.outcome == OUTCOME_ERROR
 
 
-def test_a_helper_that_is_left_early_ends_its_call(vendor, recorder):
+def test_leaving_a_stream_helper_early_ends_its_call(vendor, recorder):
     messages: Any = QUESTION
     resource = vendor.client.chat.completions if vendor.name == "openai" else vendor.client.messages
     options = {} if vendor.name == "openai" else {"max_tokens": 5}
@@ -110,7 +112,7 @@ def test_a_helper_that_is_left_early_ends_its_call(vendor, recorder):
     del stream
 
 
-def test_a_stream_that_another_thread_closes_while_it_is_read_was_cancelled(recorder):
+def test_a_stream_closed_by_another_thread_during_a_read_is_cancelled(recorder):
     reading, closed = threading.Event(), threading.Event()
 
     class Silent(httpx2.SyncByteStream):
@@ -134,7 +136,7 @@ def test_a_stream_that_another_thread_closes_while_it_is_read_was_cancelled(reco
     assert recorder.only.outcome == OUTCOME_CANCELLED
 
 
-async def test_a_stream_that_another_task_closes_while_it_is_read_was_cancelled(recorder):
+async def test_a_stream_closed_by_another_task_during_a_read_is_cancelled(recorder):
     reading, closed = asyncio.Event(), asyncio.Event()
 
     class Silent(httpx2.AsyncByteStream):
@@ -164,13 +166,13 @@ async def test_a_stream_that_another_task_closes_while_it_is_read_was_cancelled(
 
 
 @pytest.mark.parametrize("body", [None, object(), b""], ids=["none", "an object", "bytes"])
-def test_a_body_that_keeps_its_class_is_left_alone(body):
+def test_a_body_whose_class_cannot_be_changed_is_left_alone(body):
     call: Any = None
     cancel_when_closed(call, SimpleNamespace(stream=body), (number for number in range(1)))
 
 
-def test_a_dropped_stream_lets_its_connection_go_at_once(recorder):
-    vendor = Anthropic()  # whose own streams do
+def test_dropping_a_stream_closes_its_connection_at_once(recorder):
+    vendor = Anthropic()  # unwrapped, its streams do so
     closed = []
     stream = vendor.stream()
     next(stream)
@@ -186,7 +188,7 @@ def test_a_dropped_stream_lets_its_connection_go_at_once(recorder):
         gc.enable()
 
 
-def test_unwrapping_leaves_an_open_stream_recorded(vendor, recorder):
+def test_unwrapping_a_client_keeps_its_open_stream_recorded(vendor, recorder):
     stream = vendor.stream()
     next(stream)
     llm_observe.unwrap(vendor.client)

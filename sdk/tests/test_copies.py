@@ -1,4 +1,4 @@
-"""A wrapped client, its copies and its subclasses: each sends what it would unwrapped, and is recorded."""
+"""A wrapped client, its copies and its subclasses are recorded, and send the same as unwrapped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from openai_wire import COMPLETION, make_client
 
 
 class Kind:
-    """Makes clients of one kind."""
+    """Creates clients of one kind."""
 
     def __init__(self, name: str) -> None:
         self.make, self.type = MAKERS[name]
@@ -34,7 +34,7 @@ def kind(request) -> Kind:
 def shallow(kind: Kind, client: Any) -> Any:
     """Copy a client and give the copy another key."""
     other = copy.copy(client)
-    if kind.is_gemini:  # its key is that of the connection that its models share
+    if kind.is_gemini:  # its models hold the connection, which holds the key
         other._models = copy.copy(client.models)
         other._models._api_client = kind(SECOND)._api_client
     else:
@@ -52,18 +52,18 @@ WAYS = {
     "with_options(key)": lambda _kind, client: client.with_options(api_key=SECOND),
     "with_options(address)": lambda _kind, client: client.with_options(base_url="http://second.invalid"),
     "a copy of a copy": lambda kind, client: copy.copy(shallow(kind, client)),
-    # What is recorded of Gemini is its models object: its client's type makes clients that are not.
+    # Only Gemini's models object is wrapped, so the client's type creates unwrapped clients.
     "its type": lambda kind, client: client if kind.is_gemini else build(type(client), SECOND),
 }
 
 
 async def exchange(kind: Kind, way: str, *, wrapped: bool, used: bool) -> Any:
-    """Ask a client and what a way makes of it; return what was sent, or what the way raised."""
+    """Call a client and its copy; return the requests sent, or the type of the error that copying raised."""
     client_kinds.sent.clear()
     client = kind()
     if wrapped:
         llm_observe.wrap(client)
-    if used:  # its resources, which know the client, are made
+    if used:  # creates its resources, which refer to the client
         await ask(client)
     try:
         other = WAYS[way](kind, client)
@@ -76,14 +76,14 @@ async def exchange(kind: Kind, way: str, *, wrapped: bool, used: bool) -> Any:
 
 @pytest.mark.parametrize("used", [False, True], ids=["new", "used"])
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_copy_sends_what_it_would_unwrapped_and_is_recorded(kind, way, used, recorder):
+async def test_a_copy_sends_the_same_requests_as_unwrapped_and_is_recorded(kind, way, used, recorder):
     unwrapped = await exchange(kind, way, wrapped=False, used=used)
     assert recorder.calls == []
     assert await exchange(kind, way, wrapped=True, used=used) == unwrapped
     assert len(recorder.calls) == len(client_kinds.sent)
 
 
-async def test_a_key_that_is_set_later_is_sent(kind, recorder):
+async def test_a_key_set_after_wrapping_is_sent(kind, recorder):
     client = llm_observe.wrap(kind())
     (client.models._api_client if kind.is_gemini else client).api_key = SECOND
     client_kinds.sent.clear()
@@ -91,14 +91,14 @@ async def test_a_key_that_is_set_later_is_sent(kind, recorder):
     assert len(recorder.calls) == len(client_kinds.sent) == 1
 
 
-async def test_wrapping_twice_is_once(kind, recorder):
+async def test_wrapping_twice_records_each_call_once(kind, recorder):
     client = llm_observe.wrap(llm_observe.wrap(kind()))
     await ask(client)
     await ask(llm_observe.wrap(copy.copy(client)))
     assert len(recorder.calls) == 2
 
 
-async def test_unwrapping_leaves_nothing(kind, recorder):
+async def test_unwrapping_restores_the_client(kind, recorder):
     plain, client = kind(), kind()
     assert llm_observe.unwrap(llm_observe.wrap(client)) is client
     llm_observe.unwrap(client)
@@ -112,21 +112,21 @@ async def test_unwrapping_leaves_nothing(kind, recorder):
 
 
 @pytest.mark.parametrize("unwrapped", ["the copy", "the first"])
-async def test_unwrapping_one_leaves_the_other_recorded(kind, recorder, unwrapped):
+async def test_unwrapping_one_copy_keeps_the_other_recorded(kind, recorder, unwrapped):
     client = llm_observe.wrap(kind())
     other = shallow(kind, client)
     gone, left = (other, client) if unwrapped == "the copy" else (client, other)
     llm_observe.unwrap(gone)
     if kind.is_gemini and hasattr(client, "aio"):
-        assert gone.aio is left.aio  # what copies of such a client share is unwrapped for both
+        assert gone.aio is left.aio  # copies share this object, so it is unwrapped for both
     await ask(gone)
     assert recorder.calls == []
     await ask(left)
     assert len(recorder.calls) == 1
 
 
-async def test_copies_of_a_client_keep_credentials_that_its_type_decides_on(recorder):
-    """Anthropic hands on a credential provider to copies of clients that are exactly of its own types."""
+async def test_copies_keep_the_credential_provider(recorder):
+    """Anthropic passes a credential provider to copies only if the client is exactly of one of its types."""
     seen = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -146,7 +146,7 @@ async def test_copies_of_a_client_keep_credentials_that_its_type_decides_on(reco
     assert len(recorder.calls) == 2
 
 
-def test_a_method_that_is_patched_after_wrapping_is_called(recorder, monkeypatch):
+def test_a_method_patched_after_wrapping_is_called(recorder, monkeypatch):
     client, wire = make_client(COMPLETION)
     monkeypatch.setattr("openai._base_client.SyncAPIClient.request", lambda *_args, **_options: "patched")
     assert client.post("/other", cast_to=object, body={}) == "patched"

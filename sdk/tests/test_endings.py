@@ -1,4 +1,4 @@
-"""Every way a call can end, for every vendor, sync and async: one log, which tells the truth."""
+"""Every way a call can end, for every vendor, sync and async, gives exactly one correct log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR
-from truth import assert_success, assert_truth
+from log_assertions import assert_call, assert_success
 from vendor_wire import Anthropic, Gemini, OpenAI
 
 VENDORS: dict[str, Any] = {"openai": OpenAI, "anthropic": Anthropic, "gemini": Gemini}
@@ -73,24 +73,24 @@ def way(request, vendor) -> Any:
     return request.param(vendor)
 
 
-async def test_success(way, vendor, recorder):
+async def test_a_successful_call_is_logged(way, vendor, recorder):
     await way.ask()
     assert_success(recorder.only, vendor, streamed=False)
 
 
-async def test_a_stream_read_to_the_end(way, vendor, recorder):
+async def test_a_stream_read_to_the_end_is_a_success(way, vendor, recorder):
     await way.read()
     assert_success(recorder.only, vendor, streamed=True)
     assert recorder.only.time_to_first_token.ToNanoseconds() <= recorder.only.latency.ToNanoseconds()
 
 
 @pytest.mark.parametrize("action", ["ask", "read"])
-async def test_a_provider_error(way, vendor, recorder, action):
+async def test_a_provider_error_is_logged(way, vendor, recorder, action):
     vendor.wire.ending = "error"
     with pytest.raises(vendor.error):
         await getattr(way, action)()
     log = recorder.only
-    assert_truth(log, vendor, OUTCOME_ERROR)
+    assert_call(log, vendor, OUTCOME_ERROR)
     assert (log.http_status, log.error_code) == (429, vendor.error_code)
     assert log.provider_request_id == vendor.request_id
     assert "slow down [EMAIL]" in log.error_message
@@ -98,60 +98,60 @@ async def test_a_provider_error(way, vendor, recorder, action):
 
 @pytest.mark.parametrize("action", ["ask", "read"])
 @pytest.mark.parametrize(("ending", "code"), [("connection", "connection_error"), ("timeout", "timeout")])
-async def test_a_network_fault(way, vendor, recorder, action, ending, code):
+async def test_a_network_error_is_logged(way, vendor, recorder, action, ending, code):
     vendor.wire.ending = ending
     with pytest.raises(vendor.connection):
         await getattr(way, action)()
-    assert_truth(recorder.only, vendor, OUTCOME_ERROR)
+    assert_call(recorder.only, vendor, OUTCOME_ERROR)
     assert recorder.only.error_code == code
 
 
-async def test_a_stream_that_breaks_off_keeps_what_came(way, vendor, recorder):
+async def test_a_broken_stream_keeps_the_text_received(way, vendor, recorder):
     vendor.wire.ending = "cut"
     with pytest.raises(Exception, match=r"."):
         await way.read()
-    assert_truth(recorder.only, vendor, OUTCOME_ERROR)
+    assert_call(recorder.only, vendor, OUTCOME_ERROR)
     assert recorder.only.error_code
     assert recorder.only.output_preview.startswith("all is")
     assert recorder.only.HasField("time_to_first_token")
 
 
 @pytest.mark.parametrize("leaving", ["close", "break", "never read"])
-async def test_a_stream_that_the_application_left(way, vendor, recorder, leaving):
+async def test_a_stream_left_by_the_application_is_cancelled(way, vendor, recorder, leaving):
     await way.leave(leaving)
-    for _ in range(3):  # the loop closes dropped generators, one inside another
+    for _ in range(3):  # the loop closes dropped generators, and those nested in them
         gc.collect()
         await asyncio.sleep(0.02)
     read = leaving != "never read"
     if not recorder.calls and vendor.name == "gemini" and not read:
         return  # google-genai sends nothing before the first step: there was no call
-    assert_truth(recorder.only, vendor, OUTCOME_CANCELLED)
+    assert_call(recorder.only, vendor, OUTCOME_CANCELLED)
     assert recorder.only.output_preview == ("all " if read else "")
     assert recorder.only.HasField("time_to_first_token") == read
 
 
-async def test_a_task_cancelled_while_it_waits(vendor, recorder):
+async def test_a_task_cancelled_before_the_answer_is_logged(vendor, recorder):
     task = asyncio.ensure_future(vendor.ask(vendor.aclient(vendor.wire.answer_late)))
     await vendor.wire.silent.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert_truth(recorder.only, vendor, OUTCOME_CANCELLED)
+    assert_call(recorder.only, vendor, OUTCOME_CANCELLED)
 
 
-async def test_a_task_cancelled_while_it_streams(vendor, recorder):
+async def test_a_task_cancelled_during_a_stream_keeps_the_text_received(vendor, recorder):
     vendor.wire.ending = "stall"
     task = asyncio.ensure_future(Async(vendor).read())
     await vendor.wire.silent.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert_truth(recorder.only, vendor, OUTCOME_CANCELLED)
+    assert_call(recorder.only, vendor, OUTCOME_CANCELLED)
     assert recorder.only.output_preview.startswith("all is")
 
 
 @pytest.mark.parametrize("name", VENDORS)
-def test_a_stream_held_until_exit(name):
+def test_a_stream_still_open_at_exit_is_logged(name):
     code = (
         f"import vendor_wire\nfrom llm_observe import _runtime\n"
         "_runtime.get_runtime().submit = lambda call: print(call.outcome, call.output_chunks)\n"
@@ -170,5 +170,5 @@ def test_a_stream_held_until_exit(name):
     )
     never_sent = [] if name == "gemini" else ["3 []"]
     assert sorted(done.stdout.splitlines()) == ["3 ['all ']", *never_sent]
-    # The vendor's client may complain that it was held open; ours says nothing.
+    # The vendor's client may warn about the open connection; the SDK prints nothing.
     assert "llm_observe" not in done.stderr

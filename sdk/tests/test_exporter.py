@@ -1,4 +1,4 @@
-"""An exporter of the application's own takes the batches, and no endpoint is needed."""
+"""A custom exporter receives the batches, and no endpoint is needed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import llm_observe
 import pytest
 
 
-class Collected:
+class RecordingExporter:
     def __init__(self, *results: llm_observe.ExportResult) -> None:
         self.batches: list[list[str]] = []
         self._results = list(results)
@@ -18,36 +18,36 @@ class Collected:
 
 
 @pytest.fixture
-def configured():
+def configure():
     yield llm_observe.configure
     llm_observe.configure(endpoint="")
 
 
-def test_it_gets_what_is_logged(configured):
-    exporter = Collected()
-    configured(exporter=exporter)
+def test_a_custom_exporter_receives_the_logs(configure):
+    exporter = RecordingExporter()
+    configure(exporter=exporter)
     llm_observe.log(provider="mine", model="m")
     result = llm_observe.flush(10)
     assert exporter.batches == [["m"]]
     assert (result.sent, result.dropped, result.pending) == (1, 0, 0)
 
 
-def test_what_it_wants_again_it_gets_again(configured):
-    exporter = Collected(llm_observe.ExportResult(retry=True, failure="AWAY"))
-    configured(exporter=exporter)
+def test_a_batch_is_exported_again_on_retry(configure):
+    exporter = RecordingExporter(llm_observe.ExportResult(retry=True, failure="AWAY"))
+    configure(exporter=exporter)
     llm_observe.log(provider="mine", model="m")
     assert llm_observe.flush(10).sent == 1
     assert exporter.batches == [["m"], ["m"]]
 
 
-def test_what_it_rejects_is_dropped(configured):
-    configured(exporter=Collected(llm_observe.ExportResult(failure="NO")))
+def test_a_failed_batch_is_dropped(configure):
+    configure(exporter=RecordingExporter(llm_observe.ExportResult(failure="NO")))
     llm_observe.log(provider="mine", model="m")
     assert llm_observe.flush(10).dropped == 1
 
 
-def test_without_exporter_and_endpoint_nothing_is_recorded(configured):
-    configured(endpoint="")
+def test_without_exporter_and_endpoint_nothing_is_recorded(configure):
+    configure(endpoint="")
     llm_observe.log(provider="mine", model="m")
     result = llm_observe.flush(1)
     assert (result.sent, result.dropped, result.pending) == (0, 0, 0)

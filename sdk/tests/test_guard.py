@@ -1,4 +1,4 @@
-"""An internal error costs a field, never the log and never the application's call."""
+"""An internal error may lose a field, but never the log or the application's call."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def failing(*_: Any, **__: Any) -> Any:
 
 @pytest.mark.parametrize("ending", ["success", "stream", "error"])
 @pytest.mark.parametrize(("name", "reader"), [(name, reader) for name in READERS for reader in READERS[name]])
-def test_a_reader_that_fails_costs_no_log(recorder, swallowing, monkeypatch, name, reader, ending):
+def test_a_failing_reader_does_not_lose_the_log(recorder, swallowing, monkeypatch, name, reader, ending):
     monkeypatch.setattr(f"llm_observe._providers.{name}.{reader}", failing)
     vendor = VENDORS[name]()
     vendor.wire.ending = "error" if ending == "error" else "success"
@@ -47,7 +47,7 @@ def test_a_reader_that_fails_costs_no_log(recorder, swallowing, monkeypatch, nam
     assert (log.provider, log.model, log.outcome) == (name, vendor.model, 2 if ending == "error" else 1)
 
 
-def test_a_usage_that_cannot_be_read_hides_no_text(recorder, swallowing):
+def test_unreadable_usage_does_not_hide_the_text(recorder, swallowing):
     vendor = OpenAI()
     vendor.wire.whole["usage"] = "none today"
     vendor.ask(vendor.client)
@@ -55,7 +55,7 @@ def test_a_usage_that_cannot_be_read_hides_no_text(recorder, swallowing):
     assert recorder.only.finish_reason == "stop"
 
 
-def test_internal_errors_reach_our_tests(recorder):
+def test_internal_errors_raise_in_tests(recorder):
     with pytest.raises(ZeroDivisionError), _guard.guarded("here"):
         raise ZeroDivisionError
     with pytest.raises(ZeroDivisionError):
@@ -70,7 +70,7 @@ def test_internal_errors_are_counted_and_their_text_is_not_logged(swallowing, ca
     assert caplog.messages == ["llm_observe internal error, 1 so far, in a place of its own: ValueError"]
 
 
-def test_a_wrong_variable_never_fails_a_call(monkeypatch, caplog):
+def test_an_invalid_setting_never_fails_a_call(monkeypatch, caplog):
     monkeypatch.setattr(_runtime, "_runtime", None)
     monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", "nowhere")
     llm_observe.log(provider="p", model="m")
@@ -78,7 +78,7 @@ def test_a_wrong_variable_never_fails_a_call(monkeypatch, caplog):
     assert "LLM_OBSERVE_ENDPOINT" in caplog.messages[0]
 
 
-def test_a_queued_failure_holds_nothing_of_the_application(recorder):
+def test_a_queued_failed_call_keeps_no_application_objects_alive(recorder):
     class Large:
         pass
 
@@ -97,13 +97,13 @@ def test_a_queued_failure_holds_nothing_of_the_application(recorder):
     assert held[0]() is None
 
 
-def test_settings_that_a_thread_cannot_wait_for_are_refused():
+def test_delays_too_long_for_a_thread_are_refused():
     for value in (float("inf"), float("nan"), 1e300):
         with pytest.raises(ValueError, match="LLM_OBSERVE_BATCH_DELAY_S"):
             llm_observe.configure(batch_delay_s=value)
 
 
-def test_one_kind_may_be_given_as_a_text(monkeypatch):
+def test_a_single_kind_may_be_given_as_a_string(monkeypatch):
     configured: list[Config] = []
     monkeypatch.setattr("llm_observe._api.configure_runtime", lambda config, *_: configured.append(config))
     llm_observe.configure(redaction_disabled_kinds="PHONE")

@@ -1,4 +1,4 @@
-"""What is wrapped is still what it was: types, names, signatures, attributes; and so are its answers."""
+"""Wrapped clients and their answers keep their types, names, signatures and attributes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ours(name: str) -> bool:
 
 
 def signatures(thing: Any) -> dict[str, str]:
-    """Return the signatures of all methods, and which of them are coroutines."""
+    """Return the signature and docstring of every method, and whether it is a coroutine function."""
     methods = {}
     for name in dir(type(thing)):
         method = inspect.getattr_static(type(thing), name)
@@ -55,7 +55,7 @@ def make(request) -> Any:
     return lambda: maker(kind)
 
 
-def test_a_client(make, recorder):
+def test_a_wrapped_client_looks_unwrapped(make, recorder):
     wrapped, plain = make(), make()
     before = set(vars(wrapped))
     assert llm_observe.wrap(wrapped) is wrapped
@@ -69,12 +69,12 @@ VENDORS: dict[str, Any] = {"openai": OpenAI, "anthropic": Anthropic, "gemini": G
 
 
 @pytest.mark.parametrize("name", VENDORS)
-def test_a_stream(name, recorder):
+def test_a_stream_looks_unwrapped(name, recorder):
     vendor, other = VENDORS[name](), VENDORS[name]()
     llm_observe.unwrap(other.client)
     wrapped, plain = vendor.stream(), other.stream()
     assert type(wrapped) is type(plain)
-    if name != "gemini":  # whose streams are generators
+    if name != "gemini":  # its streams are generators
         assert type(wrapped._iterator) is type(plain._iterator)
         assert_same(wrapped, plain)
     assert list(wrapped)
@@ -82,7 +82,7 @@ def test_a_stream(name, recorder):
 
 
 @pytest.mark.parametrize("name", VENDORS)
-async def test_an_asynchronous_stream(name, recorder):
+async def test_an_asynchronous_stream_looks_unwrapped(name, recorder):
     vendor = VENDORS[name]()
     wrapped = await vendor.astream(vendor.aclient())
     plain = await vendor.astream(llm_observe.unwrap(vendor.aclient()))
@@ -94,7 +94,7 @@ async def test_an_asynchronous_stream(name, recorder):
     assert len(recorder.calls) == 1
 
 
-def test_a_copy_of_a_stream_reads_on(recorder):
+def test_a_copy_of_a_stream_continues_it(recorder):
     client, _ = make_client(CHUNKS)
     stream = client.chat.completions.create(model="m", messages=QUESTION, stream=True)
     seen = [next(stream)]
@@ -103,20 +103,20 @@ def test_a_copy_of_a_stream_reads_on(recorder):
     assert recorder.only.output_preview == "all is well"
 
 
-def raw_answer(client: Any, **options: Any) -> Any:
+def raw_response(client: Any, **options: Any) -> Any:
     return client.chat.completions.with_raw_response.create(model="m", messages=QUESTION, **options)
 
 
-def test_a_raw_answer(recorder):
+def test_a_raw_response_looks_unwrapped(recorder):
     client, _ = make_client(CHUNKS)
-    wrapped = raw_answer(client, stream=True)
-    assert_same(wrapped, raw_answer(llm_observe.unwrap(client), stream=True))
+    wrapped = raw_response(client, stream=True)
+    assert_same(wrapped, raw_response(llm_observe.unwrap(client), stream=True))
 
 
 @pytest.mark.parametrize("parsers", [("raw", "raw"), ("copy", "raw"), ("raw", "copy"), ("copy", "copy")])
-def test_a_raw_stream_that_is_parsed_twice_is_read_once(recorder, parsers):
+def test_a_raw_stream_parsed_twice_is_read_once(recorder, parsers):
     client, _ = make_client(CHUNKS)
-    raw = raw_answer(client, stream=True)
+    raw = raw_response(client, stream=True)
     known = {"raw": raw, "copy": copy.copy(raw)}
     first, second = (known[parser].parse() for parser in parsers)
     assert second is first
@@ -124,9 +124,9 @@ def test_a_raw_stream_that_is_parsed_twice_is_read_once(recorder, parsers):
     assert recorder.only.output_preview == "all is well"
 
 
-def test_a_raw_answer_may_be_dropped_before_its_stream_is_read(recorder):
+def test_a_raw_response_may_be_dropped_before_its_stream_is_read(recorder):
     client, _ = make_client(CHUNKS)
-    stream = raw_answer(client, stream=True).parse()
+    stream = raw_response(client, stream=True).parse()
     assert recorder.calls == []
     assert len(list(stream)) == len(CHUNKS)
     assert recorder.only.output_preview == "all is well"
@@ -134,7 +134,7 @@ def test_a_raw_answer_may_be_dropped_before_its_stream_is_read(recorder):
 
 @pytest.mark.parametrize("way", ["with_raw_response", "with_streaming_response"])
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_asynchronous_raw_answer(recorder, way, stream):
+async def test_an_asynchronous_raw_response_is_recorded_once(recorder, way, stream):
     client, _ = make_async_client(CHUNKS if stream else COMPLETION)
     pending = getattr(client.chat.completions, way).create(model="m", messages=QUESTION, stream=stream)
     async with contextlib.AsyncExitStack() as stack:
@@ -148,16 +148,16 @@ async def test_an_asynchronous_raw_answer(recorder, way, stream):
     assert recorder.calls[0] not in _taps._open_streams
 
 
-def test_a_raw_answer_that_is_never_parsed_is_recorded_when_it_is_dropped(recorder):
+def test_a_raw_response_never_parsed_is_recorded_when_it_is_dropped(recorder):
     client, _ = make_client(CHUNKS)
-    raw = raw_answer(client, stream=True)
+    raw = raw_response(client, stream=True)
     assert recorder.calls == []
     del raw
     assert len(recorder.calls) == 1
 
 
 class Registered(PortableOpenAI):
-    """A class that an application keeps a list of, and that takes no attributes."""
+    """A class that registers its subclasses, and whose instances refuse a new class."""
 
     known: list[type] = []  # noqa: RUF012 - as applications write it
 
@@ -172,15 +172,15 @@ class Registered(PortableOpenAI):
 
 
 class Listed(Registered, listed=True):
-    """One of them."""
+    """A registered subclass."""
 
 
 class Abstract(PortableOpenAI, abc.ABC):
-    """A class whose own type is not ``type``."""
+    """A class whose metaclass is not ``type``."""
 
 
 @pytest.mark.parametrize("kind", [Listed, Abstract])
-async def test_an_applications_own_classes(kind, recorder):
+async def test_an_applications_subclass_can_be_wrapped(kind, recorder):
     client = llm_observe.wrap(build(kind))
     assert_same(client, build(kind))
     for other in (client, copy.copy(client), pickle.loads(pickle.dumps(client))):  # noqa: S301 - our own
@@ -190,7 +190,7 @@ async def test_an_applications_own_classes(kind, recorder):
     assert type(llm_observe.unwrap(client)) is kind
 
 
-async def test_a_class_derived_from_a_wrapped_clients(recorder):
+async def test_a_subclass_of_a_wrapped_clients_class_can_be_wrapped(recorder):
     base = llm_observe.wrap(build(PortableOpenAI))
     derived = type("Derived", (type(base),), {})
     client = llm_observe.wrap(build(derived))
@@ -200,13 +200,13 @@ async def test_a_class_derived_from_a_wrapped_clients(recorder):
     assert type(llm_observe.unwrap(client)) is derived
 
 
-def test_a_stand_in_is_pickled_as_what_it_is_made_of(recorder):
+def test_a_stand_in_class_survives_pickling_and_copying(recorder):
     stand_in = type(llm_observe.wrap(build(openai.OpenAI)))
     assert pickle.loads(pickle.dumps(stand_in)) is stand_in  # noqa: S301 - our own
     assert copy.deepcopy(stand_in) is stand_in
 
 
-def test_the_vendors_classes_are_left_alone(recorder):
+def test_wrapping_leaves_the_vendors_classes_unchanged(recorder):
     before = dict(vars(openai.OpenAI))
     llm_observe.wrap(build(openai.OpenAI))
     assert dict(vars(openai.OpenAI)) == before

@@ -1,4 +1,4 @@
-"""The SDK alone, installed from its folder: it needs grpcio and protobuf, no more."""
+"""The SDK, installed alone from its folder, needs only grpcio and protobuf."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ def test_the_built_sdk_works_with_grpcio_and_protobuf_alone(tmp_path):
     assert (done.returncode, done.stderr) == (0, "llm_observe: 0 logs sent, 1 dropped\n")
 
 
-def test_the_dependencies_are_two():
+def test_the_sdk_has_two_dependencies():
     text = (SDK / "pyproject.toml").read_text()
     assert 'dependencies = ["grpcio>=1.68.1,<2", "protobuf>=5.28.1,<8"]' in text

@@ -1,4 +1,4 @@
-"""observe(): whatever names a value as a secret, and wherever, the value is not shown."""
+"""observe() hides a value that is named as a secret, wherever the name stands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from llm_observe._redaction.names import is_secret_name
 
 SECRET = "zebra"
-"""Looks like no secret: only its name tells."""
+"""Does not look like a secret; only its name gives it away."""
 observe = llm_observe.observe(provider="mine", model="m1")
 LONG_NAME = "SPRING_DATASOURCE_HIKARI_DATA_SOURCE_PROPERTIES_CUSTOMER_DATABASE_PASSWORD"
 
@@ -77,7 +77,7 @@ def preview_of(value: Any, recorder: Any) -> str:
 
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("place", PLACES)
-def test_what_is_named_as_a_secret_is_not_shown(recorder, place, container):
+def test_values_named_as_secrets_are_hidden(recorder, place, container):
     ask = observe(lambda **_all: "fine")
     for name in NAMES:
         ask(question="hi", data=CONTAINERS[container](PLACES[place](name)))
@@ -87,7 +87,7 @@ def test_what_is_named_as_a_secret_is_not_shown(recorder, place, container):
 
 
 @pytest.mark.parametrize("field", ["password", "api_key", "secret_id"])
-def test_a_named_tuple_is_a_mapping(recorder, field):
+def test_a_named_tuple_is_treated_as_a_mapping(recorder, field):
     make: Any = collections.namedtuple  # noqa: PYI024 - typing has none that is named at run time
     login = make("Login", ["user", field])("ann", SECRET)
     text = preview_of([login], recorder)
@@ -95,7 +95,7 @@ def test_a_named_tuple_is_a_mapping(recorder, field):
     assert '"user": "ann"' in text
 
 
-def test_of_variable_arguments_one_may_name_the_next(recorder):
+def test_a_variable_argument_may_name_the_next_as_a_secret(recorder):
     observe(lambda *_all: "fine")("psql", "--password", SECRET, "mydb")
     assert recorder.only.input_preview == "psql\n--password\nmydb"
 
@@ -117,7 +117,7 @@ def test_other_values_are_shown(recorder, value, shown):
     assert preview_of(value, recorder) == f"hi\n{shown or json.dumps(value)}"
 
 
-def test_text_with_quotes_is_redacted_as_text_of_its_own(recorder):
+def test_each_string_value_is_redacted_on_its_own(recorder):
     key = "hunter2" + "zebra"
     cut_off = '{"a": "b", "password": "%s", "more": "' % key  # noqa: UP031 - braces
     text = preview_of({"body": cut_off, "lines": "at\n10.1.2.3"}, recorder)
@@ -125,11 +125,11 @@ def test_text_with_quotes_is_redacted_as_text_of_its_own(recorder):
     assert "10.1.2.3" not in text
 
 
-def test_a_name_too_long_to_read_is_one_of_a_secret():
+def test_an_overlong_name_counts_as_secret():
     assert is_secret_name("a" * 257)
     assert not is_secret_name("a" * 256)
 
 
 @pytest.mark.parametrize("name", ["secret_name", "password_length", "secret_path", "token_ids", "key_id"])
-def test_what_describes_a_secret_is_none(name):
+def test_a_name_that_describes_a_secret_is_not_secret(name):
     assert not is_secret_name(name)

@@ -1,4 +1,4 @@
-"""observe(): functions of every shape, recorded as one call each, with what they return left alone."""
+"""observe() records a call of any kind of function once, and leaves its result unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUC
 observe = llm_observe.observe(provider="mine", model="m1")
 
 
-def test_a_function(recorder):
+def test_a_function_is_recorded(recorder):
     @observe
     def ask(question: str, *, temperature: float) -> str:
         """Ask."""
@@ -25,7 +25,7 @@ def test_a_function(recorder):
     assert (ask.__name__, ask.__doc__) == ("ask", "Ask.")
 
 
-async def test_a_coroutine(recorder):
+async def test_a_coroutine_function_is_recorded(recorder):
     @observe
     async def ask(question: str) -> str:
         await asyncio.sleep(0)
@@ -35,7 +35,7 @@ async def test_a_coroutine(recorder):
     assert recorder.only.output_preview == "WHAT?"
 
 
-def test_a_generator_is_a_stream(recorder):
+def test_a_generator_is_recorded_as_a_stream(recorder):
     @observe
     def ask(question: str):
         yield from question.split()
@@ -78,26 +78,26 @@ async def test_a_stream_left_early_is_cancelled(recorder, asynchronous):
     assert (recorder.only.outcome, recorder.only.output_preview) == (OUTCOME_CANCELLED, "all")
 
 
-def test_a_failure_is_the_applications_and_is_logged(recorder):
+def test_an_exception_is_logged_and_raised(recorder):
     @observe
     def ask():
-        raise TimeoutError("gave up on bob@" + "example.com")
+        raise TimeoutError("timed out for bob@" + "example.com")
 
-    with pytest.raises(TimeoutError, match="gave up"):
+    with pytest.raises(TimeoutError, match="timed out"):
         ask()
     log = recorder.only
     assert (log.outcome, log.error_code) == (OUTCOME_ERROR, "timeout")
-    assert log.error_message == "gave up on [EMAIL]"
+    assert log.error_message == "timed out for [EMAIL]"
 
 
-def test_a_reader_tells_what_only_the_application_knows(recorder):
+def test_read_takes_fields_from_the_result(recorder):
     @llm_observe.observe(
         provider="mine",
         model="m1",
         operation="embeddings",
-        read=lambda found: {
-            "output_text": found["text"],
-            "input_tokens": found["in"],
+        read=lambda result: {
+            "output_text": result["text"],
+            "input_tokens": result["in"],
             "output_tokens": 4,
             "finish_reason": "stop",
             "metadata": {"region": "eu"},
@@ -113,7 +113,7 @@ def test_a_reader_tells_what_only_the_application_knows(recorder):
     assert dict(log.metadata) == {"region": "eu"}
 
 
-async def test_a_static_or_class_method_or_an_object_is_awaited_before_it_is_recorded(recorder):
+async def test_async_static_methods_class_methods_and_callables_are_awaited(recorder):
     class Service:
         @observe
         @staticmethod

@@ -1,4 +1,4 @@
-"""Whatever a vendor answers or is asked: one log, and the application sees what it would without us."""
+"""Any request and answer give one log, and the application sees the same as without the SDK."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ property_test = settings(derandomize=True, deadline=None, max_examples=40)
 
 
 class Answer(NamedTuple):
-    """A way to ask a vendor, and what it answers."""
+    """A kind of request to a vendor, and its answer."""
 
     ask: Callable[[Any], Any]
     body: Any
@@ -82,11 +82,11 @@ def gemini_chat(client: Any) -> Any:
     return client.models.generate_content(model="g", contents="what is up?")
 
 
-def made_of(text: dict[str, Any]) -> dict[str, Any]:
-    """Return a Gemini answer that has a tool call, too."""
+def with_tool_call(answer: dict[str, Any]) -> dict[str, Any]:
+    """Add a tool call to a Gemini answer, and return it."""
     call = {"functionCall": {"name": "now", "args": {"a": 1}}}
-    text["candidates"][0]["content"]["parts"].append(call)
-    return text
+    answer["candidates"][0]["content"]["parts"].append(call)
+    return answer
 
 
 EMBEDDINGS = {
@@ -152,10 +152,10 @@ ANSWERS: dict[str, dict[str, Answer]] = {
         "failure": Answer(anthropic_chat, FAILURE, status=400),
     },
     "gemini": {
-        "content": Answer(gemini_chat, made_of(gemini_chunk("all is well", last=True))),
+        "content": Answer(gemini_chat, with_tool_call(gemini_chunk("all is well", last=True))),
         "content stream": Answer(
             lambda client: list(client.models.generate_content_stream(model="g", contents="hi")),
-            [GEMINI_EVENTS[0], made_of(gemini_chunk("is ")), *GEMINI_EVENTS[1:]],
+            [GEMINI_EVENTS[0], with_tool_call(gemini_chunk("is ")), *GEMINI_EVENTS[1:]],
         ),
         "embeddings": Answer(
             lambda client: client.models.embed_content(model="e", contents="hi"),
@@ -170,7 +170,7 @@ WAYS = [(vendor, way) for vendor, ways in ANSWERS.items() for way in ways]
 
 
 def response_of(answer: Answer, body: Any) -> httpx2.Response:
-    """Return the response that has a body: a JSON, or a list of the events of a stream."""
+    """Return a response with a JSON body, or with a list of events as a stream."""
     kind, content = "application/json", json.dumps(body).encode()
     if isinstance(answer.body, list):
         names = [event.get("type", "") for event in answer.body]
@@ -183,7 +183,7 @@ def response_of(answer: Answer, body: Any) -> httpx2.Response:
 
 
 class Clients(NamedTuple):
-    """A client as the vendor made it, and one that is wrapped; the last of ``answers`` is what both get."""
+    """An unwrapped and a wrapped client; both get the last of ``answers``."""
 
     plain: Any
     wrapped: Any
@@ -208,7 +208,7 @@ def outcome(ask: Callable[[Any], Any], client: Any) -> Any:
     """Return what the application sees: an answer's type, a stream's length, or an error's type."""
     try:
         answer = ask(client)
-    except Exception as error:  # noqa: BLE001 - the vendor's own, with us and without
+    except Exception as error:  # noqa: BLE001 - the vendor's own error
         return type(error)
     return len(answer) if isinstance(answer, list) else type(answer)
 
@@ -216,7 +216,7 @@ def outcome(ask: Callable[[Any], Any], client: Any) -> Any:
 @pytest.mark.parametrize(("vendor", "way"), WAYS)
 @given(data=st.data())
 @property_test
-def test_any_json_in_any_place_of_an_answer_is_one_log(vendor: str, way: str, data: st.DataObject):
+def test_an_answer_with_any_json_in_any_place_gives_one_log(vendor: str, way: str, data: st.DataObject):
     answer, clients = ANSWERS[vendor][way], clients_of(vendor)
     body = data.draw(mutated(answer.body))
     clients.answers.append(lambda: response_of(answer, body))
@@ -227,7 +227,7 @@ def test_any_json_in_any_place_of_an_answer_is_one_log(vendor: str, way: str, da
 
 
 @pytest.mark.parametrize(("vendor", "way"), WAYS)
-def test_the_unchanged_answers_are_read_without_an_internal_error(vendor, way):
+def test_valid_answers_are_read_without_an_internal_error(vendor, way):
     answer, clients = ANSWERS[vendor][way], clients_of(vendor)
     clients.answers.append(lambda: response_of(answer, answer.body))
     with recording() as recorder:
@@ -238,8 +238,8 @@ def test_the_unchanged_answers_are_read_without_an_internal_error(vendor, way):
 
 @given(data=st.data())
 @property_test
-def test_any_json_in_a_request_is_one_log_of_what_was_sent(data: st.DataObject):
-    """The vendor's client refuses some of it before there is a call."""
+def test_a_request_with_any_json_gives_one_log(data: st.DataObject):
+    """The vendor's client refuses some of these requests before it sends them."""
     messages = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]
     request = data.draw(mutated({"model": "m", "n": 1, "messages": messages}))
     answer, clients = ANSWERS["openai"]["chat"], clients_of("openai")

@@ -1,4 +1,4 @@
-"""LLMClient returns text that can be encoded, and numbers of their types, whatever a server sends."""
+"""LLMClient returns encodable text and fields of the declared types, whatever the server sends."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def test_chunks_become_text(chunks, texts):
 
 @pytest.mark.parametrize(("chunks", "texts"), CHUNKS)
 async def test_asynchronous_chunks_become_text(chunks, texts):
-    async def pieces():
+    async def async_chunks():
         for chunk in chunks:
             yield chunk
 
-    answer = ChatStream(pieces(), pending_call())
+    answer = ChatStream(async_chunks(), pending_call())
     assert [text async for text in answer] == texts
     assert answer.result().text == "".join(texts)
 
@@ -54,7 +54,7 @@ async def test_asynchronous_chunks_become_text(chunks, texts):
         ("finish_reason", "st\ud800op", "st\ufffdop"),
         ("model", 7, "7"),
         ("model", "m\ud800", "m\ufffd"),
-        ("model", None, "asked"),
+        ("model", None, "requested"),
         *((f"{kind}_tokens", 12.0, 12) for kind in ("input", "output", "total")),
         ("input_tokens", 12.5, None),
         ("input_tokens", "12", 12),
@@ -62,10 +62,10 @@ async def test_asynchronous_chunks_become_text(chunks, texts):
         ("input_tokens", object(), None),
     ],
 )
-def test_numbers_have_their_types(name, value, expected):
+def test_result_fields_have_their_declared_types(name, value, expected):
     pending = pending_call()
     with pending:
-        call = Call("openai", "chat", "asked", lambda _: None)
+        call = Call("openai", "chat", "requested", lambda _: None)
     setattr(call, "response_model" if name == "model" else name, value)
     converted = getattr(ChatStream(iter(()), pending).result(), name)
     assert (type(converted), converted) == (type(expected), expected)

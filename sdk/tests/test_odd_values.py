@@ -1,4 +1,4 @@
-"""Whatever an application passes: one log that the server accepts, and no exception."""
+"""Any value that an application passes gives one log that the server accepts, and no exception."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def observe_with(argument: str, value: Any) -> None:
 
 
 def pass_to_observed(argument: str, value: Any) -> None:
-    """Pass it by place, by name, in a list and under a key, and get it back, whole and in a stream."""
+    """Pass a value by position, by name, in a list and in a dict, and return it."""
     del argument
 
     @llm_observe.observe(**CHAT)
@@ -120,7 +120,7 @@ PLACES: list[tuple[Callable[[str, Any], None], str]] = [
 
 
 @pytest.mark.parametrize(("use", "argument"), PLACES)
-def test_any_object_in_any_place_is_one_log(use, argument):
+def test_any_object_as_any_argument_gives_one_log(use, argument):
     for value in ODD.values():
         with recording() as recorder:
             use(argument, value)
@@ -129,7 +129,7 @@ def test_any_object_in_any_place_is_one_log(use, argument):
 
 @given(st.sampled_from(PLACES), json_values)
 @settings(derandomize=True, deadline=None, max_examples=200)
-def test_any_json_in_any_place_is_one_log(place: Any, value: Any):
+def test_any_json_as_any_argument_gives_one_log(place: Any, value: Any):
     use, argument = place
     with recording() as recorder:
         use(argument, value)
@@ -137,7 +137,7 @@ def test_any_json_in_any_place_is_one_log(place: Any, value: Any):
 
 
 class Exporter:
-    """Accepts everything, and keeps it."""
+    """Accepts and keeps every log."""
 
     def __init__(self) -> None:
         self.logs: list[Log] = []
@@ -147,7 +147,7 @@ class Exporter:
         return ExportResult(accepted=len(request.logs))
 
 
-def test_all_of_them_are_sent_and_counted(monkeypatch):
+def test_odd_values_are_all_sent_and_counted(monkeypatch):
     exporter = Exporter()
     runtime = _runtime.Runtime(Config(batch_delay_s=0.01, queue_max_bytes=2**30), exporter)
     monkeypatch.setattr(_runtime, "_runtime", runtime)
@@ -159,7 +159,7 @@ def test_all_of_them_are_sent_and_counted(monkeypatch):
     assert len(exporter.logs) == logged
 
 
-def test_only_an_unknown_outcome_is_refused():
+def test_an_odd_outcome_is_refused():
     for value in ODD.values():
         with recording() as recorder, pytest.raises(ValueError, match="outcome must be"):
             log_with("outcome", value)

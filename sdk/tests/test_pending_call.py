@@ -1,4 +1,4 @@
-"""LLMClient's answers: the call behind each has its id and session, wherever it is read, and no other has."""
+"""The call behind an answer of LLMClient gets its id and session, wherever the answer is read."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def make_call() -> Call:
     return Call("mine", "chat", "m1", lambda _call: None)
 
 
-class Waiting:
-    """Waits until it is sent something, without a loop."""
+class Suspension:
+    """Suspends once, without an event loop."""
 
     def __await__(self) -> Generator[None]:
         yield
 
 
 def finish(coroutine: Any) -> Any:
-    """Run a coroutine that waits no more."""
+    """Resume a coroutine that does not suspend again, and return its result."""
     with pytest.raises(StopIteration) as ended:
         coroutine.send(None)
     return ended.value.value
 
 
-def test_each_step_may_come_from_another_context():
+def test_each_step_may_run_in_another_context():
     def chunks() -> Iterator[str]:
         yield make_call().log_id
         yield make_call().log_id or "no id"
@@ -42,9 +42,9 @@ def test_each_step_may_come_from_another_context():
     assert make_call().log_id == ""
 
 
-async def test_an_answer_that_waits_names_no_other_call():
+async def test_a_waiting_answer_gives_its_id_to_no_other_call():
     async def chunks() -> AsyncIterator[str]:
-        await Waiting()
+        await Suspension()
         yield make_call().log_id
 
     answer = ChatStream(chunks(), PendingCall("id-1"))
@@ -57,9 +57,9 @@ async def test_an_answer_that_waits_names_no_other_call():
 
 
 @pytest.mark.parametrize("where", ["its own context", "another", "a copy"])
-def test_an_answer_that_is_left_before_its_call_names_none(where):
+def test_an_answer_closed_before_its_call_gives_its_id_to_none(where):
     async def chunks() -> AsyncIterator[str]:
-        await Waiting()
+        await Suspension()
         yield make_call().log_id
 
     answer = ChatStream(chunks(), PendingCall("id-1", (("key", "value"),)))
@@ -74,7 +74,7 @@ def test_an_answer_that_is_left_before_its_call_names_none(where):
     assert answer.result().model == ""
 
 
-def test_an_answer_within_an_answer():
+def test_nested_answers_keep_their_own_ids():
     def inner() -> Iterator[str]:
         yield make_call().log_id
 
@@ -84,7 +84,7 @@ def test_an_answer_within_an_answer():
     assert next(ChatStream(outer(), PendingCall("outer"))) == "inner outer"
 
 
-def test_an_answer_belongs_to_the_session_that_asked_for_it(recorder):
+def test_an_answer_belongs_to_the_session_that_requested_it(recorder):
     client = llm_observe.LLMClient("demo")
     with llm_observe.session("s1"):
         answer = client.stream("hello", max_output_tokens=2)
@@ -93,7 +93,7 @@ def test_an_answer_belongs_to_the_session_that_asked_for_it(recorder):
     assert recorder.only.session_id == "s1"
 
 
-def test_an_answer_that_no_session_asked_for_belongs_to_the_one_that_reads_it(recorder):
+def test_an_answer_requested_outside_a_session_belongs_to_the_session_that_reads_it(recorder):
     answer = llm_observe.LLMClient("demo").stream("hello", max_output_tokens=2)
     with llm_observe.session("s2"):
         list(answer)

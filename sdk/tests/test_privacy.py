@@ -1,4 +1,4 @@
-"""What must not leave: content where it is not to be captured, and what is named as a secret, ever."""
+"""Content never leaves without capture_content, and values named as secrets never leave at all."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SECRET = "correct-horse-" + "battery"
 observe = llm_observe.observe(provider="mine", model="m1")
 
 
-def said_everywhere(body: Any) -> Any:
-    """Put the content into every text of a body that says something."""
+def with_content(body: Any) -> Any:
+    """Put the content into every text of a body."""
     if isinstance(body, dict):
-        said = {"text", "content", "message"}
+        text_keys = {"text", "content", "message"}
         return {
-            key: CONTENT if key in said and isinstance(value, str) else said_everywhere(value)
+            key: CONTENT if key in text_keys and isinstance(value, str) else with_content(value)
             for key, value in body.items()
         }
-    return [said_everywhere(part) for part in body] if isinstance(body, list) else body
+    return [with_content(part) for part in body] if isinstance(body, list) else body
 
 
 @pytest.fixture
@@ -50,10 +50,10 @@ def assert_private(log: Log) -> None:
 
 @pytest.mark.parametrize("vendor_class", VENDORS)
 @pytest.mark.parametrize("ending", ["success", "stream", "cut", "error"])
-def test_no_vendors_answer_or_error_leaves_without_capture(private, vendor_class, ending):
+def test_answers_and_errors_stay_private_without_capture(private, vendor_class, ending):
     vendor = vendor_class()
     wire = vendor.wire
-    wire.whole, wire.events, wire.error = map(said_everywhere, (wire.whole, wire.events, wire.error))
+    wire.whole, wire.events, wire.error = map(with_content, (wire.whole, wire.events, wire.error))
     wire.ending = "success" if ending == "stream" else ending
     try:
         list(vendor.stream()) if ending in {"stream", "cut"} else vendor.ask(vendor.client)
@@ -66,7 +66,7 @@ def test_no_vendors_answer_or_error_leaves_without_capture(private, vendor_class
         assert (log.error_code, log.http_status) == (vendor.error_code, 429)
 
 
-def test_an_answer_that_the_client_cannot_parse_is_not_quoted(private):
+def test_an_unparsable_answer_is_not_quoted(private):
     class Weather(BaseModel):
         degrees: int
 
@@ -78,7 +78,7 @@ def test_an_answer_that_the_client_cannot_parse_is_not_quoted(private):
 
 
 @pytest.mark.parametrize("code", [CONTENT, {"quoted": CONTENT}, [CONTENT], None])
-def test_a_code_that_is_a_sentence_is_none(private, code):
+def test_an_error_code_with_content_is_dropped(private, code):
     error = {"error": {"message": CONTENT, "code": code, "type": CONTENT}}
     client, _ = make_client(lambda _: httpx2.Response(400, json=error))
     with pytest.raises(openai.BadRequestError):
@@ -87,7 +87,7 @@ def test_a_code_that_is_a_sentence_is_none(private, code):
     assert (private.only.error_code, private.only.http_status) == ("BadRequestError", 400)
 
 
-def test_neither_log_nor_observe_quotes_without_capture(private):
+def test_log_and_observe_quote_no_content_without_capture(private):
     @observe
     def ask(question: str) -> str:
         raise ValueError(question)
@@ -107,7 +107,7 @@ def test_neither_log_nor_observe_quotes_without_capture(private):
         assert (log.outcome, log.error_code) == (OUTCOME_ERROR, code)
 
 
-def test_a_response_that_failed_is_not_quoted(private):
+def test_a_failed_response_is_not_quoted(private):
     error = {"code": "server_error", "message": CONTENT}
     answer = {"id": "r", "object": "response", "model": "m", "status": "failed", "error": error, "output": []}
     client, _ = make_client(answer)
@@ -132,23 +132,23 @@ OTHER_NAMES = (
 )  # fmt: skip
 
 
-def test_names_of_secrets():
+def test_secret_names_are_recognised():
     assert [name for name in SECRET_NAMES if not is_secret_name(name)] == []
 
 
-def test_names_of_other_things():
+def test_other_names_are_not_secret():
     assert [name for name in OTHER_NAMES if is_secret_name(name)] == []
 
 
 @dataclass
 class Connection:
-    """Its repr holds its password."""
+    """An object whose repr contains a password."""
 
     password: str = SECRET
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
-def test_an_argument_that_is_named_as_a_secret_is_never_shown(recorder, name):
+def test_an_argument_named_as_a_secret_is_never_shown(recorder, name):
     @observe
     def ask(question: str, **_more: Any) -> str:
         return question
@@ -161,7 +161,7 @@ def test_an_argument_that_is_named_as_a_secret_is_never_shown(recorder, name):
         assert log.input_preview.startswith("hi")
 
 
-async def test_by_place_the_parameters_name_counts(recorder):
+async def test_positional_arguments_are_named_by_their_parameters(recorder):
     class Service:
         @observe
         def ask(self, question: str, password: str, *api_keys: str) -> str:
@@ -176,7 +176,7 @@ async def test_by_place_the_parameters_name_counts(recorder):
     assert [log.input_preview for log in recorder.logs] == ["hi", "hi"]
 
 
-def test_objects_are_not_shown(recorder):
+def test_objects_are_shown_by_their_type_only(recorder):
     @observe
     def ask(connection: Any, question: str, *, more: Any, raw: bytes) -> str:
         return question
@@ -185,7 +185,7 @@ def test_objects_are_not_shown(recorder):
     assert recorder.only.input_preview == 'hi\n{"to": ["<Connection>", "<bytes>", 1, null, true]}'
 
 
-def test_of_chat_messages_the_newest_of_the_user_is_shown(recorder):
+def test_the_newest_user_message_is_shown(recorder):
     @observe
     def ask(messages: Any) -> str:
         return "fine"
@@ -194,13 +194,13 @@ def test_of_chat_messages_the_newest_of_the_user_is_shown(recorder):
     assert recorder.only.input_preview == "what is up?"
 
 
-def test_of_what_has_no_signature_only_named_arguments_are_shown(recorder):
+def test_functions_without_a_signature_show_only_named_arguments(recorder):
     observe(min)(SECRET)
     observe(dict)(question="hi", password=SECRET)
     assert [log.input_preview for log in recorder.logs] == ["", "hi"]
 
 
-def test_what_is_shown_is_bounded(recorder):
+def test_previews_of_arguments_are_bounded(recorder):
     @observe
     def ask(**_all: Any) -> str:
         return "fine"
@@ -240,7 +240,7 @@ def test_secrets_are_found_by_their_keys_at_every_depth(value: Any):
 
 def test_a_cancelled_stream_is_private(private):
     vendor = OpenAI()
-    vendor.wire.events = said_everywhere(vendor.wire.events)
+    vendor.wire.events = with_content(vendor.wire.events)
     vendor.stream().close()
     assert_private(private.only)
     assert private.only.outcome == OUTCOME_CANCELLED
@@ -257,7 +257,7 @@ SENTENCES = (CONTENT, "\u75c5\u4eba Doe".replace(" ", ""), "x" * 65 + "Doe", "Do
 
 @pytest.mark.parametrize("sentence", SENTENCES)
 @pytest.mark.parametrize("place", ["code", "type", "request_id", "message", "name"])
-def test_no_part_of_an_error_quotes_without_capture(private, place, sentence):
+def test_no_part_of_an_error_quotes_content_without_capture(private, place, sentence):
     @observe
     def ask() -> None:
         raise error_with(**{place: sentence})

@@ -1,4 +1,4 @@
-"""However a process ends, forks or freezes: its logs arrive once, or their loss is counted and said."""
+"""Logs of a process that ends, forks or is suspended arrive once, or their loss is reported."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ LOG_100 = "[log() for _ in range(100)]\n"
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    with running_collector() as found:
-        yield found
+    with running_collector() as running:
+        yield running
 
 
 @pytest.fixture
 def black_hole() -> Iterator[str]:
-    """A port that takes connections and never answers."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
@@ -47,7 +47,7 @@ def test_all_100_logs_arrive_however_the_process_ends(collector, ending):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_with_a_black_hole_the_loss_is_counted_and_said_once(black_hole, ending):
+def test_logs_lost_to_a_black_hole_are_reported_once(black_hole, ending):
     code, status = ENDINGS[ending]
     returned, errors = run(LOG_100 + code, black_hole, exit_timeout_s="0.5")
     assert returned == status
@@ -55,7 +55,7 @@ def test_with_a_black_hole_the_loss_is_counted_and_said_once(black_hole, ending)
     assert errors.count("llm_observe") == 1
 
 
-def test_an_application_that_handles_sigterm_itself_keeps_its_way(collector):
+def test_an_application_keeps_its_own_sigterm_handler(collector):
     code = (
         "def stop(*_): log('last'); sys.exit(7)\n"
         "log('first'); signal.signal(signal.SIGTERM, stop); os.kill(os.getpid(), signal.SIGTERM)\n"
@@ -64,7 +64,7 @@ def test_an_application_that_handles_sigterm_itself_keeps_its_way(collector):
     assert collector.models == ["first", "last"]
 
 
-def test_forked_workers_each_send_their_own(collector):
+def test_forked_workers_each_send_their_own_logs(collector):
     code = (
         "log('parent')\n"
         "for number in range(3):\n"
@@ -79,7 +79,7 @@ def test_forked_workers_each_send_their_own(collector):
     assert len(producers) == 4
 
 
-def test_a_stream_that_is_open_at_a_fork_is_the_parents_to_log(collector):
+def test_a_stream_open_at_a_fork_is_logged_by_the_parent(collector):
     code = (
         "@llm_observe.observe(provider='p', model='stream')\n"
         "def ask():\n"
@@ -95,8 +95,8 @@ def test_a_stream_that_is_open_at_a_fork_is_the_parents_to_log(collector):
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_multiprocessing_workers_send_what_they_logged(collector, method, tmp_path):
-    # In a file, since spawn imports the main module again.
+def test_multiprocessing_workers_send_their_logs(collector, method, tmp_path):
+    # A file, since spawn imports the main module again.
     program = tmp_path / "program.py"
     program.write_text(
         "import multiprocessing, llm_observe\n"
@@ -117,7 +117,7 @@ def test_multiprocessing_workers_send_what_they_logged(collector, method, tmp_pa
     assert sorted(collector.models) == ["main", "task 0", "task 1", "task 2"]
 
 
-def test_gunicorns_preforked_workers_send_what_they_logged(collector, tmp_path):
+def test_gunicorns_preforked_workers_send_their_logs(collector, tmp_path):
     (tmp_path / "shop.py").write_text(
         "import os, llm_observe\n"
         "llm_observe.log(provider='p', model='at import')\n"
@@ -149,7 +149,7 @@ def test_gunicorns_preforked_workers_send_what_they_logged(collector, tmp_path):
     assert sorted(collector.wait_for(21)) == ["at import"] + ["request"] * 20
 
 
-def test_a_frozen_process_goes_on_where_it_was(collector):
+def test_a_suspended_process_resumes_sending(collector):
     code = "log('before'); print('logged', flush=True); sys.stdin.readline(); log('after')\n"
     process = start(code, collector.endpoint, batch_delay_s="0.05")
     assert process.stdout is not None
@@ -162,7 +162,7 @@ def test_a_frozen_process_goes_on_where_it_was(collector):
     assert collector.models == ["before", "after"]
 
 
-def test_threads_may_log_while_the_main_one_is_over(collector):
+def test_threads_may_log_after_the_main_thread_ends(collector):
     code = (
         "import threading\n"
         "def work():\n"
@@ -173,7 +173,7 @@ def test_threads_may_log_while_the_main_one_is_over(collector):
     assert collector.models.count("thread") == 50
 
 
-def test_a_daemon_thread_that_logs_until_the_end_makes_no_noise(collector):
+def test_a_daemon_thread_logging_at_exit_prints_no_errors(collector):
     code = (
         "import threading\n"
         "def work():\n"
@@ -181,6 +181,6 @@ def test_a_daemon_thread_that_logs_until_the_end_makes_no_noise(collector):
         "threading.Thread(target=work, daemon=True).start(); time.sleep(0.1)\n"
     )
     returned, errors = run(code, collector.endpoint)
-    # What it logs after the last flush is lost, which is said; nothing else is.
+    # Logs after the last flush are lost and reported; nothing else is printed.
     assert returned == 0
     assert all(line.startswith("llm_observe: ") for line in errors.splitlines())

@@ -1,4 +1,4 @@
-"""The bound of the queue in bytes: every text of a call counts, and none is kept whole."""
+"""Every text of a call counts towards the queue's limit in bytes, and long texts are truncated."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def new_call() -> Call:
 
 
 @pytest.mark.parametrize("name", COUNTED)
-def test_each_text_counts(name):
+def test_each_text_counts_towards_the_size(name):
     call = new_call()
     before = call.size_bytes()
     setattr(call, name, "x" * 3_000)
@@ -64,21 +64,21 @@ def test_each_text_counts(name):
 
 
 @pytest.mark.parametrize("name", SESSIONS)
-def test_the_sessions_text_counts(name):
+def test_texts_of_the_session_count_towards_the_size(name):
     call = new_call()
     before = call.size_bytes()
     call.session = call.session._replace(**{name: SESSIONS[name]})
     assert call.size_bytes() - before == 3_000
 
 
-def test_a_value_of_another_type_costs_no_call():
+def test_a_value_of_another_type_is_not_counted():
     call = new_call()
     before = call.size_bytes()
     call.finish_reason, call.model = 5, "m" * 10  # type: ignore[assignment] # as a vendor may answer
     assert call.size_bytes() - before == 10
 
 
-def test_metadata_counts():
+def test_metadata_counts_towards_the_size():
     call = new_call()
     before = call.size_bytes()
     call.metadata = PAIRS
@@ -87,7 +87,7 @@ def test_metadata_counts():
 
 @pytest.mark.parametrize("value", [LONG, LONG.encode(), [LONG], ValueError(LONG)])
 @pytest.mark.parametrize("name", TEXTS)
-def test_each_text_is_cut_when_it_is_logged(recorder, name, value):
+def test_each_text_is_truncated_when_it_is_logged(recorder, name, value):
     arguments: dict[str, Any] = {"provider": "p", "model": "m", name: value}
     llm_observe.log(**arguments)
     assert recorder.only is not None
@@ -95,14 +95,14 @@ def test_each_text_is_cut_when_it_is_logged(recorder, name, value):
     assert call.size_bytes() < KEPT_TEXT_CHARS + 2_000
 
 
-def test_metadata_is_cut_when_it_is_logged(recorder):
+def test_metadata_is_truncated_when_it_is_logged(recorder):
     llm_observe.log(provider="p", model="m", metadata={f"{n}{LONG}": LONG for n in range(60)})
     assert len(recorder.only.metadata) == 50
     (call,) = recorder.calls
     assert {len(text) for pair in call.metadata for text in pair} == {KEPT_TEXT_CHARS}
 
 
-def test_a_stream_that_states_its_metadata_with_each_chunk_keeps_it_once(recorder):
+def test_metadata_repeated_in_each_chunk_is_kept_once(recorder):
     @llm_observe.observe(
         provider="p", model="m", read=lambda chunk: {"metadata": {"region": "eu", "n": chunk}}
     )

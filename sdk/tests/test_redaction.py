@@ -1,4 +1,4 @@
-"""Redaction: what must go goes, what must stay stays, and no text takes long."""
+"""Redaction removes secrets, keeps other text, and takes linear time."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def test_ordinary_text_is_left_alone(text):
     assert R.redact(text) == text
 
 
-def test_redaction_comes_before_the_cut():
+def test_text_is_redacted_before_it_is_truncated():
     text = "x" * (PREVIEW_CHARS - 10) + " " + KEY + " tail"
     preview = R.preview(text)
     assert len(preview) <= PREVIEW_CHARS
     assert "sk-" not in preview
 
 
-def test_a_placeholder_is_never_cut_in_two():
+def test_a_placeholder_is_never_truncated():
     for length in range(480, 512):
         preview = R.preview("x" * length + " bob@example.com " + "y" * 100)
         assert len(preview) <= PREVIEW_CHARS
@@ -96,11 +96,11 @@ def test_cut_leaves_short_texts_alone():
 @pytest.mark.parametrize(
     ("text", "expected"), [("a\x00b", "a\ufffdb"), ("a\ud800b", "a\ufffdb"), ("wörld 🌍", "wörld 🌍")]
 )
-def test_text_that_cannot_be_stored_is_repaired(text, expected):
+def test_unstorable_characters_are_replaced(text, expected):
     assert clean(text) == expected
 
 
-def test_every_text_of_a_log_passes():
+def test_every_text_of_a_log_is_redacted():
     texts: dict[str, Any] = {
         field.name: KEY
         for field in Log.DESCRIPTOR.fields
@@ -114,7 +114,7 @@ def test_every_text_of_a_log_passes():
     assert "sk-" not in str(log)
 
 
-def test_kinds_can_be_switched_off_and_added():
+def test_kinds_can_be_disabled_and_added():
     own = Redactor(
         disabled_kinds=["EMAIL"], extra_rules=[Rule("TICKET", ("tkt",), re.compile(r"TKT-\d{1,9}"))]
     )
@@ -124,18 +124,18 @@ def test_kinds_can_be_switched_off_and_added():
 @pytest.mark.parametrize(
     "fragment", ["a@", "1-", "4111 ", "eyJ", "sk-", "://a:", "password=", "1.2.3.", "+1 ", "A1"]
 )
-def test_hostile_text_costs_no_more_than_a_fixed_number_of_steps_a_byte(fragment):
+def test_hostile_text_takes_linear_time(fragment):
     def seconds(size: int) -> float:
         text = (fragment * size)[:size]
         begin = time.process_time()
         R.redact(text)
         return time.process_time() - begin
 
-    # Sixteen times the text may not take a hundred times the work: that would be quadratic.
+    # Sixteen times the text must not take a hundred times as long, as quadratic work would.
     small = max(seconds(4_000), seconds(4_000), 1e-4)
     assert seconds(64_000) < 100 * small
 
 
-def test_switching_off_an_unknown_kind_is_refused():
+def test_disabling_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="unknown kinds: EMIAL"):
         Redactor(disabled_kinds=["EMIAL"])

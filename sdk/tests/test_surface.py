@@ -1,4 +1,4 @@
-"""What is public is a list, and importing it costs next to nothing."""
+"""The public names are listed, and importing the package is cheap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import llm_observe
 
 
-def test_the_public_names():
+def test_the_public_names_are_as_listed():
     assert llm_observe.__all__ == [
         "ChatResult",
         "ChatStream",
@@ -37,13 +37,13 @@ def test_every_other_module_is_private():
     assert public == {"channel", "exporter", "ids", "limits", "py", "redaction", "screening", "v1"}
 
 
-def test_import_loads_nothing_that_takes_long():
+def test_importing_loads_no_slow_modules():
     heavy = ("grpc", "google.protobuf", "openai", "asyncio", "inspect")
     code = f"import sys, llm_observe; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_the_version_is_the_distributions():
+def test_the_version_matches_the_distribution():
     text = (Path(__file__).parent.parent / "pyproject.toml").read_text()
     assert f'version = "{llm_observe.__version__}"' in text

@@ -1,4 +1,4 @@
-"""One conversion for every field: what each kind of value becomes."""
+"""How values of any type are converted to the type of a field."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ID = "0197a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
 CONVERSIONS = [getattr(_values, name) for name in dir(_values) if name.startswith("to_")]
 
 
-def test_text():
+def test_to_text():
     table: list[tuple[Any, str]] = [
         ("text", "text"),
         (None, ""),
@@ -58,7 +58,7 @@ def test_text():
         assert type(to_text(value)) is str
 
 
-def test_content():
+def test_to_content():
     for value, text in [
         ("text", "text"),
         ([{"type": "text", "text": "all "}, {"type": "text", "text": "well"}], "all well"),
@@ -75,13 +75,13 @@ def test_content():
         assert to_content(value) == text
 
 
-def test_counts():
+def test_to_count():
     for value in (12, 12.0, "12", " 12 ", np.int64(12), np.float32(12), Decimal(12), Level.HIGH):
         assert to_count(value) == 12
     assert (to_count(0), to_count(limits.MAX_COUNT)) == (0, limits.MAX_COUNT)
 
 
-def test_what_is_no_count():
+def test_to_count_returns_none_for_other_values():
     odd: tuple[Any, ...] = (
         float("nan"),
         float("inf"),
@@ -96,11 +96,11 @@ def test_what_is_no_count():
         assert to_count(value) is None
 
 
-def test_http_status():
+def test_to_http_status():
     assert list(map(to_http_status, (429, "503", 0, 600, None))) == [429, 503, None, None, None]
 
 
-def test_durations():
+def test_to_duration_ns():
     durations: tuple[Any, ...] = (1.5, "1.5", timedelta(seconds=1.5), np.float64(1.5))
     assert set(map(to_duration_ns, durations)) == {1_500_000_000}
     assert to_duration_ns(0) == 0
@@ -118,19 +118,19 @@ def test_durations():
     assert set(map(to_duration_ns, others)) == {None}
 
 
-def test_times():
+def test_to_time_ns():
     assert to_time_ns(datetime(2026, 1, 2, tzinfo=UTC)) == 1_767_312_000 * 10**9
     naive = (ODD["first datetime"], datetime.max)  # noqa: DTZ901 - the point
     for value in (*naive, datetime(1969, 1, 1, tzinfo=UTC), "now", 5, None):
         assert to_time_ns(value) is None
 
 
-def test_a_uuid_has_one_form():
+def test_to_uuid_normalises_its_form():
     assert set(map(to_uuid, (uuid.UUID(ID), ID, ID.upper(), ID.replace("-", "")))) == {ID}
     assert set(map(to_uuid, (None, "", "42", 42, f"{ID}0", "z" * 32))) == {""}
 
 
-def test_tags():
+def test_to_tags():
     for value, tags in [
         ("beta", ("beta",)),
         (["beta", 2], ("beta", "2")),
@@ -144,7 +144,7 @@ def test_tags():
         assert to_tags(value) == tags
 
 
-def test_pairs():
+def test_to_pairs():
     for value, pairs in [
         ({"a": 1}, (("a", "1"),)),
         ([("a", "b"), ["c", None]], (("a", "b"), ("c", ""))),
@@ -157,7 +157,7 @@ def test_pairs():
         assert to_pairs(value) == pairs
 
 
-def test_text_that_cannot_be_stored_is_repaired():
+def test_unstorable_characters_are_replaced():
     for text, repaired in [
         ("a\x00b", "a\ufffdb"),
         ("a\ud800b", "a\ufffdb"),
@@ -167,7 +167,7 @@ def test_text_that_cannot_be_stored_is_repaired():
         assert clean(text) == repaired
 
 
-def test_a_flag_that_cannot_say_is_false():
+def test_to_flag_is_false_when_bool_raises():
     assert list(map(to_flag, (1, "yes", 0, None, ODD["raises"]))) == [True, True, False, False, False]
 
 
@@ -192,7 +192,7 @@ class _NamelessMeta(type):
         raise RuntimeError
 
 
-def test_a_type_whose_name_raises_has_one():
+def test_a_type_whose_name_raises_is_still_named():
     class Nameless(Exception, metaclass=_NamelessMeta):
         def __str__(self) -> str:
             raise RuntimeError

@@ -1,4 +1,4 @@
-"""What an answer may hold: refusals, several choices, nothing, any script, tools, images, failures within."""
+"""Recording of unusual answers: refusals, several choices, none, any script, tools, images, failures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from vendor_wire import ANTHROPIC_EVENTS, ANTHROPIC_MESSAGE, Anthropic, Gemini, 
 GREEK = "τι κάνεις; 🙂 你好"
 
 
-def test_a_refusal_is_the_answer(recorder):
+def test_a_refusal_is_recorded_as_the_output(recorder):
     client, _ = make_client(completion({"refusal": "I cannot help with that."}))
     create(client)
     client, _ = make_client([chunk(refusal="I cannot "), chunk(refusal="help."), chunk(finish="stop")])
@@ -42,7 +42,7 @@ def test_a_refusal_is_the_answer(recorder):
     assert streamed.HasField("time_to_first_token")
 
 
-def test_of_several_choices_the_first_is_shown(recorder):
+def test_only_the_first_choice_is_recorded(recorder):
     client, _ = make_client(completion({"content": "one"}, {"content": "two"}))
     assert len(create(client, n=2).choices) == 2
     second = chunk("two ")
@@ -85,7 +85,7 @@ def test_structured_output_is_parsed_and_recorded(recorder):
     assert recorder.only.output_preview == '{"degrees": 21}'
 
 
-def test_anthropics_refusal_and_tool_call(recorder):
+def test_anthropics_refusal_and_tool_call_are_recorded(recorder):
     vendor = Anthropic()
     tool = {"type": "tool_use", "id": "t", "name": "weather", "input": {"city": "Rome"}}
     vendor.wire.whole = {**ANTHROPIC_MESSAGE, "content": [tool], "stop_reason": "tool_use"}
@@ -97,7 +97,7 @@ def test_anthropics_refusal_and_tool_call(recorder):
     assert (refused.finish_reason, refused.output_preview) == ("refusal", "")
 
 
-def test_anthropics_streamed_tool_call(recorder):
+def test_anthropics_streamed_tool_call_is_recorded(recorder):
     vendor = Anthropic()
     block = {"type": "tool_use", "id": "t", "name": "weather", "input": {}}
     delta = {"type": "input_json_delta", "partial_json": '{"city": "Rome"}'}
@@ -112,7 +112,7 @@ def test_anthropics_streamed_tool_call(recorder):
     assert recorder.only.HasField("time_to_first_token")
 
 
-def test_geminis_tool_call_and_blocked_prompt(recorder):
+def test_geminis_tool_call_and_blocked_prompt_are_recorded(recorder):
     vendor = Gemini()
     called = gemini_chunk("", last=True)
     called["candidates"][0]["content"]["parts"] = [{"functionCall": {"name": "weather", "args": {"c": 1}}}]
@@ -141,7 +141,7 @@ def test_images_stay_out_of_previews(recorder, make):
     assert recorder.only.input_preview == "what is this?"
 
 
-def test_a_response_that_failed_is_an_error_although_it_came(recorder):
+def test_a_response_with_status_failed_is_an_error(recorder):
     answer = {
         "id": "resp_1",
         "object": "response",
@@ -165,7 +165,7 @@ def test_a_response_that_failed_is_an_error_although_it_came(recorder):
         assert "[EMAIL]" in log.error_message
 
 
-def test_what_the_provider_told_before_the_application_left_is_kept(recorder):
+def test_a_cancelled_stream_keeps_the_usage_reported_so_far(recorder):
     vendor = Anthropic()
     stream = vendor.stream()
     for _ in range(3):
@@ -185,7 +185,7 @@ def test_azures_client_is_recorded(recorder):
     assert recorder.logs[0].total_token_count == 16
 
 
-def test_a_gemini_client_may_be_wrapped_by_its_async_side_alone(recorder):
+def test_wrapping_only_the_async_side_leaves_geminis_sync_side_unrecorded(recorder):
     vendor = Gemini()
     llm_observe.unwrap(vendor.client)
     llm_observe.wrap(vendor.client.aio)
@@ -262,8 +262,8 @@ async def test_anthropics_async_helper_and_parse_are_recorded(recorder):
     assert len(recorder.calls) == 2
 
 
-def test_an_internal_error_is_not_the_applications(recorder, monkeypatch, swallowing):
-    """It is counted and logged, and the application gets its answer."""
+def test_an_internal_error_does_not_reach_the_application(recorder, monkeypatch, swallowing):
+    """The error is counted and logged, and the application gets its answer."""
     client, _ = make_client(COMPLETION)
     monkeypatch.setattr("llm_observe._providers.openai.read_response", lambda *_: 1 / 0)
     assert create(client).choices[0].message.content == "all is well"

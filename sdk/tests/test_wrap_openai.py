@@ -1,4 +1,4 @@
-"""The wrapped OpenAI client: the same for the application. How calls end is in test_endings.py."""
+"""The wrapped OpenAI client behaves the same for the application; test_endings.py tests how calls end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def assert_success(log, *, streamed: bool):
     assert log.latency.ToNanoseconds() > 0
 
 
-def test_a_plain_call(recorder):
+def test_a_plain_call_is_recorded(recorder):
     client, _ = make_client(COMPLETION)
     answer = create(client)
     assert type(answer) is openai.types.chat.ChatCompletion
@@ -48,7 +48,7 @@ def test_a_plain_call(recorder):
     assert recorder.only.provider_request_id == "req_1"
 
 
-def test_a_stream_read_to_the_end(recorder):
+def test_a_stream_read_to_the_end_is_recorded(recorder):
     client, wire = make_client(CHUNKS)
     answer = create(client, stream=True)
     assert isinstance(answer, openai.Stream)
@@ -58,7 +58,7 @@ def test_a_stream_read_to_the_end(recorder):
     assert wire.bodies[0]["stream_options"] == {"include_usage": True}
 
 
-async def test_an_async_stream_read_to_the_end(recorder):
+async def test_an_async_stream_read_to_the_end_is_recorded(recorder):
     client, _ = make_async_client(CHUNKS)
     answer = await create(client, stream=True)
     assert isinstance(answer, openai.AsyncStream)
@@ -67,14 +67,14 @@ async def test_an_async_stream_read_to_the_end(recorder):
     assert_success(recorder.only, streamed=True)
 
 
-def test_an_application_that_asked_for_usage_sees_it(recorder):
+def test_an_application_that_requests_usage_receives_it(recorder):
     client, _ = make_client(CHUNKS)
     seen = list(create(client, stream=True, stream_options={"include_usage": True}))
     assert seen[-1].usage.total_tokens == 16
     assert_success(recorder.only, streamed=True)
 
 
-def test_without_asking_for_usage_it_is_missing_not_zero(recorder):
+def test_usage_not_requested_is_missing_not_zero(recorder):
     recorder.config = recorder.config._replace(request_stream_usage=False)
     client, wire = make_client(CHUNKS)
     list(create(client, stream=True))
@@ -134,7 +134,7 @@ def test_images_stay_out_of_previews(recorder):
     assert recorder.only.input_preview == "what is this?"
 
 
-def test_wrapping_twice_is_once_and_copies_are_wrapped(recorder):
+def test_wrapping_twice_records_each_call_once_and_copies_are_wrapped(recorder):
     client, _ = make_client(COMPLETION)
     llm_observe.wrap(client)
     create(client.with_options(timeout=5))
@@ -167,7 +167,7 @@ def test_session_user_tags_and_metadata_are_attached(recorder):
     assert dict(log.metadata) == {"a": "1", "b": "2"}
 
 
-def test_a_client_of_another_kind_is_refused():
+def test_an_unknown_client_type_is_refused():
     with pytest.raises(TypeError, match="does not support clients of type object"):
         llm_observe.wrap(object())
 

@@ -1,4 +1,4 @@
-"""Anthropic and Gemini: wrapping, helpers, raw responses, embeddings. How calls end is in test_endings.py."""
+"""Anthropic and Gemini: wrapping, helpers, raw responses, embeddings. test_endings.py tests how calls end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import llm_observe
 import pytest
-from truth import assert_success
+from log_assertions import assert_success
 from vendor_wire import Anthropic, Gemini
 
 
@@ -15,12 +15,12 @@ def vendor(request, recorder) -> Any:
     return request.param()
 
 
-def test_the_application_sees_every_event(vendor, recorder):
+def test_the_application_receives_every_event(vendor, recorder):
     assert len(list(vendor.stream())) == len(vendor.wire.events)
     assert_success(recorder.only, vendor, streamed=True)
 
 
-def test_wrapping_twice_is_once(vendor, recorder):
+def test_wrapping_twice_records_each_call_once(vendor, recorder):
     llm_observe.wrap(vendor.client)
     vendor.ask(vendor.client)
     assert len(recorder.calls) == 1

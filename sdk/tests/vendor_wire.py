@@ -1,4 +1,4 @@
-"""Every vendor's wire protocol, answered from a script, after their API references."""
+"""Every vendor's wire protocol with scripted answers, written from their API references."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ GEMINI_EVENTS = [gemini_chunk("all "), gemini_chunk("is "), gemini_chunk("well",
 
 
 class Body(httpx2.SyncByteStream, httpx2.AsyncByteStream):
-    """A streamed body that may break off."""
+    """A streamed body that may break off or stall."""
 
     def __init__(self, lines: list[bytes], *, broken: bool, stalled: asyncio.Event | None = None) -> None:
         self._lines, self._broken, self._stalled = lines, broken, stalled
@@ -111,7 +111,7 @@ class Wire:
         self.whole, self.events, self.error = deepcopy(whole), deepcopy(events), error
         self.ending = "success"
         self.silent = asyncio.Event()
-        """Set when the client waits for something that will not come."""
+        """Set once the client waits for data that never comes."""
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if self.ending == "connection":
@@ -127,7 +127,7 @@ class Wire:
             return httpx2.Response(
                 200, json=self.whole, headers={"request-id": "req_1", "x-request-id": "req_1"}
             )
-        # Broken off or fallen silent behind the second piece of text.
+        # Cut or stalled after the second piece of text.
         whole = self.ending not in {"cut", "stall"}
         events = self.events if whole else self.events[: len(self.events) // 2 + 1]
         lines = [

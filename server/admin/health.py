@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S: Final = 1.5
 _LATE_S: Final = 60.0
-"""The queue is degraded when a batch has waited longer than this, in seconds, and rollups when a merge has."""
+"""The queue is degraded when a batch has waited longer than this, in seconds; rollups when a merge has."""
 
 
 class _Found(NamedTuple):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import streamlit as st
 from llm_observe.v1 import analytics_service_pb2 as pb
@@ -19,6 +18,9 @@ from streamlit_app.components.errors import show_error, show_stale
 from streamlit_app.components.safe_text import literal
 from streamlit_app.components.tables import show_errors, show_providers
 from streamlit_app.metrics import average_latency, first_token, p95_latency, success_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WINDOWS: Final = {
     "1 h": timedelta(hours=1),

@@ -1,7 +1,7 @@
 """Random and mutated requests over every method: python -m tests.chaos.fuzz --requests 100000 --seed 1.
 
-Made from the descriptors, so that a new field is fuzzed from its first day. Whatever comes in, the answer is
-a status that means something, and the server goes on.
+Requests are built from the descriptors, so that a new field is covered at once. Every answer must be a
+meaningful status, and the server must keep running.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KINDS = FieldDescriptor
 
 
 def fill(message: Message, chance: random.Random, depth: int = 0) -> None:
-    """Set about half of the fields to something legal for the wire and mostly odd."""
+    """Set about half of the fields to values that are legal on the wire and mostly odd."""
     for field in message.DESCRIPTOR.fields:
         if chance.random() < 0.5 or depth > 4:
             continue
@@ -91,8 +91,8 @@ def mutate(data: bytes, chance: random.Random) -> bytes:
     return data[:at] + chance.randbytes(chance.randrange(1, 8)) + data[at:]
 
 
-class Fuzz:
-    """Sends, and counts the answers by method and status."""
+class Fuzzer:
+    """Sends requests and counts the answers by status."""
 
     def __init__(self, channel: Any, seed: int) -> None:
         self._channel = channel
@@ -106,7 +106,7 @@ class Fuzz:
         ]
 
     async def run(self, count: int) -> None:
-        """Send so many requests, several at once."""
+        """Send ``count`` requests, several at once."""
         left = iter(range(count))
 
         async def worker() -> None:
@@ -137,14 +137,14 @@ class Fuzz:
         except grpc.aio.AioRpcError as error:
             return error.code()
         if not ended:
-            call.cancel()  # a tail has no end
+            call.cancel()  # a live tail never ends
             return grpc.StatusCode.OK
         code: grpc.StatusCode = await call.code()
         return code
 
 
 async def fuzz(database_url: str, redis_url: str, *, count: int, seed: int) -> dict[str, Any]:
-    """Run it against a server in this process, and return what was seen."""
+    """Fuzz a server in this process and return a summary."""
     memory = psutil.Process()
     with running_mock() as mock:
         mock.default_behaviour = {"chunks": 3}
@@ -155,20 +155,20 @@ async def fuzz(database_url: str, redis_url: str, *, count: int, seed: int) -> d
         )
         try:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-                found = Fuzz(channel, seed)
+                fuzzer = Fuzzer(channel, seed)
                 begin = time.monotonic()
-                await found.run(count // 3)
+                await fuzzer.run(count // 3)
                 warm = memory.memory_info().rss
-                await found.run(count - count // 3)
+                await fuzzer.run(count - count // 3)
                 grown = memory.memory_info().rss - warm
         finally:
             await server.stop(1)
     return {
         "requests": count,
         "seconds": round(time.monotonic() - begin, 1),
-        "answers": dict(found.answers.most_common()),
-        "broken": found.broken[:10],
-        "broken_count": len(found.broken),
+        "answers": dict(fuzzer.answers.most_common()),
+        "broken": fuzzer.broken[:10],
+        "broken_count": len(fuzzer.broken),
         "grown_mb": round(grown / 1e6, 1),
     }
 
@@ -178,11 +178,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    with machine() as found:
-        database_url, redis_url = found.env["DATABASE_URL"], found.env["REDIS_URL"]
-        seen = asyncio.run(fuzz(database_url, redis_url, count=asked.requests, seed=asked.seed))
-        print(json.dumps(seen, indent=2))
+    options = parser.parse_args()
+    with machine() as services:
+        database_url, redis_url = services.env["DATABASE_URL"], services.env["REDIS_URL"]
+        summary = asyncio.run(fuzz(database_url, redis_url, count=options.requests, seed=options.seed))
+        print(json.dumps(summary, indent=2))
 
 
 if __name__ == "__main__":

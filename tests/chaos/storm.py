@@ -1,8 +1,8 @@
-"""Everything at once, for as long as it takes: python -m tests.chaos.storm --logs 20000 --seed 1.
+"""Sends logs while processes are killed at random: python -m tests.chaos.storm --logs 20000 --seed 1.
 
 Four producers send logs, some twice, some corrected, some that the database will refuse. Meanwhile worker,
-server, Redis and Postgres are killed or restarted at random. Afterwards every log is accounted for, or this
-says what is not.
+server, Redis and Postgres are killed or restarted at random. Afterwards every log must be accounted for;
+what is not fails an assertion.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.support.logs import make_log
 from tests.support.machine import Machine, machine
 from tests.support.ports import free_port
 from tests.support.rollups import COUNT_REQUESTS, assert_rollups_are_right
-from tests.support.rpc import RPC_TIMEOUT_S, keep_grpc
+from tests.support.rpc import RPC_TIMEOUT_S
 from tests.support.waiting import WAIT_S, eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import QueueUnavailable, queue_stats
@@ -46,7 +46,7 @@ from codec import reader
 
 reader.read_batch = poison.poisoning(lambda log: log.message().model == "poison")
 """
-"""Put into the worker: makes rows of these logs that the database refuses."""
+"""Loaded into the worker: turns these logs into rows that the database refuses."""
 RETRYABLE = {
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -57,25 +57,25 @@ RETRYABLE = {
 
 @dataclass
 class Producer:
-    """Sends as the SDK does: the same batch again until it is taken."""
+    """Sends as the SDK does: retries a batch until it is accepted."""
 
     seed: int
     wanted: int
     repeats: bool
-    """Whether one log in nine is a duplicate, a correction or poison; else all are new."""
+    """Whether one log in nine is a duplicate, a correction or poison; otherwise all are new."""
     models: dict[str, str] = field(default_factory=dict)
-    """Log to the model it was last sent with."""
+    """The model that each log was last sent with."""
     poisoned: set[str] = field(default_factory=set)
     report: ProducerReport = field(default_factory=lambda: ProducerReport(producer_id=str(uuid.uuid4())))
     retries: int = 0
 
     @property
     def made(self) -> int:
-        """Logs so far, with those of the batch that is on its way."""
+        """Logs made so far, including those of the batch being sent."""
         return len(self.models) + len(self.poisoned)
 
     async def run(self, port: int) -> None:
-        """Send all."""
+        """Send all logs."""
         chance = random.Random(self.seed)
         sent: list[Log] = []
         while self.made < self.wanted:
@@ -91,7 +91,7 @@ class Producer:
         if dice < 0.10 and sent:
             again = Log.FromString(chance.choice(sent).SerializeToString())
             if again.log_id in self.models:
-                again.model = self.models[again.log_id]  # as it stands: a duplicate is no correction
+                again.model = self.models[again.log_id]  # unchanged, since a duplicate is not a correction
             return again
         if dice < 0.12 and self.models and sent:
             again = Log.FromString(chance.choice(sent).SerializeToString())
@@ -122,88 +122,89 @@ class Producer:
 
 
 async def _break_things(
-    found: Machine, chance: random.Random, producers: list[Producer], pieces: int
+    services: Machine, chance: random.Random, producers: list[Producer], pieces: int
 ) -> Counter[str]:
-    """Kill or restart something whenever some more has been sent, until all is."""
+    """Kill or restart a random process after each piece of the logs, until all are sent."""
     broken: Counter[str] = Counter()
     for piece in range(1, pieces):
-        enough = sum(producer.wanted for producer in producers) * piece / pieces
-        await eventually(lambda: sum(producer.made for producer in producers) >= enough)  # noqa: B023 - awaited within the turn
+        target = sum(producer.wanted for producer in producers) * piece / pieces
+        await eventually(lambda: sum(producer.made for producer in producers) >= target)  # noqa: B023 - awaited within the turn
         name = chance.choice(("worker", "worker", "server", "valkey", "postgres"))
         # Postgres is restarted as an operator would; the others are killed.
-        await asyncio.to_thread(found.stop if name == "postgres" else found.kill, name)
+        await asyncio.to_thread(services.stop if name == "postgres" else services.kill, name)
         await asyncio.sleep(chance.random() * 0.5)
-        found.restart(name)
+        services.restart(name)
         broken[name] += 1
     return broken
 
 
-async def storm(found: Machine, *, logs: int, seed: int, repeats: bool = True) -> dict[str, Any]:
-    """Run it, and return what was seen; raises AssertionError where something is not accounted for."""
+async def storm(services: Machine, *, logs: int, seed: int, repeats: bool = True) -> dict[str, Any]:
+    """Run one storm and return a summary; raise AssertionError if a log is not accounted for."""
     chance = random.Random(seed)
     port = free_port()
-    (found.home.root / "sitecustomize.py").write_text(POISON)
+    (services.home.root / "sitecustomize.py").write_text(POISON)
     settings = {
         "LLM_OBSERVE_GRPC_PORT": str(port),
         "LLM_OBSERVE_QUEUE_HEARTBEAT_S": "0.3",
         "LLM_OBSERVE_ROLLUP_MERGE_INTERVAL_S": "0.1",
         "LLM_OBSERVE_QUEUE_LIVENESS_S": "1.5",
     }
-    found.env.update(settings)
-    found.start("server", "server")
-    found.start("worker", "worker", PYTHONPATH=str(found.home.root))
+    services.env.update(settings)
+    services.start("server", "server")
+    services.start("worker", "worker", PYTHONPATH=str(services.home.root))
     producers = [Producer(seed * 100 + number, logs // PRODUCERS, repeats) for number in range(PRODUCERS)]
-    breaking = asyncio.create_task(_break_things(found, chance, producers, pieces=max(2, logs // 400)))
+    breaking = asyncio.create_task(_break_things(services, chance, producers, pieces=max(2, logs // 400)))
     begin = time.monotonic()
-    async with keep_grpc(port):
-        await asyncio.gather(*(producer.run(port) for producer in producers))
-    queue = LogBroker(QueueSettings(redis_url=found.env["REDIS_URL"]))
+    await asyncio.gather(*(producer.run(port) for producer in producers))
+    queue = LogBroker(QueueSettings(redis_url=services.env["REDIS_URL"]))
     broken = await breaking
-    await eventually(lambda: _garbage(queue))
-    return await _settle(found, queue, producers, port) | {
+    await eventually(lambda: _add_garbage(queue))
+    return await _settle(services, queue, producers, port) | {
         "seed": seed,
         "broken": dict(broken),
         "seconds": round(time.monotonic() - begin, 1),
     }
 
 
-async def _garbage(queue: LogBroker) -> bool:
-    """Put entries into the stream that nobody can read."""
+async def _add_garbage(queue: LogBroker) -> bool:
+    """Add unreadable entries to the stream; return whether Redis was available."""
     try:
         for data in (b"\xff\xfe", b"{}", b'{"task_name": "no such"}'):
             await queue.redis.xadd(queue.queue_name, {"data": data})
-    except RedisError:  # it may have been killed a moment ago
+    except RedisError:  # it may have just been killed
         return False
     return True
 
 
-async def _settle(found: Machine, queue: LogBroker, producers: list[Producer], port: int) -> dict[str, Any]:
+async def _settle(
+    services: Machine, queue: LogBroker, producers: list[Producer], port: int
+) -> dict[str, Any]:
     revived: Counter[str] = Counter()
 
     async def empty() -> bool:
-        for name, process in found.running.items():  # as a supervisor does with what ends by itself
+        for name, process in services.running.items():  # as a supervisor does
             if process.poll() is not None:
-                found.restart(name)
+                services.restart(name)
                 revived[name] += 1
         try:
             return (await queue_stats(queue)).depth == 0
         except QueueUnavailable:
             return False
 
-    async def only_the_living() -> bool:
+    async def only_the_running_worker() -> bool:
         consumers = await queue.redis.xinfo_consumers(queue.queue_name, GROUP)
         return len(consumers) == 1 and (await queue_stats(queue)).consumers == 1
 
     try:
         await eventually(empty)
-        await eventually(only_the_living)
-        return await _compare(found, producers, port) | {"revived": dict(revived)}
+        await eventually(only_the_running_worker)
+        return await _compare(services, producers, port) | {"revived": dict(revived)}
     finally:
         await queue.shutdown()
 
 
-async def _compare(found: Machine, producers: list[Producer], port: int) -> dict[str, Any]:
-    sql = await asyncpg.connect(found.env["DATABASE_URL"])
+async def _compare(services: Machine, producers: list[Producer], port: int) -> dict[str, Any]:
+    sql = await asyncpg.connect(services.env["DATABASE_URL"])
     rows = {str(row["log_id"]): row["model"] for row in await sql.fetch("SELECT log_id, model FROM logs")}
     row_count = await sql.fetchval("SELECT count(*) FROM logs")
     requests = await sql.fetchval(COUNT_REQUESTS)
@@ -217,7 +218,7 @@ async def _compare(found: Machine, producers: list[Producer], port: int) -> dict
     assert row_count == len(rows) == requests, f"{row_count} rows, {requests} in rollups"
     assert {row["log_id"] for row in letters if row["reason"] == "refused"} == poisoned
     assert sum(row["reason"] == "unparsable" for row in letters) >= 3
-    database = Database(StorageSettings(database_url=found.env["DATABASE_URL"], timeout_s=60))
+    database = Database(StorageSettings(database_url=services.env["DATABASE_URL"], timeout_s=60))
     await assert_rollups_are_right(database)
     await database.close()
     ledger = await _ledger(port)
@@ -241,7 +242,7 @@ async def _compare(found: Machine, producers: list[Producer], port: int) -> dict
 async def _ledger(port: int) -> dict[str, Counter[str]]:
     totals: dict[str, Counter[str]] = {}
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        await asyncio.wait_for(channel.channel_ready(), WAIT_S)  # it may have been killed a moment ago
+        await asyncio.wait_for(channel.channel_ready(), WAIT_S)  # it may have just been killed
         stub: Any = AdminServiceStub(channel)
         for entry in (
             await stub.QueryLedger(QueryLedgerRequest(page_size=1000), timeout=RPC_TIMEOUT_S)
@@ -258,10 +259,12 @@ def main() -> None:
     parser.add_argument("--logs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--all-new", action="store_true", help="no duplicates, corrections or poison")
-    asked = parser.parse_args()
-    with machine() as found:
-        seen = asyncio.run(storm(found, logs=asked.logs, seed=asked.seed, repeats=not asked.all_new))
-        print(json.dumps(seen, indent=2))
+    options = parser.parse_args()
+    with machine() as services:
+        summary = asyncio.run(
+            storm(services, logs=options.logs, seed=options.seed, repeats=not options.all_new)
+        )
+        print(json.dumps(summary, indent=2))
 
 
 if __name__ == "__main__":

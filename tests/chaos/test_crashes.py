@@ -1,4 +1,4 @@
-"""Kill what can be killed; afterwards every count is exact."""
+"""Kills of workers, Redis and database sessions lose no log, and every count stays exact."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def broker(queue_settings):
 
 
 async def send(channel, count: int, batch: int) -> None:
-    """Send logs in batches, again when the answer is UNAVAILABLE, as the SDK does."""
+    """Send logs in batches and retry while the server is unavailable, as the SDK does."""
     ingest = stub(IngestServiceStub, channel)
     for _ in range(count // batch):
         request = make_request(*(make_log(model=f"m{n % 5}") for n in range(batch)))
@@ -48,8 +48,8 @@ async def count_rows(sql) -> int:
     return int(await sql.fetchval("SELECT count(*) FROM logs"))
 
 
-async def stored(sql, count: int) -> None:
-    """Wait until at least so many logs are stored."""
+async def wait_until_stored(sql, count: int) -> None:
+    """Wait until at least ``count`` logs are stored."""
 
     async def enough():
         return await count_rows(sql) >= count
@@ -58,7 +58,7 @@ async def stored(sql, count: int) -> None:
 
 
 async def assert_all_stored(database, sql, broker, count: int) -> None:
-    await stored(sql, count)
+    await wait_until_stored(sql, count)
 
     async def empty():
         stats: QueueStats = await queue_stats(broker)
@@ -71,15 +71,15 @@ async def assert_all_stored(database, sql, broker, count: int) -> None:
     assert await sql.fetchval(COUNT_REQUESTS) == count
 
 
-async def test_15_worker_kills_during_5000_logs(
+async def test_15_worker_kills_during_5000_logs_lose_none(
     channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     chance = random.Random(11)
     for number in range(15):
-        enough = await count_rows(sql) + chance.randrange(1, 300)
+        target = await count_rows(sql) + chance.randrange(1, 300)
         worker = start_worker(database_url, queue_settings, tmp_path, f"worker-{number}")
         sending = asyncio.create_task(send(channel, 300, 20))
-        await stored(sql, enough)
+        await wait_until_stored(sql, target)
         worker.kill()
         worker.wait()
         await sending
@@ -88,15 +88,15 @@ async def test_15_worker_kills_during_5000_logs(
     try:
         await assert_all_stored(database, sql, broker, 5000)
 
-        async def no_orphans():
+        async def only_one_consumer():
             return len(await broker.redis.xinfo_consumers(broker.queue_name, GROUP)) == 1
 
-        await eventually(no_orphans)
+        await eventually(only_one_consumer)
     finally:
         stop(worker)
 
 
-async def test_redis_killed_with_accepted_logs_waiting_loses_none(
+async def test_a_redis_kill_loses_no_queued_logs(
     stores, channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     await send(channel, 1000, 50)
@@ -110,33 +110,33 @@ async def test_redis_killed_with_accepted_logs_waiting_loses_none(
         stop(worker)
 
 
-async def test_redis_restarts_under_load_without_restarting_worker_or_server(
+async def test_worker_and_server_survive_redis_restarts_under_load(
     stores, server, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
         async with Load(server.port).running() as load:
             for _ in range(3):
-                await load.grows(500)
+                await load.wait_for_logs(500)
                 stores.kill("valkey")
-                await load.is_refused()
+                await load.wait_for_refusal()
                 stores.restart("valkey")
                 await stores.valkey.wait_ready()
-            await load.grows(500)
+            await load.wait_for_logs(500)
         await assert_all_stored(database, sql, broker, load.accepted)
         assert worker.is_running()
     finally:
         stop(worker)
 
 
-async def test_postgres_sessions_cut_off_under_load_cost_nothing(
+async def test_terminated_postgres_sessions_lose_no_logs(
     server, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
         async with Load(server.port).running() as load:
             for _ in range(5):
-                await stored(sql, await count_rows(sql) + 200)
+                await wait_until_stored(sql, await count_rows(sql) + 200)
                 await sql.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -146,13 +146,13 @@ async def test_postgres_sessions_cut_off_under_load_cost_nothing(
         stop(worker)
 
 
-async def test_a_killed_workers_batches_come_back_on_an_idle_queue(
+async def test_a_killed_workers_batches_are_reclaimed_on_an_idle_queue(
     channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
-    # A consumer that took a batch and died: no new message will ever arrive to wake anybody.
+    # A consumer has taken a batch and died, and no new message will wake the worker.
     await broker.redis.xgroup_create(broker.queue_name, GROUP, id="0", mkstream=True)
     await send(channel, 40, 20)
-    taken = await broker.redis.xreadgroup(GROUP, "the-dead", {broker.queue_name: ">"}, count=10)
+    taken = await broker.redis.xreadgroup(GROUP, "dead-worker", {broker.queue_name: ">"}, count=10)
     assert len(taken[0][1]) == 2
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
@@ -161,12 +161,12 @@ async def test_a_killed_workers_batches_come_back_on_an_idle_queue(
         stop(worker)
 
 
-async def test_sigterm_in_the_middle_loses_nothing_and_hands_back(
+async def test_a_worker_stopped_during_work_hands_back_its_batches(
     channel, database, sql, broker, database_url, queue_settings, tmp_path
 ):
     await send(channel, 2000, 20)
     first = start_worker(database_url, queue_settings, tmp_path, "first")
-    await stored(sql, 1)
+    await wait_until_stored(sql, 1)
     stop(first)
     second = start_worker(database_url, queue_settings, tmp_path, "second")
     try:
@@ -214,11 +214,11 @@ async def test_a_batch_that_kills_its_worker_is_dead_lettered_after_three_runs(
         "from codec import reader\n"
         "original = reader.read_batch\n"
         "def read_batch(*args):\n"
-        "    found = original(*args)\n"
-        "    if any(log.message().model == 'kills' for log in found.logs):\n"
+        "    batch = original(*args)\n"
+        "    if any(log.message().model == 'kills' for log in batch.logs):\n"
         "        open(os.environ['RUNS'], 'a').write('x')\n"
         "        os.kill(os.getpid(), 9)\n"
-        "    return found\n"
+        "    return batch\n"
         "reader.read_batch = read_batch\n"
     )
     runs = tmp_path / "runs"
@@ -232,22 +232,22 @@ async def test_a_batch_that_kills_its_worker_is_dead_lettered_after_three_runs(
             stop(worker)
     letter = (await dead_letters(sql))[0]
     assert (letter["reason"], letter["attempt_count"], letter["log_count"]) == ("killed_worker", 3, 1)
-    # Once among others, once alone; then the batch is taken apart, and its log runs three times.
+    # Once among others, once isolated; then the batch is split, and its log runs three times.
     assert runs.read_text() == "xxxxx"
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
 
-        async def the_innocent():
+        async def neighbours_stored():
             return await count_rows(sql) == 63
 
-        await eventually(the_innocent)
+        await eventually(neighbours_stored)
     finally:
         stop(worker)
     assert len(await dead_letters(sql)) == 1
 
 
-async def test_a_batch_that_moves_is_always_counted(broker):
-    """From the stream to the waiting retries and back; the queue is at no moment empty."""
+async def test_a_message_that_moves_between_stream_and_retries_is_always_counted(broker):
+    """It moves from the stream to the delayed retries and back; the queue is never empty."""
     moving = True
 
     async def move():

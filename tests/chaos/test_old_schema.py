@@ -1,4 +1,4 @@
-"""A release whose migration has not run yet: its worker waits, and gives up nothing."""
+"""A worker whose migration has not run yet waits, and dead-letters nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def broker(queue_settings):
 
 @pytest.fixture
 async def raw(database_url):
-    """A connection that plays the operator."""
+    """A connection for what an operator would do."""
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
@@ -89,7 +89,7 @@ async def test_a_worker_waits_for_the_migration_of_its_release(
     ],
     ids=["column", "rollups", "keys"],
 )
-async def test_logs_wait_for_a_relation_that_is_missing_at_run_time(
+async def test_logs_wait_while_a_table_or_column_is_missing(
     database_url, database, broker, raw, queue_settings, tmp_path, older, newer
 ):
     worker = start_worker(database_url, queue_settings, tmp_path)
@@ -98,7 +98,7 @@ async def test_logs_wait_for_a_relation_that_is_missing_at_run_time(
         await assert_stored_exactly(database, broker, raw, 5)
         await raw.execute(older)
         await queue_logs(broker, 3)
-        # More often than a batch has attempts: none is used up.
+        # More outages than a batch has attempts: an outage uses none.
         log = tmp_path / "worker.log"
         await eventually(lambda: '"outages": 4' in log.read_text(), 60)
         await raw.execute(newer)
@@ -107,7 +107,7 @@ async def test_logs_wait_for_a_relation_that_is_missing_at_run_time(
         stop(worker)
 
 
-async def test_a_newer_schema_does_no_harm(database_url, database, broker, raw, queue_settings, tmp_path):
+async def test_a_worker_runs_on_a_newer_schema(database_url, database, broker, raw, queue_settings, tmp_path):
     await raw.execute("INSERT INTO schema_migrations VALUES ('9999_future', 'x')")
     await raw.execute("ALTER TABLE logs ADD COLUMN of_the_future text DEFAULT 'x'")
     await queue_logs(broker, 2)

@@ -1,4 +1,4 @@
-"""What Valkey has answered is in its file, whatever its disk does: killed in the middle of writing."""
+"""Valkey has written to its file what it has acknowledged, even if it is killed during a write."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ pytestmark = pytest.mark.chaos
 
 
 def write_until_killed(client: redis.Redis, stream: str, killer: threading.Timer) -> int:
-    """Return how many entries were answered; the killer is started behind a hundred."""
-    answered, data = 0, os.urandom(100_000)
+    """Return how many entries were acknowledged; after a hundred, start the timer that kills Valkey."""
+    acknowledged, data = 0, os.urandom(100_000)
     try:
         while True:
             client.xadd(stream, {"data": data})
-            answered += 1
-            if answered == 100:
+            acknowledged += 1
+            if acknowledged == 100:
                 killer.start()
     except redis.RedisError:
-        return answered
+        return acknowledged
 
 
-def test_a_killed_valkey_loses_nothing_that_it_answered(monkeypatch):
+def test_a_killed_valkey_loses_no_acknowledged_entry(monkeypatch):
     monkeypatch.setattr("stack.embedded.valkey._SYNC_EVERY_S", 0.02)  # a sync is always on its way
     with tempfile.TemporaryDirectory() as folder:
         home = DataDir(Path(folder))
@@ -50,18 +50,18 @@ def test_a_killed_valkey_loses_nothing_that_it_answered(monkeypatch):
                 with redis.Redis.from_url(valkey.url) as client:
                     client.flushall()
                     killer = threading.Timer(number / 25, process.send_signal, [signal.SIGKILL])
-                    answered = write_until_killed(client, "entries", killer)
+                    acknowledged = write_until_killed(client, "entries", killer)
                     process.wait()
                 process = processes.start(valkey.command(), log=home.logs / "valkey.log", env=os.environ)
                 asyncio.run(valkey.wait_ready())
                 with redis.Redis.from_url(valkey.url) as client:
-                    assert client.xlen("entries") >= answered
+                    assert client.xlen("entries") >= acknowledged
                 processes.stop(process, signal.SIGTERM, WAIT_S)
         finally:
             stop_syncing()
 
 
-def test_what_is_there_is_synced_until_it_is_stopped(tmp_path, monkeypatch):
+def test_files_are_synced_until_syncing_stops(tmp_path, monkeypatch):
     synced: list[str] = []
     monkeypatch.setattr("stack.embedded.valkey._SYNC_EVERY_S", 0.01)
     monkeypatch.setattr(
@@ -70,7 +70,7 @@ def test_what_is_there_is_synced_until_it_is_stopped(tmp_path, monkeypatch):
     home = DataDir(tmp_path)
     stop_syncing = EmbeddedValkey(home, 1).keep_synced()
     try:
-        time.sleep(0.05)  # there is nothing yet
+        time.sleep(0.05)  # no file exists yet
         file = home.valkey_data / "appendonlydir" / "appendonly.aof.1.incr.aof"
         file.parent.mkdir(parents=True)
         file.write_bytes(b"x")

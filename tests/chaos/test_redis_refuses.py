@@ -1,4 +1,4 @@
-"""A real Redis that refuses or hangs: the worker waits, and drains what it can; every count is exact."""
+"""While a real Redis refuses writes or hangs, the worker waits and drains what it can, losing nothing."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from worker.queue.stream import LogStream
 pytestmark = pytest.mark.chaos
 
 
-class Machine:
-    """A Valkey of this test's own, which it may bring into any state, and its queue."""
+class OwnRedis:
+    """A Valkey that the test may bring into any state, and its queue."""
 
     def __init__(self, valkey: EmbeddedValkey, process) -> None:
         self.process = process
         self.settings = QueueSettings(
             redis_url=valkey.url, queue_name=f"test:{uuid.uuid4().hex}", heartbeat_s=0.3, liveness_s=1.5
         )
-        self.redis = Redis.from_url(valkey.url)
+        self.client = Redis.from_url(valkey.url)
         self.broker = LogBroker(self.settings)
         self.queue = LogQueue(self.broker)
         self.queued = 0
@@ -52,18 +52,18 @@ class Machine:
 
     async def close(self) -> None:
         await self.broker.shutdown()
-        await self.redis.aclose()
+        await self.client.aclose()
 
 
 @pytest.fixture
-async def machine(tmp_path):
+async def redis(tmp_path):
     home = DataDir(tmp_path)
     home.logs.mkdir(exist_ok=True)
     valkey = EmbeddedValkey(home, processes.free_port())
     valkey.prepare()
     process = processes.start(valkey.command(), log=home.logs / "valkey.log", env=os.environ)
     await valkey.wait_ready()
-    opened = Machine(valkey, process)
+    opened = OwnRedis(valkey, process)
     yield opened
     process.send_signal(signal.SIGCONT)
     await opened.close()
@@ -71,11 +71,11 @@ async def machine(tmp_path):
 
 
 @pytest.fixture
-def worker(machine, database_url, tmp_path):
+def worker(redis, database_url, tmp_path):
     started: list[psutil.Process] = []
 
     def start():
-        started.append(start_worker(database_url, machine.settings, tmp_path, f"worker-{len(started)}"))
+        started.append(start_worker(database_url, redis.settings, tmp_path, f"worker-{len(started)}"))
         return started[-1]
 
     yield start
@@ -87,120 +87,120 @@ def worker_log(tmp_path, number: int = 0) -> str:
     return str((tmp_path / f"worker-{number}.log").read_text())
 
 
-def log_names(tmp_path, number: int, code: str) -> bool:
+def log_has_reason(tmp_path, number: int, code: str) -> bool:
     return f'"reason": "{code}"' in worker_log(tmp_path, number)
 
 
-async def assert_stored_exactly(machine, database) -> None:
+async def assert_stored_exactly(redis, database) -> None:
     async def drained():
-        return (await queue_stats(machine.broker)).depth == 0
+        return (await queue_stats(redis.broker)).depth == 0
 
     await eventually(drained, 60)
-    assert await count_logs(database, project_id="default") == machine.queued
+    assert await count_logs(database, project_id="default") == redis.queued
     await assert_rollups_are_right(database)
     async with database.connection() as connection:
         assert await connection._raw.fetchval("SELECT count(*) FROM dead_letters") == 0
 
 
-async def fill_with_work_of_the_dead(machine) -> None:
-    """New messages, ones that a dead worker held, and ones that wait for a retry."""
+async def queue_work_of_a_dead_worker(redis) -> None:
+    """Queue new messages, messages held by a dead worker, and one that waits for a retry."""
     for _ in range(6):
-        await machine.put(5)
-    stream = LogStream(machine.settings)
-    await stream.join("the dead", liveness_s=0.001)
-    delayed, *_ = await stream.fetch("the dead")
+        await redis.put(5)
+    stream = LogStream(redis.settings)
+    await stream.join("dead-worker", liveness_s=0.001)
+    delayed, *_ = await stream.fetch("dead-worker")
     await stream.delay(delayed.data, 0.1)
     await stream.settle(delayed.entry_id)
     await stream.close()
     for _ in range(6):
-        await machine.put(5)
+        await redis.put(5)
 
 
-async def test_a_worker_starts_and_drains_a_redis_whose_memory_is_full(machine, worker, database):
-    await fill_with_work_of_the_dead(machine)
-    await machine.redis.config_set("maxmemory", 1)
+async def test_a_worker_drains_a_redis_that_is_out_of_memory(redis, worker, database):
+    await queue_work_of_a_dead_worker(redis)
+    await redis.client.config_set("maxmemory", 1)
     with pytest.raises(QueueUnavailable, match="OOM"):
-        await machine.put(1)
+        await redis.put(1)
     worker()
-    await assert_stored_exactly(machine, database)
-    await machine.redis.config_set("maxmemory", 0)
-    await machine.put(5)
-    await assert_stored_exactly(machine, database)
+    await assert_stored_exactly(redis, database)
+    await redis.client.config_set("maxmemory", 0)
+    await redis.put(5)
+    await assert_stored_exactly(redis, database)
 
 
-async def no_replicas(machine) -> None:
-    await machine.redis.config_set("min-replicas-to-write", 1)
+async def require_a_replica(redis) -> None:
+    await redis.client.config_set("min-replicas-to-write", 1)
 
 
-async def enough_replicas(machine) -> None:
-    await machine.redis.config_set("min-replicas-to-write", 0)
+async def require_no_replica(redis) -> None:
+    await redis.client.config_set("min-replicas-to-write", 0)
 
 
-async def fail_to_save(machine) -> None:
-    """A background save that failed makes Valkey refuse writes; its folder has gone."""
-    await machine.redis.config_set("appendonly", "no")
-    await machine.redis.config_set("save", "3600 1000000")
-    shutil.rmtree((await machine.redis.config_get("dir"))["dir"])
-    await machine.redis.bgsave()
+async def fail_to_save(redis) -> None:
+    """Make a background save fail by removing the folder, so that Valkey refuses writes."""
+    await redis.client.config_set("appendonly", "no")
+    await redis.client.config_set("save", "3600 1000000")
+    shutil.rmtree((await redis.client.config_get("dir"))["dir"])
+    await redis.client.bgsave()
 
     async def failed():
-        return (await machine.redis.info("persistence"))["rdb_last_bgsave_status"] == "err"
+        return (await redis.client.info("persistence"))["rdb_last_bgsave_status"] == "err"
 
     await eventually(failed)
 
 
-async def accept_failed_saves(machine) -> None:
-    await machine.redis.config_set("stop-writes-on-bgsave-error", "no")
+async def accept_failed_saves(redis) -> None:
+    await redis.client.config_set("stop-writes-on-bgsave-error", "no")
 
 
-async def become_replica(machine) -> None:
-    await machine.redis.replicaof("127.0.0.1", 1)
+async def become_replica(redis) -> None:
+    await redis.client.replicaof("127.0.0.1", 1)
 
 
-async def become_master(machine) -> None:
-    await machine.redis.replicaof("NO", "ONE")
+async def become_master(redis) -> None:
+    await redis.client.replicaof("NO", "ONE")
 
 
 STATES = {
-    "NOREPLICAS": (no_replicas, enough_replicas),
+    "NOREPLICAS": (require_a_replica, require_no_replica),
     "MISCONF": (fail_to_save, accept_failed_saves),
     "READONLY": (become_replica, become_master),
 }
 
 
 @pytest.mark.parametrize("code", STATES)
-async def test_a_redis_that_refuses_writes_is_waited_for(machine, worker, database, tmp_path, code):
+async def test_a_worker_waits_while_redis_refuses_writes(redis, worker, database, tmp_path, code):
     refuse, cure = STATES[code]
-    await fill_with_work_of_the_dead(machine)
+    await queue_work_of_a_dead_worker(redis)
     running = worker()
     await eventually(lambda: "worker ready" in worker_log(tmp_path), 60)
-    await refuse(machine)
+    await refuse(redis)
     with pytest.raises(ResponseError):
-        await machine.redis.set("probe", 1)
-    late = worker()  # one starts while Redis refuses
+        await redis.client.set("probe", 1)
+    late = worker()  # starts while Redis refuses writes
     for number in range(2):
-        await eventually(partial(log_names, tmp_path, number, code), 60)
+        await eventually(partial(log_has_reason, tmp_path, number, code), 60)
     assert running.is_running()
     assert late.is_running()
-    await cure(machine)
-    await machine.put(5)
-    await assert_stored_exactly(machine, database)
+    await cure(redis)
+    await redis.put(5)
+    await assert_stored_exactly(redis, database)
 
 
-async def test_a_redis_that_hangs_is_waited_for(machine, worker, database, tmp_path):
-    await fill_with_work_of_the_dead(machine)
-    machine.process.send_signal(signal.SIGSTOP)
+async def test_a_worker_waits_while_redis_hangs(redis, worker, database, tmp_path):
+    await queue_work_of_a_dead_worker(redis)
+    redis.process.send_signal(signal.SIGSTOP)
     worker()
     await eventually(lambda: '"reason": "TimeoutError"' in worker_log(tmp_path), 60)
-    machine.process.send_signal(signal.SIGCONT)
-    await assert_stored_exactly(machine, database)
+    redis.process.send_signal(signal.SIGCONT)
+    await assert_stored_exactly(redis, database)
 
 
-async def test_a_worker_stops_in_time_although_redis_hangs(machine, worker, database, tmp_path):
-    await machine.put(5)
+async def test_a_worker_stops_in_time_while_redis_hangs(redis, worker, database, tmp_path):
+    await redis.put(5)
     running = worker()
-    await assert_stored_exactly(machine, database)
-    machine.process.send_signal(signal.SIGSTOP)
+    await assert_stored_exactly(redis, database)
+    redis.process.send_signal(signal.SIGSTOP)
     await eventually(lambda: '"reason": "TimeoutError"' in worker_log(tmp_path), 60)
     running.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(running.wait, 15) == 0

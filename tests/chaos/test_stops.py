@@ -1,4 +1,4 @@
-"""Processes that are told to stop under load, processes that share a port, and a Redis that fails over."""
+"""Processes that stop under load, processes that share a port, and a Redis failover."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GRACE_S = 5.0
 
 @pytest.fixture
 def run(database_url, queue_settings, tmp_path):
-    """Real processes on this test's database and queue, ended afterwards by id."""
+    """Real processes on this test's database and queue, ended afterwards by PID."""
     (tmp_path / "logs").mkdir()
     env = {
         **os.environ,
@@ -38,19 +38,19 @@ def run(database_url, queue_settings, tmp_path):
         "LLM_OBSERVE_SERVER_GRACE_S": str(GRACE_S),
         "LLM_OBSERVE_WORKER_GRACE_S": str(GRACE_S),
     }
-    found = Processes(tmp_path / "logs", env)
-    yield found
-    found.stop_all()
+    started = Processes(tmp_path / "logs", env)
+    yield started
+    started.stop_all()
 
 
-async def stop_in_order(process) -> None:
-    """SIGTERM, and an end that is no crash."""
+async def stop_cleanly(process) -> None:
+    """Send SIGTERM and expect exit status 0."""
     process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(process.wait, WAIT_S) == 0
 
 
-def starts(run, name: str) -> int:
-    """How often a process said that it is ready; before, SIGTERM ends it as it ends any other."""
+def ready_count(run, name: str) -> int:
+    """How often a process has logged that it is ready; before that, it does not handle SIGTERM."""
     log: str = run.log(name).read_text()
     return log.count(f"{name} ready")
 
@@ -64,21 +64,21 @@ async def assert_stored_exactly(database, count: int) -> None:
     await assert_rollups_are_right(database)
 
 
-async def test_sigterm_of_server_and_worker_under_load_loses_nothing(run, database):
+async def test_stopping_server_and_worker_under_load_loses_nothing(run, database):
     run.start("server", "server")
     run.start("worker", "worker")
     async with Load(run.env["LLM_OBSERVE_GRPC_PORT"]).running() as load:
         for number in range(3):
-            await load.grows(200)
+            await load.wait_for_logs(200)
             for name in ("server", "worker"):
-                await eventually(lambda: starts(run, name) == number + 1)  # noqa: B023 - awaited within the turn
-                await stop_in_order(run.running[name])
+                await eventually(lambda: ready_count(run, name) == number + 1)  # noqa: B023 - awaited within the turn
+                await stop_cleanly(run.running[name])
                 run.restart(name)
-        await load.grows(200)
+        await load.wait_for_logs(200)
     await assert_stored_exactly(database, load.accepted)
 
 
-async def test_processes_share_a_port_are_replaced_and_stop_together(run, database):
+async def test_server_processes_share_a_port_are_replaced_and_stop_together(run, database):
     parent = run.start("server", "server", LLM_OBSERVE_SERVER_PROCESSES="3")
     run.start("worker", "worker")
 
@@ -88,19 +88,19 @@ async def test_processes_share_a_port_are_replaced_and_stop_together(run, databa
 
     await eventually(lambda: len(serving()) == 3)
     async with Load(run.env["LLM_OBSERVE_GRPC_PORT"]).running() as load:
-        await load.grows(200)
+        await load.wait_for_logs(200)
         victim = serving()[0]
         victim.kill()
-        await load.grows(400)
-        await eventually(lambda: len(serving()) == 3 and victim.pid not in {one.pid for one in serving()})
-        await load.grows(400)
+        await load.wait_for_logs(400)
+        await eventually(lambda: len(serving()) == 3 and victim.pid not in {child.pid for child in serving()})
+        await load.wait_for_logs(400)
     family = serving()
 
     def listens(child):
-        return any(one.status == "LISTEN" for one in child.net_connections())
+        return any(connection.status == "LISTEN" for connection in child.net_connections())
 
     await eventually(lambda: all(map(listens, family)))
-    await stop_in_order(parent)
+    await stop_cleanly(parent)
     assert not any(child.is_running() for child in family)
     await assert_stored_exactly(database, load.accepted)
 
@@ -115,7 +115,7 @@ async def test_children_end_when_their_parent_is_killed(run):
     await eventually(lambda: not any(child.is_running() for child in family))
 
 
-async def test_a_taken_port_is_refused_by_name(run):
+async def test_a_port_in_use_is_reported_with_its_setting(run):
     run.start("server", "server")
     await eventually(lambda: not processes.port_is_free(int(run.env["LLM_OBSERVE_GRPC_PORT"])))
     second = run.start("second", "server", LLM_OBSERVE_SERVER_PROCESSES="2")
@@ -151,19 +151,19 @@ class Sentinels:
             "sentinel",
             f"sentinel monitor main 127.0.0.1 {self.ports['master']} 1",
             "sentinel auth-pass main pass",
-            # It is told when to fail over: on a busy machine it would take a living master for dead.
+            # The test triggers the failover: a busy machine could make the sentinel think the master dead.
             "sentinel down-after-milliseconds main 3600000",
             "sentinel failover-timeout main 2000",
         )
 
     async def fail_over(self) -> bool:
-        """Promote the replica, as when the master is down; tell whether it is the master now."""
+        """Promote the replica, as when the master is down; return whether it is the master now."""
         if await self.role("replica", "master"):
             return True
         client = Redis(port=self.ports["sentinel"])
         try:
             await client.execute_command("SENTINEL FAILOVER", "main")
-        except RedisError:  # under way, or the replica was not heard of lately
+        except RedisError:  # in progress, or the replica was not seen recently
             return False
         finally:
             await client.aclose()
@@ -173,12 +173,12 @@ class Sentinels:
     def url(self) -> str:
         return f"redis+sentinel://:pass@127.0.0.1:{self.ports['sentinel']}/main/0"
 
-    async def role(self, name: str, wanted: str) -> bool:
+    async def role(self, name: str, expected: str) -> bool:
         client = Redis(port=self.ports[name], password="pass")
         try:
             info = await client.info("replication")
-            linked = wanted == "master" or info.get("master_link_status") == "up"
-            return info["role"] == wanted and linked
+            linked = expected == "master" or info.get("master_link_status") == "up"
+            return info["role"] == expected and linked
         except RedisError:
             return False
         finally:
@@ -196,26 +196,26 @@ class Sentinels:
 
 @pytest.fixture
 def sentinels(tmp_path):
-    found = Sentinels(tmp_path)
-    found.start_all()
-    yield found
-    for process in found.running.values():
+    started = Sentinels(tmp_path)
+    started.start_all()
+    yield started
+    for process in started.running.values():
         processes.stop(process, signal.SIGTERM, 10)
 
 
-async def test_a_failover_behind_sentinels_is_waited_out(run, sentinels, database):
+async def test_server_and_worker_survive_a_sentinel_failover(run, sentinels, database):
     run.env["REDIS_URL"] = sentinels.url
     await eventually(lambda: sentinels.role("replica", "slave"))
     await eventually(sentinels.sees_replica)
     server, worker = run.start("server", "server"), run.start("worker", "worker")
     async with Load(run.env["LLM_OBSERVE_GRPC_PORT"]).running() as load:
-        await load.grows(300)
+        await load.wait_for_logs(300)
     await assert_stored_exactly(database, load.accepted)
     before = load.accepted
     sentinels.running["master"].kill()
     await eventually(sentinels.fail_over)
     async with Load(run.env["LLM_OBSERVE_GRPC_PORT"]).running() as load:
-        await load.grows(300)
+        await load.wait_for_logs(300)
     await assert_stored_exactly(database, before + load.accepted)
     assert server.is_running()
     assert worker.is_running()

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.chaos
 
 @pytest.mark.parametrize(("seed", "repeats"), [(2, True), (11, True), (3, False)])
 def test_every_log_is_accounted_for_whatever_breaks(seed, repeats):
-    """Where all logs are new, only crashes repeat them; then most go the short way into Postgres."""
-    with machine(durable=False) as found:
-        seen = asyncio.run(storm(found, logs=6000, seed=seed, repeats=repeats))
-    assert seen["broken"]
-    assert seen["ledger_adds_up"]
+    """If all logs are new, only crashes cause repeats, so that most take the fast path into Postgres."""
+    with machine(durable=False) as services:
+        summary = asyncio.run(storm(services, logs=6000, seed=seed, repeats=repeats))
+    assert summary["broken"]
+    assert summary["ledger_adds_up"]

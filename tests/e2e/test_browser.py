@@ -1,4 +1,4 @@
-"""Both pages in a real browser, against the real server: what was called is what is counted."""
+"""Both pages in a real browser, against the real server."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_a_chat_is_streamed_and_counted(page, provider_mock):
     await page.get_by_text("None in this window.").wait_for()
 
 
-async def test_a_provider_error_is_words_and_shows_on_the_dashboard(page, provider_mock):
+async def test_a_provider_error_is_explained_and_counted_on_the_dashboard(page, provider_mock):
     provider_mock.default_behaviour = {"status": 429}
     await page.goto("/chat")
     await ask(page, "hello")
@@ -93,14 +93,14 @@ async def test_a_provider_error_is_words_and_shows_on_the_dashboard(page, provid
     assert (await value.inner_text()).strip() == "0.0 %"
 
 
-async def test_a_server_that_is_away_is_said_without_a_trace(page, server):
+async def test_an_unreachable_server_is_reported_without_a_traceback(page, server):
     await server.stop(0)
     await page.goto("/")
     await page.get_by_text("does not answer").wait_for()
     assert await page.get_by_text("Traceback").count() == 0
 
 
-async def test_nothing_in_a_message_or_an_answer_is_fetched(page, provider_mock):
+async def test_content_of_messages_and_answers_is_never_fetched(page, provider_mock):
     """The page fixture asserts that no request went to another origin."""
     hostile = "\n\n".join([*LOADING.values(), f"```mermaid\ngraph TD\n A@{{ img: '{EVIL}' }}\n```"])
     provider_mock.default_behaviour = {"text": f"{hostile}\n\n**the end**"}
@@ -113,11 +113,11 @@ async def test_nothing_in_a_message_or_an_answer_is_fetched(page, provider_mock)
         assert "![x](http://evil.example/leak)" in await message.inner_text()  # verbatim, or in code
         body = message.get_by_test_id("stChatMessageContent")
         assert await body.locator("img, svg image, video, iframe, style, script").count() == 0
-        for anchor in await body.locator("a").all():  # a link's target is in sight
+        for anchor in await body.locator("a").all():  # the text of a link shows its target
             assert unquote(await anchor.get_attribute("href")).endswith(await anchor.inner_text())
 
 
-async def test_a_server_that_hangs_is_said_and_comes_back(page, link):
+async def test_the_dashboard_reports_a_hanging_server_and_recovers(page, link):
     await page.goto("/chat")
     await ask(page, "hello")
     await page.get_by_text("gpt-4o-mini-mock").wait_for()

@@ -1,4 +1,4 @@
-"""`llm-observe up` as a person uses it: from nothing, twice, after a kill, from an awkward place."""
+"""`llm-observe up` as a user runs it: at first, twice, after a kill, and in an unusual folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMMAND = [sys.executable, "-m", "stack.cli.main"]
 
 
 class Installation:
-    """One data folder with free ports, and the command that works on it."""
+    """A data folder with free ports, and the command that uses it."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -53,7 +53,7 @@ class Installation:
         return json.loads((self.home / "state.json").read_text())
 
     def processes(self) -> list[ProcessId]:
-        return [ProcessId(one["pid"], one["create_time"]) for one in self.state["processes"]]
+        return [ProcessId(entry["pid"], entry["create_time"]) for entry in self.state["processes"]]
 
     def log_once(self) -> str:
         code = (
@@ -69,27 +69,27 @@ class Installation:
 
 @pytest.fixture(scope="module")
 def installed():
-    """Running from a path with spaces and an accent in it."""
+    """An installation in a path with spaces and an accent."""
     folder = Path(tempfile.mkdtemp(prefix="a päth with spaces "))
     folder.chmod(0o755)
-    found = Installation(folder / "home")
-    yield found
-    found.run("down", check=False)
+    made = Installation(folder / "home")
+    yield made
+    made.run("down", check=False)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_first_start_says_what_to_do_next(installed):
+def test_the_first_start_prints_what_to_do_next(installed):
     done = installed.run("up", "--detach")
     assert f"http://127.0.0.1:{installed.env['LLM_OBSERVE_UI_PORT']}" in done.stdout
     assert f"grpcurl -plaintext 127.0.0.1:{installed.env['LLM_OBSERVE_GRPC_PORT']}" in done.stdout
     assert "LLMClient('demo')" in done.stdout
     assert str(installed.home) in done.stdout
-    assert {one["name"] for one in installed.state["processes"]} == {
+    assert {entry["name"] for entry in installed.state["processes"]} == {
         "postgres", "valkey", "server", "worker", "scheduler", "app",
     }  # fmt: skip
 
 
-def test_a_second_up_is_refused_with_the_way_out(installed):
+def test_a_second_up_is_refused_and_says_how_to_stop_the_first(installed):
     done = installed.run("up", check=False)
     assert done.returncode == 1
     assert "already running" in done.stderr
@@ -122,22 +122,22 @@ def test_demo_traffic_arrives_and_rollups_verify(installed):
     assert "0 rollups and 0 sketch buckets differ" in installed.run("rollups", "verify").stdout
 
 
-def test_a_service_that_dies_is_started_again(installed):
-    before = {one["name"]: one["pid"] for one in installed.state["processes"]}
+def test_a_killed_service_is_restarted(installed):
+    before = {entry["name"]: entry["pid"] for entry in installed.state["processes"]}
     psutil.Process(before["worker"]).kill()
-    while {one["name"]: one["pid"] for one in installed.state["processes"]}.get("worker") in {
+    while {entry["name"]: entry["pid"] for entry in installed.state["processes"]}.get("worker") in {
         before["worker"],
         None,
     }:
-        time.sleep(0.1)  # until the test's own time-out
+        time.sleep(0.1)  # until the test's own timeout
 
 
-def test_after_kill_9_of_the_supervisor_a_new_start_recovers(installed):
+def test_a_new_start_recovers_from_a_killed_supervisor(installed):
     log_id = installed.log_once()
     old = installed.processes()
     psutil.Process(installed.state["supervisor"]["pid"]).kill()
     installed.run("up", "--detach")
-    assert not [one for one in old if one.find() is not None]
+    assert not [process for process in old if process.find() is not None]
     assert installed.log_once() != log_id
     assert "0 rollups and 0 sketch buckets differ" in installed.run("rollups", "verify").stdout
 
@@ -145,7 +145,7 @@ def test_after_kill_9_of_the_supervisor_a_new_start_recovers(installed):
 def test_down_leaves_no_process_and_is_repeatable(installed):
     running = installed.processes()
     assert "stopped" in installed.run("down").stdout
-    assert not [one for one in running if one.find() is not None]
+    assert not [process for process in running if process.find() is not None]
     assert "nothing is running" in installed.run("down").stdout
 
 
@@ -164,10 +164,10 @@ def test_ctrl_c_leaves_no_process(installed):
         child.wait(WAIT_S)
         child.stdout.read()
     assert child.returncode == 0
-    assert not [one for one in running if one.find() is not None]
+    assert not [process for process in running if process.find() is not None]
 
 
-def test_a_taken_port_is_a_clear_error(installed):
+def test_a_port_in_use_is_reported_with_its_setting(installed):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = installed.run("up", check=False, LLM_OBSERVE_GRPC_PORT=port)
@@ -176,7 +176,7 @@ def test_a_taken_port_is_a_clear_error(installed):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root must hand its data to another user")
-def test_root_keeps_postgres_where_its_user_can_reach_it(tmp_path):
+def test_root_stores_postgres_data_where_its_user_can_read_it(tmp_path):
     tmp_path.chmod(0o700)
     hidden = Installation(tmp_path / "home")
     try:
@@ -193,9 +193,9 @@ def test_root_keeps_postgres_where_its_user_can_reach_it(tmp_path):
 
 
 def test_commands_without_a_running_stack_say_what_to_do(tmp_path):
-    lonely = Installation(tmp_path)
+    stopped = Installation(tmp_path)
     for arguments in (["status"], ["rollups", "verify"], ["migrate"]):
-        done = lonely.run(*arguments, check=False)
+        done = stopped.run(*arguments, check=False)
         assert done.returncode == 1
         assert "llm-observe up" in done.stderr
         assert "Traceback" not in done.stderr

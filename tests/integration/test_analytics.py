@@ -1,4 +1,4 @@
-"""The numbers a person reads are the numbers that were sent."""
+"""The numbers that a user reads are the numbers that were sent."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ async def store(database, *logs):
     await insert(database, [to_row(log, project_id="default", receive_time=NOW) for log in logs])
 
 
-def log_at(moment: datetime, **fields):
+def log_at(start_time: datetime, **fields):
     log = make_log(**fields)
-    log.start_time.FromDatetime(moment)
+    log.start_time.FromDatetime(start_time)
     return log
 
 
-async def test_summary_counts_and_compares_with_the_window_before(analytics, database):
+async def test_summary_counts_and_compares_with_the_previous_window(analytics, database):
     yesterday = THIS_HOUR - timedelta(hours=30)
     await store(
         database,
@@ -50,7 +50,7 @@ async def test_summary_counts_and_compares_with_the_window_before(analytics, dat
     assert (now.request_count, now.success_count, now.error_count, now.cancelled_count) == (5, 3, 1, 1)
     assert now.success_rate == pytest.approx(0.6)
     assert (now.input_token_count, now.output_token_count) == (50, 100)
-    # Errors and cancelled calls do not pull the average of what succeeded.
+    # Errors and cancelled calls do not affect the average latency of successful ones.
     assert (now.latency.count, now.latency.average.ToMilliseconds()) == (3, 2000)
     assert now.time_to_first_token.p50.ToMicroseconds() == pytest.approx(500_000, rel=0.01)
     assert found.previous.request_count == 1
@@ -58,7 +58,7 @@ async def test_summary_counts_and_compares_with_the_window_before(analytics, dat
     assert now.cost_nano_usd == 0
 
 
-async def test_percentiles_keep_their_promised_error(analytics, database):
+async def test_percentiles_are_within_one_percent(analytics, database):
     chance = random.Random(3)
     latencies = sorted(max(1, int(chance.lognormvariate(12, 1.2))) for _ in range(3000))
     logs = []
@@ -74,7 +74,7 @@ async def test_percentiles_keep_their_promised_error(analytics, database):
         assert getattr(found, name).ToMicroseconds() == pytest.approx(exact, rel=0.0101), name
 
 
-async def test_filters_narrow_every_number(analytics, database):
+async def test_filters_apply_to_the_summary(analytics, database):
     await store(
         database,
         log_at(THIS_HOUR, provider="openai", environment="production"),
@@ -109,7 +109,7 @@ async def test_series_and_breakdown_add_up_to_the_summary(analytics, database):
     assert counts == sorted(counts, reverse=True)
 
 
-async def test_windows_are_whole_hours_and_say_so(analytics):
+async def test_windows_are_rounded_to_whole_hours(analytics):
     request = pb.GetSummaryRequest()
     request.time_range.start_time.FromJsonString("2026-05-01T10:20:30Z")
     request.time_range.end_time.FromJsonString("2026-05-01T12:00:01Z")
@@ -118,7 +118,7 @@ async def test_windows_are_whole_hours_and_say_so(analytics):
     assert found.end_time.ToJsonString() == "2026-05-01T13:00:00Z"
 
 
-async def test_errors_page_to_the_end_and_tokens_fit_one_call_only(analytics, database):
+async def test_errors_are_paged_and_a_token_fits_only_its_request(analytics, database):
     await store(
         database,
         *(

@@ -1,4 +1,4 @@
-"""Chat: ids first, text as it comes, numbers last; stored, logged, and honest about every end."""
+"""A chat streams ids first, then text as it arrives, then numbers; the turn is stored and logged."""
 
 from __future__ import annotations
 
@@ -8,51 +8,30 @@ import uuid
 from types import FrameType
 
 import grpc
-import llm_observe
 import pytest
 from llm_observe.v1 import chat_service_pb2 as pb
-from llm_observe.v1.analytics_service_pb2 import GetLogRequest
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 from llm_observe.v1.conversation_pb2 import ROLE_ASSISTANT, ROLE_USER
 from llm_observe.v1.conversation_service_pb2 import GetConversationRequest
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
-from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
+from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_SUCCESS
 
 from server.app import build_server
 from server.chat import service
+from server.rpc import rate_limit
 from server.settings import ProviderSettings
 from storage.logs import get_log
+from tests.support.chat import VENDORS, fetch_log, make_turn, read_stream
 from tests.support.processes import start_worker, stop
-from tests.support.rpc import info_of, stub
+from tests.support.rpc import RPC_TIMEOUT_S, stub
 from tests.support.server import make_config
 from tests.support.waiting import eventually
 
 
-@pytest.fixture
-def chat(channel):
-    return stub(ChatServiceStub, channel)
-
-
-@pytest.fixture
-def conversations(channel):
-    return stub(ConversationServiceStub, channel)
-
-
-def turn(**fields) -> pb.ChatTurn:
-    return pb.ChatTurn(**{"session_id": "s1", "provider": "openai", "content": "hello there", **fields})
-
-
-async def stream(chat, asked: pb.ChatTurn) -> list[pb.StreamChatResponse]:
-    return [event async for event in chat.StreamChat(pb.StreamChatRequest(turn=asked))]
-
-
-VENDORS = ["openai", "anthropic", "gemini"]
-
-
 @pytest.mark.parametrize("provider", [*VENDORS, "demo"])
-async def test_a_stream_is_started_deltas_finished(chat, conversations, provider):
-    events = await stream(chat, turn(provider=provider))
+async def test_a_stream_consists_of_started_deltas_and_finished(chat, conversations, provider):
+    events = await read_stream(chat, make_turn(provider=provider))
     kinds = [event.WhichOneof("event") for event in events]
     assert kinds[0] == "started"
     assert set(kinds[1:-1]) == {"delta"}
@@ -77,12 +56,10 @@ async def test_a_stream_is_started_deltas_finished(chat, conversations, provider
     assert found.messages[1].log_id == started.log_id
 
 
-async def test_the_call_is_logged_like_any_other_applications(
-    chat, channel, database_url, queue_settings, tmp_path
-):
+async def test_a_chat_call_is_logged(chat, channel, database_url, queue_settings, tmp_path):
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
-        answer = await chat.Chat(pb.ChatRequest(turn=turn(metadata={"page": "test"}, user_id="u1")))
+        answer = await chat.Chat(pb.ChatRequest(turn=make_turn(metadata={"page": "test"}, user_id="u1")))
         analytics = stub(AnalyticsServiceStub, channel)
         log = await eventually(lambda: fetch_log(analytics, answer.started.log_id))
     finally:
@@ -95,17 +72,11 @@ async def test_the_call_is_logged_like_any_other_applications(
     assert log.output_token_count == answer.finished.call_stats.output_token_count
 
 
-async def fetch_log(analytics, log_id):
-    await asyncio.to_thread(llm_observe.flush, 2)
-    try:
-        return (await analytics.GetLog(GetLogRequest(log_id=log_id))).log
-    except grpc.aio.AioRpcError:
-        return None
-
-
 async def test_history_system_prompt_and_parameters_reach_the_provider(chat, provider_mock):
-    first = await chat.Chat(pb.ChatRequest(turn=turn(content="first")))
-    again = turn(content="second", conversation_id=first.started.conversation_id, system_prompt="be brief")
+    first = await chat.Chat(pb.ChatRequest(turn=make_turn(content="first")))
+    again = make_turn(
+        content="second", conversation_id=first.started.conversation_id, system_prompt="be brief"
+    )
     again.parameters.temperature = 0.3
     again.parameters.max_output_tokens = 7
     again.parameters.stop_sequences.append("END")
@@ -117,11 +88,24 @@ async def test_history_system_prompt_and_parameters_reach_the_provider(chat, pro
     assert (sent["temperature"], sent["max_completion_tokens"], sent["stop"]) == (0.3, 7, ["END"])
 
 
-async def test_the_model_gets_the_words_as_they_are_and_the_store_gets_them_redacted(
+async def test_history_and_system_prompts_reach_every_vendor(chat, provider_mock):
+    for provider in ("anthropic", "gemini"):
+        first = await chat.Chat(pb.ChatRequest(turn=make_turn(provider=provider, content="first")))
+        again = make_turn(provider=provider, content="second", conversation_id=first.started.conversation_id)
+        again.system_prompt = "be brief"
+        again.parameters.max_output_tokens = 7
+        await chat.Chat(pb.ChatRequest(turn=again))
+        sent = str(provider_mock.requests[-1])
+        assert all(words in sent for words in ("first", first.content.strip(), "second", "be brief", "7")), (
+            provider
+        )
+
+
+async def test_the_provider_gets_the_original_text_and_the_store_the_redacted(
     chat, conversations, provider_mock
 ):
     content = "my card is 4111 1111 1111 1111"
-    answer = await chat.Chat(pb.ChatRequest(turn=turn(content=content)))
+    answer = await chat.Chat(pb.ChatRequest(turn=make_turn(content=content)))
     assert provider_mock.requests[-1]["messages"][-1]["content"] == content
     found = await conversations.GetConversation(
         GetConversationRequest(conversation_id=answer.started.conversation_id)
@@ -130,14 +114,44 @@ async def test_the_model_gets_the_words_as_they_are_and_the_store_gets_them_reda
     assert found.conversation.title == "my card is [CREDIT_CARD]"
 
 
+@pytest.mark.parametrize(
+    ("mode", "kept", "title"),
+    [("full", "my card is 4111 1111 1111 1111", "my card is 4111 1111 1111 1111"), ("none", "", "")],
+)
+async def test_store_messages_selects_what_is_stored(
+    database_url, queue_settings, provider_mock, mode, kept, title
+):
+    running = await build_server(
+        make_config(
+            database_url,
+            queue_settings,
+            ProviderSettings(openai_base_url=f"{provider_mock.base_url}/v1"),
+            store_messages=mode,
+        )
+    )
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+            answer = await stub(ChatServiceStub, channel).Chat(
+                pb.ChatRequest(turn=make_turn(content="my card is 4111 1111 1111 1111"))
+            )
+            found = await stub(ConversationServiceStub, channel).GetConversation(
+                GetConversationRequest(conversation_id=answer.started.conversation_id)
+            )
+    finally:
+        await running.stop(0.5)
+    assert provider_mock.requests[-1]["messages"][-1]["content"] == "my card is 4111 1111 1111 1111"
+    assert (found.messages[0].content, found.conversation.title) == (kept, title)
+    assert len(found.messages) == 2
+
+
 @pytest.mark.parametrize("provider", VENDORS)
-async def test_leaving_stops_the_provider_and_keeps_what_came(
+async def test_a_cancelled_stream_stops_the_provider_and_keeps_the_text_received(
     chat, conversations, channel, provider_mock, database_url, queue_settings, tmp_path, provider
 ):
     provider_mock.default_behaviour = {"chunks": 500, "chunk_s": 0.02}
     worker = start_worker(database_url, queue_settings, tmp_path)
     try:
-        call = chat.StreamChat(pb.StreamChatRequest(turn=turn(provider=provider)))
+        call = chat.StreamChat(pb.StreamChatRequest(turn=make_turn(provider=provider)))
         started = (await call.read()).started
         for _ in range(3):
             await call.read()
@@ -162,109 +176,11 @@ async def test_leaving_stops_the_provider_and_keeps_what_came(
     assert messages[0].content
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "reason"),
-    [
-        (401, grpc.StatusCode.FAILED_PRECONDITION, "PROVIDER_UNAUTHENTICATED"),
-        (429, grpc.StatusCode.RESOURCE_EXHAUSTED, "PROVIDER_RATE_LIMITED"),
-        (500, grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
-        (529, grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
-        (400, grpc.StatusCode.FAILED_PRECONDITION, "CONTEXT_TOO_LONG"),
-        (404, grpc.StatusCode.INVALID_ARGUMENT, "PROVIDER_REJECTED"),
-    ],
-)
-@pytest.mark.parametrize("provider", VENDORS)
-async def test_provider_errors_have_reasons_and_no_vendor_text(
-    chat, provider_mock, provider, status, code, reason
-):
-    provider_mock.default_behaviour = {"status": status}
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await chat.Chat(pb.ChatRequest(turn=turn(provider=provider)))
-    assert caught.value.code() is code
-    assert info_of(caught.value)[0] == reason
-    assert "mock error" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("provider", "reason"),
-    [
-        ("openai", "PROVIDER_UNAVAILABLE"),  # tells no status with it
-        ("anthropic", "PROVIDER_RATE_LIMITED"),
-        ("gemini", "PROVIDER_RATE_LIMITED"),
-    ],
-)
-async def test_an_error_in_the_middle_of_a_stream_is_one(chat, provider_mock, provider, reason):
-    provider_mock.default_behaviour = {"error_after": 4}
-    text = ""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        async for event in chat.StreamChat(pb.StreamChatRequest(turn=turn(provider=provider))):
-            text += event.delta.text
-    assert info_of(caught.value)[0] == reason
-    assert "mock error" not in str(caught.value)
-    assert text.startswith("Traces")
-
-
-@pytest.mark.parametrize("provider", VENDORS)
-async def test_a_stream_that_breaks_off_is_an_error_and_keeps_what_came(
-    chat, conversations, provider_mock, provider
-):
-    provider_mock.default_behaviour = {"cut_after": 4}
-    conversation_id = ""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        async for event in chat.StreamChat(pb.StreamChatRequest(turn=turn(provider=provider))):
-            conversation_id = conversation_id or event.started.conversation_id
-    assert info_of(caught.value)[0] == "PROVIDER_UNAVAILABLE"
-    found = await conversations.GetConversation(GetConversationRequest(conversation_id=conversation_id))
-    assert found.messages[1].outcome == OUTCOME_ERROR
-    assert found.messages[1].content
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"content": ""}, "INVALID_FIELD"),
-        ({"session_id": ""}, "INVALID_FIELD"),
-        ({"content": "x" * 100_001}, "INVALID_FIELD"),
-        ({"content": "nul\x00"}, "INVALID_FIELD"),
-        ({"provider": "acme"}, "PROVIDER_UNKNOWN"),
-        ({"conversation_id": "x"}, "INVALID_FIELD"),
-        ({"conversation_id": str(uuid.uuid4())}, "CONVERSATION_NOT_FOUND"),
-        ({"parameters": pb.ChatParameters(temperature=3)}, "INVALID_FIELD"),
-        ({"parameters": pb.ChatParameters(top_p=0)}, "INVALID_FIELD"),
-        ({"parameters": pb.ChatParameters(max_output_tokens=0)}, "INVALID_FIELD"),
-        ({"metadata": {str(n): "" for n in range(51)}}, "INVALID_FIELD"),
-    ],
-)
-async def test_bad_turns_change_nothing(chat, provider_mock, fields, reason):
-    for call in (
-        lambda: chat.Chat(pb.ChatRequest(turn=turn(**fields))),
-        lambda: stream(chat, turn(**fields)),
-    ):
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call()
-        assert info_of(caught.value)[0] == reason
-    assert provider_mock.requests == []
-
-
-async def test_a_cancelled_conversation_takes_no_messages(chat, sql):
-    first = await chat.Chat(pb.ChatRequest(turn=turn(provider="demo")))
-    await sql.execute("UPDATE conversations SET state = 'cancelled'")
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await chat.Chat(
-            pb.ChatRequest(turn=turn(provider="demo", conversation_id=first.started.conversation_id))
-        )
-    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert info_of(caught.value)[:2] == (
-        "CONVERSATION_CLOSED",
-        {"conversation_id": first.started.conversation_id, "state": "CANCELLED"},
-    )
-
-
-async def test_stopping_lets_answers_end_and_their_logs_arrive(
+async def test_stopping_the_server_finishes_answers_and_delivers_their_logs(
     chat, server, provider_mock, database, database_url, queue_settings, tmp_path
 ):
     provider_mock.default_behaviour = {"chunks": 20, "chunk_s": 0.03}
-    events = aiter(chat.StreamChat(pb.StreamChatRequest(turn=turn())))
+    events = aiter(chat.StreamChat(pb.StreamChatRequest(turn=make_turn())))
     started = (await anext(events)).started
     stopping = asyncio.create_task(server.stop(10))
     rest = [event async for event in events]
@@ -281,74 +197,11 @@ async def test_stopping_lets_answers_end_and_their_logs_arrive(
         stop(worker)
 
 
-async def test_models_say_what_is_configured(chat):
+async def test_list_models_reports_which_providers_are_configured(chat):
     found = {entry.provider: entry for entry in (await chat.ListModels(pb.ListModelsRequest())).providers}
     assert found["openai"].configured
     assert found["openai"].required_setting == "OPENAI_API_KEY"
     assert list(found["demo"].models) == ["demo-echo"]
-
-
-async def test_history_and_system_prompts_reach_every_vendor(chat, provider_mock):
-    for provider in ("anthropic", "gemini"):
-        first = await chat.Chat(pb.ChatRequest(turn=turn(provider=provider, content="first")))
-        again = turn(provider=provider, content="second", conversation_id=first.started.conversation_id)
-        again.system_prompt = "be brief"
-        again.parameters.max_output_tokens = 7
-        await chat.Chat(pb.ChatRequest(turn=again))
-        sent = str(provider_mock.requests[-1])
-        assert all(words in sent for words in ("first", first.content.strip(), "second", "be brief", "7")), (
-            provider
-        )
-
-
-async def test_a_finished_turn_that_is_repeated_gives_the_same_answer_without_asking_again(
-    chat, conversations, provider_mock
-):
-    asked = turn(request_id=str(uuid.uuid4()))
-    first = await stream(chat, asked)
-    again = await stream(chat, asked)
-    whole = await chat.Chat(pb.ChatRequest(turn=asked))
-    assert len(provider_mock.requests) == 1
-    assert again[0] == first[0]
-    assert again[-1] == first[-1]
-    assert again[1].delta.text == "".join(event.delta.text for event in first) == whole.content
-    found = await conversations.GetConversation(
-        GetConversationRequest(conversation_id=first[0].started.conversation_id)
-    )
-    assert len(found.messages) == 2
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stream(chat, turn(request_id=asked.request_id, content="something else"))
-    assert (caught.value.code(), info_of(caught.value)[0]) == (
-        grpc.StatusCode.ALREADY_EXISTS,
-        "REQUEST_ID_REUSED",
-    )
-
-
-async def test_a_failed_turn_that_is_repeated_says_the_words_once(chat, conversations, provider_mock):
-    asked = turn(request_id=str(uuid.uuid4()))
-    provider_mock.default_behaviour = {"cut_after": 4}
-    with pytest.raises(grpc.aio.AioRpcError):
-        await stream(chat, asked)
-    provider_mock.default_behaviour = {}
-    events = await stream(chat, asked)
-    assert [message["content"] for message in provider_mock.requests[-1]["messages"]] == ["hello there"]
-    found = await conversations.GetConversation(
-        GetConversationRequest(conversation_id=events[0].started.conversation_id)
-    )
-    assert [message.role for message in found.messages].count(ROLE_USER) == 1
-    assert found.messages[-1].outcome == OUTCOME_SUCCESS
-
-
-async def test_a_turn_in_work_is_not_begun_twice(chat, provider_mock):
-    provider_mock.default_behaviour = {"chunks": 40, "chunk_s": 0.02}
-    asked = turn(request_id=str(uuid.uuid4()))
-    call = chat.StreamChat(pb.StreamChatRequest(turn=asked))
-    await call.read()
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stream(chat, asked)
-    assert caught.value.code() is grpc.StatusCode.ABORTED
-    assert info_of(caught.value)[:2] == ("REQUEST_ID_REUSED", {"state": "RUNNING"})
-    call.cancel()
 
 
 async def test_a_turn_enters_the_chat_service_once(chat):
@@ -358,7 +211,7 @@ async def test_a_turn_enters_the_chat_service_once(chat):
     A coroutine or generator is entered once, however often it is resumed: that is once for each chunk.
     """
     entries: list[str] = []
-    frames: list[FrameType] = []  # held, so that no two have the same id
+    frames: list[FrameType] = []  # kept, so that no two have the same id
 
     def is_service(frame):
         return frame is not None and frame.f_code.co_filename == service.__file__
@@ -372,76 +225,17 @@ async def test_a_turn_enters_the_chat_service_once(chat):
     before = sys.getprofile()
     sys.setprofile(profile)
     try:
-        events = await stream(chat, turn())
+        events = await read_stream(chat, make_turn())
     finally:
         sys.setprofile(before)
     assert events[-1].WhichOneof("event") == "finished"
     assert entries == ["StreamChat"]
 
 
-async def test_a_turn_that_was_left_can_be_asked_again(chat, provider_mock):
-    provider_mock.default_behaviour = {"chunks": 500, "chunk_s": 0.02}
-    asked = turn(request_id=str(uuid.uuid4()))
-    for reads in (0, 1, 3):
-        call = chat.StreamChat(pb.StreamChatRequest(turn=asked))
-        for _ in range(reads):
-            await call.read()
-        call.cancel()
-        await eventually(lambda: provider_mock.open_streams == 0)
-    provider_mock.default_behaviour = {}
-
-    async def answered():
-        try:
-            return (await stream(chat, asked))[-1].WhichOneof("event") == "finished"
-        except grpc.aio.AioRpcError as error:
-            assert error.code() is grpc.StatusCode.ABORTED  # the one before is being put away
-            return False
-
-    assert await eventually(answered, 10)
-
-
-async def test_a_session_has_its_turns_a_minute(chat):
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        for _ in range(61):  # a minute may end meanwhile
-            await chat.Chat(pb.ChatRequest(turn=turn(session_id="busy")))
-    assert info_of(caught.value)[:2] == ("RATE_LIMITED", {"limit": "30", "window_seconds": "60"})
-    assert await chat.Chat(pb.ChatRequest(turn=turn(session_id="other")))
-
-
-@pytest.mark.parametrize(
-    ("mode", "kept", "title"),
-    [("full", "my card is 4111 1111 1111 1111", "my card is 4111 1111 1111 1111"), ("none", "", "")],
-)
-async def test_messages_are_kept_as_the_setting_says(
-    database_url, queue_settings, provider_mock, mode, kept, title
-):
-    running = await build_server(
-        make_config(
-            database_url,
-            queue_settings,
-            ProviderSettings(openai_base_url=f"{provider_mock.base_url}/v1"),
-            store_messages=mode,
-        )
-    )
-    try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
-            answer = await stub(ChatServiceStub, channel).Chat(
-                pb.ChatRequest(turn=turn(content="my card is 4111 1111 1111 1111"))
-            )
-            found = await stub(ConversationServiceStub, channel).GetConversation(
-                GetConversationRequest(conversation_id=answer.started.conversation_id)
-            )
-    finally:
-        await running.stop(0.5)
-    assert provider_mock.requests[-1]["messages"][-1]["content"] == "my card is 4111 1111 1111 1111"
-    assert (found.messages[0].content, found.conversation.title) == (kept, title)
-    assert len(found.messages) == 2
-
-
-async def test_a_slow_reader_holds_the_provider_back(chat, provider_mock):
+async def test_a_slow_reader_slows_down_the_provider(chat, provider_mock):
     """Nothing between the provider and the reader buffers without bound."""
     provider_mock.default_behaviour = {"chunks": 50_000, "padding": 4_000}
-    call = chat.StreamChat(pb.StreamChatRequest(turn=turn()))
+    call = chat.StreamChat(pb.StreamChatRequest(turn=make_turn()))
     await call.read()
 
     async def stands_still():
@@ -456,10 +250,11 @@ async def test_a_slow_reader_holds_the_provider_back(chat, provider_mock):
     await eventually(lambda: provider_mock.open_streams == 0)
 
 
-async def test_a_hundred_streams_at_once(chat, provider_mock):
+async def test_a_hundred_concurrent_streams_finish(chat, provider_mock, monkeypatch):
+    monkeypatch.setattr(rate_limit, "_TIMEOUT_S", RPC_TIMEOUT_S)  # Redis may be slow on a busy machine
     provider_mock.default_behaviour = {"chunks": 20, "chunk_s": 0.01}
     answers = await asyncio.gather(
-        *(stream(chat, turn(provider=VENDORS[n % 3], session_id=f"s{n}")) for n in range(100))
+        *(read_stream(chat, make_turn(provider=VENDORS[n % 3], session_id=f"s{n}")) for n in range(100))
     )
     assert {events[-1].WhichOneof("event") for events in answers} == {"finished"}
     assert provider_mock.open_streams == 0

@@ -1,4 +1,4 @@
-"""Every way out of an answer ends the call with a status, one log, and what came stored."""
+"""However an answer ends, its call has a status and one log, and the text received is stored."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ LIMIT_S = 10
 MAX_STORED_CHARS = 200_000
 NEVER_S = 1e9
 DEADLINE_S = 250
-"""Of calls in these tests: a call that reaches it hangs."""
+"""The deadline of calls in these tests: a call that reaches it has hung."""
 
 
 @pytest.fixture
 def timers(monkeypatch):
-    """The clock of every chat time-out; nothing times out unless a test moves it."""
+    """The clock of every chat timeout; nothing times out unless a test advances it."""
     fake = FakeTimers()
     monkeypatch.setattr("server.chat.turn.call_later", fake.call_later)
     return fake
@@ -44,7 +44,7 @@ def timers(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def no_unexpected_errors(monkeypatch, caplog):
-    """However an answer ends, it is no bug of ours: neither our log nor gRPC's has an error."""
+    """Fail a test in which our logger or gRPC's logs an error."""
     errors = []
     monkeypatch.setattr(pipeline.logger, "error", lambda event, **_: errors.append(event), raising=False)
     yield
@@ -54,7 +54,7 @@ def no_unexpected_errors(monkeypatch, caplog):
 
 @pytest.fixture
 def logs(monkeypatch):
-    """What chat's own calls have logged."""
+    """The logs that the chat service's own calls have exported."""
     seen = []
     export = LoopbackExporter.export
 
@@ -68,7 +68,7 @@ def logs(monkeypatch):
 
 @pytest.fixture
 async def serve(database_url, queue_settings, provider_mock):
-    """Start a server with such settings."""
+    """Start a server with the given settings."""
     running = []
 
     async def start(**settings):
@@ -83,7 +83,7 @@ async def serve(database_url, queue_settings, provider_mock):
 
 @pytest.fixture
 def arrange(provider_mock, monkeypatch):
-    """Let every provider, the demo model too, answer as the situation wants."""
+    """Make every provider, including the demo model, answer as the situation needs."""
 
     def prepare(situation):
         words = {"endless": "word ", "silent": "word ", "slow reader": "word" * 1_000 + " "}[situation]
@@ -100,7 +100,7 @@ def arrange(provider_mock, monkeypatch):
 
 
 class Answer:
-    """One answer and what its reader has seen of it."""
+    """One answer and what its reader has received of it."""
 
     def __init__(self, channel, provider):
         turn = pb.ChatTurn(session_id="s1", provider=provider, content="hello there")
@@ -126,7 +126,7 @@ class Answer:
 
 @pytest.fixture
 def held_back(provider_mock):
-    """Wait until a slow reader seems to hold the provider back; before that, the outcome is the same."""
+    """Wait until a slow reader seems to block the provider; a too early end has the same outcome."""
 
     async def wait(situation):
         sent = -1
@@ -138,7 +138,7 @@ def held_back(provider_mock):
 
 
 async def stored_answer(server, answer):
-    """Return the stored message of an answer, when it is there."""
+    """Wait for the stored message of an answer, and return it."""
 
     async def find():
         request = GetConversationRequest(conversation_id=answer.started.conversation_id)
@@ -160,7 +160,7 @@ async def logs_of(answer, logs):
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_a_time_out_is_a_status_and_keeps_what_came(
+async def test_a_timeout_has_a_status_and_keeps_the_text_received(
     serve, timers, logs, arrange, held_back, provider_mock, provider, situation
 ):
     arrange(situation)
@@ -171,7 +171,7 @@ async def test_a_time_out_is_a_status_and_keeps_what_came(
         await answer.begin()
         await held_back(situation)
         timers.advance(LIMIT_S * 1.25)
-        # The turn ends whether its reader goes on or not.
+        # The turn ends whether or not its reader continues.
         stored = await stored_answer(server, answer)
         error = await answer.error()
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -184,7 +184,7 @@ async def test_a_time_out_is_a_status_and_keeps_what_came(
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-async def test_a_drain_is_a_status_and_keeps_what_came(
+async def test_a_drained_answer_has_a_status_and_keeps_the_text_received(
     serve, timers, logs, arrange, held_back, provider_mock, situation
 ):
     arrange(situation)
@@ -209,7 +209,7 @@ async def test_a_drain_is_a_status_and_keeps_what_came(
 
 @asynccontextmanager
 async def proxy(port):
-    """A TCP proxy before the server; gives its port and a function that cuts every connection."""
+    """Run a TCP proxy in front of the server; yield its port and a function that cuts every connection."""
     writers: list[asyncio.StreamWriter] = []
     pumps: set[asyncio.Task[None]] = set()
 
@@ -237,7 +237,7 @@ async def proxy(port):
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("ending", ["cancels", "vanishes"])
-async def test_a_client_that_leaves_stops_the_provider_and_keeps_what_came(
+async def test_a_disconnected_client_stops_the_provider_and_keeps_the_text_received(
     serve, timers, logs, arrange, held_back, provider_mock, ending, situation
 ):
     arrange(situation)
@@ -261,7 +261,7 @@ async def test_a_client_that_leaves_stops_the_provider_and_keeps_what_came(
     assert timers.pending == 0
 
 
-async def test_the_real_clock_ends_an_answer_without_end(serve, arrange):
+async def test_an_endless_answer_times_out_on_the_real_clock(serve, arrange):
     arrange("endless")
     server = await serve(chat_timeout_s=1)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:

@@ -1,4 +1,4 @@
-"""The migrated tables have the declared columns, and a column that is declared is written and read."""
+"""The migrated tables have the declared columns, and SQL follows the declarations."""
 
 from __future__ import annotations
 

@@ -20,21 +20,15 @@ from llm_observe.v1.conversation_pb2 import (
     CONVERSATION_STATE_COMPLETED as COMPLETED,
 )
 from llm_observe.v1.conversation_pb2 import Conversation
-from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 
 from tests.support.rpc import info_of, stub
 from tests.support.waiting import eventually
 
 
-@pytest.fixture
-def conversations(channel):
-    return stub(ConversationServiceStub, channel)
-
-
 async def create(conversations, **fields) -> Conversation:
     request = pb.CreateConversationRequest(**{"session_id": "s1", **fields})
-    made: Conversation = (await conversations.CreateConversation(request)).conversation
-    return made
+    conversation: Conversation = (await conversations.CreateConversation(request)).conversation
+    return conversation
 
 
 async def titles(conversations, **fields) -> list[str]:
@@ -42,7 +36,7 @@ async def titles(conversations, **fields) -> list[str]:
     return [conversation.title for conversation in found.conversations]
 
 
-async def say(channel, conversation_id: str = "", content: str = "hello"):
+async def send_message(channel, conversation_id: str = "", content: str = "hello"):
     turn = ChatTurn(session_id="s1", provider="openai", content=content, conversation_id=conversation_id)
     return await stub(ChatServiceStub, channel).Chat(ChatRequest(turn=turn))
 
@@ -53,13 +47,15 @@ async def refused(call) -> tuple[grpc.StatusCode, str]:
     return caught.value.code(), info_of(caught.value)[0]
 
 
-async def test_pages_count_what_matches(conversations):
+async def test_pages_report_their_counts(conversations):
     for number in range(45):
         await create(conversations, title=f"t{number:02}")
     first = await conversations.ListConversations(pb.ListConversationsRequest())
     assert (first.page, first.page_size, first.total_count, first.total_pages) == (1, 20, 45, 3)
     assert (first.has_next, first.has_previous) == (True, False)
-    assert [one.title for one in first.conversations] == [f"t{number:02}" for number in range(44, 24, -1)]
+    assert [conversation.title for conversation in first.conversations] == [
+        f"t{number:02}" for number in range(44, 24, -1)
+    ]
     last = await conversations.ListConversations(pb.ListConversationsRequest(page=3))
     assert (last.has_next, last.has_previous, len(last.conversations)) == (False, True, 5)
     beyond = await conversations.ListConversations(
@@ -73,10 +69,10 @@ async def test_an_empty_list_has_no_pages(conversations):
     assert (found.total_count, found.total_pages, found.has_next, found.has_previous) == (0, 0, False, False)
 
 
-async def test_filters(conversations, channel):
+async def test_filters_select_conversations(conversations, channel):
     await create(conversations, title="Refund of an ORDER", user_id="u1")
     await create(conversations, title="100%_sure\\thing", session_id="s2")
-    answer = await say(channel, content="where is my parcel")
+    answer = await send_message(channel, content="where is my parcel")
     assert await titles(conversations, text="order") == ["Refund of an ORDER"]
     assert await titles(conversations, text="parcel") == ["where is my parcel"]
     assert await titles(conversations, text="100%_sure\\") == ["100%_sure\\thing"]
@@ -94,15 +90,15 @@ async def test_filters(conversations, channel):
 @pytest.mark.parametrize(
     "fields", [{"page": -1}, {"page_size": -1}, {"states": [0]}, {"states": [9]}, {"text": "x" * 201}]
 )
-async def test_wrong_filters_are_named(conversations, fields):
+async def test_invalid_filters_are_named(conversations, fields):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await conversations.ListConversations(pb.ListConversationsRequest(**fields))
     assert info_of(caught.value)[2] == list(fields)
 
 
-async def test_states_follow_their_rules(conversations, channel):
-    made = await create(conversations)
-    name = {"conversation_id": made.conversation_id}
+async def test_only_allowed_state_transitions_succeed(conversations, channel):
+    conversation = await create(conversations)
+    name = {"conversation_id": conversation.conversation_id}
 
     async def cancel():
         return (await conversations.CancelConversation(pb.CancelConversationRequest(**name))).conversation
@@ -117,17 +113,17 @@ async def test_states_follow_their_rules(conversations, channel):
     assert (await cancel()).state == CANCELLED
     assert (await cancel()).state == CANCELLED
     assert await refused(complete()) == closed
-    assert await refused(say(channel, made.conversation_id)) == closed
+    assert await refused(send_message(channel, conversation.conversation_id)) == closed
     assert (await resume()).state == ACTIVE
-    assert (await say(channel, made.conversation_id)).content
+    assert (await send_message(channel, conversation.conversation_id)).content
     assert (await complete()).state == COMPLETED
     assert await refused(cancel()) == closed
     assert (await resume()).state == ACTIVE
 
 
 async def test_the_title_can_be_changed_and_is_redacted(conversations):
-    made = await create(conversations, title="old")
-    wanted = Conversation(conversation_id=made.conversation_id, title="ask jo@example.com")
+    conversation = await create(conversations, title="old")
+    wanted = Conversation(conversation_id=conversation.conversation_id, title="ask jo@example.com")
     for mask in (FieldMask(paths=["title"]), None):
         request = pb.UpdateConversationRequest(conversation=wanted, update_mask=mask)
         assert (await conversations.UpdateConversation(request)).conversation.title == "ask [EMAIL]"
@@ -135,8 +131,10 @@ async def test_the_title_can_be_changed_and_is_redacted(conversations):
     assert (await refused(conversations.UpdateConversation(wrong)))[1] == "INVALID_FIELD"
 
 
-async def test_deleting_takes_the_messages_and_leaves_the_log(conversations, channel, sql, worker):
-    answer = await say(channel)
+async def test_deleting_a_conversation_removes_its_messages_and_keeps_the_log(
+    conversations, channel, sql, worker
+):
+    answer = await send_message(channel)
 
     async def logged():
         return await sql.fetchval("SELECT count(*) FROM logs")
@@ -153,8 +151,8 @@ async def test_deleting_takes_the_messages_and_leaves_the_log(conversations, cha
     assert await logged() == 1
 
 
-async def test_messages_come_with_the_numbers_of_their_calls(conversations, channel, worker):
-    answer = await say(channel)
+async def test_messages_include_the_stats_of_their_calls(conversations, channel, worker):
+    answer = await send_message(channel)
     request = pb.GetConversationRequest(conversation_id=answer.started.conversation_id)
 
     async def counted():
@@ -164,17 +162,17 @@ async def test_messages_come_with_the_numbers_of_their_calls(conversations, chan
     user, assistant = await eventually(counted)
     assert not user.HasField("call_stats")
     same = ("input_token_count", "output_token_count", "total_token_count", "usage_source")
-    told = answer.finished.call_stats
+    stats = answer.finished.call_stats
     assert [getattr(assistant.call_stats, field) for field in same] == [
-        getattr(told, field) for field in same
+        getattr(stats, field) for field in same
     ]
-    assert abs(assistant.call_stats.latency.ToMicroseconds() - told.latency.ToMicroseconds()) <= 1
+    assert abs(assistant.call_stats.latency.ToMicroseconds() - stats.latency.ToMicroseconds()) <= 1
 
 
 async def test_messages_are_paged_oldest_first(conversations, channel):
-    conversation_id = (await say(channel, content="m0")).started.conversation_id
+    conversation_id = (await send_message(channel, content="m0")).started.conversation_id
     for number in range(1, 6):
-        await say(channel, conversation_id, f"m{number}")
+        await send_message(channel, conversation_id, f"m{number}")
     seen, token = [], ""
     while True:
         page = await conversations.ListMessages(
@@ -190,7 +188,7 @@ async def test_messages_are_paged_oldest_first(conversations, channel):
     assert (await refused(conversations.ListMessages(foreign)))[1] == "PAGE_TOKEN_MISMATCH"
 
 
-async def test_creating_with_a_request_id_happens_once(conversations):
+async def test_creating_twice_with_one_request_id_creates_one_conversation(conversations):
     request_id = str(uuid.uuid4())
     first = await create(conversations, title="a", request_id=request_id)
     again = await create(conversations, title="a", request_id=request_id)

@@ -1,4 +1,4 @@
-"""While the server does not answer, the dashboard keeps its last numbers and says that they are old."""
+"""While the server does not answer, the dashboard keeps its last numbers and marks them as stale."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streamlit_app.settings import AppSettings
 
 MAIN = Path(__file__).parent.parent.parent / "streamlit_app" / "main.py"
 ENOUGH_S = "60"
-"""A time-out that no healthy call reaches, however busy the machine is."""
+"""A timeout that no healthy call reaches, even on a busy machine."""
 
 
 ANSWERS = {
@@ -32,7 +32,7 @@ ANSWERS = {
 
 @pytest.fixture
 def running():
-    """While it is clear, the server hangs like a stopped process."""
+    """While this event is clear, the server hangs like a suspended process."""
     event = threading.Event()
     event.set()
     yield event
@@ -65,7 +65,7 @@ def app(running, monkeypatch):
 
 
 @pytest.fixture
-def wait_at_most(monkeypatch):
+def set_timeout(monkeypatch):
     def choose(seconds: str) -> None:
         monkeypatch.setenv("LLM_OBSERVE_UI_TIMEOUT_S", seconds)
         st.cache_resource.clear()
@@ -77,14 +77,14 @@ def requests_shown(app):
     return next(metric.value for metric in app.metric if metric.label == "Requests")
 
 
-def test_a_frozen_server_leaves_the_last_numbers_with_a_warning_until_it_answers(app, running, wait_at_most):
-    wait_at_most(ENOUGH_S)
+def test_a_hanging_server_leaves_the_last_numbers_with_a_warning(app, running, set_timeout):
+    set_timeout(ENOUGH_S)
     app.run()
     assert requests_shown(app) == "7"
     assert not app.warning
 
     running.clear()
-    wait_at_most("0.2")
+    set_timeout("0.2")
     app.run()
     assert requests_shown(app) == "7"
     (warning,) = app.warning
@@ -93,18 +93,18 @@ def test_a_frozen_server_leaves_the_last_numbers_with_a_warning_until_it_answers
     assert "llm-observe status" in warning.value
 
     running.set()
-    wait_at_most(ENOUGH_S)
+    set_timeout(ENOUGH_S)
     next(button for button in app.button if button.label == "Try now").click()
     app.run()
     assert requests_shown(app) == "7"
     assert not app.warning
 
 
-def test_numbers_of_one_window_are_never_shown_for_another(app, running, wait_at_most):
-    wait_at_most(ENOUGH_S)
+def test_numbers_of_one_window_are_never_shown_for_another(app, running, set_timeout):
+    set_timeout(ENOUGH_S)
     app.run()
     running.clear()
-    wait_at_most("0.2")
+    set_timeout("0.2")
     app.query_params["window"] = "7 d"
     app.session_state["window"] = "7 d"
     app.run()
@@ -112,8 +112,8 @@ def test_numbers_of_one_window_are_never_shown_for_another(app, running, wait_at
     assert "does not answer" in app.error[0].value.replace("\\", "")
 
 
-def test_a_page_waits_less_than_its_refresh_period():
-    """A refresh replaces the one before, and with it the error that it was about to show."""
+def test_the_timeout_is_shorter_than_the_refresh_period():
+    """A refresh cancels the one before, and with it the error that it was about to show."""
     for timeout_s in (0.1, 3, 9.9, 10, 60, 3600):
         settings = AppSettings(timeout_s=timeout_s)
         assert settings.timeout_s < settings.refresh_s

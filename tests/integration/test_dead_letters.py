@@ -1,4 +1,4 @@
-"""Dead letters: listed, read, queued again and given up, by RPC and command line; never lost on the way."""
+"""Dead letters are listed, shown, replayed and discarded by RPC and on the command line, without loss."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def letter(*logs, reason: str = "failed:Boom", **fields) -> NewDeadLetter:
     known = {
         "project_id": "default",
         "reason": reason,
-        "message": "given up after 3 attempts",
+        "message": "failed after 3 attempts",
         "log_id": "",
         "log_count": len(logs),
         "attempt_count": 3,
@@ -55,26 +55,26 @@ async def waiting(admin) -> list[pb.DeadLetter]:
     return list((await admin.ListDeadLetters(pb.ListDeadLettersRequest())).dead_letters)
 
 
-async def test_pages_run_from_newest_to_oldest_and_filter(admin, database):
+async def test_dead_letters_are_paged_newest_first_and_filtered(admin, database):
     for number in range(5):
         await add_dead_letters(database, [letter(make_log(), reason=f"r{number % 2}")])
     first = await admin.ListDeadLetters(pb.ListDeadLettersRequest(page_size=3))
     again = pb.ListDeadLettersRequest(page_size=3, page_token=first.next_page_token)
     second = await admin.ListDeadLetters(again)
     found = [*first.dead_letters, *second.dead_letters]
-    assert [one.reason for one in found] == ["r0", "r1", "r0", "r1", "r0"]
+    assert [letter.reason for letter in found] == ["r0", "r1", "r0", "r1", "r0"]
     assert second.next_page_token == ""
-    assert all(not one.payload_json for one in found)
+    assert all(not letter.payload_json for letter in found)
     only = pb.ListDeadLettersRequest(filter=pb.DeadLetterFilter(reason="r1"))
     assert len((await admin.ListDeadLetters(only)).dead_letters) == 2
 
 
-async def test_one_is_shown_with_its_payload_and_a_missing_one_is_said_to_be(admin, database):
+async def test_a_dead_letter_is_shown_with_its_payload_and_a_missing_one_is_not_found(admin, database):
     log = make_log(model="lost")
     await add_dead_letters(database, [letter(log)])
     (listed,) = await waiting(admin)
-    asked = pb.GetDeadLetterRequest(dead_letter_id=listed.dead_letter_id)
-    shown = (await admin.GetDeadLetter(asked)).dead_letter
+    request = pb.GetDeadLetterRequest(dead_letter_id=listed.dead_letter_id)
+    shown = (await admin.GetDeadLetter(request)).dead_letter
     assert json.loads(shown.payload_json)["logs"][0]["model"] == "lost"
     assert (shown.log_count, shown.attempt_count, shown.producer_id) == (1, 3, "p1")
     missing = str(uuid.uuid4())
@@ -84,7 +84,7 @@ async def test_one_is_shown_with_its_payload_and_a_missing_one_is_said_to_be(adm
     assert info_of(caught.value)[:2] == ("DEAD_LETTER_NOT_FOUND", {"dead_letter_id": missing})
 
 
-async def test_a_filter_that_is_wrong_changes_nothing(admin, database):
+async def test_an_invalid_filter_discards_nothing(admin, database):
     await add_dead_letters(database, [letter(make_log())])
     for wrong in (
         pb.DeadLetterFilter(dead_letter_ids=["no uuid"]),
@@ -104,17 +104,17 @@ async def test_replay_stores_the_logs_once_and_shows_progress(admin, database, w
     await add_dead_letters(database, [letter(logs[-1], log_id=logs[-1].log_id, payload=alone)])
     await add_dead_letters(database, [letter(payload='{"unparsable": "x"}', reason="unparsable")])
     for _ in range(2):
-        progress = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
-    assert [one.replayed_count for one in progress] == [0]  # nothing was left for the second time
+        progress = [update async for update in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+    assert [update.replayed_count for update in progress] == [0]  # nothing was left to replay
 
     async def stored():
         return await count_logs(database, project_id="default") == 250
 
     await eventually(stored)
-    assert [one.reason for one in await waiting(admin)] == ["unparsable"]
+    assert [letter.reason for letter in await waiting(admin)] == ["unparsable"]
 
 
-async def test_a_replay_does_not_undo_a_correction_that_came_since(admin, channel, database, worker):
+async def test_a_replay_does_not_undo_a_newer_correction(admin, channel, database, worker):
     log = make_log(model="old")
     await add_dead_letters(database, [letter(log)])
     newer = make_log(model="new", log_id=log.log_id)
@@ -125,7 +125,7 @@ async def test_a_replay_does_not_undo_a_correction_that_came_since(admin, channe
         return await get_log(database, project_id="default", log_id=uuid.UUID(log.log_id))
 
     await eventually(stored)
-    _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+    _ = [update async for update in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
     await stub(IngestServiceStub, channel).IngestLogs(make_request(make_log()))
 
     async def both():
@@ -135,17 +135,17 @@ async def test_a_replay_does_not_undo_a_correction_that_came_since(admin, channe
     assert (await stored()).model == "new"
 
 
-async def test_what_fails_again_waits_again(admin, database):
+async def test_a_replayed_dead_letter_that_fails_again_waits_again(admin, database):
     failed = letter(make_log())
     await add_dead_letters(database, [failed])
-    _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+    _ = [update async for update in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
     assert await waiting(admin) == []
     await add_dead_letters(database, [failed])
     (again,) = await waiting(admin)
     assert again.attempt_count == 6
 
 
-async def test_when_the_queue_is_away_they_stay_waiting(admin, database, monkeypatch):
+async def test_dead_letters_stay_waiting_while_the_queue_is_unavailable(admin, database, monkeypatch):
     await add_dead_letters(database, [letter(make_log())])
 
     async def refuse(*_):
@@ -153,30 +153,30 @@ async def test_when_the_queue_is_away_they_stay_waiting(admin, database, monkeyp
 
     monkeypatch.setattr("worker.queue.broker.LogBroker.append", refuse)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+        _ = [update async for update in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
     assert info_of(caught.value)[0] == "QUEUE_UNAVAILABLE"
     assert len(await waiting(admin)) == 1
 
 
-async def test_discarded_ones_are_gone_for_good_and_counted_once(admin, database):
+async def test_discarded_dead_letters_are_counted_once_and_kept(admin, database):
     await add_dead_letters(database, [letter(make_log()) for _ in range(3)])
-    asked = pb.DiscardDeadLettersRequest()
-    assert (await admin.DiscardDeadLetters(asked)).discarded_count == 3
-    assert (await admin.DiscardDeadLetters(asked)).discarded_count == 0
+    request = pb.DiscardDeadLettersRequest()
+    assert (await admin.DiscardDeadLetters(request)).discarded_count == 3
+    assert (await admin.DiscardDeadLetters(request)).discarded_count == 0
     assert await waiting(admin) == []
     states = pb.DeadLetterFilter(states=[pb.DEAD_LETTER_STATE_DISCARDED])
     kept = await admin.ListDeadLetters(pb.ListDeadLettersRequest(filter=states))
     assert len(kept.dead_letters) == 3
 
 
-async def test_queue_stats(admin, channel):
+async def test_queue_stats_are_reported(admin, channel):
     await stub(IngestServiceStub, channel).IngestLogs(make_request(make_log()))
     found = await admin.GetQueueStats(pb.GetQueueStatsRequest())
     assert found.queue.depth == 1
     assert found.memory_bytes > 0
 
 
-async def test_the_command_line(server, database, monkeypatch):
+async def test_the_command_line_lists_shows_replays_and_discards(server, database, monkeypatch):
     import asyncio  # noqa: PLC0415 - the command is synchronous: it needs a thread of its own
 
     await add_dead_letters(database, [letter(make_log(), reason="killed_worker")])
@@ -197,24 +197,24 @@ async def test_the_command_line(server, database, monkeypatch):
     assert "0 discarded" in await asyncio.to_thread(run, "discard", "--all", "--yes")
 
 
-def test_a_bad_release_stops_dead_lettering():
+def test_the_quota_stops_mass_dead_lettering():
     quota = DeadLetterQuota(10)
     quota.spend(8)
     quota.spend(2)
     with pytest.raises(TooManyDeadLetters):
         quota.spend(1)
-    assert issubclass(TooManyDeadLetters, StorageUnavailable)  # so that the batch waits and burns no attempt
+    assert issubclass(TooManyDeadLetters, StorageUnavailable)  # so that the batch waits and uses no attempt
     DeadLetterQuota(10).spend(500)
 
 
-def test_a_queue_message_is_taken_apart():
+def test_a_queue_message_is_split():
     request = make_request(*(make_log() for _ in range(3)))
     batches = [AcceptedBatch(request.SerializeToString(), "default", number, 3, 0) for number in (1, 2)]
     data = pack({"task_name": "t"}, {"batches": batches})
     halves = split_message(data)
     assert [read_message(half) for half in halves] == [[batches[0]], [batches[1]]]
-    alone = [read_message(one)[0] for one in split_message(halves[0])]
-    assert [IngestLogsRequest.FromString(one.payload).logs[0] for one in alone] == list(request.logs)
+    alone = [read_message(part)[0] for part in split_message(halves[0])]
+    assert [IngestLogsRequest.FromString(batch.payload).logs[0] for batch in alone] == list(request.logs)
     (last,) = split_message(split_message(halves[0])[0])
     assert len(read_message(last)) == 1
     assert split_message(b"\xff") == [b"\xff"]

@@ -1,4 +1,4 @@
-"""A bug shows a client an id and nothing else; the id finds the log line."""
+"""An unexpected error shows a client only an id, which identifies the log line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from structlog.testing import capture_logs
 from tests.support.rpc import RPC_TIMEOUT_S, info_of, stub
 from tests.support.server import running_server
 
-WORDS = "words of a person"
+PRIVATE_TEXT = "text of a user"
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_a_bug_is_internal_and_its_id_finds_the_line(channel, monkeypatch, streamed):
+async def test_an_unexpected_error_is_internal_and_its_id_is_logged(channel, monkeypatch, streamed):
     def broken(*_, **__):
-        raise RuntimeError(WORDS)
+        raise RuntimeError(PRIVATE_TEXT)
 
     monkeypatch.setattr("server.reads.logs.logs.get_log", broken)
     monkeypatch.setattr("server.reads.events.LogMatcher", broken)
@@ -34,14 +34,14 @@ async def test_a_bug_is_internal_and_its_id_finds_the_line(channel, monkeypatch,
     reason, metadata, _ = info_of(caught.value)
     assert (caught.value.code(), reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
     shown = f"{caught.value.details()} {caught.value.debug_error_string()}"
-    assert WORDS not in shown
+    assert PRIVATE_TEXT not in shown
     assert "Traceback" not in shown
     (line,) = [line for line in lines if line["event"] == "unexpected error"]
     assert line["request_id"] == metadata["request_id"]
     assert line["request_id"] in str(caught.value.details())
 
 
-async def test_what_cannot_be_read_is_a_wrong_request(channel):
+async def test_an_undecodable_request_is_invalid(channel):
     for data in (b"\xff\xff\xff", b"\x0a\x02\xc3\x28"):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await channel.unary_unary("/llm_observe.v1.AnalyticsService/GetLog")(data)
@@ -49,7 +49,7 @@ async def test_what_cannot_be_read_is_a_wrong_request(channel):
         assert info_of(caught.value)[2] == ["request"]
 
 
-async def test_more_calls_than_may_be_in_work_are_refused(database_url, queue_settings):
+async def test_calls_beyond_the_concurrency_limit_are_refused(database_url, queue_settings):
     own = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own
     async with (
         running_server(database_url, queue_settings, max_concurrent_calls=1) as running,

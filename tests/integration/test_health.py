@@ -1,4 +1,4 @@
-"""Health: one service for people and one for orchestrators, and neither ever hangs."""
+"""Health has one service for people and one for orchestrators, and neither ever hangs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.waiting import eventually
 from worker.queue import log_queue
 
 
-async def test_all_is_well_only_with_a_worker(channel, database_url, queue_settings, tmp_path):
+async def test_the_server_is_healthy_only_with_a_worker(channel, database_url, queue_settings, tmp_path):
     service = stub(HealthServiceStub, channel)
     lonely = await service.Check(CheckRequest())
     assert lonely.state == HEALTH_STATE_DEGRADED
@@ -42,7 +42,7 @@ async def test_all_is_well_only_with_a_worker(channel, database_url, queue_setti
         stop(worker)
 
 
-async def test_a_silent_redis_is_reported(stores, channel):
+async def test_a_hanging_redis_is_reported(stores, channel):
     service = stub(HealthServiceStub, channel)
     stores.running["valkey"].suspend()
     try:
@@ -53,12 +53,12 @@ async def test_a_silent_redis_is_reported(stores, channel):
     assert not found.HasField("queue")
 
 
-def test_neither_store_is_waited_for_beyond_the_contracts_two_seconds():
-    """Measured in seconds, this would depend on what else the machine does."""
+def test_store_probes_time_out_within_the_promised_two_seconds():
+    """Compares constants, since measured times would depend on the load of the machine."""
     assert max(health._TIMEOUT_S, log_queue._PROBE_TIMEOUT_S) < 2
 
 
-async def test_liveness_does_not_ask_the_stores(stores, channel):
+async def test_liveness_does_not_query_the_stores(stores, channel):
     probe = stub(health_pb2_grpc.HealthStub, channel)
     stores.running["valkey"].suspend()
     try:
@@ -69,7 +69,7 @@ async def test_liveness_does_not_ask_the_stores(stores, channel):
         stores.running["valkey"].resume()
 
 
-async def test_reflection_lists_the_whole_contract(server):
+async def test_reflection_lists_every_service(server):
 
     def names():
         with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:

@@ -1,6 +1,6 @@
-"""A Redis or Postgres that hangs (stopped, not closed) delays every call by its own time-out, and only that.
+"""A Redis or Postgres that hangs (suspended, not closed) delays each call by one timeout only.
 
-Deadlines here are generous; what is asserted is the answer, and that calls do not wait for each other's turn.
+Deadlines here are generous: the tests assert the answers, and that calls do not wait for one another.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ def delay_of(error: Any) -> float:
 
 
 async def make_key(database) -> str:
-    made = await create_api_key(database, project_id="default", roles=["ingest"])
-    assert made is not None
-    return made.secret
+    created = await create_api_key(database, project_id="default", roles=["ingest"])
+    assert created is not None
+    return created.secret
 
 
 async def answer_of(call) -> tuple[str, bool]:
-    """How a call failed, and whether it says when to come back."""
+    """Return the status of a call, and whether its error has RetryInfo."""
     try:
         await call
     except grpc.aio.AioRpcError as error:
@@ -69,7 +69,7 @@ async def answer_of(call) -> tuple[str, bool]:
     return "OK", False
 
 
-# -- Redis: a Valkey of this test's own, stopped -------------------------------------------------------------
+# -- Redis: a suspended Valkey -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ async def valkey(tmp_path):
 
 @pytest.fixture
 async def hung(valkey, database_url, queue_settings):
-    """A server whose Valkey has just stopped, and a channel to it."""
+    """A channel to a server whose Valkey has just been suspended."""
     own, process = valkey
     running = await build_server(
         make_config(
@@ -148,30 +148,30 @@ async def test_every_call_that_needs_redis_is_answered_while_it_hangs(hung, meth
     assert set(answers) == {("UNAVAILABLE", True)}
 
 
-async def test_health_answers_everybody_while_redis_hangs(hung):
+async def test_health_answers_every_caller_while_redis_hangs(hung):
     service = stub(HealthServiceStub, hung)
     found = await asyncio.gather(*(service.Check(CheckRequest(), timeout=DEADLINE_S) for _ in range(60)))
     assert {response.state for response in found} == {HEALTH_STATE_UNHEALTHY}
 
 
-# -- how often a hung Redis is asked -------------------------------------------------------------------------
+# -- how often a hung Redis is queried -----------------------------------------------------------------------
 
 
 class HungRedis:
-    """Never answers; counts who waits for it."""
+    """Never answers; counts the calls that wait for it."""
 
     queue_name = "test"
 
     def __init__(self) -> None:
         self.redis = self
-        self.asked: list[str] = []
+        self.requested_keys: list[str] = []
         self.waiting = self.most_waiting = 0
 
     def register_script(self, _text: str):
         return self._wait
 
     async def _wait(self, keys, args) -> int:
-        self.asked += keys
+        self.requested_keys += keys
         self.waiting += 1
         self.most_waiting = max(self.most_waiting, self.waiting)
         try:
@@ -186,12 +186,12 @@ async def failures(calls) -> set[type]:
 
 
 @pytest.mark.parametrize(("callers", "peers"), [(1, 1), (50, 1), (200, 1), (200, 40)])
-async def test_a_hung_redis_is_asked_once_a_peer_and_for_all_peers_at_once(callers, peers):
+async def test_a_hung_redis_is_queried_once_per_peer_and_for_all_peers_concurrently(callers, peers):
     redis: Any = HungRedis()
     limiter = RateLimiter(redis, "ingest", 1000)
     calls = (limiter.take(f"peer{number % peers}", 1 + number % 3) for number in range(callers))
     assert await failures(calls) == {QueueIsUnavailable}
-    assert len(redis.asked) == len(set(redis.asked)) == redis.most_waiting == peers
+    assert len(redis.requested_keys) == len(set(redis.requested_keys)) == redis.most_waiting == peers
 
 
 async def test_a_turn_waits_for_a_hung_redis_once():
@@ -200,15 +200,15 @@ async def test_a_turn_waits_for_a_hung_redis_once():
     assert await failures(limits.take(f"session{number % 5}") for number in range(100)) == {
         QueueIsUnavailable
     }
-    assert len(redis.asked) == redis.most_waiting == 5
+    assert len(redis.requested_keys) == redis.most_waiting == 5
 
 
-async def test_callers_who_leave_take_nothing_from_those_who_stay():
+async def test_a_cancelled_caller_does_not_affect_the_others():
     answered = asyncio.Event()
     redis: Any = HungRedis()
 
     async def slow(keys, args) -> int:
-        redis.asked += keys
+        redis.requested_keys += keys
         await answered.wait()
         return int(args[2])
 
@@ -216,38 +216,38 @@ async def test_callers_who_leave_take_nothing_from_those_who_stay():
     limiter._take_lease = slow
     tasks = [asyncio.create_task(limiter.take("peer", 1)) for _ in range(10)]
     await asyncio.sleep(0)
-    tasks[0].cancel()  # who asked
+    tasks[0].cancel()  # the caller that sent the request
     answered.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(result) for result in results] == [asyncio.CancelledError] + [type(None)] * 9
-    assert len(redis.asked) == 1
+    assert len(redis.requested_keys) == 1
 
 
-async def test_a_burst_is_one_request():
+async def test_a_burst_makes_one_redis_request():
     redis: Any = HungRedis()
 
-    async def grants(keys, args) -> int:
-        redis.asked += keys
+    async def grant(keys, args) -> int:
+        redis.requested_keys += keys
         return int(args[2])
 
     limiter = RateLimiter(redis, "ingest", 1000, clock=lambda: 1_000_030.0)
-    limiter._take_lease = grants
+    limiter._take_lease = grant
     assert await failures(limiter.take("peer", 3) for _ in range(200)) == {type(None)}
-    assert len(redis.asked) == 1
+    assert len(redis.requested_keys) == 1
     assert not limiter._waiting
 
 
-async def test_what_is_refused_to_one_is_refused_to_those_who_wait_with_it_for_as_much():
+async def test_callers_waiting_for_the_same_lease_are_refused_together():
     redis: Any = HungRedis()
 
-    async def empty(keys, args) -> int:
-        redis.asked += keys
+    async def refuse(keys, args) -> int:
+        redis.requested_keys += keys
         return 0
 
     limiter = RateLimiter(redis, "ingest", 1000, clock=lambda: 1_000_030.0)
-    limiter._take_lease = empty
+    limiter._take_lease = refuse
     assert await failures(limiter.take("peer", 2) for _ in range(50)) == {RateLimited}
-    assert len(redis.asked) == 1
+    assert len(redis.requested_keys) == 1
 
 
 # -- Postgres: behind a relay that hangs ---------------------------------------------------------------------
@@ -272,22 +272,22 @@ def bearer(secret: str):
     return (("authorization", f"Bearer {secret}"),)
 
 
-async def test_calls_that_need_the_same_key_share_one_query(database, monkeypatch):
+async def test_concurrent_calls_with_one_key_share_one_query(database, monkeypatch):
     secrets = [await make_key(database) for _ in range(3)]
-    asked: list[str] = []
+    queried: list[str] = []
 
     async def counted(pool, prefix):
-        asked.append(prefix)
+        queried.append(prefix)
         return await find_api_key(pool, prefix)
 
     monkeypatch.setattr(auth, "find_api_key", counted)
     authenticator = Authenticator(database, required=True)
     calls = (authenticator.authorize(bearer(secrets[n % 3]), ROLES) for n in range(60))
     assert await failures(calls) == {type(None)}
-    assert len(asked) == len(set(asked)) == 3
+    assert len(queried) == len(set(queried)) == 3
 
 
-async def test_unknown_keys_are_answered_while_the_database_hangs(database, hung_database, relay):
+async def test_calls_with_uncached_keys_fail_while_the_database_hangs(database, hung_database, relay):
     secrets = [await make_key(database) for _ in range(10)]
     authenticator = Authenticator(hung_database, required=True)
     relay.hang()
@@ -298,9 +298,7 @@ async def test_unknown_keys_are_answered_while_the_database_hangs(database, hung
     assert caller().project_id == "default"
 
 
-async def test_a_known_key_waits_for_a_hung_database_once_and_is_good_for_a_while(
-    database, hung_database, relay
-):
+async def test_a_cached_key_waits_for_a_hung_database_once_and_stays_valid(database, hung_database, relay):
     secret = await make_key(database)
     now = [0.0]
     authenticator = Authenticator(hung_database, required=True, clock=lambda: now[0])
@@ -309,7 +307,7 @@ async def test_a_known_key_waits_for_a_hung_database_once_and_is_good_for_a_whil
     now[0] += KEY_CACHE_TTL_S + 1
     assert await failures(authenticator.authorize(bearer(secret), ROLES) for _ in range(50)) == {type(None)}
     connections = relay.connection_count
-    now[0] += KEY_CACHE_TTL_S - 1  # not asked again so soon
+    now[0] += KEY_CACHE_TTL_S - 1  # the database is not queried again yet
     await authenticator.authorize(bearer(secret), ROLES)
     assert relay.connection_count == connections
     assert not authenticator._lookups
@@ -317,7 +315,7 @@ async def test_a_known_key_waits_for_a_hung_database_once_and_is_good_for_a_whil
     assert await failures([authenticator.authorize(bearer(secret), ROLES)]) == {DatabaseIsUnavailable}
 
 
-async def test_who_gives_up_on_a_hung_query_is_free_at_once(hung_database, relay):
+async def test_leaving_a_hung_connection_returns_at_once(hung_database, relay):
     async with hung_database.connection():
         pass
     relay.hang()
@@ -327,22 +325,22 @@ async def test_who_gives_up_on_a_hung_query_is_free_at_once(hung_database, relay
             entered = True
             raise LookupError
     assert entered
-    assert len(hung_database._releasing) == 1  # what is left of it happens beside the caller
+    assert len(hung_database._releasing) == 1  # the rest happens in the background
 
 
 async def test_concurrent_first_queries_make_one_pool(monkeypatch):
-    made = []
+    created = []
 
     async def create_pool(*_, **__):
-        made.append(object())
+        created.append(object())
         await asyncio.sleep(0)
-        return made[-1]
+        return created[-1]
 
     monkeypatch.setattr("storage.pool.asyncpg.create_pool", create_pool)
     database = Database(StorageSettings(database_url="postgresql://nobody@nowhere/none"))
     pools = await asyncio.gather(*(database._open_pool() for _ in range(5)))
-    assert len(made) == 1
-    assert set(pools) == set(made)
+    assert len(created) == 1
+    assert set(pools) == set(created)
 
 
 async def test_health_answers_while_postgres_hangs(relay, database_url, queue_settings):

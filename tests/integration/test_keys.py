@@ -1,4 +1,4 @@
-"""API keys: who is let in, and what they may do."""
+"""API keys: authentication, roles, and their administration."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from tests.support.rpc import bearer, stub
 GUARDED = [method for method in sorted(METHODS) if not method.startswith("Health")]
 
 
-async def test_every_method_wants_a_key(locked_channel):
+async def test_every_method_requires_a_key(locked_channel):
     for method in GUARDED:
         reason = await reason_of(call(locked_channel, method, empty_request(method)))
         assert reason == "UNAUTHENTICATED", method
 
 
-async def test_health_is_for_anybody(locked_channel):
+async def test_health_requires_no_key(locked_channel):
     assert await stub(HealthServiceStub, locked_channel).Check(CheckRequest())
 
 
-async def test_every_method_wants_a_role(locked_channel, database):
+async def test_every_method_requires_a_role(locked_channel, database):
     for method in GUARDED:
         others = sorted(set(api_keys.ROLES) - roles_for(*method.split("/")))
         secret = await make_key(database, *others)
@@ -53,14 +53,14 @@ async def test_every_method_wants_a_role(locked_channel, database):
         "Bearer " + "x" * 3000,
     ],
 )
-async def test_what_is_no_key_is_refused(locked_channel, authorization):
+async def test_a_malformed_key_is_refused(locked_channel, authorization):
     running = stub(AdminServiceStub, locked_channel).ListProjects(
         admin.ListProjectsRequest(), metadata=(("authorization", authorization),)
     )
     assert await reason_of(running) == "UNAUTHENTICATED"
 
 
-async def test_a_good_prefix_with_another_secret_is_refused(locked_channel, database):
+async def test_a_known_prefix_with_a_wrong_secret_is_refused(locked_channel, database):
     secret = await make_key(database, "admin")
     wrong = secret[:-4] + ("aaaa" if not secret.endswith("aaaa") else "bbbb")
     assert (
@@ -69,16 +69,16 @@ async def test_a_good_prefix_with_another_secret_is_refused(locked_channel, data
     )
 
 
-async def test_using_a_key_notes_when(locked_channel, database):
+async def test_using_a_key_records_the_time(locked_channel, database):
     secret = await make_key(database, "read")
     await call(locked_channel, "AnalyticsService/GetSummary", analytics.GetSummaryRequest(), secret)
     assert (await api_keys.list_api_keys(database, "default"))[0].last_use_time is not None
 
 
-async def test_keys_are_made_listed_and_revoked_over_grpc(locked_channel, database, sql, monkeypatch):
-    monkeypatch.setattr(auth, "KEY_CACHE_TTL_S", -1.0)  # each call looks its key up
+async def test_keys_are_created_listed_and_revoked_over_grpc(locked_channel, database, sql, monkeypatch):
+    monkeypatch.setattr(auth, "KEY_CACHE_TTL_S", -1.0)  # each call looks up its key
     first = await make_key(database, "admin")
-    made = await call(
+    created = await call(
         locked_channel,
         "AdminService/CreateApiKey",
         admin.CreateApiKeyRequest(
@@ -86,24 +86,24 @@ async def test_keys_are_made_listed_and_revoked_over_grpc(locked_channel, databa
         ),
         first,
     )
-    assert made.secret.startswith(made.api_key.prefix)
+    assert created.secret.startswith(created.api_key.prefix)
     summary = analytics.GetSummaryRequest()
-    await call(locked_channel, "AnalyticsService/GetSummary", summary, made.secret)
+    await call(locked_channel, "AnalyticsService/GetSummary", summary, created.secret)
     listed = await call(
         locked_channel, "AdminService/ListApiKeys", admin.ListApiKeysRequest(project_id="default"), first
     )
     assert [key.display_name for key in listed.api_keys] == ["reader", ""]
-    assert made.secret not in str(listed)
-    revoke = admin.RevokeApiKeyRequest(api_key_id=made.api_key.api_key_id)
+    assert created.secret not in str(listed)
+    revoke = admin.RevokeApiKeyRequest(api_key_id=created.api_key.api_key_id)
     for _ in range(2):
         assert (await call(locked_channel, "AdminService/RevokeApiKey", revoke, first)).api_key.HasField(
             "revoke_time"
         )
 
-    again = call(locked_channel, "AnalyticsService/GetSummary", summary, made.secret)
+    again = call(locked_channel, "AnalyticsService/GetSummary", summary, created.secret)
     assert await reason_of(again) == "UNAUTHENTICATED"
-    kept = await sql.fetch("SELECT k::text AS shown FROM api_keys AS k")
-    assert not any(made.secret in row["shown"] for row in kept)
+    rows = await sql.fetch("SELECT k::text AS shown FROM api_keys AS k")
+    assert not any(created.secret in row["shown"] for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ async def test_keys_are_made_listed_and_revoked_over_grpc(locked_channel, databa
         ({"project_id": "default", "roles": [1], "expire_time": {"seconds": 40_000_000}}, "INVALID_FIELD"),
     ],
 )
-async def test_wrong_keys_are_not_made(channel, database, fields, reason):
+async def test_invalid_keys_are_not_created(channel, database, fields, reason):
     assert (
         await reason_of(call(channel, "AdminService/CreateApiKey", admin.CreateApiKeyRequest(**fields)))
         == reason
@@ -124,7 +124,7 @@ async def test_wrong_keys_are_not_made(channel, database, fields, reason):
     assert await api_keys.list_api_keys(database, "default") == []
 
 
-async def test_projects_are_made_without_a_key_only(channel, locked_channel, database):
+async def test_projects_are_created_only_without_a_key(channel, locked_channel, database):
     request = admin.CreateProjectRequest(project=admin.Project(project_id="acme", display_name="Acme"))
     assert (await call(channel, "AdminService/CreateProject", request)).project.display_name == "Acme"
     assert await reason_of(call(channel, "AdminService/CreateProject", request)) == "PROJECT_ALREADY_EXISTS"
@@ -138,7 +138,7 @@ async def test_projects_are_made_without_a_key_only(channel, locked_channel, dat
 
 
 class Clock:
-    """Monotonic seconds, as the test says."""
+    """A monotonic clock that the test sets."""
 
     now_s = 0.0
 
@@ -150,7 +150,7 @@ INGEST = roles_for("IngestService", "IngestLogs")
 
 
 @pytest.mark.parametrize("column", ["expire_time", "revoke_time"])
-async def test_a_key_that_ends_is_refused_within_seconds(database, sql, column):
+async def test_an_expired_or_revoked_key_is_refused_within_seconds(database, sql, column):
     secret = await make_key(database, "ingest", expire_time=datetime.now(UTC) + timedelta(days=1))
     clock = Clock()
     authenticator = Authenticator(database, required=True, clock=clock)
@@ -163,7 +163,7 @@ async def test_a_key_that_ends_is_refused_within_seconds(database, sql, column):
         await authenticator.authorize(bearer(secret), INGEST)
 
 
-async def test_a_known_key_is_good_while_the_database_is_away(database):
+async def test_a_cached_key_stays_valid_while_the_database_is_unavailable(database):
     secret = await make_key(database, "ingest")
     clock = Clock()
     authenticator = Authenticator(database, required=True, clock=clock)

@@ -23,11 +23,11 @@ def run(database_url, monkeypatch):
     return invoke
 
 
-async def test_a_key_is_made_shown_once_listed_and_revoked(run, database):
+async def test_a_key_is_created_shown_once_listed_and_revoked(run, database):
     assert "created project acme" in (await run("projects", "create", "acme", "--name", "Acme Inc")).output
     assert "Acme Inc" in (await run("projects", "list")).output
-    made = await run("keys", "create", "acme", "--role", "ingest", "--role", "read", "--days", "30")
-    secret = made.stdout.strip()
+    created = await run("keys", "create", "acme", "--role", "ingest", "--role", "read", "--days", "30")
+    secret = created.stdout.strip()
     row = await api_keys.find_api_key(database, api_keys.prefix_of(secret))
     assert row is not None
     assert (row.roles, row.project_id) == (["ingest", "read"], "acme")
@@ -42,8 +42,8 @@ async def test_a_key_is_made_shown_once_listed_and_revoked(run, database):
     assert await api_keys.find_api_key(database, api_keys.prefix_of(secret)) is None
 
 
-async def test_what_is_wrong_is_said(run):
-    for words, said in (
+async def test_errors_say_what_to_do(run):
+    for words, hint in (
         (("projects", "create", "default"), "already"),
         (("projects", "create", "No Such"), "lower-case"),
         (("keys", "create", "nobody", "--role", "read"), "projects create nobody"),
@@ -52,6 +52,6 @@ async def test_what_is_wrong_is_said(run):
     ):
         result = await run(*words)
         assert isinstance(result.exception, StackError)
-        assert said in str(result.exception)
+        assert hint in str(result.exception)
     assert (await run("keys", "create", "default", "--role", "king")).exit_code == 2
     assert "keys create default" in (await run("keys", "list")).output

@@ -1,4 +1,4 @@
-"""The delivery ledger: sent = stored + duplicate + rejected + dead-lettered, and gaps are seen."""
+"""The delivery ledger: sent = stored + duplicate + rejected + dead-lettered; missing batches are counted."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def accepted(request: IngestLogsRequest) -> AcceptedBatch:
 
 
 async def entry_of(admin, producer: Producer) -> pb.LedgerEntry:
-    """The only entry of a producer. (Two, were the hour to turn: then they are added up.)"""
-    asked = pb.QueryLedgerRequest(producer_id=producer.report.producer_id)
+    """Return the sum of a producer's entries: it has two if the hour changes during a test."""
+    request = pb.QueryLedgerRequest(producer_id=producer.report.producer_id)
     total = pb.LedgerEntry()
-    for entry in (await admin.QueryLedger(asked)).entries:
+    for entry in (await admin.QueryLedger(request)).entries:
         for field in ("sent", "stored", "duplicate", "rejected", "dead_lettered", "missing_batch"):
             name = f"{field}_count"
             setattr(total, name, getattr(total, name) + getattr(entry, name))
@@ -78,9 +78,9 @@ async def test_every_log_is_accounted_for(admin, producer, worker):
     await producer.send(*first)
     await producer.send(make_log(), first[0], make_log(provider="WRONG"))
     retried = producer.batch(make_log())
-    for _ in range(3):  # answers that were lost: the same batch again
+    for _ in range(3):  # the responses are lost, so the same batch is sent again
         await producer.ingest.IngestLogs(retried)
-    producer.batch(make_log(), make_log())  # never comes
+    producer.batch(make_log(), make_log())  # never sent
     producer.report.dropped_counts["queue_full"] = 7
     await producer.send(make_log(provider="WRONG"))
     await producer.send(make_log())
@@ -96,14 +96,14 @@ async def test_every_log_is_accounted_for(admin, producer, worker):
     assert found.sdk == "test 1"
 
 
-async def test_dead_letters_count_until_they_are_stored(admin, producer, database, worker):
+async def test_dead_letters_are_counted_until_they_are_replayed(admin, producer, database, worker):
     request = producer.batch(*(make_log() for _ in range(4)))
     writer = LogWriter(database, RedactionSettings().make_redactor(), DeadLetterQuota(1000))
     batch = accepted(request)
     await writer.dead_letter_message(pack({}, {"batches": [batch]}), "killed_worker", 3)
     found = await entry_of(admin, producer)
     assert (found.stored_count, found.dead_lettered_count, found.missing_batch_count) == (0, 4, 0)
-    _ = [one async for one in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
+    _ = [update async for update in admin.ReplayDeadLetters(pb.ReplayDeadLettersRequest())]
 
     async def stored():
         found = await entry_of(admin, producer)
@@ -113,8 +113,8 @@ async def test_dead_letters_count_until_they_are_stored(admin, producer, databas
     assert (found.sent_count, found.dead_lettered_count, found.duplicate_count) == (4, 0, 0)
 
 
-async def test_a_poisoned_batch_adds_up(admin, producer, database, monkeypatch):
-    """The database refuses one log of a batch: it is a dead letter, its neighbours are rows."""
+async def test_a_batch_with_a_refused_log_adds_up(admin, producer, database, monkeypatch):
+    """The database refuses one log of a batch, which becomes a dead letter; the others are stored."""
     logs = [make_log() for _ in range(7)]
     request = producer.batch(*logs)
     writer = LogWriter(database, RedactionSettings().make_redactor(), DeadLetterQuota(1000))
@@ -129,7 +129,7 @@ async def test_a_poisoned_batch_adds_up(admin, producer, database, monkeypatch):
     assert found.duplicate_count == 0
 
 
-async def test_reports_that_cannot_be_true_are_refused(producer):
+async def test_invalid_producer_reports_are_refused(producer):
     wrong = {"producer_id": "no uuid", "batch_number": -5, "sent_count": -1, "sdk_name": "x" * 65}
     for field, value in wrong.items():
         request = producer.batch(make_log())
@@ -139,10 +139,10 @@ async def test_reports_that_cannot_be_true_are_refused(producer):
         assert info_of(caught.value)[0] == "INVALID_FIELD"
 
 
-async def test_pages_of_the_ledger(admin, channel, worker):
+async def test_the_ledger_is_paged(admin, channel, worker):
     producers = [Producer(stub(IngestServiceStub, channel)) for _ in range(3)]
-    for one in producers:
-        await one.send(make_log())
+    for producer in producers:
+        await producer.send(make_log())
 
     async def all_there():
         found = await admin.QueryLedger(pb.QueryLedgerRequest())
@@ -155,10 +155,10 @@ async def test_pages_of_the_ledger(admin, channel, worker):
         seen += [entry.producer_id for entry in page.entries]
         token = page.next_page_token
     assert token == ""
-    assert sorted(seen) == sorted(one.report.producer_id for one in producers)
+    assert sorted(seen) == sorted(producer.report.producer_id for producer in producers)
 
 
-async def test_the_command_line(server, producer, worker, admin, monkeypatch):
+async def test_the_command_line_prints_the_ledger(server, producer, worker, admin, monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", f"127.0.0.1:{server.port}")
     result = await asyncio.to_thread(CliRunner().invoke, cli, ["ledger"])
     assert "no producer sent anything" in result.output

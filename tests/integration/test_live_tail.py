@@ -1,4 +1,4 @@
-"""The live tail: filtered, for any number, over replicas; a slow reader is told what it lost."""
+"""The live tail is filtered, serves any number of subscribers on all replicas, and counts missed logs."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ from tests.support.waiting import eventually
 
 
 class Watcher:
-    """Keeps what a subscription shows."""
+    """Keeps what a subscription receives."""
 
-    def __init__(self, channel: Any, asked: LogFilter | None = None) -> None:
+    def __init__(self, channel: Any, log_filter: LogFilter | None = None) -> None:
         self.models: list[str] = []
         self.previews: list[str] = []
         self.missed = 0
-        self._call = stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest(filter=asked or LogFilter()))
+        self._call = stub(EventServiceStub, channel).WatchLogs(
+            WatchLogsRequest(filter=log_filter or LogFilter())
+        )
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -51,7 +53,7 @@ class Watcher:
             self.missed = group.missed_count
 
 
-async def test_every_subscriber_on_every_replica_sees_what_is_stored(
+async def test_every_subscriber_on_every_replica_receives_stored_logs(
     channel, database_url, queue_settings, worker, database
 ):
     ingest = stub(IngestServiceStub, channel)
@@ -67,16 +69,16 @@ async def test_every_subscriber_on_every_replica_sees_what_is_stored(
         await ingest.IngestLogs(make_request(make_log(model="right"), wrong))
         await ingest.IngestLogs(make_request(wrong))  # a duplicate is not stored again
 
-        async def all_saw():
-            return all(sorted(seen.models) == ["right", "wrong"] for seen in (one, two, three))
+        async def all_received():
+            return all(sorted(watcher.models) == ["right", "wrong"] for watcher in (one, two, three))
 
-        await eventually(all_saw)
+        await eventually(all_received)
         await eventually(lambda: errors.models)
         assert (errors.models, one.missed) == (["wrong"], 0)
     assert await count_logs(database, project_id="default") == 2
 
 
-async def test_who_comes_after_a_silence_hears_soon_and_redacted(channel, worker, database):
+async def test_a_late_subscriber_receives_new_logs_redacted(channel, worker, database):
     ingest = stub(IngestServiceStub, channel)
     address = "ann" + "@" + "example.org"
     await ingest.IngestLogs(make_request(make_log()))
@@ -84,22 +86,22 @@ async def test_who_comes_after_a_silence_hears_soon_and_redacted(channel, worker
     async def stored():
         return await count_logs(database, project_id="default") == 1
 
-    await eventually(stored)  # and nobody heard
+    await eventually(stored)  # with no subscriber yet
     async with Watcher(channel) as late:
 
-        async def heard():
+        async def received():
             await ingest.IngestLogs(make_request(make_log(inputPreview=f"to {address}")))
             await asyncio.sleep(0.1)
             return late.previews
 
-        await eventually(heard)
+        await eventually(received)
     assert set(late.previews) == {"to [EMAIL]"}
 
 
-async def test_nobody_holds_up_the_writer(channel, worker, database):
+async def test_a_subscriber_that_does_not_read_does_not_block_the_writer(channel, worker, database):
     ingest = stub(IngestServiceStub, channel)
     call = stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest())
-    await call.read()  # and never again
+    await call.read()  # the only read
     text = "x" * 500
     for _ in range(20):
         logs = [make_log(inputPreview=text, outputPreview=text) for _ in range(500)]
@@ -112,7 +114,7 @@ async def test_nobody_holds_up_the_writer(channel, worker, database):
     call.cancel()
 
 
-def test_a_slow_subscriber_misses_logs_and_is_told_how_many():
+def test_a_slow_subscriber_misses_logs_and_learns_how_many():
     subscriber = Subscriber()
     group = WatchLogsResponse(logs=[make_log(), make_log()])
     for _ in range(70):
@@ -121,7 +123,7 @@ def test_a_slow_subscriber_misses_logs_and_is_told_how_many():
     assert subscriber.missed_count == 2 * (70 - 64) + 5
 
 
-async def test_an_interrupted_tail_says_so():
+async def test_an_interrupted_tail_raises_after_the_queued_logs():
     subscriber = Subscriber()
     subscriber.offer(WatchLogsResponse(logs=[make_log()]))
     subscriber.end()
@@ -131,7 +133,7 @@ async def test_an_interrupted_tail_says_so():
             await subscriber.next()
 
 
-async def test_a_wrong_filter_is_refused(channel):
+async def test_an_invalid_filter_is_refused(channel):
     events = stub(EventServiceStub, channel)
     for wrong in (LogFilter(tags=["t"] * 51), LogFilter(text="x" * 201), LogFilter(user_id="x" * 201)):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -140,7 +142,7 @@ async def test_a_wrong_filter_is_refused(channel):
 
 
 @pytest.mark.parametrize(
-    ("asked", "selected"),
+    ("log_filter", "selected"),
     [
         (LogFilter(), True),
         (LogFilter(metric_filter=MetricFilter(models=["a", "b"], providers=["openai"])), True),
@@ -156,6 +158,6 @@ async def test_a_wrong_filter_is_refused(channel):
         (LogFilter(text="absent"), False),
     ],
 )
-def test_filters(asked, selected):
+def test_filters_select_logs(log_filter, selected):
     log = make_log(model="a", tags=["x", "y"], userId="u1", outputPreview="oh, hello")
-    assert LogMatcher(parse_log_filter(asked)).matches(log) is selected
+    assert LogMatcher(parse_log_filter(log_filter)).matches(log) is selected

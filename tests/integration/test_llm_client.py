@@ -1,4 +1,4 @@
-"""LLMClient over every vendor's real client, against their wire protocols on loopback."""
+"""LLMClient with every vendor's real client, against a mock of their wire protocols."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def client(request, provider_mock, calls) -> Any:
     made.close()
 
 
-def test_chat_tells_text_and_numbers_and_is_one_log(client, calls):
+def test_chat_returns_text_and_numbers_and_makes_one_log(client, calls):
     answer = client.chat("hello there")
     assert answer.text == ANSWER
     assert (answer.model, answer.output_tokens) == ("model-1-mock", 3)
@@ -54,7 +54,7 @@ def test_chat_tells_text_and_numbers_and_is_one_log(client, calls):
     ]
 
 
-async def test_async_chat(client, calls):
+async def test_achat_returns_text_and_numbers(client, calls):
     answer = await client.achat("hello there", metadata={"page": "x"})
     await client.aclose()
     assert (answer.text, calls[0].metadata) == (ANSWER, (("page", "x"),))
@@ -63,35 +63,35 @@ async def test_async_chat(client, calls):
 
 
 async def test_asynchronous_streams_yield_raw_events(client, monkeypatch):
-    """A vendor's client of another version may not, which costs speed only; then this is to be looked at."""
-    kinds = note_kinds(client._adapter, monkeypatch)
+    """If a new version of a vendor's client breaks this, answers are still correct, but slower."""
+    types = record_event_types(client._adapter, monkeypatch)
     await client.achat("hello there")
     await client.aclose()
-    assert kinds == {JsonObject}
+    assert types == {JsonObject}
 
 
-async def test_vendors_models_are_read_all_the_same(client, calls, monkeypatch):
-    """What a version of a client yields that goes other ways than we know."""
+async def test_the_vendors_own_event_types_are_read_too(client, calls, monkeypatch):
+    """As with a version of a client whose internals differ from those we know."""
     monkeypatch.delattr(RawEventsMixin, "_process_response_data")
     monkeypatch.delattr(_Connection, "_async_request")
-    kinds = note_kinds(client._adapter, monkeypatch)
+    types = record_event_types(client._adapter, monkeypatch)
     answer = await client.achat("hello there")
     await client.aclose()
-    assert JsonObject not in kinds
+    assert JsonObject not in types
     assert (answer.text, answer.model, answer.output_tokens) == (ANSWER, "model-1-mock", 3)
 
 
-def note_kinds(adapter, monkeypatch) -> set[type]:
-    """The types of the events that an adapter reads from now on."""
-    kinds: set[type] = set()
+def record_event_types(adapter, monkeypatch) -> set[type]:
+    """Return a set that collects the types of the events an adapter reads from now on."""
+    types: set[type] = set()
     original = adapter._text
 
     def text(chunk):
-        kinds.add(type(chunk))
+        types.add(type(chunk))
         return original(chunk)
 
     monkeypatch.setattr(adapter, "_text", text)
-    return kinds
+    return types
 
 
 def test_history_system_prompt_and_parameters_reach_the_vendor(client, provider_mock, calls):
@@ -118,7 +118,7 @@ def test_history_system_prompt_and_parameters_reach_the_vendor(client, provider_
     assert [call.input_text for call in calls] == [("second",)]
 
 
-def test_a_closed_stream_stops_the_vendors(client, provider_mock, calls):
+def test_closing_a_stream_closes_the_vendors_stream(client, provider_mock, calls):
     provider_mock.default_behaviour = {"chunks": 1000, "chunk_s": 0.01}
     stream = client.stream("hello")
     assert next(stream)
@@ -127,7 +127,7 @@ def test_a_closed_stream_stops_the_vendors(client, provider_mock, calls):
     assert stream.result().text == "Traces "
 
 
-async def test_a_cancelled_task_stops_the_vendors_stream(client, provider_mock, calls):
+async def test_cancelling_a_task_closes_the_vendors_stream(client, provider_mock, calls):
     provider_mock.default_behaviour = {"chunks": 9, "stall_after": 3}
     begun = asyncio.Event()
 
@@ -145,7 +145,7 @@ async def test_a_cancelled_task_stops_the_vendors_stream(client, provider_mock, 
     await eventually(lambda: not provider_mock.open_streams)
 
 
-def test_a_vendors_error_stays_the_vendors(client, provider_mock, calls):
+def test_a_vendors_error_is_raised_unchanged(client, provider_mock, calls):
     provider_mock.default_behaviour = {"status": 400}
     with pytest.raises(Exception, match=r"mock error 400|too long|exceeds"):
         client.chat("hello")

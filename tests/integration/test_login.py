@@ -1,4 +1,4 @@
-"""With login switched on, nothing is shown to who has not logged in."""
+"""With login enabled, a visitor who has not logged in sees nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def app(monkeypatch):
     st.cache_resource.clear()
 
 
-def test_what_is_missing_is_named(app, monkeypatch):
+def test_missing_requirements_of_login_are_named(app, monkeypatch):
     monkeypatch.setattr("streamlit_app.login.find_spec", lambda name: None)
     shown = app.run(timeout=WAIT_S)
     assert "Authlib" in shown.error[0].value

@@ -1,4 +1,4 @@
-"""Processes start as they should beside gRPC's threads, where code between fork and exec would crash."""
+"""Processes start safely beside gRPC's threads, where code between fork and exec would crash."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def log(tmp_path):
 
 
 @pytest.mark.parametrize("user", USERS, ids=str)
-def test_nothing_of_ours_runs_between_fork_and_exec(log, user):
-    """So that vfork can be used, which runs neither Python's fork hooks nor gRPC's."""
+def test_no_python_code_runs_between_fork_and_exec(log, user):
+    """This allows vfork, which runs neither Python's fork hooks nor gRPC's."""
     with mock.patch.object(psutil, "Popen", wraps=psutil.Popen) as popen:
         assert processes.start(["/bin/true"], log=log, env=os.environ, user=user).wait() == 0
     assert popen.call_args is not None
     assert not {"preexec_fn", "user", "group", "extra_groups"} & popen.call_args.kwargs.keys()
 
 
-async def test_children_start_beside_busy_threads_of_grpc(channel, log):
+async def test_children_start_beside_busy_grpc_threads(channel, log):
     async def call() -> None:
         while True:
             await channel.unary_unary("/grpc.health.v1.Health/Check")(b"")
@@ -65,8 +65,8 @@ async def test_a_child_of_a_background_job_can_be_interrupted(log, user):
     assert child.wait() == -signal.SIGINT
 
 
-@pytest.mark.skipif(NOBODY is None, reason="takes root to become another user")
-def test_a_child_can_be_another_user(log):
+@pytest.mark.skipif(NOBODY is None, reason="only root can become another user")
+def test_a_child_can_run_as_another_user(log):
     child = processes.start(["/usr/bin/id"], log=log, env=os.environ, user=NOBODY)
     assert child.wait() == 0
     assert "nobody" in log.read_text()

@@ -1,4 +1,4 @@
-"""No project sees or changes another's rows, whatever is called."""
+"""No method lets a project see or change another project's rows."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from storage.dead_letters import NewDeadLetter, add_dead_letters
 from tests.support.keys import make_key
 from tests.support.logs import make_log, make_request
 from tests.support.methods import METHODS, call, empty_request, reason_of
+from tests.support.rollups import merge_all
 from tests.support.rpc import bearer, info_of, stub
 from tests.support.waiting import eventually
 from tests.support.worker import running_worker
@@ -73,7 +74,7 @@ async def ours(locked_channel, database, sql, database_url, queue_settings):
     }
 
 
-def named(kind):
+def of_ours(kind):
     return lambda ours: kind(conversation_id=ours["conversation_id"])
 
 
@@ -121,8 +122,8 @@ CROSSINGS = {
         MISSING,
         lambda ours: chat.StreamChatRequest(turn=their_turn(ours)),
     ),
-    "ConversationService/CreateConversation": (OTHER, "makes a row of the caller's"),
-    "ConversationService/GetConversation": (MISSING, named(conversation.GetConversationRequest)),
+    "ConversationService/CreateConversation": (OTHER, "creates a row of the caller's project"),
+    "ConversationService/GetConversation": (MISSING, of_ours(conversation.GetConversationRequest)),
     "ConversationService/ListConversations": (EMPTY, lambda ours: conversation.ListConversationsRequest()),
     "ConversationService/UpdateConversation": (
         MISSING,
@@ -130,18 +131,18 @@ CROSSINGS = {
             conversation=Conversation(conversation_id=ours["conversation_id"], title="theirs")
         ),
     ),
-    "ConversationService/CancelConversation": (MISSING, named(conversation.CancelConversationRequest)),
-    "ConversationService/ResumeConversation": (MISSING, named(conversation.ResumeConversationRequest)),
-    "ConversationService/CompleteConversation": (MISSING, named(conversation.CompleteConversationRequest)),
-    "ConversationService/DeleteConversation": (MISSING, named(conversation.DeleteConversationRequest)),
-    "ConversationService/ListMessages": (MISSING, named(conversation.ListMessagesRequest)),
+    "ConversationService/CancelConversation": (MISSING, of_ours(conversation.CancelConversationRequest)),
+    "ConversationService/ResumeConversation": (MISSING, of_ours(conversation.ResumeConversationRequest)),
+    "ConversationService/CompleteConversation": (MISSING, of_ours(conversation.CompleteConversationRequest)),
+    "ConversationService/DeleteConversation": (MISSING, of_ours(conversation.DeleteConversationRequest)),
+    "ConversationService/ListMessages": (MISSING, of_ours(conversation.ListMessagesRequest)),
     "EventService/WatchLogs": (OTHER, "tested below"),
     "HealthService/Check": (OTHER, "numbers of the stores, no row"),
     "IngestService/IngestLogs": (OTHER, "tested below"),
 }
-"""Every method: what a key of another project gets for our rows."""
-NOT_BUILT = ("ExportService/",)
-"""They answer NOT_IMPLEMENTED, which the test below holds them to."""
+"""By method: what a key of another project gets when it asks for our rows."""
+NOT_IMPLEMENTED = ("ExportService/",)
+"""These methods answer NOT_IMPLEMENTED, as the test below checks."""
 
 
 def their_turn(ours) -> chat.ChatTurn:
@@ -150,8 +151,9 @@ def their_turn(ours) -> chat.ChatTurn:
     )
 
 
-async def rows_of_ours(sql) -> list[str]:
-    tables = ("logs", "log_keys", "conversations", "messages", "dead_letters", "rollup_deltas", "api_keys")
+async def our_rows(sql, database) -> list[str]:
+    await merge_all(database)  # as a worker does at any moment
+    tables = ("logs", "log_keys", "conversations", "messages", "dead_letters", "rollups", "api_keys")
     found = []
     for table in tables:
         rows = await sql.fetch(
@@ -162,10 +164,10 @@ async def rows_of_ours(sql) -> list[str]:
     return found
 
 
-async def test_no_call_crosses_from_one_project_to_another(locked_channel, sql, ours):
-    before = await rows_of_ours(sql)
+async def test_no_method_reaches_another_projects_rows(locked_channel, sql, database, ours):
+    before = await our_rows(sql, database)
     for method in sorted(METHODS):
-        if method.startswith(NOT_BUILT):
+        if method.startswith(NOT_IMPLEMENTED):
             running = call(locked_channel, method, empty_request(method), ours["their_secret"])
             assert await reason_of(running) == "NOT_IMPLEMENTED", method
             continue
@@ -179,8 +181,8 @@ async def test_no_call_crosses_from_one_project_to_another(locked_channel, sql, 
             shown = str(await running)
             assert "ours" not in shown, method
             assert "request_count: 1" not in shown, method
-    assert await rows_of_ours(sql) == before
-    # Our own key must see them, or the above would prove nothing.
+    assert await our_rows(sql, database) == before
+    # Our own key must see the rows, or the above would prove nothing.
     for method in (
         "AnalyticsService/ListErrors",
         "AnalyticsService/ListLogs",
@@ -196,8 +198,8 @@ async def test_no_call_crosses_from_one_project_to_another(locked_channel, sql, 
     assert len(letters.dead_letters) == 1
 
 
-async def test_a_log_cannot_be_overwritten_from_another_project(locked_channel, sql, ours, worker):
-    before = await rows_of_ours(sql)
+async def test_a_log_cannot_be_overwritten_from_another_project(locked_channel, sql, database, ours, worker):
+    before = await our_rows(sql, database)
     stolen = make_log(logId=ours["log_id"], model="theirs")
     ingest = stub(IngestServiceStub, locked_channel)
     await ingest.IngestLogs(make_request(stolen), metadata=bearer(ours["their_secret"]))
@@ -206,7 +208,7 @@ async def test_a_log_cannot_be_overwritten_from_another_project(locked_channel, 
         return await sql.fetchval("SELECT project_id FROM dead_letters WHERE reason = 'foreign_log'")
 
     assert await eventually(dead_lettered) == "theirs"
-    assert await rows_of_ours(sql) == before
+    assert await our_rows(sql, database) == before
 
 
 async def test_a_key_sees_its_own_project_only(locked_channel, ours):
@@ -217,7 +219,7 @@ async def test_a_key_sees_its_own_project_only(locked_channel, ours):
 
 
 async def watch(channel, secret: str):
-    """Return a live tail that shows what is stored from now on."""
+    """Return a live tail of what is stored from now on."""
     running = stub(EventServiceStub, channel).WatchLogs(event.WatchLogsRequest(), metadata=bearer(secret))
     await running.read()
     return running
@@ -232,31 +234,31 @@ async def test_the_live_tail_shows_its_own_project_only(locked_channel, ours, wo
         tail.cancel()
 
 
-async def test_a_tail_ends_with_its_key(locked_channel, database, ours, worker, monkeypatch):
+async def test_revoking_a_key_ends_its_live_tail(locked_channel, database, ours, worker, monkeypatch):
     for module in (auth, pipeline):
-        monkeypatch.setattr(module, "KEY_CACHE_TTL_S", -1.0)  # a key is looked up each time
-    tail = await watch(locked_channel, await make_key(database, "read", project="ours"))  # in no cache yet
+        monkeypatch.setattr(module, "KEY_CACHE_TTL_S", -1.0)  # each call looks up its key
+    tail = await watch(locked_channel, await make_key(database, "read", project="ours"))  # not cached yet
     newest = (await api_keys.list_api_keys(database, "ours"))[0]
     other = await make_key(database, "ingest", project="ours")
     await api_keys.revoke_api_key(database, newest.api_key_id)
     ingest = stub(IngestServiceStub, locked_channel)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        while True:  # a key is good for longer where the database does not answer in time
+        while True:  # a key stays valid for longer if the database does not answer in time
             await ingest.IngestLogs(make_request(make_log(model="late")), metadata=bearer(other))
             await tail.read()
     assert info_of(caught.value)[0] == "UNAUTHENTICATED"
 
 
-async def test_ids_of_requests_belong_to_a_project(locked_channel, ours):
+async def test_request_ids_are_scoped_to_a_project(locked_channel, ours):
     request = conversation.CreateConversationRequest(session_id="s", request_id=str(uuid.uuid4()))
-    made = [
+    created = [
         await call(locked_channel, "ConversationService/CreateConversation", request, secret)
         for secret in (ours["secret"], ours["their_secret"])
     ]
-    assert made[0].conversation.conversation_id != made[1].conversation.conversation_id
+    assert created[0].conversation.conversation_id != created[1].conversation.conversation_id
 
 
-async def test_analytics_of_a_key_are_its_projects(locked_channel, ours):
+async def test_analytics_are_scoped_to_a_project(locked_channel, ours):
     service = stub(AnalyticsServiceStub, locked_channel)
     counts = []
     for secret in (ours["secret"], ours["their_secret"]):

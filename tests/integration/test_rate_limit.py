@@ -1,4 +1,4 @@
-"""Rate limits: exact over replicas, refused with RetryInfo, and nothing is taken of what is refused."""
+"""Rate limits are exact across replicas, refuse with RetryInfo, and do not count refused calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from worker.queue.broker import LogBroker
 
 @pytest.fixture
 async def broker(queue_settings, monkeypatch):
-    # Exact is what is let through where Redis answers in time, and a busy machine's Redis may not.
+    # Limits are exact only if Redis answers in time, which it may not on a busy machine.
     monkeypatch.setattr(rate_limit, "_TIMEOUT_S", RPC_TIMEOUT_S)
     opened = LogBroker(queue_settings)
     yield opened
@@ -31,7 +31,7 @@ async def broker(queue_settings, monkeypatch):
 
 
 class Clock:
-    """Stands, lest the minute turns within a test."""
+    """A fixed clock, so that no minute ends during a test."""
 
     now_s = 1_000_030.0
 
@@ -40,27 +40,27 @@ class Clock:
 
 
 async def allowed(limiter: RateLimiter, peer: str, calls: int, count: int = 1) -> int:
-    async def one() -> int:
+    async def take() -> int:
         try:
             await limiter.take(peer, count)
         except RateLimited:
             return 0
         return count
 
-    return sum(await asyncio.gather(*(one() for _ in range(calls))))
+    return sum(await asyncio.gather(*(take() for _ in range(calls))))
 
 
 @pytest.mark.parametrize("limit", [7, 250, 1000])
-async def test_replicas_share_a_limit_and_let_exactly_that_through(broker, limit):
+async def test_replicas_share_one_exact_limit(broker, limit):
     replicas = [RateLimiter(broker, "ingest", limit, Clock()) for _ in range(3)]
     peer = uuid.uuid4().hex
     passed = await asyncio.gather(*(allowed(replica, peer, limit) for replica in replicas))
     passed.append(await allowed(replicas[0], peer, 3))
-    # Leases that a replica holds and does not use are the only loss: a hundredth of the limit each.
+    # Only unused leases of replicas are lost: a hundredth of the limit each.
     assert limit - 3 * max(1, limit // 100) <= sum(passed) <= limit
 
 
-async def test_what_a_session_is_refused_takes_nothing_of_its_projects_turns(broker):
+async def test_a_turn_refused_for_its_session_does_not_count_for_its_project(broker):
     limits = ChatLimits(broker, session_turns=2, project_turns=3)
     limits._session._clock = limits._project._clock = Clock()
 
@@ -75,20 +75,20 @@ async def test_what_a_session_is_refused_takes_nothing_of_its_projects_turns(bro
     assert [await take("quiet") for _ in range(2)] == [True, False]
 
 
-async def test_peers_do_not_share(broker):
+async def test_each_peer_has_its_own_limit(broker):
     limiter = RateLimiter(broker, "ingest", 10, Clock())
     assert await allowed(limiter, "a", 20) == 10
     assert await allowed(limiter, "b", 20) == 10
 
 
-async def test_a_batch_passes_whole_or_not_at_all(broker):
+async def test_a_batch_is_admitted_whole_or_refused(broker):
     limiter = RateLimiter(broker, "ingest", 100, Clock())
     assert await allowed(limiter, "a", 1, count=60) == 60
     assert await allowed(limiter, "a", 1, count=60) == 0
     assert await allowed(limiter, "a", 1, count=40) == 40
 
 
-async def test_the_next_minute_is_new(broker):
+async def test_the_limit_resets_each_minute(broker):
     clock = Clock()
     limiter = RateLimiter(broker, "ingest", 5, clock)
     assert await allowed(limiter, "a", 9) == 5
@@ -96,32 +96,32 @@ async def test_the_next_minute_is_new(broker):
     assert await allowed(limiter, "a", 9) == 5
 
 
-async def test_redis_is_asked_once_for_many_calls(broker):
+async def test_many_calls_share_one_redis_request(broker):
     limiter = RateLimiter(broker, "ingest", 10_000, Clock())
-    plain, asked = limiter._take_lease, []
+    take_lease, requests = limiter._take_lease, []
 
     async def counted(**arguments):
-        asked.append(arguments)
-        return await plain(**arguments)
+        requests.append(arguments)
+        return await take_lease(**arguments)
 
     limiter._take_lease = counted
     for _ in range(100):
         await limiter.take("a", 1)
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
-async def test_without_redis_nothing_passes(broker):
+async def test_calls_are_refused_without_redis(broker):
     limiter = RateLimiter(broker, "ingest", 10, Clock())
 
-    async def away(**_):
+    async def unavailable(**_):
         raise OSError
 
-    limiter._take_lease = away
+    limiter._take_lease = unavailable
     with pytest.raises(QueueIsUnavailable):
         await limiter.take("a", 1)
 
 
-async def test_the_server_says_when_to_come_back(database_url, queue_settings, broker):
+async def test_a_refusal_has_retry_info(database_url, queue_settings, broker):
     async with running_server(database_url, queue_settings, ingest_logs_per_minute=500) as server:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
             ingest = stub(IngestServiceStub, channel)

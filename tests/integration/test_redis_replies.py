@@ -1,4 +1,4 @@
-"""Every command of a worker meets every error that Redis can answer with: nothing is lost, nothing ends."""
+"""Each Redis command of a worker fails with every Redis error; the worker continues and loses nothing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ SCRIPTS = {
     if name.isupper()
 }
 
-
+DEAD_WORKER = "zz-dead-worker"
+"""Sorts last, as Redis lists consumers by name: a worker then meets every error before it is idle."""
 NETWORK_ERRORS = (ConnectionError("Connection closed by server."), TimeoutError(), ConnectionResetError())
 
 
@@ -60,12 +61,12 @@ def errors() -> list[Exception]:
     return [*(BaseParser.parse_error(reply) for reply in REPLIES), *NETWORK_ERRORS]
 
 
-class Faults:
-    """Lets one operation of a worker fail with every error; with some after Redis has done it."""
+class FailingOperation:
+    """Makes one operation of a worker fail with every error, with some after Redis has executed it."""
 
     def __init__(self, queue: LogStream, operation: str) -> None:
         self.left = [(error, False) for error in errors()]
-        # Where its answer is lost, what was taken over comes again, but no longer as a suspect.
+        # If the reply of TAKE_OVER is lost, its messages are delivered again, but no longer as suspects.
         if operation != "TAKE_OVER":
             self.left += [(error, True) for error in NETWORK_ERRORS]
         self._name = SCRIPTS.get(operation, operation)
@@ -75,29 +76,29 @@ class Faults:
     async def _execute(self, execute: Callable[..., Any], *args: Any, **options: Any) -> Any:
         if args[0] != self._name and not (args[0] == "EVALSHA" and args[1] == self._name):
             return await execute(*args, **options)
-        error, done = self.left.pop(0) if self.left else (None, True)
-        answer = await execute(*args, **options) if done else None
+        error, executed = self.left.pop(0) if self.left else (None, True)
+        answer = await execute(*args, **options) if executed else None
         if error is not None:
             raise error
         return answer
 
 
 class Sink:
-    """Keeps dead letters; is away at first."""
+    """Keeps dead letters; fails at first."""
 
     def __init__(self) -> None:
         self.letters: Counter[tuple[str, int]] = Counter()
-        self.away = 1
+        self.failures = 1
 
     async def dead_letter_message(self, data: bytes, reason: str, attempts: int) -> None:
-        if self.away:
-            self.away -= 1
-            raise StorageUnavailable("away")
+        if self.failures:
+            self.failures -= 1
+            raise StorageUnavailable("down")
         self.letters[reason, attempts] += 1
 
 
 class Worker:
-    """The real broker and receiver, with a task that notes what it was given."""
+    """The real broker and receiver, with a task that records the payloads it was given."""
 
     def __init__(self, settings: Any) -> None:
         self.sink = Sink()
@@ -113,7 +114,7 @@ class Worker:
             payloads = {batch[0] for batch in batches}
             if b"fails" in payloads and self.failures:
                 self.failures -= 1
-                raise StorageUnavailable("away")
+                raise StorageUnavailable("down")
             self.stored.update(payloads)
 
         return write
@@ -143,13 +144,13 @@ def message(*payloads: bytes) -> bytes:
 
 async def queue_everything(queue: LogStream) -> None:
     """Queue messages that make a worker use each of its commands."""
-    await queue.join("the dead", liveness_s=0.001)
+    await queue.join(DEAD_WORKER, liveness_s=0.001)
     for number in range(3):
-        await queue.append(message(b"held by the dead %d" % number))
-    await queue.append(message(b"once alone, left", b"once alone, right"))
-    await queue.append(message(b"twice alone"))
+        await queue.append(message(b"held by a dead worker %d" % number))
+    await queue.append(message(b"isolated once, left", b"isolated once, right"))
+    await queue.append(message(b"isolated twice"))
     await queue.append(b"handed back, unreadable")
-    entries = await queue.fetch("the dead")
+    entries = await queue.fetch(DEAD_WORKER)
     await queue.note_runs(entries[3].entry_id, 1)
     await queue.note_runs(entries[4].entry_id, 2)
     await queue.claim(HANDED_BACK, [entries[5].entry_id])
@@ -159,8 +160,8 @@ async def queue_everything(queue: LogStream) -> None:
 
 
 EXPECTED = {
-    *(b"held by the dead %d" % number for number in range(3)),
-    *(b"once alone, left", b"once alone, right"),
+    *(b"held by a dead worker %d" % number for number in range(3)),
+    *(b"isolated once, left", b"isolated once, right"),
     *(b"new %d" % number for number in range(5)),
     b"fails",
 }
@@ -169,7 +170,7 @@ LETTERS = {("killed_worker", 3), ("unparsable", 1)}
 
 @pytest.fixture
 def settings(queue_settings, monkeypatch):
-    """The same steps as in production, sooner."""
+    """The same steps as in production, with shorter pauses."""
     monkeypatch.setattr(outages, "_FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(outages, "_MAX_PAUSE_S", 0.001)
     monkeypatch.setattr(broker_module, "_RECLAIM_EVERY_S", 0.01)
@@ -187,19 +188,19 @@ async def sender(settings):
 
 
 @pytest.mark.parametrize("operation", [*COMMANDS, *(name for name in SCRIPTS if name != "LEAVE")])
-async def test_a_worker_waits_out_every_error_and_processes_everything(settings, sender, operation):
+async def test_a_worker_survives_every_error_and_processes_everything(settings, sender, operation):
     await queue_everything(sender.stream)
     worker = Worker(settings)
-    faults = Faults(worker.broker.stream, operation)
+    failing = FailingOperation(worker.broker.stream, operation)
     if operation == "DELAY":
-        worker.failures = len(faults.left)
+        worker.failures = len(failing.left)
     await worker.start()
 
     async def drained() -> bool:
         pending = (await sender.redis.xpending(sender.queue_name, GROUP))["pending"]
         waiting = await sender.redis.xlen(sender.queue_name)
         delayed = await sender.redis.zcard(sender.stream.delayed_key)
-        return not faults.left and (pending, waiting, delayed) == (0, 0, 0)
+        return not failing.left and (pending, waiting, delayed) == (0, 0, 0)
 
     try:
         await eventually(drained, 60)
@@ -211,17 +212,17 @@ async def test_a_worker_waits_out_every_error_and_processes_everything(settings,
     assert await sender.redis.xinfo_consumers(sender.queue_name, GROUP) == []
 
 
-async def test_a_worker_that_cannot_leave_the_group_stops_all_the_same(settings, sender):
+async def test_a_worker_stops_when_it_cannot_leave_the_group(settings, sender):
     await sender.append(message(b"new"))
     worker = Worker(settings)
-    faults = Faults(worker.broker.stream, "LEAVE")
+    failing = FailingOperation(worker.broker.stream, "LEAVE")
     await worker.start()
     await eventually(lambda: worker.stored)
     await worker.stop()
-    assert len(faults.left) == len(errors()) + len(NETWORK_ERRORS) - 1
+    assert len(failing.left) == len(errors()) + len(NETWORK_ERRORS) - 1
 
 
-async def test_a_worker_stops_although_a_cancellation_is_swallowed(settings, monkeypatch):
+async def test_a_worker_stops_when_a_cancellation_is_swallowed(settings, monkeypatch):
     worker = Worker(settings)
     fetching, fetch = asyncio.Event(), worker.broker.stream.fetch
 
@@ -239,7 +240,7 @@ async def test_a_worker_stops_although_a_cancellation_is_swallowed(settings, mon
     await worker.stop()
 
 
-async def test_a_task_that_redis_refuses_is_queued_as_soon_as_it_is_taken(settings, sender, monkeypatch):
+async def test_a_task_that_redis_refuses_is_retried_until_it_is_queued(settings, sender, monkeypatch):
     refusals, append = errors(), sender.stream.append
 
     async def refuse(data: bytes) -> None:
@@ -252,7 +253,7 @@ async def test_a_task_that_redis_refuses_is_queued_as_soon_as_it_is_taken(settin
     assert await sender.redis.xlen(sender.queue_name) == 1
 
 
-async def test_a_queue_that_vanished_is_made_anew(settings, sender):
+async def test_a_deleted_queue_is_recreated(settings, sender):
     worker = Worker(settings)
     await worker.start()
     try:
@@ -265,13 +266,13 @@ async def test_a_queue_that_vanished_is_made_anew(settings, sender):
         await worker.stop()
 
 
-async def test_what_the_store_of_dead_letters_refuses_stays_a_suspect(settings, sender):
-    await sender.stream.join("the dead", liveness_s=0.001)
-    await sender.append(message(b"twice alone"))
-    (entry,) = await sender.stream.fetch("the dead")
+async def test_a_message_stays_a_suspect_while_it_cannot_be_dead_lettered(settings, sender):
+    await sender.stream.join(DEAD_WORKER, liveness_s=0.001)
+    await sender.append(message(b"isolated twice"))
+    (entry,) = await sender.stream.fetch(DEAD_WORKER)
     await sender.stream.note_runs(entry.entry_id, 2)
     worker = Worker(settings)
-    worker.sink.away = 5
+    worker.sink.failures = 5
     await worker.start()
     try:
         await eventually(lambda: worker.sink.letters)
@@ -281,7 +282,7 @@ async def test_what_the_store_of_dead_letters_refuses_stays_a_suspect(settings, 
     assert not worker.stored
 
 
-async def test_a_database_that_is_away_for_days_keeps_the_longest_delay(settings, monkeypatch):
+async def test_a_long_outage_keeps_the_maximum_delay(settings, monkeypatch):
     worker = Worker(settings)
     delays: list[float] = []
 
@@ -294,6 +295,6 @@ async def test_a_database_that_is_away_for_days_keeps_the_longest_delay(settings
     task = worker.broker.formatter.loads(message(b"new"))
     task.labels["outages"] = "5000"
     result: Any = None
-    await retry.on_error(task, result, StorageUnavailable("away"))
+    await retry.on_error(task, result, StorageUnavailable("down"))
     await worker.broker.stream.close()
     assert 15 <= delays[0] <= 45

@@ -1,4 +1,4 @@
-"""With reflection every service can be listed, described and called; the documents' calls work as printed."""
+"""Every service can be listed, described and called by reflection, and the documented calls work."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import grpc
 import pytest
 
-from tests.support.grpcurl import grpcurl, shown
+from tests.support.grpcurl import as_text, grpcurl
 from tests.support.rpc import info_of
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-def printed_calls() -> list[str]:
+def documented_calls() -> list[str]:
     texts = [path.read_text() for path in (ROOT / "README.md", *ROOT.glob("docs/*.md"))]
     joined = "\n".join(texts).replace("\\\n", " ")
     return [line.strip() for line in re.findall(r"^ *grpcurl .*$", joined, re.MULTILINE)]
@@ -25,8 +25,8 @@ async def run(server, command: str):
     return await asyncio.to_thread(grpcurl, command, f"127.0.0.1:{server.port}")
 
 
-async def test_every_call_in_the_documents_works_as_printed(server):
-    calls = printed_calls()
+async def test_every_documented_call_works(server):
+    calls = documented_calls()
     assert len(calls) >= 4
     for command in calls:
         assert await run(server, command), command
@@ -38,11 +38,11 @@ async def test_every_service_is_listed_described_and_called(server):
     assert len(ours) == 8
     assert {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"} <= set(services)
     for service in ours:
-        assert service in shown(await run(server, f"grpcurl -plaintext x describe {service}"))
+        assert service in as_text(await run(server, f"grpcurl -plaintext x describe {service}"))
         for method in await run(server, f"grpcurl -plaintext x list {service}"):
             symbol = f"{service}/{method.rpartition('.')[2]}"
             if symbol.endswith("WatchLogs"):
-                continue  # has no end
+                continue  # never ends
             try:
                 assert await run(server, f"grpcurl -plaintext -d '{{}}' x {symbol}") is not None
             except grpc.RpcError as error:
@@ -53,7 +53,7 @@ async def test_a_message_is_described(server):
     assert "llm_observe.v1.Log in" in await run(server, "grpcurl -plaintext x describe llm_observe.v1.Log")
 
 
-async def test_an_unknown_method_and_wrong_json_are_told_apart(server):
+async def test_an_unknown_method_and_wrong_json_fail_differently(server):
     with pytest.raises(KeyError):
         await run(server, "grpcurl -plaintext x llm_observe.v1.HealthService/NoSuch")
     with pytest.raises(Exception, match="no field named"):

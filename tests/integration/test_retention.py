@@ -1,4 +1,4 @@
-"""Retention drops whole days of logs; what the rollups counted stays counted, once."""
+"""Retention drops whole days of logs; the rollups still count each log, once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def requests(database) -> int:
     return int((await totals(database))["request_count"])
 
 
-async def test_old_days_go_and_their_rollups_stay(database, sql):
+async def test_old_days_are_dropped_and_their_rollups_kept(database, sql):
     await insert(database, [row_of(days) for days in (0, 1, 2, 3, 20, 35)])
     dropped = await apply_retention(database, TODAY, 2)
     assert dropped > 0
@@ -46,7 +46,7 @@ async def test_old_days_go_and_their_rollups_stay(database, sql):
     assert await apply_retention(database, TODAY, 2) == 0
 
 
-async def test_nothing_is_dropped_unless_said(database, sql):
+async def test_nothing_is_dropped_without_a_retention_setting(database, sql):
     before = await partitions(sql)
     await insert(database, [row_of(35)])
     assert await apply_retention(database, TODAY, 0) == 0
@@ -55,7 +55,7 @@ async def test_nothing_is_dropped_unless_said(database, sql):
 
 
 @pytest.mark.parametrize("change", [{}, {"output_token_count": 999}], ids=["again", "corrected"])
-async def test_a_dropped_log_that_comes_again_is_not_counted_again(database, change):
+async def test_a_dropped_log_sent_again_is_not_counted_again(database, change):
     old = row_of(10)
     await insert(database, [old])
     await apply_retention(database, TODAY, 5)
@@ -66,7 +66,7 @@ async def test_a_dropped_log_that_comes_again_is_not_counted_again(database, cha
     await assert_rollups_are_right(database)
 
 
-async def test_a_log_that_comes_late_for_a_dropped_day_is_counted_and_goes_next_time(database):
+async def test_a_late_log_of_a_dropped_day_is_counted_and_dropped_next_time(database):
     await apply_retention(database, TODAY, 5)
     late = row_of(10)
     assert (await insert(database, [late])).stored == 1
@@ -77,7 +77,7 @@ async def test_a_log_that_comes_late_for_a_dropped_day_is_counted_and_goes_next_
     await assert_rollups_are_right(database)
 
 
-async def test_kept_days_that_lie_in_the_default_partition_move_out_of_it(database, sql):
+async def test_kept_days_move_out_of_the_default_partition(database, sql):
     await insert(database, [row_of(50), row_of(70)])
     await apply_retention(database, TODAY, 60)
     assert f"logs_{TODAY - timedelta(days=50):%Y%m%d}" in await partitions(sql)
@@ -85,7 +85,7 @@ async def test_kept_days_that_lie_in_the_default_partition_move_out_of_it(databa
     await assert_rollups_are_right(database)
 
 
-async def test_keys_of_either_kind_are_forgotten_with_their_time(database, sql):
+async def test_old_log_keys_of_both_kinds_are_deleted(database, sql):
     long_ago = NOW - timedelta(days=20)
     timed = uuid.UUID(
         int=(int(long_ago.timestamp() * 1000) << 80) | (uuid.UUID(ids.uuid7()).int & (2**80 - 1))
@@ -97,13 +97,13 @@ async def test_keys_of_either_kind_are_forgotten_with_their_time(database, sql):
     assert [entry["log_id"] for entry in left] == [rows[2].log_id]
 
 
-async def test_writers_at_work_meanwhile_lose_nothing_and_count_nothing_twice(database):
+async def test_concurrent_writers_lose_nothing_and_count_nothing_twice(database):
     rows = [row_of(days % 12) for days in range(240)]
     await insert(database, rows[:120])
 
-    async def correct(some):
+    async def correct(chosen):
         corrected = [
-            one._replace(receive_time=NOW + timedelta(seconds=1), output_token_count=5) for one in some
+            each._replace(receive_time=NOW + timedelta(seconds=1), output_token_count=5) for each in chosen
         ]
         return await insert(database, corrected)
 

@@ -228,8 +228,9 @@ async def test_minutes_are_forgotten_and_hours_stay(analytics, database):
     found = await analytics.GetSummary(pb.GetSummaryRequest(**arguments))
     assert found.time_range.start_time.ToDatetime(UTC) == floor(NOW - DAY, HOUR)
     assert found.time_range.end_time.ToDatetime(UTC) == ceil(NOW, MINUTE)
+    arguments["step"] = 30 * MINUTE
     with pytest.raises(grpc.aio.AioRpcError) as error:
-        await analytics.QueryTimeSeries(pb.QueryTimeSeriesRequest(**arguments, step=30 * MINUTE))
+        await analytics.QueryTimeSeries(pb.QueryTimeSeriesRequest(**arguments))
     assert info_of(error.value)[2] == ["step"]
 
 

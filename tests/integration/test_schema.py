@@ -1,4 +1,4 @@
-"""The migrated schema fits every query, and migrations refuse what they cannot honour."""
+"""Every query fits the migrated schema, and a changed migration is refused."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_a_changed_migration_is_refused(database_url, tmp_path, monkeypatc
         await migrate(StorageSettings(database_url=database_url))
 
 
-async def test_rows_that_came_before_their_partition_move_in(sql):
+async def test_rows_stored_before_their_partition_move_into_it(sql):
     day = (datetime.now(UTC) - timedelta(days=90)).date()
     await sql.execute(
         "INSERT INTO log_keys VALUES (uuidv7_floor($1::date + interval '1 hour'), 'default', $1, now())", day
@@ -56,7 +56,7 @@ async def test_rows_that_came_before_their_partition_move_in(sql):
     assert (held, moved) == (0, 1)
 
 
-async def test_plans_prune_to_the_window(sql):
+async def test_query_plans_prune_partitions_outside_the_window(sql):
     plan = await sql.fetch(
         "EXPLAIN SELECT * FROM logs WHERE project_id = 'default' AND outcome = 'error'"
         " AND start_time >= now()::date AND start_time < now()::date + 1 ORDER BY start_time DESC LIMIT 5"

@@ -50,7 +50,7 @@ async def run(code: str, endpoint: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-async def test_all_100_logs_arrive(ending, server, database, worker):
+async def test_all_100_logs_arrive_however_the_process_ends(ending, server, database, worker):
     code, status = ENDINGS[ending]
     returned, errors = await run(LOG_100 + code, f"127.0.0.1:{server.port}")
     assert returned == status

@@ -1,4 +1,4 @@
-"""A start that fails half way closes what was opened before; stopping keeps an order."""
+"""A failed start closes what it has opened, and stopping closes resources in order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESOURCES = {Providers: "aclose", LogBroker: "shutdown", Database: "close"}
 
 @pytest.fixture
 def closed(monkeypatch):
-    """The names of what is closed, in order."""
+    """The names of the closed resources, in order."""
     order: list[str] = []
 
     def record(kind: type, method: str) -> None:
@@ -42,7 +42,7 @@ def closed(monkeypatch):
     return order
 
 
-async def test_a_taken_port_leaves_nothing_open(server, database_url, queue_settings, closed):
+async def test_a_port_in_use_leaves_nothing_open(server, database_url, queue_settings, closed):
     before = asyncio.all_tasks()
     with pytest.raises(StartError, match=f":{server.port}: set LLM_OBSERVE_GRPC_PORT"):
         await build_server(make_config(database_url, queue_settings, port=server.port))
@@ -50,7 +50,7 @@ async def test_a_taken_port_leaves_nothing_open(server, database_url, queue_sett
     assert asyncio.all_tasks() == before
 
 
-async def test_a_wrong_variable_of_the_sdk_frees_the_port(
+async def test_an_invalid_sdk_setting_frees_the_port(
     database_url, queue_settings, closed, monkeypatch, unused_tcp_port
 ):
     config = make_config(database_url, queue_settings, port=unused_tcp_port)
@@ -64,15 +64,13 @@ async def test_a_wrong_variable_of_the_sdk_frees_the_port(
     await (await build_server(config)).stop(0)
 
 
-async def test_stopping_ends_calls_before_what_they_use(database_url, queue_settings, closed):
+async def test_stopping_ends_calls_before_closing_their_resources(database_url, queue_settings, closed):
     running = await build_server(make_config(database_url, queue_settings))
     await running.stop(0)
     assert closed == ["ChatService", "LiveFeeds", "Providers", "LogBroker", "Database"]
 
 
-async def test_what_fails_while_stopping_leaves_nothing_open(
-    database_url, queue_settings, closed, monkeypatch
-):
+async def test_an_error_while_stopping_leaves_nothing_open(database_url, queue_settings, closed, monkeypatch):
     running = await build_server(make_config(database_url, queue_settings))
     monkeypatch.setattr(llm_observe, "shutdown", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -80,8 +78,8 @@ async def test_what_fails_while_stopping_leaves_nothing_open(
     assert closed[-3:] == [kind.__name__ for kind in RESOURCES]
 
 
-class Collected:
-    """Stands for the gRPC server that services are added to."""
+class FakeGrpcServer:
+    """Collects the handlers of the services that are added to it."""
 
     def __init__(self) -> None:
         self.handlers: dict[str, Any] = {}
@@ -92,17 +90,17 @@ class Collected:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_method_of_every_service_is_handled(name, database):
-    collected: Any = Collected()
-    pipeline = RpcPipeline(collected, Authenticator(database, required=True))
+    grpc_server: Any = FakeGrpcServer()
+    pipeline = RpcPipeline(grpc_server, Authenticator(database, required=True))
     pipeline.add(None, SERVICES[name].file)
-    (handlers,) = collected.handlers.values()
+    (handlers,) = grpc_server.handlers.values()
     streaming = {method.name: method.server_streaming for method in SERVICES[name].methods}
     assert {method: handler.response_streaming for method, handler in handlers.items()} == streaming
 
 
-def test_a_service_without_a_rule_cannot_be_added(database, monkeypatch):
+def test_a_service_without_an_access_rule_cannot_be_added(database, monkeypatch):
     monkeypatch.delitem(auth._SERVICE_ROLES, "HealthService")
-    collected: Any = Collected()
-    pipeline = RpcPipeline(collected, Authenticator(database, required=True))
+    grpc_server: Any = FakeGrpcServer()
+    pipeline = RpcPipeline(grpc_server, Authenticator(database, required=True))
     with pytest.raises(KeyError):
         pipeline.add(None, SERVICES["HealthService"].file)

@@ -60,8 +60,8 @@ class Authority:
         """Return the files of a new certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate, key_file = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        made = self._make(name, key, authority=False)
-        certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        signed = self._make(name, key, authority=False)
+        certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         key_file.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -77,9 +77,9 @@ def authority(tmp_path):
 
 @pytest.fixture
 async def secret(database):
-    made = await api_keys.create_api_key(database, project_id="default", roles=["ingest", "admin"])
-    assert made is not None
-    return made.secret
+    created = await api_keys.create_api_key(database, project_id="default", roles=["ingest", "admin"])
+    assert created is not None
+    return created.secret
 
 
 async def serve(authority, database_url, queue_settings, **settings):
@@ -95,14 +95,14 @@ async def serve(authority, database_url, queue_settings, **settings):
 
 
 def ask(port: int, secret: str, **tls) -> int:
-    """What the dashboard and the command line do."""
+    """List the projects as the dashboard and the command line would; return how many there are."""
     with open_channel(f"127.0.0.1:{port}", **tls) as channel:
         admin = AdminServiceStub(with_key(channel, secret))
         return len(admin.ListProjects(ListProjectsRequest(), timeout=RPC_TIMEOUT_S).projects)
 
 
 def log_five(port: int, **env: str) -> str:
-    """An application that logs five calls; what it says on stderr."""
+    """Run an application that logs five calls; return its output on stderr."""
     program = "import llm_observe as o\n[o.log(provider='p', model='m') for _ in range(5)]\n"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -129,23 +129,25 @@ async def test_an_application_sends_its_key_over_tls(authority, secret, database
         "LLM_OBSERVE_API_KEY": secret,
     }
     try:
-        said = await asyncio.to_thread(log_five, server.port, **env)
-        assert "dropped" not in said
+        output = await asyncio.to_thread(log_five, server.port, **env)
+        assert "dropped" not in output
 
         async def queued():
             return (await queue_stats(broker)).depth == 1
 
         await eventually(queued)
         assert await asyncio.to_thread(ask, server.port, secret, tls=True, ca_file=authority.ca_file) == 1
-        said = await asyncio.to_thread(log_five, server.port, **{**env, "LLM_OBSERVE_API_KEY": "llmo_wrong"})
-        assert "5 dropped" in said
-        assert secret not in said
+        output = await asyncio.to_thread(
+            log_five, server.port, **{**env, "LLM_OBSERVE_API_KEY": "llmo_wrong"}
+        )
+        assert "5 dropped" in output
+        assert secret not in output
     finally:
         await broker.shutdown()
         await server.stop(0.5)
 
 
-async def test_who_does_not_trust_the_server_sends_it_nothing(
+async def test_a_client_that_does_not_trust_the_server_sends_nothing(
     authority, secret, database_url, queue_settings, tmp_path
 ):
     server = await serve(authority, database_url, queue_settings)
@@ -160,7 +162,7 @@ async def test_who_does_not_trust_the_server_sends_it_nothing(
         await server.stop(0.5)
 
 
-async def test_mtls_wants_a_certificate_of_the_right_authority(
+async def test_mtls_requires_a_certificate_of_the_right_authority(
     authority, secret, database_url, queue_settings, tmp_path
 ):
     server = await serve(authority, database_url, queue_settings, tls_client_ca_file=authority.ca_file)

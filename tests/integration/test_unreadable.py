@@ -1,4 +1,4 @@
-"""What the queue holds and no table can: it becomes a dead letter at once, and costs no other log its row."""
+"""Queued data that no table can hold is dead-lettered at once, and all other logs are stored."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def dead_letters(database):
     batch_of(make_log(), receive_time_us=10**30),
     batch_of(make_log(), log_count=None),
 ])  # fmt: skip
-async def test_a_batch_that_cannot_be_read_is_dead_lettered_and_its_neighbours_stored(database, writer, bad):
+async def test_an_unreadable_batch_is_dead_lettered_and_its_neighbours_are_stored(database, writer, bad):
     for _ in range(2):  # a redelivery changes nothing
         await writer.write_batches([batch_of(make_log()), bad, batch_of(make_log())])
     (letter,) = await dead_letters(database)
@@ -76,14 +76,14 @@ async def test_a_log_that_no_row_can_hold_is_dead_lettered_alone(database, write
     assert await count_logs(database, project_id="default") == 2
 
 
-async def test_a_log_with_a_text_that_postgres_refuses_is_dead_lettered_alone(database, writer):
+async def test_a_log_refused_by_postgres_is_dead_lettered_alone(database, writer):
     await writer.write_batches([batch_of(make_log(), make_log(traceId="a\0b"), make_log())])
     (letter,) = await dead_letters(database)
     assert (letter.reason, json.loads(letter.payload)["trace_id"]) == ("refused", "a\ufffdb")
     assert await count_logs(database, project_id="default") == 2
 
 
-async def test_each_batch_of_a_message_is_described_as_far_as_it_can_be_read(database, writer):
+async def test_each_dead_lettered_batch_is_described_as_far_as_it_is_readable(database, writer):
     message = pack({}, {"batches": [batch_of(make_log(), bad_time()), batch_of(payload=b"\xff")]})
     await writer.dead_letter_message(message, "killed_worker", 3)
     letters = await dead_letters(database)

@@ -1,4 +1,4 @@
-"""Rows and rollups agree, whatever comes twice, late, corrected or at once."""
+"""Rows and rollups agree for repeated, late, corrected and concurrent logs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def row(receive_time=NOW, project_id="default", **fields):
 
 @pytest.fixture(params=[insert, upsert])
 def write(request):
-    """Write rows as if all were new at first, or one by one from the start: the result is the same."""
+    """Both ways to write rows, which give the same result: try to insert all as new, or upsert them."""
     return request.param
 
 
@@ -48,7 +48,7 @@ async def test_a_redelivered_batch_changes_nothing(database, write):
     await assert_rollups_are_right(database)
 
 
-async def test_later_content_replaces_earlier_in_row_and_rollup(database, write):
+async def test_a_correction_replaces_the_log_in_row_and_rollup(database, write):
     before = row(outputTokenCount=20)
     after = before._replace(
         receive_time=NOW + timedelta(seconds=1), outcome="error", output_token_count=7, latency_bucket=None
@@ -99,14 +99,14 @@ async def test_another_project_cannot_overwrite_a_log(database, write):
     await assert_rollups_are_right(database)
 
 
-async def test_the_last_of_one_batch_counts(database, write):
+async def test_the_last_duplicate_in_a_batch_wins(database, write):
     first = row()
     result = await write(database, [first, first._replace(output_token_count=1)])
     assert result.stored == 1
     assert (await totals(database))["output_token_sum"] == 1
 
 
-async def test_numbers_at_the_edge_of_int64_are_kept(database, sql, write):
+async def test_maximum_int64_values_are_kept(database, sql, write):
     largest = 2**63 - 1
     await write(database, [row(inputTokenCount=str(largest)) for _ in range(3)])
     assert await sql.fetchval("SELECT sum(input_token_sum) FROM rollup_deltas") == 3 * largest
@@ -114,7 +114,7 @@ async def test_numbers_at_the_edge_of_int64_are_kept(database, sql, write):
     await assert_rollups_are_right(database)
 
 
-async def test_writers_at_once_neither_deadlock_nor_miscount(database, write):
+async def test_concurrent_writers_neither_deadlock_nor_miscount(database, write):
     chance = random.Random(1)
     pool = [row(model=f"m{n % 7}", provider=f"p{n % 3}") for n in range(300)]
     batches = []
@@ -122,15 +122,15 @@ async def test_writers_at_once_neither_deadlock_nor_miscount(database, write):
         picked = chance.sample(pool, 60)
         receive_time = NOW + timedelta(seconds=number)
         moved = NOW - timedelta(hours=chance.randrange(60))
-        batches.append([one._replace(receive_time=receive_time, start_time=moved) for one in picked])
+        batches.append([each._replace(receive_time=receive_time, start_time=moved) for each in picked])
     await asyncio.gather(*(write(database, batch) for batch in [*batches, *batches]))
     assert await count_logs(database, project_id="default") == len(
-        {one.log_id for batch in batches for one in batch}
+        {each.log_id for batch in batches for each in batch}
     )
     await assert_rollups_are_right(database)
 
 
-async def test_of_one_write_the_content_received_last_counts(database, write):
+async def test_the_content_received_last_wins_within_a_write(database, write):
     before = row(outputTokenCount=20)
     after = before._replace(receive_time=NOW + timedelta(seconds=1), output_token_count=7)
     await write(database, [after, before])
@@ -150,7 +150,7 @@ async def test_of_one_write_the_content_received_last_counts(database, write):
         ("error_codes = pack_text('no_such', 1)", "error_codes"),
     ],
 )
-async def test_verify_sees_a_wrong_number(database, sql, write, tier, wrong, differs_in):
+async def test_verify_reports_a_wrong_number(database, sql, write, tier, wrong, differs_in):
     await write(database, [row()])
     await merge_all(database)
     await sql.execute(f"UPDATE rollups SET {wrong} WHERE tier_minutes = $1", tier)
@@ -158,12 +158,12 @@ async def test_verify_sees_a_wrong_number(database, sql, write, tier, wrong, dif
     assert [(each.tier_minutes, each.differs_in) for each in differences] == [(tier, differs_in)]
 
 
-async def test_unknown_log_is_none(database):
+async def test_an_unknown_log_is_none(database):
     assert await get_log(database, project_id="default", log_id=uuid.uuid4()) is None
 
 
-async def test_a_row_that_has_lost_its_key_is_replaced_and_counted_once(database, sql, write):
-    """Retention drops keys by their id's time, which may be older than the row's."""
+async def test_a_row_without_a_log_key_is_replaced_and_counted_once(database, sql, write):
+    """Retention drops keys by the time in their id, which may be older than the row's."""
     kept, fresh = row(), row()
     await write(database, [kept])
     await sql.execute("DELETE FROM log_keys WHERE log_id = $1", kept.log_id)
@@ -173,7 +173,7 @@ async def test_a_row_that_has_lost_its_key_is_replaced_and_counted_once(database
     await assert_rollups_are_right(database)
 
 
-async def test_the_same_new_logs_from_two_writers_are_stored_once(database, write):
+async def test_the_same_new_logs_from_concurrent_writers_are_stored_once(database, write):
     rows = [row(model=f"m{n % 5}") for n in range(400)]
     results = await asyncio.gather(*(write(database, chosen) for chosen in (rows, rows[::-1], rows[100:300])))
     assert sum(result.stored for result in results) == 400
@@ -181,7 +181,7 @@ async def test_the_same_new_logs_from_two_writers_are_stored_once(database, writ
     await assert_rollups_are_right(database)
 
 
-async def test_rows_are_inserted_as_they_are_upserted(database):
+async def test_insert_and_upsert_store_the_same_row(database):
     """Every column, with and without a value."""
     full = row(
         metadata={"k": "v"}, tags=["t"], endTime="2026-11-25T10:00:00Z", timeToFirstToken="0.1s",

@@ -1,1 +1,1 @@
-"""What tests and benchmarks share: running stores and processes, logs to send, and ways to wait."""
+"""Shared by tests and benchmarks: running stores and processes, logs to send, and ways to wait."""

@@ -1,4 +1,4 @@
-"""What grpcurl does with our README's calls, by reflection alone: no generated code of ours is imported."""
+"""A grpcurl in Python, which uses only reflection and none of our generated code."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ MAX_MESSAGES = 500
 
 
 def grpcurl(command: str, address: str = "") -> Any:
-    """Run a command line; ``address`` takes the place of its host:port. Returns what it would print."""
+    """Run a command line, with ``address`` in place of its host:port, and return what it would print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("-plaintext", action="store_true", required=True)
     parser.add_argument("-d", default="{}")
     parser.add_argument("-H", action="append", default=[])
     parser.add_argument("words", nargs="+")
-    asked = parser.parse_args(shlex.split(command)[1:])
-    target, *words = asked.words
-    metadata = [tuple(header.split(": ", 1)) for header in asked.H]
+    options = parser.parse_args(shlex.split(command)[1:])
+    target, *words = options.words
+    metadata = [tuple(header.split(": ", 1)) for header in options.H]
     with grpc.insecure_channel(address or target) as channel:
         database = ProtoReflectionDescriptorDatabase(channel)
         pool = DescriptorPool(database)
@@ -35,7 +35,7 @@ def grpcurl(command: str, address: str = "") -> Any:
             return _list(database, pool, words[1:])
         if words[0] == "describe":
             return _describe(database, pool, words[1:])
-        return _call(channel, pool, words[0], asked.d, metadata)
+        return _call(channel, pool, words[0], options.d, metadata)
 
 
 def _list(database: Any, pool: Any, words: list[str]) -> list[str]:
@@ -68,9 +68,9 @@ def _call(channel: Any, pool: Any, symbol: str, body: str, metadata: list[Any]) 
     )
     answer = rpc(request, metadata=metadata, timeout=RPC_TIMEOUT_S)
     messages = list(answer) if described.server_streaming else [answer]
-    return [MessageToDict(one, preserving_proto_field_name=True) for one in messages[:MAX_MESSAGES]]
+    return [MessageToDict(message, preserving_proto_field_name=True) for message in messages[:MAX_MESSAGES]]
 
 
-def shown(answer: Any) -> str:
-    """What a person sees."""
+def as_text(answer: Any) -> str:
+    """Return an answer as grpcurl would print it."""
     return answer if isinstance(answer, str) else json.dumps(answer, indent=2)

@@ -1,4 +1,4 @@
-"""Clients that send logs until they are told to stop, as the SDK does."""
+"""Clients that send logs as the SDK does, until they are stopped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import grpc
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 from tests.support.logs import make_log, make_request
-from tests.support.rpc import RPC_TIMEOUT_S, keep_grpc, stub
+from tests.support.rpc import RPC_TIMEOUT_S, stub
 from tests.support.waiting import eventually
 
 _CLIENTS = 4
@@ -23,33 +23,32 @@ _RETRYABLE = {
 
 
 class Load:
-    """Four clients, each of which sends a batch again until it is taken."""
+    """Four clients, each of which retries a batch until it is accepted."""
 
     def __init__(self, port: int | str) -> None:
         self.port = port
         self.accepted = 0
-        """Logs that were taken."""
+        """Logs that were accepted."""
         self.refusals = 0
-        """Calls that failed, and were made again."""
+        """Calls that failed and were retried."""
         self._stopping = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Load]:
-        """Send while the context lasts; then let every client bring its batch home."""
-        async with keep_grpc(self.port):
-            clients = [asyncio.create_task(self._send_batches()) for _ in range(_CLIENTS)]
-            try:
-                yield self
-            finally:
-                self._stopping = True
-                await asyncio.gather(*clients)
+        """Send while the context lasts; then let every client finish its batch."""
+        clients = [asyncio.create_task(self._send_batches()) for _ in range(_CLIENTS)]
+        try:
+            yield self
+        finally:
+            self._stopping = True
+            await asyncio.gather(*clients)
 
-    async def grows(self, count: int) -> None:
-        """Wait until so many more logs have been taken."""
+    async def wait_for_logs(self, count: int) -> None:
+        """Wait until ``count`` more logs have been accepted."""
         wanted = self.accepted + count
         await eventually(lambda: self.accepted >= wanted)
 
-    async def is_refused(self) -> None:
+    async def wait_for_refusal(self) -> None:
         """Wait until another call has failed."""
         before = self.refusals
         await eventually(lambda: self.refusals > before)

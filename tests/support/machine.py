@@ -26,10 +26,10 @@ from tests.support.processes import Processes
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
 _PREFIX = "llm-observe-test-"
 _MEMORY_NEEDED = 2 * 1024**3
-_QUICK = (
-    # Tests kill processes, never the machine: what the kernel has is safe.
+_FAST_OPTIONS = (
+    # Tests kill processes, never the machine, so data is safe once the kernel has it.
     "--fsync=off", "--full_page_writes=off", "--wal_level=minimal", "--max_wal_senders=0",
-    # A cloned database costs a checkpoint, which costs the more the more there is in memory.
+    # Cloning a database takes a checkpoint, which is slower the more there is in memory.
     "--shared_buffers=64MB", "--max_wal_size=128MB", "--autovacuum=off",
 )  # fmt: skip
 
@@ -38,14 +38,14 @@ class Machine(Processes):
     """Running stores, and the environment in which our processes find them."""
 
     def __init__(self, home: DataDir, *, durable: bool) -> None:
-        home.logs.mkdir()
+        home.logs.mkdir(exist_ok=True)
         self.home = home
         self.postgres = EmbeddedPostgres(home, free_port())
         self.valkey = EmbeddedValkey(home, free_port())
         super().__init__(
             home.logs, {**os.environ, "DATABASE_URL": self.postgres.url, "REDIS_URL": self.valkey.url}
         )
-        self._options = () if durable else _QUICK
+        self._options = () if durable else _FAST_OPTIONS
 
     def start_stores(self) -> Self:
         """Start Postgres and Valkey, and make the tables."""
@@ -66,7 +66,7 @@ class Machine(Processes):
         await database.close()
 
     def remove(self) -> None:
-        """Remove what the stores have written."""
+        """Remove the data of the stores."""
         shutil.rmtree(self.home.root, ignore_errors=True)
         if not self.postgres.data.is_relative_to(self.home.root):
             shutil.rmtree(self.postgres.data.parent, ignore_errors=True)
@@ -74,35 +74,35 @@ class Machine(Processes):
 
 @contextmanager
 def machine(*, durable: bool = True) -> Iterator[Machine]:
-    """Start the stores; stop all that was started, and remove it.
+    """Start the stores; afterwards stop every process and remove all data.
 
-    ``durable`` ones sync as in production. Others lose nothing by a kill, but would by a power cut; they are
-    kept in memory, where there is room, and a database is cloned ten times as fast.
+    ``durable`` stores sync as in production. Others lose data in a power cut, though not if killed; they are
+    kept in memory if there is room, where a database is cloned ten times as fast.
     """
-    home, lock = _make_folder(None if durable else _quick_folder())
-    found = Machine(home, durable=durable)
-    stop_syncing = found.valkey.keep_synced() if durable else lambda: None
+    home, lock = _make_folder(None if durable else _memory_folder())
+    started = Machine(home, durable=durable)
+    stop_syncing = started.valkey.keep_synced() if durable else lambda: None
     try:
-        yield found.start_stores()
+        yield started.start_stores()
     finally:
         stop_syncing()
-        found.stop_all()
-        found.remove()
+        started.stop_all()
+        started.remove()
         lock.close()
 
 
 def _make_folder(parent: Path | None) -> tuple[DataDir, IO[str]]:
-    """Return a new folder and its lock; remove those that killed processes have left, which nobody locks."""
-    made = Path(tempfile.mkdtemp(prefix="new-", dir=parent))
-    made.chmod(0o755)  # Postgres may run as another user
-    lock = DataDir(made).lock()
-    for left in made.parent.glob(f"{_PREFIX}*/lock"):
+    """Return a new folder and its lock; remove the unlocked folders that killed processes have left."""
+    folder = Path(tempfile.mkdtemp(prefix="new-", dir=parent))
+    folder.chmod(0o755)  # Postgres may run as another user
+    lock = DataDir(folder).lock()
+    for left in folder.parent.glob(f"{_PREFIX}*/lock"):
         with suppress(StackError, OSError), DataDir(left.parent).lock():
             shutil.rmtree(left.parent, ignore_errors=True)
-    # Only now by its name, or another process could take it for one that was left.
-    return DataDir(made.rename(made.with_name(_PREFIX + made.name))), lock
+    # Named only now that it is locked, or another process could remove it.
+    return DataDir(folder.rename(folder.with_name(_PREFIX + folder.name))), lock
 
 
-def _quick_folder() -> Path | None:
-    enough = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED
-    return _MEMORY if enough else None
+def _memory_folder() -> Path | None:
+    has_room = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED
+    return _MEMORY if has_room else None

@@ -23,7 +23,7 @@ def empty_request(method: str) -> Any:
 
 
 def call(channel: grpc.aio.Channel, method: str, request: Any, secret: str = "") -> Any:
-    """Call a method and return what to await; of a stream, its first answer."""
+    """Call a method and return an awaitable of its response, or of the first response of a stream."""
     described = METHODS[method]
     kind: Any = channel.unary_stream if described.server_streaming else channel.unary_unary
     rpc = kind(
@@ -36,7 +36,7 @@ def call(channel: grpc.aio.Channel, method: str, request: Any, secret: str = "")
 
 
 async def reason_of(running: Any) -> str:
-    """Return the reason for which a call is refused."""
+    """Return the reason of a refused call."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await running
     return info_of(caught.value)[0]

@@ -22,10 +22,10 @@ def packed(row: LogRow) -> PackedLog:
 
 
 async def insert(database: Database, rows: Sequence[LogRow]) -> WriteResult:
-    """Write rows as the worker does: as if all were new, at first."""
+    """Write rows as the worker does: try to insert all as new first."""
     return await write_logs(database, [packed(row) for row in rows], (), add_up)
 
 
 async def upsert(database: Database, rows: Sequence[LogRow]) -> WriteResult:
-    """Write rows whatever they were before."""
+    """Write rows that may exist already."""
     return await upsert_logs(database, [packed(row) for row in rows], ())

@@ -1,4 +1,4 @@
-"""Logs that the database refuses, whichever way they are written. Processes of tests load it, too."""
+"""Logs that the database refuses, however they are written. Processes of tests load this module, too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.copy_format import pack_tuple, unpack_tuple
 
 
 class Poison:
-    """A log whose tags are no JSON."""
+    """A log whose tags are not JSON."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
@@ -25,11 +25,11 @@ class Poison:
 
 
 def poisoning(is_poison: Callable[[Any], bool]) -> Callable[..., ReadBatch]:
-    """Return a function to replace codec.reader.read_batch by."""
+    """Return a replacement for codec.reader.read_batch."""
 
     def read_batch(*args: Any) -> ReadBatch:
-        found = extensions.read_batch(*args)
-        logs: list[Any] = [Poison(log) if is_poison(log) else log for log in found.logs]
-        return found._replace(logs=logs)
+        batch = extensions.read_batch(*args)
+        logs: list[Any] = [Poison(log) if is_poison(log) else log for log in batch.logs]
+        return batch._replace(logs=logs)
 
     return read_batch

@@ -10,7 +10,7 @@ _CHANCE = random.SystemRandom()  # two processes that run tests must not draw th
 
 
 def free_port() -> int:
-    """Return a free port that no connection takes meanwhile: below the range the kernel gives those from."""
+    """Return a free port below the range from which the kernel assigns ports to connections."""
     while not port_is_free(port := _CHANCE.randrange(12_000, 32_000)):
         pass
     return port

@@ -1,4 +1,4 @@
-"""The product's own processes, by name: started, killed, and started again as they were."""
+"""The product's processes, by name: started, killed, and restarted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STOP_TIMEOUT_S = 300.0
 
 @dataclass
 class Processes:
-    """Processes whose output goes to files in one folder, and the environment they get."""
+    """Processes with their environment, whose output goes to files in one folder."""
 
     logs: Path
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -28,7 +28,7 @@ class Processes:
     _starters: dict[str, Callable[[], psutil.Popen]] = field(default_factory=dict)
 
     def start(self, name: str, module: str, *arguments: str, **env: str) -> psutil.Popen:
-        """Start ``python -m module``; ``env`` is added to what every process gets."""
+        """Start ``python -m module``; ``env`` is added to the environment of every process."""
         return self.start_program(name, [sys.executable, "-m", module, *arguments], env=env)
 
     def start_program(
@@ -39,7 +39,7 @@ class Processes:
         env: Mapping[str, str] | None = None,
         user: str | None = None,
     ) -> psutil.Popen:
-        """Start a program; as ``user``, where one is given."""
+        """Start a program, as ``user`` if given."""
         self._starters[name] = lambda: processes.start(
             command, log=self.log(name), env={**self.env, **(env or {})}, user=user
         )
@@ -55,17 +55,17 @@ class Processes:
         return self.logs / f"{name}.log"
 
     def kill(self, name: str) -> None:
-        """End a process as a crash would."""
+        """Kill a process, as a crash would."""
         self.running[name].kill()
         self.running[name].wait()
 
     def stop(self, name: str) -> None:
-        """End a process in order. For Postgres that is its fast shutdown."""
+        """Stop a process cleanly; for Postgres that is its fast shutdown."""
         stop_signal = POSTGRES_STOP if name == "postgres" else signal.SIGTERM
         processes.stop(self.running[name], stop_signal, _STOP_TIMEOUT_S)
 
     def stop_all(self) -> None:
-        """End every process, the last one started first."""
+        """Stop every process, the last one started first."""
         for name in reversed(self.running):
             self.stop(name)
 
@@ -74,7 +74,7 @@ class Processes:
         used = {}
         for name, process in self.running.items():
             family = [process, *process.children(recursive=True)]
-            used[name] = sum(sum(one.cpu_times()[:2]) for one in family)
+            used[name] = sum(sum(member.cpu_times()[:2]) for member in family)
         return used
 
 
@@ -98,5 +98,5 @@ def start_worker(
 
 
 def stop(process: psutil.Process) -> None:
-    """End a process in order."""
+    """Stop a process cleanly."""
     processes.stop(process, signal.SIGTERM, _STOP_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""A TCP relay that can hang, as a stopped process does: it accepts and reads, and nothing comes back."""
+"""A TCP relay that can hang like a suspended process: it accepts and reads, but nothing comes back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls, and what their errors say."""
+"""Stubs, metadata and the details of errors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 RPC_TIMEOUT_S = 60.0
-"""For calls that answer at once: no test fails because the machine is busy."""
+"""For calls that answer at once; so long that no test fails because the machine is busy."""
 
 
 def stub(kind: Any, channel: Any) -> Any:
-    """Return a stub; untyped, since the generated class types only its synchronous face."""
+    """Return a stub; untyped, since the generated class types only synchronous calls."""
     return kind(channel)
 
 
@@ -35,16 +35,8 @@ def info_of(error: Any) -> tuple[str, dict[str, str], list[str]]:
     return info.reason, dict(info.metadata), [violation.field for violation in bad.field_violations]
 
 
-def keep_grpc(port: int | str) -> grpc.aio.Channel:
-    """Return a channel to keep open while others open and close.
-
-    With the last one, gRPC ends the thread that wakes the loop; a call that begins then can wait for ever.
-    """
-    return grpc.aio.insecure_channel(f"127.0.0.1:{port}")
-
-
 async def answers(port: int) -> bool:
-    """Tell whether a server accepts connections."""
+    """Return whether a server accepts connections."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         try:
             await asyncio.wait_for(channel.channel_ready(), 5)

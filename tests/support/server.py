@@ -24,7 +24,7 @@ _GRACE_S = 0.5
 def make_config(
     database_url: str, queue: QueueSettings, providers: ProviderSettings | None = None, **server: Any
 ) -> ServerConfig:
-    """The settings of a server on a free port; ``server`` are fields of ServerSettings."""
+    """Return the settings of a server on a free port; ``server`` are fields of ServerSettings."""
     return ServerConfig(
         server=ServerSettings(**{"port": 0, "grace_s": 1, **server}),
         storage=StorageSettings(database_url=database_url),
@@ -54,7 +54,7 @@ async def running_server(
 
 
 def mocked(mock: ProviderMock, api_key: str = "mock") -> ProviderSettings:
-    """Return settings by which every vendor is the mock."""
+    """Return settings that make the mock every vendor."""
     return ProviderSettings(
         openai_api_key=api_key,
         openai_base_url=f"{mock.base_url}/v1",
@@ -75,4 +75,4 @@ def _services() -> dict[str, ServiceDescriptor]:
 
 
 SERVICES = _services()
-"""Every service that a proto of ours defines, by its short name."""
+"""Every service that our protos define, by its short name."""

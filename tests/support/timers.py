@@ -34,7 +34,7 @@ class FakeTimers:
         return sum(not timer.cancelled for timer in self._timers)
 
     def advance(self, seconds: float) -> None:
-        """Run what falls due meanwhile, in order."""
+        """Advance the clock and run the callbacks that become due, in order."""
         end_s = self._now_s + seconds
         while due := [timer for timer in self._timers if timer.due_s <= end_s and not timer.cancelled]:
             first = min(due, key=lambda timer: timer.due_s)

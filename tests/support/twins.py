@@ -1,4 +1,4 @@
-"""The compiled modules and their twins in Python: what is promised of one is tried on both."""
+"""The compiled modules and their twins in Python: tests run on both."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ on_both_scans = pytest.mark.parametrize(
 
 
 def read_with(twin: ModuleType, batch: AcceptedBatch, redactor: Redactor | None = None) -> ReadBatch:
-    """Read a batch as BatchReader does, with one of both."""
+    """Read a batch as BatchReader does, with the given twin."""
     redactor = redactor or Redactor()
     report_of = partial(BatchReader(redactor)._report_of, batch)
     found: ReadBatch = twin.read_batch(batch.payload, redactor, report_of)

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer: tests of waiting that take no time themselves."""
+"""An event loop whose clock jumps to the next timer, so that tests of waiting take no time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Returns at once, as if all the time had passed that it was asked to wait for."""
+    """Returns at once, and advances the clock by the time it should have waited."""
 
     now_s = 0.0
 
@@ -31,7 +31,7 @@ class _VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def in_virtual_time(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """Run an asynchronous test that waits for nothing but timers and its own tasks."""
+    """Run an asynchronous test that waits only for timers and its own tasks."""
 
     @wraps(test)
     def run(*args: Any, **kwargs: Any) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 WAIT_S = 600.0
-"""A test that waits for longer has failed; far above what any wait takes on a busy machine."""
+"""A test that waits longer has failed; no wait takes this long, even on a busy machine."""
 
 
 async def eventually(check: Callable[[], Any], timeout_s: float = WAIT_S) -> Any:
-    """Wait until a check, plain or awaitable, is true; return what it gave."""
+    """Wait until a check, plain or awaitable, is true, and return its value."""
     deadline = time.monotonic() + timeout_s
     while True:
         found = check()

@@ -19,11 +19,11 @@ from worker.queue.settings import QueueSettings
 
 @asynccontextmanager
 async def running_worker(database_url: str, queue: QueueSettings) -> AsyncIterator[None]:
-    """Work a test's queue while the context lasts."""
+    """Run a worker on a test's queue while the context lasts."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in queue_env(database_url, queue).items():
             patch.setenv(name, value)
-        # Signals are pytest's here: what the worker would do at one is kept, and done at the end.
+        # pytest handles signals here, so the worker's handler is kept and called at the end.
         handlers: dict[int, Callable[[], object]] = {}
         patch.setattr(asyncio.get_running_loop(), "add_signal_handler", handlers.__setitem__)
         task = asyncio.create_task(run_worker())

@@ -1,4 +1,4 @@
-"""A caller who leaves while a turn is claimed can come again at once."""
+"""A caller who disconnects while claiming a turn can retry at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.request_ids import Remembered
 
 
 class Keys:
-    """Stores at once what it is told; the reply waits until ``reply`` is set."""
+    """Stores a claim at once, but replies only when ``reply`` is set."""
 
     def __init__(self, answer=None):
         self.answer = answer
@@ -49,7 +49,7 @@ def turn():
 
 
 @pytest.mark.parametrize("earlier", [None, {"state": "failed"}], ids=["claim", "take over"])
-async def test_a_caller_who_leaves_during_the_claim_can_come_again(turn, earlier):
+async def test_a_caller_cancelled_during_the_claim_can_retry(turn, earlier):
     keys: Any = Keys(earlier)
     attempts = ChatAttempts(keys, 300)
     caller = asyncio.create_task(attempts.begin(turn))
@@ -63,7 +63,7 @@ async def test_a_caller_who_leaves_during_the_claim_can_come_again(turn, earlier
     await attempts.begin(turn)
 
 
-async def test_a_caller_who_leaves_ends_no_other_attempt(turn):
+async def test_a_cancelled_caller_does_not_end_another_attempt(turn):
     keys: Any = Keys({"state": "running"})
     attempts = ChatAttempts(keys, 300)
     caller = asyncio.create_task(attempts.begin(turn))
@@ -75,7 +75,7 @@ async def test_a_caller_who_leaves_ends_no_other_attempt(turn):
         await attempts.begin(turn)
 
 
-async def test_a_claim_whose_reply_never_comes_holds_its_caller_until_the_time_out(turn, monkeypatch):
+async def test_a_cancelled_claim_without_a_reply_ends_at_the_timeout(turn, monkeypatch):
     monkeypatch.setattr("server.chat.attempts._RELEASE_TIMEOUT_S", 0)
     keys: Any = Keys()
     caller = asyncio.create_task(ChatAttempts(keys, 300).begin(turn))

@@ -19,9 +19,9 @@ from tests.support.logs import make_log
 
 NAMES = {column.name for column in LOG_COLUMNS}
 MADE_FROM_OTHERS = {"project_id", "minute", "latency_bucket", "ttft_bucket"}
-"""Columns that are not fields of a Log."""
+"""Columns that are not fields of a Log, but computed."""
 NOT_REDACTED = {"log_id", "trace_id", "span_id", "parent_span_id", "price_version"}
-"""Texts whose form the rules prescribe, or that the server sets."""
+"""Texts with a prescribed form, or set by the server."""
 NOW = datetime(2026, 11, 25, 10, 30, 0, 1, tzinfo=UTC)
 
 
@@ -55,7 +55,7 @@ def log_with(field) -> Log:
 
 
 @pytest.mark.parametrize("name", sorted(field.name for field in Log.DESCRIPTOR.fields))
-def test_every_field_comes_back_from_its_row(name):
+def test_every_field_survives_the_round_trip_through_a_row(name):
     log = log_with(Log.DESCRIPTOR.fields_by_name[name])
     again = to_log(to_row(log, project_id="default", receive_time=NOW))
     if name in rows.SET_BY_SERVER:
@@ -98,7 +98,7 @@ EXAMPLES = (
 
 
 @pytest.mark.parametrize("row", EXAMPLES)
-def test_a_packed_row_is_read_back(row):
+def test_a_packed_row_is_unpacked_unchanged(row):
     columns = columns_of(Example)
     packed = pack_tuple(row, columns)
     assert Example._make(unpack_tuple(packed, columns)) == row

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers, times and titles as users read them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamlit_app import format as fmt
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("shown", "expected"),
     [
         (fmt.duration(None), fmt.NOTHING),
         (fmt.duration(0.84), "840 ms"),
@@ -34,14 +34,14 @@ from streamlit_app import format as fmt
         (fmt.change(None, 5), None),
     ],
 )
-def test_formats(found, expected):
-    assert found == expected
+def test_numbers_are_formatted_for_people(shown, expected):
+    assert shown == expected
 
 
 @pytest.mark.parametrize(
     ("seconds", "expected"), [(12, "12 s ago"), (300, "5 min ago"), (10_800, "3 h ago"), (172_800, "2 d ago")]
 )
-def test_ago(seconds, expected):
+def test_ago_rounds_to_one_unit(seconds, expected):
     now = datetime.now(UTC)
     assert fmt.ago(now - timedelta(seconds=seconds), now) == expected
 
@@ -55,6 +55,6 @@ def test_ago(seconds, expected):
         ("x" * 80, "x" * 49 + "…"),
     ],
 )
-def test_titles_are_cut_at_a_word(text, title):
+def test_titles_are_truncated_at_a_word_boundary(text, title):
     assert make_title(text) == title
     assert len(make_title(text)) <= 50

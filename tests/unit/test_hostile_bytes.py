@@ -1,6 +1,6 @@
-"""Whatever lies in the queue, the reader reads what protobuf reads or refuses the batch.
+"""The reader reads any bytes as protobuf does, or refuses the batch.
 
-Batches are made of pieces of wire format, each valid or broken in one of the ways in which it can be.
+Batches consist of pieces of wire format, each valid or broken in some way.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ READER = BatchReader(Redactor())
 
 
 def varint(number: int, size: int = 0) -> bytes:
-    """A varint of at least ``size`` bytes: longer than need be where the number is small."""
+    """A varint of at least ``size`` bytes: longer than necessary for a small number."""
     digits: list[int] = []
     while number > 0x7F or len(digits) < size - 1:
         digits.append(number & 0x7F | 0x80)
@@ -73,8 +73,8 @@ groups = st.builds(
 LOG_FIELDS = {field.name: field for field in Log.DESCRIPTOR.fields}
 
 
-def right_piece(name: str) -> st.SearchStrategy[bytes]:
-    """One field of a Log with the wire type that it has, whatever the value."""
+def valid_piece(name: str) -> st.SearchStrategy[bytes]:
+    """One field of a Log with its own wire type and any value."""
     field = LOG_FIELDS[name]
     if name == "metadata":
         return st.builds(delimited, st.just(field.number), pairs)
@@ -85,13 +85,13 @@ def right_piece(name: str) -> st.SearchStrategy[bytes]:
     return st.builds(tagged, st.just(field.number), st.just(0), varints)
 
 
-wrong_pieces = (
+invalid_pieces = (
     st.builds(tagged, st.integers(0, 70), st.sampled_from([0, 1, 2, 5, 6, 7]), st.binary(max_size=9))
     | st.builds(tagged, st.sampled_from([2**28, 2**29 - 1, 2**29, 2**35]), st.just(0), varints)
     | groups
     | st.binary(max_size=6)
 )
-pieces = st.one_of(*map(right_piece, LOG_FIELDS), wrong_pieces)
+pieces = st.one_of(*map(valid_piece, LOG_FIELDS), invalid_pieces)
 VALID = (
     delimited(1, UUID_TEXT.encode()) + delimited(2, b"s") + delimited(5, tagged(1, 0, varint(1_795_600_000)))
 )
@@ -107,7 +107,7 @@ producers = st.lists(
 whole_logs = logs.map(lambda log: delimited(1, log))
 cut_logs = st.builds(lambda log, size: delimited(1, log)[:-size], logs, st.integers(1, 9))
 payloads = st.lists(
-    whole_logs | cut_logs | producers.map(lambda report: delimited(2, report)) | wrong_pieces, max_size=5
+    whole_logs | cut_logs | producers.map(lambda report: delimited(2, report)) | invalid_pieces, max_size=5
 ).map(b"".join)
 
 
@@ -116,7 +116,7 @@ def batch_of(payload: bytes, **head: Any) -> AcceptedBatch:
 
 
 def read_as_messages(payload: bytes) -> tuple[list[Any], int]:
-    """The reference implementation: rows, and how many logs have none."""
+    """The reference implementation: return the rows, and how many logs have none."""
     report, request = READER.read_request(batch_of(payload))
     rows, invalid = [], 0
     for log in request.logs:
@@ -129,7 +129,7 @@ def read_as_messages(payload: bytes) -> tuple[list[Any], int]:
 
 
 def comparable(row: LogRow) -> Any:
-    """A row to compare: JSON has no order."""
+    """A row for comparison, with parsed JSON, since the order of its keys may differ."""
     return row._replace(metadata=json.loads(row.metadata or "null"), tags=json.loads(row.tags or "null"))
 
 
@@ -184,7 +184,7 @@ def test_a_value_that_no_row_can_hold_makes_a_log_invalid(twin, field, value):
     ],
 )  # fmt: skip
 @on_both_readers
-def test_a_batch_whose_head_no_server_wrote_is_refused(twin, head):
+def test_a_batch_with_an_invalid_head_is_refused(twin, head):
     with pytest.raises(InvalidBatch):
         read_with(twin, batch_of(b"", **head))
 
@@ -193,8 +193,8 @@ def test_a_batch_whose_head_no_server_wrote_is_refused(twin, head):
     {"producer_id": "no id"}, {"producer_id": "\0" * 36}, {"producer_id": UUID_TEXT, "batch_number": -1},
 ])  # fmt: skip
 @on_both_readers
-def test_a_producer_that_cannot_be_is_nobody(twin, producer):
-    """Its logs are stored; the ledger, which the report would break, does not hear of it."""
+def test_an_invalid_producer_report_is_ignored(twin, producer):
+    """The logs are stored, and the ledger skips the report, which would break it."""
     payload = IngestLogsRequest(logs=[Log.FromString(VALID)], producer=producer).SerializeToString()
     found = read_with(twin, batch_of(payload))
     assert (found.report.producer_id, len(found.logs)) == ("", 1)

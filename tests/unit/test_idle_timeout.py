@@ -1,4 +1,4 @@
-"""Silence is measured from the last sign of life, and only while we wait and run ourselves."""
+"""The idle timeout counts from the last reset, while it is not paused and this process runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def idle(timers, fired):
     return IdleTimeout(10, lambda: fired.append(True), timers.call_later)
 
 
-def test_silence_ends_the_wait_once_and_at_most_a_quarter_late(idle, timers, fired):
+def test_the_timeout_fires_once_and_at_most_a_quarter_late(idle, timers, fired):
     timers.advance(10)
     assert not fired
     timers.advance(2.5)
@@ -33,7 +33,7 @@ def test_silence_ends_the_wait_once_and_at_most_a_quarter_late(idle, timers, fir
 
 
 @pytest.mark.parametrize("at", [0.0, 0.1, 2.4, 2.5, 2.6, 9.9])
-def test_the_whole_time_is_given_wherever_a_reset_falls_between_two_ticks(idle, timers, fired, at):
+def test_a_reset_at_any_time_restarts_the_full_timeout(idle, timers, fired, at):
     timers.advance(at)
     idle.reset()
     timers.advance(10)
@@ -42,14 +42,14 @@ def test_the_whole_time_is_given_wherever_a_reset_falls_between_two_ticks(idle, 
     assert fired
 
 
-def test_signs_of_life_keep_it_from_firing(idle, timers, fired):
+def test_regular_resets_prevent_firing(idle, timers, fired):
     for _ in range(100):
         timers.advance(9.9)
         idle.reset()
     assert not fired
 
 
-def test_a_pause_does_not_count_and_resuming_begins_anew(idle, timers, fired):
+def test_paused_time_does_not_count_and_resuming_restarts_the_timeout(idle, timers, fired):
     timers.advance(9)
     idle.pause()
     timers.advance(1000)
@@ -61,7 +61,7 @@ def test_a_pause_does_not_count_and_resuming_begins_anew(idle, timers, fired):
     assert fired
 
 
-def test_time_in_which_this_process_did_not_run_is_not_the_other_sides(idle, timers, fired):
+def test_a_suspended_process_does_not_fire_at_once(idle, timers, fired):
     for _ in range(4):
         timers.jump(3600)
     assert not fired

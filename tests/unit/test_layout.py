@@ -1,4 +1,4 @@
-"""The tree keeps its promises."""
+"""Rules of the repository: package names, locks, documentation and licences."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACKAGES = (
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_a_root_package_is_ours_and_not_a_dependencys(name):
+def test_root_packages_are_not_shadowed_by_dependencies(name):
     assert Path(importlib.import_module(name).__file__ or "").is_relative_to(ROOT)
 
 

@@ -33,7 +33,7 @@ def fail_deeply(depth: int) -> None:
 
 
 @pytest.mark.parametrize("source", ["structlog", "logging", "an exception", "no exception"])
-def test_an_errors_text_is_dropped_and_its_place_kept(lines, source):
+def test_an_errors_text_is_dropped_and_its_location_kept(lines, source):
     try:
         fail_deeply(30)
     except ValueError as error:
@@ -56,7 +56,7 @@ def test_an_errors_text_is_dropped_and_its_place_kept(lines, source):
         assert line["error_at"][-1].endswith(" fail_deeply")
 
 
-def test_a_wrong_level_is_named(monkeypatch):
+def test_an_invalid_level_is_named(monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_LOG_LEVEL", "LOUD")
     with pytest.raises(SettingsError, match="LLM_OBSERVE_LOG_LEVEL"):
         load_settings(LogSettings)

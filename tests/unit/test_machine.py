@@ -1,16 +1,16 @@
-"""What a killed test run leaves is removed by the next one."""
+"""A test run removes the folders that killed runs have left."""
 
 from __future__ import annotations
 
 from tests.support import machine
 
 
-def test_a_folder_is_removed_when_nobody_locks_it(tmp_path):
+def test_folders_without_a_lock_are_removed(tmp_path):
     left, lock = machine._make_folder(tmp_path)
     (left.root / "data").write_text("x")
     living, other_lock = machine._make_folder(tmp_path)
     assert left.root.exists()
-    lock.close()  # as death does
+    lock.close()  # as the end of its process does
     third, third_lock = machine._make_folder(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([living.root, third.root])
     other_lock.close()

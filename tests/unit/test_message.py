@@ -1,4 +1,4 @@
-"""A task comes out of the queue as it went in, and what was damaged there is recognised."""
+"""Queue messages survive the round trip, and damaged ones are recognised."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BATCH = st.tuples(st.binary(max_size=50), st.text(max_size=5), st.integers(), st
 
 
 @given(st.lists(BATCH, max_size=5))
-def test_bytes_come_back_as_they_were(batches):
+def test_a_task_survives_the_round_trip(batches):
     message = TaskiqMessage(
         task_id="id", task_name="t", labels={"attempt": "2"}, args=[], kwargs={"batches": batches}
     )
@@ -22,7 +22,7 @@ def test_bytes_come_back_as_they_were(batches):
     assert again.kwargs == message.kwargs
 
 
-def test_a_task_without_batches_travels_too():
+def test_a_task_without_batches_survives_the_round_trip():
     message = TaskiqMessage(task_id="id", task_name="t", labels={}, args=[], kwargs={})
     assert BatchFormatter().loads(BatchFormatter().dumps(message).message).task_name == "t"
 
@@ -49,12 +49,12 @@ GOOD = pack(
         GOOD.replace(b'"kwargs"', b'"nothing"'),
     ],
 )
-def test_what_is_no_message_of_ours_is_a_value_error(data):
-    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+def test_an_invalid_message_is_a_value_error(data):
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever its text
         BatchFormatter().loads(data)
 
 
-def test_every_cut_is_recognised():
+def test_every_truncation_is_recognised():
     for end in range(len(GOOD)):
         with pytest.raises(ValueError):  # noqa: PT011 - as above
             unpack(GOOD[:end])

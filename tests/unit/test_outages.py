@@ -1,4 +1,4 @@
-"""Redis' error replies are named by their code, and nothing of what was queued gets into a log line."""
+"""Redis' error replies are named by their code, and no queued data gets into a log line."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_another_error_is_named_by_its_class(error, name):
     assert error_code(error) == name
 
 
-class Log:
+class LogLines:
     """Collects log lines."""
 
     def __init__(self) -> None:
@@ -58,14 +58,14 @@ class Log:
 
 @pytest.fixture
 def log(monkeypatch):
-    collected = Log()
+    collected = LogLines()
     monkeypatch.setattr(outages, "logger", collected)
     monkeypatch.setattr(outages, "_FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(outages, "_MAX_PAUSE_S", 0.004)
     return collected
 
 
-async def test_a_step_is_repeated_until_it_succeeds_and_each_reason_is_logged_once(log):
+async def test_a_step_is_retried_until_it_succeeds_and_each_reason_is_logged_once(log):
     errors = [*[TimeoutError()] * 5, StorageUnavailable("run `llm-observe migrate`"), ConnectionError()]
 
     async def step() -> str:
@@ -82,7 +82,7 @@ async def test_a_step_is_repeated_until_it_succeeds_and_each_reason_is_logged_on
     ]
 
 
-async def test_what_is_no_outage_is_raised(log):
+async def test_an_error_that_is_not_an_outage_is_raised(log):
     async def step() -> None:
         raise ValueError
 
@@ -91,7 +91,7 @@ async def test_what_is_no_outage_is_raised(log):
     assert log.lines == []
 
 
-async def test_an_outage_is_paced_and_starts_anew_after_its_end(log, monkeypatch):
+async def test_pauses_grow_during_an_outage_and_restart_after_it(log, monkeypatch):
     pauses = []
 
     async def sleep(pause_s):

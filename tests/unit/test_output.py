@@ -1,4 +1,4 @@
-"""Tables for people on a terminal, whole values for programs in a pipe."""
+"""Tables for people on a terminal, complete values for programs in a pipe."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def printed(stream: io.StringIO, monkeypatch) -> str:
     return stream.getvalue()
 
 
-def test_a_pipe_gets_one_line_per_row_with_whole_values(monkeypatch):
+def test_a_pipe_gets_one_line_per_row_with_complete_values(monkeypatch):
     text = printed(io.StringIO(), monkeypatch)
     lines = [line.split("\t") for line in text.splitlines()]
     assert lines == [
@@ -39,7 +39,7 @@ def test_a_pipe_gets_one_line_per_row_with_whole_values(monkeypatch):
 
 
 @pytest.mark.parametrize("columns", ["20", "80", "200"])
-def test_a_terminal_gets_a_table_that_loses_nothing(monkeypatch, columns):
+def test_a_terminal_gets_a_table_with_complete_values(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("TERM", "xterm")
     text = re.sub(r"\x1b\[[0-9;]*m", "", printed(Terminal(), monkeypatch))
@@ -48,12 +48,12 @@ def test_a_terminal_gets_a_table_that_loses_nothing(monkeypatch, columns):
     for value in (ID, "state of the key", "active", "revoked", "[red]b[/red]", "300"):
         assert value in text
     assert text.count("word") == 30
-    assert "\x1b" not in text  # what a value held commands nothing
+    assert "\x1b" not in text  # escape sequences in values are removed
     assert max(map(len, text.splitlines())) <= max(int(columns), 85)
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_progress_is_for_terminals_alone(monkeypatch, stream):
+def test_progress_is_shown_only_on_terminals(monkeypatch, stream):
     monkeypatch.setenv("TERM", "xterm")
     stderr = stream()
     monkeypatch.setattr(sys, "stderr", stderr)
@@ -62,7 +62,7 @@ def test_progress_is_for_terminals_alone(monkeypatch, stream):
     assert ("3/7" in stderr.getvalue()) is (stream is Terminal)
 
 
-def test_version():
+def test_the_version_is_printed():
     shown = CliRunner().invoke(cli, ["--version"]).output
     assert re.fullmatch(r"llm-observe, version \d+\.\d+\.\d+\n", shown)
 
@@ -74,6 +74,6 @@ def _commands(command, words=()):
 
 
 @pytest.mark.parametrize("words", [words for words, _ in _commands(cli)], ids=" ".join)
-def test_no_help_is_cut(words):
+def test_no_help_text_is_truncated(words):
     lines = CliRunner().invoke(cli, [*words, "--help"]).output.splitlines()
     assert not [line for line in lines if line.startswith("  ") and line.endswith("...")]

@@ -22,7 +22,7 @@ on_both = pytest.mark.parametrize("twin", [_packed_counts, packed_counts], ids=[
 @on_both
 @given(first=BUCKETS, second=BUCKETS)
 def test_joined_buckets_add_up(twin, first, second):
-    expected = Counter()
+    expected: Counter[int] = Counter()
     for bucket, count in [*first, *second]:
         expected[bucket] += count
     wrapped = {bucket: (count + 2**63) % 2**64 - 2**63 for bucket, count in expected.items()}
@@ -44,7 +44,7 @@ def test_bytes_that_nobody_packed_are_refused(twin, data):
 
 @given(first=TEXTS, second=TEXTS)
 def test_joined_texts_add_up(first, second):
-    expected = Counter()
+    expected: Counter[str] = Counter()
     for text, count in [*first, *second]:
         expected[text] += count
     assert count_texts(pack_texts(first) + pack_texts(second)) == expected

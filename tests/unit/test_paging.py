@@ -1,4 +1,4 @@
-"""Page tokens continue the call that they came from, and nothing else can be done with them."""
+"""A page token continues only the request that it came from."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def test_a_page_has_a_token_when_another_follows(row_count, size, shown, more):
         assert read_cursor(request, page.next_page_token, str) == (str(shown[-1]),)
 
 
-def test_a_cursor_comes_back_as_it_was():
+def test_a_cursor_survives_the_round_trip():
     request = ListErrorsRequest()
     key = (TIME, uuid4(), TIME, TIME)
     assert read_cursor(request, token_of(request, key), datetime, UUID, datetime, datetime) == key
     assert read_cursor(request, "", str) is None
 
 
-def test_the_page_itself_may_change():
+def test_the_page_size_may_change():
     token = token_of(ListErrorsRequest(page_size=5))
     again = ListErrorsRequest(page_size=9, page_token=token)
     assert read_cursor(again, token, datetime, UUID) == KEY
 
 
-def test_other_arguments_or_another_method_do_not_fit():
+def test_a_token_is_refused_for_other_arguments_or_methods():
     token = token_of(ListErrorsRequest())
     other = ListErrorsRequest()
     other.filter.providers.append("openai")
@@ -78,6 +78,6 @@ def forged(*parts) -> str:
         base64.urlsafe_b64encode(b"7").decode(),
     ],
 )
-def test_what_is_not_ours_does_not_fit(token):
+def test_a_forged_token_is_refused(token):
     with pytest.raises(PageTokenMismatch):
         read_cursor(ListErrorsRequest(), token, datetime, UUID)

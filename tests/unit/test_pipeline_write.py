@@ -1,4 +1,4 @@
-"""A client that leaves while it is written to cancels the call; it is no error of the server."""
+"""A client that disconnects during a write cancels the call, which is no error of the server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server.rpc.pipeline import _write
 
 
 class Context:
-    """A call whose client has left, or whose response cannot be encoded."""
+    """A call whose client has disconnected, or whose response cannot be encoded."""
 
     def __init__(self, error):
         self.error = error
@@ -29,6 +29,6 @@ class Context:
         (ValueError("cannot be encoded"), ValueError),
     ],
 )
-async def test_a_write_to_a_client_that_has_left_is_a_cancellation(raised, becomes):
+async def test_a_write_to_a_disconnected_client_cancels_the_call(raised, becomes):
     with pytest.raises(becomes):
         await _write(cast("Any", Context(raised)), cast("Any", object()))

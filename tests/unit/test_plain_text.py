@@ -1,4 +1,4 @@
-"""The compiled screen calls a text plain only where redaction leaves it alone: tried on pieces of secrets."""
+"""The compiled screen reports a text as plain only if redaction would not change it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NUMBERS = (
 ADDRESSES = (
     "ann@example.org", "ann%40example.org", "josé\uff20exämple.org", "张三@例子.中国", "@ann", "user: ann",
 )  # fmt: skip
-TOLD = (
+STATED = (
     "my password is " + "hunter22", "password: " + "correct1horse", "the secret was " + "ab12cd34",
     "Bearer " + "abcDEF12345", "basic understanding of", "token budget of 4096", "tokens per request",
     "api-key " + "qwerty77", "--token " + "abc123def", "--auth " + "a1b2c3d4",
@@ -58,7 +58,7 @@ PROSE = (
     '{"total": 12, "items": ["a", "b"], "ok": true}',
     "first line\\nsecond line\\tend",
 )
-PIECES = (*NUMBERS, *ADDRESSES, *TOLD, *KEYS, *WORDS, *PROSE)
+PIECES = (*NUMBERS, *ADDRESSES, *STATED, *KEYS, *WORDS, *PROSE)
 SIGNS = (
     "0123456789 .:-=@%/\\_()'\"+,;\n\t[]{}|~$#&abcdefxyzABCDEFXYZ"
     "\u00a0\u0131\u017f\u0663\u212aßé\u2013—。\uff20\uff11\uff11"
@@ -76,12 +76,12 @@ def test_ordinary_text_is_plain(text):
 
 
 @pytest.mark.parametrize("text", ["", "x" * 25, "Ж" * 500])
-def test_edges_are_plain(text):
+def test_edge_cases_are_plain(text):
     assert plain(text)
 
 
 @pytest.mark.parametrize("text", ["a\0b", "Ж" * 501, "y " * 3000, "three\u00a0spaces", "²"])
-def test_what_is_not_sure_is_not_plain(text):
+def test_uncertain_text_is_not_plain(text):
     assert not plain(text)
 
 
@@ -110,9 +110,9 @@ def test_no_mixture_is_wrongly_plain(pieces, between):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_mutation_is_wrongly_plain(seed):
-    """Pieces with characters changed, cut and joined; many are plain, so that the test can fail."""
+    """Pieces with characters changed, removed and added; many results are plain, so the test can fail."""
     chance = random.Random(seed)
-    plain_ones = 0
+    plain_count = 0
     for _ in range(5_000):
         text = chance.choice(PIECES) + " " + chance.choice(PIECES)
         for _ in range(chance.randrange(1, 4)):
@@ -122,6 +122,6 @@ def test_no_mutation_is_wrongly_plain(seed):
                 or "a"
             )
         if plain(text, 4000):
-            plain_ones += 1
+            plain_count += 1
             assert is_kept(text), text
-    assert plain_ones > 300
+    assert plain_count > 300

@@ -59,7 +59,7 @@ def reference(log: Log, batch) -> LogRow:
 
 
 def with_json(row: LogRow) -> LogRow:
-    """A row to compare: JSON has no order."""
+    """A row for comparison, with parsed JSON, since the order of its keys may differ."""
     return row._replace(metadata=json.loads(row.metadata or "null"), tags=json.loads(row.tags or "null"))
 
 
@@ -68,7 +68,7 @@ def row_of(log) -> Any:
 
 
 def check(twin, log: Log) -> bool:
-    """Hold a log against the reference implementation; tell whether the common case was fast."""
+    """Compare a log with the reference implementation; return whether it took the fast path."""
     (found,) = read(twin, log)
     expected = reference(log, found.batch)
     assert row_of(found) == expected
@@ -82,7 +82,7 @@ def check(twin, log: Log) -> bool:
 
 
 def check_sums(logs) -> None:
-    """Hold add_up() against the same in plain Python; neither promises an order."""
+    """Compare add_up() with its twin in Python; neither promises an order."""
     assert in_order(_reader.add_up(logs)) == in_order(packing.add_up(logs))
 
 
@@ -92,7 +92,7 @@ def in_order(sums) -> list[Any]:
 
 
 def fixed_log(**fields) -> Log:
-    """The same log each time, so that examples can be repeated."""
+    """The same log each time, so that examples are reproducible."""
     return make_log(**{"log_id": LOG_ID, "start_time": START, **fields})
 
 
@@ -133,7 +133,7 @@ def full_log(**fields) -> Log:
     {"input_preview": "a NUL \0 here"},
 ])  # fmt: skip
 @on_both_readers
-def test_a_log_is_packed_as_the_reference_has_it(twin, fields):
+def test_a_log_is_packed_like_the_reference(twin, fields):
     assert check(twin, full_log(**fields))
     assert check(twin, make_log(**fields))
 
@@ -151,7 +151,7 @@ def test_an_unusual_log_is_packed_in_python(fields):
 
 
 @on_both_readers
-def test_fields_that_are_unknown_or_come_twice_are_read_as_messages_read_them(twin):
+def test_unknown_and_repeated_fields_are_read_as_protobuf_reads_them(twin):
     log = make_log()
     log.MergeFromString(b"\xfa\x3f\x05hello")  # field 1023
     assert check(twin, log)
@@ -167,7 +167,7 @@ def framed(log: bytes) -> bytes:
 
 
 @on_both_readers
-def test_sums_of_many_logs(twin):
+def test_sums_of_many_logs_match(twin):
     logs = [
         full_log(
             model=f"m{n % 3}", environment="e" * (n % 2), start_time=f"2026-11-25T{n % 4:02}:59:59.5Z",
@@ -185,7 +185,7 @@ def test_sums_of_many_logs(twin):
 
 @on_both_readers
 @pytest.mark.parametrize("exponent", range(48))
-def test_buckets_are_those_of_the_sketch(twin, exponent):
+def test_buckets_match_the_sketch(twin, exponent):
     for duration in (2**exponent - 1, 2**exponent, 2**exponent + 1, 3**exponent % 2**47):
         log = make_log()
         log.latency.FromMicroseconds(duration)
@@ -194,7 +194,7 @@ def test_buckets_are_those_of_the_sketch(twin, exponent):
 
 
 @on_both_readers
-def test_rules_of_ones_own_are_applied_to_every_text(twin):
+def test_custom_redaction_rules_are_applied(twin):
     redactor = Redactor(extra_rules=[Rule("TICKET", (), re.compile(r"T-\d+"))])
     (found,) = read(twin, make_log(input_preview="see T-12"), redactor=redactor)
     assert row_of(found).input_preview == "see [TICKET]"
@@ -207,7 +207,7 @@ def test_a_report_is_read(twin):
 
 
 @on_both_readers
-def test_an_invalid_log_does_not_cost_its_neighbours(twin):
+def test_an_invalid_log_does_not_affect_its_neighbours(twin):
     logs = [make_log(), make_log(log_id="no id"), make_log(startTime="0001-01-01T00:00:00Z"), make_log()]
     logs[2].start_time.seconds = -(2**40)
     found = read_with(twin, accepted(*logs))
@@ -220,7 +220,7 @@ def test_an_invalid_log_does_not_cost_its_neighbours(twin):
 
 @examples(300)
 @given(st.data())
-def test_whatever_the_values_the_row_is_that_of_the_reference(data):
+def test_rows_of_random_logs_match_the_reference(data):
     log = fixed_log()
     for field in data.draw(st.lists(st.sampled_from(list(Log.DESCRIPTOR.fields)), max_size=8, unique_by=id)):
         if field.name == "metadata":
@@ -253,7 +253,7 @@ LOG_ID_AT = 5
 
 
 def mutated(*edits: tuple[int, int, bytes]) -> bytes:
-    """Return PAYLOAD with bytes replaced: (where, how many, by what)."""
+    """Return PAYLOAD with bytes replaced; each edit is (offset, size, replacement)."""
     payload = bytearray(PAYLOAD)
     for at, size, data in edits:
         payload[at : at + size] = data
@@ -264,10 +264,10 @@ edits = st.tuples(st.integers(0, len(PAYLOAD) - 1), st.integers(0, 2), st.binary
 
 
 @examples(400)
-@given(st.lists(edits, min_size=1, max_size=3).map(lambda found: mutated(*found)))
-# A log_id of NULs, and further on what protobuf refuses: the batch is refused, whichever is met first.
+@given(st.lists(edits, min_size=1, max_size=3).map(lambda drawn: mutated(*drawn)))
+# A log_id of NULs before bytes that protobuf refuses: the batch is refused, whatever is read first.
 @example(mutated((LOG_ID_AT, 2, b"\0\0"), (541, 2, b"\0\0")))
-def test_whatever_the_bytes_it_reads_what_messages_read_or_refuses(payload):
+def test_mutated_bytes_are_read_as_protobuf_reads_them_or_refused(payload):
     batch = accepted()._replace(payload=payload)
     try:
         request = IngestLogsRequest.FromString(batch.payload)

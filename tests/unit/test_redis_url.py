@@ -1,4 +1,4 @@
-"""What a Redis URL may say, and what is said of one that is wrong."""
+"""Redis URLs are parsed, and an invalid one is refused without being shown."""
 
 from __future__ import annotations
 
@@ -11,22 +11,31 @@ from worker.queue.redis_url import check_url, make_pool
 from worker.queue.settings import QueueSettings
 
 
-def test_one_redis_has_a_pool_that_waits():
+def test_a_single_redis_uses_a_blocking_pool():
     pool = make_pool("redis://:pass@localhost:6380/2", max_connections=3, timeout=1)
     assert isinstance(pool, BlockingConnectionPool)
     assert pool.connection_kwargs["port"] == 6380
 
 
-def test_sentinels_name_the_master():
+def test_a_sentinel_url_names_the_master():
     url = "redis+sentinel://app:p%40ss@one:26380,two,[::1]:7/main/3?sentinel_password=other"
     pool = make_pool(url, max_connections=3, timeout=1, socket_timeout=2)
     assert isinstance(pool, SentinelConnectionPool)
     assert pool.service_name == "main"
-    kept = pool.connection_kwargs
-    assert (kept["db"], kept["username"], kept["password"], kept["socket_timeout"]) == (3, "app", "p@ss", 2)
-    asked = [one.connection_pool.connection_kwargs for one in pool.sentinel_manager.sentinels]
-    assert [(one["host"], one["port"]) for one in asked] == [("one", 26380), ("two", 26379), ("::1", 7)]
-    assert {one["password"] for one in asked} == {"other"}
+    options = pool.connection_kwargs
+    assert (options["db"], options["username"], options["password"], options["socket_timeout"]) == (
+        3,
+        "app",
+        "p@ss",
+        2,
+    )
+    sentinels = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
+    assert [(each["host"], each["port"]) for each in sentinels] == [
+        ("one", 26380),
+        ("two", 26379),
+        ("::1", 7),
+    ]
+    assert {each["password"] for each in sentinels} == {"other"}
 
 
 @pytest.mark.parametrize(
@@ -39,7 +48,7 @@ def test_sentinels_name_the_master():
         "redis+sentinel://:topsecret@host:1/main/x",
     ],
 )
-def test_a_wrong_url_is_refused_without_showing_it(url, monkeypatch):
+def test_an_invalid_url_is_refused_without_showing_it(url, monkeypatch):
     with pytest.raises(ValueError, match="must"):
         check_url(url)
     monkeypatch.setenv("REDIS_URL", url)

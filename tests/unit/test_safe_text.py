@@ -1,4 +1,4 @@
-"""What users and models write is shown, and nothing in it is ever fetched."""
+"""Text of users and models is shown, and nothing in it is ever fetched."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ POSITIONS = {
     "in a table": "| a | b |\n|:--|--:|\n| {} | `c \\| d` |",
     "after a code block": "```\ncode\n```\n{}",
     "after an open code block in a list": "- ```\n  code\n\n{}",
-    "after an unclosed span": "`a {}",
+    "after an unclosed code span": "`a {}",
     "after a line break": "a  \n{}",
 }
 CODE = {
-    "in a span": ("`{}`", "code_inline"),
+    "in a code span": ("`{}`", "code_inline"),
     "in a block": ("```\n{}\n```", "fence"),
     "in a block of tildes": ("~~~md\n{}\n~~~", "fence"),
     "in an indented block": ("    {}", "fence"),
@@ -64,20 +64,20 @@ def assert_safe(text: str) -> None:
 
 
 def without_code(markdown: str) -> str:
-    """The markdown of everything that is neither escaped nor code."""
+    """Return the markdown without escaped characters and code."""
     texts = (token.content for token in PARSER.parse(markdown) if token.type == "inline")
     return re.sub(r"\\[!-/:-@\[-`{-~]|(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", "\n".join(texts))
 
 
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("construct", LOADING)
-def test_nothing_is_loaded(construct, position):
+def test_no_construct_loads_anything(construct, position):
     assert_safe(POSITIONS[position].format(LOADING[construct]))
 
 
 @pytest.mark.parametrize("position", CODE)
 @pytest.mark.parametrize("construct", LOADING)
-def test_code_stays_as_it_is(construct, position):
+def test_code_is_unchanged(construct, position):
     code = LOADING[construct].splitlines()[0].replace("`", "'")
     frame, kind = CODE[position]
     shown = safe_markdown(frame.format(code))
@@ -94,7 +94,7 @@ _PIECES = [
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=40).map("".join))
 @examples(1000)
-def test_nothing_is_loaded_whatever_is_written(text):
+def test_random_markdown_loads_nothing(text):
     assert_safe(text)
 
 
@@ -127,7 +127,7 @@ def test_no_diagram_is_drawn(info):
         ("", ""),
     ],
 )
-def test_structure_stays(text, shown):
+def test_structure_is_kept(text, shown):
     assert safe_markdown(text) == shown
 
 
@@ -149,7 +149,7 @@ SAFE = {"literal", "safe_markdown"}
 
 
 def is_safe(node: ast.expr) -> bool:
-    """Whether an argument is made of our own words, formatted numbers and text that was made safe."""
+    """Return whether an argument consists of constants, formatted numbers and text made safe."""
     match node:
         case ast.Constant():
             return True
@@ -165,7 +165,7 @@ def is_safe(node: ast.expr) -> bool:
 
 
 @pytest.mark.parametrize("path", sorted(APP.rglob("*.py")), ids=lambda path: str(path.relative_to(APP)))
-def test_text_that_is_not_ours_is_made_safe_before_it_is_shown(path):
+def test_pages_show_foreign_text_only_through_safe_functions(path):
     for call in ast.walk(ast.parse(path.read_text())):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in MARKDOWN:
             texts = [*call.args[:1], *(word.value for word in call.keywords if word.arg in {"help", "label"})]

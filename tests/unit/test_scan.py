@@ -1,4 +1,4 @@
-"""Both checks say yes to batches that the rules allow, and to no others: tried with mutated bytes."""
+"""Both scans accept only batches that the rules allow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ nanos = st.integers(-2, 10**9 + 1)
 
 
 def fixed_log(number: int = 0, **fields) -> Log:
-    """The same log each time, so that examples can be repeated."""
+    """The same log each time, so that examples are reproducible."""
     log_id = str(uuid.UUID(int=0x01890A5DAC96774BBCCEB302099A8000 + number))
     return make_log(**{"log_id": log_id, "start_time": "2026-11-25T10:00:00.123Z", **fields})
 
@@ -66,13 +66,13 @@ BATCHES = [
 
 
 def check(twin, data: bytes) -> bool:
-    """Tell whether the scan says yes; where it does, hold it against the rules."""
+    """Return whether the scan accepts a batch; assert that the rules allow an accepted one."""
     scanned = twin.scan_logs(data, NOW_S)
     if scanned is None:
         return False
     try:
         rest = IngestLogsRequest.FromString(scanned[1])
-    except DecodeError:  # then decode_batch() refuses the whole
+    except DecodeError:  # decode_batch() refuses such a batch
         return False
     request = IngestLogsRequest.FromString(data)
     ids = {log.log_id.lower() for log in request.logs}
@@ -89,8 +89,8 @@ def test_a_full_batch_within_every_limit_passes(twin):
 
 @pytest.mark.parametrize("field", [field.name for field in Log.DESCRIPTOR.fields])
 @on_both_scans
-def test_one_more_than_a_limit_is_left_to_the_rules(twin, field):
-    """Every field either has a limit, tried here, or is named here as free."""
+def test_a_value_beyond_its_limit_is_left_to_the_rules(twin, field):
+    """Every field has a limit that is tested here, or is listed here as unlimited."""
     log = full_log()
     if field in TEXTS:
         setattr(log, field, "x" * (TEXTS[field] + 1))
@@ -106,9 +106,9 @@ def test_one_more_than_a_limit_is_left_to_the_rules(twin, field):
         log.metadata["k"] = "v"
     elif field == "tags":
         log.tags.append("t")
-    elif field in ("cost_nano_usd", "price_version", "receive_time"):  # what the server itself sets
+    elif field in ("cost_nano_usd", "price_version", "receive_time"):  # set by the server
         log.cost_nano_usd, log.price_version = 1, "v"
-        assert check(scan, batch(log))  # no rule is broken: it is dropped later
+        assert check(scan, batch(log))  # no rule is broken: the value is dropped later
         assert not check(_scan, batch(log))
         return
     else:
@@ -124,7 +124,7 @@ def test_a_batch_that_repeats_an_id_or_is_too_long_is_left_to_the_rules(twin):
     assert not check(twin, batch(*map(fixed_log, range(501))))
 
 
-def test_numbers_written_longer_than_need_be_are_left_to_the_rules():
+def test_overlong_varints_are_left_to_the_rules():
     twin = _scan
     log = fixed_log(output_preview="x" * 200).SerializeToString()
     assert check(twin, b"\x0a" + bytes([len(log) & 0x7F | 0x80, len(log) >> 7]) + log)
@@ -134,7 +134,7 @@ def test_numbers_written_longer_than_need_be_are_left_to_the_rules():
 
 @examples(400)
 @given(st.data())
-def test_whatever_the_values_a_yes_is_right(data):
+def test_scans_accept_only_valid_random_logs(data):
     log = fixed_log()
     for field in data.draw(st.lists(st.sampled_from(list(Log.DESCRIPTOR.fields)), max_size=6, unique_by=id)):
         if field.name == "metadata":
@@ -149,15 +149,17 @@ def test_whatever_the_values_a_yes_is_right(data):
         else:
             setattr(log, field.name, data.draw(st.integers(-1, 700)) % 2**31)
     payload = batch(log)
-    said_yes = check(_scan, payload)
+    is_accepted = check(_scan, payload)
     assert check(scan, payload) == (find_violation(log, NOW_S) is None)
     if find_violation(log, NOW_S) is None and payload.isascii() and not log.HasField("receive_time"):
-        assert said_yes or {"cost_nano_usd", "price_version"} & {field.name for field, _ in log.ListFields()}
+        assert is_accepted or {"cost_nano_usd", "price_version"} & {
+            field.name for field, _ in log.ListFields()
+        }
 
 
 @examples(1500)
 @given(st.data())
-def test_whatever_the_bytes_a_yes_is_right(data):
+def test_scans_accept_only_valid_mutated_bytes(data):
     payload = bytearray(data.draw(st.sampled_from(BATCHES)))
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, 700))
@@ -167,7 +169,7 @@ def test_whatever_the_bytes_a_yes_is_right(data):
     check(scan, bytes(payload))
 
 
-def test_a_batch_that_breaks_no_rule_is_not_read_whole():
+def test_a_valid_batch_is_not_decoded():
     valid, wrong = batch(make_log(), make_log()), batch(make_log(), make_log(provider="UPPER"))
     assert decode_batch(valid).request is None
     read = decode_batch(wrong)

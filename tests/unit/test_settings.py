@@ -15,20 +15,20 @@ def test_a_missing_variable_is_named():
         load_settings(StorageSettings)
 
 
-def test_a_wrong_value_is_named_and_not_shown(monkeypatch):
+def test_errors_name_the_variable_but_not_its_value(monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_GRPC_PORT", "s3cret")
     with pytest.raises(SettingsError, match="LLM_OBSERVE_GRPC_PORT") as caught:
         load_settings(ServerSettings)
     assert "s3cret" not in str(caught.value)
 
 
-def test_passwords_do_not_show(monkeypatch):
+def test_passwords_are_hidden_in_repr(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:" + "s3cret" + "@h/d")
     assert "s3cret" not in repr(load_settings(StorageSettings))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "example.com"])
-def test_listening_beyond_loopback_must_be_said(monkeypatch, host):
+def test_listening_beyond_loopback_requires_allow_insecure(monkeypatch, host):
     monkeypatch.setenv("LLM_OBSERVE_GRPC_HOST", host)
     with pytest.raises(SettingsError, match="LLM_OBSERVE_ALLOW_INSECURE"):
         load_settings(ServerSettings)
@@ -37,7 +37,7 @@ def test_listening_beyond_loopback_must_be_said(monkeypatch, host):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
-def test_loopback_needs_nothing_said(monkeypatch, host):
+def test_listening_on_loopback_requires_no_setting(monkeypatch, host):
     monkeypatch.setenv("LLM_OBSERVE_GRPC_HOST", host)
     assert load_settings(ServerSettings).host == host
 

@@ -1,4 +1,4 @@
-"""The sketch's promise: within 1 % of the exact quantile, whatever the distribution."""
+"""The sketch is within 1 % of the exact quantile for any distribution."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_quantiles_are_within_one_percent(durations):
         assert math.isclose(found, expected, rel_tol=0.0101)
 
 
-def test_no_counts_no_quantiles():
+def test_empty_counts_have_no_quantiles():
     assert quantiles([], (0.5,)) == []
     assert quantiles([(3, 1), (3, -1)], (0.5,)) == []
 

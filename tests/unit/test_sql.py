@@ -17,7 +17,7 @@ def query(tmp_path):
     return load_queries(str(tmp_path / "q.py"))["find"]
 
 
-def test_names_become_numbers_and_casts_stay(query):
+def test_named_arguments_become_positional_and_casts_stay(query):
     assert query.text == "SELECT a::text FROM t WHERE a = $1::text AND\nb = $2\nOR a = $1::text"
     assert query.args(b=2, a=1) == (1, 2)
 

@@ -1,4 +1,4 @@
-"""Only errors that values can cause count against a batch; every other one is waited out."""
+"""Only errors caused by values count against a batch; others are outages."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def kind_of(error: BaseException) -> type[Exception]:
 
 
 @pytest.mark.parametrize(("sqlstate", "kind"), BY_SQLSTATE.items())
-def test_an_error_is_told_apart_by_its_sqlstate(sqlstate, kind):
+def test_a_postgres_error_is_classified_by_its_sqlstate(sqlstate, kind):
     assert kind_of(asyncpg.PostgresError.new({"C": sqlstate, "M": "SECRET"})) is kind
 
 
@@ -75,11 +75,11 @@ def test_an_error_is_told_apart_by_its_sqlstate(sqlstate, kind):
         (asyncpg.InvalidCachedStatementError("SECRET"), SchemaMismatch),
     ],
 )
-def test_an_error_of_the_driver_is_waited_out(error, kind):
+def test_a_driver_error_is_classified_by_its_type(error, kind):
     assert kind_of(error) is kind
 
 
-def test_a_missing_migration_names_the_cure():
+def test_a_missing_migration_names_the_command_to_run():
     with pytest.raises(SchemaMismatch, match="llm-observe migrate"), storage_errors():
         raise asyncpg.UndefinedTableError("SECRET")
 
@@ -87,6 +87,6 @@ def test_a_missing_migration_names_the_cure():
 @pytest.mark.parametrize("severity", ["FATAL", "PANIC"])
 @pytest.mark.parametrize("state", ["22003", "XX000", "57P03"])
 def test_an_error_that_ends_the_connection_is_an_outage(severity, state):
-    """Poolers report that they reach no server as FATAL XX000."""
+    """Poolers that reach no server report FATAL XX000."""
     error = asyncpg.PostgresError.new({"S": severity, "V": severity, "C": state, "M": "SECRET"})
     assert kind_of(error) is StorageUnavailable

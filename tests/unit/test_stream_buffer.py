@@ -1,4 +1,4 @@
-"""What a provider says reaches the reader whole, in order, and without filling the memory."""
+"""A provider's chunks reach the reader completely, in order, and with bounded memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.timers import FakeTimers
 
 
 class Provider:
-    """Says what it is told to, and counts what was taken of it."""
+    """Yields the given chunks, and counts those that were taken."""
 
     def __init__(self, *chunks, error=None):
         self.chunks, self.error = chunks, error
@@ -70,11 +70,11 @@ async def settle():
         await asyncio.sleep(0)
 
 
-async def test_after_the_first_chunks_that_are_there_at_once_come_as_one(read):
+async def test_waiting_chunks_after_the_first_are_joined(read):
     assert [text async for text in read(Provider("a", "b", "c"))] == ["a", "bc"]
 
 
-async def test_a_chunk_goes_out_as_it_comes(read):
+async def test_a_chunk_is_delivered_as_it_arrives(read):
     queue: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def slow():
@@ -98,7 +98,7 @@ async def test_a_slow_reader_keeps_the_provider_waiting(read):
     assert len("".join([text async for text in buffer])) == 1024 * 1000
 
 
-async def test_a_slow_reader_is_not_the_providers_silence(read, timers, timeouts):
+async def test_a_slow_reader_does_not_cause_an_idle_timeout(read, timers, timeouts):
     buffer = read(Provider(*["x" * 1024] * 100))
     chars = 0
     while chars < 1024 * 100:
@@ -119,7 +119,7 @@ async def test_a_silent_provider_times_out(read, timers, timeouts):
     assert timeouts == [True]
 
 
-async def test_an_error_comes_after_what_came_before_it(read):
+async def test_an_error_is_raised_after_the_chunks_before_it(read):
     buffer = read(Provider("a", "b", error=ConnectionError("cut")))
     assert [await anext(buffer), await anext(buffer)] == ["a", "b"]
     for _ in range(2):

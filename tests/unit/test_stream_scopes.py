@@ -1,7 +1,7 @@
-"""A stream is suspended where it yields, for as long as its client likes; no scope may be open there.
+"""A stream is suspended at a yield for as long as its client likes, so no scope may be open there.
 
-A time-out or cancel scope would fire into code that does not run, and a ContextVar's token may be reset in
-another context. What may be open at a yield only closes something when the stream ends.
+A timeout or cancel scope would fire into suspended code, and a ContextVar's token may be reset in another
+context. The context managers that may be open at a yield only close something when the stream ends.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def test_no_scope_is_open_where_the_server_yields(file):
     assert tokens_in_generators(tree) == []
 
 
-def test_the_rule_finds_a_time_out_and_a_token():
+def test_the_rule_finds_a_timeout_and_a_token():
     tree = ast.parse("""
 async def stream(self):
     async with asyncio.timeout(1) as limit:

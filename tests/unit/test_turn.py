@@ -54,7 +54,7 @@ class Stream:
 
 
 class Records:
-    """The message store and the attempts: notes what it is asked to remember."""
+    """Replaces the message store and the attempts, and records what they would store."""
 
     def __init__(self, error=None, **errors):
         self.error = error
@@ -102,7 +102,7 @@ async def read(turn) -> tuple[str, Exception | None]:
     try:
         async for piece in turn:
             text += piece
-    except Exception as error:  # noqa: BLE001 - the test asserts which
+    except Exception as error:  # noqa: BLE001 - tests assert its type
         return text, error
     return text, None
 
@@ -117,7 +117,7 @@ async def test_an_answer_is_stored_before_its_reader_sees_the_end(timers):
 
 
 @pytest.mark.parametrize("seconds", [12.5, 100])
-async def test_a_time_out_is_the_providers_and_keeps_what_came(timers, seconds):
+async def test_a_timeout_is_a_provider_error_and_keeps_the_text_received(timers, seconds):
     stream, records = Stream("a", silent=True), Records()
     turn = begin(stream, records)
     texts = aiter(turn)
@@ -130,7 +130,7 @@ async def test_a_time_out_is_the_providers_and_keeps_what_came(timers, seconds):
     assert timers.pending == 0
 
 
-async def test_an_error_of_the_provider_is_one(timers):
+async def test_a_provider_error_fails_the_turn_without_its_text(timers):
     records = Records()
     text, error = await read(begin(Stream("a", error=ConnectionError("secret")), records))
     assert (text, type(error)) == ("a", ProviderFailed)
@@ -138,7 +138,7 @@ async def test_an_error_of_the_provider_is_one(timers):
     assert (records.answers, records.attempts) == ([("a", "error")], ["failed"])
 
 
-async def test_nothing_is_stored_of_an_answer_that_never_began(timers):
+async def test_an_answer_without_text_is_not_stored(timers):
     records = Records()
     await read(begin(Stream(error=ConnectionError()), records))
     assert (records.answers, records.attempts) == ([], ["failed"])
@@ -157,7 +157,7 @@ async def test_closing_at_any_step_cancels_and_stores(timers, steps):
     assert timers.pending == 0
 
 
-async def test_the_first_reason_to_stop_counts(timers):
+async def test_the_first_reason_to_stop_wins(timers):
     records = Records()
     turn = begin(Stream("a", silent=True), records)
     assert await anext(aiter(turn)) == "a"
@@ -167,7 +167,7 @@ async def test_the_first_reason_to_stop_counts(timers):
     assert records.answers == [("a", "cancelled")]
 
 
-async def test_a_task_that_is_cancelled_from_outside_still_stores(timers):
+async def test_a_task_cancelled_from_outside_still_stores_the_answer(timers):
     records = Records()
     turn = begin(Stream("a", silent=True), records)
     assert await anext(aiter(turn)) == "a"
@@ -176,7 +176,7 @@ async def test_a_task_that_is_cancelled_from_outside_still_stores(timers):
     assert records.answers == [("a", "cancelled")]
 
 
-async def test_a_reader_who_is_cancelled_while_closing_does_not_interrupt_the_storing(timers):
+async def test_cancelling_a_reader_during_close_does_not_interrupt_storing(timers):
     records = Records()
     turn = begin(Stream("a", silent=True), records)
     assert await anext(aiter(turn)) == "a"
@@ -187,12 +187,12 @@ async def test_a_reader_who_is_cancelled_while_closing_does_not_interrupt_the_st
     assert records.answers == [("a", "cancelled")]
 
 
-async def test_what_cannot_be_stored_is_an_error(timers):
+async def test_a_storage_failure_is_raised(timers):
     text, error = await read(begin(Stream("a"), Records(error=DatabaseIsUnavailable())))
     assert (text, type(error)) == ("a", DatabaseIsUnavailable)
 
 
-async def test_a_stream_that_does_not_close_is_stored_all_the_same(timers):
+async def test_an_answer_is_stored_even_if_closing_its_stream_fails(timers):
     records = Records()
     assert await read(begin(Stream("a", close_error=RuntimeError("secret")), records)) == ("a", None)
     assert records.answers == [("a", "success")]
@@ -205,7 +205,7 @@ async def test_a_stream_that_does_not_close_is_stored_all_the_same(timers):
         (Records(note_finished=DatabaseIsUnavailable()), {}),
         (Records(), {"finish_reason": object()}),
     ],
-    ids=["the answer", "the end", "its numbers"],
+    ids=["answer", "attempt", "invalid numbers"],
 )
 async def test_an_attempt_that_cannot_be_stored_can_be_retried(timers, records, numbers):
     _, error = await read(begin(Stream("a", **numbers), records))
@@ -213,13 +213,13 @@ async def test_an_attempt_that_cannot_be_stored_can_be_retried(timers, records, 
     assert records.attempts == ["failed"]
 
 
-async def test_numbers_that_cannot_be_sent_store_no_answer(timers):
+async def test_an_answer_with_invalid_numbers_is_not_stored(timers):
     records = Records()
     await read(begin(Stream("a", input_tokens=1.5), records))
     assert records.answers == []
 
 
-async def test_a_failure_that_cannot_be_noted_is_a_warning_without_its_text(timers):
+async def test_a_failure_that_cannot_be_recorded_is_logged_without_its_text(timers):
     down = DatabaseIsUnavailable()
     records = Records(note_finished=down, note_failed=RuntimeError("secret"))
     with capture_logs() as logs:
@@ -228,7 +228,7 @@ async def test_a_failure_that_cannot_be_noted_is_a_warning_without_its_text(time
     assert [(log["log_level"], log["error"]) for log in logs] == [("warning", "RuntimeError")]
 
 
-async def test_a_stream_that_hangs_in_closing_is_stored_first_and_then_left(timers, monkeypatch):
+async def test_an_answer_is_stored_before_its_hanging_stream_is_abandoned(timers, monkeypatch):
     monkeypatch.setattr("server.chat.turn._CLOSE_TIMEOUT_S", 0)
     records = Records()
     turn = begin(Stream("a", silent=True, close_hangs=True), records)
@@ -243,7 +243,7 @@ async def test_a_stream_that_hangs_in_closing_is_stored_first_and_then_left(time
     assert timers.pending == 0
 
 
-async def test_the_reader_does_not_wait_for_a_stream_that_hangs_in_closing(timers):
+async def test_the_reader_does_not_wait_for_a_stream_that_hangs_on_close(timers):
     records, stream = Records(), Stream("a")
     turn = begin(stream, records)
     setattr(stream, "aclose", asyncio.Event().wait)  # noqa: B010 - a method

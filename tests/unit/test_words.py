@@ -1,4 +1,4 @@
-"""The words of enums come from the protos."""
+"""The stored words of enums are derived from the protos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from codec.words import words_of
 from storage.api_keys import ROLES
 
 MODULES = [
-    import_module(f"llm_observe.v1.{found.name}") for found in pkgutil.iter_modules(llm_observe.v1.__path__)
+    import_module(f"llm_observe.v1.{module.name}") for module in pkgutil.iter_modules(llm_observe.v1.__path__)
 ]
 ENUMS = {
     name: getattr(module, name)
@@ -26,7 +26,7 @@ ENUMS = {
 
 
 @pytest.mark.parametrize("name", ENUMS)
-def test_every_value_of_every_enum_has_its_word(name):
+def test_every_enum_value_has_a_word(name):
     enum, words = ENUMS[name], words_of(ENUMS[name])
     assert words[0] == ""
     for value in enum.DESCRIPTOR.values[1:]:
@@ -36,7 +36,7 @@ def test_every_value_of_every_enum_has_its_word(name):
     assert len([word for word in words if word]) == len(enum.DESCRIPTOR.values) - 1
 
 
-def test_words_are_those_that_columns_hold():
+def test_words_match_the_stored_values():
     assert words_of(Outcome) == ("", "success", "error", "cancelled")
     assert words_of(UsageSource) == ("", "reported", "estimated", "missing")
     assert words_of(ConversationState) == ("", "active", "cancelled", "completed")

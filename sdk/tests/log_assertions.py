@@ -1,4 +1,4 @@
-"""What a log of the mocked call must say, whoever served it."""
+"""Assertions on the log of the mocked call, the same for every vendor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from llm_observe.v1.log_pb2 import OUTCOME_SUCCESS, USAGE_SOURCE_REPORTED, Log
 
 
-def assert_truth(log: Log, vendor: Any, outcome: int) -> None:
+def assert_call(log: Log, vendor: Any, outcome: int) -> None:
     assert log.outcome == outcome
     assert (log.provider, log.operation, log.model) == (vendor.name, "chat", vendor.model)
     assert log.input_preview == "what is up?"
@@ -21,9 +21,9 @@ def known(log: Log, *names: Any) -> tuple[int | None, ...]:
 
 
 def assert_success(log: Log, vendor: Any, *, streamed: bool) -> None:
-    assert_truth(log, vendor, OUTCOME_SUCCESS)
+    assert_call(log, vendor, OUTCOME_SUCCESS)
     assert (log.output_preview, log.response_model[-7:]) == ("all is well", "-test-1")
-    # The same call costs the same whoever reports it: cached within input, reasoning within output.
+    # Every vendor reports the same usage: cached tokens within input, reasoning within output.
     assert (log.input_token_count, log.output_token_count, log.total_token_count) == (11, 5, 16)
     assert (log.cache_read_token_count, log.reasoning_token_count) == (6, 2)
     assert (log.service_tier, log.provider_response_id) == (vendor.tier, vendor.response_id)
