@@ -13,9 +13,9 @@ from storage.rollups import (
     Cell,
     GroupCount,
     RollupFilter,
-    TierRange,
+    begin_reading,
+    count_facets,
     count_overflow,
-    get_minutes_kept_from,
     rank_groups,
     sum_rollups,
 )
@@ -30,6 +30,8 @@ MAX_SERIES: Final = 20
 """Series a time-series query returns before the rest is summed."""
 ERROR_CODE: Final = "error_code"
 """A dimension that failed calls alone have. Their metrics are counts."""
+_FINISHED, _BEGINNING, _UNFINISHED, _BEFORE = range(4)
+"""Parts of a summary."""
 REMAINDER: Final = "other"
 """Name of the groups that are not shown one by one."""
 _NO_SUMS: Final = {each.name: 0 for each in ROLLUP_SUMS}
@@ -78,38 +80,48 @@ class Snapshot(NamedTuple):
     """The window that was wanted, widened to what can be counted."""
     minutes_from: datetime
     """From when on minutes can be counted, and not only hours."""
+    overflow: bool
+    """Whether something may be counted under `other` for want of room."""
 
 
 @asynccontextmanager
-async def read_rollups(database: Database, wanted: Window) -> AsyncIterator[Snapshot]:
+async def read_rollups(database: Database, wanted: Window, project_id: str) -> AsyncIterator[Snapshot]:
     """Begin a transaction in which all answers agree."""
     async with database.connection() as connection, connection.transaction(read_only=True):
-        minutes_from = await get_minutes_kept_from(connection)
-        yield Snapshot(connection, counted_window(wanted, minutes_from), minutes_from)
+        kept_from, overflow = await begin_reading(connection, project_id, wanted.start)
+        yield Snapshot(connection, counted_window(wanted, kept_from), kept_from, overflow)
 
 
 async def summarise(database: Database, wanted: Window, found: RollupFilter, now: datetime) -> Summary:
     """Return the numbers of a window, and of as much of the window before it as this one has lasted."""
-    async with read_rollups(database, wanted) as (connection, window, minutes_from):
-        finished, before = compared_windows(window, minutes_from, now)
+    async with read_rollups(database, wanted, found.project_id) as snapshot:
+        window = snapshot.window
+        finished, before = compared_windows(window, snapshot.minutes_from, now)
+        parts = {
+            _FINISHED: finished,
+            _BEGINNING: Window(window.start, finished.start),
+            _UNFINISHED: Window(finished.end, window.end),
+            _BEFORE: before,
+        }
+        ranges = [
+            each._replace(part=part) for part, each_window in parts.items() for each in cover(each_window)
+        ]
+        cells = await sum_rollups(snapshot.connection, ranges, found)
+        overflow = await _count_overflow(snapshot, found)
+    return Summary(
+        window=window,
+        current=[cell for cell in cells if cell.part != _BEFORE],
+        finished=[cell for cell in cells if cell.part == _FINISHED],
+        previous_window=before,
+        previous=[cell for cell in cells if cell.part == _BEFORE],
+        overflow_count=overflow,
+    )
 
-        async def cells(part: Window) -> list[Cell]:
-            ranges = cover(part)
-            return await sum_rollups(connection, ranges, found) if ranges else []
 
-        compared = await cells(finished)
-        return Summary(
-            window=window,
-            current=[
-                *await cells(Window(window.start, finished.start)),
-                *compared,
-                *await cells(Window(finished.end, window.end)),
-            ],
-            finished=compared,
-            previous_window=before,
-            previous=await cells(before),
-            overflow_count=await count_overflow(connection, cover(window), found.project_id),
-        )
+async def _count_overflow(snapshot: Snapshot, found: RollupFilter) -> int:
+    if not snapshot.overflow:
+        return 0
+    return await count_overflow(snapshot.connection, cover(snapshot.window), found.project_id)
 
 
 def compared_windows(window: Window, minutes_from: datetime, now: datetime) -> tuple[Window, Window]:
@@ -129,54 +141,62 @@ async def query_time_series(
     snapshot: Snapshot, step: timedelta, found: RollupFilter, group_by: str
 ) -> TimeSeries:
     """Return the numbers of each step, of the largest groups one by one."""
-    connection, window, _ = snapshot
-    ranges = cover(window, step)
-    overflow = await count_overflow(connection, ranges, found.project_id)
+    ranges = cover(snapshot.window, step)
+    overflow = await _count_overflow(snapshot, found)
     if group_by == ERROR_CODE:
         cells = [
-            cell._replace(step_start=each.step_start)
-            for each in await sum_rollups(connection, ranges, found, step=step)
+            cell
+            for each in await sum_rollups(snapshot.connection, ranges, found, step=step)
             for cell in _by_error_code(each)
         ]
         groups = _largest(cells, MAX_SERIES)
-        return TimeSeries(window, groups, _with_remainder(cells, groups), overflow)
-    groups = [""]
-    if group_by:
-        groups = [each.value for each in await rank_groups(connection, ranges, found, group_by, MAX_SERIES)]
-    cells = await sum_rollups(connection, ranges, found, step=step, group_by=group_by, groups=groups)
-    return TimeSeries(window, groups, cells, overflow)
+        return TimeSeries(snapshot.window, groups, _with_remainder(cells, groups), overflow)
+    groups = await _largest_groups(snapshot, found, group_by, MAX_SERIES) if group_by else [""]
+    cells = await sum_rollups(snapshot.connection, ranges, found, step=step, group_by=group_by, groups=groups)
+    return TimeSeries(snapshot.window, groups, cells, overflow)
 
 
 async def break_down(
     database: Database, wanted: Window, found: RollupFilter, group_by: str, limit: int
 ) -> Breakdown:
     """Return the largest groups of a dimension."""
-    async with read_rollups(database, wanted) as (connection, window, _):
-        ranges = cover(window)
-        overflow = await count_overflow(connection, ranges, found.project_id)
+    async with read_rollups(database, wanted, found.project_id) as snapshot:
+        ranges = cover(snapshot.window)
+        overflow = await _count_overflow(snapshot, found)
         if group_by == ERROR_CODE:
-            cells = await _count_error_codes(connection, ranges, found)
-            return Breakdown(window, cells[:limit], cells, overflow)
-        groups = [each.value for each in await rank_groups(connection, ranges, found, group_by, limit)]
-        cells = await sum_rollups(connection, ranges, found, group_by=group_by, groups=groups)
+            cells = [
+                cell
+                for each in await sum_rollups(snapshot.connection, ranges, found)
+                for cell in _by_error_code(each)
+            ]
+            return Breakdown(snapshot.window, cells[:limit], cells, overflow)
+        groups = await _largest_groups(snapshot, found, group_by, limit)
+        cells = await sum_rollups(snapshot.connection, ranges, found, group_by=group_by, groups=groups)
     place = {group: at for at, group in enumerate(groups)}
     named = sorted((cell for cell in cells if not cell.remainder), key=lambda cell: place[cell.group_value])
-    return Breakdown(window, named, cells, overflow)
+    return Breakdown(snapshot.window, named, cells, overflow)
+
+
+async def _largest_groups(snapshot: Snapshot, found: RollupFilter, group_by: str, limit: int) -> list[str]:
+    ranked = await rank_groups(snapshot.connection, cover(snapshot.window), found, group_by, limit)
+    return [group.value for group in ranked]
 
 
 async def list_facets(
     database: Database, wanted: Window, found: RollupFilter, limit: int
 ) -> tuple[Window, dict[str, list[GroupCount]]]:
     """Return the values of each dimension, counted without that dimension's own part of the filter."""
-    async with read_rollups(database, wanted) as (connection, window, _):
+    async with read_rollups(database, wanted, found.project_id) as (connection, window, *_):
         ranges = cover(window)
+        all_facets = await count_facets(connection, ranges, found)
         facets = {
-            dimension: await rank_groups(connection, ranges, others, dimension, limit)
+            dimension: all_facets.counts.get(dimension, [])[:limit]
+            if others == found
+            else await rank_groups(connection, ranges, others, dimension, limit)
             for dimension, others in _without_own_part(found)
         }
-        cells = await _count_error_codes(connection, ranges, found)
-    facets[ERROR_CODE] = [GroupCount(cell.group_value, cell.sums["error_count"]) for cell in cells[:limit]]
-    return window, facets
+    codes = _sorted_texts(all_facets.error_codes)
+    return window, facets | {ERROR_CODE: [GroupCount(code, count) for code, count in codes][:limit]}
 
 
 def _without_own_part(found: RollupFilter) -> list[tuple[str, RollupFilter]]:
@@ -188,27 +208,23 @@ def _without_own_part(found: RollupFilter) -> list[tuple[str, RollupFilter]]:
     ]
 
 
-async def _count_error_codes(
-    connection: Connection, ranges: Sequence[TierRange], found: RollupFilter
-) -> list[Cell]:
-    """Return a cell for each error code of a window."""
-    return [cell for each in await sum_rollups(connection, ranges, found) for cell in _by_error_code(each)]
-
-
 def _by_error_code(cell: Cell) -> list[Cell]:
     """Return a cell for each error code of a cell, most errors first."""
-    counts = sorted(count_texts(cell.packed["error_codes"]).items(), key=lambda item: (-item[1], item[0]))
     return [
         Cell(
-            None,
+            cell.step_start,
             code,
             remainder=False,
             sums={**_NO_SUMS, "request_count": count, "error_count": count},
             packed=_NO_COUNTS,
         )
-        for code, count in counts
-        if count
+        for code, count in _sorted_texts(cell.packed["error_codes"])
     ]
+
+
+def _sorted_texts(packed: bytes) -> list[tuple[str, int]]:
+    counts = sorted(count_texts(packed).items(), key=lambda item: (-item[1], item[0]))
+    return [(text, count) for text, count in counts if count]
 
 
 def _largest(cells: Sequence[Cell], limit: int) -> list[str]:

@@ -10,8 +10,8 @@ import os
 try:
     if os.environ.get("LLM_OBSERVE_NO_EXTENSIONS"):
         raise ImportError("switched off")  # noqa: TRY301 - one way to the twin
-    from analytics._packed_counts import count_buckets
+    from analytics._packed_counts import count_buckets, find_quantiles
 except ImportError:
-    from analytics.packed_counts import count_buckets
+    from analytics.packed_counts import count_buckets, find_quantiles
 
-__all__ = ["count_buckets"]
+__all__ = ["count_buckets", "find_quantiles"]

@@ -11,11 +11,12 @@ Source of the varint: https://protobuf.dev/programming-guides/encoding/
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _MAX_VARINT_BYTES: Final = 10
 _BUCKET_BYTES: Final = 2
@@ -44,6 +45,27 @@ def count_buckets(data: bytes) -> list[tuple[int, int]]:
         count, at = _read_varint(data, at + _BUCKET_BYTES)
         counts[bucket] += count
     return sorted((bucket, count) for bucket, count in counts.items() if count)
+
+
+def find_quantiles(data: bytes, fractions: Sequence[float]) -> list[int]:
+    """Return the bucket of each quantile, of the call with rank floor(q * (n - 1)); nothing where n is 0.
+
+    Args:
+        data: Packed buckets.
+        fractions: Ascending.
+
+    Raises:
+        ValueError: Nobody packed these bytes.
+    """
+    counts = count_buckets(data)
+    total = sum(count for _, count in counts)
+    found: list[int] = []
+    seen = 0
+    for bucket, count in counts if total > 0 else ():
+        seen += count
+        while len(found) < len(fractions) and seen > math.floor(fractions[len(found)] * (total - 1)):
+            found.append(bucket)
+    return found
 
 
 def same_buckets(expected: bytes, found: bytes) -> bool:

@@ -41,7 +41,7 @@ async def read_peers(database: Database, row: LogRow) -> list[Cell]:
         operations=[row.operation],
         environments=[row.environment],
     )
-    async with read_rollups(database, day_of(row)) as snapshot:
+    async with read_rollups(database, day_of(row), row.project_id) as snapshot:
         return await sum_rollups(snapshot.connection, cover(snapshot.window), found)
 
 

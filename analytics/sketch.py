@@ -8,10 +8,7 @@ gamma = (1 + a) / (1 - a) and a = 0.01; its estimate, 2 gamma^i / (gamma + 1), i
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import Final
 
 RELATIVE_ERROR: Final = 0.01
 _GAMMA: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
@@ -27,21 +24,3 @@ def bucket_of(microseconds: int) -> int:
 def estimate(bucket: int) -> float:
     """Return the duration, in microseconds, that stands for a bucket."""
     return 2 * _GAMMA**bucket / (_GAMMA + 1)
-
-
-def quantiles(buckets: Sequence[tuple[int, int]], fractions: Sequence[float]) -> list[float]:
-    """Return the quantiles, in microseconds, of (bucket, count) pairs in order of bucket.
-
-    The value of rank floor(q * (n - 1)), as the paper has it. ``fractions`` must ascend; the result is
-    empty when there are no counts.
-    """
-    total = sum(count for _, count in buckets)
-    if total <= 0:
-        return []
-    values: list[float] = []
-    seen = 0
-    for bucket, count in buckets:
-        seen += count
-        while len(values) < len(fractions) and seen > math.floor(fractions[len(values)] * (total - 1)):
-            values.append(estimate(bucket))
-    return values

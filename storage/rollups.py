@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from storage.columns import PACKED_COUNTS, ROLLUP_SUMS
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ class TierRange(NamedTuple):
     tier_minutes: int
     start: datetime
     end: datetime
+    part: int = 0
+    """What is summed apart from other parts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,18 @@ class RollupFilter:
         }
 
 
+class Numbers(Protocol):
+    """Numbers by name."""
+
+    def __getitem__(self, name: str, /) -> int: ...
+
+
+class Packed(Protocol):
+    """Packed counts by name."""
+
+    def __getitem__(self, name: str, /) -> bytes: ...
+
+
 class Cell(NamedTuple):
     """What the rollups of a step and group add up to."""
 
@@ -58,10 +71,30 @@ class Cell(NamedTuple):
     group_value: str
     remainder: bool
     """Whether it is all the groups that were not named."""
-    sums: Mapping[str, int]
+    sums: Numbers
     """By name of ROLLUP_SUMS; larger ones are 2^63 - 1."""
-    packed: Mapping[str, bytes]
+    packed: Packed
     """By name of PACKED_COUNTS."""
+    part: int = 0
+    """Of the ranges that were read."""
+
+
+class Reading(NamedTuple):
+    """What must be known before rollups are read."""
+
+    kept_from: datetime
+    """From when on rollups of minutes are kept."""
+    overflow: bool
+    """Whether the project has opened more groups in an hour than it may."""
+
+
+class Facets(NamedTuple):
+    """Requests by value of each dimension."""
+
+    counts: Mapping[str, list[GroupCount]]
+    """By dimension; the largest first."""
+    error_codes: bytes
+    """As in PACKED_COUNTS."""
 
 
 class GroupCount(NamedTuple):
@@ -76,6 +109,24 @@ class RollupHealth(NamedTuple):
 
     oldest_delta_time: datetime | None
     overflow_hour_count: int
+
+
+async def begin_reading(connection: Connection, project_id: str, start: datetime) -> Reading:
+    """Return what must be known before rollups of a project are read, from a start on."""
+    row = await connection.fetch_one(_QUERIES["begin_reading"], project_id=project_id, start=start)
+    assert row is not None  # noqa: S101 - the migration puts one row there
+    return Reading(**row)
+
+
+async def count_facets(connection: Connection, ranges: Sequence[TierRange], found: RollupFilter) -> Facets:
+    """Return the values of every dimension at once."""
+    rows = await connection.fetch(
+        _QUERIES["count_facets"], group_by="", **found.values(), **_columns_of(ranges)
+    )
+    counts: dict[str, list[GroupCount]] = {}
+    for row in rows:
+        counts.setdefault(row["dimension"], []).append(GroupCount(row["value"], row["request_count"]))
+    return Facets(counts, b"".join(row["error_codes"] or b"" for row in rows))
 
 
 async def get_minutes_kept_from(connection: Connection) -> datetime:
@@ -124,12 +175,6 @@ async def sum_rollups(
 
 async def count_overflow(connection: Connection, ranges: Sequence[TierRange], project_id: str) -> int:
     """Return how many requests are counted under `other`, because their project had opened enough groups."""
-    if not ranges:
-        return 0
-    bounds = {"project_id": project_id, "start": ranges[0].start, "end": ranges[-1].end}
-    row = await connection.fetch_one(_QUERIES["has_overflow"], **bounds)
-    if row is None or not row["overflow"]:
-        return 0
     values = RollupFilter(project_id=project_id).values()
     row = await connection.fetch_one(_QUERIES["count_overflow"], group_by="", **values, **_columns_of(ranges))
     return int(row["request_count"]) if row is not None else 0
@@ -143,17 +188,13 @@ async def get_rollup_health(database: Database, *, since: datetime) -> RollupHea
 
 def _columns_of(ranges: Sequence[TierRange]) -> dict[str, list[object]]:
     return {
-        "tiers": [part.tier_minutes for part in ranges],
-        "starts": [part.start for part in ranges],
-        "ends": [part.end for part in ranges],
+        "tiers": [each.tier_minutes for each in ranges],
+        "starts": [each.start for each in ranges],
+        "ends": [each.end for each in ranges],
+        "parts": [each.part for each in ranges],
     }
 
 
 def _to_cell(row: asyncpg.Record) -> Cell:
-    return Cell(
-        row["step_start"],
-        row["group_value"],
-        row["remainder"],
-        {each.name: row[each.name] for each in ROLLUP_SUMS},
-        {each.name: row[each.name] for each in PACKED_COUNTS},
-    )
+    # The row itself has the numbers by name: there may be twenty thousand, and the event loop waits.
+    return Cell(row["step_start"], row["group_value"], row["remainder"], row, row, row["part"])

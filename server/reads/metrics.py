@@ -62,7 +62,8 @@ class MetricReads:
         found = rollup_filter(caller().project_id, request.filter)
         wanted = parse_step(request.step if request.HasField("step") else None)
         group_by = _rollup_dimension("group_by", request.group_by) if request.group_by else ""
-        async with aggregates.read_rollups(self._database, parse_window(request.time_range)) as snapshot:
+        window = parse_window(request.time_range)
+        async with aggregates.read_rollups(self._database, window, found.project_id) as snapshot:
             step = fit_step(wanted, snapshot.window, snapshot.minutes_from)
             series = await aggregates.query_time_series(snapshot, step, found, group_by)
         return await asyncio.to_thread(_to_time_series, series, step, datetime.now(UTC))

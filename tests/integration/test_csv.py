@@ -19,6 +19,7 @@ from server.reads.log_csv import COLUMNS, unescape_formula
 from server.reads.log_filter import LogMatcher, parse_log_filter
 from tests.support.logs import make_log
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.random_logs import random_filter, random_log
 from tests.support.rpc import info_of, stub
 
@@ -32,7 +33,7 @@ def analytics(channel):
 
 
 async def store(database, *logs):
-    rows = [to_row(log, project_id="default", receive_time=NOW) for log in logs]
+    rows = [to_row(log, project_id="default", receive_time=NOW, prices=BOOK) for log in logs]
     for begin in range(0, len(rows), 500):
         await insert(database, rows[begin : begin + 500])
 

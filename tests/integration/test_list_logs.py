@@ -19,6 +19,7 @@ from server.reads.log_filter import LogMatcher, parse_log_filter
 from server.reads.log_pages import LogPage, list_page
 from tests.support.logs import make_log
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.random_logs import random_filter, random_log
 from tests.support.rpc import info_of, stub
 
@@ -43,7 +44,7 @@ def hasty_clock():
 
 
 async def store(database, *logs):
-    await insert(database, [to_row(log, project_id="default", receive_time=NOW) for log in logs])
+    await insert(database, [to_row(log, project_id="default", receive_time=NOW, prices=BOOK) for log in logs])
 
 
 def log_at(time: datetime, **fields):

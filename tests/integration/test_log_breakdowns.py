@@ -15,6 +15,7 @@ from codec.rows import to_row
 from storage import pool
 from storage.columns import ROLLUP_SUMS, LogRow
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.random_logs import random_log
 from tests.support.rpc import info_of, stub
 
@@ -41,7 +42,7 @@ def make_rows(count: int = 120, seed: int = 3):
     chance = random.Random(seed)
     logs = [random_log(chance, START) for _ in range(count)]
     logs[0].tags.append(logs[0].tags[0] if logs[0].tags else "twice")
-    rows = [to_row(log, project_id="default", receive_time=NOW) for log in logs]
+    rows = [to_row(log, project_id="default", receive_time=NOW, prices=BOOK) for log in logs]
     return [
         row._replace(cost_nano_usd=chance.choice((None, 0, 5)), input_token_count=chance.choice((None, 3)))
         for row in rows

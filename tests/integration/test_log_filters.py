@@ -18,6 +18,7 @@ from server.rpc.errors import InvalidField
 from storage.log_searches import KeyRange, LogScan
 from storage.planning import plan_for_values
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.random_logs import random_filter, random_log
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -64,7 +65,7 @@ def number(value: int | Duration) -> int:
 async def test_sql_and_the_live_tail_select_what_is_wanted(database):
     chance = random.Random(13)
     rows = [
-        to_row(random_log(chance, NOW.replace(hour=12)), project_id="default", receive_time=NOW)
+        to_row(random_log(chance, NOW.replace(hour=12)), project_id="default", receive_time=NOW, prices=BOOK)
         for _ in range(300)
     ]
     rows = [row._replace(cost_nano_usd=chance.choice((None, 0, 1, 7, 2**53 + 1))) for row in rows]

@@ -20,6 +20,7 @@ from codec.rows import to_row
 from storage.rollup_merges import count_again, forget_minutes, list_days
 from tests.support.logs import make_log
 from tests.support.packing import insert, upsert
+from tests.support.prices import BOOK
 from tests.support.rollups import assert_rollups_are_right, merge_all
 from tests.support.rpc import info_of, stub
 
@@ -53,6 +54,7 @@ def make_rows(chance: random.Random, count: int):
             ),
             project_id="default",
             receive_time=NOW,
+            prices=BOOK,
         )
         for _ in range(count)
     ]
@@ -195,7 +197,9 @@ async def test_groups_beyond_the_limit_are_counted_as_other(analytics, database,
     """Also when the limit is changed later, and when a log that was counted so is corrected."""
     hour = floor(NOW, HOUR) - 2 * HOUR
     rows = [
-        to_row(log_at(hour + n * MINUTE, model=f"m{n % 7}"), project_id="default", receive_time=NOW)
+        to_row(
+            log_at(hour + n * MINUTE, model=f"m{n % 7}"), project_id="default", receive_time=NOW, prices=BOOK
+        )
         for n in range(40)
     ]
     for place in range(0, 40, 10):

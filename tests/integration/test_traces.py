@@ -14,6 +14,7 @@ from codec.rows import to_row
 from storage.sql import load_queries
 from tests.support.logs import make_log
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.rpc import info_of, stub
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -27,7 +28,7 @@ def analytics(channel):
 
 
 async def store(database, *logs, project_id="default"):
-    rows = [to_row(log, project_id=project_id, receive_time=NOW) for log in logs]
+    rows = [to_row(log, project_id=project_id, receive_time=NOW, prices=BOOK) for log in logs]
     for begin in range(0, len(rows), 500):
         await insert(database, rows[begin : begin + 500])
 
@@ -123,7 +124,10 @@ async def test_a_rank_follows_a_correction(analytics, database):
     logs = [log_at(MIDNIGHT, latency=f"{n}s") for n in range(1, 4)]
     await store(database, *logs)
     logs[0].latency.FromSeconds(9)
-    await insert(database, [to_row(logs[0], project_id="default", receive_time=NOW + timedelta(seconds=1))])
+    await insert(
+        database,
+        [to_row(logs[0], project_id="default", receive_time=NOW + timedelta(seconds=1), prices=BOOK)],
+    )
     assert (await rank_of(analytics, logs[0])).faster_share == pytest.approx(2 / 3)
 
 

@@ -24,6 +24,7 @@ from codec.rows import to_row
 from storage.columns import KEY_COLUMNS, LOG_COLUMNS, LogRow
 from storage.copy_format import unpack_tuple
 from tests.support.logs import make_log
+from tests.support.prices import BOOK
 from tests.support.properties import examples
 from tests.support.twins import on_both_readers, read_with
 
@@ -54,7 +55,9 @@ def redacted_message(log: Log) -> Log:
 
 
 def reference(log: Log, batch) -> LogRow:
-    row = to_row(redacted_message(log), project_id=batch.project_id, receive_time=batch.receive_time)
+    row = to_row(
+        redacted_message(log), project_id=batch.project_id, receive_time=batch.receive_time, prices=BOOK
+    )
     return with_json(row)
 
 
