@@ -69,7 +69,7 @@ def make_request(*logs: Log) -> IngestLogsRequest:
 def make_logs(count: int, seed: int = 1, *, ending: str = "", logs_per_trace: int = 0) -> list[Log]:
     """Return logs of about 1 KB as applications send them, all new.
 
-    Many texts, a tenth of them with something to redact; eight models in two environments; most of the last
+    Many texts; a tenth of the logs has something to redact; eight models in two environments; most of the last
     minute, a tenth up to six hours late; some fail. Every input ends in ``ending``. Logs that follow each
     other share a trace; 0 a trace gives them none.
     """
@@ -86,7 +86,7 @@ def make_logs(count: int, seed: int = 1, *, ending: str = "", logs_per_trace: in
 
 def _make_text(chance: random.Random) -> str:
     phrases = chance.choices(_PHRASES, k=chance.randrange(2, 20))
-    if chance.random() < 0.1:
+    if chance.random() < 0.05:
         phrases[chance.randrange(len(phrases))] = chance.choice(_SENSITIVE)
     return " ".join(phrases)[:480]
 
