@@ -93,4 +93,5 @@ class LogScan(NamedTuple):
             **keys.values(),
             **self.log_filter.values(),
         )
-        return [LogRow(**row) for row in rows]
+        # By place, not by name: a thousand rows of fifty columns would hold up the event loop for 20 ms.
+        return [LogRow._make(row) for row in rows]

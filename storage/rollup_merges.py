@@ -69,7 +69,7 @@ async def merge_deltas(database: Database, shorten: Shorten, *, max_groups: int)
 async def forget_minutes(database: Database, *, kept_from: datetime) -> None:
     """Drop the rollups of minutes before a whole hour; their hours stay."""
     async with database.connection() as connection, connection.transaction():
-        await connection.fetch(_QUERIES["lock_merges"])
+        await lock_merges(connection)
         await connection.fetch(_QUERIES["forget_minutes"], kept_from=kept_from)
 
 
@@ -82,10 +82,15 @@ async def count_again(database: Database, day: datetime) -> None:
     """Forget what was counted of a UTC day and count its raw rows; writers wait meanwhile."""
     bounds = {"start": day, "end": day + _DAY}
     async with database.connection() as connection, connection.transaction():
-        await connection.fetch(_QUERIES["lock_merges"])
+        await lock_merges(connection)
         await connection.fetch(_QUERIES["lock_writers"])
         await connection.fetch(_QUERIES["forget_rollups"], **bounds)
         await connection.fetch(_QUERIES["count_again"], **bounds)
+
+
+async def lock_merges(connection: Connection) -> None:
+    """Wait for the merger, and keep it waiting until the transaction ends."""
+    await connection.fetch(_QUERIES["lock_merges"])
 
 
 async def _lock(connection: Connection) -> bool:

@@ -33,7 +33,14 @@ def server_endpoint() -> str:
 
 @contextmanager
 def admin_service() -> Iterator[AdminServiceStub]:
-    """Open the running server's AdminService.
+    """Open the running server's AdminService; see server_channel()."""
+    with server_channel() as channel:
+        yield AdminServiceStub(channel)
+
+
+@contextmanager
+def server_channel() -> Iterator[grpc.Channel]:
+    """Open a channel to the running server.
 
     Raises:
         StackError: A call failed; the message is the server's.
@@ -41,7 +48,7 @@ def admin_service() -> Iterator[AdminServiceStub]:
     endpoint = server_endpoint()
     try:
         with open_from_env(endpoint) as channel:
-            yield AdminServiceStub(channel)
+            yield channel
     except OSError as error:  # a TLS file
         raise StackError(f"cannot read {error.filename}: {error.strerror}") from None
     except grpc.RpcError as error:

@@ -1,164 +1,159 @@
-"""Makes realistic calls through the SDK against the mock, so that a first look has data."""
+"""The traffic of an application that nobody has: a history of seven days, and calls as they happen."""
 
 from __future__ import annotations
 
-import asyncio
-import json
+import heapq
 import random
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-import llm_observe
-import openai
+from llm_observe.v1.log_pb2 import OUTCOME_ERROR, OUTCOME_SUCCESS
 
-from stack.demo.provider_mock import running_mock
+from stack.demo.calls import Caller, end_of, set_times, shift, start_of
+from stack.demo.catalog import MODELS, PROVIDERS, SEARCH_TOOL, TOOLS
+from stack.demo.rhythm import Rhythm
+from stack.demo.texts import Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from llm_observe import FlushResult
+    from llm_observe.v1.log_pb2 import Log
 
-_CONCURRENCY: Final = 16
-_LIVE_SHARE: Final = 0.5
-_HISTORY_HOURS: Final = 24
+    from stack.demo.calls import Task
 
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """A model and its behaviour. Latency is log-normal around median_s seconds."""
-
-    provider: str
-    model: str
-    weight: int
-    median_s: float
-    tokens: int
+_PAUSE_S: Final = 25.0
+"""Between the turns of a conversation, at the median."""
+_EMBEDDING_S: Final = 0.09
 
 
-_KINDS: Final = (
-    _Kind("openai", "gpt-4o-mini", 40, 0.35, 120),
-    _Kind("openai", "gpt-4.1", 15, 0.8, 300),
-    _Kind("anthropic", "claude-sonnet-5-5", 25, 0.9, 350),
-    _Kind("gemini", "gemini-2.5-flash", 20, 0.3, 160),
-)
-_QUESTIONS: Final = (
-    "Summarise this support ticket in two sentences.",
-    "Which invoices are overdue, and by how much?",
-    "Translate the release notes into German.",
-    "Write a friendly reply to a customer who lost a parcel.",
-    "Explain why the nightly job was slow.",
-)
-_ERRORS: Final = (429, 500, 400)
+def make_history(seed: int, logs: int, end: datetime) -> list[Log]:
+    """Return the calls of the seven days before ``end``, the earliest first.
 
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """One call to make."""
-
-    number: int
-    kind: _Kind
-    question: str
-    latency_s: float
-    streamed: bool
-    leave_early: bool
-    status: int
-    user: int
-    hours_ago: int
-
-
-def run_demo_traffic(
-    endpoint: str, *, calls: int, seed: int, on_progress: Callable[[int], None]
-) -> FlushResult:
-    """Make the calls and wait until they have arrived; on_progress gets the number of calls made so far.
-
-    Half of them are made now, against the mock. The others are logged as made during the last day, so that
-    charts over time have something to show.
+    The same seed and end make the same calls, but for their ids.
     """
-    llm_observe.configure(endpoint=endpoint, environment="demo", release="demo-1.0")
-    plans = list(_plan(random.Random(seed), calls))  # noqa: S311 - a repeatable demo, not cryptography
-    live = [plan for plan in plans if plan.kind.provider == "openai"][: int(calls * _LIVE_SHARE)]
-    live_numbers = {plan.number for plan in live}
-    past = [plan for plan in plans if plan.number not in live_numbers]
-    for done, plan in enumerate(past, start=1):
-        _log_past_call(plan)
-        on_progress(done)
-    counter = count(len(past) + 1)
-    with running_mock() as mock:
-        asyncio.run(_make_calls(live, f"{mock.base_url}/v1", lambda: on_progress(next(counter))))
-    return llm_observe.flush(30)
+    application = Application(seed, end)
+    made: list[Log] = []
+    while len(made) < logs:
+        # Of a task that is too long, the first calls: no call comes before the one that made it.
+        made += application.task_of_history()[: logs - len(made)]
+    return sorted(made, key=start_of)
 
 
-def _plan(chance: random.Random, calls: int) -> Iterator[_Plan]:
-    for number in range(calls):
-        kind = chance.choices(_KINDS, [kind.weight for kind in _KINDS])[0]
-        latency_s = min(kind.median_s * chance.lognormvariate(0, 0.5), 8.0)
-        yield _Plan(
-            number=number,
-            kind=kind,
-            question=chance.choice(_QUESTIONS),
-            latency_s=latency_s,
-            streamed=chance.random() < 0.6,  # noqa: PLR2004 - shares of the demo
-            leave_early=chance.random() < 0.03,  # noqa: PLR2004 - as above
-            status=chance.choice(_ERRORS) if chance.random() < 0.05 else 200,  # noqa: PLR2004 - as above
-            user=chance.randrange(40),
-            hours_ago=chance.randrange(_HISTORY_HOURS),
+class Application:
+    """Makes the calls of one task after the other."""
+
+    def __init__(self, seed: int, end: datetime) -> None:
+        chance = random.Random(seed)  # noqa: S311 - a repeatable demo, not cryptography
+        self._rhythm = Rhythm(end)
+        self._caller = Caller(chance, self._rhythm)
+
+    def task_of_history(self) -> list[Log]:
+        """Return the calls of a task of the seven days; all have ended before their end."""
+        caller = self._caller
+        feature = caller.choose_feature()
+        nightly = feature.kind == "batch"
+        start_s = (self._rhythm.draw_night if nightly else self._rhythm.draw)(caller.chance)
+        logs = self._make(caller.begin(start_s, feature), start_s)
+        late_s = max(map(end_of, logs)) - self._rhythm.end_s
+        if late_s > 0:
+            for log in logs:
+                shift(log, -late_s)
+        return logs
+
+    def task_at(self, start_s: float) -> list[Log]:
+        """Return the calls of a task that begins at a time, in seconds since 1970."""
+        return self._make(self._caller.begin(start_s), start_s)
+
+    def _make(self, task: Task, start_s: float) -> list[Log]:
+        match task.feature.kind:
+            case "conversation":
+                return self._conversation(task, start_s)
+            case "agent":
+                return self._agent_run(task, start_s)
+            case _:
+                return self._caller.model_call(task, start_s)
+
+    def _conversation(self, task: Task, start_s: float) -> list[Log]:
+        caller, history = self._caller, 0
+        logs: list[Log] = []
+        for _ in range(1 + int(caller.chance.expovariate(0.45))):
+            turn = caller.model_call(task, start_s, history_tokens=history)
+            logs += turn
+            if turn[-1].outcome == OUTCOME_ERROR:
+                break
+            history += turn[-1].output_token_count + 40
+            start_s = end_of(turn[-1]) + caller.about(_PAUSE_S, 0.8)
+        return logs
+
+    def _agent_run(self, task: Task, start_s: float) -> list[Log]:
+        """Return a trace: the run, in it calls of the model and of tools, and in a search its embedding."""
+        caller = self._caller
+        run = caller.step(task, "invoke_agent", start_s, Prompt("", ("",)), name=task.feature.name)
+        logs, now_s = [run], start_s + 0.002
+        for turn in range(caller.chance.randint(2, 4)):
+            calls = caller.model_call(task, now_s, history_tokens=turn * 350)
+            logs += _under(run, calls)
+            now_s = end_of(calls[-1]) + 0.003
+            if calls[-1].outcome != OUTCOME_SUCCESS:
+                break
+            if turn == 0:
+                run.input_preview = calls[0].input_preview
+            tool = self._tool_call(task, now_s)
+            calls[-1].finish_reason = PROVIDERS[task.model.provider].tools
+            calls[-1].output_preview = tool[0].input_preview
+            logs += [*_under(run, tool[:1]), *tool[1:]]
+            now_s = end_of(tool[0]) + 0.002
+        else:
+            answer = caller.model_call(task, now_s, history_tokens=1500)
+            logs += _under(run, answer)
+            calls, now_s = answer, end_of(answer[-1]) + 0.002
+        run.outcome, run.output_preview = calls[-1].outcome, calls[-1].output_preview
+        run.error_code, run.error_message = calls[-1].error_code, calls[-1].error_message
+        set_times(run, now_s - start_s)
+        return logs
+
+    def _tool_call(self, task: Task, start_s: float) -> list[Log]:
+        """Return a call of a tool, and the embedding that a search makes."""
+        caller = self._caller
+        name, arguments, result = caller.chance.choice(TOOLS)
+        tool = caller.step(task, "execute_tool", start_s, Prompt(arguments, (result,)), name=name)
+        set_times(tool, caller.about(0.12, 0.7))
+        if name != SEARCH_TOOL:
+            return [tool]
+        model = MODELS["text-embedding-3-small"]
+        embedding = caller.step(
+            task, "embeddings", start_s + 0.001, Prompt(arguments, ("",)), name=model.name
         )
+        embedding.provider, embedding.server_address = model.provider, PROVIDERS[model.provider].host
+        embedding.input_token_count = embedding.total_token_count = 4 + caller.chance.randrange(12)
+        set_times(embedding, caller.about(_EMBEDDING_S, 0.4))
+        set_times(tool, max(end_of(tool), end_of(embedding) + 0.02) - start_s)
+        return [tool, *_under(tool, [embedding])]
 
 
-def _log_past_call(plan: _Plan) -> None:
-    failed = plan.status != 200  # noqa: PLR2004 - HTTP OK
-    start_time = datetime.now(UTC) - timedelta(hours=plan.hours_ago, seconds=plan.user * 60)
-    with llm_observe.session(f"demo-{plan.user}", user_id=f"user-{plan.user}"):
-        llm_observe.log(
-            provider=plan.kind.provider,
-            model=plan.kind.model,
-            input_text=plan.question,
-            output_text="" if failed else "A demo answer.",
-            outcome="error" if failed else "success",
-            start_time=start_time,
-            latency_s=plan.latency_s,
-            time_to_first_token_s=plan.latency_s / 3 if plan.streamed and not failed else None,
-            input_tokens=None if failed else len(plan.question.split()) * 2,
-            output_tokens=None if failed else plan.kind.tokens,
-            error_code={429: "rate_limit_exceeded", 500: "server_error", 400: "context_length_exceeded"}.get(
-                plan.status, ""
-            ),
-            error_message=f"demo error {plan.status}" if failed else "",
-            finish_reason="" if failed else "stop",
-            streamed=plan.streamed,
-        )
+def live_calls(seed: int, rate: float, start_s: float) -> Iterator[tuple[float, Log]]:
+    """Yield calls with the time at which each has ended, in that order, without end.
+
+    Args:
+        seed: The same seed makes the same calls.
+        rate: How many calls begin a second, in the long run.
+        start_s: When the first begins, in seconds since 1970.
+    """
+    application = Application(seed, datetime.fromtimestamp(start_s, UTC))
+    running: list[tuple[float, int, Log]] = []
+    now_s, numbers = start_s, count()
+    while True:
+        task = application.task_at(now_s)
+        for log in task:
+            heapq.heappush(running, (end_of(log), next(numbers), log))
+        now_s += len(task) / rate
+        while running and running[0][0] <= now_s:
+            ended_s, _, log = heapq.heappop(running)
+            yield ended_s, log
 
 
-async def _make_calls(plans: list[_Plan], base_url: str, on_call: Callable[[], None]) -> None:
-    slots = asyncio.Semaphore(_CONCURRENCY)
-    async with openai.AsyncOpenAI(api_key="demo", base_url=base_url, max_retries=0) as client:
-        llm_observe.wrap(client)
-
-        async def make(plan: _Plan) -> None:
-            async with slots:
-                await _make_call(client, plan)
-                on_call()
-
-        await asyncio.gather(*map(make, plans))
-
-
-async def _make_call(client: openai.AsyncOpenAI, plan: _Plan) -> None:
-    chunks = max(4, plan.kind.tokens // 10)
-    behaviour = {"latency_s": plan.latency_s / 3, "chunks": chunks, "status": plan.status}
-    behaviour["chunk_s"] = plan.latency_s / 1.5 / chunks
-    with llm_observe.session(f"demo-{plan.user}", user_id=f"user-{plan.user}", tags=["demo"]):
-        try:
-            answer = await client.chat.completions.create(
-                model=plan.kind.model,
-                messages=[{"role": "user", "content": plan.question}],
-                stream=plan.streamed,
-                extra_headers={"x-mock": json.dumps(behaviour)},
-            )
-            if isinstance(answer, openai.AsyncStream):
-                async with answer:
-                    async for _ in answer:
-                        if plan.leave_early:
-                            break
-        except openai.APIStatusError:
-            return  # failures are part of the demo, and the SDK has logged this one
+def _under(parent: Log, logs: list[Log]) -> list[Log]:
+    for log in logs:
+        log.parent_span_id = parent.span_id
+    return logs

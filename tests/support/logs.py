@@ -17,12 +17,27 @@ _MODELS = {
     "gemini": ("gemini-2.5-flash", "gemini-2.5-pro"),
 }
 _PHRASES = (
-    "please summarise the ticket below", "say what the customer wants", "in two sentences", "the order was late",
-    "again, because an address is missing", "we are sorry to hear that", "here is what you can do next:",
-    "open the settings page", "choose billing, then update your card", "thanks for waiting \u2014", "def main():",
-    "return {'ok': True}", "SELECT name FROM users WHERE id = 7;", "\u00fcber die Lieferung", "\u6ce8\u6587\u756a\u53f7",
-    "see https://example.com/help", "invoice 20931", "on Monday at 9:30", "translate it into French", "Yes.",
-)  # fmt: skip
+    "please summarise the ticket below",
+    "say what the customer wants",
+    "in two sentences",
+    "the order was late",
+    "again, because an address is missing",
+    "we are sorry to hear that",
+    "here is what you can do next:",
+    "open the settings page",
+    "choose billing, then update your card",
+    "thanks for waiting \u2014",
+    "def main():",
+    "return {'ok': True}",
+    "SELECT name FROM users WHERE id = 7;",
+    "\u00fcber die Lieferung",
+    "\u6ce8\u6587\u756a\u53f7",
+    "see https://example.com/help",
+    "invoice 20931",
+    "on Monday at 9:30",
+    "translate it into French",
+    "Yes.",
+)
 _SENSITIVE = ("jane.doe@example.com", "+1 415 555 0132", "4111 1111 1111 1111", "10.1.2.3", "password=x7")
 _MINUTE_S = 60
 _LATE_S = 6 * 3600
@@ -55,8 +70,8 @@ def make_logs(count: int, seed: int = 1, *, ending: str = "", logs_per_trace: in
     """Return logs of about 1 KB as applications send them, all new.
 
     Many texts, a tenth of them with something to redact; eight models in two environments; most of the last
-    minute, a tenth up to six hours late; some fail. Every input ends in ``ending``. Logs that follow each other
-    share a trace; 0 a trace gives them none.
+    minute, a tenth up to six hours late; some fail. Every input ends in ``ending``. Logs that follow each
+    other share a trace; 0 a trace gives them none.
     """
     chance = random.Random(seed)
     texts = [_make_text(chance) for _ in range(500)]
