@@ -218,7 +218,7 @@ cdef int _put_column(
     if kind == INTEGER:
         return _put_number(row, fields.numbers[field], 4) if seen else _put_null(row)
     if kind == PRICE_VERSION:
-        return _put_text(row, price.version.at, price.version.end - price.version.at)
+        return _put_bytes(row, <bytes>price.version)
     return _put_number(row, price.cost, 8) if price.cost >= 0 else _put_null(row)  # COST
 
 

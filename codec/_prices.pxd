@@ -1,14 +1,14 @@
 """What a log costs."""
 
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
 from codec._fields cimport Fields
-from codec._wire cimport Reader
 
 
 cdef struct Price:
     int64_t cost  # in nano-dollars; -1 is unknown
-    Reader version
+    PyObject* version  # bytes that the table keeps
 
 
 cdef class PriceTable:
@@ -16,7 +16,7 @@ cdef class PriceTable:
 
     cdef readonly object book
     cdef dict cards  # by provider, model and service tier
-    cdef dict versions  # the bytes that prices refer to
+    cdef dict versions  # as bytes, to which prices refer
 
 
 cdef int find_price(PriceTable table, const Fields* fields, Price* into) except -1

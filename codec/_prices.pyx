@@ -7,12 +7,13 @@ as the hour of the day, are left to the book.
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memcpy
 
 from codec._copy_row cimport operation_of, timestamp_us
 from codec._fields cimport Fields, has, text_of
-from codec._wire cimport Reader, reader_of
+from codec._wire cimport Reader
 
 from llm_observe.v1.log_pb2 import Log
 
@@ -82,7 +83,7 @@ cdef class PriceTable:
 
 
 cdef bytes _bytes_of(PriceTable table, str version):
-    """Return a version's bytes, which stay where they are."""
+    """Return a version's bytes, which stay as long as the table."""
     return table.versions.setdefault(version, version.encode())
 
 
@@ -137,12 +138,12 @@ cdef inline int64_t _count(const Fields* fields, int field) noexcept:
 
 
 cdef int _set(Price* into, int64_t cost, bytes version) except -1:
-    into.cost, into.version = cost, reader_of(version, len(version))
+    into.cost, into.version = cost, <PyObject*>version
     return 0
 
 
 cdef int find_price(PriceTable table, const Fields* fields, Price* into) except -1:
-    """Price a log. The version's bytes are kept as long as the table."""
+    """Price a log."""
     cdef Card card = _card_of(table, fields, fields.texts[MODEL])
     cdef Reader answered = fields.texts[RESPONSE_MODEL]
     cdef int64_t total, output

@@ -27,6 +27,7 @@ from llm_observe.v1.log_pb2 import Log
 from analytics.packed_counts import pack_buckets, pack_texts
 from codec import packing
 from codec.batch import ReadBatch
+from codec.rows import set_price
 from storage.columns import ROLLUP_KEY, ROLLUP_SUMS, TOKEN_COUNTS
 from storage.copy_format import LogId
 
@@ -91,6 +92,7 @@ cdef class PackedLog:
     cdef Py_ssize_t _begin
     cdef Py_ssize_t _end
     cdef bytes _group
+    cdef bytes _price_version
     cdef readonly str error_code
     cdef int16_t _latency_bucket
     cdef int16_t _ttft_bucket
@@ -134,10 +136,11 @@ cdef class PackedLog:
         return None if self._ttft_bucket < 0 else self._ttft_bucket
 
     def message(self):
-        """Return the log, redacted."""
+        """Return the log, redacted and priced."""
         message = Log.FromString(self._within[self._begin : self._end])
         if self._redactor is not None:
             self._redactor.redact_log(message)
+        set_price(message, self._sums[COST_SUM] if self._sums[PRICED] else None, self._price_version.decode())
         return message
 
 
@@ -234,7 +237,7 @@ cdef PackedLog _read_log(_Batch batch, bytes within, Reader r, bint redacted):
         return None
     write_uuid(fields.texts[LOG_ID], log._id)
     log._start_us = timestamp_us(&fields, START)
-    log.batch, log._within = batch.report, within
+    log.batch, log._within, log._price_version = batch.report, within, <bytes>price.version
     log._redactor = batch.redactor if kept else None
     log._begin = r.at - <const uint8_t*>within
     log._end = r.end - <const uint8_t*>within

@@ -11,7 +11,7 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from analytics.packed_counts import pack_buckets, pack_texts
 from codec.batch import InvalidMessage, ReadBatch
 from codec.errors import InvalidLog
-from codec.rows import to_row
+from codec.rows import set_price, to_row
 from storage.columns import KEY_COLUMNS, LOG_COLUMNS, ROLLUP_KEY, ROLLUP_SUMS
 from storage.copy_format import pack_tuple
 
@@ -44,9 +44,10 @@ class PackedLog:
         self.rollup_sums = [each.of(row) for each in ROLLUP_SUMS]
         self.batch = batch
         self._message = message
+        set_price(message, row.cost_nano_usd, row.price_version)
 
     def message(self) -> Log:
-        """Return the log, redacted."""
+        """Return the log, redacted and priced."""
         return self._message
 
 

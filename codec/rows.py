@@ -111,6 +111,14 @@ def price_of_log(log: Log, prices: PriceBook) -> Price:
     )
 
 
+def set_price(log: Log, cost_nano_usd: int | None, price_version: str) -> None:
+    """Put what a log costs in the place of what its producer said."""
+    log.ClearField("cost_nano_usd")
+    if cost_nano_usd is not None:
+        log.cost_nano_usd = cost_nano_usd
+    log.price_version = price_version
+
+
 def to_log(row: LogRow) -> Log:
     """Return the log of a row."""
     log = Log(

@@ -81,11 +81,14 @@ def read(twin, logs: list[Log], prices: PriceBook = BOOK):
 
 
 def check(twin, logs: list[Log], prices: PriceBook = BOOK) -> None:
-    """Hold rows and sums against the book."""
+    """Hold rows, sums and messages against the book."""
     for log, found in zip(logs, read(twin, logs, prices), strict=True):
         expected = cost, _ = price_of_log(log, prices)
         row = LogRow._make(unpack_tuple(found.packed_row, LOG_COLUMNS))
         assert (row.cost_nano_usd, row.price_version) == expected, log
+        message = found.message()
+        said = message.cost_nano_usd if message.HasField("cost_nano_usd") else None
+        assert (said, message.price_version) == expected
         sums = {each.name: value for each, value in zip(ROLLUP_SUMS, found.rollup_sums, strict=True)}
         assert (sums["priced_count"], sums["cost_nano_usd_sum"]) == (int(cost is not None), cost or 0)
 
