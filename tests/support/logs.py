@@ -69,9 +69,9 @@ def make_request(*logs: Log) -> IngestLogsRequest:
 def make_logs(count: int, seed: int = 1, *, ending: str = "", logs_per_trace: int = 0) -> list[Log]:
     """Return logs of about 1 KB as applications send them, all new.
 
-    Many texts; a tenth of the logs has something to redact; eight models in two environments; most of the last
-    minute, a tenth up to six hours late; some fail. Every input ends in ``ending``. Logs that follow each
-    other share a trace; 0 a trace gives them none.
+    Many texts; a tenth of the logs has something to redact; eight models in two environments; most of the
+    last minute, a tenth up to six hours late; some fail. Every input ends in ``ending``. Logs that follow
+    each other share a trace; 0 a trace gives them none.
     """
     chance = random.Random(seed)
     texts = [_make_text(chance) for _ in range(500)]
