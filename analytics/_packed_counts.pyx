@@ -8,54 +8,66 @@ from math import floor
 
 cdef enum:
     BUCKETS = 1 << 16
-    MAX_SHIFT = 63
 
 
-cdef int _count(const uint8_t* at, const uint8_t* end, int64_t* counts, int* first, int* last) noexcept nogil:
-    """Add up counts by bucket; False where the bytes end too early."""
-    cdef int bucket, shift
-    cdef uint64_t value
+cdef int _find_range(const uint8_t* at, const uint8_t* end, int* first, int* last) noexcept nogil:
+    """Find the first and the last bucket; False where the bytes end too early."""
+    cdef int bucket, size
+    first[0], last[0] = BUCKETS, -1
     while at < end:
         if end - at < 3:
             return False
         bucket = at[0] << 8 | at[1]
         at += 2
-        value, shift = 0, 0
-        while True:
-            if at == end or shift > MAX_SHIFT:
-                return False
-            value |= <uint64_t>(at[0] & 0x7F) << shift
+        size = 1
+        while at[0] >= 0x80:
             at += 1
-            if at[-1] < 0x80:
-                break
-            shift += 7
-        counts[bucket] += <int64_t>(value >> 1) ^ -<int64_t>(value & 1)
-        if bucket < first[0]:
-            first[0] = bucket
-        if bucket > last[0]:
-            last[0] = bucket
+            size += 1
+            if at == end or size > 10:
+                return False
+        at += 1
+        first[0] = min(first[0], bucket)
+        last[0] = max(last[0], bucket)
     return True
 
 
+cdef void _count(const uint8_t* at, const uint8_t* end, int first, int64_t* counts) noexcept nogil:
+    """Add up counts by bucket, of bytes that _find_range() has passed."""
+    cdef int bucket, shift
+    cdef uint64_t value
+    while at < end:
+        bucket = at[0] << 8 | at[1]
+        at += 2
+        value, shift = at[0] & 0x7F, 7
+        while at[0] >= 0x80:
+            at += 1
+            value |= <uint64_t>(at[0] & 0x7F) << shift
+            shift += 7
+        at += 1
+        counts[bucket - first] += <int64_t>(value >> 1) ^ -<int64_t>(value & 1)
+
+
 cdef class _Counts:
-    """Counts by bucket, of packed bytes."""
+    """Counts by bucket, of packed bytes, from the first bucket to the last."""
 
     cdef int64_t* of
     cdef int first
-    cdef int last
+    cdef int size
 
     def __cinit__(self, bytes data not None):
         cdef const uint8_t* start = data
-        cdef Py_ssize_t size = len(data)
-        cdef int sound
-        self.first, self.last = BUCKETS, -1
-        self.of = <int64_t*>calloc(BUCKETS, sizeof(int64_t))
+        cdef const uint8_t* end = start + len(data)
+        cdef int sound, last
+        with nogil:
+            sound = _find_range(start, end, &self.first, &last)
+        if not sound:
+            raise ValueError("packed counts end too early")
+        self.size = max(0, last - self.first + 1)
+        self.of = <int64_t*>calloc(max(1, self.size), sizeof(int64_t))
         if self.of == NULL:
             raise MemoryError
         with nogil:
-            sound = _count(start, start + size, self.of, &self.first, &self.last)
-        if not sound:
-            raise ValueError("packed counts end too early")
+            _count(start, end, self.first, self.of)
 
     def __dealloc__(self):
         free(self.of)
@@ -64,23 +76,23 @@ cdef class _Counts:
 def count_buckets(bytes data not None):
     """See analytics.packed_counts.count_buckets()."""
     cdef _Counts counts = _Counts(data)
-    cdef int bucket
-    return [(bucket, counts.of[bucket]) for bucket in range(counts.first, counts.last + 1) if counts.of[bucket]]
+    cdef int place
+    return [(counts.first + place, counts.of[place]) for place in range(counts.size) if counts.of[place]]
 
 
 def find_quantiles(bytes data not None, fractions):
     """See analytics.packed_counts.find_quantiles()."""
     cdef _Counts counts = _Counts(data)
     cdef int64_t total = 0, seen = 0
-    cdef int bucket
+    cdef int place
     cdef list ranks, found = []
-    for bucket in range(counts.first, counts.last + 1):
-        total += counts.of[bucket]
+    for place in range(counts.size):
+        total += counts.of[place]
     if total <= 0:
         return found
     ranks = [floor(fraction * (total - 1)) for fraction in fractions]
-    for bucket in range(counts.first, counts.last + 1):
-        seen += counts.of[bucket]
+    for place in range(counts.size):
+        seen += counts.of[place]
         while len(found) < len(ranks) and seen > ranks[len(found)]:
-            found.append(bucket)
+            found.append(counts.first + place)
     return found

@@ -12,7 +12,7 @@ from storage.columns import PACKED_COUNTS, ROLLUP_SUMS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from storage.rollups import Cell
+    from storage.rollups import Cell, Numbers, Packed
 
 _FRACTIONS: Final = (0.5, 0.9, 0.95, 0.99)
 _SUMS: Final = tuple(each.name for each in ROLLUP_SUMS)
@@ -38,11 +38,16 @@ class Metrics:
     """
 
     __slots__ = ("packed", "sums")
+    sums: Numbers
+    packed: Packed
 
     def __init__(self, cells: Iterable[Cell] = ()) -> None:
         found = list(cells)
-        self.sums = {name: sum(cell.sums[name] for cell in found) for name in _SUMS}
-        self.packed = {name: b"".join(cell.packed[name] for cell in found) for name in _PACKED}
+        if len(found) == 1:
+            self.sums, self.packed = found[0].sums, found[0].packed
+        else:
+            self.sums = {name: sum(cell.sums[name] for cell in found) for name in _SUMS}
+            self.packed = {name: b"".join(cell.packed[name] for cell in found) for name in _PACKED}
 
     @property
     def success_rate(self) -> float | None:

@@ -26,6 +26,7 @@ from analytics.windows import DAY, HOUR
 from benchmarks.dashboard_data import data_folder, fill, kept_machine
 from benchmarks.report import report
 from tests.support.ports import free_port
+from tests.support.rollups import COUNT_REQUESTS
 from tests.support.rpc import answers
 from tests.support.waiting import eventually
 
@@ -124,7 +125,7 @@ async def run(port: int, url: str, groups: int) -> None:
         figures = {name: await measure(call) for name, call in calls(stub, str(log_id), trace_id).items()}
     report(
         benchmark="dashboard",
-        logs=await sql.fetchval("SELECT count(*) FROM logs"),
+        logs=await sql.fetchval(COUNT_REQUESTS),
         groups=groups,
         rollups={
             str(row["tier_minutes"]): row["count"]

@@ -3,7 +3,8 @@
 python -m benchmarks.durable [logs]: the bare side is one INSERT ... SELECT unnest(500 rows) ON CONFLICT DO
 UPDATE and one rollup upsert in one transaction, on a plain table with one primary key: no partitions, no
 ownership, no sketches, no redaction, no queue. The logs' texts hold nothing to redact, as they come from our
-SDK; ours_redacting_all is the same where every log holds something.
+SDK; ours_redacting_all is the same where every log holds something, ours_traced where every log is part of a
+trace, which an index finds.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tests.support.waiting import eventually
 
 _BATCH = 500
 _AT_ONCE = 8
+_LOGS_PER_TRACE = 3
 _SECRET = " Write to " + "ann" + "@" + "example.org."
 """Makes the worker redact a log that an application sent unredacted."""
 _COLUMNS = {
@@ -113,9 +115,11 @@ async def run_bare(url: str, count: int) -> float:
     return count / seconds
 
 
-async def run_ours(port: int, sql: asyncpg.Connection, count: int, *, ending: str = "") -> float:
+async def run_ours(
+    port: int, sql: asyncpg.Connection, count: int, *, ending: str = "", logs_per_trace: int = 0
+) -> float:
     """Return logs per second from the first Ingest call to the last commit."""
-    logs = make_logs(count, seed=3, ending=ending)
+    logs = make_logs(count, seed=3, ending=ending, logs_per_trace=logs_per_trace)
     requests = [IngestLogsRequest(logs=logs[n : n + _BATCH]) for n in range(0, count, _BATCH)]
     waiting = iter(requests)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -151,6 +155,7 @@ async def run(services: Machine, port: int, count: int) -> None:
     before = services.cpu_s()
     ours = await run_ours(port, sql, count)
     used = {name: round((cpu - before[name]) * 1e6 / count, 1) for name, cpu in services.cpu_s().items()}
+    traced = await run_ours(port, sql, count, logs_per_trace=_LOGS_PER_TRACE)
     bare_again = await run_bare(services.env["DATABASE_URL"], count)
     redacting = await run_ours(port, sql, count // 4, ending=_SECRET)
     await sql.close()
@@ -162,9 +167,11 @@ async def run(services: Machine, port: int, count: int) -> None:
         benchmark="durable",
         logs=count,
         ours_logs_per_s=round(ours),
+        ours_traced_logs_per_s=round(traced),
         ours_redacting_all_logs_per_s=round(redacting),
         bare_logs_per_s=round(bare),
         ratio=ratio(ours, bare),
+        ratio_traced=ratio(traced, bare),
         cpu_us_per_log=used,
         rollup_differences=len(differences),
     )

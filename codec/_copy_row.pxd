@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t
 
 from codec._fields cimport Fields
+from codec._prices cimport Price
 from codec._wire cimport Reader
 
 
@@ -14,7 +15,7 @@ cdef class RowWriter:
     cdef Py_ssize_t capacity
 
 
-cdef bytes pack_row(RowWriter row, const Fields* fields, bytes project, int64_t received)
+cdef bytes pack_row(RowWriter row, const Fields* fields, const Price* price, bytes project, int64_t received)
 cdef bytes pack_key(RowWriter row, const Fields* fields, bytes project, int64_t received)
 cdef int write_uuid(Reader text, uint8_t* into) noexcept
 cdef Reader operation_of(const Fields* fields) noexcept

@@ -11,6 +11,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from codec._fields cimport Fields, has
+from codec._prices cimport Price
 from codec._wire cimport Reader, hex_digit
 
 from llm_observe.v1.log_pb2 import Log
@@ -24,8 +25,8 @@ cdef enum:
     FIRST_CAPACITY = 4096
 
 cdef enum Kind:
-    TEXT, OPERATION, UUID, TIME, MINUTE, RECEIVED, PROJECT, NOTHING, EMPTY, DURATION, BIGINT, INTEGER, BUCKET
-    FLAG, OUTCOME, USAGE, METADATA, TAGS
+    TEXT, OPERATION, UUID, TIME, MINUTE, RECEIVED, PROJECT, COST, PRICE_VERSION, DURATION, BIGINT, INTEGER
+    BUCKET, FLAG, OUTCOME, USAGE, METADATA, TAGS
 
 cdef int64_t EPOCH_S = 946_684_800  # Postgres' epoch, the first second of 2000
 cdef int64_t MINUTE_US = 60_000_000
@@ -40,7 +41,7 @@ _MADE_OF = {
     "log_id": (UUID, "log_id"), "project_id": (PROJECT, None), "receive_time": (RECEIVED, None),
     "minute": (MINUTE, None), "latency_us": (DURATION, "latency"), "latency_bucket": (BUCKET, "latency"),
     "time_to_first_token_us": (DURATION, "time_to_first_token"), "ttft_bucket": (BUCKET, "time_to_first_token"),
-    "cost_nano_usd": (NOTHING, None), "price_version": (EMPTY, None), "operation": (OPERATION, "operation"),
+    "cost_nano_usd": (COST, None), "price_version": (PRICE_VERSION, None), "operation": (OPERATION, "operation"),
     "outcome": (OUTCOME, "outcome"), "usage_source": (USAGE, "usage_source"), "metadata": (METADATA, "metadata"),
     "tags": (TAGS, "tags"),
 }
@@ -158,27 +159,29 @@ cdef class RowWriter:
         PyMem_Free(self.data)
 
 
-cdef bytes pack_row(RowWriter row, const Fields* fields, bytes project, int64_t received):
+cdef bytes pack_row(RowWriter row, const Fields* fields, const Price* price, bytes project, int64_t received):
     """Return a tuple of logs."""
-    return _pack(row, fields, &row_shape, project, received)
+    return _pack(row, fields, price, &row_shape, project, received)
 
 
 cdef bytes pack_key(RowWriter row, const Fields* fields, bytes project, int64_t received):
     """Return a tuple of log_keys."""
-    return _pack(row, fields, &key_shape, project, received)
+    return _pack(row, fields, NULL, &key_shape, project, received)
 
 
-cdef bytes _pack(RowWriter row, const Fields* fields, const Shape* shape, bytes project, int64_t received):
+cdef bytes _pack(
+    RowWriter row, const Fields* fields, const Price* price, const Shape* shape, bytes project, int64_t received
+):
     cdef int place
     row.data[0], row.data[1] = 0, shape.count
     row.size = 2
     for place in range(shape.count):
-        _put_column(row, fields, shape.columns[place], project, received)
+        _put_column(row, fields, price, shape.columns[place], project, received)
     return PyBytes_FromStringAndSize(<char*>row.data, row.size)
 
 
 cdef int _put_column(
-    RowWriter row, const Fields* fields, ColumnPlan column, bytes project, int64_t received
+    RowWriter row, const Fields* fields, const Price* price, ColumnPlan column, bytes project, int64_t received
 ) except -1:
     cdef int field = column.field, kind = column.kind
     cdef bint seen = has(fields, field)
@@ -214,7 +217,9 @@ cdef int _put_column(
         return _put_number(row, fields.numbers[field] if seen else 0, 1)
     if kind == INTEGER:
         return _put_number(row, fields.numbers[field], 4) if seen else _put_null(row)
-    return _put_text(row, b"", 0) if kind == EMPTY else _put_null(row)
+    if kind == PRICE_VERSION:
+        return _put_bytes(row, <bytes>price.version)
+    return _put_number(row, price.cost, 8) if price.cost >= 0 else _put_null(row)  # COST
 
 
 cdef inline int _put(RowWriter row, const void* data, Py_ssize_t size) except -1:

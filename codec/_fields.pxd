@@ -1,6 +1,6 @@
 """The fields of a log, as they are read off its bytes."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from codec._wire cimport Reader, TimeValue
 
@@ -8,6 +8,9 @@ cdef enum:
     FIELDS = 64
     MAX_PAIRS = 50
     MAX_TAGS = 20
+
+
+cdef int64_t MAX_BIGINT  # the first number that is unusual: the sums of a transaction's logs fit into 64 bits
 
 
 cdef struct Pair:

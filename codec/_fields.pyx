@@ -21,8 +21,8 @@ cdef enum:
     MAX_ID_BYTES = 64
 
 cdef int64_t MAX_TIMESTAMP_S = 253_402_300_799  # the end of year 9999
-cdef int64_t MAX_DURATION_S = 1 << 27  # the sums of a transaction's logs fit into 64 bits
-cdef uint64_t MAX_BIGINT = 1 << 47  # likewise
+cdef int64_t MAX_DURATION_S = 1 << 27  # as MAX_BIGINT
+MAX_BIGINT = 1 << 47
 cdef uint64_t MAX_INTEGER = 1 << 31
 cdef int MAX_KEY_CHARS = limits.MAX_METADATA_KEY_CHARS
 cdef int MAX_VALUE_CHARS = limits.MAX_METADATA_VALUE_CHARS

@@ -14,7 +14,8 @@ from libc.string cimport memcpy, memset
 from codec._copy_row cimport (
     RowWriter, bucket_of, duration_us, minute_us, operation_of, pack_key, pack_row, timestamp_us, write_uuid,
 )
-from codec._fields cimport Fields, has, read_fields, text_of
+from codec._fields cimport MAX_BIGINT, Fields, has, read_fields, text_of
+from codec._prices cimport Price, PriceTable, find_price
 from codec._wire cimport BYTES, VARINT, Reader, reader_of, take, varint
 
 import sys
@@ -26,6 +27,7 @@ from llm_observe.v1.log_pb2 import Log
 from analytics.packed_counts import pack_buckets, pack_texts
 from codec import packing
 from codec.batch import ReadBatch
+from codec.rows import set_price
 from storage.columns import ROLLUP_KEY, ROLLUP_SUMS, TOKEN_COUNTS
 from storage.copy_format import LogId
 
@@ -51,13 +53,15 @@ cdef int LATENCY = _number_of["latency"]
 cdef int TTFT = _number_of["time_to_first_token"]
 cdef int OUTCOME = _number_of["outcome"]
 cdef int ERROR_CODE = _number_of["error_code"]
-# Where each sum stands among ROLLUP_SUMS. A new log has no price, so it adds nothing to the other two.
+# Where each sum stands among ROLLUP_SUMS.
 cdef int sum_count = len(_SUM_NAMES)
 cdef int REQUESTS = _SUM_NAMES.index("request_count")
 cdef int LATENCIES = _SUM_NAMES.index("latency_count")
 cdef int TTFTS = _SUM_NAMES.index("ttft_count")
 cdef int LATENCY_SUM = _SUM_NAMES.index("latency_us_sum")
 cdef int TTFT_SUM = _SUM_NAMES.index("ttft_us_sum")
+cdef int PRICED = _SUM_NAMES.index("priced_count")
+cdef int COST_SUM = _SUM_NAMES.index("cost_nano_usd_sum")
 cdef int outcome_sums[4]  # by number of Outcome; 0 counts for none
 for _place, _word in enumerate(("success", "error", "cancelled"), 1):
     outcome_sums[<int>_place] = _SUM_NAMES.index(f"{_word}_count")
@@ -70,8 +74,9 @@ for _place, _name in enumerate(TOKEN_COUNTS):
 if sum_count > MAX_SUMS:
     raise ImportError("more sums than there is room for")
 _summed = {"request_count", "success_count", "error_count", "cancelled_count", "latency_count", "ttft_count",
-           "latency_us_sum", "ttft_us_sum", *(name.replace("_count", "_sum") for name in TOKEN_COUNTS)}
-if set(_SUM_NAMES) - _summed != {"priced_count", "cost_nano_usd_sum"}:
+           "latency_us_sum", "ttft_us_sum", "priced_count", "cost_nano_usd_sum",
+           *(name.replace("_count", "_sum") for name in TOKEN_COUNTS)}
+if set(_SUM_NAMES) != _summed:
     raise ImportError("_sum_up() does not know one of the sums")
 
 
@@ -87,6 +92,7 @@ cdef class PackedLog:
     cdef Py_ssize_t _begin
     cdef Py_ssize_t _end
     cdef bytes _group
+    cdef bytes _price_version
     cdef readonly str error_code
     cdef int16_t _latency_bucket
     cdef int16_t _ttft_bucket
@@ -130,10 +136,11 @@ cdef class PackedLog:
         return None if self._ttft_bucket < 0 else self._ttft_bucket
 
     def message(self):
-        """Return the log, redacted."""
+        """Return the log, redacted and priced."""
         message = Log.FromString(self._within[self._begin : self._end])
         if self._redactor is not None:
             self._redactor.redact_log(message)
+        set_price(message, self._sums[COST_SUM] if self._sums[PRICED] else None, self._price_version.decode())
         return message
 
 
@@ -171,7 +178,7 @@ cdef tuple _key_of(bytes group):
     return project, _time_of(int.from_bytes(group[:8], sys.byteorder, signed=True)), *names
 
 
-cdef int _sum_up(const Fields* fields, PackedLog log) noexcept:
+cdef int _sum_up(const Fields* fields, const Price* price, PackedLog log) noexcept:
     """Note what the log adds to its rollup."""
     cdef int place, outcome = <int>fields.numbers[OUTCOME]
     memset(log._sums, 0, sizeof(log._sums))
@@ -186,6 +193,8 @@ cdef int _sum_up(const Fields* fields, PackedLog log) noexcept:
     for place in range(token_count):
         if has(fields, token_fields[place]):
             log._sums[token_sums[place]] = fields.numbers[token_fields[place]]
+    if price.cost >= 0:
+        log._sums[PRICED], log._sums[COST_SUM] = 1, price.cost
     return 0
 
 
@@ -194,12 +203,13 @@ cdef class _Batch:
 
     cdef object report
     cdef object redactor
+    cdef PriceTable prices
     cdef bytes project
     cdef int64_t received
     cdef RowWriter writer
 
-    def __init__(self, report, redactor):
-        self.report, self.redactor = report, redactor
+    def __init__(self, report, redactor, PriceTable prices):
+        self.report, self.redactor, self.prices = report, redactor, prices
         self.project = report.project_id.encode()
         self.received = (report.receive_time - _EPOCH) // _MICROSECOND
         self.writer = RowWriter()
@@ -208,13 +218,17 @@ cdef class _Batch:
 cdef PackedLog _read_log(_Batch batch, bytes within, Reader r, bint redacted):
     """Return a log, or None where it is not the common case."""
     cdef Fields fields
+    cdef Price price
     cdef list kept = []
     cdef PackedLog log
     try:
         if not read_fields(r, &fields, None if redacted else batch.redactor, kept):
             return None
+        find_price(batch.prices, &fields, &price)
+        if price.cost >= MAX_BIGINT:
+            return None
         log = PackedLog.__new__(PackedLog)
-        log.packed_row = pack_row(batch.writer, &fields, batch.project, batch.received)
+        log.packed_row = pack_row(batch.writer, &fields, &price, batch.project, batch.received)
         log.packed_key = pack_key(batch.writer, &fields, batch.project, batch.received)
         log._group = _group_of(&fields, batch.project)
         if fields.numbers[OUTCOME] == ERROR:
@@ -223,11 +237,11 @@ cdef PackedLog _read_log(_Batch batch, bytes within, Reader r, bint redacted):
         return None
     write_uuid(fields.texts[LOG_ID], log._id)
     log._start_us = timestamp_us(&fields, START)
-    log.batch, log._within = batch.report, within
+    log.batch, log._within, log._price_version = batch.report, within, <bytes>price.version
     log._redactor = batch.redactor if kept else None
     log._begin = r.at - <const uint8_t*>within
     log._end = r.end - <const uint8_t*>within
-    _sum_up(&fields, log)
+    _sum_up(&fields, &price, log)
     return log
 
 
@@ -240,7 +254,7 @@ cdef object _read_message(_Batch batch, bytes data, list invalid):
     message.DiscardUnknownFields()
     rewritten = message.SerializeToString()  # in the form in which protobuf writes it, it may be common
     log = _read_log(batch, rewritten, reader_of(rewritten, len(rewritten)), True)
-    return packing.pack(message, batch.report, invalid) if log is None else log
+    return packing.pack(message, batch.report, batch.prices.book, invalid) if log is None else log
 
 
 cdef bytes _other_fields(bytes payload):
@@ -288,7 +302,18 @@ cdef list _read_logs(_Batch batch, bytes payload, list invalid):
     return logs
 
 
-def read_batch(bytes payload not None, redactor not None, report_of not None):
+cdef PriceTable _last_table = None
+
+
+cdef PriceTable _table_of(prices):
+    """Return the table of a book: that of the last one is kept, and a process has one book."""
+    global _last_table
+    if _last_table is None or _last_table.book is not prices:
+        _last_table = PriceTable(prices)
+    return _last_table
+
+
+def read_batch(bytes payload not None, redactor not None, prices not None, report_of not None):
     """See codec.packing.read_batch()."""
     cdef bytes others = _other_fields(payload)
     cdef list invalid = []
@@ -298,7 +323,8 @@ def read_batch(bytes payload not None, redactor not None, report_of not None):
         payload = request.SerializeToString()
         others = _other_fields(payload)
     report = report_of(IngestLogsRequest.FromString(others).producer)
-    return ReadBatch(report, _read_logs(_Batch(report, redactor), payload, invalid), invalid)
+    batch = _Batch(report, redactor, _table_of(prices))
+    return ReadBatch(report, _read_logs(batch, payload, invalid), invalid)
 
 
 def add_up(logs not None):

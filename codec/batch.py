@@ -28,14 +28,14 @@ class AcceptedBatch(NamedTuple):
 
 
 class ArrivedLog(IncomingLog, Protocol):
-    """A redacted log of a batch, ready to be stored."""
+    """A redacted and priced log of a batch, ready to be stored."""
 
     @property
     def batch(self) -> BatchReport:
         """The batch it came in."""
 
     def message(self) -> Log:
-        """Return the log, redacted."""
+        """Return the log, redacted and priced."""
 
 
 class InvalidMessage(NamedTuple):

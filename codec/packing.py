@@ -11,7 +11,7 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from analytics.packed_counts import pack_buckets, pack_texts
 from codec.batch import InvalidMessage, ReadBatch
 from codec.errors import InvalidLog
-from codec.rows import to_row
+from codec.rows import set_price, to_row
 from storage.columns import KEY_COLUMNS, LOG_COLUMNS, ROLLUP_KEY, ROLLUP_SUMS
 from storage.copy_format import pack_tuple
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llm_observe.v1.ingest_service_pb2 import ProducerReport
     from llm_observe.v1.log_pb2 import Log
 
+    from analytics.pricing.book import PriceBook
     from storage.columns import LogRow
     from storage.incoming import BatchReport, IncomingLog, RollupKey, Sums
 
@@ -43,16 +44,19 @@ class PackedLog:
         self.rollup_sums = [each.of(row) for each in ROLLUP_SUMS]
         self.batch = batch
         self._message = message
+        set_price(message, row.cost_nano_usd, row.price_version)
 
     def message(self) -> Log:
-        """Return the log, redacted."""
+        """Return the log, redacted and priced."""
         return self._message
 
 
-def pack(message: Log, batch: BatchReport, invalid: list[InvalidMessage]) -> PackedLog | None:
+def pack(
+    message: Log, batch: BatchReport, prices: PriceBook, invalid: list[InvalidMessage]
+) -> PackedLog | None:
     """Pack a redacted log, or add it to the invalid ones."""
     try:
-        row = to_row(message, project_id=batch.project_id, receive_time=batch.receive_time)
+        row = to_row(message, project_id=batch.project_id, receive_time=batch.receive_time, prices=prices)
         return PackedLog(row, batch, message)
     except InvalidLog as error:
         invalid.append(InvalidMessage(message, str(error)))
@@ -62,13 +66,17 @@ def pack(message: Log, batch: BatchReport, invalid: list[InvalidMessage]) -> Pac
 
 
 def read_batch(
-    payload: bytes, redactor: Redactor, report_of: Callable[[ProducerReport], BatchReport]
+    payload: bytes,
+    redactor: Redactor,
+    prices: PriceBook,
+    report_of: Callable[[ProducerReport], BatchReport],
 ) -> ReadBatch:
-    """Return the logs of an IngestLogsRequest, redacted.
+    """Return the logs of an IngestLogsRequest, redacted and priced.
 
     Args:
         payload: The request's bytes.
         redactor: Redacts every text.
+        prices: What calls cost.
         report_of: Makes the batch's report of what its producer reports.
 
     Raises:
@@ -80,7 +88,7 @@ def read_batch(
     for message in request.logs:
         redactor.redact_log(message)
         message.DiscardUnknownFields()
-        packed = pack(message, report, invalid)
+        packed = pack(message, report, prices, invalid)
         if packed is not None:
             logs.append(packed)
     return ReadBatch(report, logs, invalid)

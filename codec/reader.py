@@ -18,6 +18,7 @@ from storage.incoming import BatchReport
 if TYPE_CHECKING:
     from llm_observe.redaction import Redactor
 
+    from analytics.pricing.book import PriceBook
     from codec.batch import AcceptedBatch, ReadBatch
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,10 +29,11 @@ _MAX_SDK_CHARS: Final = 130
 
 
 class BatchReader:
-    """Reads batches. The worker's choke point of redaction: what leaves here is redacted."""
+    """Reads batches. The worker's choke point of redaction: what leaves here is redacted, and priced."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Redactor, prices: PriceBook) -> None:
         self._redactor = redactor
+        self._prices = prices
 
     def read(self, batch: AcceptedBatch) -> ReadBatch:
         """Return the batch's report and its logs.
@@ -40,7 +42,7 @@ class BatchReader:
             google.protobuf.message.DecodeError: The payload is no IngestLogsRequest, or the batch's head is
                 not what a server writes.
         """
-        return read_batch(batch.payload, self._redactor, partial(self._report_of, batch))
+        return read_batch(batch.payload, self._redactor, self._prices, partial(self._report_of, batch))
 
     def read_head(self, batch: AcceptedBatch) -> BatchReport:
         """Return the report of a batch whose payload nobody can read.

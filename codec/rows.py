@@ -12,11 +12,13 @@ from uuid import UUID
 
 from llm_observe.v1.log_pb2 import Log, Outcome, UsageSource
 
+from analytics.pricing.rates import USAGE_FIELDS, Usage
 from analytics.sketch import bucket_of
 from codec.errors import InvalidLog
 from codec.rules import is_uuid
 from codec.words import words_of
 from storage.columns import LOG_COLUMNS, LogRow
+from storage.copy_format import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
     from google.protobuf.message import Message
     from google.protobuf.timestamp_pb2 import Timestamp
+
+    from analytics.pricing.book import PriceBook
+    from analytics.pricing.rates import Price
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -55,8 +60,8 @@ TIMES: Final = tuple(
 """Times, NULL where unknown."""
 
 
-def to_row(log: Log, *, project_id: str, receive_time: datetime) -> LogRow:
-    """Return the row of a redacted log.
+def to_row(log: Log, *, project_id: str, receive_time: datetime, prices: PriceBook) -> LogRow:
+    """Return the row of a redacted log, with what it costs.
 
     Raises:
         InvalidLog: A value fits no column.
@@ -66,6 +71,7 @@ def to_row(log: Log, *, project_id: str, receive_time: datetime) -> LogRow:
     latency_us = _microseconds(log.latency) if log.HasField("latency") else None
     ttft_us = _microseconds(log.time_to_first_token) if log.HasField("time_to_first_token") else None
     succeeded = outcome == "success"
+    cost, price_version = price_of_log(log, prices)
     values = {
         **_same_fields(log),
         "log_id": _uuid(log.log_id),
@@ -74,18 +80,43 @@ def to_row(log: Log, *, project_id: str, receive_time: datetime) -> LogRow:
         "minute": start_time.replace(second=0, microsecond=0),
         "latency_us": latency_us,
         "time_to_first_token_us": ttft_us,
-        "cost_nano_usd": None,
+        "cost_nano_usd": cost,
         "latency_bucket": bucket_of(latency_us) if succeeded and latency_us is not None else None,
         "ttft_bucket": bucket_of(ttft_us) if succeeded and ttft_us is not None else None,
         "project_id": project_id,
         "operation": log.operation or "chat",
         "outcome": outcome,
         "usage_source": _usage_source(log),
-        "price_version": "",
+        "price_version": price_version,
         "metadata": json.dumps(dict(log.metadata)) if log.metadata else None,
         "tags": json.dumps(list(log.tags)) if log.tags else None,
     }
     return LogRow(**values)
+
+
+def price_of_log(log: Log, prices: PriceBook) -> Price:
+    """Return what a redacted log costs.
+
+    Raises:
+        InvalidLog: It began outside the years 1 to 9999.
+    """
+    return prices.price(
+        log.provider,
+        log.model,
+        (_datetime(log.start_time) - EPOCH) // MICROSECOND,
+        _usage_of(log),
+        service_tier=log.service_tier,
+        operation=log.operation,
+        response_model=log.response_model,
+    )
+
+
+def set_price(log: Log, cost_nano_usd: int | None, price_version: str) -> None:
+    """Put what a log costs in the place of what its producer said."""
+    log.ClearField("cost_nano_usd")
+    if cost_nano_usd is not None:
+        log.cost_nano_usd = cost_nano_usd
+    log.price_version = price_version
 
 
 def to_log(row: LogRow) -> Log:
@@ -115,6 +146,10 @@ def _same_fields(log: Message) -> dict[str, Any]:
         **{name: getattr(log, name) if log.HasField(name) else None for name in NUMBERS},
         **{name: _datetime(getattr(log, name)) if log.HasField(name) else None for name in TIMES},
     }
+
+
+def _usage_of(log: Message) -> Usage:
+    return Usage(*(getattr(log, name) if log.HasField(name) else None for name in USAGE_FIELDS))
 
 
 def _usage_source(log: Log) -> str:

@@ -32,6 +32,7 @@ from server.admin.health import HealthService
 from server.admin.service import AdminService
 from server.chat.attempts import ChatAttempts
 from server.chat.conversations import ConversationService
+from server.chat.costs import ChatCosts
 from server.chat.message_store import MessageStore
 from server.chat.providers import Providers
 from server.chat.service import ChatService
@@ -159,7 +160,13 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     loopback = LoopbackExporter(ingest)
     store = MessageStore(database, redactor, config.server.store_messages)
     chat = _make_chat(
-        config.server, store=store, providers=providers, keys=keys, broker=broker, loopback=loopback
+        config.server,
+        store=store,
+        providers=providers,
+        keys=keys,
+        broker=broker,
+        loopback=loopback,
+        costs=ChatCosts(config.pricing.make_price_book(), redactor),
     )
 
     services = RpcPipeline(grpc_server, Authenticator(database, required=config.server.require_keys))
@@ -182,6 +189,7 @@ def _make_chat(
     keys: IdempotencyKeys,
     broker: LogBroker,
     loopback: LoopbackExporter,
+    costs: ChatCosts,
 ) -> ChatService:
     limits = ChatLimits(
         broker,
@@ -194,6 +202,7 @@ def _make_chat(
         attempts=ChatAttempts(keys, settings.chat_timeout_s),
         limits=limits,
         register_log=loopback.register,
+        costs=costs,
         settings=settings,
     )
 

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from llm_observe.limits import MAX_BATCH_LOGS
 from pydantic import Field, SecretStr, model_validator
 
+from analytics.pricing.settings import PricingSettings
 from codec.settings import RedactionSettings
 from storage.settings import StorageSettings
 from telemetry.settings import EnvSettings, load_settings
@@ -130,6 +131,7 @@ class ServerConfig:
     queue: QueueSettings
     providers: ProviderSettings
     redaction: RedactionSettings
+    pricing: PricingSettings
 
     @classmethod
     def load(cls) -> Self:
@@ -144,4 +146,5 @@ class ServerConfig:
             queue=load_settings(QueueSettings),
             providers=load_settings(ProviderSettings),
             redaction=load_settings(RedactionSettings),
+            pricing=load_settings(PricingSettings),
         )

@@ -5,6 +5,7 @@ copy_format     tuples in COPY's binary format
 incoming        what is given to storage to write
 log_writes      logs, written with rollups and ledger
 logs            logs, read
+repricing       prices of stored logs, changed with their rollups
 rollups         hourly sums and sketches; read and verify
 conversations   conversations and messages
 ledger          what producers sent, and what became of it

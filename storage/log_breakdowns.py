@@ -39,14 +39,12 @@ async def break_down_logs(
     """
     async with database.connection() as connection, connection.transaction(read_only=True):
         await plan_for_values(connection)
-        rows = await connection.fetch(
-            _QUERIES["break_down_logs"],
-            start_time=window[0],
-            end_time=window[1],
-            group_by=group_by,
-            row_limit=limit + 1,
-            **{**LogFilter().values(), **found.values()},
-        )
+        values = {**LogFilter().values(), **found.values()}
+        values.update(start_time=window[0], end_time=window[1], row_limit=limit)
+        if group_by == "tag":
+            rows = await connection.fetch(_QUERIES["break_down_by_tag"], **values)
+        else:
+            rows = await connection.fetch(_QUERIES["break_down_by_column"], group_by=group_by, **values)
     total = [_to_cell(row) for row in rows if row["is_total"]]
     return [_to_cell(row) for row in rows if not row["is_total"]], total
 

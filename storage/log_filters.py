@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 LISTS: Final = {
     "providers": "provider",
@@ -18,9 +18,9 @@ LISTS: Final = {
     "error_codes": "error_code",
     "releases": "release",
 }
-"""Filters that name values of a column, any of which a log must have, and that column."""
+"""Filters that list values of a column, and that column."""
 EXACT: Final = ("session_id", "conversation_id", "user_id", "trace_id")
-"""Columns that a filter of the same name compares with one value."""
+"""Columns that a filter compares with one value."""
 RANGES: Final = (
     "latency_us",
     "time_to_first_token_us",
@@ -28,39 +28,31 @@ RANGES: Final = (
     "output_token_count",
     "cost_nano_usd",
 )
-"""Numbers that the filters min_ and max_ bound, both inclusive. An unknown number is in no range."""
+"""Columns that a filter bounds. An unknown number is in no range."""
 SEARCHED: Final = ("input_preview", "output_preview", "error_message")
 """Columns one of which must contain the text of a filter, both case-folded as Unicode has it."""
 
 
+class Range(NamedTuple):
+    """Numbers between two bounds, both inclusive."""
+
+    min: int | None = None
+    max: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFilter:
-    """Selects the logs for which everything that is set here holds. None matches all."""
+    """Selects the logs for which everything that is set here holds. By default all."""
 
-    providers: Sequence[str] | None = None
-    models: Sequence[str] | None = None
-    operations: Sequence[str] | None = None
-    environments: Sequence[str] | None = None
-    outcomes: Sequence[str] | None = None
-    error_codes: Sequence[str] | None = None
-    releases: Sequence[str] | None = None
-    session_id: str | None = None
-    conversation_id: str | None = None
-    user_id: str | None = None
-    trace_id: str | None = None
-    tags: Sequence[str] | None = None
+    one_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Values by column, any of which a log must have; the columns of LISTS."""
+    equal: Mapping[str, str] = field(default_factory=dict)
+    """A value by column, of EXACT."""
+    within: Mapping[str, Range] = field(default_factory=dict)
+    """A range by column, of RANGES."""
+    tags: Sequence[str] = ()
     """All of which a log must carry."""
-    text: str | None = None
-    min_latency_us: int | None = None
-    max_latency_us: int | None = None
-    min_time_to_first_token_us: int | None = None
-    max_time_to_first_token_us: int | None = None
-    min_input_token_count: int | None = None
-    max_input_token_count: int | None = None
-    min_output_token_count: int | None = None
-    max_output_token_count: int | None = None
-    min_cost_nano_usd: int | None = None
-    max_cost_nano_usd: int | None = None
+    text: str = ""
 
     @property
     def matches_all(self) -> bool:
@@ -70,8 +62,16 @@ class LogFilter:
     @property
     def selects_errors(self) -> bool:
         """Whether only failed calls can match."""
-        return self.outcomes is not None and set(self.outcomes) == {"error"}
+        return set(self.one_of.get("outcome", ())) == {"error"}
 
     def values(self) -> dict[str, object]:
         """Return the parameters of the part log_filter."""
-        return {**asdict(self), "tags": None if self.tags is None else json.dumps(list(self.tags))}
+        ranges = {column: self.within.get(column, Range()) for column in RANGES}
+        return {
+            **{name: self.one_of.get(column) for name, column in LISTS.items()},
+            **{column: self.equal.get(column) for column in EXACT},
+            **{f"min_{column}": bounds.min for column, bounds in ranges.items()},
+            **{f"max_{column}": bounds.max for column, bounds in ranges.items()},
+            "tags": json.dumps(list(self.tags)) if self.tags else None,
+            "text": self.text or None,
+        }

@@ -53,15 +53,7 @@ WITH written AS (
         ,
         -- each summed_column: new.{name}
 ),
-contributions AS (
-    SELECT 1 AS sign,
-        -- each summed_column: {name}
-    FROM written
-    UNION ALL
-    SELECT -1,
-        -- each summed_column: old_{name}
-    FROM written WHERE replaced
-),
+-- use: contributions
 added AS (
     -- use: add_deltas
     SELECT

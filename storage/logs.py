@@ -18,7 +18,7 @@ _QUERIES: Final = load_queries(__file__)
 async def get_log(database: Database, *, project_id: str, log_id: UUID) -> LogRow | None:
     """Return a log, or None."""
     row = await database.fetch_one(_QUERIES["get_log"], project_id=project_id, log_id=log_id)
-    return LogRow(**row) if row is not None else None
+    return LogRow._make(row) if row is not None else None
 
 
 async def list_trace(database: Database, *, project_id: str, trace_id: str, row_limit: int) -> list[LogRow]:
@@ -26,7 +26,7 @@ async def list_trace(database: Database, *, project_id: str, trace_id: str, row_
     rows = await database.fetch(
         _QUERIES["list_trace"], project_id=project_id, trace_id=trace_id, row_limit=row_limit
     )
-    return [LogRow(**row) for row in rows]
+    return [LogRow._make(row) for row in rows]
 
 
 async def count_logs(database: Database, *, project_id: str) -> int:

@@ -7,6 +7,18 @@ LEFT JOIN rollups AS k
     AND k.model = delta.model AND k.operation = delta.operation AND k.environment = delta.environment
 CROSS JOIN LATERAL (SELECT o.hour IS NOT NULL AND k.project_id IS NULL AS has_no_room) AS room
 
+-- part: contributions
+-- What rows add to the rollups, and what they added before.
+contributions AS (
+    SELECT 1 AS sign,
+        -- each summed_column: {name}
+    FROM written
+    UNION ALL
+    SELECT -1,
+        -- each summed_column: old_{name}
+    FROM written WHERE replaced
+),
+
 -- part: add_deltas
 INSERT INTO rollup_deltas (
     -- each rollup_key: {name}

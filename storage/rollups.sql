@@ -12,8 +12,14 @@ merged AS NOT MATERIALIZED (
         -- each rollup_sum: {name}
         ,
         -- each packed_count: {name}
-    FROM ranges JOIN rollups AS r USING (tier_minutes)
-    WHERE project_id = :project_id::text AND start_time >= range_start AND start_time < range_end
+    -- OFFSET 0 has each range read by itself, off the key: the planner would rather read the whole table once.
+    FROM ranges CROSS JOIN LATERAL (
+        SELECT *
+        FROM rollups AS r
+        WHERE r.project_id = :project_id::text AND r.tier_minutes = ranges.tier_minutes
+          AND r.start_time >= range_start AND r.start_time < range_end
+        OFFSET 0
+    ) AS rollup
     UNION ALL
     SELECT part, minute,
         -- each rollup_dimension: CASE WHEN has_no_room THEN 'other' ELSE delta.{name} END

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 import structlog
 from taskiq.acks import AcknowledgeType
 
+from analytics.pricing.settings import PricingSettings
 from codec.extensions import COMPILED
 from codec.settings import RedactionSettings
 from storage.migrate import check_schema
@@ -43,6 +44,7 @@ async def run_worker() -> None:
     writer = LogWriter(
         database,
         load_settings(RedactionSettings).make_redactor(),
+        load_settings(PricingSettings).make_price_book(),
         DeadLetterQuota(settings.dead_letters_per_minute),
         LivePublisher(stream),
     )

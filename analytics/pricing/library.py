@@ -83,6 +83,7 @@ class Library:
 
     def __init__(self) -> None:
         self.version = f"genai-prices/{version('genai-prices')}"
+        get_snapshot()  # reads the data, which takes a while: not with the first call that is priced
 
     def rows(self, provider: str, model: str, service_tier: str) -> Sequence[RateRow]:
         """Return the rates of a model, in order of precedence; none where it is not known."""

@@ -123,6 +123,8 @@ class Usage(NamedTuple):
     """Of the output."""
 
 
+USAGE_FIELDS: Final = tuple(f"{name}_token_count" for name in Usage._fields)
+"""The fields of a log with its usage, in order."""
 Price = tuple[int | None, str]
 """The cost in nano-dollars (None is unknown, which is never 0), and the version of the price list asked."""
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from llm_observe._adapters.base import MessageList
+    from llm_observe.redaction import Redactor
+    from llm_observe.v1.log_pb2 import Log
 
     Messages = str | Sequence[Mapping[str, str]]
     """The user's text, or mappings with ``role`` and ``content``, oldest first."""
@@ -103,6 +105,16 @@ class ChatStream:
     def result(self) -> ChatResult:
         """Return the text received so far, with the numbers of the call."""
         return _result(str(self._text), self._pending)
+
+    def log(self, redactor: Redactor) -> Log | None:
+        """Return the call's log as far as it has come; None before the call is made.
+
+        It is redacted, and has neither prompt nor answer, nor the environment and release of ``configure()``.
+        """
+        call = self._pending.call
+        if call is None:
+            return None
+        return call.to_log(redactor, environment="", release="", capture_content=False)
 
 
 class LLMClient:

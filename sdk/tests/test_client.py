@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import llm_observe
 import pytest
 from llm_observe._config import Config, ConfigError
-from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
+from llm_observe.redaction import Redactor
+from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS, Log
 
 
 def test_demo_chat_returns_its_numbers_and_is_logged(recorder):
@@ -42,6 +43,21 @@ def test_a_closed_stream_is_logged_as_cancelled(recorder):
     stream.close()
     assert recorder.only.outcome == OUTCOME_CANCELLED
     assert recorder.only.input_token_count == 3
+
+
+def test_a_stream_has_its_log_while_it_runs_and_after(recorder):
+    stream = llm_observe.LLMClient("demo").stream("write to bob@example.com", model="demo-echo")
+    assert stream.log(Redactor()) is None
+    next(stream)
+    begun = stream.log(Redactor())
+    assert begun is not None
+    assert (begun.log_id, begun.provider, begun.output_token_count) == (stream.log_id, "demo", 1)
+    for _ in stream:
+        pass
+    ended, sent = stream.log(Redactor()), Log.FromString(recorder.only.SerializeToString())
+    for field in ("environment", "release", "input_preview", "output_preview"):
+        sent.ClearField(field)
+    assert ended == sent
 
 
 def test_an_unknown_provider_is_refused():

@@ -64,9 +64,9 @@ def _to_call_stats(numbers: CallNumbers) -> CallStats:
     return stats
 
 
-def to_finished(result: ChatResult) -> chat_service_pb2.ChatFinished:
+def to_finished(result: ChatResult, cost_nano_usd: int | None) -> chat_service_pb2.ChatFinished:
     """Return the last event of a successful answer."""
-    stats = CallStats(usage_source=UsageSource.USAGE_SOURCE_MISSING)
+    stats = CallStats(usage_source=UsageSource.USAGE_SOURCE_MISSING, cost_nano_usd=cost_nano_usd)
     for name in ("input", "output", "total"):
         count = getattr(result, f"{name}_tokens")
         if count is not None:

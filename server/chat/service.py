@@ -9,7 +9,6 @@ from llm_observe.v1 import chat_service_pb2 as pb
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceServicer
 
 from server.chat.checks import check_turn
-from server.chat.convert import to_finished
 from server.chat.turn import TurnLimits
 from server.chat.turns import ChatTurns
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from server.chat.attempts import Attempt, ChatAttempts
+    from server.chat.costs import ChatCosts
     from server.chat.message_store import MessageStore
     from server.chat.providers import Providers
     from server.rpc.context import Context
@@ -35,6 +35,7 @@ class ChatService(ChatServiceServicer):
         attempts: ChatAttempts,
         limits: ChatLimits,
         register_log: Callable[[str, str], None],
+        costs: ChatCosts,
         settings: ServerSettings,
     ) -> None:
         self._store = store
@@ -47,6 +48,7 @@ class ChatService(ChatServiceServicer):
             attempts=attempts,
             register_log=register_log,
             limits=TurnLimits(settings.chat_timeout_s, settings.chat_idle_timeout_s),
+            cost_of=costs.cost_of,
         )
 
     async def drain(self, grace_s: float) -> None:
@@ -69,7 +71,7 @@ class ChatService(ChatServiceServicer):
             yield pb.StreamChatResponse(started=attempt.started())
             async for text in turn:
                 yield pb.StreamChatResponse(delta=pb.ChatDelta(text=text))
-            yield pb.StreamChatResponse(finished=to_finished(turn.result()))
+            yield pb.StreamChatResponse(finished=turn.finished())
 
     async def Chat(self, request: pb.ChatRequest, context: Context) -> pb.ChatResponse:
         attempt = await self._check(request.turn)
@@ -79,8 +81,9 @@ class ChatService(ChatServiceServicer):
         async with aclosing(await self._turns.begin(request.turn, attempt)) as turn:
             async for _ in turn:
                 pass
-            result = turn.result()
-        return pb.ChatResponse(started=attempt.started(), content=result.text, finished=to_finished(result))
+            return pb.ChatResponse(
+                started=attempt.started(), content=turn.result().text, finished=turn.finished()
+            )
 
     async def _check(self, turn: pb.ChatTurn) -> Attempt:
         """Check the turn and its limits; return a new attempt, or the finished one of an earlier request."""

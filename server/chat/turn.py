@@ -63,6 +63,7 @@ class Turn:
         store: Keeps the answer.
         attempts: Remembers how the attempt ended.
         limits: When to end it.
+        cost_of: Returns what the call has cost, in nano-dollars.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Turn:
         store: MessageStore,
         attempts: ChatAttempts,
         limits: TurnLimits,
+        cost_of: Callable[[ChatStream], int | None],
     ) -> None:
         self.attempt = attempt
         self._request = request
@@ -81,6 +83,8 @@ class Turn:
         self._store = store
         self._attempts = attempts
         self._limits = limits
+        self._cost_of = cost_of
+        self._finished: pb.ChatFinished | None = None
         self._buffer = StreamBuffer()
         self._stopped: _Ending | None = None
         self._reading = False
@@ -93,6 +97,11 @@ class Turn:
     def result(self) -> ChatResult:
         """Return the text and the numbers of the call, as far as they came."""
         return self._stream.result()
+
+    def finished(self) -> pb.ChatFinished:
+        """Return the last event of a successful answer, after its text."""
+        assert self._finished is not None, "the iteration has ended without an error"  # noqa: S101 - narrows the type
+        return self._finished
 
     def cancel(self, error: Exception | None = None) -> None:
         """Stop the provider and store what came as cancelled; the reader gets ``error`` after it."""
@@ -159,13 +168,13 @@ class Turn:
         finished = False
         try:
             result = self._stream.result()
-            numbers = to_finished(result)
+            self._finished = to_finished(result, self._cost_of(self._stream))
             if result.text or outcome == "success":
                 await self._store.add_answer(
                     self.attempt, result, provider=self._request.provider, outcome=outcome
                 )
             if outcome == "success":
-                await self._attempts.note_finished(self.attempt, numbers)
+                await self._attempts.note_finished(self.attempt, self._finished)
                 finished = True
         finally:
             if not finished:

@@ -32,6 +32,7 @@ class ChatTurns:
         attempts: Remembers attempts of turns that have a request_id.
         register_log: Called with the log_id and the project of each call, before it is made.
         limits: When an answer is ended.
+        cost_of: Returns what a call has cost, in nano-dollars.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class ChatTurns:
         attempts: ChatAttempts,
         register_log: Callable[[str, str], None],
         limits: TurnLimits,
+        cost_of: Callable[[ChatStream], int | None],
     ) -> None:
         self._store = store
         self._providers = providers
         self._attempts = attempts
         self._register_log = register_log
         self._limits = limits
+        self._cost_of = cost_of
         self._in_flight: set[Turn] = set()
         self._draining = False
 
@@ -74,7 +77,15 @@ class ChatTurns:
         except BaseException:  # a caller who leaves must be able to come again
             await asyncio.shield(self._attempts.note_failed(attempt))
             raise
-        turn = Turn(request, attempt, stream, store=self._store, attempts=self._attempts, limits=self._limits)
+        turn = Turn(
+            request,
+            attempt,
+            stream,
+            store=self._store,
+            attempts=self._attempts,
+            limits=self._limits,
+            cost_of=self._cost_of,
+        )
         self._in_flight.add(turn)
         turn.task.add_done_callback(lambda _: self._in_flight.discard(turn))
         return turn

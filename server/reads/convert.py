@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe.v1.analytics_service_pb2 import Distribution, Metrics
 
-from server.rpc.times import to_duration
 from storage.columns import ROLLUP_SUMS
 
 if TYPE_CHECKING:
@@ -30,18 +29,23 @@ def to_metrics(metrics: Numbers) -> Metrics:
     """
     sums: dict[str, Any] = {field: min(metrics.sums[name], _MAX_INT64) for field, name in _SUMS}
     message = Metrics(**sums, unpriced_count=metrics.unpriced_count)
-    if metrics.success_rate is not None:
-        message.success_rate = metrics.success_rate
-    if metrics.latency is not None:
-        message.latency.CopyFrom(_distribution(metrics.latency))
-    if metrics.time_to_first_token is not None:
-        message.time_to_first_token.CopyFrom(_distribution(metrics.time_to_first_token))
+    if (success_rate := metrics.success_rate) is not None:
+        message.success_rate = success_rate
+    if (latency := metrics.latency) is not None:
+        _fill(message.latency, latency)
+    if (first_token := metrics.time_to_first_token) is not None:
+        _fill(message.time_to_first_token, first_token)
     return message
 
 
-def _distribution(distribution: Durations) -> Distribution:
-    parts: dict[str, Any] = {
-        name: to_duration(getattr(distribution, f"{name}_us"))
-        for name in ("average", "p50", "p90", "p95", "p99")
-    }
-    return Distribution(count=distribution.count, **parts)
+def _fill(message: Distribution, distribution: Durations) -> None:
+    message.count = distribution.count
+    for part, microseconds in (
+        (message.average, distribution.average_us),
+        (message.p50, distribution.p50_us),
+        (message.p90, distribution.p90_us),
+        (message.p95, distribution.p95_us),
+        (message.p99, distribution.p99_us),
+    ):
+        seconds, rest = divmod(round(microseconds), 1_000_000)
+        part.seconds, part.nanos = seconds, rest * 1000

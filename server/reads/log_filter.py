@@ -11,13 +11,14 @@ from codec.words import words_of
 from server.reads.queries import metric_filters
 from server.rpc.checks import check_text, parse_words
 from server.rpc.errors import InvalidField
-from storage.log_filters import EXACT, LISTS, RANGES, SEARCHED, LogFilter
+from storage.log_filters import EXACT, LISTS, SEARCHED, LogFilter, Range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from google.protobuf.duration_pb2 import Duration
     from llm_observe.v1.filter_pb2 import LogFilter as LogFilterMessage
+    from llm_observe.v1.filter_pb2 import MetricFilter
     from llm_observe.v1.log_pb2 import Log
 
 _MAX_VALUES: Final = 50
@@ -33,34 +34,43 @@ def parse_log_filter(message: LogFilterMessage) -> LogFilter:
     Raises:
         InvalidField: A list or a text is too long, a value is unknown, or a range is empty or negative.
     """
-    texts = {name: _parse_text(f"filter.{name}", getattr(message, name)) for name in (*EXACT, "text")}
-    if texts["trace_id"] and not is_trace_id(texts["trace_id"]):
+    for name in ("error_codes", "releases", "tags"):
+        _check_list(f"filter.{name}", getattr(message, name))
+    _check_count("filter.outcomes", message.outcomes)
+    for name in (*EXACT, "text"):
+        check_text(f"filter.{name}", getattr(message, name), max_chars=_MAX_TEXT_CHARS)
+    if message.trace_id and not is_trace_id(message.trace_id):
         raise InvalidField([("filter.trace_id", "must be 32 lower-case hex digits")])
     lists = {
-        name: _parse_list(f"filter.{name}", getattr(message, name))
-        for name in ("error_codes", "releases", "tags")
-    }
-    _check_count("filter.outcomes", message.outcomes)
-    outcomes = parse_words("filter.outcomes", message.outcomes, Outcome)
-    return LogFilter(
         **metric_filters(message.metric_filter, "filter.metric_filter"),
-        **texts,
-        **lists,
-        outcomes=outcomes or None,
-        **_parse_ranges(message),
+        "outcomes": parse_words("filter.outcomes", message.outcomes, Outcome),
+        "error_codes": message.error_codes,
+        "releases": message.releases,
+    }
+    return LogFilter(
+        one_of={LISTS[name]: list(values) for name, values in lists.items() if values},
+        equal={name: getattr(message, name) for name in EXACT if getattr(message, name)},
+        within=_parse_ranges(message),
+        tags=list(message.tags),
+        text=message.text,
     )
 
 
-def _parse_text(field: str, text: str) -> str | None:
-    check_text(field, text, max_chars=_MAX_TEXT_CHARS)
-    return text or None
+def parse_error_filter(message: MetricFilter) -> LogFilter:
+    """Return the filter of failed calls.
+
+    Raises:
+        InvalidField: A list has too many values.
+    """
+    lists = metric_filters(message)
+    one_of = {LISTS[name]: values for name, values in lists.items() if values}
+    return LogFilter(one_of={**one_of, "outcome": ["error"]})
 
 
-def _parse_list(field: str, values: Sequence[str]) -> list[str] | None:
+def _check_list(field: str, values: Sequence[str]) -> None:
     _check_count(field, values)
     for value in values:
         check_text(field, value, max_chars=_MAX_TEXT_CHARS)
-    return list(values) or None
 
 
 def _check_count(field: str, values: Sequence[object]) -> None:
@@ -68,24 +78,23 @@ def _check_count(field: str, values: Sequence[object]) -> None:
         raise InvalidField([(field, f"must have at most {_MAX_VALUES} values")])
 
 
-def _parse_ranges(message: LogFilterMessage) -> dict[str, int | None]:
-    bounds: dict[str, int | None] = {}
-    for name in _NUMBERS:
-        bounds[f"min_{name}"], bounds[f"max_{name}"] = _parse_range(message, name)
+def _parse_ranges(message: LogFilterMessage) -> dict[str, Range]:
+    ranges = {name: _parse_range(message, name) for name in _NUMBERS}
     for name in _DURATIONS:
         minimum, maximum = _parse_range(message, name)
         # Logs have whole microseconds.
-        bounds[f"min_{name}_us"] = None if minimum is None else -(-minimum // 1000)
-        bounds[f"max_{name}_us"] = None if maximum is None else maximum // 1000
-    return bounds
+        ranges[f"{name}_us"] = Range(
+            None if minimum is None else -(-minimum // 1000), None if maximum is None else maximum // 1000
+        )
+    return {column: bounds for column, bounds in ranges.items() if bounds != Range()}
 
 
-def _parse_range(message: LogFilterMessage, name: str) -> tuple[int | None, int | None]:
+def _parse_range(message: LogFilterMessage, name: str) -> Range:
     """Return the bounds of a number; those of a duration are nanoseconds."""
-    minimum, maximum = (_parse_bound(message, f"{bound}_{name}") for bound in ("min", "max"))
-    if minimum is not None and maximum is not None and minimum > maximum:
+    bounds = Range(_parse_bound(message, f"min_{name}"), _parse_bound(message, f"max_{name}"))
+    if bounds.min is not None and bounds.max is not None and bounds.min > bounds.max:
         raise InvalidField([(f"filter.max_{name}", f"must not be less than min_{name}")])
-    return minimum, maximum
+    return bounds
 
 
 def _parse_bound(message: LogFilterMessage, field: str) -> int | None:
@@ -105,29 +114,19 @@ class LogMatcher:
     """Tells which logs a filter selects, as the part log_filter of storage/parts.sql does of rows."""
 
     def __init__(self, log_filter: LogFilter) -> None:
-        self._one_of = {
-            column: frozenset(values)
-            for name, column in LISTS.items()
-            if (values := getattr(log_filter, name)) is not None
-        }
-        self._equal = {
-            column: value for column in EXACT if (value := getattr(log_filter, column)) is not None
-        }
-        self._ranges = {
-            column: bounds
-            for column in RANGES
-            if (bounds := (getattr(log_filter, f"min_{column}"), getattr(log_filter, f"max_{column}")))
-            != (None, None)
-        }
-        self._tags = frozenset(log_filter.tags or ())
-        self._text = (log_filter.text or "").casefold()
+        self._filter = log_filter
+        self._one_of = {column: frozenset(values) for column, values in log_filter.one_of.items()}
+        self._tags = frozenset(log_filter.tags)
+        self._text = log_filter.text.casefold()
 
     def matches(self, log: Log) -> bool:
         """Tell whether the filter selects a log."""
         return (
             all(_word(log, column) in values for column, values in self._one_of.items())
-            and all(getattr(log, column) == value for column, value in self._equal.items())
-            and all(_is_within(_number(log, column), *bounds) for column, bounds in self._ranges.items())
+            and all(getattr(log, column) == value for column, value in self._filter.equal.items())
+            and all(
+                _is_within(_number(log, column), bounds) for column, bounds in self._filter.within.items()
+            )
             and self._tags.issubset(log.tags)
             and (not self._text or any(self._text in getattr(log, name).casefold() for name in SEARCHED))
         )
@@ -149,7 +148,9 @@ def _number(log: Log, column: str) -> int | None:
     return int(value if field == column else value.seconds * 1_000_000 + value.nanos // 1000)
 
 
-def _is_within(value: int | None, minimum: int | None, maximum: int | None) -> bool:
+def _is_within(value: int | None, bounds: Range) -> bool:
     return (
-        value is not None and (minimum is None or minimum <= value) and (maximum is None or value <= maximum)
+        value is not None
+        and (bounds.min is None or bounds.min <= value)
+        and (bounds.max is None or value <= bounds.max)
     )

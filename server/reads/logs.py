@@ -12,15 +12,13 @@ from analytics import ranks
 from codec.rows import to_log
 from codec.rules import is_trace_id
 from server.reads.log_csv import export_csv
-from server.reads.log_filter import parse_log_filter
+from server.reads.log_filter import parse_error_filter, parse_log_filter
 from server.reads.log_pages import list_page, to_logs
-from server.reads.queries import metric_filters
 from server.rpc.auth import caller
 from server.rpc.checks import parse_limit, parse_uuid
 from server.rpc.errors import InvalidField, LogNotFound
 from server.rpc.times import parse_window, to_time_range, to_timestamp
 from storage import logs
-from storage.log_filters import LogFilter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,7 +50,7 @@ class LogReads:
 
     async def ListErrors(self, request: pb.ListErrorsRequest, context: Context) -> pb.ListErrorsResponse:
         size = parse_limit("page_size", request.page_size, default=50, maximum=1000)
-        log_filter = LogFilter(outcomes=["error"], **metric_filters(request.filter))
+        log_filter = parse_error_filter(request.filter)
         page = await list_page(self._database, caller().project_id, log_filter, request, size)
         return pb.ListErrorsResponse(logs=page.logs, next_page_token=page.next_page_token)
 

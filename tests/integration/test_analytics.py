@@ -15,6 +15,7 @@ from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from codec.rows import to_row
 from tests.support.logs import make_log
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.rpc import info_of, stub
 
 NOW = datetime.now(UTC)
@@ -27,7 +28,7 @@ def analytics(channel):
 
 
 async def store(database, *logs):
-    await insert(database, [to_row(log, project_id="default", receive_time=NOW) for log in logs])
+    await insert(database, [to_row(log, project_id="default", receive_time=NOW, prices=BOOK) for log in logs])
 
 
 def log_at(start_time: datetime, **fields):
@@ -42,7 +43,7 @@ async def test_summary_counts_and_compares_with_the_previous_window(analytics, d
         database,
         *(log_at(THIS_HOUR, latency=f"{n}s", timeToFirstToken="0.5s") for n in (1, 2, 3)),
         log_at(THIS_HOUR, outcome="OUTCOME_ERROR", latency="60s"),
-        log_at(THIS_HOUR, outcome="OUTCOME_CANCELLED"),
+        log_at(THIS_HOUR, outcome="OUTCOME_CANCELLED", model="nobody knows its price"),
         log_at(yesterday, latency="1s"),
     )
     found = await analytics.GetSummary(pb.GetSummaryRequest())
@@ -54,8 +55,8 @@ async def test_summary_counts_and_compares_with_the_previous_window(analytics, d
     assert (now.latency.count, now.latency.average.ToMilliseconds()) == (3, 2000)
     assert now.time_to_first_token.p50.ToMicroseconds() == pytest.approx(500_000, rel=0.01)
     assert found.previous.request_count == 1
-    assert not now.priced_count
-    assert now.cost_nano_usd == 0
+    # 10 tokens at 0.15 and 20 at 0.60 US dollars per million.
+    assert (now.priced_count, now.unpriced_count, now.cost_nano_usd) == (4, 1, 4 * 13_500)
 
 
 async def test_percentiles_are_within_one_percent(analytics, database):

@@ -19,6 +19,7 @@ from server.reads.log_csv import COLUMNS, unescape_formula
 from server.reads.log_filter import LogMatcher, parse_log_filter
 from tests.support.logs import make_log
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.random_logs import random_filter, random_log
 from tests.support.rpc import info_of, stub
 
@@ -32,7 +33,7 @@ def analytics(channel):
 
 
 async def store(database, *logs):
-    rows = [to_row(log, project_id="default", receive_time=NOW) for log in logs]
+    rows = [to_row(log, project_id="default", receive_time=NOW, prices=BOOK) for log in logs]
     for begin in range(0, len(rows), 500):
         await insert(database, rows[begin : begin + 500])
 
@@ -98,7 +99,7 @@ async def test_a_slow_reader_holds_nothing_and_may_leave(analytics, database, sq
     call = analytics.ExportLogsCsv(pb.ExportLogsCsvRequest())
     await call.read()  # and nothing more: what follows fills the buffers and waits
 
-    async def other_sessions(state: str) -> int:
+    async def other_sessions(state):
         return await sql.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE $1"
             " AND pid <> pg_backend_pid()",

@@ -98,7 +98,10 @@ async def test_a_stored_log_equals_the_sent_log(ingest, worker, channel):
 
     found: Log = await eventually(stored)
     assert found.receive_time.seconds
-    found.ClearField("receive_time")
+    # A flex call with cached tokens and audio: the price list has no rate for some of them.
+    assert found.price_version.startswith("genai-prices/")
+    for set_by_server in ("receive_time", "price_version"):
+        found.ClearField(set_by_server)
     assert found == log
 
 

@@ -21,6 +21,7 @@ from codec.settings import RedactionSettings
 from stack.cli.main import cli
 from tests.support import poison
 from tests.support.logs import make_log
+from tests.support.prices import BOOK
 from tests.support.rpc import info_of, stub
 from tests.support.waiting import eventually
 from worker.queue.message import pack
@@ -98,7 +99,7 @@ async def test_every_log_is_accounted_for(admin, producer, worker):
 
 async def test_dead_letters_are_counted_until_they_are_replayed(admin, producer, database, worker):
     request = producer.batch(*(make_log() for _ in range(4)))
-    writer = LogWriter(database, RedactionSettings().make_redactor(), DeadLetterQuota(1000))
+    writer = LogWriter(database, RedactionSettings().make_redactor(), BOOK, DeadLetterQuota(1000))
     batch = accepted(request)
     await writer.dead_letter_message(pack({}, {"batches": [batch]}), "killed_worker", 3)
     found = await entry_of(admin, producer)
@@ -117,7 +118,7 @@ async def test_a_batch_with_a_refused_log_adds_up(admin, producer, database, mon
     """The database refuses one log of a batch, which becomes a dead letter; the others are stored."""
     logs = [make_log() for _ in range(7)]
     request = producer.batch(*logs)
-    writer = LogWriter(database, RedactionSettings().make_redactor(), DeadLetterQuota(1000))
+    writer = LogWriter(database, RedactionSettings().make_redactor(), BOOK, DeadLetterQuota(1000))
 
     chosen = UUID(logs[3].log_id)
     monkeypatch.setattr(reader, "read_batch", poison.poisoning(lambda log: log.log_id == chosen))

@@ -11,13 +11,15 @@ import pytest
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
+from llm_observe.v1.log_pb2 import OUTCOME_ERROR
 
 from codec.rows import to_row
 from server.reads import log_search
 from server.reads.log_filter import LogMatcher, parse_log_filter
-from server.reads.log_pages import list_page
+from server.reads.log_pages import LogPage, list_page
 from tests.support.logs import make_log
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.random_logs import random_filter, random_log
 from tests.support.rpc import info_of, stub
 
@@ -42,7 +44,7 @@ def hasty_clock():
 
 
 async def store(database, *logs):
-    await insert(database, [to_row(log, project_id="default", receive_time=NOW) for log in logs])
+    await insert(database, [to_row(log, project_id="default", receive_time=NOW, prices=BOOK) for log in logs])
 
 
 def log_at(time: datetime, **fields):
@@ -108,7 +110,8 @@ async def test_every_filter_is_read_to_the_end_and_back(database, small_slices, 
         pages = await reader.walk()
         assert ids_of(pages) == expected, message
         assert not pages[0].previous_page_token
-        last, back = pages[-1], []
+        last = pages[-1]
+        back: list[LogPage] = []
         while last.previous_page_token:
             last = await reader.page(last.previous_page_token)
             back.insert(0, last)
@@ -123,7 +126,7 @@ async def test_what_is_stored_meanwhile_moves_no_log(database, small_slices):
     async def store_more():
         await store(database, random_log(chance, START), random_log(chance, START - timedelta(minutes=5)))
 
-    for log_filter in (LogFilter(), LogFilter(outcomes=[2]), LogFilter(text="straße")):
+    for log_filter in (LogFilter(), LogFilter(outcomes=[OUTCOME_ERROR]), LogFilter(text="straße")):
         matcher = LogMatcher(parse_log_filter(log_filter))
         expected = by_key(log for log in logs if matcher.matches(log))
         reader = Reader(database, make_request(log_filter), chance, hasty_clock())
@@ -185,7 +188,7 @@ async def test_a_page_of_large_logs_fits_into_a_message(analytics, database):
         (analytics.ListLogs, pb.ListLogsRequest(page_size=1000)),
         (analytics.ListErrors, pb.ListErrorsRequest(page_size=1000)),
     ):
-        seen = set()
+        seen: set[str] = set()
         while True:
             page = await call(request)
             assert page.ByteSize() < 4 * 1024 * 1024

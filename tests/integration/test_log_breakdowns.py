@@ -13,8 +13,9 @@ from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 
 from codec.rows import to_row
 from storage import pool
-from storage.columns import ROLLUP_SUMS
+from storage.columns import ROLLUP_SUMS, LogRow
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.random_logs import random_log
 from tests.support.rpc import info_of, stub
 
@@ -41,7 +42,7 @@ def make_rows(count: int = 120, seed: int = 3):
     chance = random.Random(seed)
     logs = [random_log(chance, START) for _ in range(count)]
     logs[0].tags.append(logs[0].tags[0] if logs[0].tags else "twice")
-    rows = [to_row(log, project_id="default", receive_time=NOW) for log in logs]
+    rows = [to_row(log, project_id="default", receive_time=NOW, prices=BOOK) for log in logs]
     return [
         row._replace(cost_nano_usd=chance.choice((None, 0, 5)), input_token_count=chance.choice((None, 3)))
         for row in rows
@@ -64,7 +65,7 @@ async def test_groups_and_total_are_those_of_the_logs(analytics, database, dimen
     rows = make_rows()
     await insert(database, rows)
     found = await analytics.QueryBreakdown(request_of(dimension))
-    groups: dict[str, list] = {}
+    groups: dict[str, list[LogRow]] = {}
     for row in rows:
         for group in DIMENSIONS[dimension](row):
             groups.setdefault(group, []).append(row)
@@ -132,7 +133,7 @@ async def test_an_unknown_dimension_is_refused(analytics, dimension):
 
 async def test_a_window_that_is_too_large_is_answered_in_time(analytics, database, monkeypatch):
     await insert(database, make_rows(1))
-    monkeypatch.setattr(pool.Connection, "fetch", _too_late(pool.Connection.fetch, "break_down_logs"))
+    monkeypatch.setattr(pool.Connection, "fetch", _too_late(pool.Connection.fetch, "break_down_by_column"))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await analytics.QueryBreakdown(request_of(pb.DIMENSION_USER))
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -16,6 +16,7 @@ from storage.partitions import apply_retention
 from storage.rollup_merges import count_again, list_days
 from tests.support.logs import make_log
 from tests.support.packing import insert, upsert
+from tests.support.prices import BOOK
 from tests.support.rollups import assert_rollups_are_right, merge_all
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -36,6 +37,7 @@ def make_rows(
             ),
             project_id=project_id,
             receive_time=NOW,
+            prices=BOOK,
         )._replace(start_time=NOW - timedelta(minutes=chance.randrange(6 * 1440)))
         for _ in range(count)
     ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
-from llm_observe.v1.log_pb2 import Log
+from llm_observe.v1.log_pb2 import OUTCOME_SUCCESS, OUTCOME_UNSPECIFIED, Log
 
 from codec.rows import to_log, to_row
 from server.reads.log_filter import LogMatcher, parse_log_filter
@@ -17,6 +18,7 @@ from server.rpc.errors import InvalidField
 from storage.log_searches import KeyRange, LogScan
 from storage.planning import plan_for_values
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.random_logs import random_filter, random_log
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -47,7 +49,7 @@ def wanted(found: LogFilter, log: Log) -> bool:
     )
 
 
-def within(found: LogFilter, log: Log, name: str) -> bool:
+def within(found: Any, log: Any, name: str) -> bool:
     bounds = [bound for bound in ("min", "max") if found.HasField(f"{bound}_{name}")]
     limits = {bound: number(getattr(found, f"{bound}_{name}")) for bound in bounds}
     value = number(getattr(log, name))
@@ -63,13 +65,13 @@ def number(value: int | Duration) -> int:
 async def test_sql_and_the_live_tail_select_what_is_wanted(database):
     chance = random.Random(13)
     rows = [
-        to_row(random_log(chance, NOW.replace(hour=12)), project_id="default", receive_time=NOW)
+        to_row(random_log(chance, NOW.replace(hour=12)), project_id="default", receive_time=NOW, prices=BOOK)
         for _ in range(300)
     ]
     rows = [row._replace(cost_nano_usd=chance.choice((None, 0, 1, 7, 2**53 + 1))) for row in rows]
     await insert(database, rows)
     logs = [to_log(row) for row in rows]
-    selective = set()
+    selective: set[str] = set()
     async with database.connection() as connection, connection.transaction(read_only=True):
         await plan_for_values(connection)
         for _ in range(600):
@@ -93,15 +95,22 @@ def test_the_live_tail_reads_an_operation_that_is_not_set_as_chat():
 SECOND = Duration(seconds=1)
 
 
+def unknown_outcome(number: int) -> LogFilter:
+    found: Any = LogFilter()
+    found.outcomes.append(number)
+    made: LogFilter = found
+    return made
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
         (LogFilter(metric_filter=MetricFilter(models=["m"] * 51)), "filter.metric_filter.models"),
         (LogFilter(metric_filter=MetricFilter(models=["\0"])), "filter.metric_filter.models"),
-        (LogFilter(outcomes=[1] * 51), "filter.outcomes"),
-        (LogFilter(outcomes=[0]), "filter.outcomes"),
-        (LogFilter(outcomes=[4]), "filter.outcomes"),
-        (LogFilter(outcomes=[-1]), "filter.outcomes"),
+        (LogFilter(outcomes=[OUTCOME_SUCCESS] * 51), "filter.outcomes"),
+        (LogFilter(outcomes=[OUTCOME_UNSPECIFIED]), "filter.outcomes"),
+        (unknown_outcome(4), "filter.outcomes"),
+        (unknown_outcome(-1), "filter.outcomes"),
         (LogFilter(error_codes=["e"] * 51), "filter.error_codes"),
         (LogFilter(error_codes=["\0"]), "filter.error_codes"),
         (LogFilter(error_codes=["e" * 201]), "filter.error_codes"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from codec.rows import to_row
 from storage.rollup_merges import count_again, forget_minutes, list_days
 from tests.support.logs import make_log
 from tests.support.packing import insert, upsert
+from tests.support.prices import BOOK
 from tests.support.rollups import assert_rollups_are_right, merge_all
 from tests.support.rpc import info_of, stub
 
@@ -38,7 +41,14 @@ def analytics(channel):
     return stub(AnalyticsServiceStub, channel)
 
 
-def make_rows(chance: random.Random, count: int):
+LATENCIES: dict[str, Callable[[random.Random], float]] = {
+    "skewed": lambda chance: chance.lognormvariate(0, 2),
+    "bimodal": lambda chance: chance.gauss(*chance.choice(((0.2, 0.01), (30, 2)))),
+    "heavy tail": lambda chance: min(0.001 * chance.paretovariate(0.5), 600_000),
+}
+
+
+def make_rows(chance: random.Random, count: int, latency: str = "skewed"):
     """Logs of five days, more of them lately, some of which failed or were cancelled."""
     return [
         to_row(
@@ -49,10 +59,11 @@ def make_rows(chance: random.Random, count: int):
                 environment=chance.choice(("", "production")),
                 outcome=chance.choice(("OUTCOME_SUCCESS",) * 8 + ("OUTCOME_ERROR", "OUTCOME_CANCELLED")),
                 error_code=chance.choice(("", "rate_limit", "timeout")),
-                latency=f"{chance.lognormvariate(0, 2):.6f}s",
+                latency=f"{LATENCIES[latency](chance):.6f}s",
             ),
             project_id="default",
             receive_time=NOW,
+            prices=BOOK,
         )
         for _ in range(count)
     ]
@@ -152,12 +163,12 @@ async def ask_errors(analytics: Any, rows: list[Any], arguments: dict[str, Any])
     assert counts[pb.DIMENSION_MODEL] == Counter(row.model for row in inside)
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_any_question_about_any_window(analytics, database, seed):
+@pytest.mark.parametrize(("seed", "latency"), list(enumerate(LATENCIES)))
+async def test_any_question_about_any_window(analytics, database, seed, latency):
     chance = random.Random(seed)
     rows: list[Any] = []
     for _ in range(4):
-        batch = make_rows(chance, 150)
+        batch = make_rows(chance, 150, latency)
         await chance.choice((insert, upsert))(database, batch)
         corrected = [
             row._replace(receive_time=NOW + (len(rows) + 1) * MINUTE, model="corrected")
@@ -195,7 +206,9 @@ async def test_groups_beyond_the_limit_are_counted_as_other(analytics, database,
     """Also when the limit is changed later, and when a log that was counted so is corrected."""
     hour = floor(NOW, HOUR) - 2 * HOUR
     rows = [
-        to_row(log_at(hour + n * MINUTE, model=f"m{n % 7}"), project_id="default", receive_time=NOW)
+        to_row(
+            log_at(hour + n * MINUTE, model=f"m{n % 7}"), project_id="default", receive_time=NOW, prices=BOOK
+        )
         for n in range(40)
     ]
     for place in range(0, 40, 10):
@@ -245,3 +258,35 @@ async def test_counting_again_repairs_every_tier(database, sql):
     for day in days:
         await count_again(database, day)
     await assert_rollups_are_right(database)
+
+
+async def test_csv_raw_rows_and_every_tier_say_the_same(analytics, database, sql):
+    rows = make_rows(random.Random(11), 300)
+    await insert(database, rows)
+    await merge_all(database)
+    corrections = {"receive_time": NOW + MINUTE, "cost_nano_usd": 7, "output_token_count": 5}
+    await upsert(database, [row._replace(**corrections) for row in rows[::4]])
+    await assert_rollups_are_right(database)
+    window: Any = {"start_time": floor(NOW - 30 * DAY, DAY), "end_time": ceil(NOW, DAY)}
+    summary = await analytics.GetSummary(pb.GetSummaryRequest(time_range=window))
+    exported = analytics.ExportLogsCsv(pb.ExportLogsCsvRequest(time_range=window))
+    text = b"".join([each.chunk async for each in exported]).decode()
+    table = list(csv.DictReader(io.StringIO(text)))
+    raw = await sql.fetchrow(
+        "SELECT count(*), sum(output_token_count), sum(cost_nano_usd), count(cost_nano_usd) FROM logs"
+    )
+    tiers = await sql.fetch(
+        "SELECT sum(request_count), sum(output_token_sum), sum(cost_nano_usd_sum), sum(priced_count)"
+        " FROM rollups WHERE tier_minutes >= 60 GROUP BY tier_minutes"
+    )
+    said = (
+        summary.current.request_count,
+        summary.current.output_token_count,
+        summary.current.cost_nano_usd,
+        summary.current.priced_count,
+    )
+    costs = [int(row["cost_nano_usd"]) for row in table if row["cost_nano_usd"]]
+    tokens = sum(int(row["output_token_count"]) for row in table)
+    assert (len(table), tokens, sum(costs), len(costs)) == said
+    assert tuple(raw) == said
+    assert [tuple(map(int, tier)) for tier in tiers] == [said] * 3

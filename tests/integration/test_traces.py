@@ -9,9 +9,12 @@ import pytest
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 
+import storage.logs
 from codec.rows import to_row
+from storage.sql import load_queries
 from tests.support.logs import make_log
 from tests.support.packing import insert
+from tests.support.prices import BOOK
 from tests.support.rpc import info_of, stub
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -25,7 +28,7 @@ def analytics(channel):
 
 
 async def store(database, *logs, project_id="default"):
-    rows = [to_row(log, project_id=project_id, receive_time=NOW) for log in logs]
+    rows = [to_row(log, project_id=project_id, receive_time=NOW, prices=BOOK) for log in logs]
     for begin in range(0, len(rows), 500):
         await insert(database, rows[begin : begin + 500])
 
@@ -78,18 +81,19 @@ async def test_what_is_no_trace_id_is_refused(analytics, wrong):
     assert info_of(caught.value)[2] == ["trace_id"]
 
 
-async def test_the_planner_reads_a_trace_by_its_index(sql):
-    await sql.execute("SET enable_seqscan = off")
-    plan = await sql.fetch(
-        "EXPLAIN SELECT log_id FROM logs WHERE project_id = 'default' AND trace_id = $1 AND trace_id <> ''"
-        " ORDER BY start_time, log_id LIMIT 5",
-        TRACE,
-    )
+async def test_the_planner_reads_a_trace_by_its_index(database, sql):
+    await store(database, *(log_at(NOW, traceId=f"{n:032x}") for n in range(1000)))
+    partition = f"logs_{NOW:%Y%m%d}"
+    await sql.execute(f"ANALYZE {partition}")
+    query = load_queries(storage.logs.__file__)["list_trace"]
+    values = query.args(project_id="default", trace_id=TRACE, row_limit=1001)
+    await sql.execute("SET plan_cache_mode = force_generic_plan")
+    plan = await sql.fetch(f"EXPLAIN {query.text}", *values)
     text = "\n".join(line[0] for line in plan)
-    assert "trace" in text.split("Index Scan using", 1)[1].split(" on ", 1)[0]
+    assert f"{partition}_project_id_trace_id_idx" in text
 
 
-async def rank_of(analytics, log) -> pb.LogRank | None:
+async def rank_of(analytics, log):
     found = await analytics.GetLog(pb.GetLogRequest(log_id=log.log_id))
     assert found.log.log_id == log.log_id
     return found.rank if found.HasField("rank") else None
@@ -120,7 +124,10 @@ async def test_a_rank_follows_a_correction(analytics, database):
     logs = [log_at(MIDNIGHT, latency=f"{n}s") for n in range(1, 4)]
     await store(database, *logs)
     logs[0].latency.FromSeconds(9)
-    await insert(database, [to_row(logs[0], project_id="default", receive_time=NOW + timedelta(seconds=1))])
+    await insert(
+        database,
+        [to_row(logs[0], project_id="default", receive_time=NOW + timedelta(seconds=1), prices=BOOK)],
+    )
     assert (await rank_of(analytics, logs[0])).faster_share == pytest.approx(2 / 3)
 
 

@@ -13,6 +13,7 @@ from codec.settings import RedactionSettings
 from storage.dead_letters import DeadLetterFilter, get_dead_letter, list_dead_letters
 from storage.logs import count_logs
 from tests.support.logs import make_log
+from tests.support.prices import BOOK
 from worker.queue.message import pack
 from worker.tasks.dead_letter_quota import DeadLetterQuota
 from worker.tasks.write_logs import LogWriter
@@ -23,7 +24,7 @@ PRODUCER = str(uuid.uuid4())
 
 @pytest.fixture
 def writer(database) -> LogWriter:
-    return LogWriter(database, RedactionSettings().make_redactor(), DeadLetterQuota(1000))
+    return LogWriter(database, RedactionSettings().make_redactor(), BOOK, DeadLetterQuota(1000))
 
 
 def batch_of(*logs, **head) -> AcceptedBatch:

@@ -16,13 +16,14 @@ from storage.pool import Database
 from storage.rollups import RollupFilter, TierRange, sum_rollups
 from tests.support.logs import make_log
 from tests.support.packing import insert, upsert
+from tests.support.prices import BOOK
 from tests.support.rollups import assert_rollups_are_right, merge_all
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def row(receive_time=NOW, project_id="default", **fields):
-    return to_row(make_log(**fields), project_id=project_id, receive_time=receive_time)
+    return to_row(make_log(**fields), project_id=project_id, receive_time=receive_time, prices=BOOK)
 
 
 @pytest.fixture(params=[insert, upsert])

@@ -9,10 +9,38 @@ from typing import Any
 
 from google.protobuf.json_format import ParseDict
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
-from llm_observe.v1.log_pb2 import OUTCOME_SUCCESS, Log
+from llm_observe.v1.log_pb2 import OUTCOME_ERROR, OUTCOME_SUCCESS, Log
 
-_MODELS = ("gpt-4o-mini", "gpt-4.1", "claude-sonnet-5-5", "gemini-2.5-flash", "gpt-4o")
-_TEXT = ("Summarise the support ticket below in two sentences and say what the customer wants. " * 4)[:320]
+_MODELS = {
+    "openai": ("gpt-4o-mini", "gpt-4.1", "gpt-4o", "gpt-5.2"),
+    "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5"),
+    "gemini": ("gemini-2.5-flash", "gemini-2.5-pro"),
+}
+_PHRASES = (
+    "please summarise the ticket below",
+    "say what the customer wants",
+    "in two sentences",
+    "the order was late",
+    "again, because an address is missing",
+    "we are sorry to hear that",
+    "here is what you can do next:",
+    "open the settings page",
+    "choose billing, then update your card",
+    "thanks for waiting \u2014",
+    "def main():",
+    "return {'ok': True}",
+    "SELECT name FROM users WHERE id = 7;",
+    "\u00fcber die Lieferung",
+    "\u6ce8\u6587\u756a\u53f7",
+    "see https://example.com/help",
+    "invoice 20931",
+    "on Monday at 9:30",
+    "translate it into French",
+    "Yes.",
+)
+_SENSITIVE = ("jane.doe@example.com", "+1 415 555 0132", "4111 1111 1111 1111", "10.1.2.3", "password=x7")
+_MINUTE_S = 60
+_LATE_S = 6 * 3600
 
 
 def make_log(**fields: Any) -> Log:
@@ -38,33 +66,55 @@ def make_request(*logs: Log) -> IngestLogsRequest:
     return IngestLogsRequest(logs=logs)
 
 
-def make_logs(count: int, seed: int = 1, *, ending: str = "") -> list[Log]:
-    """Return logs of about 1 KB as applications send them: five models, log-normal latencies, all new.
+def make_logs(count: int, seed: int = 1, *, ending: str = "", logs_per_trace: int = 0) -> list[Log]:
+    """Return logs of about 1 KB as applications send them, all new.
 
-    Every input ends in ``ending``.
+    Many texts; a tenth of the logs has something to redact; eight models in two environments; most of the
+    last minute, a tenth up to six hours late; some fail. Every input ends in ``ending``. Logs that follow
+    each other share a trace; 0 a trace gives them none.
     """
     chance = random.Random(seed)
-    return [_make_application_log(chance, ending) for _ in range(count)]
+    texts = [_make_text(chance) for _ in range(500)]
+    logs = [_make_application_log(chance, texts, ending) for _ in range(count)]
+    if logs_per_trace:
+        for begin in range(0, count, logs_per_trace):
+            trace_id = f"{chance.getrandbits(128):032x}"
+            for log in logs[begin : begin + logs_per_trace]:
+                log.trace_id, log.span_id = trace_id, f"{chance.getrandbits(64):016x}"
+    return logs
 
 
-def _make_application_log(chance: random.Random, ending: str) -> Log:
+def _make_text(chance: random.Random) -> str:
+    phrases = chance.choices(_PHRASES, k=chance.randrange(2, 20))
+    if chance.random() < 0.05:
+        phrases[chance.randrange(len(phrases))] = chance.choice(_SENSITIVE)
+    return " ".join(phrases)[:480]
+
+
+def _make_application_log(chance: random.Random, texts: list[str], ending: str) -> Log:
     log = make_log()
+    late_s = chance.random() * (_LATE_S if chance.random() < 0.1 else _MINUTE_S)
+    log.start_time.FromMicroseconds(log.start_time.ToMicroseconds() - int(late_s * 1e6))
+    provider = chance.choice(tuple(_MODELS))
     log.MergeFrom(
         Log(
             session_id=str(uuid.UUID(int=chance.getrandbits(128))),
-            model=chance.choice(_MODELS),
+            provider=provider,
+            model=chance.choice(_MODELS[provider]),
             operation="chat",
             input_token_count=chance.randrange(10, 3000),
             output_token_count=chance.randrange(10, 800),
-            input_preview=_TEXT + ending,
-            output_preview=_TEXT,
+            input_preview=chance.choice(texts) + ending,
+            output_preview=chance.choice(texts),
             user_id=f"user-{chance.randrange(1000)}",
             finish_reason="stop",
-            environment="production",
+            environment=chance.choice(("production", "production", "staging")),
             streamed=True,
             metadata={"tenant": f"t{chance.randrange(20)}"},
         )
     )
+    if chance.random() < 0.05:
+        log.outcome, log.error_code = OUTCOME_ERROR, chance.choice(("rate_limit", "timeout", "overloaded"))
     log.total_token_count = log.input_token_count + log.output_token_count
     log.latency.FromMicroseconds(int(chance.lognormvariate(13, 0.8)))
     log.time_to_first_token.FromMicroseconds(log.latency.ToMicroseconds() // 4)

@@ -42,7 +42,7 @@ _LISTS: Final = ("providers", "models", "operations", "environments", "error_cod
 
 def random_log(chance: random.Random, start: datetime) -> Log:
     """Return a log that begins within ten minutes, perhaps at the microsecond at which another one does."""
-    log = make_log()
+    log: Any = make_log()  # its fields are chosen by name
     log.start_time.FromDatetime(start + timedelta(seconds=chance.randrange(600) // 7 * 7))
     for name in _LISTS:
         setattr(log, name.removesuffix("s"), chance.choice(WORDS[name]))
@@ -60,7 +60,8 @@ def random_log(chance: random.Random, start: datetime) -> Log:
         log.ClearField(name)
         if chance.random() < 0.8:
             getattr(log, name).FromNanoseconds(chance.choice(NANOS))
-    return log
+    made: Log = log
+    return made
 
 
 def random_filter(chance: random.Random) -> LogFilter:
@@ -87,7 +88,7 @@ def _set(made: LogFilter, name: str, chance: random.Random) -> None:
         _set_range(made, name.removeprefix("min_").removeprefix("max_"), chance)
 
 
-def _set_range(made: LogFilter, name: str, chance: random.Random) -> None:
+def _set_range(made: Any, name: str, chance: random.Random) -> None:
     if made.HasField(f"min_{name}") or made.HasField(f"max_{name}"):
         return
     is_time = name in {"latency", "time_to_first_token"}

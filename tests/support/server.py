@@ -11,6 +11,7 @@ from typing import Any
 import llm_observe.v1
 from google.protobuf.descriptor import ServiceDescriptor
 
+from analytics.pricing.settings import PricingSettings
 from codec.settings import RedactionSettings
 from server.app import Server, build_server
 from server.settings import ProviderSettings, ServerConfig, ServerSettings
@@ -31,6 +32,7 @@ def make_config(
         queue=queue,
         providers=providers or ProviderSettings(),
         redaction=RedactionSettings(),
+        pricing=PricingSettings(),
     )
 
 

@@ -8,9 +8,11 @@ from types import ModuleType
 import pytest
 from llm_observe.redaction import Redactor
 
+from analytics.pricing.book import PriceBook
 from codec import _reader, _scan, packing, scan
 from codec.batch import AcceptedBatch, ReadBatch
 from codec.reader import BatchReader
+from tests.support.prices import BOOK
 
 on_both_readers = pytest.mark.parametrize(
     "twin", [pytest.param(_reader, id="compiled"), pytest.param(packing, id="python")]
@@ -20,9 +22,11 @@ on_both_scans = pytest.mark.parametrize(
 )
 
 
-def read_with(twin: ModuleType, batch: AcceptedBatch, redactor: Redactor | None = None) -> ReadBatch:
+def read_with(
+    twin: ModuleType, batch: AcceptedBatch, redactor: Redactor | None = None, prices: PriceBook = BOOK
+) -> ReadBatch:
     """Read a batch as BatchReader does, with the given twin."""
     redactor = redactor or Redactor()
-    report_of = partial(BatchReader(redactor)._report_of, batch)
-    found: ReadBatch = twin.read_batch(batch.payload, redactor, report_of)
+    report_of = partial(BatchReader(redactor, prices)._report_of, batch)
+    found: ReadBatch = twin.read_batch(batch.payload, redactor, prices, report_of)
     return found

@@ -22,12 +22,13 @@ from codec.reader import BatchReader
 from codec.rows import to_row
 from storage.columns import LOG_COLUMNS, LogRow
 from storage.copy_format import unpack_tuple
+from tests.support.prices import BOOK
 from tests.support.properties import examples
 from tests.support.twins import on_both_readers, read_with
 
 NOW_US = 1_795_600_000_000_000
 UUID_TEXT = "01890a5d-ac96-774b-bcce-b302099a8057"
-READER = BatchReader(Redactor())
+READER = BatchReader(Redactor(), BOOK)
 
 
 def varint(number: int, size: int = 0) -> bytes:
@@ -121,7 +122,7 @@ def read_as_messages(payload: bytes) -> tuple[list[Any], int]:
     rows, invalid = [], 0
     for log in request.logs:
         try:
-            row = to_row(log, project_id=report.project_id, receive_time=report.receive_time)
+            row = to_row(log, project_id=report.project_id, receive_time=report.receive_time, prices=BOOK)
             rows.append(comparable(row))
         except InvalidLog:
             invalid += 1

@@ -16,6 +16,7 @@ from codec.rows import DURATIONS, to_row
 from server.reads.log_csv import COLUMNS, escape_formula, format_rows, unescape_formula
 from storage.columns import LogRow
 from tests.support.logs import make_log
+from tests.support.prices import BOOK
 
 NOW = datetime(2026, 11, 25, 10, 30, 0, 1, tzinfo=UTC)
 FORMULAS = (
@@ -45,7 +46,7 @@ def parse(data: bytes) -> list[list[str]]:
 
 
 def row_of(**values) -> LogRow:
-    return to_row(make_log(), project_id="default", receive_time=NOW)._replace(**values)
+    return to_row(make_log(), project_id="default", receive_time=NOW, prices=BOOK)._replace(**values)
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)

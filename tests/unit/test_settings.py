@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from llm_observe.limits import MAX_BATCH_LOGS
 
@@ -48,3 +52,17 @@ def test_a_rate_limit_lets_a_full_batch_through(monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_INGEST_LOGS_PER_MINUTE", str(MAX_BATCH_LOGS - 1))
     with pytest.raises(SettingsError, match=r"LLM_OBSERVE_INGEST_LOGS_PER_MINUTE: .*500"):
         load_settings(ServerSettings)
+
+
+@pytest.mark.parametrize("process", ["server", "worker"])
+def test_a_wrong_price_file_stops_a_process_at_start(process, tmp_path):
+    prices = tmp_path / "prices.toml"
+    prices.write_text('[[price]]\nprovider = "acme"\nmodel = "m"\noutput = 3\n')
+    stores = {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    env = {**os.environ, **stores, "LLM_OBSERVE_PRICE_FILE": str(prices)}
+    ended = subprocess.run(
+        [sys.executable, "-m", process], env=env, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert ended.returncode == 2
+    assert "LLM_OBSERVE_PRICE_FILE: entry 1 (line 1): rates without input" in ended.stderr
+    assert "leave out all rates" in ended.stderr

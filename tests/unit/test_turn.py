@@ -94,6 +94,7 @@ def begin(stream, records) -> Turn:
         store=records,
         attempts=records,
         limits=TurnLimits(timeout_s=100, idle_timeout_s=10),
+        cost_of=lambda _: 7,
     )
 
 

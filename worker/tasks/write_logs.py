@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from llm_observe.redaction import Redactor
 
+    from analytics.pricing.book import PriceBook
     from codec.batch import AcceptedBatch, ArrivedLog
     from storage.incoming import BatchReport
     from storage.pool import Database
@@ -63,11 +64,12 @@ class LogWriter:
         self,
         database: Database,
         redactor: Redactor,
+        prices: PriceBook,
         quota: DeadLetterQuota,
         live: LivePublisher | None = None,
     ) -> None:
         self._database = database
-        self._reader = BatchReader(redactor)
+        self._reader = BatchReader(redactor, prices)
         self._dead_letters = DeadLetterWriter(database, self._reader, quota)
         self._live = live
         self._coalescer: Coalescer[_Work, WriteResult] = Coalescer(

@@ -218,7 +218,7 @@ class Log(google.protobuf.message.Message):
     cost_nano_usd: builtins.int
     """Output only. Price of the call in 10^-9 US dollars. Absent when the model's price or the usage is unknown."""
     price_version: builtins.str
-    """Output only. Version of the price list that produced cost_nano_usd."""
+    """Output only. Version of the price list that was asked; also where the cost is unknown."""
     service_tier: builtins.str
     """The provider's processing tier, which decides the price: `default`, `batch`, `flex`, `priority`, and so on, lower
     case; at most 32 characters. Empty when unknown.

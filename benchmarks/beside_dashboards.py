@@ -1,0 +1,135 @@
+"""Ingest's latency and the gaps between a chat's tokens, alone and beside ten dashboards that refresh.
+
+python -m benchmarks.beside_dashboards [logs] [groups]: over the data of benchmarks.dashboard, which is made
+where it is missing. Both phases alternate, so that a busy machine slows both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from llm_observe.v1 import chat_service_pb2 as chat
+from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
+from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
+
+from analytics.windows import DAY, HOUR
+from benchmarks.dashboard import ask
+from benchmarks.dashboard_data import data_folder, fill, kept_machine
+from benchmarks.report import ratio, report
+from tests.support.logs import make_logs
+from tests.support.ports import free_port
+from tests.support.rpc import answers
+from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+_ROUNDS = 4
+_ROUND_S = 10.0
+_DASHBOARDS = 10
+_REFRESH_S = 5.0
+_INGEST_PAUSE_S = 0.01
+_PANELS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("GetSummary", {}),
+    ("QueryTimeSeries", {}),
+    ("QueryTimeSeries", {"group_by": "DIMENSION_PROVIDER"}),
+    ("QueryBreakdown", {"dimension": "DIMENSION_MODEL"}),
+    ("ListErrors", {"page_size": 20}),
+)
+_WINDOWS: tuple[timedelta, ...] = (HOUR, DAY, 7 * DAY, 30 * DAY)
+
+
+class Latencies:
+    """What was measured, in milliseconds, by phase."""
+
+    def __init__(self) -> None:
+        self.alone: list[float] = []
+        self.beside: list[float] = []
+
+    def figures(self) -> dict[str, float]:
+        """Return medians, 99th percentiles, and the ratio of the latter."""
+        p99 = {name: statistics.quantiles(getattr(self, name), n=100)[98] for name in ("alone", "beside")}
+        return {
+            "samples": len(self.alone) + len(self.beside),
+            "alone_p50_ms": round(statistics.median(self.alone), 2),
+            "beside_p50_ms": round(statistics.median(self.beside), 2),
+            "alone_p99_ms": round(p99["alone"], 2),
+            "beside_p99_ms": round(p99["beside"], 2),
+            "p99_ratio": ratio(p99["beside"], p99["alone"]),
+        }
+
+
+async def send_logs(channel: grpc.aio.Channel, into: list[float], until: float) -> None:
+    """Send single logs at a steady pace."""
+    stub: Any = IngestServiceStub(channel)
+    for log in make_logs(10_000, seed=int(until)):
+        if time.perf_counter() > until:
+            return
+        begin = time.perf_counter()
+        await stub.IngestLogs(IngestLogsRequest(logs=[log]), timeout=60)
+        into.append((time.perf_counter() - begin) * 1000)
+        await asyncio.sleep(_INGEST_PAUSE_S)
+
+
+async def read_answers(channel: grpc.aio.Channel, into: list[float], until: float) -> None:
+    """Read streamed answers, one after the other, and note the gaps between their deltas."""
+    stub: Any = ChatServiceStub(channel)
+    number = 0
+    while time.perf_counter() < until:
+        number += 1
+        turn = chat.ChatTurn(session_id=f"{until}-{number}", provider="demo", content="Tell me a long story.")
+        last = None
+        async for event in stub.StreamChat(chat.StreamChatRequest(turn=turn), timeout=60):
+            now = time.perf_counter()
+            if event.HasField("delta"):
+                if last is not None:
+                    into.append((now - last) * 1000)
+                last = now
+
+
+async def refresh(channel: grpc.aio.Channel, number: int, until: float) -> None:
+    """Ask for every panel, again and again, as an open dashboard does."""
+    stub = AnalyticsServiceStub(channel)
+    window = _WINDOWS[number % len(_WINDOWS)]
+    await asyncio.sleep(number * _REFRESH_S / _DASHBOARDS)
+    while time.perf_counter() < until:
+        begin = time.perf_counter()
+        await asyncio.gather(*(ask(stub, method, window, arguments) for method, arguments in _PANELS))
+        await asyncio.sleep(max(0.0, _REFRESH_S - (time.perf_counter() - begin)))
+
+
+async def run(port: int) -> None:
+    await eventually(lambda: answers(port))
+    ingest, gaps = Latencies(), Latencies()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        for number in range(2 * _ROUNDS):
+            beside = number % 2 == 1
+            until = time.perf_counter() + _ROUND_S
+            await asyncio.gather(
+                send_logs(channel, ingest.beside if beside else ingest.alone, until),
+                read_answers(channel, gaps.beside if beside else gaps.alone, until),
+                *(refresh(channel, each, until) for each in range(_DASHBOARDS if beside else 0)),
+            )
+    report(benchmark="beside_dashboards", ingest=ingest.figures(), chat_gaps=gaps.figures())
+
+
+def main() -> None:
+    logs = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
+    groups = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    with kept_machine(data_folder(logs, groups)) as services:
+        asyncio.run(fill(services.env["DATABASE_URL"], logs, groups))
+        port = free_port()
+        services.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port))
+        services.start("worker", "worker")
+        asyncio.run(run(port))
+
+
+if __name__ == "__main__":
+    main()
