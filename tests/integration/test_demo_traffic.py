@@ -15,7 +15,7 @@ import grpc
 import pytest
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
-from llm_observe.v1.log_pb2 import OUTCOME_ERROR
+from llm_observe.v1.log_pb2 import OUTCOME_ERROR, OUTCOME_SUCCESS
 
 from stack.demo.calls import ENVIRONMENT
 from stack.demo.sending import Producer, Settled
@@ -80,6 +80,9 @@ async def test_every_call_arrives_and_is_counted(server, worker, channel, databa
     assert found.request_count == COUNT
     assert found.error_count == Counter(log.outcome for log in history)[OUTCOME_ERROR]
     assert found.output_token_count == sum(log.output_token_count for log in history)
+    vendors_succeeded = sum(log.outcome == OUTCOME_SUCCESS and log.provider != "app" for log in history)
+    assert found.priced_count >= vendors_succeeded
+    assert found.cost_nano_usd > 0
     await assert_rollups_are_right(database)
 
 
