@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from analytics.packed_counts import count_texts
 from analytics.windows import HOUR, MINUTE, Window, ceil, counted_window, cover, floor
-from storage.columns import PACKED_COUNTS, ROLLUP_SUMS
 from storage.rollups import (
     Cell,
-    GroupCount,
+    Facets,
     RollupFilter,
     begin_reading,
     count_facets,
@@ -28,14 +27,12 @@ if TYPE_CHECKING:
 
 MAX_SERIES: Final = 20
 """Series a time-series query returns before the rest is summed."""
-ERROR_CODE: Final = "error_code"
-"""A dimension that failed calls alone have. Their metrics are counts."""
+_MAX_POINTS: Final = 5_000
+"""Points of an answer, which is one message: about a megabyte."""
 _FINISHED, _BEGINNING, _UNFINISHED, _BEFORE = range(4)
 """Parts of a summary."""
 REMAINDER: Final = "other"
 """Name of the groups that are not shown one by one."""
-_NO_SUMS: Final = {each.name: 0 for each in ROLLUP_SUMS}
-_NO_COUNTS: Final = {each.name: b"" for each in PACKED_COUNTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +134,24 @@ def compared_windows(window: Window, minutes_from: datetime, now: datetime) -> t
     return Window(start, end), Window(start - shift, end - shift)
 
 
+def max_series(steps: int) -> int:
+    """Return how many series fit into an answer; the rest is summed."""
+    return max(1, min(MAX_SERIES, _MAX_POINTS // steps))
+
+
 async def query_time_series(
     snapshot: Snapshot, step: timedelta, found: RollupFilter, group_by: str
 ) -> TimeSeries:
-    """Return the numbers of each step, of the largest groups one by one."""
+    """Return the numbers of each step, of the largest groups one by one.
+
+    Error codes are in the packed counts of each cell: see analytics.error_codes.
+    """
     ranges = cover(snapshot.window, step)
     overflow = await _count_overflow(snapshot, found)
-    if group_by == ERROR_CODE:
-        cells = [
-            cell
-            for each in await sum_rollups(snapshot.connection, ranges, found, step=step)
-            for cell in _by_error_code(each)
-        ]
-        groups = _largest(cells, MAX_SERIES)
-        return TimeSeries(snapshot.window, groups, _with_remainder(cells, groups), overflow)
-    groups = await _largest_groups(snapshot, found, group_by, MAX_SERIES) if group_by else [""]
+    groups = [""]
+    if group_by:
+        steps = math.ceil((snapshot.window.end - snapshot.window.start) / step)
+        groups = await _largest_groups(snapshot, found, group_by, max_series(steps))
     cells = await sum_rollups(snapshot.connection, ranges, found, step=step, group_by=group_by, groups=groups)
     return TimeSeries(snapshot.window, groups, cells, overflow)
 
@@ -163,13 +163,6 @@ async def break_down(
     async with read_rollups(database, wanted, found.project_id) as snapshot:
         ranges = cover(snapshot.window)
         overflow = await _count_overflow(snapshot, found)
-        if group_by == ERROR_CODE:
-            cells = [
-                cell
-                for each in await sum_rollups(snapshot.connection, ranges, found)
-                for cell in _by_error_code(each)
-            ]
-            return Breakdown(snapshot.window, cells[:limit], cells, overflow)
         groups = await _largest_groups(snapshot, found, group_by, limit)
         cells = await sum_rollups(snapshot.connection, ranges, found, group_by=group_by, groups=groups)
     place = {group: at for at, group in enumerate(groups)}
@@ -184,19 +177,18 @@ async def _largest_groups(snapshot: Snapshot, found: RollupFilter, group_by: str
 
 async def list_facets(
     database: Database, wanted: Window, found: RollupFilter, limit: int
-) -> tuple[Window, dict[str, list[GroupCount]]]:
+) -> tuple[Window, Facets]:
     """Return the values of each dimension, counted without that dimension's own part of the filter."""
     async with read_rollups(database, wanted, found.project_id) as (connection, window, *_):
         ranges = cover(window)
-        all_facets = await count_facets(connection, ranges, found)
+        all_facets = await count_facets(connection, ranges, found, limit)
         facets = {
-            dimension: all_facets.counts.get(dimension, [])[:limit]
+            dimension: all_facets.counts.get(dimension, [])
             if others == found
             else await rank_groups(connection, ranges, others, dimension, limit)
             for dimension, others in _without_own_part(found)
         }
-    codes = _sorted_texts(all_facets.error_codes)
-    return window, facets | {ERROR_CODE: [GroupCount(code, count) for code, count in codes][:limit]}
+    return window, Facets(facets, all_facets.error_codes)
 
 
 def _without_own_part(found: RollupFilter) -> list[tuple[str, RollupFilter]]:
@@ -205,37 +197,4 @@ def _without_own_part(found: RollupFilter) -> list[tuple[str, RollupFilter]]:
         ("model", replace(found, models=None)),
         ("operation", replace(found, operations=None)),
         ("environment", replace(found, environments=None)),
-    ]
-
-
-def _by_error_code(cell: Cell) -> list[Cell]:
-    """Return a cell for each error code of a cell, most errors first."""
-    return [
-        Cell(
-            cell.step_start,
-            code,
-            remainder=False,
-            sums={**_NO_SUMS, "request_count": count, "error_count": count},
-            packed=_NO_COUNTS,
-        )
-        for code, count in _sorted_texts(cell.packed["error_codes"])
-    ]
-
-
-def _sorted_texts(packed: bytes) -> list[tuple[str, int]]:
-    counts = sorted(count_texts(packed).items(), key=lambda item: (-item[1], item[0]))
-    return [(text, count) for text, count in counts if count]
-
-
-def _largest(cells: Sequence[Cell], limit: int) -> list[str]:
-    totals: dict[str, int] = {}
-    for cell in cells:
-        totals[cell.group_value] = totals.get(cell.group_value, 0) + cell.sums["request_count"]
-    return sorted(totals, key=lambda group: (-totals[group], group))[:limit]
-
-
-def _with_remainder(cells: Sequence[Cell], groups: Sequence[str]) -> list[Cell]:
-    named = set(groups)
-    return [
-        cell if cell.group_value in named else cell._replace(group_value="", remainder=True) for cell in cells
     ]

@@ -15,5 +15,5 @@ _AGREE: Final = {"latency_sketch": same_buckets, "ttft_sketch": same_buckets, "e
 
 
 async def verify_rollups(database: Database) -> list[RollupDifference]:
-    """Recompute every tier from the raw rows, in one snapshot, and return what differs."""
+    """Recompute every tier from the raw rows, each day in one snapshot, and return what differs."""
     return await rollup_checks.verify_rollups(database, _AGREE)

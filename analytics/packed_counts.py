@@ -25,6 +25,8 @@ _LOW_BITS: Final = 0x7F
 _MORE: Final = 0x80
 OTHER: Final = "other"
 """Counts the texts for which there is no room."""
+MAX_TEXTS: Final = 100
+"""Texts that a rollup tells apart."""
 
 
 def pack_buckets(counts: Iterable[tuple[int, int]]) -> bytes:
@@ -97,7 +99,7 @@ def count_texts(data: bytes) -> dict[str, int]:
     return counts
 
 
-def merge_texts(data: bytes, max_texts: int) -> bytes:
+def merge_texts(data: bytes, max_texts: int = MAX_TEXTS) -> bytes:
     """Return the shortest bytes with the same counts, those of further texts added up as `other`.
 
     The texts that came first stay: a later correction finds a text where it was counted.
@@ -110,9 +112,10 @@ def merge_texts(data: bytes, max_texts: int) -> bytes:
     return pack_texts(named.items())
 
 
-def same_texts(expected: bytes, found: bytes) -> bool:
+def same_texts(expected: bytes, found: bytes, max_texts: int = MAX_TEXTS) -> bool:
     """Tell whether both say the same, but for what `found` had no room for and counts as `other`."""
-    wanted, named = count_texts(expected), count_texts(found)
+    # What was joined to a full rollup may be named, and counts as `other` once it is merged.
+    wanted, named = count_texts(expected), count_texts(merge_texts(found, max_texts))
     total, others = sum(named.values()), named.pop(OTHER, 0)
     wrong = [text for text, count in named.items() if wanted.get(text, 0) != count]
     missing = [text for text, count in wanted.items() if count and text not in named and text != OTHER]

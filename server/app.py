@@ -123,14 +123,17 @@ class _Shared(NamedTuple):
     """What several services use, and what is closed at the end."""
 
     database: Database
+    reads: Database
+    """Connections of their own for analytics: slow questions take none from ingest and chat."""
     broker: LogBroker
     providers: Providers
     grpc_server: grpc.aio.Server
 
 
 def _open_shared(config: ServerConfig, resources: AsyncExitStack) -> _Shared:
-    database, broker = Database(config.storage), LogBroker(config.queue)
+    database, reads, broker = Database(config.storage), Database(config.storage), LogBroker(config.queue)
     resources.push_async_callback(database.close)
+    resources.push_async_callback(reads.close)
     resources.push_async_callback(broker.shutdown)
     providers = Providers(config.providers)
     resources.push_async_callback(providers.aclose)
@@ -138,7 +141,7 @@ def _open_shared(config: ServerConfig, resources: AsyncExitStack) -> _Shared:
         options=grpc_options(config.server), maximum_concurrent_rpcs=config.server.max_concurrent_calls
     )
     resources.push_async_callback(grpc_server.stop, None)
-    return _Shared(database, broker, providers, grpc_server)
+    return _Shared(database, reads, broker, providers, grpc_server)
 
 
 class _Services(NamedTuple):
@@ -152,7 +155,7 @@ class _Services(NamedTuple):
 
 def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     """Make every service and add it to the gRPC server."""
-    database, broker, providers, grpc_server = shared
+    database, reads, broker, providers, grpc_server = shared
     redactor, log_queue = config.redaction.make_redactor(), LogQueue(broker)
     keys, feeds = IdempotencyKeys(database), LiveFeeds(broker)
     limiter = RateLimiter(broker, "ingest", config.server.ingest_logs_per_minute)
@@ -173,7 +176,7 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(ingest, ingest_service_pb2.DESCRIPTOR, {"IngestLogs": decode_batch})
     services.add(chat, chat_service_pb2.DESCRIPTOR)
     services.add(ConversationService(database, redactor, keys), conversation_service_pb2.DESCRIPTOR)
-    services.add(AnalyticsService(database), analytics_service_pb2.DESCRIPTOR)
+    services.add(AnalyticsService(reads), analytics_service_pb2.DESCRIPTOR)
     services.add(EventService(feeds), event_service_pb2.DESCRIPTOR)
     services.add(AdminService(database, broker, log_queue, redactor), admin_service_pb2.DESCRIPTOR)
     services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     """Returns the shortest bytes with the same counts, for rows of PACKED_COUNTS."""
 
 _QUERIES: Final = load_queries(__file__)
-_DELTAS_AT_ONCE: Final = 20_000
-"""Deltas of one transaction: it takes a second or two."""
+_MINUTES_AT_ONCE: Final = 20_000
 _DAY: Final = timedelta(days=1)
 _NAMES: Final = tuple(each.name for each in PACKED_COUNTS)
 _DIMENSIONS: Final = tuple(column.name for column in ROLLUP_DIMENSIONS)
@@ -41,13 +40,16 @@ class MergeResult(NamedTuple):
     """False where more deltas wait."""
 
 
-async def merge_deltas(database: Database, shorten: Shorten, *, max_groups: int) -> MergeResult:
+async def merge_deltas(
+    database: Database, shorten: Shorten, *, max_groups: int, at_once: int = 20_000
+) -> MergeResult:
     """Merge the oldest deltas. Does nothing while another merger is at work.
 
     Args:
         database: Where the rollups are.
         shorten: Shortens packed counts that have grown.
         max_groups: How many groups a project may open an hour; the rest is counted under `other`.
+        at_once: Deltas to merge at most.
 
     Raises:
         StorageUnavailable: Nothing was merged; try again.
@@ -55,7 +57,7 @@ async def merge_deltas(database: Database, shorten: Shorten, *, max_groups: int)
     async with database.connection() as connection, connection.transaction():
         if not await _lock(connection):
             return MergeResult(0, finished=True)
-        batch = await connection.fetch_one(_QUERIES["find_last_delta"], row_limit=_DELTAS_AT_ONCE)
+        batch = await connection.fetch_one(_QUERIES["find_last_delta"], row_limit=at_once)
         if batch is None or batch["delta_id"] is None:
             return MergeResult(0, finished=True)
         last_id = batch["delta_id"]
@@ -63,14 +65,16 @@ async def merge_deltas(database: Database, shorten: Shorten, *, max_groups: int)
         grown = await connection.fetch(_QUERIES["merge_deltas"], last_id=last_id, tiers=TIERS)
         if grown:
             await _shorten(connection, grown, shorten)
-        return MergeResult(batch["delta_count"], finished=batch["delta_count"] < _DELTAS_AT_ONCE)
+        return MergeResult(batch["delta_count"], finished=batch["delta_count"] < at_once)
 
 
 async def forget_minutes(database: Database, *, kept_from: datetime) -> None:
-    """Drop the rollups of minutes before a whole hour; their hours stay."""
-    async with database.connection() as connection, connection.transaction():
-        await lock_merges(connection)
-        await connection.fetch(_QUERIES["forget_minutes"], kept_from=kept_from)
+    """Drop the rollups of minutes before a whole hour; their hours stay. Calling again finishes it."""
+    await database.fetch(_QUERIES["keep_minutes_from"], kept_from=kept_from)
+    forgotten = _MINUTES_AT_ONCE
+    while forgotten == _MINUTES_AT_ONCE:
+        row = await database.fetch_one(_QUERIES["forget_minutes"], row_limit=_MINUTES_AT_ONCE)
+        forgotten = row["forgotten"] if row is not None else 0
 
 
 async def list_days(connection: Connection) -> list[datetime]:
@@ -79,11 +83,16 @@ async def list_days(connection: Connection) -> list[datetime]:
 
 
 async def count_again(database: Database, day: datetime) -> None:
-    """Forget what was counted of a UTC day and count its raw rows; writers wait meanwhile."""
+    """Forget what was counted of a UTC day and count its raw rows; writers wait meanwhile.
+
+    A day that retention has dropped stays as it was counted.
+    """
     bounds = {"start": day, "end": day + _DAY}
     async with database.connection() as connection, connection.transaction():
         await lock_merges(connection)
         await connection.fetch(_QUERIES["lock_writers"])
+        if await connection.fetch_one(_QUERIES["is_dropped"], start=day):
+            return
         await connection.fetch(_QUERIES["forget_rollups"], **bounds)
         await connection.fetch(_QUERIES["count_again"], **bounds)
 

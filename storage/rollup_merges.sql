@@ -30,12 +30,17 @@ is_new AS (
         AND k.environment = came.environment
     WHERE o.hour IS NULL AND k.project_id IS NULL
 ),
+hours AS (
+    SELECT h.project_id, h.hour, count(r.project_id) AS opened
+    FROM (SELECT DISTINCT project_id, hour FROM is_new) AS h
+    LEFT JOIN rollups AS r ON r.project_id = h.project_id AND r.tier_minutes = 60 AND r.start_time = h.hour
+    GROUP BY 1, 2
+),
 placed AS (
     SELECT *, row_number() OVER (PARTITION BY project_id, hour ORDER BY first_id,
             -- each rollup_dimension: {name}
-        ) + (SELECT count(*) FROM rollups AS r
-             WHERE r.project_id = is_new.project_id AND r.tier_minutes = 60 AND r.start_time = is_new.hour) AS place
-    FROM is_new
+        ) + opened AS place
+    FROM is_new JOIN hours USING (project_id, hour)
 ),
 full_hours AS (
     INSERT INTO overflow_hours (project_id, hour)
@@ -130,13 +135,25 @@ WHERE r.project_id = shorter.project_id AND r.tier_minutes = shorter.tier_minute
   AND r.start_time = shorter.start_time AND r.provider = shorter.provider AND r.model = shorter.model
   AND r.operation = shorter.operation AND r.environment = shorter.environment
 
+-- name: keep_minutes_from
+-- From now on readers ask for no minutes before a whole hour.
+UPDATE minute_rollups_kept SET kept_from = :kept_from::timestamptz WHERE kept_from < :kept_from::timestamptz
+
 -- name: forget_minutes
--- Drops the rollups of minutes before a whole hour.
-WITH kept AS (
-    UPDATE minute_rollups_kept SET kept_from = :kept_from::timestamptz WHERE kept_from < :kept_from::timestamptz
-    RETURNING kept_from
+-- Drops some rollups of minutes that nobody reads.
+WITH gone AS (
+    DELETE FROM rollups
+    WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM rollups
+        WHERE tier_minutes = 1 AND start_time < (SELECT kept_from FROM minute_rollups_kept)
+        LIMIT :row_limit::bigint
+    ))
+    RETURNING 1
 )
-DELETE FROM rollups USING kept WHERE tier_minutes = 1 AND start_time < kept.kept_from
+SELECT count(*) AS forgotten FROM gone
+
+-- name: is_dropped
+SELECT 1 AS dropped FROM retention WHERE kept_from > :start::timestamptz
 
 -- name: lock_writers
 -- Waits for the transactions that write logs, and keeps others from beginning to.

@@ -118,10 +118,12 @@ async def begin_reading(connection: Connection, project_id: str, start: datetime
     return Reading(**row)
 
 
-async def count_facets(connection: Connection, ranges: Sequence[TierRange], found: RollupFilter) -> Facets:
-    """Return the values of every dimension at once."""
+async def count_facets(
+    connection: Connection, ranges: Sequence[TierRange], found: RollupFilter, limit: int
+) -> Facets:
+    """Return the largest values of every dimension at once."""
     rows = await connection.fetch(
-        _QUERIES["count_facets"], group_by="", **found.values(), **_columns_of(ranges)
+        _QUERIES["count_facets"], group_by="", row_limit=limit, **found.values(), **_columns_of(ranges)
     )
     counts: dict[str, list[GroupCount]] = {}
     for row in rows:

@@ -55,18 +55,27 @@ ORDER BY 2 DESC, 1
 LIMIT :row_limit::bigint
 
 -- name: count_facets
--- Requests by value of each dimension, and the error codes of all.
+-- Requests by value of each dimension, the largest, and the error codes of all.
 WITH
 -- use: rollups_read
-SELECT CASE WHEN GROUPING(provider) = 0 THEN 'provider' WHEN GROUPING(model) = 0 THEN 'model'
-            WHEN GROUPING(operation) = 0 THEN 'operation' WHEN GROUPING(environment) = 0 THEN 'environment'
-            ELSE '' END AS dimension,
-    coalesce(provider, model, operation, environment, '') AS value, sum(request_count)::bigint AS request_count,
-    CASE WHEN GROUPING(provider, model, operation, environment) = 15 THEN string_agg(error_codes, '') END AS error_codes
-FROM found
-GROUP BY GROUPING SETS ((provider), (model), (operation), (environment), ())
-HAVING sum(request_count) <> 0
-ORDER BY 3 DESC, 2
+,
+counted AS (
+    SELECT CASE WHEN GROUPING(provider) = 0 THEN 'provider' WHEN GROUPING(model) = 0 THEN 'model'
+                WHEN GROUPING(operation) = 0 THEN 'operation' WHEN GROUPING(environment) = 0 THEN 'environment'
+                ELSE '' END AS dimension,
+        coalesce(provider, model, operation, environment, '') AS value, sum(request_count)::bigint AS request_count,
+        CASE WHEN GROUPING(provider, model, operation, environment) = 15 THEN string_agg(error_codes, '') END AS error_codes
+    FROM found
+    GROUP BY GROUPING SETS ((provider), (model), (operation), (environment), ())
+    HAVING sum(request_count) <> 0
+),
+ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY dimension ORDER BY request_count DESC, value) AS place FROM counted
+)
+SELECT dimension, value, request_count, error_codes
+FROM ranked
+WHERE place <= :row_limit::bigint
+ORDER BY dimension, place
 
 -- name: sum_rollups
 -- Totals by part of the ranges, step and group; groups that are not named are the remainder. Steps are counted from

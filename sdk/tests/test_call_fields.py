@@ -1,4 +1,4 @@
-"""Where a call went, how often it was tried, what decides its price; truth.py has each vendor's answers."""
+"""Where a call went, how often it was tried, and what decides its price."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from google import genai
 from google.genai import types
 from llm_observe import limits
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, Log
+from log_assertions import known
 from openai_wire import COMPLETION, QUESTION, Wire, completion, create, make_client, sse
 from test_odd_answers import response
-from truth import known
 from vendor_wire import Anthropic, Gemini, OpenAI, gemini_chunk
 
 LARGEST = limits.MAX_COUNT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ from llm_observe.v1 import analytics_service_pb2 as pb
 
 from analytics import aggregates
 from analytics.aggregates import REMAINDER
+from analytics.error_codes import ERROR_CODE, count_error_codes, split_breakdown, split_series
 from analytics.log_breakdowns import break_down_by_logs
 from analytics.metrics import Metrics
 from server.reads.convert import to_metrics
@@ -23,16 +25,17 @@ from server.rpc.times import parse_window, to_time_range, to_timestamp
 
 if TYPE_CHECKING:
     from analytics.aggregates import Breakdown, Summary, TimeSeries
+    from analytics.windows import Window
     from server.rpc.context import Context
     from storage.pool import Database
-    from storage.rollups import Cell
+    from storage.rollups import Cell, Facets
 
 ROLLUP_DIMENSIONS: Final = {
     pb.DIMENSION_PROVIDER: "provider",
     pb.DIMENSION_MODEL: "model",
     pb.DIMENSION_OPERATION: "operation",
     pb.DIMENSION_ENVIRONMENT: "environment",
-    pb.DIMENSION_ERROR_CODE: "error_code",
+    pb.DIMENSION_ERROR_CODE: ERROR_CODE,
 }
 LOG_DIMENSIONS: Final = {
     pb.DIMENSION_USER: "user",
@@ -65,8 +68,10 @@ class MetricReads:
         window = parse_window(request.time_range)
         async with aggregates.read_rollups(self._database, window, found.project_id) as snapshot:
             step = fit_step(wanted, snapshot.window, snapshot.minutes_from)
-            series = await aggregates.query_time_series(snapshot, step, found, group_by)
-        return await asyncio.to_thread(_to_time_series, series, step, datetime.now(UTC))
+            grouped = "" if group_by == ERROR_CODE else group_by
+            series = await aggregates.query_time_series(snapshot, step, found, grouped)
+        convert = _to_error_series if group_by == ERROR_CODE else _to_time_series
+        return await asyncio.to_thread(convert, series, step, datetime.now(UTC))
 
     async def QueryBreakdown(
         self, request: pb.QueryBreakdownRequest, context: Context
@@ -81,7 +86,10 @@ class MetricReads:
             breakdown = await break_down_by_logs(self._database, window, found, group_by, limit)
         else:
             group_by = _rollup_dimension("dimension", request.dimension)
-            breakdown = await aggregates.break_down(self._database, window, found, group_by, limit)
+            grouped = "" if group_by == ERROR_CODE else group_by
+            breakdown = await aggregates.break_down(self._database, window, found, grouped, limit)
+            if group_by == ERROR_CODE:
+                breakdown = await asyncio.to_thread(split_breakdown, breakdown, limit)
         return await asyncio.to_thread(_to_breakdown, breakdown)
 
     async def ListFacets(self, request: pb.ListFacetsRequest, context: Context) -> pb.ListFacetsResponse:
@@ -90,24 +98,27 @@ class MetricReads:
         window, facets = await aggregates.list_facets(
             self._database, parse_window(request.time_range), found, limit
         )
-        return pb.ListFacetsResponse(
-            facets=[
-                pb.Facet(
-                    dimension=_NUMBER_OF[name],
-                    values=[
-                        pb.FacetValue(value=each.value, request_count=each.request_count) for each in values
-                    ],
-                )
-                for name, values in facets.items()
-            ],
-            time_range=to_time_range(window),
-        )
+        return await asyncio.to_thread(_to_facets, window, facets, limit)
 
 
 def _rollup_dimension(field: str, dimension: pb.Dimension.ValueType) -> str:
     if dimension in ROLLUP_DIMENSIONS:
         return ROLLUP_DIMENSIONS[dimension]
     raise InvalidField([(field, "must be provider, model, operation, environment or error code")])
+
+
+def _to_facets(window: Window, facets: Facets, limit: int) -> pb.ListFacetsResponse:
+    codes = count_error_codes(facets.error_codes)[:limit]
+    return pb.ListFacetsResponse(
+        facets=[
+            pb.Facet(
+                dimension=_NUMBER_OF[name],
+                values=[pb.FacetValue(value=each.value, request_count=each.request_count) for each in values],
+            )
+            for name, values in {**facets.counts, ERROR_CODE: codes}.items()
+        ],
+        time_range=to_time_range(window),
+    )
 
 
 def _to_summary(summary: Summary) -> pb.GetSummaryResponse:
@@ -119,6 +130,11 @@ def _to_summary(summary: Summary) -> pb.GetSummaryResponse:
         previous_time_range=to_time_range(summary.previous_window),
         overflow_request_count=summary.overflow_count,
     )
+
+
+def _to_error_series(series: TimeSeries, step: timedelta, now: datetime) -> pb.QueryTimeSeriesResponse:
+    steps = math.ceil((series.window.end - series.window.start) / step)
+    return _to_time_series(split_series(series, aggregates.max_series(steps)), step, now)
 
 
 def _to_time_series(series: TimeSeries, step: timedelta, now: datetime) -> pb.QueryTimeSeriesResponse:

@@ -45,7 +45,7 @@ _DELETE_TIMEOUT_S: Final = 3600.0
 def demo_traffic(
     *, logs: int, seed: int, live: bool, rate: float, remove: bool, project: str, yes: bool
 ) -> None:
-    """Send the calls of an application that nobody has, from the last seven days.
+    """Send seven days of calls of an invented application.
 
     All are in the environment `demo`, which keeps them apart from yours; --remove deletes them again.
     """

@@ -260,7 +260,6 @@ def test_queue_writes_time_out_within_the_promised_two_seconds():
     "method",
     [
         "llm_observe.v1.ExportService/ListExports",
-        "llm_observe.v1.AnalyticsService/ListLogs",
     ],
 )
 async def test_unimplemented_methods_say_so(channel, method):

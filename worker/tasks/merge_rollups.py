@@ -11,7 +11,8 @@ import structlog
 from analytics.extensions import count_buckets
 from analytics.packed_counts import merge_texts, pack_buckets
 from analytics.windows import HOUR, floor
-from storage.rollup_merges import forget_minutes, merge_deltas
+from storage.errors import QueryTimeout
+from storage.rollup_merges import MergeResult, forget_minutes, merge_deltas
 from worker.queue.outages import wait_out
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from worker.settings import RollupSettings
 
 logger = structlog.get_logger("worker.tasks.merge_rollups")
-_MAX_ERROR_CODES: Final = 100
-"""Error codes that a rollup tells apart."""
+_MAX_DELTAS: Final = 20_000
+"""Deltas of one transaction, which takes a second or two."""
+_MIN_DELTAS: Final = 100
 
 
 class RollupMerger:
@@ -29,6 +31,7 @@ class RollupMerger:
     def __init__(self, database: Database, settings: RollupSettings) -> None:
         self._database = database
         self._settings = settings
+        self._deltas_at_once = _MAX_DELTAS
 
     async def run(self) -> None:
         """Merge until cancelled. An outage of the database is waited out."""
@@ -47,10 +50,22 @@ class RollupMerger:
         """
         merged = 0
         while True:
-            result = await merge_deltas(self._database, shorten, max_groups=self._settings.max_groups)
+            result = await self._merge_some()
             merged += result.deltas
             if result.finished:
                 return merged
+
+    async def _merge_some(self) -> MergeResult:
+        """Merge once; of what takes too long, half the next time."""
+        try:
+            result = await merge_deltas(
+                self._database, shorten, max_groups=self._settings.max_groups, at_once=self._deltas_at_once
+            )
+        except QueryTimeout:
+            self._deltas_at_once = max(_MIN_DELTAS, self._deltas_at_once // 2)
+            raise
+        self._deltas_at_once = min(_MAX_DELTAS, self._deltas_at_once * 2)
+        return result
 
     async def forget_minutes(self) -> None:
         """Drop the rollups of minutes that are kept no longer; hours stay."""
@@ -67,5 +82,5 @@ def _shortest(latencies: bytes, ttfts: bytes, errors: bytes) -> tuple[bytes, byt
     return (
         pack_buckets(count_buckets(latencies)),
         pack_buckets(count_buckets(ttfts)),
-        merge_texts(errors, _MAX_ERROR_CODES),
+        merge_texts(errors),
     )
