@@ -21,6 +21,8 @@ from tests.support.server import SERVICES, make_config
 from worker.queue.broker import LogBroker
 
 RESOURCES = {Providers: "aclose", LogBroker: "shutdown", Database: "close"}
+CLOSED = ["Providers", "LogBroker", "Database", "Database"]
+"""A database for analytics alone, and one for everything else."""
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ async def test_a_port_in_use_leaves_nothing_open(server, database_url, queue_set
     before = asyncio.all_tasks()
     with pytest.raises(StartError, match=f":{server.port}: set LLM_OBSERVE_GRPC_PORT"):
         await build_server(make_config(database_url, queue_settings, port=server.port))
-    assert closed == [kind.__name__ for kind in RESOURCES]
+    assert closed == CLOSED
     assert asyncio.all_tasks() == before
 
 
@@ -58,7 +60,7 @@ async def test_an_invalid_sdk_setting_frees_the_port(
     before = asyncio.all_tasks()
     with pytest.raises(llm_observe.ConfigError, match="LLM_OBSERVE_BATCH_DELAY_S"):
         await build_server(config)
-    assert closed == [kind.__name__ for kind in RESOURCES]
+    assert closed == CLOSED
     assert asyncio.all_tasks() == before
     monkeypatch.delenv("LLM_OBSERVE_BATCH_DELAY_S")
     await (await build_server(config)).stop(0)
@@ -67,7 +69,7 @@ async def test_an_invalid_sdk_setting_frees_the_port(
 async def test_stopping_ends_calls_before_closing_their_resources(database_url, queue_settings, closed):
     running = await build_server(make_config(database_url, queue_settings))
     await running.stop(0)
-    assert closed == ["ChatService", "LiveFeeds", "Providers", "LogBroker", "Database"]
+    assert closed == ["ChatService", "LiveFeeds", *CLOSED]
 
 
 async def test_an_error_while_stopping_leaves_nothing_open(database_url, queue_settings, closed, monkeypatch):
@@ -75,7 +77,7 @@ async def test_an_error_while_stopping_leaves_nothing_open(database_url, queue_s
     monkeypatch.setattr(llm_observe, "shutdown", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         await running.stop(0)
-    assert closed[-3:] == [kind.__name__ for kind in RESOURCES]
+    assert closed[-4:] == CLOSED
 
 
 class FakeGrpcServer:

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger("worker.tasks.write_logs")
 _MERGED_ROWS: Final = 5_000
-"""Rows of one transaction, but for a single larger message: the buckets that they touch grow more slowly
-(docs/decisions/0012-new-rows-by-copy.md)."""
+"""Rows of one transaction, but for a single larger message."""
 _TRANSACTIONS: Final = 2
 """Transactions at once: while Postgres works on one, the next is made ready."""
 

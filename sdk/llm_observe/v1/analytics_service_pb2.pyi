@@ -44,7 +44,9 @@ class _DimensionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enum
     DIMENSION_SESSION: _Dimension.ValueType  # 6
     """Session; read from logs, not from rollups."""
     DIMENSION_ERROR_CODE: _Dimension.ValueType  # 7
-    """Error code of failed calls. Their metrics are counts alone."""
+    """Error code of failed calls. Their metrics are counts alone. Of a group and hour, a hundred are told apart; the rest
+    is `other`.
+    """
     DIMENSION_RELEASE: _Dimension.ValueType  # 8
     """Release of the application; read from logs, not from rollups."""
     DIMENSION_TAG: _Dimension.ValueType  # 9
@@ -68,7 +70,9 @@ DIMENSION_USER: Dimension.ValueType  # 5
 DIMENSION_SESSION: Dimension.ValueType  # 6
 """Session; read from logs, not from rollups."""
 DIMENSION_ERROR_CODE: Dimension.ValueType  # 7
-"""Error code of failed calls. Their metrics are counts alone."""
+"""Error code of failed calls. Their metrics are counts alone. Of a group and hour, a hundred are told apart; the rest
+is `other`.
+"""
 DIMENSION_RELEASE: Dimension.ValueType  # 8
 """Release of the application; read from logs, not from rollups."""
 DIMENSION_TAG: Dimension.ValueType  # 9
@@ -260,8 +264,8 @@ class GetSummaryResponse(google.protobuf.message.Message):
     FINISHED_FIELD_NUMBER: builtins.int
     OVERFLOW_REQUEST_COUNT_FIELD_NUMBER: builtins.int
     overflow_request_count: builtins.int
-    """Calls of the window that are counted under the group `other`, because their project had opened too many groups in
-    that hour.
+    """Calls of the window, whatever the filter, that are counted under the group `other`, because their project had
+    opened too many groups in that hour.
     """
     @property
     def current(self) -> global___Metrics:
@@ -354,7 +358,9 @@ class QueryTimeSeriesResponse(google.protobuf.message.Message):
     """As in GetSummaryResponse."""
     @property
     def series(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___TimeSeries]:
-        """At most 20 series, most requests first; the rest are summed in one more, marked as remainder."""
+        """At most 20 series, fewer where there are many steps, most requests first; the rest are summed in one more, marked
+        as remainder.
+        """
 
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
