@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analytics.windows import HOUR, MINUTE, Window, ceil, counted_window, cover, floor
 from storage.rollups import (
+    SKETCHES,
     Cell,
     Facets,
     RollupFilter,
@@ -140,31 +141,41 @@ def max_series(steps: int) -> int:
 
 
 async def query_time_series(
-    snapshot: Snapshot, step: timedelta, found: RollupFilter, group_by: str
+    snapshot: Snapshot,
+    step: timedelta,
+    found: RollupFilter,
+    group_by: str,
+    packed: Sequence[str] = SKETCHES,
 ) -> TimeSeries:
-    """Return the numbers of each step, of the largest groups one by one.
-
-    Error codes are in the packed counts of each cell: see analytics.error_codes.
-    """
+    """Return the numbers of each step, of the largest groups one by one; ``packed`` as in sum_rollups()."""
     ranges = cover(snapshot.window, step)
     overflow = await _count_overflow(snapshot, found)
     groups = [""]
     if group_by:
         steps = math.ceil((snapshot.window.end - snapshot.window.start) / step)
         groups = await _largest_groups(snapshot, found, group_by, max_series(steps))
-    cells = await sum_rollups(snapshot.connection, ranges, found, step=step, group_by=group_by, groups=groups)
+    cells = await sum_rollups(
+        snapshot.connection, ranges, found, step=step, group_by=group_by, groups=groups, packed=packed
+    )
     return TimeSeries(snapshot.window, groups, cells, overflow)
 
 
 async def break_down(
-    database: Database, wanted: Window, found: RollupFilter, group_by: str, limit: int
+    database: Database,
+    wanted: Window,
+    found: RollupFilter,
+    group_by: str,
+    limit: int,
+    packed: Sequence[str] = SKETCHES,
 ) -> Breakdown:
-    """Return the largest groups of a dimension."""
+    """Return the largest groups of a dimension; ``packed`` as in sum_rollups()."""
     async with read_rollups(database, wanted, found.project_id) as snapshot:
         ranges = cover(snapshot.window)
         overflow = await _count_overflow(snapshot, found)
         groups = await _largest_groups(snapshot, found, group_by, limit)
-        cells = await sum_rollups(snapshot.connection, ranges, found, group_by=group_by, groups=groups)
+        cells = await sum_rollups(
+            snapshot.connection, ranges, found, group_by=group_by, groups=groups, packed=packed
+        )
     place = {group: at for at, group in enumerate(groups)}
     named = sorted((cell for cell in cells if not cell.remainder), key=lambda cell: place[cell.group_value])
     return Breakdown(snapshot.window, named, cells, overflow)

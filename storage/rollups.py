@@ -20,6 +20,11 @@ TIERS: Final = (1, 60, 360, 1440)
 """Lengths of the stretches of time that rollups count, in minutes. Each divides the next."""
 
 
+SKETCHES: Final = ("latency_sketch", "ttft_sketch")
+ERROR_CODES: Final = ("error_codes",)
+"""Names of PACKED_COUNTS."""
+
+
 class TierRange(NamedTuple):
     """Rollups of a tier, from start inclusive to end exclusive."""
 
@@ -157,8 +162,9 @@ async def sum_rollups(
     step: timedelta | None = None,
     group_by: str = "",
     groups: Sequence[str] = ("",),
+    packed: Sequence[str] = SKETCHES,
 ) -> list[Cell]:
-    """Return the cells of the named groups and of the remainder, in order of time.
+    """Return the cells of the named groups and of the remainder, in no order.
 
     Args:
         connection: In a transaction, where several answers must agree.
@@ -167,10 +173,11 @@ async def sum_rollups(
         step: Length of a step; None makes one step of all.
         group_by: A dimension, or '' for one group.
         groups: Its values that get cells of their own.
+        packed: Names of PACKED_COUNTS that are read; the others are empty.
     """
     rows = await connection.fetch(
         _QUERIES["sum_rollups"],
-        step=step, group_by=group_by, groups=groups, **found.values(), **_columns_of(ranges),
+        step=step, group_by=group_by, groups=groups, packed=packed, **found.values(), **_columns_of(ranges),
     )  # fmt: skip
     return [_to_cell(row) for row in rows]
 

@@ -78,8 +78,8 @@ WHERE place <= :row_limit::bigint
 ORDER BY dimension, place
 
 -- name: sum_rollups
--- Totals by part of the ranges, step and group; groups that are not named are the remainder. Steps are counted from
--- 1970.
+-- Totals by part of the ranges, step and group, in no order: sorting megabytes would cost more than reading them.
+-- Groups that are not named are the remainder. Steps are counted from 1970.
 WITH
 -- use: rollups_read
 SELECT part, date_bin(:step::interval, start_time, '1970-01-01 00:00+00') AS step_start,
@@ -87,11 +87,10 @@ SELECT part, date_bin(:step::interval, start_time, '1970-01-01 00:00+00') AS ste
     CASE WHEN group_value = ANY (:groups::text[]) THEN group_value ELSE '' END AS group_value,
     -- each rollup_sum: least(sum({name}), 9223372036854775807)::bigint AS {name}
     ,
-    -- each packed_count: string_agg({name}, '') AS {name}
+    -- each packed_count: coalesce(string_agg({name}, '') FILTER (WHERE '{name}' = ANY (:packed::text[])), '') AS {name}
 FROM found
 GROUP BY 1, 2, 3, 4
 HAVING sum(request_count) <> 0
-ORDER BY 1, 2, 3, 4
 
 -- name: count_overflow
 -- Requests of the ranges that are counted under `other` for want of room.
@@ -103,11 +102,12 @@ WHERE (provider, model, operation, environment) = ('other', 'other', 'other', 'o
 
 -- name: begin_reading
 -- From when on minutes are kept, and whether the project has opened too many groups since an hour before the start.
+-- Packed counts of a window are joined in memory.
 SELECT kept_from, EXISTS (
     SELECT FROM overflow_hours
     WHERE project_id = :project_id::text AND hour > :start::timestamptz - interval '1 hour'
 ) AS overflow
-FROM minute_rollups_kept
+FROM minute_rollups_kept, set_config('work_mem', '64MB', true)
 
 -- name: get_minutes_kept_from
 SELECT kept_from FROM minute_rollups_kept

@@ -22,6 +22,7 @@ from server.rpc.auth import caller
 from server.rpc.checks import parse_limit
 from server.rpc.errors import InvalidField
 from server.rpc.times import parse_window, to_time_range, to_timestamp
+from storage.rollups import ERROR_CODES
 
 if TYPE_CHECKING:
     from analytics.aggregates import Breakdown, Summary, TimeSeries
@@ -68,8 +69,10 @@ class MetricReads:
         window = parse_window(request.time_range)
         async with aggregates.read_rollups(self._database, window, found.project_id) as snapshot:
             step = fit_step(wanted, snapshot.window, snapshot.minutes_from)
-            grouped = "" if group_by == ERROR_CODE else group_by
-            series = await aggregates.query_time_series(snapshot, step, found, grouped)
+            if group_by == ERROR_CODE:
+                series = await aggregates.query_time_series(snapshot, step, found, "", ERROR_CODES)
+            else:
+                series = await aggregates.query_time_series(snapshot, step, found, group_by)
         convert = _to_error_series if group_by == ERROR_CODE else _to_time_series
         return await asyncio.to_thread(convert, series, step, datetime.now(UTC))
 
@@ -86,10 +89,11 @@ class MetricReads:
             breakdown = await break_down_by_logs(self._database, window, found, group_by, limit)
         else:
             group_by = _rollup_dimension("dimension", request.dimension)
-            grouped = "" if group_by == ERROR_CODE else group_by
-            breakdown = await aggregates.break_down(self._database, window, found, grouped, limit)
             if group_by == ERROR_CODE:
+                breakdown = await aggregates.break_down(self._database, window, found, "", limit, ERROR_CODES)
                 breakdown = await asyncio.to_thread(split_breakdown, breakdown, limit)
+            else:
+                breakdown = await aggregates.break_down(self._database, window, found, group_by, limit)
         return await asyncio.to_thread(_to_breakdown, breakdown)
 
     async def ListFacets(self, request: pb.ListFacetsRequest, context: Context) -> pb.ListFacetsResponse:
@@ -148,7 +152,8 @@ def _to_time_series(series: TimeSeries, step: timedelta, now: datetime) -> pb.Qu
             pb.TimeSeries(
                 group=REMAINDER if remainder else group,
                 points=[
-                    _to_point(start, found, step, now) for start, found in cells[remainder, group].items()
+                    _to_point(start, found, step, now)
+                    for start, found in sorted(cells[remainder, group].items())
                 ],
                 remainder=remainder,
             )
