@@ -145,6 +145,7 @@ async def query_time_series(
     step: timedelta,
     found: RollupFilter,
     group_by: str,
+    *,
     packed: Sequence[str] = SKETCHES,
 ) -> TimeSeries:
     """Return the numbers of each step, of the largest groups one by one; ``packed`` as in sum_rollups()."""
@@ -166,6 +167,7 @@ async def break_down(
     found: RollupFilter,
     group_by: str,
     limit: int,
+    *,
     packed: Sequence[str] = SKETCHES,
 ) -> Breakdown:
     """Return the largest groups of a dimension; ``packed`` as in sum_rollups()."""

@@ -70,7 +70,7 @@ class MetricReads:
         async with aggregates.read_rollups(self._database, window, found.project_id) as snapshot:
             step = fit_step(wanted, snapshot.window, snapshot.minutes_from)
             if group_by == ERROR_CODE:
-                series = await aggregates.query_time_series(snapshot, step, found, "", ERROR_CODES)
+                series = await aggregates.query_time_series(snapshot, step, found, "", packed=ERROR_CODES)
             else:
                 series = await aggregates.query_time_series(snapshot, step, found, group_by)
         convert = _to_error_series if group_by == ERROR_CODE else _to_time_series
@@ -90,7 +90,9 @@ class MetricReads:
         else:
             group_by = _rollup_dimension("dimension", request.dimension)
             if group_by == ERROR_CODE:
-                breakdown = await aggregates.break_down(self._database, window, found, "", limit, ERROR_CODES)
+                breakdown = await aggregates.break_down(
+                    self._database, window, found, "", limit, packed=ERROR_CODES
+                )
                 breakdown = await asyncio.to_thread(split_breakdown, breakdown, limit)
             else:
                 breakdown = await aggregates.break_down(self._database, window, found, group_by, limit)
