@@ -122,7 +122,9 @@ async def measure_raw(sql: asyncpg.Connection) -> dict[str, Any]:
 async def run(port: int, url: str, groups: int, *, raw: bool) -> None:
     await eventually(lambda: answers(port))
     sql = await asyncpg.connect(url)
-    (newest,) = await sql.fetch("SELECT log_id, trace_id FROM logs ORDER BY start_time DESC LIMIT 1")
+    (newest,) = await sql.fetch(
+        "SELECT log_id, trace_id FROM logs WHERE trace_id <> '' ORDER BY start_time DESC LIMIT 1"
+    )
     log_id, trace_id = newest
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = AnalyticsServiceStub(channel)

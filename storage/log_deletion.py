@@ -81,6 +81,7 @@ async def _delete_batch(database: Database, hour: datetime, project_id: str, env
     logs = {"project_id": project_id, "environment": environment, "start": hour, "end": hour + _HOUR}
     while True:
         async with database.connection() as connection, connection.transaction():
+            await connection.fetch(_QUERIES["lock_writes"])
             await plan_for_values(connection)
             found = await connection.fetch_one(_QUERIES["find_logs"], **logs, row_limit=_ROWS_AT_ONCE)
             if found is None or not found["log_ids"]:

@@ -5,6 +5,9 @@ WHERE project_id = :project_id::text AND environment = :environment::text
 GROUP BY 1
 ORDER BY 1
 
+-- name: lock_writes
+-- use: lock_writes
+
 -- name: find_logs
 SELECT array_agg(log_id) AS log_ids, array_agg(start_time) AS start_times
 FROM (

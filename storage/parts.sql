@@ -56,3 +56,7 @@ AND (:text::text IS NULL
      OR strpos(casefold(input_preview COLLATE pg_unicode_fast), casefold(:text::text COLLATE pg_unicode_fast)) > 0
      OR strpos(casefold(output_preview COLLATE pg_unicode_fast), casefold(:text::text COLLATE pg_unicode_fast)) > 0
      OR strpos(casefold(error_message COLLATE pg_unicode_fast), casefold(:text::text COLLATE pg_unicode_fast)) > 0)
+
+-- part: lock_writes
+-- Takes the lock on the table that writers take first: retention and `rollups rebuild` wait for it, and nobody deadlocks.
+LOCK TABLE ONLY log_keys IN ROW EXCLUSIVE MODE

@@ -21,8 +21,7 @@ ORDER BY start_time, log_id
 LIMIT :row_limit::bigint
 
 -- name: lock_writes
--- Takes the lock on the table that writers take, for which `rollups rebuild` waits.
-LOCK TABLE ONLY log_keys IN ROW EXCLUSIVE MODE
+-- use: lock_writes
 
 -- name: lock_keys
 -- Waits for writers of these logs and keeps others from them: they lock keys in this order, too.

@@ -9,6 +9,8 @@ from llm_observe.v1.analytics_service_pb2 import Distribution, Metrics
 from storage.columns import ROLLUP_SUMS
 
 if TYPE_CHECKING:
+    from google.protobuf.duration_pb2 import Duration
+
     from analytics.metrics import Distribution as Durations
     from analytics.metrics import Metrics as Numbers
 
@@ -27,7 +29,10 @@ def to_metrics(metrics: Numbers) -> Metrics:
 
     Not on an event loop: the distributions of many large sets take a while.
     """
-    sums: dict[str, Any] = {field: min(metrics.sums[name], _MAX_INT64) for field, name in _SUMS}
+    numbers = metrics.sums
+    sums: dict[str, Any] = {field: numbers[name] for field, name in _SUMS}
+    if max(sums.values()) > _MAX_INT64:
+        sums = {field: min(number, _MAX_INT64) for field, number in sums.items()}
     message = Metrics(**sums, unpriced_count=metrics.unpriced_count)
     if (success_rate := metrics.success_rate) is not None:
         message.success_rate = success_rate
@@ -40,12 +45,15 @@ def to_metrics(metrics: Numbers) -> Metrics:
 
 def _fill(message: Distribution, distribution: Durations) -> None:
     message.count = distribution.count
-    for part, microseconds in (
-        (message.average, distribution.average_us),
-        (message.p50, distribution.p50_us),
-        (message.p90, distribution.p90_us),
-        (message.p95, distribution.p95_us),
-        (message.p99, distribution.p99_us),
-    ):
-        seconds, rest = divmod(round(microseconds), 1_000_000)
-        part.seconds, part.nanos = seconds, rest * 1000
+    _set(message.average, distribution.average_us)
+    _set(message.p50, distribution.p50_us)
+    _set(message.p90, distribution.p90_us)
+    _set(message.p95, distribution.p95_us)
+    _set(message.p99, distribution.p99_us)
+
+
+def _set(duration: Duration, microseconds: float) -> None:
+    seconds, rest = divmod(round(microseconds), 1_000_000)
+    if seconds:
+        duration.seconds = seconds
+    duration.nanos = rest * 1000  # set in any case, so that a duration of 0 is there
