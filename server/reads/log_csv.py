@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import re
@@ -13,6 +12,7 @@ from llm_observe.v1.log_pb2 import Log
 
 from codec.rows import DURATIONS
 from server.reads.log_search import search_logs
+from server.reads.work import in_thread
 from storage.columns import LOG_COLUMNS
 from storage.log_searches import KeyRange, LogKey, LogScan
 
@@ -71,7 +71,7 @@ async def export_csv(
         unread = found.unread
         if len(found.rows) == wanted:
             unread = KeyRange(LogKey.before(window.start), LogKey.of(found.rows[-1]))
-        for chunk in await asyncio.to_thread(format_rows, found.rows):
+        for chunk in await in_thread(format_rows, found.rows):
             yield chunk
 
 

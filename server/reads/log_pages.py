@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
@@ -11,6 +10,7 @@ from uuid import UUID
 from analytics.windows import Window
 from codec.rows import to_log
 from server.reads.log_search import search_logs
+from server.reads.work import in_thread
 from server.rpc.errors import PageTokenMismatch
 from server.rpc.paging import make_page_token, read_cursor
 from server.rpc.times import parse_window
@@ -90,7 +90,7 @@ async def list_page(
         scan = LogScan(connection, project_id, log_filter, newest_first=not cursor.newer)
         # One more than are shown, so that the last page is known to be the last.
         rows, unread = await search_logs(scan, keys, size + 1, clock=clock)
-    logs = await asyncio.to_thread(to_logs, rows[:size])
+    logs = await in_thread(to_logs, rows[:size])
     following = rows[len(logs)] if len(logs) < len(rows) else None
     if cursor.newer:
         # The page ends below the first row that has no room on it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +13,7 @@ from codec.rules import is_trace_id
 from server.reads.log_csv import export_csv
 from server.reads.log_filter import parse_error_filter, parse_log_filter
 from server.reads.log_pages import list_page, to_logs
+from server.reads.work import in_thread
 from server.rpc.auth import caller
 from server.rpc.checks import parse_limit, parse_uuid
 from server.rpc.errors import InvalidField, LogNotFound
@@ -63,7 +63,7 @@ class LogReads:
             trace_id=request.trace_id,
             row_limit=_MAX_TRACE_LOGS + 1,
         )
-        found = await asyncio.to_thread(to_logs, rows[:_MAX_TRACE_LOGS])
+        found = await in_thread(to_logs, rows[:_MAX_TRACE_LOGS])
         return pb.GetTraceResponse(logs=found, truncated=len(found) < len(rows))
 
     async def GetLog(self, request: pb.GetLogRequest, context: Context) -> pb.GetLogResponse:
@@ -77,7 +77,7 @@ class LogReads:
         if row.latency_bucket is None:
             return None
         peers = await ranks.read_peers(self._database, row)
-        rank = await asyncio.to_thread(ranks.rank, row, peers)
+        rank = await in_thread(ranks.rank, row, peers)
         return rank and pb.LogRank(**rank._asdict(), time_range=to_time_range(ranks.day_of(row)))
 
     async def ExportLogsCsv(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from analytics.log_breakdowns import break_down_by_logs
 from analytics.metrics import Metrics
 from server.reads.convert import to_metrics
 from server.reads.queries import fit_step, is_unfinished, parse_step, rollup_filter
+from server.reads.work import in_thread
 from server.rpc.auth import caller
 from server.rpc.checks import parse_limit
 from server.rpc.errors import InvalidField
@@ -58,7 +58,7 @@ class MetricReads:
         found = rollup_filter(caller().project_id, request.filter)
         window = parse_window(request.time_range)
         summary = await aggregates.summarise(self._database, window, found, datetime.now(UTC))
-        return await asyncio.to_thread(_to_summary, summary)
+        return await in_thread(_to_summary, summary)
 
     async def QueryTimeSeries(
         self, request: pb.QueryTimeSeriesRequest, context: Context
@@ -74,7 +74,7 @@ class MetricReads:
             else:
                 series = await aggregates.query_time_series(snapshot, step, found, group_by)
         convert = _to_error_series if group_by == ERROR_CODE else _to_time_series
-        return await asyncio.to_thread(convert, series, step, datetime.now(UTC))
+        return await in_thread(convert, series, step, datetime.now(UTC))
 
     async def QueryBreakdown(
         self, request: pb.QueryBreakdownRequest, context: Context
@@ -93,10 +93,10 @@ class MetricReads:
                 breakdown = await aggregates.break_down(
                     self._database, window, found, "", limit, packed=ERROR_CODES
                 )
-                breakdown = await asyncio.to_thread(split_breakdown, breakdown, limit)
+                breakdown = await in_thread(split_breakdown, breakdown, limit)
             else:
                 breakdown = await aggregates.break_down(self._database, window, found, group_by, limit)
-        return await asyncio.to_thread(_to_breakdown, breakdown)
+        return await in_thread(_to_breakdown, breakdown)
 
     async def ListFacets(self, request: pb.ListFacetsRequest, context: Context) -> pb.ListFacetsResponse:
         found = rollup_filter(caller().project_id, request.filter)
@@ -104,7 +104,7 @@ class MetricReads:
         window, facets = await aggregates.list_facets(
             self._database, parse_window(request.time_range), found, limit
         )
-        return await asyncio.to_thread(_to_facets, window, facets, limit)
+        return await in_thread(_to_facets, window, facets, limit)
 
 
 def _rollup_dimension(field: str, dimension: pb.Dimension.ValueType) -> str:
