@@ -24,6 +24,7 @@ from tests.support.load import Load
 from tests.support.rollups import assert_rollups_are_right
 from tests.support.rpc import stub
 from tests.support.server import running_server
+from tests.support.waiting import eventually
 
 COUNT = 1_500
 REMOVE = "`llm-observe demo-traffic --remove` deletes them"
@@ -108,8 +109,11 @@ async def test_the_command_fills_and_removes(worker, command, channel, database,
 async def test_a_killed_removal_is_finished_by_the_next(worker, command, start, database, sql):
     await command("--logs", "800")
     process = await start("--remove", "--yes")
-    while await sql.fetchval("SELECT count(*) FROM logs") == 800:
-        await asyncio.sleep(0.01)
+
+    async def some_are_gone():
+        return await sql.fetchval("SELECT count(*) FROM logs") < 800
+
+    await eventually(some_are_gone)
     with suppress(ProcessLookupError):  # it was faster
         process.kill()
     await process.communicate()
@@ -130,8 +134,11 @@ async def test_live_calls_are_sent_until_the_command_is_stopped(worker, channel,
     sent = int(output.split()[1])
     assert output.decode() == f"stopped: {sent} logs sent; {REMOVE}\n"
     assert b"Traceback" not in errors
-    while (await summary(channel)).request_count != sent:
-        await asyncio.sleep(0.05)
+
+    async def all_are_counted():
+        return (await summary(channel)).request_count == sent
+
+    await eventually(all_are_counted)
 
 
 async def test_a_server_that_is_full_is_given_the_time_it_asks_for(database_url, queue_settings):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import _packed_counts, packed_counts
+from analytics.error_codes import count_error_codes
 from analytics.packed_counts import OTHER, count_texts, merge_texts, pack_buckets, pack_texts, same_texts
 
 COUNTS = st.integers(-(2**62), 2**62)
@@ -64,6 +65,18 @@ def test_texts_beyond_the_room_are_counted_as_other(calls, room):
     for text in calls:
         merged = merge_texts(merged + pack_texts([(text, -1)]), room)
     assert not any(count_texts(merged).values())
+
+
+@given(named=st.integers(1, 5), late=st.integers(0, 4), corrected=st.integers(0, 3))
+def test_what_a_full_rollup_is_given_later_is_other_too(named, late, corrected):
+    """Before it is merged, it stands there by its name, also when it is taken out."""
+    codes = [f"code{number}" for number in range(named + 4)]
+    full = merge_texts(pack_texts([(code, 5) for code in codes]), named)
+    added = pack_texts([*((code, 1) for code in codes[named : named + late]), (codes[-1], -corrected)])
+    assert same_texts(pack_texts([(code, 5) for code in codes]) + added, full + added, named)
+    found = count_error_codes(full + added)
+    assert all(each.request_count > 0 for each in found)
+    assert sum(each.request_count for each in found) == 5 * len(codes) + late - corrected
 
 
 def test_a_difference_is_seen():
