@@ -156,6 +156,42 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """The queue is slow, and the server holds as many logs as it may; nothing was stored. Retry.
     Metadata: none.
     """
+    ERROR_REASON_REPORT_NOT_FOUND: _ErrorReason.ValueType  # 34
+    """No report with this name.
+    Metadata: {"report": "latency-percentiles"}.
+    """
+    ERROR_REASON_SQL_REFUSED: _ErrorReason.ValueType  # 35
+    """The statement is not one SELECT, or reads what it may not.
+    Metadata: {"rule": "one_select"}.
+    """
+    ERROR_REASON_SQL_FAILED: _ErrorReason.ValueType  # 36
+    """The statement has a mistake, which the message explains.
+    Metadata: none.
+    """
+    ERROR_REASON_SQL_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 37
+    """The statement needed more memory or time than it may have.
+    Metadata: {"limit": "memory"}.
+    """
+    ERROR_REASON_LAKE_UNAVAILABLE: _ErrorReason.ValueType  # 38
+    """The Parquet files cannot be read or written now. Retry.
+    Metadata: none.
+    """
+    ERROR_REASON_ALERT_RULE_NOT_FOUND: _ErrorReason.ValueType  # 39
+    """No alert rule with this id in the project.
+    Metadata: {"alert_rule_id": "0198..."}.
+    """
+    ERROR_REASON_CHANNEL_NOT_FOUND: _ErrorReason.ValueType  # 40
+    """No notification channel with this id in the project.
+    Metadata: {"channel_id": "0198..."}.
+    """
+    ERROR_REASON_CHANNEL_IN_USE: _ErrorReason.ValueType  # 41
+    """Rules or budgets still use the notification channel.
+    Metadata: {"channel_id": "0198..."}.
+    """
+    ERROR_REASON_BUDGET_NOT_FOUND: _ErrorReason.ValueType  # 42
+    """No budget with this id in the project.
+    Metadata: {"budget_id": "0198..."}.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the value of google.rpc.ErrorInfo.reason, without the prefix; the domain is `llm-observe`. It may
@@ -295,5 +331,41 @@ Metadata: none.
 ERROR_REASON_SERVER_BUSY: ErrorReason.ValueType  # 33
 """The queue is slow, and the server holds as many logs as it may; nothing was stored. Retry.
 Metadata: none.
+"""
+ERROR_REASON_REPORT_NOT_FOUND: ErrorReason.ValueType  # 34
+"""No report with this name.
+Metadata: {"report": "latency-percentiles"}.
+"""
+ERROR_REASON_SQL_REFUSED: ErrorReason.ValueType  # 35
+"""The statement is not one SELECT, or reads what it may not.
+Metadata: {"rule": "one_select"}.
+"""
+ERROR_REASON_SQL_FAILED: ErrorReason.ValueType  # 36
+"""The statement has a mistake, which the message explains.
+Metadata: none.
+"""
+ERROR_REASON_SQL_LIMIT_EXCEEDED: ErrorReason.ValueType  # 37
+"""The statement needed more memory or time than it may have.
+Metadata: {"limit": "memory"}.
+"""
+ERROR_REASON_LAKE_UNAVAILABLE: ErrorReason.ValueType  # 38
+"""The Parquet files cannot be read or written now. Retry.
+Metadata: none.
+"""
+ERROR_REASON_ALERT_RULE_NOT_FOUND: ErrorReason.ValueType  # 39
+"""No alert rule with this id in the project.
+Metadata: {"alert_rule_id": "0198..."}.
+"""
+ERROR_REASON_CHANNEL_NOT_FOUND: ErrorReason.ValueType  # 40
+"""No notification channel with this id in the project.
+Metadata: {"channel_id": "0198..."}.
+"""
+ERROR_REASON_CHANNEL_IN_USE: ErrorReason.ValueType  # 41
+"""Rules or budgets still use the notification channel.
+Metadata: {"channel_id": "0198..."}.
+"""
+ERROR_REASON_BUDGET_NOT_FOUND: ErrorReason.ValueType  # 42
+"""No budget with this id in the project.
+Metadata: {"budget_id": "0198..."}.
 """
 global___ErrorReason = ErrorReason
