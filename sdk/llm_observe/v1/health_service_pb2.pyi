@@ -74,12 +74,17 @@ class CheckResponse(google.protobuf.message.Message):
     VERSION_FIELD_NUMBER: builtins.int
     START_TIME_FIELD_NUMBER: builtins.int
     ROLLUPS_FIELD_NUMBER: builtins.int
+    UNDELIVERED_ALERT_MESSAGE_COUNT_FIELD_NUMBER: builtins.int
     state: global___HealthState.ValueType
     """The worst state below."""
     dead_letter_count: builtins.int
     """Dead letters that nobody has replayed or discarded. Absent when Postgres does not answer."""
     version: builtins.str
     """Version of the server."""
+    undelivered_alert_message_count: builtins.int
+    """Messages about alerts, of the last 24 hours, that could not be delivered and are not tried again. Absent when Postgres
+    does not answer.
+    """
     @property
     def dependencies(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___DependencyHealth]:
         """Postgres and Redis."""
@@ -106,10 +111,14 @@ class CheckResponse(google.protobuf.message.Message):
         version: builtins.str = ...,
         start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         rollups: global___RollupHealth | None = ...,
+        undelivered_alert_message_count: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_dead_letter_count", b"_dead_letter_count", "dead_letter_count", b"dead_letter_count", "queue", b"queue", "rollups", b"rollups", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_dead_letter_count", b"_dead_letter_count", "dead_letter_count", b"dead_letter_count", "dependencies", b"dependencies", "queue", b"queue", "rollups", b"rollups", "start_time", b"start_time", "state", b"state", "version", b"version"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_dead_letter_count", b"_dead_letter_count", "_undelivered_alert_message_count", b"_undelivered_alert_message_count", "dead_letter_count", b"dead_letter_count", "queue", b"queue", "rollups", b"rollups", "start_time", b"start_time", "undelivered_alert_message_count", b"undelivered_alert_message_count"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_dead_letter_count", b"_dead_letter_count", "_undelivered_alert_message_count", b"_undelivered_alert_message_count", "dead_letter_count", b"dead_letter_count", "dependencies", b"dependencies", "queue", b"queue", "rollups", b"rollups", "start_time", b"start_time", "state", b"state", "undelivered_alert_message_count", b"undelivered_alert_message_count", "version", b"version"]) -> None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_dead_letter_count", b"_dead_letter_count"]) -> typing.Literal["dead_letter_count"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_undelivered_alert_message_count", b"_undelivered_alert_message_count"]) -> typing.Literal["undelivered_alert_message_count"] | None: ...
 
 global___CheckResponse = CheckResponse
 
