@@ -94,9 +94,9 @@ async def add_dead_letters(
             await connection.fetch(_QUERIES["add_dead_letter"], **asdict(letter))
 
 
-async def count_waiting_dead_letters(database: Database) -> int:
-    """Return how many dead letters wait for a person."""
-    row = await database.fetch_one(_QUERIES["count_waiting_dead_letters"])
+async def count_waiting_dead_letters(database: Database, project_id: str | None = None) -> int:
+    """Return how many dead letters wait for a person, of a project or of all."""
+    row = await database.fetch_one(_QUERIES["count_waiting_dead_letters"], project_id=project_id)
     return int(row["count"]) if row is not None else 0
 
 

@@ -10,7 +10,8 @@ ON CONFLICT (dedup_key) DO UPDATE
     WHERE d.state = 'replayed'
 
 -- name: count_waiting_dead_letters
-SELECT count(*) FROM dead_letters WHERE state = 'waiting'
+SELECT count(*) FROM dead_letters
+WHERE state = 'waiting' AND (:project_id::text IS NULL OR project_id = :project_id::text)
 
 -- part: chosen_dead_letters
   AND (:ids::uuid[] IS NULL OR dead_letter_id = ANY (:ids::uuid[]))

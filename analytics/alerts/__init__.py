@@ -1,0 +1,1 @@
+"""Alerts: what rules and budgets see, and what becomes of their alerts."""
