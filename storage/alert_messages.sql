@@ -6,7 +6,7 @@ WHERE channel_id = (
     WHERE EXISTS (SELECT FROM alert_notices AS n WHERE n.channel_id = c.channel_id AND message_id IS NULL)
       AND NOT EXISTS (SELECT FROM alert_messages AS m WHERE m.channel_id = c.channel_id AND state = 'waiting')
       AND (message_time IS NULL OR message_time <= :now::timestamptz - interval '1 minute'
-           OR message_time > :now::timestamptz + interval '1 minute')
+           OR message_time > :now::timestamptz + interval '10 minutes')
     ORDER BY message_time NULLS FIRST
     LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED

@@ -41,7 +41,7 @@ UPDATE alert_rules SET evaluate_time = :now::timestamptz
 WHERE alert_rule_id = (
     SELECT alert_rule_id FROM alert_rules AS r
     WHERE (evaluate_time IS NULL OR evaluate_time < :due::timestamptz
-           OR evaluate_time > :now::timestamptz + interval '1 minute')
+           OR evaluate_time > :now::timestamptz + interval '10 minutes')
       AND (NOT disabled OR EXISTS (SELECT FROM alerts WHERE source_id = r.alert_rule_id AND state <> 'resolved'))
     ORDER BY evaluate_time NULLS FIRST
     LIMIT 1

@@ -35,7 +35,7 @@ UPDATE budgets SET evaluate_time = :now::timestamptz
 WHERE budget_id = (
     SELECT budget_id FROM budgets AS b
     WHERE (evaluate_time IS NULL OR evaluate_time < :due::timestamptz
-           OR evaluate_time > :now::timestamptz + interval '1 minute')
+           OR evaluate_time > :now::timestamptz + interval '10 minutes')
       AND (NOT disabled OR EXISTS (SELECT FROM alerts WHERE source_id = b.budget_id AND state <> 'resolved'))
     ORDER BY evaluate_time NULLS FIRST
     LIMIT 1

@@ -18,6 +18,8 @@ from storage.pool import Database
 from storage.request_ids import forget_request_ids
 from storage.settings import StorageSettings
 from telemetry.settings import load_settings
+from worker.notices.notifier import Notifier
+from worker.notices.settings import NoticeSettings
 from worker.queue.broker import WorkerBroker
 from worker.queue.live import LivePublisher
 from worker.queue.log_queue import WRITE_LOGS
@@ -28,6 +30,7 @@ from worker.queue.settings import QueueSettings
 from worker.queue.stream import LogStream
 from worker.schedule import APPLY_RETENTION, FORGET_MINUTES, MAKE_PARTITIONS
 from worker.settings import RollupSettings, WorkerSettings
+from worker.tasks.alerts import AlertJob
 from worker.tasks.dead_letter_quota import DeadLetterQuota
 from worker.tasks.merge_rollups import RollupMerger
 from worker.tasks.write_logs import LogWriter
@@ -51,7 +54,8 @@ async def run_worker() -> None:
     broker = WorkerBroker(queue_settings, writer, stream)
     _register_writing(broker, queue_settings, writer)
     merger = RollupMerger(database, load_settings(RollupSettings))
-    _register_upkeep(broker, database, storage.retention_days, merger)
+    alerts = AlertJob(database, broker, Notifier(load_settings(NoticeSettings)))
+    _register_upkeep(broker, database, storage.retention_days, merger, alerts)
     await wait_out("check the database schema", lambda: check_schema(database))
     # No log may arrive before its partition.
     await wait_out("make partitions", lambda: ensure_partitions(database, _today(), storage.retention_days))
@@ -66,12 +70,16 @@ async def run_worker() -> None:
         wait_tasks_timeout=settings.grace_s,
     )
     logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=COMPILED)
-    merging = asyncio.create_task(merger.run(), name="rollup-merger")
+    jobs = {
+        asyncio.create_task(merger.run(), name="rollup-merger"),
+        asyncio.create_task(alerts.run(), name="alerts"),
+    }
     try:
         await receiver.listen(broker.stopping)
     finally:
-        merging.cancel()
-        await asyncio.wait({merging})
+        for job in jobs:
+            job.cancel()
+        await asyncio.wait(jobs)
         await broker.shutdown()
         await database.close()
         logger.info("worker stopped")
@@ -87,7 +95,7 @@ def _register_writing(broker: WorkerBroker, settings: QueueSettings, writer: Log
 
 
 def _register_upkeep(
-    broker: WorkerBroker, database: Database, retention_days: int, merger: RollupMerger
+    broker: WorkerBroker, database: Database, retention_days: int, merger: RollupMerger, alerts: AlertJob
 ) -> None:
     async def forget_minutes() -> None:
         await merger.forget_minutes()
@@ -97,6 +105,7 @@ def _register_upkeep(
 
     async def drop_old_days() -> None:
         await forget_request_ids(database)
+        await alerts.forget(retention_days)
         dropped = await apply_retention(database, _today(), retention_days)
         if dropped:
             logger.info("old partitions dropped", partitions=dropped, retention_days=retention_days)

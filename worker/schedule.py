@@ -1,4 +1,4 @@
-"""Scheduled jobs: one scheduler process queues them, and any worker runs them."""
+"""Scheduled jobs: one scheduler process queues them, and any worker runs them. Alerts it processes itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ import structlog
 from taskiq import ScheduledTask, ScheduleSource, TaskiqScheduler
 from taskiq.api import run_scheduler_task
 
+from storage.pool import Database
+from storage.settings import StorageSettings
 from telemetry.settings import load_settings
+from worker.notices.notifier import Notifier
+from worker.notices.settings import NoticeSettings
 from worker.queue.broker import LogBroker
 from worker.queue.settings import QueueSettings
+from worker.tasks.alerts import AlertJob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,8 +48,11 @@ class Crontab(ScheduleSource):
 
 
 async def run_scheduler() -> None:
-    """Queue the jobs that are due, until SIGTERM or SIGINT."""
+    """Queue the jobs that are due, and process alerts, until SIGTERM or SIGINT."""
     broker = LogBroker(load_settings(QueueSettings))
+    database = Database(load_settings(StorageSettings))
+    notifier = Notifier(load_settings(NoticeSettings))
+    alerts = asyncio.create_task(AlertJob(database, broker, notifier).run(), name="alerts")
     scheduler = TaskiqScheduler(broker, [Crontab()])
     running = asyncio.create_task(run_scheduler_task(scheduler, run_startup=True))
     loop = asyncio.get_running_loop()
@@ -53,4 +61,7 @@ async def run_scheduler() -> None:
     logger.info("scheduler ready", tasks=len(CRONTAB))
     with suppress(asyncio.CancelledError):
         await running
+    alerts.cancel()
+    await asyncio.wait({alerts})
     await broker.shutdown()
+    await database.close()

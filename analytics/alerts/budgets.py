@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from storage.pool import Database
 
 _MIN_SHARE: Final = Fraction(1, 24)
-"""Share of a period that must have passed before there is a forecast: an hour of a day, 30 hours of a month."""
+"""Share of a period that must have passed before there is a forecast: an hour of a day."""
 _PERCENT: Final = 100
+_MICROSECOND: Final = timedelta(microseconds=1)
 FORECAST: Final = "forecast"
 
 
@@ -61,9 +62,6 @@ def forecast_of(spent_nano_usd: int, period: Window, now: datetime) -> int | Non
     """Return what a period will have cost, if it goes on as so far; None while it is too early to tell."""
     share = Fraction((now - period.start) // _MICROSECOND, (period.end - period.start) // _MICROSECOND)
     return round(spent_nano_usd / share) if share >= _MIN_SHARE else None
-
-
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +136,8 @@ def _check_forecast(budget_id: UUID, spec: BudgetSpec, status: BudgetStatus, for
         _fingerprint(budget_id, spec, status, FORECAST),
         float(forecast),
         forecast > spec.amount_nano_usd,
-        f"{format_usd(forecast)} will be spent by the end of the {spec.period} if it goes on as so far; the budget"
-        f" is {format_usd(spec.amount_nano_usd)}{_unknown(status)}",
+        f"{format_usd(forecast)} will be spent by the end of the {spec.period} if it goes on as so far;"
+        f" the budget is {format_usd(spec.amount_nano_usd)}{_unknown(status)}",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from analytics.aggregates import read_rollups
+from analytics.aggregates import compared_windows, read_rollups
 from analytics.alerts.values import (
     DEAD_LETTERS,
     METRICS,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from analytics.aggregates import Snapshot
     from storage.alert_rules import RuleSpec
     from storage.pool import Database
-    from storage.rollups import Cell, RollupFilter
+    from storage.rollups import Cell, RollupFilter, TierRange
 
 LATE: Final = timedelta(minutes=2)
 """How long after a minute most of its late logs have arrived: windows end then."""
@@ -83,10 +83,16 @@ class RuleReader:
         end = floor(now - LATE, MINUTE)
         window = Window(end - spec.window_length, end)
         wanted = Window(window.start - spec.window_length, end) if spec.relative_to_previous else window
-        found = spec.rollup_filter(project_id)
         async with read_rollups(self._database, wanted, project_id) as snapshot:
             window = counted_window(window, snapshot.minutes_from)
-            cells = await _read_cells(snapshot, spec, window, found)
+            before = Window(window.start, window.start)
+            if spec.relative_to_previous:
+                window, before = compared_windows(window, snapshot.minutes_from, end)
+            parts = {_CURRENT: window, _BEFORE: before}
+            ranges = [
+                each._replace(part=part) for part, each_window in parts.items() for each in cover(each_window)
+            ]
+            cells = await _read_cells(snapshot, spec, ranges, spec.rollup_filter(project_id))
         observations = await asyncio.to_thread(_observe_cells, spec, cells)
         return Evaluation(window, observations)
 
@@ -97,14 +103,9 @@ class RuleReader:
         return float(await count_waiting_dead_letters(self._database, project_id))
 
 
-async def _read_cells(snapshot: Snapshot, spec: RuleSpec, window: Window, found: RollupFilter) -> list[Cell]:
-    ranges = [each._replace(part=_CURRENT) for each in cover(window)]
-    if spec.relative_to_previous:
-        # Of the same length, also where the window had to be widened to whole hours.
-        before = counted_window(
-            Window(window.start - (window.end - window.start), window.start), snapshot.minutes_from
-        )
-        ranges += [each._replace(part=_BEFORE) for each in cover(before)]
+async def _read_cells(
+    snapshot: Snapshot, spec: RuleSpec, ranges: Sequence[TierRange], found: RollupFilter
+) -> list[Cell]:
     groups = [""]
     if spec.group_by:
         ranked = await rank_groups(snapshot.connection, ranges, found, spec.group_by, MAX_GROUPS)

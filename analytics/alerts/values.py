@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from analytics.metrics import Metrics
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from analytics.metrics import Metrics
 
 QUEUE_AGE: Final = "queue_age"
 DEAD_LETTERS: Final = "dead_letters"

@@ -1,0 +1,1 @@
+"""Sending notices about alerts: what they look like, and the ways they go."""
