@@ -18,6 +18,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from llm_observe.v1 import (
     admin_service_pb2,
+    alert_service_pb2,
     analytics_service_pb2,
     chat_service_pb2,
     conversation_service_pb2,
@@ -30,6 +31,7 @@ from llm_observe.v1 import (
 from codec.extensions import COMPILED
 from server.admin.health import HealthService
 from server.admin.service import AdminService
+from server.alerts.service import AlertService
 from server.chat.attempts import ChatAttempts
 from server.chat.conversations import ConversationService
 from server.chat.costs import ChatCosts
@@ -51,6 +53,7 @@ from server.settings import ServerConfig
 from storage.pool import Database
 from telemetry.logging import LogSettings, start_logging
 from telemetry.settings import SettingsError, load_settings
+from worker.notices.notifier import Notifier
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import LogQueue
 
@@ -180,6 +183,10 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(AnalyticsService(reads), analytics_service_pb2.DESCRIPTOR)
     services.add(EventService(feeds), event_service_pb2.DESCRIPTOR)
     services.add(AdminService(database, broker, log_queue, redactor), admin_service_pb2.DESCRIPTOR)
+    alerts = AlertService(
+        database=database, reads=reads, broker=broker, notifier=Notifier(config.notices), redactor=redactor
+    )
+    services.add(alerts, alert_service_pb2.DESCRIPTOR)
     services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
     services.add(None, export_service_pb2.DESCRIPTOR)  # NOT_IMPLEMENTED so far
     return _Services(chat, feeds, loopback, services.names)

@@ -13,6 +13,7 @@ from analytics.pricing.settings import PricingSettings
 from codec.settings import RedactionSettings
 from storage.settings import StorageSettings
 from telemetry.settings import EnvSettings, load_settings
+from worker.notices.settings import NoticeSettings
 from worker.queue.settings import QueueSettings
 
 
@@ -132,6 +133,7 @@ class ServerConfig:
     providers: ProviderSettings
     redaction: RedactionSettings
     pricing: PricingSettings
+    notices: NoticeSettings
 
     @classmethod
     def load(cls) -> Self:
@@ -147,4 +149,5 @@ class ServerConfig:
             providers=load_settings(ProviderSettings),
             redaction=load_settings(RedactionSettings),
             pricing=load_settings(PricingSettings),
+            notices=load_settings(NoticeSettings),
         )

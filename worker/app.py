@@ -105,7 +105,8 @@ def _register_upkeep(
 
     async def drop_old_days() -> None:
         await forget_request_ids(database)
-        await alerts.forget(retention_days)
+        if retention_days:
+            await alerts.forget(retention_days)
         dropped = await apply_retention(database, _today(), retention_days)
         if dropped:
             logger.info("old partitions dropped", partitions=dropped, retention_days=retention_days)

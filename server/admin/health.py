@@ -19,6 +19,7 @@ from llm_observe.v1.health_service_pb2_grpc import HealthServiceServicer
 
 from server.admin.convert import to_queue_health
 from server.rpc.times import to_duration, to_timestamp
+from storage.alert_messages import count_undelivered
 from storage.dead_letters import count_waiting_dead_letters
 from storage.errors import StorageError
 from storage.rollups import get_rollup_health
@@ -39,6 +40,8 @@ class _Found(NamedTuple):
 
     dead_letter_count: int
     rollups: RollupHealth
+    undelivered_count: int
+    """Of messages about alerts."""
 
 
 class HealthService(HealthServiceServicer):
@@ -58,7 +61,8 @@ class HealthService(HealthServiceServicer):
         if found is not None:
             response.dead_letter_count = found.dead_letter_count
             response.rollups.CopyFrom(found.rollups)
-            states.append(_state(degraded=found.dead_letter_count > 0))
+            response.undelivered_alert_message_count = found.undelivered_count
+            states.append(_state(degraded=found.dead_letter_count > 0 or found.undelivered_count > 0))
             states.append(_state(degraded=found.rollups.merge_lag.seconds > _LATE_S))
         if stats is not None:
             response.queue.CopyFrom(to_queue_health(stats))
@@ -72,9 +76,11 @@ class HealthService(HealthServiceServicer):
             async with asyncio.timeout(_TIMEOUT_S):
                 dead_letters = await count_waiting_dead_letters(self._database)
                 rollups = await self._check_rollups()
+                since = datetime.now(UTC) - timedelta(days=1)
+                undelivered = await count_undelivered(self._database, since=since)
         except (StorageError, TimeoutError):
             return _down("postgres", "does not answer"), None
-        return _up("postgres", begin), _Found(dead_letters, rollups)
+        return _up("postgres", begin), _Found(dead_letters, rollups, undelivered)
 
     async def _check_rollups(self) -> RollupHealth:
         now = datetime.now(UTC)

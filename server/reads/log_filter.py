@@ -8,9 +8,9 @@ from llm_observe.v1.log_pb2 import Outcome
 
 from codec.rules import MAX_DURATION_S, NANOS, is_trace_id
 from codec.words import words_of
-from server.reads.queries import metric_filters
 from server.rpc.checks import check_text, parse_words
 from server.rpc.errors import InvalidField
+from server.rpc.filters import metric_filters
 from storage.log_filters import EXACT, LISTS, SEARCHED, LogFilter, Range
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from analytics.windows import HOUR, Window, default_step
 from server.rpc.errors import InvalidField
+from server.rpc.filters import metric_filters
 from storage.rollups import RollupFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from google.protobuf.duration_pb2 import Duration
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _MAX_STEPS: Final = 1000
 _MAX_STEP: Final = timedelta(days=366)
-_MAX_FILTER_VALUES: Final = 50
 
 
 def rollup_filter(project_id: str, metric_filter: MetricFilter) -> RollupFilter:
@@ -28,23 +27,6 @@ def rollup_filter(project_id: str, metric_filter: MetricFilter) -> RollupFilter:
         InvalidField: A list has too many values.
     """
     return RollupFilter(project_id=project_id, **metric_filters(metric_filter))
-
-
-def metric_filters(metric_filter: MetricFilter, path: str = "filter") -> dict[str, Sequence[str] | None]:
-    """Return the filter's lists by field; None where all values match. ``path`` is the filter's field.
-
-    Raises:
-        InvalidField: A list has too many values.
-    """
-    filters: dict[str, Sequence[str] | None] = {}
-    for field in ("providers", "models", "operations", "environments"):
-        values = list(getattr(metric_filter, field))
-        if len(values) > _MAX_FILTER_VALUES:
-            raise InvalidField([(f"{path}.{field}", f"must have at most {_MAX_FILTER_VALUES} values")])
-        if any("\x00" in value for value in values):
-            raise InvalidField([(f"{path}.{field}", "must not contain NUL")])
-        filters[field] = values or None
-    return filters
 
 
 def parse_step(step: Duration | None) -> timedelta | None:

@@ -29,12 +29,23 @@ _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "EventService": {"read"},
     "ExportService": {"read"},
     "AdminService": {"admin"},
+    "AlertService": {"admin"},
     "HealthService": _NO_ROLES,
 }
 """Roles that may call a service, besides admin. Anybody may call health: probes have no key."""
 _READ_TOO: Final = {
-    ("ConversationService", method) for method in ("GetConversation", "ListConversations", "ListMessages")
+    ("ConversationService", "GetConversation"),
+    ("ConversationService", "ListConversations"),
+    ("ConversationService", "ListMessages"),
+    ("AlertService", "GetAlertRule"),
+    ("AlertService", "ListAlertRules"),
+    ("AlertService", "EvaluateAlertRule"),
+    ("AlertService", "GetBudget"),
+    ("AlertService", "ListBudgets"),
+    ("AlertService", "ListChannels"),
+    ("AlertService", "ListAlerts"),
 }
+"""Methods that role read may call, too."""
 KEY_CACHE_TTL_S: Final = 3.0
 """How long a key is trusted without asking the database, in seconds: a revoked key works no longer."""
 STALE_KEY_TTL_S: Final = 600.0

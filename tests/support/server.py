@@ -17,13 +17,18 @@ from server.app import Server, build_server
 from server.settings import ProviderSettings, ServerConfig, ServerSettings
 from stack.demo.provider_mock import ProviderMock
 from storage.settings import StorageSettings
+from worker.notices.settings import NoticeSettings
 from worker.queue.settings import QueueSettings
 
 _GRACE_S = 0.5
 
 
 def make_config(
-    database_url: str, queue: QueueSettings, providers: ProviderSettings | None = None, **server: Any
+    database_url: str,
+    queue: QueueSettings,
+    providers: ProviderSettings | None = None,
+    notices: NoticeSettings | None = None,
+    **server: Any,
 ) -> ServerConfig:
     """Return the settings of a server on a free port; ``server`` are fields of ServerSettings."""
     return ServerConfig(
@@ -33,6 +38,7 @@ def make_config(
         providers=providers or ProviderSettings(),
         redaction=RedactionSettings(),
         pricing=PricingSettings(),
+        notices=notices or NoticeSettings(),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -14,6 +15,7 @@ _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _COMPATIBLE: Final = IPv6Network("::/96")
 _IPV4_BITS: Final = 0xFFFF_FFFF
 MAX_URL_CHARS: Final = 2000
+_PLAIN_URL: Final = re.compile(r"[!-\[\]-~]+")  # printable ASCII but space and backslash
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
@@ -48,22 +50,23 @@ def _ipv4_inside(address: IPv6Address) -> IPv4Address | None:
 
 def find_url_violation(url: str, *, allow_private: bool) -> str:
     """Return what is wrong with the URL of a webhook, or ''. It is checked again when it is used."""
-    if len(url) > MAX_URL_CHARS:
-        return f"must have at most {MAX_URL_CHARS} characters"
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "must be a URL"
-    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url or not host:
-        return "must be a URL in ASCII, with a host"
-    if parts.username is not None or parts.password is not None:
-        return "must not hold a user name or a password"
-    if parts.scheme != "https" and not (allow_private and parts.scheme == "http"):
-        return "must begin with https://"
-    if not allow_private and _is_private_literal(host):
-        return "must not be a private, loopback or link-local address"
-    return ""
+    schemes = ("https", "http") if allow_private else ("https",)
+    rules = (
+        (len(url) <= MAX_URL_CHARS, f"must have at most {MAX_URL_CHARS} characters"),
+        (_PLAIN_URL.fullmatch(url) and host, "must be a URL in ASCII, with a host"),
+        (parts.username is None and parts.password is None, "must not hold a user name or a password"),
+        (parts.scheme in schemes, "must begin with https://"),
+        (
+            allow_private or not _is_private_literal(host or ""),
+            "must not have a private, loopback or link-local address",
+        ),
+    )
+    return next((text for kept, text in rules if not kept), "")
 
 
 def _is_private_literal(host: str) -> bool:

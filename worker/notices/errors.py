@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class NotDelivered(Exception):
-    """A message was not delivered; the text says why, and holds neither URL nor secret nor what was answered."""
+    """A message was not delivered. The text says why; it holds neither URL, nor secret, nor answer."""

@@ -32,6 +32,11 @@ class Notifier:
         self._settings = settings
         self._clock = clock
 
+    @property
+    def allows_private(self) -> bool:
+        """Whether webhooks may have private addresses, and no TLS."""
+        return self._settings.allow_private
+
     async def send(self, message_id: UUID, target: Target, notices: Sequence[Notice]) -> None:
         """Send notices to a channel, in one message. Receivers know a repeated one by its id.
 

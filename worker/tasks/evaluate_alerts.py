@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from analytics.alerts.budgets import budget_labels, check_thresholds, read_budget
-from analytics.alerts.rules import RuleReader, fingerprint_of, labels_of, summary_of
+from analytics.alerts.rules import Observation, RuleReader, fingerprint_of, labels_of, summary_of
 from analytics.alerts.states import Life, Policy, advance
 from analytics.windows import MINUTE, floor
 from storage.alert_rules import claim_rule, lock_claimed_rule, set_rule_error
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from analytics.alerts.budgets import BudgetAlert
-    from analytics.alerts.rules import Observation
+    from analytics.alerts.states import Notice
     from storage.alert_rules import AlertRule
     from storage.budgets import Budget
     from storage.pool import Connection, Database
@@ -124,40 +124,32 @@ async def _apply(
     connection: Connection, rule: AlertRule, observations: Sequence[Observation], now: datetime
 ) -> None:
     """Advance every alert of a rule. A group that is not seen any more has no data."""
-    open_alerts = {
-        alert.group_value: alert for alert in await lock_open_alerts(connection, rule.alert_rule_id)
-    }
-    seen = {observation.group: observation for observation in observations}
-    for group in sorted(open_alerts.keys() | seen.keys()):
-        await _advance(connection, rule, open_alerts.get(group), group, seen.get(group), now)
+    rows = {row.group_value: row for row in await lock_open_alerts(connection, rule.alert_rule_id)}
+    unseen = [Observation(group, None, 0, breached=False) for group in rows]
+    seen = {each.group: each for each in (*unseen, *observations)}
+    for group in sorted(seen):
+        row, notice = _advance(rule, rows.get(group), seen[group], now)
+        if row is not None:
+            row = await put_alert(connection, row)
+        elif group in rows:
+            await drop_alert(connection, rows[group])
+        if row is not None and notice:
+            await add_notices(connection, row, rule.spec.channel_ids, notice, now=now)
 
 
-async def _advance(
-    connection: Connection,
-    rule: AlertRule,
-    alert: AlertRow | None,
-    group: str,
-    observation: Observation | None,
-    now: datetime,
-) -> None:
-    life = Life(**{name: getattr(alert, name) for name in _LIFE}) if alert is not None else None
-    breached = observation is not None and observation.breached
-    step = advance(life, _policy(rule), now, breached=breached)
-    if step.life is None:
-        if alert is not None:
-            await drop_alert(connection, alert)
-        return
-    row = alert or _new_alert(rule, group, now)
-    if observation is not None and observation.value is not None:
+def _advance(
+    rule: AlertRule, row: AlertRow | None, observation: Observation, now: datetime
+) -> tuple[AlertRow | None, Notice]:
+    """Return what becomes of an alert; None where there is none, or a pending one is dropped."""
+    life = Life(**{name: getattr(row, name) for name in _LIFE}) if row is not None else None
+    life, notice = advance(life, _policy(rule), now, breached=observation.breached)
+    if life is None:
+        return None, notice
+    row = row or _new_alert(rule, observation.group, now)
+    if observation.value is not None:
         row = replace(row, value=observation.value, summary=summary_of(rule.spec, observation))
-    row = replace(
-        row,
-        labels=labels_of(rule.project_id, rule.spec, group),
-        **{name: getattr(step.life, name) for name in _LIFE},
-    )
-    row = await put_alert(connection, row)
-    if step.notice:
-        await add_notices(connection, row, rule.spec.channel_ids, step.notice, now=now)
+    labels = labels_of(rule.project_id, rule.spec, observation.group)
+    return replace(row, labels=labels, **{name: getattr(life, name) for name in _LIFE}), notice
 
 
 def _policy(rule: AlertRule) -> Policy:

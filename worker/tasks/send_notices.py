@@ -38,8 +38,8 @@ def retry_delay(attempt_count: int) -> timedelta:
 class NoticeSender:
     """Sends what waits. Several do so side by side: a message is claimed by one at a time.
 
-    The messages of a channel are sent one after the other, so that an alert fires before it is resolved. A message that
-    was sent by a process that died before it could say so is sent again, under the same id.
+    The messages of a channel are sent one after the other, so that an alert fires before it is resolved.
+    Where the process dies before it has noted that a message was sent, it is sent again, under the same id.
 
     Args:
         database: Has the outbox.

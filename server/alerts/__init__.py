@@ -1,0 +1,1 @@
+"""AlertService: rules, budgets, channels and alerts."""
