@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 from worker.notices.errors import NotDelivered
 
 _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_PROTOCOL_ASSIGNMENTS: Final = IPv4Network("192.0.0.0/24")
+"""Which some releases of Python count as global."""
 _COMPATIBLE: Final = IPv6Network("::/96")
 _IPV4_BITS: Final = 0xFFFF_FFFF
 MAX_URL_CHARS: Final = 2000
@@ -27,12 +29,14 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
         if inner is not None:
             return is_public(inner)
     return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified or _is_site_local(address)
+        address.is_multicast or address.is_reserved or address.is_unspecified or _is_local(address)
     )
 
 
-def _is_site_local(address: IPv4Address | IPv6Address) -> bool:
-    return isinstance(address, IPv6Address) and address.is_site_local
+def _is_local(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address):
+        return address.is_site_local
+    return address in _PROTOCOL_ASSIGNMENTS
 
 
 def _ipv4_inside(address: IPv6Address) -> IPv4Address | None:
