@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import smtplib
 import ssl
+from contextlib import suppress
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Final
 
@@ -60,17 +61,20 @@ def make_email(
 def _send(settings: NoticeSettings, message: EmailMessage) -> None:
     context = ssl.create_default_context()
     host, port = settings.smtp_host, settings.smtp_port
-    connect = (
+    server = (
         smtplib.SMTP_SSL(host, port, timeout=_STEP_TIMEOUT_S, context=context)
         if settings.smtp_security == "tls"
         else smtplib.SMTP(host, port, timeout=_STEP_TIMEOUT_S)
     )
-    with connect as server:
+    try:
         if settings.smtp_security == "starttls":
             server.starttls(context=context)
         if settings.smtp_username:
             server.login(settings.smtp_username, settings.smtp_password.get_secret_value())
         server.send_message(message)
+    finally:
+        with suppress(smtplib.SMTPException, OSError):  # what was taken is sent, however the farewell goes
+            server.quit()
 
 
 def _reason_of(error: Exception) -> str:
