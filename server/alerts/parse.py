@@ -90,9 +90,9 @@ def merge(present: Message, changed: Message, fields: Iterable[str]) -> None:
     only_given.CopyFrom(changed)
     for name in by_name:
         if name in fields:
-            present.ClearField(name)  # type: ignore[arg-type] # a field of this message
+            present.ClearField(name)
         if name not in fields or name not in given:
-            only_given.ClearField(name)  # type: ignore[arg-type] # as above
+            only_given.ClearField(name)
     present.MergeFrom(only_given)
 
 

@@ -16,6 +16,7 @@ import click
 from llm_observe import ConfigError
 
 from stack import processes
+from stack.cli.alerts import alerts
 from stack.cli.database import migrate
 from stack.cli.dead_letters import dead_letters
 from stack.cli.demo import demo_traffic
@@ -112,7 +113,18 @@ def down() -> None:
     click.echo("stopped")
 
 
-for _command in (status, migrate, projects, keys, rollups, reprice, ledger, dead_letters, demo_traffic):
+for _command in (
+    status,
+    migrate,
+    projects,
+    keys,
+    rollups,
+    reprice,
+    ledger,
+    dead_letters,
+    alerts,
+    demo_traffic,
+):
     cli.add_command(_command)
 
 

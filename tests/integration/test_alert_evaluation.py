@@ -9,6 +9,7 @@ import pytest
 
 from analytics.alerts.budgets import period_at, read_budget
 from analytics.alerts.rules import RuleReader
+from analytics.alerts.values import METRICS
 from storage import alert_rules, alerts, budgets
 from tests.support.alerts import (
     HOUR,
@@ -46,9 +47,7 @@ async def test_every_metric(database):
     await store_calls(database, NOW - 10 * MINUTE, ok=20)  # before the window
     await store_calls(database, NOW - 1 * MINUTE, ok=20)  # after it: late logs are still to come
     await store_calls(database, IN_WINDOW, ok=1, received=NOW, latency="2s", timeToFirstToken="0.5s")
-    found = {metric: await see_value(database, metric=metric) for metric in (
-        "error_rate", "request_count", "tokens", "cost", "unpriced_share", "latency_p95", "latency_p99", "ttft_p95"
-    )}  # fmt: skip
+    found = {metric: await see_value(database, metric=metric) for metric in METRICS}
     assert found["error_rate"] == pytest.approx(0.2)
     assert found["request_count"] == 5
     assert found["tokens"] == 150
@@ -162,8 +161,12 @@ async def test_the_life_of_an_alert_and_its_notices(database, sql):
     assert states[-1] == ["resolved"]
     (alert,) = await all_alerts(database)
     assert alert.labels == {
-        "alertname": "Errors", "metric": "error_rate", "model": "bad", "project": "default", "severity": "warning",
-    }  # fmt: skip
+        "alertname": "Errors",
+        "metric": "error_rate",
+        "model": "bad",
+        "project": "default",
+        "severity": "warning",
+    }
     assert [row["status"] for row in await sql.fetch(NOTICES)] == ["firing", "resolved"]
 
 

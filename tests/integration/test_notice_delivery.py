@@ -106,7 +106,7 @@ async def test_an_answer_is_read_no_further_than_its_head(database, sql, answer)
 
 async def test_a_receiver_that_hangs_is_given_up_in_time():
     async with running_receiver("hang") as receiver:
-        with pytest.raises(NotDelivered, match="no answer within 0.2 s"):
+        with pytest.raises(NotDelivered, match=r"no answer within 0\.2 s"):
             await post_json(receiver.url, b"{}", {}, allow_private=True, timeout_s=0.2)
 
 
@@ -319,9 +319,14 @@ def mail_server():
 
 async def send_email(server: MailServer, channel: dict, **settings) -> None:
     target = Target(
-        channel_id=UUID(int=1), project_id="default", display_name="x", type="email", url="", signing_secret="",
+        channel_id=UUID(int=1),
+        project_id="default",
+        display_name="x",
+        type="email",
+        url="",
+        signing_secret="",
         **channel,
-    )  # fmt: skip
+    )
     values = {
         "smtp_host": "127.0.0.1",
         "smtp_port": server.server_address[1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -142,7 +143,7 @@ def test_with_a_good_clock_every_promise_about_time_is_kept(policy, breaches):
             assert len(recent) > lasting
     firings = [at for at, notice in notices if notice == "firing"]
     resolutions = [at for at, notice in notices if notice == "resolved"]
-    for before, after in zip(firings, firings[1:], strict=False):
+    for before, after in itertools.pairwise(firings):
         resolved_between = any(before < at < after for at in resolutions)
         shortest = policy.keep_duration if resolved_between else policy.repeat_interval
         assert (after - before) * MINUTE >= shortest  # no storm

@@ -32,7 +32,7 @@ _CONCURRENCY: Final = 8
 
 def retry_delay(attempt_count: int) -> timedelta:
     """Return how long to wait after a failed attempt, the first being 1."""
-    return min(_FIRST_DELAY * 2 ** (attempt_count - 1), _MAX_DELAY)
+    return min(_FIRST_DELAY * (1 << (attempt_count - 1)), _MAX_DELAY)
 
 
 class NoticeSender:
