@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socketserver
+import ssl
 import threading
 from datetime import timedelta
 from uuid import UUID
@@ -23,11 +24,12 @@ from tests.support.alerts import (
     make_sender,
     store_calls,
 )
+from tests.support.certificates import Authority
 from tests.support.ports import free_port
 from tests.support.receiver import running_receiver
 from worker.notices.bodies import sign
 from worker.notices.errors import NotDelivered
-from worker.notices.http import post_json
+from worker.notices.http import post_json, tls_context
 from worker.notices.notifier import Notifier, make_test_notice
 from worker.notices.settings import NoticeSettings
 from worker.tasks.send_notices import MAX_ATTEMPTS, NoticeSender, retry_delay
@@ -125,6 +127,44 @@ async def test_a_receiver_that_hangs_holds_up_no_other(database, sql, monkeypatc
         await sql.execute("UPDATE alert_channels SET display_name = 'renamed'")
         sending.cancel()
         await asyncio.wait({sending})
+
+
+@pytest.fixture
+def tls_of(tmp_path, monkeypatch):
+    """Return a function that makes the TLS of a receiver; its authority is trusted."""
+    authority = Authority(tmp_path, "authority")
+    monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
+    tls_context.cache_clear()
+
+    def make(name: str, signer: Authority = authority) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*signer.sign(name))
+        return context
+
+    yield make
+    tls_context.cache_clear()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_certificate_is_checked_against_the_name_and_not_the_address(tls_of, host):
+    async with running_receiver(tls=tls_of("receiver")) as receiver:
+        await post_json(f"https://{host}:{receiver.port}/", b"{}", {}, allow_private=True)
+        assert receiver.requests[0].headers["host"] == f"{host}:{receiver.port}"
+
+
+async def test_other_certificates_are_refused(tls_of, tmp_path, monkeypatch):
+    async def get_local(*args, **kwargs):
+        return [(2, 1, 6, "", ("127.0.0.1", 0))]
+
+    stranger = Authority(tmp_path, "stranger")
+    async with running_receiver(tls=tls_of("receiver", stranger)) as receiver:
+        with pytest.raises(NotDelivered, match="connection failed"):
+            await post_json(f"https://localhost:{receiver.port}/", b"{}", {}, allow_private=True)
+    async with running_receiver(tls=tls_of("another")) as receiver:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", get_local)
+        with pytest.raises(NotDelivered, match="connection failed"):  # of another name
+            await post_json(f"https://example.com:{receiver.port}/", b"{}", {}, allow_private=True)
+    assert receiver.requests == []
 
 
 async def test_redirects_are_not_followed(database, sql):

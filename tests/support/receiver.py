@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
@@ -77,10 +78,12 @@ class Receiver:
 
 
 @asynccontextmanager
-async def running_receiver(*answers: int | str, port: int = 0) -> AsyncIterator[Receiver]:
+async def running_receiver(
+    *answers: int | str, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Receiver]:
     """Serve while the context lasts."""
     receiver = Receiver(answers=list(answers))
-    server = await asyncio.start_server(receiver.accept, "127.0.0.1", port)
+    server = await asyncio.start_server(receiver.accept, "127.0.0.1", port, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver

@@ -27,7 +27,7 @@ MAX_ATTEMPTS: Final = 12
 """After as many a message is undelivered, about two hours after the first."""
 _FIRST_DELAY: Final = timedelta(seconds=10)
 _MAX_DELAY: Final = timedelta(minutes=30)
-_CONCURRENCY: Final = 8
+_CONCURRENCY: Final = 4
 
 
 def retry_delay(attempt_count: int) -> timedelta:
