@@ -44,7 +44,7 @@ RETURNING m.message_id, m.attempt_count, m.create_time AS message_time, c.channe
     c.type, c.url, c.signing_secret, c.email_addresses
 
 -- name: list_notices
-SELECT n.status, n.summary, n.value, n.resolve_time, a.fingerprint, a.labels, a.start_time
+SELECT n.status, n.summary, n.value, n.resolve_time, n.labels, a.fingerprint, a.start_time
 FROM alert_notices AS n JOIN alerts AS a USING (alert_id)
 WHERE message_id = :message_id::uuid
 ORDER BY notice_id

@@ -21,8 +21,8 @@ RETURNING alert_id
 DELETE FROM alerts WHERE alert_id = :alert_id::uuid
 
 -- name: add_notices
-INSERT INTO alert_notices (alert_id, channel_id, status, summary, value, resolve_time, create_time)
-SELECT alert_id, channel_id, :status::text, summary, value, a.resolve_time, :now::timestamptz
+INSERT INTO alert_notices (alert_id, channel_id, status, labels, summary, value, resolve_time, create_time)
+SELECT alert_id, channel_id, :status::text, labels, summary, value, a.resolve_time, :now::timestamptz
 FROM alerts AS a CROSS JOIN alert_channels AS c
 WHERE alert_id = :alert_id::uuid AND c.project_id = a.project_id AND channel_id = ANY (:channel_ids::uuid[])
 ORDER BY channel_id

@@ -18,7 +18,6 @@ CREATE TABLE alert_channels (
 );
 CREATE INDEX alert_channels_by_project ON alert_channels (project_id, channel_id);
 
--- What is evaluated each minute: rules and budgets have this in common.
 CREATE TABLE alert_rules (
     alert_rule_id        uuid PRIMARY KEY DEFAULT uuidv7(),
     project_id           text NOT NULL REFERENCES projects,
@@ -46,6 +45,7 @@ CREATE TABLE alert_rules (
     evaluation_error     text NOT NULL DEFAULT ''
 );
 CREATE INDEX alert_rules_by_project ON alert_rules (project_id, alert_rule_id);
+CREATE INDEX alert_rules_due ON alert_rules (evaluate_time NULLS FIRST);
 
 CREATE TABLE budgets (
     budget_id            uuid PRIMARY KEY DEFAULT uuidv7(),
@@ -68,6 +68,7 @@ CREATE TABLE budgets (
     evaluation_error     text NOT NULL DEFAULT ''
 );
 CREATE INDEX budgets_by_project ON budgets (project_id, budget_id);
+CREATE INDEX budgets_due ON budgets (evaluate_time NULLS FIRST);
 
 -- An alert outlives its rule or budget, so that neither is a foreign key.
 CREATE TABLE alerts (
@@ -107,7 +108,8 @@ CREATE TABLE alert_messages (
 );
 -- Messages of a channel go out one after the other.
 CREATE UNIQUE INDEX alert_messages_waiting ON alert_messages (channel_id) WHERE state = 'waiting';
-CREATE INDEX alert_messages_finished ON alert_messages (channel_id, finish_time);
+CREATE INDEX alert_messages_by_channel ON alert_messages (channel_id, message_id DESC);
+CREATE INDEX alert_messages_undelivered ON alert_messages (finish_time) WHERE state = 'undelivered';
 
 -- The outbox: written by the transaction that changes the alert, and put into a message later.
 CREATE TABLE alert_notices (
@@ -116,7 +118,8 @@ CREATE TABLE alert_notices (
     channel_id   uuid NOT NULL REFERENCES alert_channels ON DELETE CASCADE,
     message_id   uuid REFERENCES alert_messages ON DELETE CASCADE,
     status       text NOT NULL CHECK (status IN ('firing', 'resolved')),
-    -- What the alert was then: it changes until the message is sent.
+    -- What the alert was then: it changes, and a message stays the same however often it is sent.
+    labels       jsonb NOT NULL,
     summary      text NOT NULL,
     value        double precision NOT NULL,
     resolve_time timestamptz,

@@ -446,12 +446,8 @@ async def test_the_command_line(run, database):
     assert (await run("rules", "disable", rule_id)).output == "disabled\n"
     assert (await run("rules", "enable", rule_id)).output == "enabled\n"
     assert "use the notification channel" in str((await run("channels", "delete", channel_id)).exception)
-    for words in (
-        ("rules", "delete", rule_id),
-        ("budgets", "delete", budget_id),
-        ("channels", "delete", channel_id),
-    ):
-        assert (await run(*words)).output == "deleted\n"
+    for group, made in (("rules", rule_id), ("budgets", budget_id), ("channels", channel_id)):
+        assert (await run(group, "delete", made)).output == "deleted\n"
     assert "Dear" in (await run("list", "--past")).output
     assert "nothing fires" in (await run("list")).output
 

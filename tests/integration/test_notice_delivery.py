@@ -7,6 +7,7 @@ import socketserver
 import ssl
 import threading
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -87,6 +88,9 @@ async def test_a_receiver_that_fails_gets_the_same_message_again(database, sql, 
         sender = make_sender(database, clock)
         assert await sender.send() == 1
         assert await sender.send() == 0  # not before its time
+        await sql.execute("UPDATE alert_rules SET display_name = 'renamed'")
+        await make_evaluator(database).evaluate(NOW + MINUTE)
+        assert (await all_alerts(database))[0].labels["alertname"] == "renamed"
         for attempt in (1, 2):
             clock.now += retry_delay(attempt)
             assert await sender.send() == 1
@@ -357,7 +361,7 @@ def mail_server():
         thread.join()
 
 
-async def send_email(server: MailServer, channel: dict, **settings) -> None:
+async def send_email(server: MailServer, channel: dict[str, Any], **settings) -> None:
     target = Target(
         channel_id=UUID(int=1),
         project_id="default",

@@ -24,7 +24,8 @@ def make_policy(*, for_min: int = 0, keep_min: int = 5, repeat_min: int = 240) -
 
 def play(policy: Policy, course: list[tuple[float, bool]]) -> tuple[Life | None, list[tuple[float, str]]]:
     """Return the last life and the notices by minute of evaluations at minutes after the start."""
-    life, notices = None, []
+    life: Life | None = None
+    notices: list[tuple[float, str]] = []
     for minute, breached in course:
         life, notice = advance(life, policy, START + minute * MINUTE, breached=breached)
         if notice:
@@ -39,7 +40,7 @@ def each_minute(pattern: str, start: int = 0) -> list[tuple[float, bool]]:
     return [(start + minute, mark == "x") for minute, mark in enumerate(pattern)]
 
 
-COURSES = {
+COURSES: dict[str, tuple[Policy, list[tuple[float, bool]], list[tuple[float, str]]]] = {
     "nothing": (make_policy(), each_minute("......"), []),
     "fires at once": (make_policy(), each_minute("xx"), [(0, "firing")]),
     "fires after its time": (make_policy(for_min=3), each_minute("xxxxx"), [(3, "firing")]),

@@ -9,6 +9,7 @@ import re
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_the_signature_covers_the_timestamp_and_the_body():
 def test_the_verification_in_the_documentation_works():
     text = (Path(__file__).parent.parent.parent / "docs/alerts.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    names: dict = {}
+    names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102 - our own documentation
     body, now = b'{"version": "4"}', 1_772_368_200
     headers = {

@@ -516,7 +516,7 @@ class Channel(google.protobuf.message.Message):
     host: builtins.str
     """The URL's host, for people. Set by the server."""
     waiting_message_count: builtins.int
-    """Messages that wait to be sent."""
+    """Messages that wait to be sent, and notices that are in none yet."""
     undelivered_message_count: builtins.int
     """Messages of the last 24 hours that could not be delivered and are not tried again."""
     last_error: builtins.str
