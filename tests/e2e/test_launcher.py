@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -21,7 +22,9 @@ from stack.data_dir import DataDir
 from stack.embedded.postgres import EmbeddedPostgres
 from stack.processes import ProcessId
 from tests.support.ports import free_port
-from tests.support.waiting import WAIT_S
+from tests.support.receiver import running_receiver
+from tests.support.waiting import WAIT_S, eventually
+from worker.notices.bodies import sign
 
 COMMAND = [sys.executable, "-m", "stack.cli.main"]
 
@@ -35,6 +38,7 @@ class Installation:
             name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}
         }
         self.env["LLM_OBSERVE_HOME"] = str(home)
+        self.env["LLM_OBSERVE_ALERT_ALLOW_PRIVATE"] = "true"  # the receiver is on this machine
         for name in ("LLM_OBSERVE_GRPC_PORT", "LLM_OBSERVE_UI_PORT"):
             self.env[name] = str(free_port())
 
@@ -120,6 +124,27 @@ def test_demo_traffic_arrives_and_rollups_verify(installed):
     done = installed.run("demo-traffic", "--logs", "60")
     assert "60 logs sent, 60 stored" in done.stdout
     assert "0 rollups differ" in installed.run("rollups", "verify").stdout
+
+
+async def test_a_rule_fires_and_its_receiver_is_told(installed):
+    def alerts(*words: str) -> str:
+        return installed.run("alerts", *words).stdout
+
+    async with running_receiver() as receiver:
+        created = await asyncio.to_thread(alerts, "channels", "create", "pager", "--webhook", receiver.url)
+        channel_id, secret = created.split()
+        words = ("Silence", "--metric", "request_count", "--below", "1", "--model", "nobody calls it")
+        await asyncio.to_thread(alerts, "rules", "create", *words, "--channel", channel_id)
+        (request,) = await eventually(lambda: receiver.requests)
+        timestamp = request.headers["x-llm-observe-timestamp"]
+        signature = request.headers["x-llm-observe-signature"]
+        assert signature == f"v1={sign(secret, int(timestamp), request.body)}"
+        assert request.json["alerts"][0]["labels"]["alertname"] == "Silence"
+
+        async def delivered() -> bool:
+            return "delivered" in await asyncio.to_thread(alerts, "list")
+
+        await eventually(delivered)
 
 
 def test_a_killed_service_is_restarted(installed):
