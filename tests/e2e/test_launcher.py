@@ -128,7 +128,7 @@ def test_demo_traffic_arrives_and_rollups_verify(installed):
 
 async def test_a_rule_fires_and_its_receiver_is_told(installed):
     def alerts(*words: str) -> str:
-        return installed.run("alerts", *words).stdout
+        return str(installed.run("alerts", *words).stdout)
 
     async with running_receiver() as receiver:
         created = await asyncio.to_thread(alerts, "channels", "create", "pager", "--webhook", receiver.url)

@@ -241,6 +241,27 @@ async def test_a_rule_that_fails_does_not_stop_others(database):
     assert row.evaluation_error == ""
 
 
+async def test_a_rule_that_hangs_does_not_hold_up_others(database):
+    await make_rule(database, display_name="hangs", metric="queue_age")
+    for number in range(5):
+        await make_rule(database, display_name=f"rule {number}")
+    await store_calls(database, IN_WINDOW, failed=5)
+    go_on = asyncio.Event()
+
+    async def hang() -> float:
+        await go_on.wait()
+        return 0.0
+
+    evaluator = make_evaluator(database)
+    evaluator._reader._read_queue_age = hang
+    evaluating = asyncio.create_task(evaluator.evaluate(NOW))
+    while len(await all_alerts(database)) < 5:
+        await asyncio.sleep(0.01)
+    assert not evaluating.done()
+    go_on.set()
+    assert await evaluating == 6
+
+
 @pytest.mark.parametrize("how", ["disable", "delete"])
 async def test_open_alerts_of_a_rule_that_ends_are_resolved(database, sql, how):
     channel_id = await make_channel(database, "https://example.com/")
