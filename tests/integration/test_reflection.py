@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.grpcurl import as_text, grpcurl
 from tests.support.rpc import info_of
+from tests.support.server import SERVICES
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -35,7 +36,7 @@ async def test_every_documented_call_works(server):
 async def test_every_service_is_listed_described_and_called(server):
     services = await run(server, "grpcurl -plaintext x list")
     ours = [name for name in services if name.startswith("llm_observe.v1.")]
-    assert len(ours) == 8
+    assert len(ours) == len(SERVICES)
     assert {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"} <= set(services)
     for service in ours:
         assert service in as_text(await run(server, f"grpcurl -plaintext x describe {service}"))
