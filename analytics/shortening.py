@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def shorten(
-    latencies: bytes, ttfts: bytes, errors: bytes, max_texts: int = MAX_TEXTS
+    latencies: bytes, ttfts: bytes, errors: bytes, *, max_texts: int = MAX_TEXTS
 ) -> tuple[bytes, bytes, bytes]:
     """Return the shortest bytes with the same counts, in the order of PACKED_COUNTS. Not on an event loop."""
     return (
