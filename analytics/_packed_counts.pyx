@@ -2,9 +2,8 @@
 """Counts buckets as analytics.packed_counts does, in C and without the interpreter's lock."""
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.math cimport floor
 from libc.stdlib cimport calloc, free
-
-from math import floor
 
 cdef enum:
     BUCKETS = 1 << 16
@@ -83,16 +82,18 @@ def count_buckets(bytes data not None):
 def find_quantiles(bytes data not None, fractions):
     """See analytics.packed_counts.find_quantiles()."""
     cdef _Counts counts = _Counts(data)
-    cdef int64_t total = 0, seen = 0
-    cdef int place
-    cdef list ranks, found = []
-    for place in range(counts.size):
-        total += counts.of[place]
+    cdef int64_t total = 0, seen = 0, rank
+    cdef int index, place = -1
+    cdef double fraction
+    cdef list found = []
+    for index in range(counts.size):
+        total += counts.of[index]
     if total <= 0:
         return found
-    ranks = [floor(fraction * (total - 1)) for fraction in fractions]
-    for place in range(counts.size):
-        seen += counts.of[place]
-        while len(found) < len(ranks) and seen > ranks[len(found)]:
-            found.append(counts.first + place)
+    for fraction in fractions:
+        rank = <int64_t>floor(fraction * <double>(total - 1))
+        while seen <= rank and place + 1 < counts.size:
+            place += 1
+            seen += counts.of[place]
+        found.append(counts.first + place)
     return found

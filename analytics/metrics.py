@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analytics.extensions import find_quantiles
 from analytics.sketch import estimate
@@ -14,16 +13,17 @@ if TYPE_CHECKING:
 
     from storage.rollups import Cell, Numbers, Packed
 
+_MAX_SUM: Final = (1 << 63) - 1
+"""Larger sums are this, as in a cell: messages hold no larger ones."""
 _FRACTIONS: Final = (0.5, 0.9, 0.95, 0.99)
 _SUMS: Final = tuple(each.name for each in ROLLUP_SUMS)
 _PACKED: Final = tuple(each.name for each in PACKED_COUNTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(NamedTuple):
     """Durations in microseconds. The average is exact; percentiles are within 1 %."""
 
-    count: int
+    value_count: int
     average_us: float
     p50_us: float
     p90_us: float
@@ -46,7 +46,7 @@ class Metrics:
         if len(found) == 1:
             self.sums, self.packed = found[0].sums, found[0].packed
         else:
-            self.sums = {name: sum(cell.sums[name] for cell in found) for name in _SUMS}
+            self.sums = {name: min(_MAX_SUM, sum(cell.sums[name] for cell in found)) for name in _SUMS}
             self.packed = {name: b"".join(cell.packed[name] for cell in found) for name in _PACKED}
 
     @property

@@ -8,6 +8,7 @@ gamma = (1 + a) / (1 - a) and a = 0.01; its estimate, 2 gamma^i / (gamma + 1), i
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Final
 
 RELATIVE_ERROR: Final = 0.01
@@ -21,6 +22,7 @@ def bucket_of(microseconds: int) -> int:
     return math.ceil(math.log(microseconds) / LOG_GAMMA) if microseconds > 1 else 0
 
 
+@cache
 def estimate(bucket: int) -> float:
     """Return the duration, in microseconds, that stands for a bucket."""
     return 2 * _GAMMA**bucket / (_GAMMA + 1)

@@ -1,8 +1,8 @@
-"""Converts metrics to messages."""
+"""Writes metrics into messages: in place, since there may be thousands."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from llm_observe.v1.analytics_service_pb2 import Distribution, Metrics
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from analytics.metrics import Distribution as Durations
     from analytics.metrics import Metrics as Numbers
 
-_MAX_INT64: Final = (1 << 63) - 1
 _SUMS: Final = tuple(
     (field, each.name)
     for each in ROLLUP_SUMS
@@ -24,27 +23,28 @@ _SUMS: Final = tuple(
 """Fields of Metrics and the sums that they show."""
 
 
-def to_metrics(metrics: Numbers) -> Metrics:
-    """Convert metrics; sums that do not fit into an int64 become the largest.
+def fill_metrics(message: Metrics, metrics: Numbers) -> None:
+    """Write metrics into an empty message.
 
     Not on an event loop: the distributions of many large sets take a while.
     """
+    message.SetInParent()  # there, also where all is 0
     numbers = metrics.sums
-    sums: dict[str, Any] = {field: numbers[name] for field, name in _SUMS}
-    if max(sums.values()) > _MAX_INT64:
-        sums = {field: min(number, _MAX_INT64) for field, number in sums.items()}
-    message = Metrics(**sums, unpriced_count=metrics.unpriced_count)
+    for field, name in _SUMS:
+        if number := numbers[name]:
+            setattr(message, field, number)
+    if unpriced := metrics.unpriced_count:
+        message.unpriced_count = unpriced
     if (success_rate := metrics.success_rate) is not None:
         message.success_rate = success_rate
     if (latency := metrics.latency) is not None:
         _fill(message.latency, latency)
     if (first_token := metrics.time_to_first_token) is not None:
         _fill(message.time_to_first_token, first_token)
-    return message
 
 
 def _fill(message: Distribution, distribution: Durations) -> None:
-    message.count = distribution.count
+    message.count = distribution.value_count
     _set(message.average, distribution.average_us)
     _set(message.p50, distribution.p50_us)
     _set(message.p90, distribution.p90_us)

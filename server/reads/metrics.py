@@ -15,13 +15,13 @@ from analytics.aggregates import REMAINDER
 from analytics.error_codes import ERROR_CODE, count_error_codes, split_breakdown, split_series
 from analytics.log_breakdowns import break_down_by_logs
 from analytics.metrics import Metrics
-from server.reads.convert import to_metrics
+from server.reads.convert import fill_metrics
 from server.reads.queries import fit_step, is_unfinished, parse_step, rollup_filter
 from server.reads.work import in_thread
 from server.rpc.auth import caller
 from server.rpc.checks import parse_limit
 from server.rpc.errors import InvalidField
-from server.rpc.times import parse_window, to_time_range, to_timestamp
+from server.rpc.times import parse_window, to_time_range
 from storage.rollups import ERROR_CODES
 
 if TYPE_CHECKING:
@@ -128,14 +128,15 @@ def _to_facets(window: Window, facets: Facets, limit: int) -> pb.ListFacetsRespo
 
 
 def _to_summary(summary: Summary) -> pb.GetSummaryResponse:
-    return pb.GetSummaryResponse(
-        current=to_metrics(Metrics(summary.current)),
-        finished=to_metrics(Metrics(summary.finished)),
-        previous=to_metrics(Metrics(summary.previous)),
+    response = pb.GetSummaryResponse(
         time_range=to_time_range(summary.window),
         previous_time_range=to_time_range(summary.previous_window),
         overflow_request_count=summary.overflow_count,
     )
+    fill_metrics(response.current, Metrics(summary.current))
+    fill_metrics(response.finished, Metrics(summary.finished))
+    fill_metrics(response.previous, Metrics(summary.previous))
+    return response
 
 
 def _to_error_series(series: TimeSeries, step: timedelta, now: datetime) -> pb.QueryTimeSeriesResponse:
@@ -148,41 +149,30 @@ def _to_time_series(series: TimeSeries, step: timedelta, now: datetime) -> pb.Qu
     for cell in series.cells:
         assert cell.step_start is not None  # noqa: S101 - there is a step
         cells[cell.remainder, cell.group_value][cell.step_start].append(cell)
-    lines = [(False, group) for group in series.groups] + [(True, "")]
-    return pb.QueryTimeSeriesResponse(
-        series=[
-            pb.TimeSeries(
-                group=REMAINDER if remainder else group,
-                points=[
-                    _to_point(start, found, step, now)
-                    for start, found in sorted(cells[remainder, group].items())
-                ],
-                remainder=remainder,
-            )
-            for remainder, group in lines
-            if (remainder, group) in cells
-        ],
+    response = pb.QueryTimeSeriesResponse(
         time_range=to_time_range(series.window),
         step=Duration(seconds=int(step.total_seconds())),
         overflow_request_count=series.overflow_count,
     )
+    for remainder, group in [(False, group) for group in series.groups] + [(True, "")]:
+        if found := cells.get((remainder, group)):
+            line = response.series.add(group=REMAINDER if remainder else group, remainder=remainder)
+            for start in sorted(found):
+                _fill_point(line.points.add(), start, found[start])
+                line.points[-1].unfinished = is_unfinished(start, step, now)
+    return response
 
 
-def _to_point(start: datetime, cells: list[Cell], step: timedelta, now: datetime) -> pb.TimePoint:
-    return pb.TimePoint(
-        start_time=to_timestamp(start),
-        metrics=to_metrics(Metrics(cells)),
-        unfinished=is_unfinished(start, step, now),
-    )
+def _fill_point(point: pb.TimePoint, start: datetime, cells: list[Cell]) -> None:
+    point.start_time.seconds = int(start.timestamp())
+    fill_metrics(point.metrics, Metrics(cells))
 
 
 def _to_breakdown(breakdown: Breakdown) -> pb.QueryBreakdownResponse:
-    return pb.QueryBreakdownResponse(
-        rows=[
-            pb.BreakdownRow(group=cell.group_value, metrics=to_metrics(Metrics([cell])))
-            for cell in breakdown.groups
-        ],
-        total=to_metrics(Metrics(breakdown.total)),
-        time_range=to_time_range(breakdown.window),
-        overflow_request_count=breakdown.overflow_count,
+    response = pb.QueryBreakdownResponse(
+        time_range=to_time_range(breakdown.window), overflow_request_count=breakdown.overflow_count
     )
+    for cell in breakdown.groups:
+        fill_metrics(response.rows.add(group=cell.group_value).metrics, Metrics([cell]))
+    fill_metrics(response.total, Metrics(breakdown.total))
+    return response
