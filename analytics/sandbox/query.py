@@ -100,7 +100,7 @@ class Query:
     """Values of ``$name``."""
     limits: Limits = USER_LIMITS
     trusted: bool = False
-    """The SQL is the product's own: may be longer and may PIVOT over values that it does not name."""
+    """The SQL is the product's own: it may be longer. It is confined like any other."""
 
 
 @dataclass(frozen=True, slots=True)
