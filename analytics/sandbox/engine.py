@@ -74,7 +74,9 @@ def _view(source: Source, names: list[str], *, live: bool) -> str:
         parts.append(_select(source, f"date, hour FROM {_parquet(names)}", cut=_is_cut(source)))
     if live:
         utc = "start_time AT TIME ZONE 'UTC'"
-        parts.append(_select(source, f"CAST({utc} AS DATE), CAST(hour({utc}) AS BIGINT) FROM {_LIVE}", cut=True))
+        parts.append(
+            _select(source, f"CAST({utc} AS DATE), CAST(hour({utc}) AS BIGINT) FROM {_LIVE}", cut=True)
+        )
     columns = ", ".join([*SCHEMA.names, "project_id", "date", "hour"])
     return f"CREATE VIEW logs ({columns}) AS {' UNION ALL '.join(parts)}"
 

@@ -38,6 +38,10 @@ class Exit:
     cpu_s: float
     peak_bytes: int
 
+    @property
+    def is_clean(self) -> bool:
+        return self.signal == 0 and self.code == 0
+
 
 class HostLost(Exception):
     """The host ended, or does not answer."""

@@ -27,7 +27,9 @@ GRACE_S: Final = 1.0
 class RunningQuery:
     """Puts the parts of one answer into a queue. What the process sends is checked: it may be anybody's code by then."""
 
-    def __init__(self, host: HostProcess, limits: Limits, parts: asyncio.Queue[Part | SandboxError | None]) -> None:
+    def __init__(
+        self, host: HostProcess, limits: Limits, parts: asyncio.Queue[Part | SandboxError | None]
+    ) -> None:
         self._host = host
         self._limits = limits
         self._parts = parts
@@ -54,18 +56,26 @@ class RunningQuery:
             if not self._closed:
                 self._host.kill_query()
             exit_ = await self._host.wait_for_exit()
-        if self._error is not None:
-            raise self._error
-        if timed_out:
-            raise time_exceeded()
-        if self._end is None or exit_ != replace(exit_, signal=0, code=0):
-            raise _explain_exit(exit_)
+        error = self._find_error(exit_, timed_out=timed_out)
+        if error is not None:
+            error.cpu_s, error.peak_bytes = exit_.cpu_s, exit_.peak_bytes
+            raise error
+        assert self._end is not None  # noqa: S101 - else there is an error
         self._parts.put_nowait(replace(self._end, cpu_s=exit_.cpu_s, peak_bytes=exit_.peak_bytes))
+
+    def _find_error(self, exit_: Exit, *, timed_out: bool) -> SandboxError | None:
+        if self._error is not None:
+            return self._error
+        if timed_out:
+            return time_exceeded()
+        return None if self._end is not None and exit_.is_clean else _explain_exit(exit_)
 
     async def _read(self, answer: int) -> None:
         reader = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, open(answer, "rb", buffering=0))
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: protocol, open(answer, "rb", buffering=0)
+        )
         try:
             while True:
                 kind, size = wire.HEADER.unpack(await reader.readexactly(wire.HEADER.size))
@@ -109,4 +119,6 @@ def _explain_exit(exit_: Exit) -> SandboxError:
             "The operating system ended the query, most likely because memory ran out. Read fewer days or columns."
         )
     how = f"signal {exit_.signal}" if exit_.signal else f"code {exit_.code}"
-    return QueryProcessLost(f"The process that ran the query ended unexpectedly ({how}). Try again, or write it otherwise.")
+    return QueryProcessLost(
+        f"The process that ran the query ended unexpectedly ({how}). Try again, or write it otherwise."
+    )
