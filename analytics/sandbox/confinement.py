@@ -7,7 +7,6 @@ Linux. macOS ignores the limit of the address space: there, only DuckDB's own li
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import pwd
 import resource
@@ -76,7 +75,7 @@ def _limit_resources(limits: Limits) -> None:
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(kind, (0, 0))
     used = resource.getrusage(resource.RUSAGE_SELF)
-    cpu_s = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_s
+    cpu_s = max(1, round(used.ru_utime + used.ru_stime + limits.cpu_s))
     resource.setrlimit(
         resource.RLIMIT_CPU, (cpu_s, cpu_s + 1)
     )  # SIGXCPU first, which tells it from other kills

@@ -19,8 +19,8 @@ _OUT_OF_MEMORY: Final = re.compile(
     r"out of memory|bad_alloc|failed to allocate|cannot allocate|realloc|malloc", re.IGNORECASE
 )
 _EXTERNAL: Final = re.compile(
-    r"^Permission Error|disabled by configuration|external access|read-only (?:mode|transaction)|the lake is read-only|there is no lake://|"
-    r"replacement scan|autoload|Extension .* not found|(?:install|load).* extension",
+    r"^Permission Error|disabled by configuration|external access|read-only (?:mode|transaction)|the lake is read-only|there is no lake://|No files found that match|"
+    r"replacement scan|autoload|it exists in the \w+ extension|Extension .* not found|(?:install|load).* extension",
     re.IGNORECASE,
 )
 _CONFIGURATION: Final = re.compile(

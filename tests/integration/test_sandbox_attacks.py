@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from analytics.sandbox.errors import (
-    QueryProcessLost,
     SandboxError,
     SqlFailed,
     SqlLimitExceeded,
@@ -17,13 +16,23 @@ from analytics.sandbox.errors import (
 from analytics.sandbox.processes import QueryProcesses
 from analytics.sandbox.query import MEBIBYTE, Limits
 from analytics.sandbox.settings import SandboxSettings
-from tests.support.sandbox import CANARY, Answer, ask, make_lake, outcome, source_of
+from tests.support.sandbox import (
+    CANARY,
+    FIRST_HOUR,
+    Answer,
+    ask,
+    hour_of_logs,
+    ipc,
+    make_lake,
+    outcome,
+    source_of,
+)
 
 GENEROUS = Limits(cpu_s=60, time_s=120)
-TIGHT = Limits(cpu_s=1, time_s=1.5)
-"""Small, so that attacks cost the tests little; memory as for users."""
-MAX_PEAK_BYTES = 1_300 * MEBIBYTE
-"""Base of the process, and its limit of address space, of which a part is never touched."""
+TIGHT = Limits(address_space_bytes=640 * MEBIBYTE, cpu_s=1, time_s=0.8)
+"""Small, so that attacks cost the tests little."""
+MAX_PEAK_BYTES = TIGHT.address_space_bytes + 256 * MEBIBYTE
+"""The rest is what the process has at its start, DuckDB and Arrow above all."""
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +170,7 @@ ACCESSES = {
     "CREATE OR REPLACE VIEW": "CREATE OR REPLACE VIEW logs AS SELECT 1",
     "CREATE SECRET": "CREATE SECRET x (TYPE s3, KEY_ID 'a', SECRET 'b')",
     "CREATE PERSISTENT SECRET": "CREATE PERSISTENT SECRET x IN local_file (TYPE s3)",
+    "secrets": "SELECT * FROM duckdb_secrets()",
     "CREATE TYPE": "CREATE TYPE t AS ENUM (SELECT model FROM logs)",
     "CREATE SEQUENCE": "CREATE SEQUENCE s",
     "DROP VIEW": "DROP VIEW logs",
@@ -216,7 +226,6 @@ ACCESSES = {
 }  # fmt: skip
 HARMLESS = {
     "settings": "SELECT * FROM duckdb_settings()",
-    "secrets": "SELECT * FROM duckdb_secrets()",
     "views": "SELECT sql FROM duckdb_views()",
     "databases": "SELECT * FROM duckdb_databases()",
     "logs of DuckDB": "SELECT * FROM duckdb_logs",
@@ -267,6 +276,20 @@ def check_sentence(error: SandboxError, lake: Path) -> None:
     assert str(lake.parent) not in first and "site-packages" not in sentence
 
 
+WRITES = {
+    "DELETE": "WITH a AS (DELETE FROM live_logs RETURNING *) FROM a",
+    "UPDATE": "WITH a AS (UPDATE live_logs SET model = 'x' RETURNING model) FROM a",
+    "INSERT": "WITH a AS (INSERT INTO live_logs SELECT * FROM live_logs RETURNING model) FROM a",
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_live_logs_are_read_only(processes, lake, name):
+    source = source_of(lake, live=ipc(hour_of_logs(FIRST_HOUR, "live")))
+    found = await outcome(processes, WRITES[name], source, GENEROUS)
+    assert isinstance(found, SqlRefused) and found.rule == "external-access", found
+
+
 async def test_no_table_function_reads_a_file(processes, lake):
     """Also those that later versions of DuckDB bring."""
     sql = "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type IN ('table', 'table_macro') ORDER BY 1"
@@ -275,18 +298,6 @@ async def test_no_table_function_reads_a_file(processes, lake):
     for name in names:
         found = await outcome(processes, f"FROM \"{name}\"('{lake.parent}/secret.txt')", source_of(lake), TIGHT)
         assert CANARY not in repr(found.rows if isinstance(found, Answer) else found.sentence), name
-
-
-async def test_no_scalar_function_reads_a_file(processes, lake):
-    sql = (
-        "SELECT string_agg(format('TRY({}(''%s/secret.txt''))', function_name), ', ') FROM (SELECT DISTINCT function_name "
-        "FROM duckdb_functions() WHERE function_type = 'scalar' AND len(parameter_types) = 1 AND parameter_types[1] = 'VARCHAR')"
-    ) % lake.parent  # fmt: skip
-    ((calls,),) = (await ask(processes, sql, source_of(lake), limits=GENEROUS)).rows
-    assert calls.count("TRY(") > 30
-    for call in calls.split(", "):
-        found = await outcome(processes, f"SELECT {call}", source_of(lake), TIGHT)
-        assert CANARY not in repr(found.rows if isinstance(found, Answer) else found.sentence), call
 
 
 RESOURCES = {
@@ -437,14 +448,9 @@ async def test_resources_are_bounded(processes, lake, name):
         check_sentence(found, lake)
         peak, cpu_s = found.peak_bytes, found.cpu_s
     assert 0 < peak <= MAX_PEAK_BYTES
-    assert cpu_s <= TIGHT.cpu_s + 3  # what it used before, rounded up, and the kernel's second of grace
+    assert cpu_s <= TIGHT.cpu_s + 2.5  # rounding of what it used before, and a second until the kernel insists
 
 
 async def test_it_still_answers(processes, lake):
     for sql in ("SELECT 1", "SELECT count(*) FROM logs"):
         assert (await ask(processes, sql, source_of(lake), limits=GENEROUS)).end.row_count == 1
-
-
-def test_nothing_is_lost_silently():
-    """A process that dies is the exception, not how attacks end."""
-    assert not issubclass(QueryProcessLost, SqlFailed)
