@@ -83,6 +83,9 @@ class QueryProcesses:
                     await self._run_in_host(query, request, parts)
         except SandboxError as error:
             parts.put_nowait(error)
+        except asyncio.CancelledError:
+            parts.put_nowait(QueryProcessLost("The server stopped the query. Try again."))
+            raise
         except Exception:
             logger.exception("query process could not be used")
             parts.put_nowait(QueryProcessLost("The query could not be started. Try again."))

@@ -296,7 +296,9 @@ async def test_no_table_function_reads_a_file(processes, lake):
     names = [row[0] for row in (await ask(processes, sql, source_of(lake), limits=GENEROUS)).rows]
     assert len(names) > 80
     for name in names:
-        found = await outcome(processes, f"FROM \"{name}\"('{lake.parent}/secret.txt')", source_of(lake), TIGHT)
+        found = await outcome(
+            processes, f"FROM \"{name}\"('{lake.parent}/secret.txt')", source_of(lake), TIGHT
+        )
         assert CANARY not in repr(found.rows if isinstance(found, Answer) else found.sentence), name
 
 
@@ -448,7 +450,9 @@ async def test_resources_are_bounded(processes, lake, name):
         check_sentence(found, lake)
         peak, cpu_s = found.peak_bytes, found.cpu_s
     assert 0 < peak <= MAX_PEAK_BYTES
-    assert cpu_s <= TIGHT.cpu_s + 2.5  # rounding of what it used before, and a second until the kernel insists
+    assert (
+        cpu_s <= TIGHT.cpu_s + 2.5
+    )  # rounding of what it used before, and a second until the kernel insists
 
 
 async def test_it_still_answers(processes, lake):

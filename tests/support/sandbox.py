@@ -91,7 +91,9 @@ async def ask(processes: QueryProcesses, sql: str, source: Source, **options) ->
     return Answer(first, b"".join(part.data for part in middle), last)
 
 
-async def outcome(processes: QueryProcesses, sql: str, source: Source, limits: Limits) -> Answer | SandboxError:
+async def outcome(
+    processes: QueryProcesses, sql: str, source: Source, limits: Limits
+) -> Answer | SandboxError:
     try:
         return await ask(processes, sql, source, limits=limits)
     except SandboxError as error:
