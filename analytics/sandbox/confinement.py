@@ -1,7 +1,7 @@
 """What the operating system forbids a query process, whatever DuckDB may do.
 
-Descriptors, threads, memory, CPU time and file sizes are limited everywhere; the account, privileges and Landlock on
-Linux. macOS ignores the limit of the address space: there, only DuckDB's own limit and the time bound memory.
+Descriptors, threads, memory, CPU time and file sizes are limited everywhere, the account where the server
+is root, privileges and paths (Landlock) on Linux. macOS ignores the limit of the address space: there, only DuckDB's own limit and the time bound memory.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def raise_open_files_limit() -> None:
 
 
 def confine(limits: Limits, user: str, parent: int) -> None:
-    """Give up everything that a query does not need. Afterwards no file, socket, process or thread can be opened.
+    """Give up what a query does not need. Afterwards no file, socket, process or thread can be opened.
 
     Raises:
         OSError, KeyError: It failed; the query must not run.
@@ -90,7 +90,7 @@ class _Ruleset(ctypes.Structure):
 
 
 def _deny_all_paths() -> None:
-    """Landlock without any exception: deleting or renaming needs no descriptor. Kernels before 5.13 have none."""
+    """Deny every path by Landlock, since deleting and renaming need no descriptor. Kernels before 5.13 have none."""
     version = _libc.syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION)
     if version < 1:
         return

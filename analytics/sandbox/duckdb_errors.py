@@ -19,12 +19,12 @@ _OUT_OF_MEMORY: Final = re.compile(
     r"out of memory|bad_alloc|failed to allocate|cannot allocate|realloc|malloc", re.IGNORECASE
 )
 _EXTERNAL: Final = re.compile(
-    r"^Permission Error|disabled by configuration|external access|read-only (?:mode|transaction)|the lake is read-only|there is no lake://|No files found that match|"
-    r"replacement scan|autoload|it exists in the \w+ extension|Extension .* not found|(?:install|load).* extension",
+    r"^Permission Error|disabled by configuration|external access|read-only (?:mode|transaction)|"
+    r"the lake is read-only|there is no lake://|No files found that match|it exists in the \w+ extension",
     re.IGNORECASE,
 )
 _CONFIGURATION: Final = re.compile(
-    r"configuration has been locked|cannot change configuration|lock_configuration", re.IGNORECASE
+    r"configuration has been locked|cannot change configuration", re.IGNORECASE
 )
 _TOO_DEEP: Final = re.compile(
     r"max(?:imum)?[ _]expression[ _]depth|too deep|stack overflow|recursion", re.IGNORECASE
@@ -38,7 +38,7 @@ _INTERNAL: Final = re.compile(r"\n+(?:Stack Trace|Traceback|This error signals).
 
 
 def explain(error: BaseException) -> SandboxError:
-    """Return what the caller is told: by the message, since errors that pass through Arrow lose their type."""
+    """Return what the caller is told. The message decides: errors that pass through Arrow lose their type."""
     message = _without_traceback(str(error))
     summary = message.split("\n", 1)[0]
     if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(summary):
@@ -65,13 +65,13 @@ def _without_traceback(message: str) -> str:
 def _external_access() -> SqlRefused:
     return SqlRefused(
         "external-access",
-        "SQL can read the view logs and nothing else: no files, folders, addresses or extensions, and it cannot write. "
-        "Replace what is read by logs.",
+        "SQL can read the view logs and nothing else: no files, folders, addresses or extensions, and it "
+        "cannot write. Replace what is read by logs.",
     )
 
 
 def _missing_table(message: str) -> SandboxError | None:
-    """DuckDB looks for a file where it knows no table, unless that is switched off: then it only says that it knows none."""
+    """DuckDB takes names of no table for files, if it may; here it only says that there is no table."""
     match = _NO_TABLE.search(message)
     if match is None:
         return None
@@ -84,7 +84,8 @@ def _missing_table(message: str) -> SandboxError | None:
 def memory_exceeded() -> SqlLimitExceeded:
     return SqlLimitExceeded(
         "memory",
-        "The query needs more memory than it may use. Read fewer days, columns or groups, or make shorter texts and lists.",
+        "The query needs more memory than it may use. Read fewer days, columns or groups, or make shorter texts "
+        "and lists.",
     )
 
 
@@ -113,5 +114,5 @@ def _broken_file(summary: str) -> SourceUnavailable | None:
         return None
     date, hour = match.groups()
     return SourceUnavailable(
-        f"The file of the hour {date} {hour}:00 cannot be read: it is missing, broken or of another schema."
+        f"The file of the hour {date} {hour}:00 cannot be read: it is broken or of another schema."
     )

@@ -35,7 +35,7 @@ class SqlRefused(SandboxError):
 class SqlFailed(SandboxError):
     """DuckDB cannot parse, plan or compute it; the sentence is DuckDB's own message without paths.
 
-    The message may quote the SQL and values of the project's own logs: show it to the caller, do not log it.
+    The message may quote the SQL and values of the project's logs: show it to the caller, do not log it.
     """
 
 
@@ -48,11 +48,11 @@ class SqlLimitExceeded(SandboxError):
 
 
 class SourceUnavailable(SandboxError):
-    """A file of the lake is missing, unreadable, or no Parquet file. Not the fault of the SQL; trying again may help."""
+    """A file of the lake is missing, unreadable, or no Parquet file. Trying again may help."""
 
 
 class QueryProcessLost(SandboxError):
-    """The process ended without an answer: killed, or crashed. Another is started; trying again may help."""
+    """The process ended without an answer: killed, or crashed. Trying again may help."""
 
 
 class QueryProcessesBusy(SandboxError):

@@ -58,8 +58,7 @@ class QueryProcesses:
         The query does not wait for its reader: up to ``limits.bytes`` of the answer are kept for it.
 
         Raises:
-            SqlRefused, SqlFailed, SqlLimitExceeded, SourceUnavailable, QueryProcessLost, QueryProcessesBusy: While
-                iterating.
+            SandboxError: While iterating; its kind says why there is no answer, or no more of it.
         """
         parts: asyncio.Queue[Part | SandboxError | None] = asyncio.Queue()
         task = asyncio.create_task(self._run(query, parts))

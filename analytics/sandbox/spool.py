@@ -1,6 +1,6 @@
-"""Brings the files of a lake in object storage to a local disk, so that no query process needs an address or a key.
+"""Copies the files of a lake in object storage to a local disk: query processes have no address and no key.
 
-Whole files are kept, under the version they have there: sealed hours hardly change, and later queries find them here.
+Whole files are kept, each under its version: sealed hours hardly change, and later queries find them here.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pyarrow.fs import FileType
@@ -18,6 +17,7 @@ from analytics.sandbox.query import MEBIBYTE, HourFile, hours
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from pyarrow.fs import FileInfo, FileSystem
 
@@ -34,7 +34,14 @@ class Spool:
         self._max_bytes = max_bytes
 
     async def fetch(
-        self, storage: FileSystem, lake: str, project_id: str, start: datetime, end: datetime, *, timeout_s: float
+        self,
+        storage: FileSystem,
+        lake: str,
+        project_id: str,
+        start: datetime,
+        end: datetime,
+        *,
+        timeout_s: float,
     ) -> tuple[HourFile, ...]:
         """Return local copies of the project's files in [start, end); copy what is missing.
 
@@ -46,11 +53,17 @@ class Spool:
             async with asyncio.timeout(timeout_s):
                 return await asyncio.to_thread(self._fetch, storage, lake, names)
         except (OSError, TimeoutError):
-            raise SourceUnavailable("The storage of older logs does not answer. Try again, or read fewer days.") from None
+            raise SourceUnavailable(
+                "The storage of older logs does not answer. Try again, or read fewer days."
+            ) from None
 
     def _fetch(self, storage: FileSystem, lake: str, names: dict[datetime, str]) -> tuple[HourFile, ...]:
         infos = storage.get_file_info([f"{lake}/{name}/logs.parquet" for name in names.values()])
-        present = [(hour, names[hour], info) for hour, info in zip(names, infos, strict=True) if info.type is FileType.File]
+        present = [
+            (hour, names[hour], info)
+            for hour, info in zip(names, infos, strict=True)
+            if info.type is FileType.File
+        ]
         with ThreadPoolExecutor(_DOWNLOADS, thread_name_prefix="spool") as threads:
             paths = list(threads.map(lambda item: self._copy(storage, item[1], item[2]), present))
         self._evict(keep=set(paths))
@@ -74,7 +87,9 @@ class Spool:
 
     def _evict(self, keep: set[Path]) -> None:
         """Remove the copies that were not used for longest until the rest fits; a running query keeps its own open."""
-        copies = sorted((path.stat().st_mtime_ns, path.stat().st_size, path) for path in self._folder.rglob("*.parquet"))
+        copies = sorted(
+            (path.stat().st_mtime_ns, path.stat().st_size, path) for path in self._folder.rglob("*.parquet")
+        )
         excess = sum(size for _, size, _ in copies) - self._max_bytes
         for _, size, path in copies:
             if excess <= 0:

@@ -1,4 +1,4 @@
-"""What kind of statement is accepted: exactly one SELECT. What it can reach is for the engine and the system to say."""
+"""Which statements are accepted: exactly one SELECT. What it can reach, the engine and the system say."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ MAX_SQL_LENGTH: Final = 20_000
 MAX_TRUSTED_SQL_LENGTH: Final = 200_000
 _NOT_TEXT: Final = re.compile("[\\0\ud800-\udfff]")
 _NOT_SELECT: Final = {
-    StatementType.EXPLAIN: "EXPLAIN is not available, since EXPLAIN ANALYZE would run any statement. Send the SELECT itself.",
+    StatementType.EXPLAIN: "EXPLAIN is not available, since EXPLAIN ANALYZE would run any statement. "
+    "Send the SELECT itself.",
     StatementType.MULTI: "PIVOT needs its values by name, since it would otherwise create a type first: "
     "write PIVOT logs ON provider IN ('openai', 'anthropic') USING count(*).",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -240,8 +241,6 @@ async def test_links_to_other_projects_are_not_followed(processes, lake, tmp_pat
 
 
 async def test_a_fifo_is_no_file(processes, tmp_path):
-    import os
-
     path = tmp_path / "project_id=mine" / "fifo"
     path.parent.mkdir()
     os.mkfifo(path)

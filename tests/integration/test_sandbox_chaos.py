@@ -1,4 +1,4 @@
-"""Processes of the sandbox that are killed, abandoned and orphaned; and what they hold of the server: nothing."""
+"""Processes of the sandbox that are killed, abandoned and orphaned, and that hold nothing of the server."""
 
 from __future__ import annotations
 
@@ -57,6 +57,11 @@ def limits_of(process: psutil.Process) -> str:
         return Path(f"/proc/{process.pid}/limits").read_text()
     except OSError:
         return ""
+
+
+def status_of(process: psutil.Process) -> dict[str, str]:
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 
 
 async def running_query(pid: int | None = None) -> psutil.Process:
@@ -177,7 +182,7 @@ asyncio.run(main())
 
 async def test_no_process_outlives_the_server(lake):
     root = Path(__file__).parent.parent.parent
-    server = subprocess.Popen([sys.executable, "-c", SERVER, str(lake), ENDLESS], cwd=root)
+    server = subprocess.Popen([sys.executable, "-c", SERVER, str(lake), ENDLESS], cwd=root)  # noqa: ASYNC220 - at once
     try:
         query = await running_query(server.pid)
         host = psutil.Process(query.ppid())
@@ -196,14 +201,11 @@ async def test_a_query_has_nothing_of_the_server(processes, lake, monkeypatch):
     try:
         host = psutil.Process(query.ppid())
         assert set(host.environ()) <= {"MALLOC_ARENA_MAX", "ARROW_DEFAULT_MEMORY_POOL", "LC_CTYPE"}
-        status = dict(
-            line.split(":\t", 1)
-            for line in Path(f"/proc/{query.pid}/status").read_text().splitlines()
-            if ":\t" in line
-        )
+        status = status_of(query)
         assert status["NoNewPrivs"] == "1"
         if os.geteuid() == 0:
-            assert 0 not in query.uids() and 0 not in query.gids()
+            assert 0 not in query.uids()
+            assert 0 not in query.gids()
             assert status["Groups"].strip() == ""
             assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
         for kind in ("core file size", "file size", "processes", "open files"):
@@ -216,7 +218,7 @@ async def test_a_query_has_nothing_of_the_server(processes, lake, monkeypatch):
 
 
 def check_descriptors(query: psutil.Process) -> None:
-    links = {os.readlink(link) for link in Path(f"/proc/{query.pid}/fd").iterdir()}
+    links = {str(link.readlink()) for link in Path(f"/proc/{query.pid}/fd").iterdir()}
     assert {link.split(":")[0] for link in links if not link.endswith("logs.parquet")} <= {
         "/dev/null",
         "pipe",

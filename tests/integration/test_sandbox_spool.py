@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
@@ -27,7 +28,9 @@ def copies(tmp_path):
 
 
 async def fetch(tmp_path, storage, max_bytes=1 << 30, start=FIRST_HOUR, project_id="mine"):
-    return await Spool(tmp_path / "spool", max_bytes).fetch(storage, "lake", project_id, start, END, timeout_s=60)
+    return await Spool(tmp_path / "spool", max_bytes).fetch(
+        storage, "lake", project_id, start, END, timeout_s=60
+    )
 
 
 async def test_files_are_copied_once_and_again_when_they_change(tmp_path, storage):
@@ -37,10 +40,13 @@ async def test_files_are_copied_once_and_again_when_they_change(tmp_path, storag
     assert len(inodes) == HOURS
     assert await fetch(tmp_path, storage) == files
     assert {path: path.stat().st_ino for path in copies(tmp_path)} == inodes
-    changed = write_hour(tmp_path / "bucket/lake", "mine", FIRST_HOUR, hour_of_logs(FIRST_HOUR, "later", rows=7))
+    changed = write_hour(
+        tmp_path / "bucket/lake", "mine", FIRST_HOUR, hour_of_logs(FIRST_HOUR, "later", rows=7)
+    )
     newer = await fetch(tmp_path, storage)
-    assert newer[1:] == files[1:] and newer[0] != files[0]
-    assert open(newer[0].path, "rb").read() == changed.read_bytes()  # noqa: ASYNC230, SIM115 - a small local file
+    assert newer[1:] == files[1:]
+    assert newer[0] != files[0]
+    assert Path(newer[0].path).read_bytes() == changed.read_bytes()
     assert len(copies(tmp_path)) == HOURS  # the older version is gone
 
 
