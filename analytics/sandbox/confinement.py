@@ -1,7 +1,8 @@
 """What the operating system forbids a query process, whatever DuckDB may do.
 
-Descriptors, threads, memory, CPU time and file sizes are limited everywhere, the account where the server
-is root, privileges and paths (Landlock) on Linux. macOS ignores the limit of the address space: there, only DuckDB's own limit and the time bound memory.
+Descriptors, threads, memory, CPU time and file sizes are limited everywhere; the account where the server is
+root; privileges and paths (Landlock) on Linux. macOS ignores the limit of the address space: only DuckDB's own
+limit and the time bound memory there.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class _Ruleset(ctypes.Structure):
 
 
 def _deny_all_paths() -> None:
-    """Deny every path by Landlock, since deleting and renaming need no descriptor. Kernels before 5.13 have none."""
+    """Deny every path: deleting and renaming need no descriptor. Kernels before 5.13 have no Landlock."""
     version = _libc.syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION)
     if version < 1:
         return

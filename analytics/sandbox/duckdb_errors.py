@@ -84,8 +84,8 @@ def _missing_table(message: str) -> SandboxError | None:
 def memory_exceeded() -> SqlLimitExceeded:
     return SqlLimitExceeded(
         "memory",
-        "The query needs more memory than it may use. Read fewer days, columns or groups, or make shorter texts "
-        "and lists.",
+        "The query needs more memory than it may use. Read fewer days, columns or groups, or make shorter "
+        "texts and lists.",
     )
 
 
@@ -100,7 +100,7 @@ def cpu_exceeded() -> SqlLimitExceeded:
 
 
 def clean(message: str) -> str:
-    """Return DuckDB's message without paths, addresses in code or Python's traceback; at most 1,000 characters."""
+    """Return DuckDB's message without paths and tracebacks; at most 1,000 characters."""
     text = _INTERNAL.sub("", message).strip()
     first, separator, excerpt = text.partition("\n")
     text = _PATH.sub("(a path)", first) + separator + excerpt
@@ -114,5 +114,5 @@ def _broken_file(summary: str) -> SourceUnavailable | None:
         return None
     date, hour = match.groups()
     return SourceUnavailable(
-        f"The file of the hour {date} {hour}:00 cannot be read: it is broken or of another schema."
+        f"The file of the hour {date} {hour}:00 cannot be read: it is broken, or of another schema."
     )

@@ -58,7 +58,7 @@ def _settings(limits: Limits) -> dict[str, str | bool | int | float | list[str]]
 
 
 def _load_live(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
-    """Copy live logs into a table, since scans of Arrow need threads of their own; say whether there are any."""
+    """Copy live logs into a table, since scans of Arrow need threads; say whether there are any."""
     if not source.live and source.files:
         return False
     table = pa.ipc.open_stream(source.live).read_all() if source.live else SCHEMA.empty_table()
@@ -95,7 +95,7 @@ def _parquet(names: list[str]) -> str:
 
 
 def _is_cut(source: Source) -> bool:
-    """Whether a file's hour begins before the window or ends after it. Where none does, no time need be read."""
+    """Whether a file may hold logs outside the window. Where none does, no time need be read."""
     return any(file.hour < source.start or file.hour + HOUR > source.end for file in source.files)
 
 

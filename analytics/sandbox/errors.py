@@ -40,7 +40,7 @@ class SqlFailed(SandboxError):
 
 
 class SqlLimitExceeded(SandboxError):
-    """The query used more than it may; ``limit`` says of what. Rows and bytes are cut instead, see ``End``."""
+    """The query used more than it may of what ``limit`` says. Rows and bytes are cut instead, see ``End``."""
 
     def __init__(self, limit: Limit, sentence: str) -> None:
         super().__init__(sentence)

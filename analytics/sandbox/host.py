@@ -1,8 +1,8 @@
 """Program that waits for queries and forks a process for each.
 
-It has loaded DuckDB and Arrow but never opened either, so that a fork costs a hundredth of a second. It starts with
-an empty environment, and its forks never return to it: nothing of one query is left for the next. It ends with its
-parent. Arguments: descriptor of the socket to the server, PID of the server, account of queries where it is root.
+It has loaded DuckDB and Arrow but never opened either, so that forks are cheap and safe. It starts with an
+empty environment, and its forks never return to it: nothing of one query is left for the next. It ends with its
+parent. Arguments: descriptor of the socket to the server, the server's PID, account of queries if it is root.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ GRACE_S: Final = 1.0
 
 
 class RunningQuery:
-    """Puts the parts of one answer into a queue. Checks what the process sends, which SQL may have taken over."""
+    """Puts the parts of one answer into a queue. Does not trust the process that sends them."""
 
     def __init__(
         self, host: HostProcess, limits: Limits, parts: asyncio.Queue[Part | SandboxError | None]
@@ -116,7 +116,8 @@ def _explain_exit(exit_: Exit) -> SandboxError:
         return cpu_exceeded()
     if exit_.signal == signal.SIGKILL:
         return QueryProcessLost(
-            "The operating system ended the query, most likely for want of memory. Read fewer days or columns."
+            "The operating system ended the query, most likely for want of memory. "
+            "Read fewer days or columns."
         )
     how = f"signal {exit_.signal}" if exit_.signal else f"code {exit_.code}"
     return QueryProcessLost(

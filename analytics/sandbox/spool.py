@@ -46,7 +46,7 @@ class Spool:
         """Return local copies of the project's files in [start, end); copy what is missing.
 
         Raises:
-            SourceUnavailable: The storage does not answer, or not in time; what was copied stays for the next call.
+            SourceUnavailable: The storage does not answer, or not in time. Copies stay for the next call.
         """
         names = {hour: _name(project_id, hour) for hour in hours(start, end)}
         try:
@@ -86,7 +86,7 @@ class Spool:
         return path
 
     def _evict(self, keep: set[Path]) -> None:
-        """Remove the copies that were not used for longest until the rest fits; a running query keeps its own open."""
+        """Remove the least recently used copies until the rest fits; a running query keeps its own open."""
         copies = sorted(
             (path.stat().st_mtime_ns, path.stat().st_size, path) for path in self._folder.rglob("*.parquet")
         )

@@ -27,6 +27,10 @@ def copies(tmp_path):
     return sorted(path for path in (tmp_path / "spool").rglob("*") if path.is_file())
 
 
+def same(path, other):
+    return path.read_bytes() == other.read_bytes()
+
+
 async def fetch(tmp_path, storage, max_bytes=1 << 30, start=FIRST_HOUR, project_id="mine"):
     return await Spool(tmp_path / "spool", max_bytes).fetch(
         storage, "lake", project_id, start, END, timeout_s=60
@@ -46,7 +50,7 @@ async def test_files_are_copied_once_and_again_when_they_change(tmp_path, storag
     newer = await fetch(tmp_path, storage)
     assert newer[1:] == files[1:]
     assert newer[0] != files[0]
-    assert Path(newer[0].path).read_bytes() == changed.read_bytes()
+    assert same(Path(newer[0].path), changed)
     assert len(copies(tmp_path)) == HOURS  # the older version is gone
 
 
