@@ -1,7 +1,7 @@
 """What the operating system forbids a query process, whatever DuckDB may do.
 
 Descriptors, threads, memory, CPU time and file sizes are limited everywhere; the account where the server is
-root; privileges and paths (Landlock) on Linux. macOS ignores the limit of the address space: only DuckDB's own
+root; privileges and paths (Landlock) on Linux. macOS ignores the limit of address space: only DuckDB's own
 limit and the time bound memory there.
 """
 

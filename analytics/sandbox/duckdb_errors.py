@@ -30,6 +30,7 @@ _TOO_DEEP: Final = re.compile(
     r"max(?:imum)?[ _]expression[ _]depth|too deep|stack overflow|recursion", re.IGNORECASE
 )
 _BROKEN_FILE: Final = re.compile(rf"{SCHEME}://date=(\S+?)/hour=(\d\d)/logs\.parquet")
+_INTERRUPTED: Final = re.compile(r"^INTERRUPT|Interrupt")
 _PATH: Final = re.compile(r"(?<![\w.:/])/(?:[\w.@+=-]+/)+[\w.@+=-]*")
 _NO_TABLE: Final = re.compile(r"^Catalog Error: Table with name (.+?) does not exist!", re.DOTALL)
 _PATH_LIKE: Final = re.compile(r"[/\\*]|\.(?:parquet|csv|json|db|duckdb|txt|tsv|gz|zst)$", re.IGNORECASE)
@@ -41,18 +42,12 @@ def explain(error: BaseException) -> SandboxError:
     """Return what the caller is told. The message decides: errors that pass through Arrow lose their type."""
     message = _without_traceback(str(error))
     summary = message.split("\n", 1)[0]
-    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(summary):
+    if isinstance(error, MemoryError):
         return memory_exceeded()
-    if "INTERRUPT" in summary or "Interrupt" in summary:
-        return time_exceeded()
-    if _TOO_DEEP.search(summary):
-        return SqlLimitExceeded(
-            "complexity", "The statement is nested too deeply; write it with fewer levels."
-        )
-    if _CONFIGURATION.search(summary):
-        return SqlRefused("configuration", "Settings of the database cannot be changed here.")
-    if _EXTERNAL.search(summary):
-        return _external_access()
+    if not summary.startswith("Conversion Error"):  # it quotes a value, which may hold any words
+        for pattern, make in _KINDS:
+            if pattern.search(summary):
+                return make()
     return _missing_table(message) or _broken_file(summary) or SqlFailed(clean(message))
 
 
@@ -79,6 +74,14 @@ def _missing_table(message: str) -> SandboxError | None:
     if _PATH_LIKE.search(name):
         return _external_access()
     return SqlFailed(f"There is no table {name[:100]}. Logs are in the view logs.")
+
+
+def _too_deep() -> SqlLimitExceeded:
+    return SqlLimitExceeded("complexity", "The statement is nested too deeply; write it with fewer levels.")
+
+
+def _configuration() -> SqlRefused:
+    return SqlRefused("configuration", "Settings of the database cannot be changed here.")
 
 
 def memory_exceeded() -> SqlLimitExceeded:
@@ -116,3 +119,12 @@ def _broken_file(summary: str) -> SourceUnavailable | None:
     return SourceUnavailable(
         f"The file of the hour {date} {hour}:00 cannot be read: it is broken, or of another schema."
     )
+
+
+_KINDS: Final = (
+    (_OUT_OF_MEMORY, memory_exceeded),
+    (_INTERRUPTED, time_exceeded),
+    (_TOO_DEEP, _too_deep),
+    (_CONFIGURATION, _configuration),
+    (_EXTERNAL, _external_access),
+)

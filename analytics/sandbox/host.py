@@ -1,7 +1,7 @@
 """Program that waits for queries and forks a process for each.
 
 It has loaded DuckDB and Arrow but never opened either, so that forks are cheap and safe. It starts with an
-empty environment, and its forks never return to it: nothing of one query is left for the next. It ends with its
+empty environment, and its forks never return to it: nothing of a query is left for the next. It ends with its
 parent. Arguments: descriptor of the socket to the server, the server's PID, account of queries if it is root.
 """
 

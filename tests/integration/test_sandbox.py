@@ -203,6 +203,7 @@ async def test_refusals_are_sentences(processes, lake, sql, rule, sentence):
         ("SELECT nothing FROM logs", '"nothing" not found'),
         ("SELECT * FROM calls", "There is no table calls. Logs are in the view logs"),
         ("SELECT 'a'::INTEGER", "Could not convert string"),
+        ("SELECT 'out of memory: INTERRUPT'::INTEGER", "Could not convert string"),
         ("SELECT $missing", "missing"),
     ],
 )
