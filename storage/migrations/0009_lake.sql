@@ -19,7 +19,7 @@ CREATE TABLE lake_hours (
 -- Jobs that write hours to the lake. A worker runs one while it renews its lease.
 CREATE TABLE exports (
     export_id    uuid PRIMARY KEY,
-    project_id   text NOT NULL REFERENCES projects,
+    project_id   text NOT NULL,
     start_time   timestamptz NOT NULL,
     end_time     timestamptz NOT NULL,
     -- Whether files that are in order by the table are looked for in the lake, too.
