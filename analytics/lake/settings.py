@@ -18,7 +18,7 @@ class LakeSettings(EnvSettings):
     """Where the lake is and when hours go into it."""
 
     url: str = Field("", alias="LLM_OBSERVE_LAKE_URL")
-    """A folder, or ``s3://bucket/prefix``; empty means no lake: nothing is exported, and retention does not wait."""
+    """A folder, or ``s3://bucket/prefix``; empty means none: then retention waits for no export."""
     s3_endpoint: str = Field("", alias="LLM_OBSERVE_LAKE_S3_ENDPOINT")
     """Address of a store that speaks S3's protocol; empty means AWS."""
     s3_region: str = Field("", alias="LLM_OBSERVE_LAKE_S3_REGION")
