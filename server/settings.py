@@ -9,6 +9,7 @@ from typing import Literal, Self
 from llm_observe.limits import MAX_BATCH_LOGS
 from pydantic import Field, SecretStr, model_validator
 
+from analytics.lake.settings import LakeSettings
 from analytics.pricing.settings import PricingSettings
 from codec.settings import RedactionSettings
 from storage.settings import StorageSettings
@@ -132,6 +133,7 @@ class ServerConfig:
     providers: ProviderSettings
     redaction: RedactionSettings
     pricing: PricingSettings
+    lake: LakeSettings
 
     @classmethod
     def load(cls) -> Self:
@@ -147,4 +149,5 @@ class ServerConfig:
             providers=load_settings(ProviderSettings),
             redaction=load_settings(RedactionSettings),
             pricing=load_settings(PricingSettings),
+            lake=load_settings(LakeSettings),
         )

@@ -62,7 +62,12 @@ class Connection:
             )
 
     async def copy_out(
-        self, query: Query, sink: Callable[[bytes], Coroutine[Any, Any, None]], *, timeout_s: float, **values: Any
+        self,
+        query: Query,
+        sink: Callable[[bytes], Coroutine[Any, Any, None]],
+        *,
+        timeout_s: float,
+        **values: Any,
     ) -> None:
         """Hand a query's rows to ``sink`` as CSV, some whole rows at a time, each awaited before the next."""
         with storage_errors():

@@ -19,6 +19,7 @@ from stack import processes
 from stack.cli.database import migrate
 from stack.cli.dead_letters import dead_letters
 from stack.cli.demo import demo_traffic
+from stack.cli.export import export
 from stack.cli.keys import keys
 from stack.cli.ledger import ledger
 from stack.cli.projects import projects
@@ -112,7 +113,18 @@ def down() -> None:
     click.echo("stopped")
 
 
-for _command in (status, migrate, projects, keys, rollups, reprice, ledger, dead_letters, demo_traffic):
+for _command in (
+    status,
+    migrate,
+    projects,
+    keys,
+    rollups,
+    reprice,
+    ledger,
+    dead_letters,
+    export,
+    demo_traffic,
+):
     cli.add_command(_command)
 
 

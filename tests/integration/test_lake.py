@@ -23,8 +23,8 @@ from tests.support.packing import insert, upsert
 
 LATER = START + timedelta(days=1)
 TEXTS = (
-    "", " ", '"', '""', "'", ",", "\n", "\r", "\r\n", "a\nb,\"c\"\r\n", "\\", "\\N", "\\.", "NULL", "t", "\t", "\ufffd",
-    "\u2028", "ü注文🙂", "\ufeffbom", "x" * 500, "{}", "[]", "0", "nan",
+    "", " ", '"', '""', "'", ",", "\n", "\r", "\r\n", 'a\nb,"c"\r\n', "\\", "\\N", "\\.", "NULL", "t", "\t",
+    "\ufffd", "\u2028", "ü注文🙂", "\ufeffbom", "x" * 500, "{}", "[]", "0", "nan",
 )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def lake(tmp_path):
 
 
 def strange_rows(chance: random.Random, count: int = 300):
-    """Rows with every text that CSV might confuse, in every text column, and every other column null or not."""
+    """Rows with texts that CSV might confuse in every text column, and other columns null or not."""
     texts = [column.name for column in LAKE_COLUMNS if column.type == "text"]
     numbers = [column.name for column in LAKE_COLUMNS if column.type in {"bigint", "integer", "smallint"}]
     rows = []

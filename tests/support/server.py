@@ -11,6 +11,7 @@ from typing import Any
 import llm_observe.v1
 from google.protobuf.descriptor import ServiceDescriptor
 
+from analytics.lake.settings import LakeSettings
 from analytics.pricing.settings import PricingSettings
 from codec.settings import RedactionSettings
 from server.app import Server, build_server
@@ -23,7 +24,11 @@ _GRACE_S = 0.5
 
 
 def make_config(
-    database_url: str, queue: QueueSettings, providers: ProviderSettings | None = None, **server: Any
+    database_url: str,
+    queue: QueueSettings,
+    providers: ProviderSettings | None = None,
+    lake: LakeSettings | None = None,
+    **server: Any,
 ) -> ServerConfig:
     """Return the settings of a server on a free port; ``server`` are fields of ServerSettings."""
     return ServerConfig(
@@ -33,6 +38,7 @@ def make_config(
         providers=providers or ProviderSettings(),
         redaction=RedactionSettings(),
         pricing=PricingSettings(),
+        lake=lake or LakeSettings(),
     )
 
 

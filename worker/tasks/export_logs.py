@@ -21,7 +21,7 @@ from analytics.windows import HOUR
 from storage import exports, lake
 from storage.errors import StorageError
 from worker.queue.outages import wait_out
-from worker.tasks.export_run import ExportRun, last_end, utc_now
+from worker.tasks.export_run import ExportRun, utc_now
 
 if TYPE_CHECKING:
     from analytics.lake.settings import LakeSettings
@@ -71,7 +71,7 @@ class LogExporter:
         Raises:
             StorageUnavailable: Not all are queued; try again.
         """
-        window = {"start": lake.EARLIEST, "end": last_end(self._now(), self._settings)}
+        window = {"start": lake.EARLIEST, "end": self._settings.last_end(self._now())}
         await lake.seal_hours(self._database, **window, project_id=None)
         hours = await lake.list_hours(self._database, **window, project_id=None, only_changed=True)
         for project_id, group in groupby(hours, lambda each: each.project_id):

@@ -88,7 +88,7 @@ class ExportRun:
         await run_in_thread(lambda: self._store.sweep(project_folder(self._export.project_id)))
 
     async def _list_due(self) -> Sequence[LakeHour]:
-        export, end = self._export, min(self._export.end_time, last_end(self._now(), self._settings))
+        export, end = self._export, min(self._export.end_time, self._settings.last_end(self._now()))
         await lake.seal_hours(self._database, start=export.start_time, end=end, project_id=export.project_id)
         hours = await lake.list_hours(
             self._database, start=export.start_time, end=end, project_id=export.project_id
@@ -160,8 +160,3 @@ class ExportRun:
             else:
                 outage.end()
                 return result
-
-
-def last_end(now: datetime, settings: LakeSettings) -> datetime:
-    """Return the end of the last hour that may be exported."""
-    return floor(now - settings.seal_delay, HOUR)
