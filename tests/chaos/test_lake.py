@@ -17,6 +17,7 @@ import duckdb
 import pytest
 
 from analytics.lake.exporter import export_hour
+from analytics.lake.folder import STAGED
 from analytics.windows import HOUR
 from storage.lake import list_hours
 from tests.support.lake import START, assert_lake_is_right, export_all, lake_settings, row_at
@@ -121,7 +122,7 @@ async def export_until(database, settings, until: asyncio.Event) -> None:
 
 
 async def kill_again_and_again(services: Processes, sql) -> None:
-    """Kill the exporter at some moment after it has written a file; only it notes what it writes in exports."""
+    """Kill the exporter some time after it has written a file, which nobody else notes in exports."""
     for number in range(KILLS):
         before = await sql.fetchval(WRITTEN)
         services.start_program(f"exporter-{number}", [sys.executable, "-c", EXPORTER])
@@ -134,6 +135,12 @@ async def kill_again_and_again(services: Processes, sql) -> None:
         services.kill(f"exporter-{number}")
 
 
+def make_staged_files_old(lake: Path) -> None:
+    """Make what killed processes have left so old that an export removes it."""
+    for left in lake.rglob(STAGED):
+        os.utime(left, (0, 0))
+
+
 async def test_the_lake_is_right_after_kills(database, database_url, sql, tmp_path):
     settings = lake_settings(tmp_path / "lake", outage_s=60)
     lake = Path(settings.url)
@@ -141,6 +148,9 @@ async def test_the_lake_is_right_after_kills(database, database_url, sql, tmp_pa
     services = Processes(tmp_path, {**env, "LLM_OBSERVE_LAKE_SEAL_DELAY_S": "0"})
     done = asyncio.Event()
     writers = [Writer(database, seed) for seed in (1, 2)]
+    # DuckDB opens the first file twice, for its columns and for its rows: this one is never replaced.
+    await insert(database, [row_at(-24)])
+    await export_all(database, settings)
     async with asyncio.TaskGroup() as group:
         for writer in writers:
             group.create_task(writer.run(done))
@@ -149,8 +159,7 @@ async def test_the_lake_is_right_after_kills(database, database_url, sql, tmp_pa
         await kill_again_and_again(services, sql)
         done.set()
     assert reading.result() > 0
-    for left in lake.rglob(".*.tmp"):  # the store sweeps those that are an hour old
-        os.utime(left, (0, 0))
+    make_staged_files_old(lake)
 
     async def all_exported() -> bool:
         await export_all(database, settings)
@@ -159,4 +168,4 @@ async def test_the_lake_is_right_after_kills(database, database_url, sql, tmp_pa
         )
 
     await eventually(all_exported)
-    assert await assert_lake_is_right(sql, settings) == len({*writers[0].rows, *writers[1].rows})
+    assert await assert_lake_is_right(sql, settings) == 1 + len({*writers[0].rows, *writers[1].rows})

@@ -211,12 +211,13 @@ async def test_a_lake_that_is_away_fails_the_export_and_the_next_goes_on(
     service, exporter, database, sql, lake
 ):
     await insert(database, [row_at(number) for number in range(5)])
-    Path(lake.url).write_text("not a folder")
+    folder = Path(lake.url)
+    await asyncio.to_thread(folder.write_text, "not a folder")
     await service.CreateExport(create())
     await exporter.run_next()
     (failed,) = (await service.ListExports(pb.ListExportsRequest())).exports
     assert (failed.state, failed.error_reason) == (pb.EXPORT_STATE_FAILED, "LAKE_UNAVAILABLE")
-    Path(lake.url).unlink()
+    await asyncio.to_thread(folder.unlink)
     await exporter.queue_exports()
     await exporter.run_next()
     assert await assert_lake_is_right(sql, lake) == 5

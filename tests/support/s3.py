@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 from tests.support.ports import free_port
 from tests.support.processes import Processes
@@ -36,9 +36,12 @@ async def running_s3(bucket: str, log_folder: Path) -> AsyncIterator[int]:
 
 
 def _make_bucket(port: int, bucket: str) -> bool:
-    request = Request(f"http://127.0.0.1:{port}/{bucket}", method="PUT")
+    """Make the bucket; False while the server does not answer."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=RPC_TIMEOUT_S)
     try:
-        with urlopen(request, timeout=RPC_TIMEOUT_S):
-            return True
+        connection.request("PUT", f"/{bucket}")
+        return connection.getresponse().status == HTTPStatus.OK
     except OSError:
         return False
+    finally:
+        connection.close()
