@@ -16,19 +16,20 @@ _INTRODUCTION: Final = f"""\
 Made by `make docs` from `analytics/lake/schema.py`; do not edit.
 
 ```
-project_id=<project>/date=YYYY-MM-DD/hour=HH/{FILE_NAME}   logs that started in that UTC hour, zstd
-project_id=<project>/_manifest/date=YYYY-MM-DD.json        files of that UTC day: row_count, size_bytes, sha256
+project_id=<project>/date=YYYY-MM-DD/hour=HH/{FILE_NAME}   logs that started in that UTC hour
+project_id=<project>/_manifest/date=YYYY-MM-DD.json        its files: row_count, size_bytes, sha256
 ```
 
-One file an hour, always of the same name, replaced as a whole when late logs, corrections or new prices have changed the
-hour. An hour without logs has none. `project_id`, `date` and `hour` are folders (Hive layout), not columns: give a
-condition on `date`, by which engines skip files. Engines skip names that begin with `_` or `.`. A manifest follows its
-files by seconds. Unknown numbers and times are null; unknown texts are `''`. Times are UTC, to the microsecond. Ids are
-text, since Spark cannot read Parquet's UUID.
+One file an hour, always of the same name, replaced as a whole when late logs, corrections or new prices
+have changed the hour. An hour without logs has none. `project_id`, `date` and `hour` are folders (Hive
+layout), not columns: give a condition on `date`, by which engines skip files. Engines skip names that
+begin with `_` or `.`. A manifest follows its files by seconds. Unknown numbers and times are null;
+unknown texts are `''`. Times are UTC, to the microsecond. Ids are text, since Spark cannot read
+Parquet's UUID.
 
-Whoever reads a file while it is replaced keeps the old one, or gets the new one. An engine that opens a file twice
-(DuckDB does, for the first file of a query) or goes by sizes that it listed before (Spark) can meet both: the query
-fails, and succeeds when it is repeated.
+Whoever reads a file while it is replaced keeps the old one, or gets the new one. An engine that opens a
+file twice (DuckDB does, for the first file of a query) or goes by sizes that it listed before (Spark)
+can meet both: the query fails, and succeeds when it is repeated.
 
 | column | type | null | meaning |
 |---|---|---|---|
