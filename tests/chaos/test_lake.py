@@ -9,6 +9,7 @@ import asyncio
 import os
 import random
 import sys
+import uuid
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 from analytics.lake.exporter import export_hour
 from analytics.lake.folder import STAGED
 from analytics.windows import HOUR
+from storage.columns import LogRow
 from storage.lake import list_hours
 from tests.support.lake import START, assert_lake_is_right, export_all, lake_settings, row_at
 from tests.support.packing import insert, upsert
@@ -58,8 +60,8 @@ class Writer:
     def __init__(self, database, seed: int) -> None:
         self._database = database
         self._chance = random.Random(seed)
-        self.rows = {}
-        self.moved = set()
+        self.rows: dict[uuid.UUID, LogRow] = {}
+        self.moved: set[str] = set()
 
     def _next(self, age: int):
         chance = self._chance
@@ -128,7 +130,7 @@ async def kill_again_and_again(services: Processes, sql) -> None:
         services.start_program(f"exporter-{number}", [sys.executable, "-c", EXPORTER])
 
         async def has_written(before=before) -> bool:
-            return await sql.fetchval(WRITTEN) > before
+            return bool(await sql.fetchval(WRITTEN) > before)
 
         await eventually(has_written)
         await asyncio.sleep(random.random() * 0.1)

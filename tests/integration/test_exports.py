@@ -106,7 +106,8 @@ async def test_pages_and_states(service, exporter):
     assert ids == sorted(ids, reverse=True)
     only = await service.ListExports(pb.ListExportsRequest(states=[pb.EXPORT_STATE_CANCELLED]))
     assert [export.export_id for export in only.exports] == [cancelled.export_id]
-    assert (await refused(service.ListExports(pb.ListExportsRequest(states=[77]))))[0] == "INVALID_FIELD"
+    unspecified = pb.ListExportsRequest(states=[pb.EXPORT_STATE_UNSPECIFIED])
+    assert (await refused(service.ListExports(unspecified)))[0] == "INVALID_FIELD"
 
 
 async def test_one_export_of_a_project_at_a_time(service, exporter):

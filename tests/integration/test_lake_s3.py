@@ -57,7 +57,7 @@ async def test_an_outage_of_the_bucket_is_waited_out(database, sql, lake, relay)
     running = asyncio.create_task(exporter.run_next())
 
     async def exported() -> int:
-        return await sql.fetchval("SELECT count(*) FROM lake_hours WHERE row_count > 0")
+        return int(await sql.fetchval("SELECT count(*) FROM lake_hours WHERE row_count > 0"))
 
     await eventually(exported)
     await relay.refuse()

@@ -73,7 +73,7 @@ def rows_of(file: bytes) -> list[dict[str, Any]]:
     """Return the rows of a Parquet file, maps as dicts."""
     table = parquet.read_table(pa.BufferReader(file))
     assert table.schema.equals(SCHEMA)
-    rows = table.to_pylist()
+    rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:
         row["metadata"] = None if row["metadata"] is None else dict(row["metadata"])
     return rows
