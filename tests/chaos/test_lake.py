@@ -13,6 +13,7 @@ import uuid
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -72,7 +73,10 @@ class Writer:
             for _ in range(15)
         ]
         for row in chance.sample(list(self.rows.values()), min(len(self.rows), 6)):
-            changes = {"receive_time": row.receive_time + timedelta(seconds=age), "output_preview": f"{age}"}
+            changes: dict[str, Any] = {
+                "receive_time": row.receive_time + timedelta(seconds=age),
+                "output_preview": f"{age}",
+            }
             if chance.random() < 0.3:
                 changes["start_time"] = START + chance.random() * HOURS * HOUR
                 self.moved.add(str(row.log_id))
