@@ -28,8 +28,8 @@ unknown texts are `''`. Times are UTC, to the microsecond. Ids are text, since S
 Parquet's UUID.
 
 Whoever reads a file while it is replaced keeps the old one, or gets the new one. An engine that opens a
-file twice (DuckDB does, for the first file of a query) or goes by sizes that it listed before (Spark)
-can meet both: the query fails, and succeeds when it is repeated.
+file twice (DuckDB may, most of all the first file of a query) or goes by sizes that it listed before
+(Spark) can meet both: the query fails, and succeeds when it is repeated.
 
 | column | type | null | meaning |
 |---|---|---|---|

@@ -11,12 +11,13 @@ import random
 import sys
 import uuid
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
+from pyarrow import parquet
 
 from analytics.lake.exporter import export_hour
 from analytics.lake.folder import STAGED
@@ -94,15 +95,12 @@ class Writer:
 
 
 def read_all(lake: Path) -> Counter[str]:
-    """Read every file as any engine would, and return how often each log was seen."""
-    if not list(lake.glob("*/date=*/hour=*/logs.parquet")):
-        return Counter()
-    with duckdb.connect(config={"threads": 1}) as engine:
-        rows = engine.execute(
-            f"SELECT log_id, length(input_preview) + latency_us, metadata"
-            f" FROM read_parquet('{lake}/project_id=*/date=*/hour=*/logs.parquet', hive_partitioning=true)"
-        ).fetchall()
-    return Counter(row[0] for row in rows)
+    """Read every file, opened once, and return how often each log was seen."""
+    seen: Counter[str] = Counter()
+    for path in lake.glob("project_id=*/date=*/hour=*/logs.parquet"):
+        with suppress(FileNotFoundError), path.open("rb") as file:  # all logs of an hour may have moved away
+            seen.update(parquet.ParquetFile(file).read()["log_id"].to_pylist())
+    return seen
 
 
 async def read_until(lake: Path, until: asyncio.Event, writers) -> int:
@@ -154,9 +152,6 @@ async def test_the_lake_is_right_after_kills(database, database_url, sql, tmp_pa
     services = Processes(tmp_path, {**env, "LLM_OBSERVE_LAKE_SEAL_DELAY_S": "0"})
     done = asyncio.Event()
     writers = [Writer(database, seed) for seed in (1, 2)]
-    # DuckDB opens the first file twice, for its columns and for its rows: this one is never replaced.
-    await insert(database, [row_at(-24)])
-    await export_all(database, settings)
     async with asyncio.TaskGroup() as group:
         for writer in writers:
             group.create_task(writer.run(done))
@@ -174,4 +169,4 @@ async def test_the_lake_is_right_after_kills(database, database_url, sql, tmp_pa
         )
 
     await eventually(all_exported)
-    assert await assert_lake_is_right(sql, settings) == 1 + len({*writers[0].rows, *writers[1].rows})
+    assert await assert_lake_is_right(sql, settings) == len({*writers[0].rows, *writers[1].rows})
