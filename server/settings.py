@@ -9,6 +9,7 @@ from typing import Literal, Self
 from llm_observe.limits import MAX_BATCH_LOGS
 from pydantic import Field, SecretStr, model_validator
 
+from analytics.lake.settings import LakeSettings
 from analytics.pricing.settings import PricingSettings
 from codec.settings import RedactionSettings
 from storage.settings import StorageSettings
@@ -134,6 +135,7 @@ class ServerConfig:
     redaction: RedactionSettings
     pricing: PricingSettings
     notices: NoticeSettings
+    lake: LakeSettings
 
     @classmethod
     def load(cls) -> Self:
@@ -150,4 +152,5 @@ class ServerConfig:
             redaction=load_settings(RedactionSettings),
             pricing=load_settings(PricingSettings),
             notices=load_settings(NoticeSettings),
+            lake=load_settings(LakeSettings),
         )

@@ -27,7 +27,7 @@ _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "ConversationService": {"chat"},
     "AnalyticsService": {"read"},
     "EventService": {"read"},
-    "ExportService": {"read"},
+    "ExportService": {"admin"},
     "AdminService": {"admin"},
     "AlertService": {"admin"},
     "HealthService": _NO_ROLES,

@@ -20,6 +20,7 @@ from stack.cli.alerts import alerts
 from stack.cli.database import migrate
 from stack.cli.dead_letters import dead_letters
 from stack.cli.demo import demo_traffic
+from stack.cli.export import export
 from stack.cli.keys import keys
 from stack.cli.ledger import ledger
 from stack.cli.projects import projects
@@ -123,6 +124,7 @@ for _command in (
     ledger,
     dead_letters,
     alerts,
+    export,
     demo_traffic,
 ):
     cli.add_command(_command)

@@ -11,6 +11,7 @@ from typing import Any
 import llm_observe.v1
 from google.protobuf.descriptor import ServiceDescriptor
 
+from analytics.lake.settings import LakeSettings
 from analytics.pricing.settings import PricingSettings
 from codec.settings import RedactionSettings
 from server.app import Server, build_server
@@ -28,6 +29,7 @@ def make_config(
     queue: QueueSettings,
     providers: ProviderSettings | None = None,
     notices: NoticeSettings | None = None,
+    lake: LakeSettings | None = None,
     **server: Any,
 ) -> ServerConfig:
     """Return the settings of a server on a free port; ``server`` are fields of ServerSettings."""
@@ -39,6 +41,7 @@ def make_config(
         redaction=RedactionSettings(),
         pricing=PricingSettings(),
         notices=notices or NoticeSettings(),
+        lake=lake or LakeSettings(),
     )
 
 
