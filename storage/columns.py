@@ -105,6 +105,26 @@ KEY_COLUMNS: Final = tuple(
 )
 """The columns of log_keys."""
 TOKEN_COUNTS: Final = tuple(column.name for column in LOG_COLUMNS if column.name.endswith("_token_count"))
+
+
+class LakeColumn(NamedTuple):
+    """A column of the lake's files, and the SQL of its values as CSV has them."""
+
+    name: str
+    type: str
+    value: str
+
+
+LAKE_COLUMNS: Final = tuple(
+    LakeColumn(
+        column.name,
+        column.type,
+        f"{column.name} AT TIME ZONE 'UTC'" if column.type == "timestamptz" else column.name,
+    )
+    for column in LOG_COLUMNS
+    if column.name not in {"project_id", "minute"}  # folders say the first, and start_time the second
+)
+"""What the lake keeps of a log."""
 ROLLUP_KEY: Final = tuple(
     column
     for name in ("project_id", "minute", "provider", "model", "operation", "environment")
@@ -216,6 +236,7 @@ LISTS: Final[dict[str, tuple[Named, ...]]] = {
     "log_value": tuple(
         column for column in LOG_COLUMNS if column.name not in {"project_id", "start_time", "log_id"}
     ),
+    "lake_column": LAKE_COLUMNS,
     "rollup_key": ROLLUP_KEY,
     "rollup_dimension": ROLLUP_DIMENSIONS,
     "rollup_sum": ROLLUP_SUMS,

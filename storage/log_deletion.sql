@@ -31,7 +31,7 @@ FROM (
 -- name: delete_logs
 -- Deletes rows, takes what they added out of the rollups, and frees their ids. A row that a writer corrected or moved
 -- since it was found stays unless it still matches.
-WITH deleted AS (
+WITH contributions AS (
     DELETE FROM logs
     USING unnest(:log_ids::uuid[], :start_times::timestamptz[]) AS found (log_id, start_time)
     WHERE logs.project_id = :project_id::text AND logs.environment = :environment::text
@@ -43,8 +43,9 @@ WITH deleted AS (
 freed AS (
     DELETE FROM log_keys
     WHERE log_id = ANY (:log_ids::uuid[]) AND project_id = :project_id::text
-      AND log_id IN (SELECT log_id FROM deleted)
+      AND log_id IN (SELECT log_id FROM contributions)
 ),
+-- use: mark_hours
 added AS (
     -- use: add_deltas
     SELECT
@@ -53,11 +54,11 @@ added AS (
         -- each rollup_sum: coalesce(sum(sign * {value}) FILTER (WHERE {condition}), 0)
         ,
         -- each packed_count: coalesce(string_agg({packed}, '') FILTER (WHERE {known}), '')
-    FROM deleted
+    FROM contributions
     GROUP BY
         -- each rollup_key: {name}
 )
-SELECT count(*) AS log_count FROM deleted
+SELECT count(*) AS log_count FROM contributions
 
 -- name: forget_dropped_days
 -- What is still counted of days whose rows retention has dropped.

@@ -54,6 +54,7 @@ WITH written AS (
         -- each summed_column: new.{name}
 ),
 -- use: contributions
+-- use: mark_hours
 added AS (
     -- use: add_deltas
     SELECT
@@ -72,11 +73,24 @@ FROM written
 
 -- name: add_rollups
 -- Adds what new rows add, summed by group.
--- use: add_deltas
-SELECT * FROM unnest(
-    -- each rollup_key: :{name}::{type}[]
+WITH contributions (
+    -- each rollup_key: {name}
     ,
-    -- each rollup_sum: :{name}::{type}[]
+    -- each rollup_sum: {name}
     ,
-    -- each packed_count: :{name}::{type}[]
+    -- each packed_count: {name}
+) AS (
+    SELECT * FROM unnest(
+        -- each rollup_key: :{name}::{type}[]
+        ,
+        -- each rollup_sum: :{name}::{type}[]
+        ,
+        -- each packed_count: :{name}::{type}[]
+    )
+),
+-- use: mark_hours
+added AS (
+    -- use: add_deltas
+    SELECT * FROM contributions
 )
+SELECT

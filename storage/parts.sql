@@ -28,6 +28,24 @@ INSERT INTO rollup_deltas (
     -- each packed_count: {name}
 )
 
+-- part: mark_hours
+-- Tells the exporter that the sealed hours of these rows have changed (lake_hours): those in which they are counted, and
+-- those in which they were. Every statement that changes logs has this part, over its CTE `contributions`. It locks them
+-- after all rows of logs, in one order, so that writers of the same hours wait and do not deadlock. Hours that
+-- are not sealed have no row here.
+marked AS (
+    SELECT project_id, hour
+    FROM lake_hours
+    WHERE (project_id, hour) IN (SELECT project_id, date_trunc('hour', minute, 'UTC') FROM contributions)
+    ORDER BY project_id, hour
+    FOR NO KEY UPDATE
+),
+changed AS (
+    UPDATE lake_hours AS h SET generation = h.generation + 1
+    FROM marked
+    WHERE h.project_id = marked.project_id AND h.hour = marked.hour
+),
+
 -- part: log_filter
 -- The logs that a filter selects (storage/log_filters.py); NULL matches all.
 (:providers::text[] IS NULL OR provider = ANY (:providers::text[]))

@@ -11,7 +11,7 @@ import asyncpg
 from storage.errors import storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from storage.settings import StorageSettings
     from storage.sql import Query
@@ -59,6 +59,15 @@ class Connection:
                 source=memoryview(data),  # type: ignore[arg-type] # asyncpg's stubs forget buffers
                 format="binary",
                 timeout=self._timeout_s,
+            )
+
+    async def copy_out(
+        self, query: Query, sink: Callable[[bytes], Awaitable[None]], *, timeout_s: float, **values: Any
+    ) -> None:
+        """Hand a query's rows to ``sink`` as CSV, some whole rows at a time, each awaited before the next."""
+        with storage_errors():
+            await self._raw.copy_from_query(
+                query.text, *query.args(**values), output=sink, format="csv", timeout=timeout_s
             )
 
     @asynccontextmanager

@@ -48,6 +48,7 @@ WITH written AS (
         -- each summed_column: new.{name}
 ),
 -- use: contributions
+-- use: mark_hours
 added AS (
     -- use: add_deltas
     SELECT

@@ -10,10 +10,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from storage.columns import LOG_COLUMNS
+from storage.columns import LAKE_COLUMNS
 
-_NOT_KEPT: Final = {"project_id", "minute"}
-"""What the folders say."""
 _TIME: Final = pa.timestamp("us", tz="UTC")
 _BY_NAME: Final = {"metadata": pa.map_(pa.string(), pa.string()), "tags": pa.list_(pa.string())}
 _BY_TYPE: Final = {
@@ -28,8 +26,7 @@ _BY_TYPE: Final = {
 
 SCHEMA: Final = pa.schema(
     pa.field(column.name, _BY_NAME.get(column.name) or _BY_TYPE[column.type])
-    for column in LOG_COLUMNS
-    if column.name not in _NOT_KEPT
+    for column in LAKE_COLUMNS
 )
 """Order and types of every file's columns."""
 PARTITIONS: Final = ("project_id", "date", "hour")
