@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from analytics.reports import header
 from analytics.reports.parameters import ParameterInvalid, Value
-from analytics.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from analytics.reports.header import Column
     from analytics.reports.parameters import Parameter
+    from analytics.windows import Window
 
     Bound: TypeAlias = Value | datetime
 

@@ -1,4 +1,4 @@
-"""What the logs of a report can be grouped by: the allow-list of expressions that enter a statement as text."""
+"""What the logs of a report can be grouped by: an allow-list of SQL that enters statements as text."""
 
 from __future__ import annotations
 

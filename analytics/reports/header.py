@@ -5,13 +5,14 @@
     -- title: Tokens per second
     -- answers: How fast models write.
     -- parameter: limit integer = 50 (1 to 1000) | Groups to show.
-    -- parameter: tokens choice = input (input: input_token_count, output: output_token_count) | Which tokens to count.
+    -- parameter: tokens choice = input (input: input_token_count, output: output_token_count) |
+    --     Which tokens are counted.
     -- parameter: dimension dimension = model | What calls are grouped by.
     -- column: request_count BIGINT | Calls.
 
-A choice maps each allowed value to SQL; a dimension is a choice of analytics.reports.dimensions. In the statement,
-``{name}`` is where a choice's SQL goes, and ``$name`` where another parameter is bound. Lines that begin with ``--``
-and four spaces continue the one before.
+A choice maps each allowed value to SQL; a dimension is a choice of analytics.reports.dimensions. In the
+statement, ``{name}`` is where a choice's SQL goes, and ``$name`` where another parameter is bound. Lines that
+begin with ``--`` and four spaces continue the one before.
 """
 
 from __future__ import annotations

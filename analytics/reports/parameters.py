@@ -33,8 +33,8 @@ class ParameterInvalid(ValueError):
 class Parameter:
     """A value that a report takes.
 
-    A parameter with ``expressions`` is a choice between pieces of SQL. Any other is bound to the statement and never
-    becomes part of its text.
+    A parameter with ``expressions`` is a choice between pieces of SQL. Any other is bound to the statement
+    and never becomes part of its text.
     """
 
     name: str

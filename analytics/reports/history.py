@@ -1,0 +1,223 @@
+"""The logs of a window, each exactly once: from the lake where its files are up to date, else from Postgres.
+
+Which hours come from where, and the logs that Postgres gives, are of one snapshot. A file that is replaced
+after it may lack a log that a correction moved to another hour: readers ask is_intact() when they are done.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics.lake.layout import hour_file
+from analytics.lake.schema import SCHEMA
+from analytics.lake.threads import run_in_thread
+from analytics.lake.writer import PIECE_BYTES, to_table
+from storage.history import Range, are_unchanged, copy_logs, list_lake_files
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+    from datetime import datetime
+    from typing import Self
+
+    from analytics.lake.store import LakeStore
+    from analytics.windows import Window
+    from storage.history import LakeFile
+    from storage.pool import Database
+
+_HOUR: Final = timedelta(hours=1)
+LIVE_SCHEMA: Final = pa.schema(
+    [
+        *SCHEMA,
+        pa.field("project_id", pa.string()),
+        pa.field("date", pa.date32()),
+        pa.field("hour", pa.int64()),
+    ]
+)
+"""The columns of logs as reports see them: those of the files, and what the folders say."""
+
+
+class TooManyLiveLogs(Exception):
+    """The lake lacks more logs of the window than may be read from Postgres.
+
+    Args:
+        limit: What was exceeded, such as ``200,000 logs``.
+    """
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(f"more than {limit} of the window are not in the lake")
+        self.limit = limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveLimits:
+    """How much may be read from Postgres for a question."""
+
+    rows: int
+    size_bytes: int
+    """Of the rows as CSV."""
+    timeout_s: float
+
+
+class History(NamedTuple):
+    """Where the logs of a project and a window are."""
+
+    project_id: str
+    window: Window
+    files: Sequence[LakeFile]
+    live: Path | None
+    """Logs that no file has, as an Arrow IPC file with LIVE_SCHEMA; None where there are none."""
+
+    @property
+    def names(self) -> list[str]:
+        """Return the files' names in the lake."""
+        return [hour_file(self.project_id, file.hour) for file in self.files]
+
+    @property
+    def lake_time(self) -> datetime | None:
+        """Return the end of the last hour that a file is read for, or of the window."""
+        return min(self.files[-1].hour + _HOUR, self.window.end) if self.files else None
+
+
+@asynccontextmanager
+async def open_history(
+    database: Database,
+    store: LakeStore | None,
+    project_id: str,
+    window: Window,
+    *,
+    columns: Collection[str] | None = None,
+    limits: LiveLimits,
+) -> AsyncIterator[History]:
+    """Find out where logs are, and keep what Postgres has of them in a file while the context lasts.
+
+    Args:
+        database: Where the later logs are.
+        store: The lake; None where there is none.
+        project_id: Whose logs.
+        window: When they began.
+        columns: Those that are needed, besides start_time; words that are no columns do no harm. None means all.
+        limits: How much may be read from Postgres.
+
+    Raises:
+        TooManyLiveLogs: There is more than the limits allow.
+        StorageError: See storage.errors.
+    """
+    with tempfile.TemporaryDirectory(prefix="llm-observe-history-") as folder:
+        async with database.connection() as connection, connection.transaction(read_only=True):
+            files = []
+            if store is not None:
+                files = await list_lake_files(
+                    connection, project_id=project_id, start=window.start, end=window.end
+                )
+            copy = _LiveCopy(Path(folder) / "live.arrow", project_id, limits)
+            with copy:
+                await copy_logs(
+                    connection,
+                    copy.take,
+                    project_id=project_id,
+                    ranges=list(_gaps(window, files)),
+                    columns=[
+                        name for name in SCHEMA.names if columns is None or name in {*columns, "start_time"}
+                    ],
+                    row_limit=limits.rows + 1,
+                    timeout_s=limits.timeout_s,
+                )
+                await copy.flush()
+        live = copy.path if copy.row_count else None
+        yield History(project_id, window, [file for file in files if file.row_count], live)
+
+
+def _gaps(window: Window, files: Sequence[LakeFile]) -> Iterator[Range]:
+    """Return the parts of a window that lie between the files' hours."""
+    start = window.start
+    for file in files:
+        if start < file.hour:
+            yield Range(start, file.hour)
+        start = file.hour + _HOUR
+    if start < window.end:
+        yield Range(start, window.end)
+
+
+async def is_intact(database: Database, store: LakeStore | None, history: History) -> bool:
+    """Return whether all files are still those of the history's snapshot.
+
+    A file that is there before Postgres knows of it shows by its size.
+
+    Raises:
+        LakeUnavailable: The lake cannot be asked.
+        StorageError: See storage.errors.
+    """
+    if not history.files or store is None:
+        return True
+    sizes = await run_in_thread(lambda: store.sizes(history.names))
+    noted = {name: file.size_bytes for name, file in zip(history.names, history.files, strict=True)}
+    return sizes == noted and await are_unchanged(database, history.project_id, history.files)
+
+
+class _LiveCopy:
+    """Writes rows of COPY's CSV to an Arrow IPC file, in pieces."""
+
+    def __init__(self, path: Path, project_id: str, limits: LiveLimits) -> None:
+        self.path = path
+        self.row_count = 0
+        self._project_id = project_id
+        self._limits = limits
+        self._piece = bytearray()
+        self._size_bytes = 0
+        self._writer: pa.ipc.RecordBatchFileWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    async def take(self, rows: bytes) -> None:
+        """Add some whole rows.
+
+        Raises:
+            TooManyLiveLogs: There are more than the limits allow.
+        """
+        self._piece.extend(rows)
+        self._size_bytes += len(rows)
+        if self._size_bytes > self._limits.size_bytes:
+            raise TooManyLiveLogs(f"{self._limits.size_bytes >> 20} MB of logs")
+        if len(self._piece) >= PIECE_BYTES:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what was added."""
+        rows = bytes(self._piece)
+        self._piece.clear()
+        if rows:
+            await run_in_thread(lambda: self._write(rows))
+        if self.row_count > self._limits.rows:
+            raise TooManyLiveLogs(f"{self._limits.rows:,} logs")
+
+    def _write(self, rows: bytes) -> None:
+        table = _with_partition(to_table(rows), self._project_id)
+        if self._writer is None:
+            self._writer = pa.ipc.new_file(str(self.path), LIVE_SCHEMA)
+        self._writer.write_table(table)
+        self.row_count += table.num_rows
+
+
+def _with_partition(table: pa.Table, project_id: str) -> pa.Table:
+    """Add what the folders of a file say."""
+    started = table["start_time"]
+    columns = [
+        *table.columns,
+        pa.repeat(project_id, table.num_rows),
+        started.cast(pa.date32()),
+        pc.hour(started),
+    ]
+    return pa.Table.from_arrays(columns, schema=LIVE_SCHEMA)
