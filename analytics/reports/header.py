@@ -72,9 +72,8 @@ def split(text: str) -> tuple[Header, str]:
     single = {name: value for name, value in fields if name in {"title", "answers"}}
     parameters = [parsed for name, value in fields if name == "parameter" for parsed in _parameters(value)]
     columns = [Column(**_match(_COLUMN, value).groupdict()) for name, value in fields if name == "column"]
-    if not columns or len(single) + len(columns) + sum(name == "parameter" for name, _ in fields) != len(
-        fields
-    ):
+    read = len(single) + len(columns) + sum(name == "parameter" for name, _ in fields)
+    if len(single) < 2 or not columns or read != len(fields):  # noqa: PLR2004 - title and answers
         raise ValueError("the header must have a title, a line `answers` and columns, and nothing unknown")
     header = Header(single["title"], single["answers"], tuple(parameters), tuple(columns))
     return header, "\n".join(lines[length:]).strip()

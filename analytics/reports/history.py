@@ -6,15 +6,11 @@ after it may lack a log that a correction moved to another hour: readers ask is_
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from analytics.lake.layout import hour_file
 from analytics.lake.schema import SCHEMA
@@ -23,9 +19,8 @@ from analytics.lake.writer import PIECE_BYTES, to_table
 from storage.history import Range, are_unchanged, copy_logs, list_lake_files
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
-    from typing import Self
 
     from analytics.lake.store import LakeStore
     from analytics.windows import Window
@@ -33,15 +28,6 @@ if TYPE_CHECKING:
     from storage.pool import Database
 
 _HOUR: Final = timedelta(hours=1)
-LIVE_SCHEMA: Final = pa.schema(
-    [
-        *SCHEMA,
-        pa.field("project_id", pa.string()),
-        pa.field("date", pa.date32()),
-        pa.field("hour", pa.int64()),
-    ]
-)
-"""The columns of logs as reports see them: those of the files, and what the folders say."""
 
 
 class TooManyLiveLogs(Exception):
@@ -72,8 +58,8 @@ class History(NamedTuple):
     project_id: str
     window: Window
     files: Sequence[LakeFile]
-    live: Path | None
-    """Logs that no file has, as an Arrow IPC file with LIVE_SCHEMA; None where there are none."""
+    live: bytes
+    """Logs that no file has, as an Arrow IPC stream with SCHEMA; empty where there are none."""
 
     @property
     def names(self) -> list[str]:
@@ -86,8 +72,7 @@ class History(NamedTuple):
         return min(self.files[-1].hour + _HOUR, self.window.end) if self.files else None
 
 
-@asynccontextmanager
-async def open_history(
+async def read_history(
     database: Database,
     store: LakeStore | None,
     project_id: str,
@@ -95,44 +80,37 @@ async def open_history(
     *,
     columns: Collection[str] | None = None,
     limits: LiveLimits,
-) -> AsyncIterator[History]:
-    """Find out where logs are, and keep what Postgres has of them in a file while the context lasts.
+) -> History:
+    """Return where the logs of a window are, and those that Postgres alone has.
 
     Args:
         database: Where the later logs are.
         store: The lake; None where there is none.
         project_id: Whose logs.
         window: When they began.
-        columns: Those that are needed, besides start_time; words that are no columns do no harm. None means all.
+        columns: Those that are needed besides start_time; None means all. Other words do no harm.
         limits: How much may be read from Postgres.
 
     Raises:
         TooManyLiveLogs: There is more than the limits allow.
         StorageError: See storage.errors.
     """
-    with tempfile.TemporaryDirectory(prefix="llm-observe-history-") as folder:
-        async with database.connection() as connection, connection.transaction(read_only=True):
-            files = []
-            if store is not None:
-                files = await list_lake_files(
-                    connection, project_id=project_id, start=window.start, end=window.end
-                )
-            copy = _LiveCopy(Path(folder) / "live.arrow", project_id, limits)
-            with copy:
-                await copy_logs(
-                    connection,
-                    copy.take,
-                    project_id=project_id,
-                    ranges=list(_gaps(window, files)),
-                    columns=[
-                        name for name in SCHEMA.names if columns is None or name in {*columns, "start_time"}
-                    ],
-                    row_limit=limits.rows + 1,
-                    timeout_s=limits.timeout_s,
-                )
-                await copy.flush()
-        live = copy.path if copy.row_count else None
-        yield History(project_id, window, [file for file in files if file.row_count], live)
+    live, files = _LiveLogs(limits), []
+    async with database.connection() as connection, connection.transaction(read_only=True):
+        if store is not None:
+            files = await list_lake_files(
+                connection, project_id=project_id, start=window.start, end=window.end
+            )
+        await copy_logs(
+            connection,
+            live.take,
+            project_id=project_id,
+            ranges=list(_gaps(window, files)),
+            columns=[name for name in SCHEMA.names if columns is None or name in {*columns, "start_time"}],
+            row_limit=limits.rows + 1,
+            timeout_s=limits.timeout_s,
+        )
+    return History(project_id, window, [file for file in files if file.row_count], await live.finish())
 
 
 def _gaps(window: Window, files: Sequence[LakeFile]) -> Iterator[Range]:
@@ -162,24 +140,16 @@ async def is_intact(database: Database, store: LakeStore | None, history: Histor
     return sizes == noted and await are_unchanged(database, history.project_id, history.files)
 
 
-class _LiveCopy:
-    """Writes rows of COPY's CSV to an Arrow IPC file, in pieces."""
+class _LiveLogs:
+    """Makes an Arrow IPC stream of rows of COPY's CSV, in pieces."""
 
-    def __init__(self, path: Path, project_id: str, limits: LiveLimits) -> None:
-        self.path = path
-        self.row_count = 0
-        self._project_id = project_id
+    def __init__(self, limits: LiveLimits) -> None:
         self._limits = limits
         self._piece = bytearray()
         self._size_bytes = 0
-        self._writer: pa.ipc.RecordBatchFileWriter | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        self._row_count = 0
+        self._stream = pa.BufferOutputStream()
+        self._writer = pa.ipc.new_stream(self._stream, SCHEMA)
 
     async def take(self, rows: bytes) -> None:
         """Add some whole rows.
@@ -192,32 +162,20 @@ class _LiveCopy:
         if self._size_bytes > self._limits.size_bytes:
             raise TooManyLiveLogs(f"{self._limits.size_bytes >> 20} MB of logs")
         if len(self._piece) >= PIECE_BYTES:
-            await self.flush()
+            await self._flush()
 
-    async def flush(self) -> None:
-        """Write what was added."""
+    async def finish(self) -> bytes:
+        """Return the stream; empty if there was no row."""
+        if self._piece:
+            await self._flush()
+        self._writer.close()
+        return self._stream.getvalue().to_pybytes() if self._row_count else b""
+
+    async def _flush(self) -> None:
         rows = bytes(self._piece)
         self._piece.clear()
-        if rows:
-            await run_in_thread(lambda: self._write(rows))
-        if self.row_count > self._limits.rows:
+        table = await run_in_thread(lambda: to_table(rows))
+        self._row_count += table.num_rows
+        if self._row_count > self._limits.rows:
             raise TooManyLiveLogs(f"{self._limits.rows:,} logs")
-
-    def _write(self, rows: bytes) -> None:
-        table = _with_partition(to_table(rows), self._project_id)
-        if self._writer is None:
-            self._writer = pa.ipc.new_file(str(self.path), LIVE_SCHEMA)
         self._writer.write_table(table)
-        self.row_count += table.num_rows
-
-
-def _with_partition(table: pa.Table, project_id: str) -> pa.Table:
-    """Add what the folders of a file say."""
-    started = table["start_time"]
-    columns = [
-        *table.columns,
-        pa.repeat(project_id, table.num_rows),
-        started.cast(pa.date32()),
-        pc.hour(started),
-    ]
-    return pa.Table.from_arrays(columns, schema=LIVE_SCHEMA)
