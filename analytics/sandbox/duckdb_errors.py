@@ -1,0 +1,81 @@
+"""DuckDB's errors as sentences for the person who wrote the SQL."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from analytics.sandbox.errors import (
+    SandboxError,
+    SourceUnavailable,
+    SqlFailed,
+    SqlLimitExceeded,
+    SqlRefused,
+)
+from analytics.sandbox.hour_files import SCHEME
+
+MAX_MESSAGE_LENGTH: Final = 1_000
+_OUT_OF_MEMORY: Final = re.compile(r"out of memory|bad_alloc|failed to allocate|cannot allocate|realloc|malloc", re.IGNORECASE)
+_EXTERNAL: Final = re.compile(
+    r"^Permission Error|disabled by configuration|external access|read-only (?:mode|transaction)|the lake is read-only|"
+    r"replacement scan|autoload|Extension .* not found|(?:install|load).* extension",
+    re.IGNORECASE,
+)
+_CONFIGURATION: Final = re.compile(r"configuration has been locked|cannot change configuration|lock_configuration", re.IGNORECASE)
+_TOO_DEEP: Final = re.compile(r"max(?:imum)?[ _]expression[ _]depth|too deep|stack overflow|recursion", re.IGNORECASE)
+_BROKEN_FILE: Final = re.compile(rf"{SCHEME}://date=(\S+?)/hour=(\d\d)/logs\.parquet")
+_PATH: Final = re.compile(r"(?<![\w.:/])/(?:[\w.@+=-]+/)+[\w.@+=-]*")
+_INTERNAL: Final = re.compile(r"\n+(?:Stack Trace|Traceback|This error signals).*", re.DOTALL)
+
+
+def explain(error: BaseException) -> SandboxError:
+    """Return what the caller is told: by the message, since errors that pass through Arrow lose their type."""
+    message = str(error)
+    summary = message.split("\n", 1)[0]
+    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(summary):
+        return memory_exceeded()
+    if "INTERRUPT" in summary or "Interrupt" in summary:
+        return time_exceeded()
+    if _TOO_DEEP.search(summary):
+        return SqlLimitExceeded("complexity", "The statement is nested too deeply; write it with fewer levels.")
+    if _CONFIGURATION.search(summary):
+        return SqlRefused("configuration", "Settings of the database cannot be changed here.")
+    if _EXTERNAL.search(summary):
+        return SqlRefused(
+            "external-access",
+            "SQL can read the view logs and nothing else: no files, folders, addresses or extensions, and it "
+            "cannot write. Replace what is read by logs.",
+        )
+    return _broken_file(summary) or SqlFailed(clean(message))
+
+
+def memory_exceeded() -> SqlLimitExceeded:
+    return SqlLimitExceeded(
+        "memory",
+        "The query needs more memory than it may use. Read fewer days, columns or groups, or make shorter texts and lists.",
+    )
+
+
+def time_exceeded() -> SqlLimitExceeded:
+    return SqlLimitExceeded("time", "The query takes longer than it may. Read fewer days or columns.")
+
+
+def cpu_exceeded() -> SqlLimitExceeded:
+    return SqlLimitExceeded("cpu", "The query needs more CPU time than it may use. Read fewer days or columns.")
+
+
+def clean(message: str) -> str:
+    """Return DuckDB's message without paths, addresses in code or Python's traceback; at most 1,000 characters."""
+    text = _INTERNAL.sub("", message).strip()
+    first, separator, excerpt = text.partition("\n")
+    text = _PATH.sub("(a path)", first) + separator + excerpt
+    return text if len(text) <= MAX_MESSAGE_LENGTH else text[: MAX_MESSAGE_LENGTH - 1] + "…"
+
+
+def _broken_file(summary: str) -> SourceUnavailable | None:
+    """A file that changed or is broken; the name is in the message, as the SQL of users has none."""
+    match = _BROKEN_FILE.search(summary)
+    if match is None:
+        return None
+    date, hour = match.groups()
+    return SourceUnavailable(f"The file of the hour {date} {hour}:00 cannot be read: it is missing, broken or of another schema.")
