@@ -1,15 +1,16 @@
-"""Export jobs: a project has one that has not ended, at most, and a worker runs it while it renews its lease."""
+"""Export jobs. A project has at most one that has not ended; a worker runs it while it renews its lease."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
-from uuid import UUID
 
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
 
     from storage.pool import Database
 
@@ -95,7 +96,7 @@ async def cancel_export(database: Database, *, project_id: str, export_id: UUID)
 
 
 async def claim_export(database: Database, lease: timedelta) -> Export | None:
-    """Take the oldest export that nobody runs, and run it as long as the lease is renewed; None without any."""
+    """Take the oldest export that nobody runs, for as long as the lease is renewed; None without any."""
     row = await database.fetch_one(_QUERIES["claim_export"], lease=lease)
     return Export(*row.values()) if row is not None else None
 

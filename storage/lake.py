@@ -1,7 +1,7 @@
 """Hours of logs on their way into the lake (docs/decisions/0019-lake.md).
 
-An hour that is over is sealed: from then on whoever changes its logs raises its generation. An export reads the
-generation and the rows in one snapshot, so that it knows which generation the file has.
+An hour that is over is sealed: from then on whoever changes its logs raises its generation. An export reads
+the generation and the rows in one snapshot, so that it knows which generation the file has.
 """
 
 from __future__ import annotations
@@ -99,13 +99,6 @@ async def seal_hours(database: Database, *, start: datetime, end: datetime, proj
     return len(hours)
 
 
-async def list_unsealed_hours(database: Database, *, end: datetime) -> list[HourKey]:
-    """Return the hours before a time that have logs and are not sealed."""
-    start, _ = EVER
-    rows = await database.fetch(_QUERIES["list_unsealed_hours"], project_id=None, start=start, end=end)
-    return [HourKey(*row.values()) for row in rows]
-
-
 async def list_hours(
     database: Database,
     *,
@@ -121,7 +114,7 @@ async def list_hours(
         start: Inclusive.
         end: Exclusive.
         project_id: None means all projects.
-        only_changed: Only those that have changed since their export, or were never exported.
+        only_changed: Only those of which the file or the manifest is not as it should be.
     """
     rows = await database.fetch(
         _QUERIES["list_sealed_hours"],
@@ -133,7 +126,7 @@ async def list_hours(
     return [LakeHour(*row.values()) for row in rows]
 
 
-async def find_waiting_hours(connection: Connection, *, end: datetime) -> WaitingHours:
+async def find_waiting_hours(connection: Connection | Database, *, end: datetime) -> WaitingHours:
     """Return which hours before a time, with logs, are not in the lake as they are."""
     row = await connection.fetch_one(_QUERIES["find_waiting_hours"], end=end)
     return WaitingHours(row["hour_count"], row["oldest_hour"]) if row is not None else WaitingHours(0, None)
@@ -199,8 +192,8 @@ async def lock_hour(database: Database, key: HourKey, timeout_s: float) -> Async
         timeout_s: Longest that reading its rows may take, in seconds.
     """
     async with database.connection() as connection:
-        # The pool gives the locks back with the connection. Both come before the snapshot, or it could be of a
-        # time before another export or retention ended.
+        # The pool gives the locks back with the connection. Both come before the snapshot, which could
+        # otherwise be older than what another export or retention has done.
         await connection.fetch(_QUERIES["share_lake"])
         row = await connection.fetch_one(_QUERIES["try_lock_hour"], **key._asdict())
         yield LockedHour(connection, key, timeout_s) if row is not None and row["locked"] else None

@@ -33,7 +33,7 @@ SELECT project_id, hour, generation, exported_generation, row_count, size_bytes,
 FROM lake_hours
 WHERE (:project_id::text IS NULL OR project_id = :project_id::text)
   AND hour >= greatest((SELECT kept_from FROM retention), :start::timestamptz) AND hour < :end::timestamptz
-  AND (generation <> exported_generation OR NOT :only_changed::boolean)
+  AND (generation <> exported_generation OR manifest_generation <> exported_generation OR NOT :only_changed::boolean)
 ORDER BY project_id, hour
 
 -- name: share_lake

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from storage.lake import WaitingHours, find_waiting_hours, keep_exporters_out
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
-    from storage.pool import Database
+    from storage.pool import Connection, Database
 
 _QUERIES: Final = load_queries(__file__)
 DAYS_BACK: Final = 31
@@ -27,26 +28,55 @@ async def ensure_partitions(database: Database, today: date, retention_days: int
         )
 
 
-async def apply_retention(database: Database, today: date, retention_days: int) -> int:
+class Retained(NamedTuple):
+    """What retention has done."""
+
+    dropped: int = 0
+    """Partitions of logs that were dropped."""
+    waiting: WaitingHours = WaitingHours(0, None)
+    """Hours for which a day, and all after it, stays longer than it should."""
+
+
+async def apply_retention(
+    database: Database, today: date, retention_days: int, *, exported_only: bool = False
+) -> Retained:
     """Drop the logs of every UTC day that ended more than retention_days ago; 0 keeps them for ever.
 
     Rollups stay. The key of a dropped log is kept for another retention period, in which sending the log
     again changes nothing, and neither does a correction.
 
-    Returns:
-        The number of partitions of logs that were dropped.
+    Args:
+        database: Where the logs are.
+        today: In UTC.
+        retention_days: How long they are kept.
+        exported_only: Drop a day only if the lake has all hours of it, and of the days before, as they are.
 
     Raises:
         StorageError: Readers held the tables for too long; nothing was dropped, try again later.
     """
     if not retention_days:
-        return 0
+        return Retained()
     first_day = today - timedelta(days=retention_days)
     async with database.connection() as connection, connection.transaction():
         await connection.fetch(_QUERIES["set_lock_timeout"])
+        waiting = await _find_waiting(connection, first_day) if exported_only else WaitingHours(0, None)
+        if waiting.oldest_hour is not None:
+            first_day = waiting.oldest_hour.astimezone(UTC).date()
         row = await connection.fetch_one(_QUERIES["drop_days_before"], first_day=first_day)
-    await _forget_old_keys(database, datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC))
-    return int(row["dropped"]) if row is not None else 0
+    await _forget_old_keys(database, _start_of(first_day))
+    return Retained(int(row["dropped"]) if row is not None else 0, waiting)
+
+
+async def _find_waiting(connection: Connection, first_day: date) -> WaitingHours:
+    """Return which hours before a day the lake lacks; no writer changes that until the transaction ends."""
+    await keep_exporters_out(connection)
+    await connection.fetch(_QUERIES["lock_days"])
+    await connection.fetch(_QUERIES["lock_logs"])
+    return await find_waiting_hours(connection, end=_start_of(first_day))
+
+
+def _start_of(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 async def _forget_old_keys(database: Database, horizon: datetime) -> None:

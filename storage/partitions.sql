@@ -4,6 +4,13 @@ SELECT make_day_partitions(day::date)
 FROM (SELECT pg_advisory_xact_lock(hashtext('llm_observe.partitions'))) AS locked,
      generate_series(:first_day::date, :last_day::date, interval '1 day') AS day
 
+-- name: lock_days
+-- In the order of drop_days_before, after what makes partitions.
+SELECT pg_advisory_xact_lock(hashtext('llm_observe.partitions'))
+
+-- name: lock_logs
+LOCK TABLE log_keys, logs IN ACCESS EXCLUSIVE MODE
+
 -- name: drop_days_before
 SELECT drop_days_before(:first_day::date) AS dropped
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import structlog
 from taskiq.acks import AcknowledgeType
 
+from analytics.lake.settings import LakeSettings
 from analytics.pricing.settings import PricingSettings
 from codec.extensions import COMPILED
 from codec.settings import RedactionSettings
+from storage.exports import forget_exports
 from storage.migrate import check_schema
 from storage.partitions import apply_retention, ensure_partitions
 from storage.pool import Database
@@ -26,11 +29,14 @@ from worker.queue.outages import wait_out
 from worker.queue.receiver import LogReceiver, RetryMiddleware
 from worker.queue.settings import QueueSettings
 from worker.queue.stream import LogStream
-from worker.schedule import APPLY_RETENTION, FORGET_MINUTES, MAKE_PARTITIONS
+from worker.schedule import APPLY_RETENTION, FORGET_MINUTES, MAKE_PARTITIONS, QUEUE_EXPORTS
 from worker.settings import RollupSettings, WorkerSettings
 from worker.tasks.dead_letter_quota import DeadLetterQuota
 from worker.tasks.merge_rollups import RollupMerger
 from worker.tasks.write_logs import LogWriter
+
+if TYPE_CHECKING:
+    from worker.tasks.export_logs import LogExporter
 
 logger = structlog.get_logger("worker")
 
@@ -51,7 +57,8 @@ async def run_worker() -> None:
     broker = WorkerBroker(queue_settings, writer, stream)
     _register_writing(broker, queue_settings, writer)
     merger = RollupMerger(database, load_settings(RollupSettings))
-    _register_upkeep(broker, database, storage.retention_days, merger)
+    exporter = _make_exporter(storage)
+    _register_upkeep(broker, database, storage.retention_days, merger, exporter)
     await wait_out("check the database schema", lambda: check_schema(database))
     # No log may arrive before its partition.
     await wait_out("make partitions", lambda: ensure_partitions(database, _today(), storage.retention_days))
@@ -66,12 +73,15 @@ async def run_worker() -> None:
         wait_tasks_timeout=settings.grace_s,
     )
     logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=COMPILED)
-    merging = asyncio.create_task(merger.run(), name="rollup-merger")
+    background = {asyncio.create_task(merger.run(), name="rollup-merger")}
+    if exporter is not None:
+        background.add(asyncio.create_task(exporter.run(), name="log-exporter"))
     try:
         await receiver.listen(broker.stopping)
     finally:
-        merging.cancel()
-        await asyncio.wait({merging})
+        for task in background:
+            task.cancel()
+        await asyncio.wait(background)
         await broker.shutdown()
         await database.close()
         logger.info("worker stopped")
@@ -86,8 +96,24 @@ def _register_writing(broker: WorkerBroker, settings: QueueSettings, writer: Log
     broker.add_middlewares(RetryMiddleware(broker, settings.max_attempts))
 
 
+def _make_exporter(storage: StorageSettings) -> LogExporter | None:
+    """Return what writes the lake; None where there is none."""
+    settings = load_settings(LakeSettings)
+    store = settings.open_store()
+    if store is None:
+        return None
+    # pyarrow takes a third of a second and 40 MB, which only workers with a lake should spend.
+    from worker.tasks.export_logs import LogExporter  # noqa: PLC0415
+
+    return LogExporter(Database(storage), store, settings)
+
+
 def _register_upkeep(
-    broker: WorkerBroker, database: Database, retention_days: int, merger: RollupMerger
+    broker: WorkerBroker,
+    database: Database,
+    retention_days: int,
+    merger: RollupMerger,
+    exporter: LogExporter | None,
 ) -> None:
     async def forget_minutes() -> None:
         await merger.forget_minutes()
@@ -97,13 +123,30 @@ def _register_upkeep(
 
     async def drop_old_days() -> None:
         await forget_request_ids(database)
-        dropped = await apply_retention(database, _today(), retention_days)
-        if dropped:
-            logger.info("old partitions dropped", partitions=dropped, retention_days=retention_days)
+        await forget_exports(database)
+        await _apply_retention(database, retention_days, exported_only=exporter is not None)
+
+    async def queue_exports() -> None:
+        if exporter is not None:
+            await exporter.queue_exports()
 
     broker.register_task(forget_minutes, task_name=FORGET_MINUTES)
+    broker.register_task(queue_exports, task_name=QUEUE_EXPORTS)
     broker.register_task(make_partitions, task_name=MAKE_PARTITIONS)
     broker.register_task(drop_old_days, task_name=APPLY_RETENTION)
+
+
+async def _apply_retention(database: Database, retention_days: int, *, exported_only: bool) -> None:
+    done = await apply_retention(database, _today(), retention_days, exported_only=exported_only)
+    if done.dropped:
+        logger.info("old partitions dropped", partitions=done.dropped, retention_days=retention_days)
+    if done.waiting.oldest_hour is not None:
+        logger.warning(
+            "old logs are kept until they are exported: see `llm-observe export list`",
+            oldest_hour=done.waiting.oldest_hour.isoformat(),
+            hours=done.waiting.hour_count,
+            retention_days=retention_days,
+        )
 
 
 def _today() -> date:

@@ -23,8 +23,11 @@ logger = structlog.get_logger("worker.schedule")
 MAKE_PARTITIONS: Final = "make_partitions"
 APPLY_RETENTION: Final = "apply_retention"
 FORGET_MINUTES: Final = "forget_minutes"
+QUEUE_EXPORTS: Final = "queue_exports"
 CRONTAB: Final[Mapping[str, str]] = {
     MAKE_PARTITIONS: "7 * * * *",
+    # Once the hour before is sealed by the default of LLM_OBSERVE_LAKE_SEAL_DELAY_S, and before retention.
+    QUEUE_EXPORTS: "13 * * * *",
     APPLY_RETENTION: "23 * * * *",
     FORGET_MINUTES: "41 * * * *",
 }

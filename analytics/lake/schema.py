@@ -25,8 +25,7 @@ _BY_TYPE: Final = {
 }
 
 SCHEMA: Final = pa.schema(
-    pa.field(column.name, _BY_NAME.get(column.name) or _BY_TYPE[column.type])
-    for column in LAKE_COLUMNS
+    pa.field(column.name, _BY_NAME.get(column.name) or _BY_TYPE[column.type]) for column in LAKE_COLUMNS
 )
 """Order and types of every file's columns."""
 PARTITIONS: Final = ("project_id", "date", "hour")

@@ -36,20 +36,20 @@ async def requests(database) -> int:
 
 async def test_old_days_are_dropped_and_their_rollups_kept(database, sql):
     await insert(database, [row_of(days) for days in (0, 1, 2, 3, 20, 35)])
-    dropped = await apply_retention(database, TODAY, 2)
-    assert dropped > 0
+    done = await apply_retention(database, TODAY, 2)
+    assert done.dropped > 0
     assert await count_logs(database, project_id="default") == 3
     assert await requests(database) == 6
     kept = min(name for name in await partitions(sql) if name != "logs_default")
     assert kept == f"logs_{TODAY - timedelta(days=2):%Y%m%d}"
     await assert_rollups_are_right(database)
-    assert await apply_retention(database, TODAY, 2) == 0
+    assert (await apply_retention(database, TODAY, 2)).dropped == 0
 
 
 async def test_nothing_is_dropped_without_a_retention_setting(database, sql):
     before = await partitions(sql)
     await insert(database, [row_of(35)])
-    assert await apply_retention(database, TODAY, 0) == 0
+    assert (await apply_retention(database, TODAY, 0)).dropped == 0
     assert await partitions(sql) == before
     assert await count_logs(database, project_id="default") == 1
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import structlog
 from redis.exceptions import RedisError
 
+from analytics.lake.store import LakeUnavailable
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class Outage:
 
     def note(self, error: Exception) -> None:
         """Log a failure, unless the one before had the same reason."""
-        # Storage's texts are ours and say what to do; Redis' are not.
-        reason = str(error) if isinstance(error, StorageError) else error_code(error)
+        # Texts of storage and of the lake are ours and say what to do; Redis' are not.
+        reason = str(error) if isinstance(error, StorageError | LakeUnavailable) else error_code(error)
         if reason != self._reason:
             logger.warning("waiting for a dependency", step=self._name, reason=reason)
             self._reason = reason

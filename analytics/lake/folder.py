@@ -1,0 +1,76 @@
+"""A lake in a folder of this machine, or of one that is mounted."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from analytics.lake.store import LakeUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+STAGED: Final = ".*.tmp"
+"""Files that are being written: no engine reads what begins with a dot."""
+_ABANDONED_S: Final = 3600.0
+
+
+class FolderStore:
+    """See LakeStore. Files are written beside their final name, and renamed."""
+
+    def __init__(self, root: str) -> None:
+        self.root = Path(root)
+
+    def staging_folder(self, name: str) -> Path:
+        folder = (self.root / name).parent
+        with _errors():
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def publish(self, staged: Path, name: str) -> None:
+        target = self.root / name
+        with _errors():
+            _sync(staged)
+            staged.replace(target)
+            _sync(target.parent)
+
+    def remove(self, name: str) -> None:
+        target = self.root / name
+        with _errors(), suppress(FileNotFoundError):
+            target.unlink()
+            _sync(target.parent)
+
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        found = {}
+        for name in names:
+            with _errors(), suppress(FileNotFoundError, NotADirectoryError):
+                found[name] = (self.root / name).stat().st_size
+        return found
+
+    def sweep(self, project: str) -> None:
+        before = time.time() - _ABANDONED_S
+        with _errors():
+            for left in (self.root / project).glob(f"**/{STAGED}"):
+                with suppress(FileNotFoundError):
+                    if left.stat().st_mtime < before:
+                        left.unlink()
+
+
+def _sync(path: Path) -> None:
+    """Have a file, or the names in a folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LakeUnavailable(f"the lake's folder cannot be used: {error.strerror}") from error
