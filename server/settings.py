@@ -9,8 +9,11 @@ from typing import Literal, Self
 from llm_observe.limits import MAX_BATCH_LOGS
 from pydantic import Field, SecretStr, model_validator
 
+from analytics.lake.settings import LakeSettings
 from analytics.pricing.settings import PricingSettings
+from analytics.sandbox.settings import SandboxSettings
 from codec.settings import RedactionSettings
+from server.reports.settings import ReportSettings
 from storage.settings import StorageSettings
 from telemetry.settings import EnvSettings, load_settings
 from worker.queue.settings import QueueSettings
@@ -132,6 +135,9 @@ class ServerConfig:
     providers: ProviderSettings
     redaction: RedactionSettings
     pricing: PricingSettings
+    lake: LakeSettings
+    sandbox: SandboxSettings
+    reports: ReportSettings
 
     @classmethod
     def load(cls) -> Self:
@@ -147,4 +153,7 @@ class ServerConfig:
             providers=load_settings(ProviderSettings),
             redaction=load_settings(RedactionSettings),
             pricing=load_settings(PricingSettings),
+            lake=load_settings(LakeSettings),
+            sandbox=load_settings(SandboxSettings),
+            reports=load_settings(ReportSettings),
         )
