@@ -31,7 +31,8 @@ def frames(relation: duckdb.DuckDBPyRelation, limits: Limits) -> Iterator[bytes]
     """
     if len(relation.columns) > MAX_COLUMNS:
         raise SqlLimitExceeded(
-            "row-size", f"The answer has {len(relation.columns):,} columns; at most {MAX_COLUMNS:,} are allowed."
+            "row-size",
+            f"The answer has {len(relation.columns):,} columns; at most {MAX_COLUMNS:,} are allowed.",
         )
     columns = [[name, str(kind)] for name, kind in zip(relation.columns, relation.types, strict=True)]
     yield frame(COLUMNS, pack_json(columns))
@@ -81,7 +82,11 @@ class _Cut:
         low, high = 0, count
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if pa.ipc.get_record_batch_size(batch.slice(0, middle)) <= left else (low, middle)
+            low, high = (
+                (middle, high)
+                if pa.ipc.get_record_batch_size(batch.slice(0, middle)) <= left
+                else (low, middle)
+            )
         return low
 
 

@@ -7,6 +7,7 @@ Linux. macOS ignores the limit of the address space: there, only DuckDB's own li
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import pwd
 import resource
@@ -75,8 +76,10 @@ def _limit_resources(limits: Limits) -> None:
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(kind, (0, 0))
     used = resource.getrusage(resource.RUSAGE_SELF)
-    cpu_s = int(used.ru_utime + used.ru_stime) + limits.cpu_s
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))  # SIGXCPU first, which tells it from other kills
+    cpu_s = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_s
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (cpu_s, cpu_s + 1)
+    )  # SIGXCPU first, which tells it from other kills
     if _IS_LINUX:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         most = pages * resource.getpagesize() + limits.address_space_bytes

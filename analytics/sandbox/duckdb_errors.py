@@ -15,38 +15,70 @@ from analytics.sandbox.errors import (
 from analytics.sandbox.hour_files import SCHEME
 
 MAX_MESSAGE_LENGTH: Final = 1_000
-_OUT_OF_MEMORY: Final = re.compile(r"out of memory|bad_alloc|failed to allocate|cannot allocate|realloc|malloc", re.IGNORECASE)
+_OUT_OF_MEMORY: Final = re.compile(
+    r"out of memory|bad_alloc|failed to allocate|cannot allocate|realloc|malloc", re.IGNORECASE
+)
 _EXTERNAL: Final = re.compile(
-    r"^Permission Error|disabled by configuration|external access|read-only (?:mode|transaction)|the lake is read-only|"
+    r"^Permission Error|disabled by configuration|external access|read-only (?:mode|transaction)|the lake is read-only|there is no lake://|"
     r"replacement scan|autoload|Extension .* not found|(?:install|load).* extension",
     re.IGNORECASE,
 )
-_CONFIGURATION: Final = re.compile(r"configuration has been locked|cannot change configuration|lock_configuration", re.IGNORECASE)
-_TOO_DEEP: Final = re.compile(r"max(?:imum)?[ _]expression[ _]depth|too deep|stack overflow|recursion", re.IGNORECASE)
+_CONFIGURATION: Final = re.compile(
+    r"configuration has been locked|cannot change configuration|lock_configuration", re.IGNORECASE
+)
+_TOO_DEEP: Final = re.compile(
+    r"max(?:imum)?[ _]expression[ _]depth|too deep|stack overflow|recursion", re.IGNORECASE
+)
 _BROKEN_FILE: Final = re.compile(rf"{SCHEME}://date=(\S+?)/hour=(\d\d)/logs\.parquet")
 _PATH: Final = re.compile(r"(?<![\w.:/])/(?:[\w.@+=-]+/)+[\w.@+=-]*")
+_NO_TABLE: Final = re.compile(r"^Catalog Error: Table with name (.+?) does not exist!", re.DOTALL)
+_PATH_LIKE: Final = re.compile(r"[/\\*]|\.(?:parquet|csv|json|db|duckdb|txt|tsv|gz|zst)$", re.IGNORECASE)
+_PYTHON_ERROR: Final = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception): .*", re.MULTILINE)
 _INTERNAL: Final = re.compile(r"\n+(?:Stack Trace|Traceback|This error signals).*", re.DOTALL)
 
 
 def explain(error: BaseException) -> SandboxError:
     """Return what the caller is told: by the message, since errors that pass through Arrow lose their type."""
-    message = str(error)
+    message = _without_traceback(str(error))
     summary = message.split("\n", 1)[0]
     if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(summary):
         return memory_exceeded()
     if "INTERRUPT" in summary or "Interrupt" in summary:
         return time_exceeded()
     if _TOO_DEEP.search(summary):
-        return SqlLimitExceeded("complexity", "The statement is nested too deeply; write it with fewer levels.")
+        return SqlLimitExceeded(
+            "complexity", "The statement is nested too deeply; write it with fewer levels."
+        )
     if _CONFIGURATION.search(summary):
         return SqlRefused("configuration", "Settings of the database cannot be changed here.")
     if _EXTERNAL.search(summary):
-        return SqlRefused(
-            "external-access",
-            "SQL can read the view logs and nothing else: no files, folders, addresses or extensions, and it "
-            "cannot write. Replace what is read by logs.",
-        )
-    return _broken_file(summary) or SqlFailed(clean(message))
+        return _external_access()
+    return _missing_table(message) or _broken_file(summary) or SqlFailed(clean(message))
+
+
+def _without_traceback(message: str) -> str:
+    """What Python raised in a callback comes with its traceback, whose last line says what it was."""
+    lines = _PYTHON_ERROR.findall(message) if message.startswith("Traceback") else []
+    return lines[-1] if lines else message
+
+
+def _external_access() -> SqlRefused:
+    return SqlRefused(
+        "external-access",
+        "SQL can read the view logs and nothing else: no files, folders, addresses or extensions, and it cannot write. "
+        "Replace what is read by logs.",
+    )
+
+
+def _missing_table(message: str) -> SandboxError | None:
+    """DuckDB looks for a file where it knows no table, unless that is switched off: then it only says that it knows none."""
+    match = _NO_TABLE.search(message)
+    if match is None:
+        return None
+    name = match[1]
+    if _PATH_LIKE.search(name):
+        return _external_access()
+    return SqlFailed(f"There is no table {name[:100]}. Logs are in the view logs.")
 
 
 def memory_exceeded() -> SqlLimitExceeded:
@@ -61,7 +93,9 @@ def time_exceeded() -> SqlLimitExceeded:
 
 
 def cpu_exceeded() -> SqlLimitExceeded:
-    return SqlLimitExceeded("cpu", "The query needs more CPU time than it may use. Read fewer days or columns.")
+    return SqlLimitExceeded(
+        "cpu", "The query needs more CPU time than it may use. Read fewer days or columns."
+    )
 
 
 def clean(message: str) -> str:
@@ -78,4 +112,6 @@ def _broken_file(summary: str) -> SourceUnavailable | None:
     if match is None:
         return None
     date, hour = match.groups()
-    return SourceUnavailable(f"The file of the hour {date} {hour}:00 cannot be read: it is missing, broken or of another schema.")
+    return SourceUnavailable(
+        f"The file of the hour {date} {hour}:00 cannot be read: it is missing, broken or of another schema."
+    )

@@ -35,6 +35,7 @@ def connect(query: Query, descriptors: dict[str, int]) -> duckdb.DuckDBPyConnect
         duckdb.Error, pa.ArrowException: A file is no Parquet file, or live logs are not as the schema says.
     """
     connection = duckdb.connect(":memory:", config=_settings(query.limits))
+    connection.execute("SET TimeZone = 'UTC'")
     connection.register_filesystem(HourFiles(descriptors))
     live = _load_live(connection, query.source)
     connection.execute(_view(query.source, list(descriptors), live=live))
@@ -53,7 +54,6 @@ def _settings(limits: Limits) -> dict[str, str | bool | int | float | list[str]]
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "allow_community_extensions": False,
-        "TimeZone": "UTC",
     }
 
 
@@ -74,7 +74,9 @@ def _view(source: Source, names: list[str], *, live: bool) -> str:
         parts.append(_select(source, f"date, hour FROM {_parquet(names)}", cut=_is_cut(source)))
     if live:
         utc = "start_time AT TIME ZONE 'UTC'"
-        parts.append(_select(source, f"CAST({utc} AS DATE), CAST(hour({utc}) AS BIGINT) FROM {_LIVE}", cut=True))
+        parts.append(
+            _select(source, f"CAST({utc} AS DATE), CAST(hour({utc}) AS BIGINT) FROM {_LIVE}", cut=True)
+        )
     columns = ", ".join([*SCHEMA.names, "project_id", "date", "hour"])
     return f"CREATE VIEW logs ({columns}) AS {' UNION ALL '.join(parts)}"
 

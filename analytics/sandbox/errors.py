@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Rule: TypeAlias = Literal["empty", "length", "one-statement", "select-only", "external-access", "configuration"]
+Rule: TypeAlias = Literal[
+    "empty", "length", "one-statement", "select-only", "external-access", "configuration"
+]
 """Why SQL is refused before or while it is planned."""
 Limit: TypeAlias = Literal["memory", "cpu", "time", "row-size", "complexity"]
 """What a query used too much of."""
@@ -16,6 +18,10 @@ class SandboxError(Exception):
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+        self.cpu_s = 0.0
+        """CPU time the query took; 0 where it did not run."""
+        self.peak_bytes = 0
+        """Most memory (resident) its process had; 0 where it did not run."""
 
 
 class SqlRefused(SandboxError):

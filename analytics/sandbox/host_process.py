@@ -38,6 +38,10 @@ class Exit:
     cpu_s: float
     peak_bytes: int
 
+    @property
+    def is_clean(self) -> bool:
+        return self.signal == 0 and self.code == 0
+
 
 class HostLost(Exception):
     """The host ended, or does not answer."""
@@ -49,6 +53,7 @@ class HostProcess:
     def __init__(self, process: Process, control: socket.socket) -> None:
         self._process = process
         self._control = control
+        self._is_busy = False
         self._stderr = asyncio.create_task(_drain(process))
 
     @classmethod
@@ -73,6 +78,11 @@ class HostProcess:
     def is_running(self) -> bool:
         return self._process.returncode is None
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can take a query: it runs, and the last one's end is known."""
+        return self.is_running and not self._is_busy
+
     def submit(self, request: IO[bytes]) -> int:
         """Hand over a request; return the descriptor from which its answer is read.
 
@@ -87,6 +97,7 @@ class HostProcess:
             raise HostLost from error
         finally:
             os.close(end)
+        self._is_busy = True
         return answer
 
     def kill_query(self) -> None:
@@ -111,6 +122,7 @@ class HostProcess:
                     reply += data
         except (OSError, TimeoutError) as error:
             raise HostLost from error
+        self._is_busy = False
         status, cpu_s, peak_bytes = EXIT.unpack(reply)
         code = os.waitstatus_to_exitcode(status)
         return Exit(max(0, -code), max(0, code), cpu_s, peak_bytes)

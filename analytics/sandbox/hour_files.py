@@ -25,13 +25,18 @@ def open_files(source: Source) -> dict[str, int]:
         SourceUnavailable: A file is missing, unreadable, or not in the project's folder.
     """
     folder = f"/project_id={source.project_id}/"
-    return {f"{SCHEME}://date={file.hour:%Y-%m-%d}/hour={file.hour:%H}/logs.parquet": _open(file, folder) for file in source.files}
+    return {
+        f"{SCHEME}://date={file.hour:%Y-%m-%d}/hour={file.hour:%H}/logs.parquet": _open(file, folder)
+        for file in source.files
+    }
 
 
 def _open(file: HourFile, folder: str) -> int:
     path = os.path.realpath(file.path)
     if folder not in path:  # a link, which would lead to others' logs
-        raise SourceUnavailable(f"The file of the hour {file.hour:%Y-%m-%d %H:00} is not in the project's folder.")
+        raise SourceUnavailable(
+            f"The file of the hour {file.hour:%Y-%m-%d %H:00} is not in the project's folder."
+        )
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -56,7 +61,7 @@ class HourFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
     def open(self, path: str, mode: str = "rb", **_: object) -> _Reader:
         if mode != "rb":
             _refuse_writing()
-        return _Reader(self._descriptor(path))
+        return _Reader(path, self._descriptor(path))
 
     def glob(self, path: str, **_: object) -> list[str]:
         return [path] if path in self._descriptors else []
@@ -101,8 +106,9 @@ def _refuse_writing() -> NoReturn:
 class _Reader(io.RawIOBase):
     """Reads one descriptor by position, so that threads do not move each other's."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, name: str, descriptor: int) -> None:
         super().__init__()
+        self._name = name
         self._descriptor = descriptor
         self._size = os.fstat(descriptor).st_size
         self._position = 0
@@ -122,6 +128,11 @@ class _Reader(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        data = os.pread(self._descriptor, size if size >= 0 else self._size - self._position, self._position)
+        try:
+            data = os.pread(
+                self._descriptor, size if size >= 0 else self._size - self._position, self._position
+            )
+        except OSError as error:
+            raise OSError(error.errno, f"cannot read {self._name}") from None
         self._position += len(data)
         return data

@@ -97,7 +97,9 @@ class QueryProcesses:
             QueryProcessesBusy: It takes too long.
         """
         if self._waiting[project_id] >= MAX_WAITING_PER_PROJECT:
-            raise QueryProcessesBusy("Too many queries of this project are waiting. Try again when they have ended.")
+            raise QueryProcessesBusy(
+                "Too many queries of this project are waiting. Try again when they have ended."
+            )
         lock = self._projects.setdefault(project_id, asyncio.Lock())
         self._waiting[project_id] += 1
         try:

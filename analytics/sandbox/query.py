@@ -77,7 +77,9 @@ class Source:
     ) -> Source:
         """Return the files of a local lake in [start, end). Blocks for a few microseconds an hour."""
         folder = lake / f"project_id={project_id}"
-        paths = ((hour, folder / f"date={hour:%Y-%m-%d}/hour={hour:%H}/logs.parquet") for hour in hours(start, end))
+        paths = (
+            (hour, folder / f"date={hour:%Y-%m-%d}/hour={hour:%H}/logs.parquet") for hour in hours(start, end)
+        )
         files = tuple(HourFile(hour, str(path)) for hour, path in paths if path.exists())
         return cls(project_id, start, end, files, live)
 

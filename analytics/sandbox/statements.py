@@ -29,13 +29,16 @@ def check_statement(connection: duckdb.DuckDBPyConnection, sql: str, *, trusted:
     """
     limit = MAX_TRUSTED_SQL_LENGTH if trusted else MAX_SQL_LENGTH
     if len(sql) > limit:
-        raise SqlRefused("length", f"The statement has {len(sql):,} characters; at most {limit:,} are allowed.")
+        raise SqlRefused(
+            "length", f"The statement has {len(sql):,} characters; at most {limit:,} are allowed."
+        )
     statements = connection.extract_statements(sql)
     if not statements:
         raise SqlRefused("empty", "There is no statement. Write one, such as SELECT count(*) FROM logs.")
     if len(statements) > 1:
         raise SqlRefused(
-            "one-statement", f"There are {len(statements)} statements; send one at a time, without others after a semicolon."
+            "one-statement",
+            f"There are {len(statements)} statements; send one at a time, without others after a semicolon.",
         )
     (statement,) = statements
     if statement.type is not StatementType.SELECT:
@@ -44,4 +47,6 @@ def check_statement(connection: duckdb.DuckDBPyConnection, sql: str, *, trusted:
 
 
 def _explain(kind: StatementType) -> str:
-    return f"{kind.name.replace('_', ' ')} is not allowed: logs are read-only here. Send one SELECT statement."
+    return (
+        f"{kind.name.replace('_', ' ')} is not allowed: logs are read-only here. Send one SELECT statement."
+    )

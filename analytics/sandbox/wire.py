@@ -55,15 +55,17 @@ def pack_json(value: object) -> bytes:
 def write_query(file: IO[bytes], query: Query) -> None:
     """Write a query for ``read_query``."""
     source = query.source
-    header = pack_json({
-        "sql": query.sql,
-        "parameters": {name: _to_json(value) for name, value in query.parameters.items()},
-        "limits": asdict(query.limits),
-        "trusted": query.trusted,
-        "project_id": source.project_id,
-        "window": [_microseconds(source.start), _microseconds(source.end)],
-        "files": [[_microseconds(file.hour), file.path] for file in source.files],
-    })
+    header = pack_json(
+        {
+            "sql": query.sql,
+            "parameters": {name: _to_json(value) for name, value in query.parameters.items()},
+            "limits": asdict(query.limits),
+            "trusted": query.trusted,
+            "project_id": source.project_id,
+            "window": [_microseconds(source.start), _microseconds(source.end)],
+            "files": [[_microseconds(file.hour), file.path] for file in source.files],
+        }
+    )
     file.write(_SIZE.pack(len(header)) + header)
     file.write(source.live)
     file.flush()
@@ -103,7 +105,11 @@ def unpack_error(payload: bytes) -> errors.SandboxError:
         return errors.SqlRefused(reason, str(sentence))
     if kind is errors.SqlLimitExceeded:
         return errors.SqlLimitExceeded(reason, str(sentence))
-    return errors.SqlFailed(str(sentence)) if kind is errors.SqlFailed else errors.SourceUnavailable(str(sentence))
+    return (
+        errors.SqlFailed(str(sentence))
+        if kind is errors.SqlFailed
+        else errors.SourceUnavailable(str(sentence))
+    )
 
 
 def _microseconds(time: datetime) -> int:
