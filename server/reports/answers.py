@@ -6,21 +6,22 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analytics.lake.store import LakeUnavailable
+from analytics.lake.threads import run_in_thread
 from analytics.reports.history import TooManyLiveLogs, is_intact, read_history
 from analytics.sandbox.errors import QueryProcessesBusy, QueryProcessLost, SourceUnavailable
 from analytics.sandbox.query import HourFile, Query, Source
-from server.reports.turns import Turns
 from server.rpc.errors import LakeIsBehind, LakeIsUnavailable, ServerIsBusy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from analytics.lake.store import LakeStore
     from analytics.reports.history import History, LiveLimits
+    from analytics.reports.local_files import LocalFiles
     from analytics.sandbox.processes import QueryProcesses
     from analytics.sandbox.query import Limits, Parameter, Part
     from analytics.windows import Window
+    from server.reports.turns import Turns
     from storage.pool import Database
 
 _ATTEMPTS: Final = 3
@@ -54,7 +55,7 @@ class Answers:
 
     Args:
         database: Where logs are that the lake does not have.
-        store: The lake; None where there is none.
+        lake: None where there is none.
         processes: Run the SQL.
         limits: How much may be read from Postgres for a question.
         turns: Whose question is next.
@@ -63,13 +64,14 @@ class Answers:
     def __init__(
         self,
         database: Database,
-        store: LakeStore | None,
+        lake: LocalFiles | None,
         processes: QueryProcesses,
         limits: LiveLimits,
         turns: Turns,
     ) -> None:
         self._database = database
-        self._store = store
+        self._lake = lake
+        self._store = lake.store if lake is not None else None
         self._processes = processes
         self._limits = limits
         self._turns = turns
@@ -104,13 +106,13 @@ class Answers:
                 limits=self._limits,
             )
         except TooManyLiveLogs as error:
-            raise LakeIsBehind(error.limit, has_lake=self._store is not None) from error
+            raise LakeIsBehind(error.limit, has_lake=self._lake is not None) from error
 
     async def _run(self, question: Question, history: History) -> list[Part] | None:
         """Return the answer's parts; None where a file could not be read, perhaps since it was replaced."""
         query = Query(
             sql=question.sql,
-            source=self._source(history),
+            source=await self._source(history),
             parameters=question.parameters,
             limits=question.limits,
             trusted=question.trusted,
@@ -125,11 +127,10 @@ class Answers:
         except QueryProcessLost as error:
             raise ServerIsBusy("the process that ran the query has ended; retry") from error
 
-    def _source(self, history: History) -> Source:
-        files = ()
-        if self._store is not None:
-            files = tuple(
-                HourFile(file.hour, self._store.path_of(name))
-                for file, name in zip(history.files, history.names, strict=True)
-            )
+    async def _source(self, history: History) -> Source:
+        files: tuple[HourFile, ...] = ()
+        if self._lake is not None:
+            lake = self._lake
+            paths = await run_in_thread(lambda: lake.paths(history))
+            files = tuple(HourFile(file.hour, path) for file, path in zip(history.files, paths, strict=True))
         return Source(history.project_id, *history.window, files, history.live)

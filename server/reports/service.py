@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from server.rpc.context import Context
 
 _DEFAULT_WINDOW: Final = timedelta(days=30)
+_MAX_NAME_CHARS: Final = 100
 _MAX_SQL_CHARS: Final = 20_000
 
 
@@ -48,6 +49,7 @@ class ReportService:
     async def RunReport(
         self, request: pb.RunReportRequest, context: Context
     ) -> AsyncIterator[pb.RunReportResponse]:
+        check_text("name", request.name, min_chars=1, max_chars=_MAX_NAME_CHARS)
         report = reports().get(request.name)
         if report is None:
             raise ReportNotFound(request.name)
@@ -80,9 +82,7 @@ class ReportService:
 
     async def RunSql(self, request: pb.RunSqlRequest, context: Context) -> AsyncIterator[pb.RunSqlResponse]:
         check_text("sql", request.sql, min_chars=1, max_chars=_MAX_SQL_CHARS)
-        rows = parse_limit(
-            "row_limit", request.row_limit, default=USER_LIMITS.rows, maximum=USER_LIMITS.rows
-        )
+        rows = parse_limit("row_limit", request.row_limit, default=USER_LIMITS.rows, maximum=USER_LIMITS.rows)
         window = parse_window(request.time_range, _DEFAULT_WINDOW)
         question = Question(
             sql=request.sql,

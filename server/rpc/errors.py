@@ -240,7 +240,9 @@ class LakeIsBehind(ApiError):
     reason = ErrorReason.ERROR_REASON_LAKE_UNAVAILABLE
 
     def __init__(self, limit: str, *, has_lake: bool) -> None:
-        advice = "run `llm-observe export`" if has_lake else "set LLM_OBSERVE_LAKE_URL and run `llm-observe export`"
+        advice = "run `llm-observe export`"
+        if not has_lake:
+            advice = f"set LLM_OBSERVE_LAKE_URL and {advice}"
         super().__init__(
             f"more than {limit} of this time range are not exported to Parquet files yet: {advice}, "
             "or narrow the time range"
@@ -344,12 +346,12 @@ class LogNotFound(_NotFound):
     id_field = "log_id"
 
 
-class ReportNotFound(ApiError):
-    """There is no such report. The name, which anybody may send, is not repeated."""
+class ReportNotFound(_NotFound):
+    """There is no such report."""
 
-    code = grpc.StatusCode.NOT_FOUND
     reason = ErrorReason.ERROR_REASON_REPORT_NOT_FOUND
     message = "report not found; ListReports returns all of them"
+    id_field = "report"
 
 
 class DeadLetterNotFound(_NotFound):

@@ -22,6 +22,7 @@ from stack.cli.demo import demo_traffic
 from stack.cli.keys import keys
 from stack.cli.ledger import ledger
 from stack.cli.projects import projects
+from stack.cli.reports import report, sql
 from stack.cli.reprice import reprice
 from stack.cli.rollups import rollups
 from stack.cli.status import status
@@ -112,7 +113,19 @@ def down() -> None:
     click.echo("stopped")
 
 
-for _command in (status, migrate, projects, keys, rollups, reprice, ledger, dead_letters, demo_traffic):
+for _command in (
+    status,
+    migrate,
+    projects,
+    keys,
+    rollups,
+    reprice,
+    report,
+    sql,
+    ledger,
+    dead_letters,
+    demo_traffic,
+):
     cli.add_command(_command)
 
 

@@ -11,9 +11,12 @@ from typing import Any
 import llm_observe.v1
 from google.protobuf.descriptor import ServiceDescriptor
 
+from analytics.lake.settings import LakeSettings
 from analytics.pricing.settings import PricingSettings
+from analytics.sandbox.settings import SandboxSettings
 from codec.settings import RedactionSettings
 from server.app import Server, build_server
+from server.reports.settings import ReportSettings
 from server.settings import ProviderSettings, ServerConfig, ServerSettings
 from stack.demo.provider_mock import ProviderMock
 from storage.settings import StorageSettings
@@ -23,7 +26,14 @@ _GRACE_S = 0.5
 
 
 def make_config(
-    database_url: str, queue: QueueSettings, providers: ProviderSettings | None = None, **server: Any
+    database_url: str,
+    queue: QueueSettings,
+    providers: ProviderSettings | None = None,
+    *,
+    lake: LakeSettings | None = None,
+    sandbox: SandboxSettings | None = None,
+    reports: ReportSettings | None = None,
+    **server: Any,
 ) -> ServerConfig:
     """Return the settings of a server on a free port; ``server`` are fields of ServerSettings."""
     return ServerConfig(
@@ -33,6 +43,9 @@ def make_config(
         providers=providers or ProviderSettings(),
         redaction=RedactionSettings(),
         pricing=PricingSettings(),
+        lake=lake or LakeSettings(),
+        sandbox=sandbox or SandboxSettings(),
+        reports=reports or ReportSettings(),
     )
 
 
