@@ -40,6 +40,7 @@ from server.chat.costs import ChatCosts
 from server.chat.message_store import MessageStore
 from server.chat.providers import Providers
 from server.chat.service import ChatService
+from server.exports.service import ExportService
 from server.ingest.loopback import LoopbackExporter
 from server.ingest.request import decode_batch
 from server.ingest.service import IngestService
@@ -197,7 +198,7 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(_make_reports(config, shared), report_service_pb2.DESCRIPTOR)
     services.add(AdminService(database, broker, log_queue, redactor), admin_service_pb2.DESCRIPTOR)
     services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
-    services.add(None, export_service_pb2.DESCRIPTOR)  # NOT_IMPLEMENTED so far
+    services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
     return _Services(chat, feeds, loopback, services.names)
 
 

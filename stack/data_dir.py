@@ -76,6 +76,11 @@ class DataDir:
         """Postgres' data directory, unless it had to go elsewhere (stack.embedded.postgres)."""
         return self.root / "data" / "postgres"
 
+    @property
+    def lake(self) -> Path:
+        """Parquet files of finished hours."""
+        return self.root / "lake"
+
     def secret(self, name: str) -> str:
         """Return a generated password, the same one every time."""
         path = self.root / "secrets.json"

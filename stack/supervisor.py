@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 GRPC_PORT: Final = ("LLM_OBSERVE_GRPC_PORT", 50051)
 UI_PORT: Final = ("LLM_OBSERVE_UI_PORT", 8501)
+LAKE_URL: Final = "LLM_OBSERVE_LAKE_URL"
 _POLL_S: Final = 0.25
 _STEADY_S: Final = 30.0
 _MAX_RESTART_DELAY_S: Final = 30.0
@@ -95,6 +96,7 @@ class Supervisor:
     async def _start_all(self) -> None:
         self._end_leftovers()
         self._choose_ports()
+        self.env.setdefault(LAKE_URL, str(self.home.lake))
         python = sys.executable
         # The dashboard takes longest to load and needs no store to begin.
         app = Service("app", streamlit_command(self.ports["ui"]), stop_timeout_s=5, folder=_APP)

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
     from uuid import UUID
 
     from storage.pool import Connection, Database
 
-    Sink = Callable[[bytes], Awaitable[None]]
+    Sink = Callable[[bytes], Coroutine[Any, Any, None]]
     """Takes some whole rows as CSV."""
 
 _QUERIES: Final = load_queries(__file__)
 _SEAL_LOCK_TIMEOUT: Final = "1s"
 """How long sealing waits for writers; others that want to begin wait behind it."""
 _MANIFEST_LOCK_TIMEOUT: Final = "30s"
-EVER: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""No log is older."""
 
 
 class HourKey(NamedTuple):

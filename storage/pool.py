@@ -11,7 +11,7 @@ import asyncpg
 from storage.errors import storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
     from storage.settings import StorageSettings
     from storage.sql import Query
@@ -62,7 +62,12 @@ class Connection:
             )
 
     async def copy_out(
-        self, query: Query, sink: Callable[[bytes], Awaitable[None]], *, timeout_s: float, **values: Any
+        self,
+        query: Query,
+        sink: Callable[[bytes], Coroutine[Any, Any, None]],
+        *,
+        timeout_s: float,
+        **values: Any,
     ) -> None:
         """Hand a query's rows to ``sink`` as CSV, some whole rows at a time, each awaited before the next."""
         with storage_errors():

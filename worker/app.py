@@ -83,6 +83,8 @@ async def run_worker() -> None:
             task.cancel()
         await asyncio.wait(background)
         await broker.shutdown()
+        if exporter is not None:
+            await exporter.close()
         await database.close()
         logger.info("worker stopped")
 

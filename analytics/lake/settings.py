@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from pydantic import Field, field_validator
 
 from analytics.lake.store import parse_url
+from analytics.windows import HOUR, floor
 from telemetry.settings import EnvSettings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from analytics.lake.store import LakeStore
 
 
@@ -18,7 +21,7 @@ class LakeSettings(EnvSettings):
     """Where the lake is and when hours go into it."""
 
     url: str = Field("", alias="LLM_OBSERVE_LAKE_URL")
-    """A folder, or ``s3://bucket/prefix``; empty means no lake: nothing is exported, and retention does not wait."""
+    """A folder, or ``s3://bucket/prefix``; empty means none: then retention waits for no export."""
     s3_endpoint: str = Field("", alias="LLM_OBSERVE_LAKE_S3_ENDPOINT")
     """Address of a store that speaks S3's protocol; empty means AWS."""
     s3_region: str = Field("", alias="LLM_OBSERVE_LAKE_S3_REGION")
@@ -37,10 +40,9 @@ class LakeSettings(EnvSettings):
             parse_url(url)
         return url
 
-    @property
-    def seal_delay(self) -> timedelta:
-        """How long after its end an hour may be exported."""
-        return timedelta(seconds=self.seal_delay_s)
+    def last_end(self, now: datetime) -> datetime:
+        """Return the end of the last hour that may be exported."""
+        return floor(now - timedelta(seconds=self.seal_delay_s), HOUR)
 
     def open_store(self) -> LakeStore | None:
         """Return the lake; None where there is none. Nothing is asked of it yet."""

@@ -120,11 +120,12 @@ class LogFileWriter:
         self._row_count += table.num_rows
 
     def finish(self) -> WrittenFile:
-        """Close the file, and return what is in it."""
+        """Close the file, and return what is in it; without rows there is none."""
+        if self._writer is None:
+            return WrittenFile(self.path, 0, 0, "")
         try:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            self._writer.close()
+            self._writer = None
             with self.path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             return WrittenFile(self.path, self._row_count, self.path.stat().st_size, digest)

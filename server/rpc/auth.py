@@ -28,7 +28,7 @@ _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "AnalyticsService": {"read"},
     "EventService": {"read"},
     "ReportService": {"read"},
-    "ExportService": {"read"},
+    "ExportService": {"admin"},
     "AdminService": {"admin"},
     "HealthService": _NO_ROLES,
 }

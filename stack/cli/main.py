@@ -19,6 +19,7 @@ from stack import processes
 from stack.cli.database import migrate
 from stack.cli.dead_letters import dead_letters
 from stack.cli.demo import demo_traffic
+from stack.cli.export import export
 from stack.cli.keys import keys
 from stack.cli.ledger import ledger
 from stack.cli.projects import projects
@@ -124,6 +125,7 @@ for _command in (
     sql,
     ledger,
     dead_letters,
+    export,
     demo_traffic,
 ):
     cli.add_command(_command)

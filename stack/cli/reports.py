@@ -48,6 +48,7 @@ def _with_options(command: Command) -> Command:
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter; repeatable.")
 @_with_options
 def report(
+    *,
     name: str | None,
     settings: Sequence[str],
     start: datetime | None,
@@ -76,6 +77,7 @@ def report(
 @click.option("--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="Rows.")
 @_with_options
 def sql(
+    *,
     statement: str,
     limit: int,
     start: datetime | None,

@@ -256,20 +256,6 @@ def test_queue_writes_time_out_within_the_promised_two_seconds():
     assert rate_limit._TIMEOUT_S + log_queue._WRITE_TIMEOUT_S <= 2
 
 
-@pytest.mark.parametrize(
-    "method",
-    [
-        "llm_observe.v1.ExportService/ListExports",
-    ],
-)
-async def test_unimplemented_methods_say_so(channel, method):
-    call = channel.unary_unary(f"/{method}")
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call(b"")
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert info_of(caught.value)[:2] == ("NOT_IMPLEMENTED", {"method": f"/{method}"})
-
-
 async def test_the_last_duplicate_in_a_request_wins(ingest, worker, database):
     first, other = make_log(model="first"), make_log()
     last = make_log(model="last", log_id=first.log_id.upper())

@@ -1,0 +1,1 @@
+"""The wing that queues exports to the lake; workers run them."""
