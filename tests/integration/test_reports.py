@@ -212,13 +212,17 @@ async def test_a_file_that_is_gone_makes_the_lake_unavailable(database, tmp_path
     assert (code.name, reason) == ("UNAVAILABLE", "LAKE_UNAVAILABLE")
 
 
-async def wait_until_one_runs(service):
-    """Wait until a question is refused, because another has its turn; return the error."""
+async def run_endlessly(service):
+    """Start a question that does not end; return it, and the error that others get while it has its turn."""
     while True:
-        try:
-            await read(service.RunSql(pb.RunSqlRequest(sql="SELECT 1")))
-        except grpc.aio.AioRpcError as error:
-            return error
+        running = service.RunSql(pb.RunSqlRequest(sql=ENDLESS))
+        reading = asyncio.ensure_future(running.read())
+        while not reading.done():  # it may have been refused in favour of the other one
+            try:
+                await read(service.RunSql(pb.RunSqlRequest(sql="SELECT 1")))
+            except grpc.aio.AioRpcError as error:
+                return running, reading, error
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 def queries():
@@ -228,19 +232,16 @@ def queries():
 
 async def test_questions_wait_no_longer_than_allowed_and_end_with_their_clients(serve):
     async with serve(sandbox=SandboxSettings(queue_timeout_s=0.2)) as service:
-        running = service.RunSql(pb.RunSqlRequest(sql=ENDLESS))
-        waiting = asyncio.ensure_future(running.read())
-        error = await wait_until_one_runs(service)
+        running, reading, error = await run_endlessly(service)
         assert (error.code().name, info_of(error)[0]) == ("RESOURCE_EXHAUSTED", "SERVER_BUSY")
         assert retry_delay(error)
         running.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
+        await asyncio.gather(reading, return_exceptions=True)
         await eventually(lambda: not queries())
 
 
 async def test_a_server_that_stops_ends_questions(serve):
     async with serve(sandbox=SandboxSettings(queue_timeout_s=0.2)) as service:
-        waiting = asyncio.ensure_future(service.RunSql(pb.RunSqlRequest(sql=ENDLESS)).read())
-        await wait_until_one_runs(service)
-    await asyncio.gather(waiting, return_exceptions=True)
+        _, reading, _ = await run_endlessly(service)
+    await asyncio.gather(reading, return_exceptions=True)
     assert not queries()

@@ -11,6 +11,7 @@ from analytics.lake.schema import SCHEMA
 from analytics.reports import header
 from analytics.reports.catalogue import reports
 from analytics.reports.dimensions import DIMENSIONS
+from analytics.reports.document import PATH, document
 from analytics.reports.parameters import MAX_TEXT_CHARS, ParameterInvalid
 from tests.support.history import WEEK, ask, make_row, random_rows
 
@@ -188,3 +189,7 @@ def test_a_header_with_a_mistake_is_refused(wrong):
 def test_every_sql_file_is_a_report():
     folder = Path(header.__file__).with_name("sql")
     assert {path.name for path in folder.iterdir()} == {f"{name}.sql" for name in NAMES}
+
+
+def test_the_documentation_is_fresh():
+    assert PATH.read_text("utf-8") == document(), "run python -m analytics.reports.document"
