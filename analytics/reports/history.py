@@ -152,22 +152,31 @@ class _LiveLogs:
         self._writer = pa.ipc.new_stream(self._stream, SCHEMA)
 
     async def take(self, rows: bytes) -> None:
-        """Add some whole rows.
-
-        Raises:
-            TooManyLiveLogs: There are more than the limits allow.
-        """
-        self._piece.extend(rows)
+        """Add some whole rows, unless there are too many: an error here would be taken for one of COPY."""
         self._size_bytes += len(rows)
-        if self._size_bytes > self._limits.size_bytes:
-            raise TooManyLiveLogs(f"{self._limits.size_bytes >> 20} MB of logs")
+        if self._is_too_large:
+            self._piece.clear()
+            return
+        self._piece.extend(rows)
         if len(self._piece) >= PIECE_BYTES:
             await self._flush()
 
+    @property
+    def _is_too_large(self) -> bool:
+        return self._size_bytes > self._limits.size_bytes
+
     async def finish(self) -> bytes:
-        """Return the stream; empty if there was no row."""
+        """Return the stream; empty if there was no row.
+
+        Raises:
+            TooManyLiveLogs: There were more than the limits allow.
+        """
         if self._piece:
             await self._flush()
+        if self._is_too_large:
+            raise TooManyLiveLogs(f"{self._limits.size_bytes >> 20} MB of logs")
+        if self._row_count > self._limits.rows:
+            raise TooManyLiveLogs(f"{self._limits.rows:,} logs")
         self._writer.close()
         return self._stream.getvalue().to_pybytes() if self._row_count else b""
 
@@ -176,6 +185,4 @@ class _LiveLogs:
         self._piece.clear()
         table = await run_in_thread(lambda: to_table(rows))
         self._row_count += table.num_rows
-        if self._row_count > self._limits.rows:
-            raise TooManyLiveLogs(f"{self._limits.rows:,} logs")
         self._writer.write_table(table)
