@@ -80,7 +80,7 @@ def stream(files: list[HourFile]) -> bytes:
     with pa.ipc.new_stream(sink, SCHEMA) as writer:
         for file in files:
             writer.write_table(parquet.read_table(file.path, partitioning=None).cast(SCHEMA))
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())
 
 
 async def ask(processes: QueryProcesses, source: Source, name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from pyarrow import ArrowException
 
@@ -47,14 +47,14 @@ class LocalFiles:
         if isinstance(self.store, FolderStore):
             return [str(self.store.root / name) for name in history.names]
         with self._lock:
-            return self._copy(history)
+            return self._copy(cast("S3Store", self.store), history)
 
     def close(self) -> None:
         """Remove all copies."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _copy(self, history: History) -> list[str]:
+    def _copy(self, store: S3Store, history: History) -> list[str]:
         self._folder = self._folder or Path(tempfile.mkdtemp(prefix="llm-observe-lake-"))
         wanted = {
             self._folder / f"{name}.{file.generation}": name
@@ -65,7 +65,7 @@ class LocalFiles:
             if path.exists():
                 path.touch()
             else:
-                _download(self.store, name, path)
+                _download(store, name, path)
         return [str(path) for path in wanted]
 
 

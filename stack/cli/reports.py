@@ -7,7 +7,7 @@ import io
 import json
 import sys
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
 from llm_observe.v1 import report_service_pb2 as pb
@@ -54,7 +54,7 @@ def report(
     start: datetime | None,
     end: datetime | None,
     form: str,
-    output: click.utils.LazyFile,
+    output: IO[bytes],
 ) -> None:
     """Run the report NAME; without a name, list all reports.
 
@@ -83,7 +83,7 @@ def sql(
     start: datetime | None,
     end: datetime | None,
     form: str,
-    output: click.utils.LazyFile,
+    output: IO[bytes],
 ) -> None:
     """Run one SELECT statement of DuckDB's SQL over the table logs; `-` reads it from stdin.
 
@@ -126,7 +126,7 @@ def _read(parts: Iterable[pb.RunReportResponse | pb.RunSqlResponse]) -> pa.Table
     return pa.ipc.open_stream(stream).read_all()
 
 
-def _write(table: pa.Table, form: str, output: click.utils.LazyFile) -> None:
+def _write(table: pa.Table, form: str, output: IO[bytes]) -> None:
     rows = [list(row.values()) for row in table.to_pylist()]
     if form == "parquet":
         from pyarrow import parquet  # noqa: PLC0415 - as above
