@@ -65,8 +65,8 @@ class _Cut:
         if count == 0 and self.rows == 0 and batch.num_rows > 0:
             raise SqlLimitExceeded(
                 "row-size",
-                f"One row of the answer is larger than {self._limits.bytes / MEBIBYTE:.0f} MiB, which is all that may be "
-                "returned. Select fewer columns, or shorten texts by left(text, 1000).",
+                f"One row of the answer is larger than {self._limits.bytes / MEBIBYTE:.0f} MiB, which is all "
+                "that may be returned. Select fewer columns, or shorten texts by left(text, 1000).",
             )
         self.truncated = count < batch.num_rows
         kept = batch.slice(0, count)
@@ -82,11 +82,8 @@ class _Cut:
         low, high = 0, count
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (
-                (middle, high)
-                if pa.ipc.get_record_batch_size(batch.slice(0, middle)) <= left
-                else (low, middle)
-            )
+            fits = pa.ipc.get_record_batch_size(batch.slice(0, middle)) <= left
+            low, high = (middle, high) if fits else (low, middle)
         return low
 
 

@@ -1,13 +1,13 @@
 """What the operating system forbids a query process, whatever DuckDB may do.
 
-Descriptors, threads, memory, CPU time and file sizes are limited everywhere; the account, privileges and Landlock on
-Linux. macOS ignores the limit of the address space: there, only DuckDB's own limit and the time bound memory.
+Descriptors, threads, memory, CPU time and file sizes are limited everywhere; the account where the server is
+root; privileges and paths (Landlock) on Linux. macOS ignores the limit of address space: only DuckDB's own
+limit and the time bound memory there.
 """
 
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import pwd
 import resource
@@ -53,7 +53,7 @@ def raise_open_files_limit() -> None:
 
 
 def confine(limits: Limits, user: str, parent: int) -> None:
-    """Give up everything that a query does not need. Afterwards no file, socket, process or thread can be opened.
+    """Give up what a query does not need. Afterwards no file, socket, process or thread can be opened.
 
     Raises:
         OSError, KeyError: It failed; the query must not run.
@@ -76,7 +76,7 @@ def _limit_resources(limits: Limits) -> None:
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(kind, (0, 0))
     used = resource.getrusage(resource.RUSAGE_SELF)
-    cpu_s = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_s
+    cpu_s = max(1, round(used.ru_utime + used.ru_stime + limits.cpu_s))
     resource.setrlimit(
         resource.RLIMIT_CPU, (cpu_s, cpu_s + 1)
     )  # SIGXCPU first, which tells it from other kills
@@ -91,7 +91,7 @@ class _Ruleset(ctypes.Structure):
 
 
 def _deny_all_paths() -> None:
-    """Landlock without any exception: deleting or renaming needs no descriptor. Kernels before 5.13 have none."""
+    """Deny every path: deleting and renaming need no descriptor. Kernels before 5.13 have no Landlock."""
     version = _libc.syscall(_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION)
     if version < 1:
         return

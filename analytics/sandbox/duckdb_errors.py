@@ -19,17 +19,18 @@ _OUT_OF_MEMORY: Final = re.compile(
     r"out of memory|bad_alloc|failed to allocate|cannot allocate|realloc|malloc", re.IGNORECASE
 )
 _EXTERNAL: Final = re.compile(
-    r"^Permission Error|disabled by configuration|external access|read-only (?:mode|transaction)|the lake is read-only|there is no lake://|"
-    r"replacement scan|autoload|Extension .* not found|(?:install|load).* extension",
+    r"^Permission Error|disabled by configuration|external access|read-only (?:mode|transaction)|"
+    r"the lake is read-only|there is no lake://|No files found that match|it exists in the \w+ extension",
     re.IGNORECASE,
 )
 _CONFIGURATION: Final = re.compile(
-    r"configuration has been locked|cannot change configuration|lock_configuration", re.IGNORECASE
+    r"configuration has been locked|cannot change configuration", re.IGNORECASE
 )
 _TOO_DEEP: Final = re.compile(
     r"max(?:imum)?[ _]expression[ _]depth|too deep|stack overflow|recursion", re.IGNORECASE
 )
 _BROKEN_FILE: Final = re.compile(rf"{SCHEME}://date=(\S+?)/hour=(\d\d)/logs\.parquet")
+_INTERRUPTED: Final = re.compile(r"^INTERRUPT|Interrupt")
 _PATH: Final = re.compile(r"(?<![\w.:/])/(?:[\w.@+=-]+/)+[\w.@+=-]*")
 _NO_TABLE: Final = re.compile(r"^Catalog Error: Table with name (.+?) does not exist!", re.DOTALL)
 _PATH_LIKE: Final = re.compile(r"[/\\*]|\.(?:parquet|csv|json|db|duckdb|txt|tsv|gz|zst)$", re.IGNORECASE)
@@ -38,21 +39,15 @@ _INTERNAL: Final = re.compile(r"\n+(?:Stack Trace|Traceback|This error signals).
 
 
 def explain(error: BaseException) -> SandboxError:
-    """Return what the caller is told: by the message, since errors that pass through Arrow lose their type."""
+    """Return what the caller is told. The message decides: errors that pass through Arrow lose their type."""
     message = _without_traceback(str(error))
     summary = message.split("\n", 1)[0]
-    if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(summary):
+    if isinstance(error, MemoryError):
         return memory_exceeded()
-    if "INTERRUPT" in summary or "Interrupt" in summary:
-        return time_exceeded()
-    if _TOO_DEEP.search(summary):
-        return SqlLimitExceeded(
-            "complexity", "The statement is nested too deeply; write it with fewer levels."
-        )
-    if _CONFIGURATION.search(summary):
-        return SqlRefused("configuration", "Settings of the database cannot be changed here.")
-    if _EXTERNAL.search(summary):
-        return _external_access()
+    if not summary.startswith("Conversion Error"):  # it quotes a value, which may hold any words
+        for pattern, make in _KINDS:
+            if pattern.search(summary):
+                return make()
     return _missing_table(message) or _broken_file(summary) or SqlFailed(clean(message))
 
 
@@ -65,13 +60,13 @@ def _without_traceback(message: str) -> str:
 def _external_access() -> SqlRefused:
     return SqlRefused(
         "external-access",
-        "SQL can read the view logs and nothing else: no files, folders, addresses or extensions, and it cannot write. "
-        "Replace what is read by logs.",
+        "SQL can read the view logs and nothing else: no files, folders, addresses or extensions, and it "
+        "cannot write. Replace what is read by logs.",
     )
 
 
 def _missing_table(message: str) -> SandboxError | None:
-    """DuckDB looks for a file where it knows no table, unless that is switched off: then it only says that it knows none."""
+    """DuckDB takes names of no table for files, if it may; here it only says that there is no table."""
     match = _NO_TABLE.search(message)
     if match is None:
         return None
@@ -81,10 +76,19 @@ def _missing_table(message: str) -> SandboxError | None:
     return SqlFailed(f"There is no table {name[:100]}. Logs are in the view logs.")
 
 
+def _too_deep() -> SqlLimitExceeded:
+    return SqlLimitExceeded("complexity", "The statement is nested too deeply; write it with fewer levels.")
+
+
+def _configuration() -> SqlRefused:
+    return SqlRefused("configuration", "Settings of the database cannot be changed here.")
+
+
 def memory_exceeded() -> SqlLimitExceeded:
     return SqlLimitExceeded(
         "memory",
-        "The query needs more memory than it may use. Read fewer days, columns or groups, or make shorter texts and lists.",
+        "The query needs more memory than it may use. Read fewer days, columns or groups, or make shorter "
+        "texts and lists.",
     )
 
 
@@ -99,7 +103,7 @@ def cpu_exceeded() -> SqlLimitExceeded:
 
 
 def clean(message: str) -> str:
-    """Return DuckDB's message without paths, addresses in code or Python's traceback; at most 1,000 characters."""
+    """Return DuckDB's message without paths and tracebacks; at most 1,000 characters."""
     text = _INTERNAL.sub("", message).strip()
     first, separator, excerpt = text.partition("\n")
     text = _PATH.sub("(a path)", first) + separator + excerpt
@@ -113,5 +117,14 @@ def _broken_file(summary: str) -> SourceUnavailable | None:
         return None
     date, hour = match.groups()
     return SourceUnavailable(
-        f"The file of the hour {date} {hour}:00 cannot be read: it is missing, broken or of another schema."
+        f"The file of the hour {date} {hour}:00 cannot be read: it is broken, or of another schema."
     )
+
+
+_KINDS: Final = (
+    (_OUT_OF_MEMORY, memory_exceeded),
+    (_INTERRUPTED, time_exceeded),
+    (_TOO_DEEP, _too_deep),
+    (_CONFIGURATION, _configuration),
+    (_EXTERNAL, _external_access),
+)

@@ -58,12 +58,12 @@ def _settings(limits: Limits) -> dict[str, str | bool | int | float | list[str]]
 
 
 def _load_live(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
-    """Copy live logs into a table, since scans of Arrow need threads of their own; return whether there are any."""
+    """Copy live logs into a table, since scans of Arrow need threads; say whether there are any."""
     if not source.live and source.files:
         return False
     table = pa.ipc.open_stream(source.live).read_all() if source.live else SCHEMA.empty_table()
     connection.register("arrow", table.select(SCHEMA.names).cast(SCHEMA))
-    connection.execute(f"CREATE TABLE {_LIVE} AS SELECT * FROM arrow")
+    connection.execute(f"CREATE TABLE {_LIVE} AS SELECT * FROM arrow")  # noqa: S608 - a constant
     connection.unregister("arrow")
     return True
 
@@ -90,11 +90,12 @@ def _select(source: Source, rest: str, *, cut: bool) -> str:
 
 def _parquet(names: list[str]) -> str:
     files = ", ".join(f"'{name}'" for name in names)
-    return f"read_parquet([{files}], hive_partitioning = true, hive_types = {{'date': DATE, 'hour': BIGINT}})"
+    types = "{'date': DATE, 'hour': BIGINT}"
+    return f"read_parquet([{files}], hive_partitioning = true, hive_types = {types})"
 
 
 def _is_cut(source: Source) -> bool:
-    """Whether a file's hour begins before the window or ends after it. Where none does, no time need be read."""
+    """Whether a file may hold logs outside the window. Where none does, no time need be read."""
     return any(file.hour < source.start or file.hour + HOUR > source.end for file in source.files)
 
 

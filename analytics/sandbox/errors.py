@@ -35,12 +35,12 @@ class SqlRefused(SandboxError):
 class SqlFailed(SandboxError):
     """DuckDB cannot parse, plan or compute it; the sentence is DuckDB's own message without paths.
 
-    The message may quote the SQL and values of the project's own logs: show it to the caller, do not log it.
+    The message may quote the SQL and values of the project's logs: show it to the caller, do not log it.
     """
 
 
 class SqlLimitExceeded(SandboxError):
-    """The query used more than it may; ``limit`` says of what. Rows and bytes are cut instead, see ``End``."""
+    """The query used more than it may of what ``limit`` says. Rows and bytes are cut instead, see ``End``."""
 
     def __init__(self, limit: Limit, sentence: str) -> None:
         super().__init__(sentence)
@@ -48,11 +48,11 @@ class SqlLimitExceeded(SandboxError):
 
 
 class SourceUnavailable(SandboxError):
-    """A file of the lake is missing, unreadable, or no Parquet file. Not the fault of the SQL; trying again may help."""
+    """A file of the lake is missing, unreadable, or no Parquet file. Trying again may help."""
 
 
 class QueryProcessLost(SandboxError):
-    """The process ended without an answer: killed, or crashed. Another is started; trying again may help."""
+    """The process ended without an answer: killed, or crashed. Trying again may help."""
 
 
 class QueryProcessesBusy(SandboxError):

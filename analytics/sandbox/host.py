@@ -1,7 +1,8 @@
-"""Program that waits for queries and forks a process for each: ``python -I -m analytics.sandbox.host FD PARENT USER``.
+"""Program that waits for queries and forks a process for each.
 
-It has loaded DuckDB and Arrow but never opened either, so that a fork costs a hundredth of a second. It starts with an
-empty environment, and its forks never return to it: nothing of one query is left for the next. It ends with its parent.
+It has loaded DuckDB and Arrow but never opened either, so that forks are cheap and safe. It starts with an
+empty environment, and its forks never return to it: nothing of a query is left for the next. It ends with its
+parent. Arguments: descriptor of the socket to the server, the server's PID, account of queries if it is root.
 """
 
 from __future__ import annotations

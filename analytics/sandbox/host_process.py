@@ -60,7 +60,7 @@ class HostProcess:
     async def start(cls, user: str) -> Self:
         """Start a host; it takes about half a second until it answers, which a query waits for."""
         ours, theirs = socket.socketpair()
-        ours.setblocking(False)
+        ours.setblocking(False)  # noqa: FBT003 - the standard library takes no name
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-m", "analytics.sandbox.host"),
@@ -140,12 +140,12 @@ class HostProcess:
 def new_request_file() -> IO[bytes]:
     """Return an empty file that has no name: in memory where the system can."""
     if hasattr(os, "memfd_create"):
-        return open(os.memfd_create("query"), "w+b")
+        return os.fdopen(os.memfd_create("query"), "w+b")
     return tempfile.TemporaryFile()
 
 
 async def _drain(process: Process) -> None:
-    """Log what a host prints, which it does only when something is wrong with it, before any SQL of users runs."""
+    """Log what a host prints, which it does only when it is broken and before any SQL of users runs."""
     assert process.stderr is not None  # noqa: S101 - a pipe was asked for
     text = b""
     while data := await process.stderr.read(_MAX_STDERR):

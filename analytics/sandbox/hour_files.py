@@ -1,4 +1,4 @@
-"""The lake's files as DuckDB sees them: open descriptors under names of their own, to read and nothing else."""
+"""The lake's files as DuckDB sees them: open descriptors under names of their own, read-only."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _open(file: HourFile, folder: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "it is no file")
+            raise OSError(0, "it is no file")  # noqa: TRY301 - explained like what the system refuses
     except OSError as error:
         raise SourceUnavailable(
             f"The file of the hour {file.hour:%Y-%m-%d %H:00} cannot be opened: {error.strerror}."

@@ -58,8 +58,7 @@ class QueryProcesses:
         The query does not wait for its reader: up to ``limits.bytes`` of the answer are kept for it.
 
         Raises:
-            SqlRefused, SqlFailed, SqlLimitExceeded, SourceUnavailable, QueryProcessLost, QueryProcessesBusy: While
-                iterating.
+            SandboxError: While iterating; its kind says why there is no answer, or no more of it.
         """
         parts: asyncio.Queue[Part | SandboxError | None] = asyncio.Queue()
         task = asyncio.create_task(self._run(query, parts))
@@ -83,6 +82,9 @@ class QueryProcesses:
                     await self._run_in_host(query, request, parts)
         except SandboxError as error:
             parts.put_nowait(error)
+        except asyncio.CancelledError:
+            parts.put_nowait(QueryProcessLost("The server stopped the query. Try again."))
+            raise
         except Exception:
             logger.exception("query process could not be used")
             parts.put_nowait(QueryProcessLost("The query could not be started. Try again."))

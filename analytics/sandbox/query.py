@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 MEBIBYTE: Final = 1 << 20
 HOUR: Final = timedelta(hours=1)
@@ -21,7 +21,7 @@ class Limits:
     """What one query may use."""
 
     memory_bytes: int = 256 * MEBIBYTE
-    """DuckDB's own limit, for sorts, groups and joins; where it is reached, the query fails and nothing else does."""
+    """DuckDB's own limit, for sorts, groups and joins."""
     address_space_bytes: int = 1024 * MEBIBYTE
     """What the process may map beyond what it has at start. Bounds what DuckDB's own limit does not count."""
     cpu_s: int = 8
@@ -69,7 +69,7 @@ class Source:
     files: tuple[HourFile, ...] = ()
     """One file an hour. A caller leaves out hours whose logs are in ``live``."""
     live: bytes = field(default=b"", repr=False)
-    """Logs of other hours as an Arrow IPC stream; its columns are those of the lake's schema. Empty for none."""
+    """Logs of other hours as an Arrow IPC stream with the columns of the lake's schema; empty for none."""
 
     @classmethod
     def from_folder(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Final
@@ -25,7 +26,7 @@ GRACE_S: Final = 1.0
 
 
 class RunningQuery:
-    """Puts the parts of one answer into a queue. What the process sends is checked: it may be anybody's code by then."""
+    """Puts the parts of one answer into a queue. Does not trust the process that sends them."""
 
     def __init__(
         self, host: HostProcess, limits: Limits, parts: asyncio.Queue[Part | SandboxError | None]
@@ -73,9 +74,8 @@ class RunningQuery:
     async def _read(self, answer: int) -> None:
         reader = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: protocol, open(answer, "rb", buffering=0)
-        )
+        pipe = os.fdopen(answer, "rb", buffering=0)  # which the transport closes
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
         try:
             while True:
                 kind, size = wire.HEADER.unpack(await reader.readexactly(wire.HEADER.size))
@@ -116,7 +116,8 @@ def _explain_exit(exit_: Exit) -> SandboxError:
         return cpu_exceeded()
     if exit_.signal == signal.SIGKILL:
         return QueryProcessLost(
-            "The operating system ended the query, most likely because memory ran out. Read fewer days or columns."
+            "The operating system ended the query, most likely for want of memory. "
+            "Read fewer days or columns."
         )
     how = f"signal {exit_.signal}" if exit_.signal else f"code {exit_.code}"
     return QueryProcessLost(

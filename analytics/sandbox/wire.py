@@ -1,7 +1,7 @@
 """What the server and a query process say to each other.
 
-The server hands over a request as a file (JSON, then the live logs), and reads the answer from a pipe as frames: a kind,
-a length, a payload. Nothing is pickled, since the process is not trusted.
+The server hands over a request as a file (JSON, then the live logs), and reads the answer from a pipe as
+frames: a kind, a length, a payload. Nothing is pickled, since the process is not trusted.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from analytics.sandbox.errors import (
-    QueryProcessLost,
     SandboxError,
     SqlFailed,
     SqlLimitExceeded,
@@ -17,13 +16,23 @@ from analytics.sandbox.errors import (
 from analytics.sandbox.processes import QueryProcesses
 from analytics.sandbox.query import MEBIBYTE, Limits
 from analytics.sandbox.settings import SandboxSettings
-from tests.support.sandbox import CANARY, Answer, ask, make_lake, outcome, source_of
+from tests.support.sandbox import (
+    CANARY,
+    FIRST_HOUR,
+    Answer,
+    ask,
+    hour_of_logs,
+    ipc,
+    make_lake,
+    outcome,
+    source_of,
+)
 
 GENEROUS = Limits(cpu_s=60, time_s=120)
-TIGHT = Limits(cpu_s=1, time_s=1.5)
-"""Small, so that attacks cost the tests little; memory as for users."""
-MAX_PEAK_BYTES = 1_300 * MEBIBYTE
-"""Base of the process, and its limit of address space, of which a part is never touched."""
+TIGHT = Limits(address_space_bytes=640 * MEBIBYTE, cpu_s=1, time_s=0.6)
+"""Small, so that attacks cost the tests little."""
+MAX_PEAK_BYTES = TIGHT.address_space_bytes + 256 * MEBIBYTE
+"""The rest is what the process has at its start, DuckDB and Arrow above all."""
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +170,7 @@ ACCESSES = {
     "CREATE OR REPLACE VIEW": "CREATE OR REPLACE VIEW logs AS SELECT 1",
     "CREATE SECRET": "CREATE SECRET x (TYPE s3, KEY_ID 'a', SECRET 'b')",
     "CREATE PERSISTENT SECRET": "CREATE PERSISTENT SECRET x IN local_file (TYPE s3)",
+    "secrets": "SELECT * FROM duckdb_secrets()",
     "CREATE TYPE": "CREATE TYPE t AS ENUM (SELECT model FROM logs)",
     "CREATE SEQUENCE": "CREATE SEQUENCE s",
     "DROP VIEW": "DROP VIEW logs",
@@ -216,7 +226,6 @@ ACCESSES = {
 }  # fmt: skip
 HARMLESS = {
     "settings": "SELECT * FROM duckdb_settings()",
-    "secrets": "SELECT * FROM duckdb_secrets()",
     "views": "SELECT sql FROM duckdb_views()",
     "databases": "SELECT * FROM duckdb_databases()",
     "logs of DuckDB": "SELECT * FROM duckdb_logs",
@@ -254,17 +263,35 @@ async def test_accesses_are_refused(processes, lake, name):
 async def test_what_is_answered_tells_nothing(processes, lake, name):
     found = await ask(processes, HARMLESS[name], source_of(lake), limits=GENEROUS)
     text = repr(found.rows)
-    for secret in (CANARY, str(lake.parent), "project_id=", "/tmp", "postgres://"):
+    for secret in (CANARY, str(lake.parent), "project_id=", "postgres://"):
         assert secret not in text
 
 
 def check_sentence(error: SandboxError, lake: Path) -> None:
     sentence = error.sentence
-    assert sentence and len(sentence) <= 1_000
-    assert "Traceback" not in sentence and "Stack Trace" not in sentence
+    assert sentence
+    assert len(sentence) <= 1_000
+    assert "Traceback" not in sentence
+    assert "Stack Trace" not in sentence
     first = sentence.split("\n")[0]  # below it, DuckDB quotes the SQL
     assert CANARY not in sentence
-    assert str(lake.parent) not in first and "site-packages" not in sentence
+    assert str(lake.parent) not in first
+    assert "site-packages" not in sentence
+
+
+WRITES = {
+    "DELETE": "WITH a AS (DELETE FROM live_logs RETURNING *) FROM a",
+    "UPDATE": "WITH a AS (UPDATE live_logs SET model = 'x' RETURNING model) FROM a",
+    "INSERT": "WITH a AS (INSERT INTO live_logs SELECT * FROM live_logs RETURNING model) FROM a",
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_live_logs_are_read_only(processes, lake, name):
+    source = source_of(lake, live=ipc(hour_of_logs(FIRST_HOUR, "live")))
+    found = await outcome(processes, WRITES[name], source, GENEROUS)
+    assert isinstance(found, SqlRefused), found
+    assert found.rule == "external-access"
 
 
 async def test_no_table_function_reads_a_file(processes, lake):
@@ -273,32 +300,20 @@ async def test_no_table_function_reads_a_file(processes, lake):
     names = [row[0] for row in (await ask(processes, sql, source_of(lake), limits=GENEROUS)).rows]
     assert len(names) > 80
     for name in names:
-        found = await outcome(processes, f"FROM \"{name}\"('{lake.parent}/secret.txt')", source_of(lake), TIGHT)
+        found = await outcome(
+            processes, f"FROM \"{name}\"('{lake.parent}/secret.txt')", source_of(lake), TIGHT
+        )
         assert CANARY not in repr(found.rows if isinstance(found, Answer) else found.sentence), name
-
-
-async def test_no_scalar_function_reads_a_file(processes, lake):
-    sql = (
-        "SELECT string_agg(format('TRY({}(''%s/secret.txt''))', function_name), ', ') FROM (SELECT DISTINCT function_name "
-        "FROM duckdb_functions() WHERE function_type = 'scalar' AND len(parameter_types) = 1 AND parameter_types[1] = 'VARCHAR')"
-    ) % lake.parent  # fmt: skip
-    ((calls,),) = (await ask(processes, sql, source_of(lake), limits=GENEROUS)).rows
-    assert calls.count("TRY(") > 30
-    for call in calls.split(", "):
-        found = await outcome(processes, f"SELECT {call}", source_of(lake), TIGHT)
-        assert CANARY not in repr(found.rows if isinstance(found, Answer) else found.sentence), call
 
 
 RESOURCES = {
     "long range": "SELECT count(*) FROM range(1_000_000_000_000)",
-    "sum of a long range": "SELECT sum(range * 3) FROM range(1_000_000_000_000)",
     "cross join": "SELECT count(*) FROM range(10_000_000) a, range(10_000_000) b WHERE a.range + b.range = -1",
     "cross join of logs": "SELECT count(*) FROM " + ", ".join(f"logs AS l{i}" for i in range(9)),
     "endless recursion": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n",
     "endless recursion that keeps": "WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n) SELECT count(*) FROM n",
     "recursion that doubles": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n, range(2)) SELECT count(*) FROM n",
     "recursion that grows text": "WITH RECURSIVE n(s) AS (SELECT 'ab' UNION ALL SELECT s || s FROM n) SELECT max(length(s)) FROM n",
-    "recursion with a key": "WITH RECURSIVE n(i, j) USING KEY (i) AS (SELECT 1, 1 UNION ALL SELECT i + 1, j FROM n) SELECT count(*) FROM n",
     "series by microseconds": "SELECT count(*) FROM generate_series(TIMESTAMP '2000-01-01', TIMESTAMP '2100-01-01', INTERVAL 1 MICROSECOND)",
     "nested unnest": "SELECT count(*) FROM (SELECT unnest(range(100_000)) FROM (SELECT unnest(range(1_000_000))))",
     "sort": "SELECT range, hash(range) FROM range(100_000_000) ORDER BY hash(range) LIMIT 10_000 OFFSET 90_000_000",
@@ -311,21 +326,17 @@ RESOURCES = {
     "list": "SELECT len(list(range)) FROM range(1_000_000_000)",
     "histogram": "SELECT len(histogram(range)) FROM range(100_000_000)",
     "median": "SELECT median(range) FROM range(1_000_000_000)",
-    "mode": "SELECT mode(range) FROM range(100_000_000)",
     "list by range": "SELECT len(range(1_000_000_000))",
     "list by series": "SELECT len(generate_series(1, 2_000_000_000))",
     "list resized": "SELECT len(list_resize([1], 2_000_000_000))",
     "list doubled": "SELECT len(flatten(list_transform(range(100_000), lambda x: range(100_000))))",
-    "lambda in lambda": "SELECT len(list_transform(range(30_000), lambda x: list_sum(list_transform(range(30_000), lambda y: x * y))))",
     "list_reduce": "SELECT length(list_reduce(range(40), lambda a, b: a || a || b, 'a'))",
     "list_reduce of lists": "SELECT len(list_reduce(list_transform(range(40), lambda x: [x]), lambda a, b: a || a || b))",
-    "list_sort": "SELECT list_sort(list_transform(range(30_000_000), lambda x: hash(x)))[1]",
     "list_aggregate": "SELECT list_aggregate(range(100_000_000), 'histogram')",
     "damerau_levenshtein": "SELECT damerau_levenshtein(repeat('a', 30_000), repeat('b', 30_000))",
     "levenshtein": "SELECT levenshtein(repeat('ab', 50_000), repeat('ba', 50_000))",
     "levenshtein of a million": "SELECT levenshtein(repeat('ab', 500_000), repeat('ba', 500_000))",
     "jaro_winkler": "SELECT jaro_winkler_similarity(repeat('ab', 500_000), repeat('ba', 500_000))",
-    "jaccard": "SELECT jaccard(repeat('ab', 100_000_000), repeat('ba', 100_000_000))",
     "regexp_extract_all": "SELECT len(regexp_extract_all(repeat('a', 100_000_000), '.'))",
     "regexp_split": "SELECT len(regexp_split_to_array(repeat('a,', 100_000_000), ','))",
     "regexp_replace": "SELECT length(regexp_replace(repeat('a', 50_000_000), 'a', repeat('b', 1_000), 'g'))",
@@ -343,9 +354,6 @@ RESOURCES = {
     "bitstring": "SELECT bit_count(bitstring('1', 2_000_000_000))",
     "bar": "SELECT length(bar(1, 0, 1, 2_000_000_000))",
     "replace": "SELECT length(replace(repeat('a', 10_000_000), 'a', repeat('b', 1_000)))",
-    "translate": "SELECT length(translate(repeat('a', 300_000_000), 'a', 'b'))",
-    "string_split": "SELECT len(string_split(repeat('a,', 100_000_000), ','))",
-    "concat_ws": "SELECT length(concat_ws(repeat('a', 500_000_000), 'b', 'c', 'd', 'e'))",
     "to_base64": "SELECT length(base64(repeat('a', 900_000_000)::BLOB))",
     "hex": "SELECT length(hex(repeat('a', 900_000_000)))",
     "url_encode": "SELECT length(url_encode(repeat('ä', 300_000_000)))",
@@ -381,18 +389,14 @@ RESOURCES = {
     "sleep": "SELECT sleep(10)",
     "pg_sleep": "SELECT pg_sleep(10)",
     "sleep by sleep_ms": "SELECT sleep_ms(10_000)",
-    "hash loop": "SELECT max(md5(md5(md5(md5(range::VARCHAR))))) FROM range(1_000_000_000)",
-    "random": "SELECT count(DISTINCT random()) FROM range(1_000_000_000)",
     "reservoir sample": "SELECT count(*) FROM (SELECT * FROM range(1_000_000_000) USING SAMPLE reservoir(100_000_000))",
     "approx_top_k": "SELECT approx_top_k(range, 1_000_000) FROM range(100_000_000)",
-    "map of many": "SELECT cardinality(map(range(20_000_000), range(20_000_000)))",
     "struct of texts": "SELECT {{'a': repeat('x', 400_000_000), 'b': repeat('y', 400_000_000)}}",
     "union of types": "SELECT count(*) FROM test_vector_types({nulls})",
     "all types": "SELECT * FROM test_all_types(use_large_enum = true)",
     "test vectors": "FROM repeat_row(repeat('x', 100_000), num_rows = 10_000_000)",
     "query in query": "FROM query('FROM query(''SELECT count(*) FROM range(1_000_000_000_000)'')')",
     "bit_length": "SELECT bin(repeat('a', 300_000_000))",
-    "strftime": "SELECT length(strftime(DATE '2020-01-01', repeat('%c', 50_000_000)))",
     "decimal of text": "SELECT length(('1' || repeat('0', 100_000_000))::VARCHAR::DOUBLE::VARCHAR)",
     "reverse": "SELECT length(reverse(repeat('ä', 400_000_000)))",
     "list of logs": "SELECT len(list(l)) FROM logs l, range(1_000_000)",
@@ -430,21 +434,19 @@ async def test_resources_are_bounded(processes, lake, name):
     """Whichever limit is met first: that depends on the machine."""
     found = await outcome(processes, fill(RESOURCES[name]), source_of(lake), TIGHT)
     if isinstance(found, Answer):
-        assert found.end.row_count <= TIGHT.rows and len(found.data) <= TIGHT.bytes + MEBIBYTE
+        assert found.end.row_count <= TIGHT.rows
+        assert len(found.data) <= TIGHT.bytes + MEBIBYTE
         peak, cpu_s = found.end.peak_bytes, found.end.cpu_s
     else:
         assert isinstance(found, SqlLimitExceeded | SqlRefused | SqlFailed), found
         check_sentence(found, lake)
         peak, cpu_s = found.peak_bytes, found.cpu_s
     assert 0 < peak <= MAX_PEAK_BYTES
-    assert cpu_s <= TIGHT.cpu_s + 3  # what it used before, rounded up, and the kernel's second of grace
+    assert (
+        cpu_s <= TIGHT.cpu_s + 2.5
+    )  # rounding of what it used before, and a second until the kernel insists
 
 
 async def test_it_still_answers(processes, lake):
     for sql in ("SELECT 1", "SELECT count(*) FROM logs"):
         assert (await ask(processes, sql, source_of(lake), limits=GENEROUS)).end.row_count == 1
-
-
-def test_nothing_is_lost_silently():
-    """A process that dies is the exception, not how attacks end."""
-    assert not issubclass(QueryProcessLost, SqlFailed)

@@ -86,12 +86,15 @@ class Answer:
 async def ask(processes: QueryProcesses, sql: str, source: Source, **options) -> Answer:
     async with aclosing(processes.run(Query(sql, source, **options))) as parts:
         first, *middle, last = [part async for part in parts]
-    assert isinstance(first, Columns) and isinstance(last, End)
+    assert isinstance(first, Columns)
+    assert isinstance(last, End)
     assert all(isinstance(part, Chunk) and len(part.data) <= 1 << 20 for part in middle)
     return Answer(first, b"".join(part.data for part in middle), last)
 
 
-async def outcome(processes: QueryProcesses, sql: str, source: Source, limits: Limits) -> Answer | SandboxError:
+async def outcome(
+    processes: QueryProcesses, sql: str, source: Source, limits: Limits
+) -> Answer | SandboxError:
     try:
         return await ask(processes, sql, source, limits=limits)
     except SandboxError as error:
