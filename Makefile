@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test check proto proto-check fmt lint types imports bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test check proto proto-check fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 
 COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd)
@@ -43,6 +43,9 @@ proto-check: .venv-proto/done ## Prove that the generated Python is fresh
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && scripts/generate_proto.sh "$$fresh" && \
 	diff -r -x __pycache__ "$$fresh/llm_observe/v1" sdk/llm_observe/v1 && echo "generated code is fresh" || \
 	{ echo "generated code is stale: run 'make proto'"; exit 1; }
+
+docs: .venv/dev.done ## Make docs/parquet-schema.md from the schema
+	@$(BIN)/python -m analytics.lake > docs/parquet-schema.md
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable

@@ -113,6 +113,7 @@ class LakeColumn(NamedTuple):
     name: str
     type: str
     value: str
+    is_nullable: bool
 
 
 LAKE_COLUMNS: Final = tuple(
@@ -120,6 +121,7 @@ LAKE_COLUMNS: Final = tuple(
         column.name,
         column.type,
         f"{column.name} AT TIME ZONE 'UTC'" if column.type == "timestamptz" else column.name,
+        type(None) in get_args(get_type_hints(LogRow)[column.name]),
     )
     for column in LOG_COLUMNS
     if column.name not in {"project_id", "minute"}  # folders say the first, and start_time the second

@@ -32,18 +32,22 @@ INSERT INTO rollup_deltas (
 -- Tells the exporter that the sealed hours of these rows have changed (lake_hours): those in which they are counted, and
 -- those in which they were. Every statement that changes logs has this part, over its CTE `contributions`. It locks them
 -- after all rows of logs, in one order, so that writers of the same hours wait and do not deadlock. Hours that
--- are not sealed have no row here.
+-- are not sealed have no row here. (Arrays, so that Postgres looks rows up in the index however many it expects.)
+touched AS (
+    SELECT DISTINCT project_id, date_trunc('hour', minute, 'UTC') AS hour FROM contributions
+),
 marked AS (
     SELECT project_id, hour
     FROM lake_hours
-    WHERE (project_id, hour) IN (SELECT project_id, date_trunc('hour', minute, 'UTC') FROM contributions)
+    WHERE project_id = ANY (ARRAY(SELECT project_id FROM touched)) AND hour = ANY (ARRAY(SELECT hour FROM touched))
+      AND (project_id, hour) IN (SELECT project_id, hour FROM touched)
     ORDER BY project_id, hour
     FOR NO KEY UPDATE
 ),
 changed AS (
-    UPDATE lake_hours AS h SET generation = h.generation + 1
-    FROM marked
-    WHERE h.project_id = marked.project_id AND h.hour = marked.hour
+    UPDATE lake_hours SET generation = generation + 1
+    WHERE project_id = ANY (ARRAY(SELECT project_id FROM marked)) AND hour = ANY (ARRAY(SELECT hour FROM marked))
+      AND (project_id, hour) IN (SELECT project_id, hour FROM marked)
 ),
 
 -- part: log_filter

@@ -6,10 +6,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analytics.lake.store import LakeUnavailable
-from analytics.lake.threads import run_in_thread
 from analytics.reports.history import TooManyLiveLogs, is_intact, read_history
 from analytics.sandbox.errors import QueryProcessesBusy, QueryProcessLost, SourceUnavailable
-from analytics.sandbox.query import HourFile, Query, Source
+from analytics.sandbox.query import Query, Source
 from server.rpc.errors import LakeIsBehind, LakeIsUnavailable, ServerIsBusy
 
 if TYPE_CHECKING:
@@ -110,14 +109,14 @@ class Answers:
 
     async def _run(self, question: Question, history: History) -> list[Part] | None:
         """Return the answer's parts; None where a file could not be read, perhaps since it was replaced."""
-        query = Query(
-            sql=question.sql,
-            source=await self._source(history),
-            parameters=question.parameters,
-            limits=question.limits,
-            trusted=question.trusted,
-        )
         try:
+            query = Query(
+                sql=question.sql,
+                source=await self._source(history),
+                parameters=question.parameters,
+                limits=question.limits,
+                trusted=question.trusted,
+            )
             async with aclosing(self._processes.run(query)) as parts:
                 return [part async for part in parts]
         except SourceUnavailable:
@@ -128,9 +127,5 @@ class Answers:
             raise ServerIsBusy("the process that ran the query has ended; retry") from error
 
     async def _source(self, history: History) -> Source:
-        files: tuple[HourFile, ...] = ()
-        if self._lake is not None:
-            lake = self._lake
-            paths = await run_in_thread(lambda: lake.paths(history))
-            files = tuple(HourFile(file.hour, path) for file, path in zip(history.files, paths, strict=True))
+        files = await self._lake.find(history) if self._lake is not None else ()
         return Source(history.project_id, *history.window, files, history.live)

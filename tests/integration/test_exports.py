@@ -106,7 +106,8 @@ async def test_pages_and_states(service, exporter):
     assert ids == sorted(ids, reverse=True)
     only = await service.ListExports(pb.ListExportsRequest(states=[pb.EXPORT_STATE_CANCELLED]))
     assert [export.export_id for export in only.exports] == [cancelled.export_id]
-    assert (await refused(service.ListExports(pb.ListExportsRequest(states=[77]))))[0] == "INVALID_FIELD"
+    unspecified = pb.ListExportsRequest(states=[pb.EXPORT_STATE_UNSPECIFIED])
+    assert (await refused(service.ListExports(unspecified)))[0] == "INVALID_FIELD"
 
 
 async def test_one_export_of_a_project_at_a_time(service, exporter):
@@ -211,12 +212,13 @@ async def test_a_lake_that_is_away_fails_the_export_and_the_next_goes_on(
     service, exporter, database, sql, lake
 ):
     await insert(database, [row_at(number) for number in range(5)])
-    Path(lake.url).write_text("not a folder")
+    folder = Path(lake.url)
+    await asyncio.to_thread(folder.write_text, "not a folder")
     await service.CreateExport(create())
     await exporter.run_next()
     (failed,) = (await service.ListExports(pb.ListExportsRequest())).exports
     assert (failed.state, failed.error_reason) == (pb.EXPORT_STATE_FAILED, "LAKE_UNAVAILABLE")
-    Path(lake.url).unlink()
+    await asyncio.to_thread(folder.unlink)
     await exporter.queue_exports()
     await exporter.run_next()
     assert await assert_lake_is_right(sql, lake) == 5

@@ -7,6 +7,7 @@ import json
 import random
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def strange_rows(chance: random.Random, count: int = 300):
     numbers = [column.name for column in LAKE_COLUMNS if column.type in {"bigint", "integer", "smallint"}]
     rows = []
     for number in range(count):
-        changes = {name: chance.choice(TEXTS) for name in texts}
+        changes: dict[str, Any] = {name: chance.choice(TEXTS) for name in texts}
         changes |= {name: chance.choice((None, 0, 1, 30_000)) for name in numbers}
         changes["retry_count"] = chance.choice((None, 0, 2**31 - 1))
         changes["cost_nano_usd"] = chance.choice((None, 0, -(2**63), 2**63 - 1))

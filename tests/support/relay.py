@@ -17,6 +17,7 @@ class Relay:
         self._flowing.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        self._server: asyncio.Server | None = None
         self.connection_count = 0
 
     def hang(self) -> None:
@@ -25,18 +26,30 @@ class Relay:
     def resume(self) -> None:
         self._flowing.set()
 
+    async def refuse(self) -> None:
+        """End every connection, and take no more until accept()."""
+        assert self._server is not None
+        self._server.close()
+        await self._end_connections()
+
+    async def accept(self) -> None:
+        """Take connections, at the same port as before."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Relay]:
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
+        await self.accept()
         try:
             yield self
         finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.sleep(0)  # transports are closed in the loop's next turn
+            await self.refuse()
+
+    async def _end_connections(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # transports are closed in the loop's next turn
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -81,7 +81,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     Metadata: {"export_id": "0198..."}.
     """
     ERROR_REASON_EXPORT_ALREADY_RUNNING: _ErrorReason.ValueType  # 15
-    """An identical export is running.
+    """The project has an export that has not ended; wait for it, or cancel it.
     Metadata: {"export_id": "0198..."}.
     """
     ERROR_REASON_API_KEY_NOT_FOUND: _ErrorReason.ValueType  # 16
@@ -173,8 +173,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     Metadata: {"limit": "memory"}.
     """
     ERROR_REASON_LAKE_UNAVAILABLE: _ErrorReason.ValueType  # 38
-    """The Parquet files cannot be read or written now. Retry.
-    Metadata: none.
+    """The Parquet files cannot be read or written now, retry; or, FAILED_PRECONDITION, no lake is configured.
+    Metadata: none; where none is configured, {"setting": "LLM_OBSERVE_LAKE_URL"}.
     """
     ERROR_REASON_ALERT_RULE_NOT_FOUND: _ErrorReason.ValueType  # 39
     """No alert rule with this id in the project.
@@ -257,7 +257,7 @@ ERROR_REASON_EXPORT_NOT_FOUND: ErrorReason.ValueType  # 14
 Metadata: {"export_id": "0198..."}.
 """
 ERROR_REASON_EXPORT_ALREADY_RUNNING: ErrorReason.ValueType  # 15
-"""An identical export is running.
+"""The project has an export that has not ended; wait for it, or cancel it.
 Metadata: {"export_id": "0198..."}.
 """
 ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 16
@@ -349,8 +349,8 @@ ERROR_REASON_SQL_LIMIT_EXCEEDED: ErrorReason.ValueType  # 37
 Metadata: {"limit": "memory"}.
 """
 ERROR_REASON_LAKE_UNAVAILABLE: ErrorReason.ValueType  # 38
-"""The Parquet files cannot be read or written now. Retry.
-Metadata: none.
+"""The Parquet files cannot be read or written now, retry; or, FAILED_PRECONDITION, no lake is configured.
+Metadata: none; where none is configured, {"setting": "LLM_OBSERVE_LAKE_URL"}.
 """
 ERROR_REASON_ALERT_RULE_NOT_FOUND: ErrorReason.ValueType  # 39
 """No alert rule with this id in the project.

@@ -134,7 +134,7 @@ class CreateExportRequest(google.protobuf.message.Message):
     """Optional UUID that makes repeating safe for 24 hours."""
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
-        """Window of start_time, widened to whole hours. Required."""
+        """Window of start_time, widened to whole hours; those that are not over yet are left out. Required."""
 
     def __init__(
         self,

@@ -62,8 +62,9 @@ class ExportServiceServicer(object):
     """
 
     def CreateExport(self, request, context):
-        """CreateExport queues an export. Safe to repeat with the same request_id.
-        Errors: INVALID_FIELD, EXPORT_ALREADY_RUNNING, REQUEST_ID_REUSED.
+        """CreateExport queues an export of the hours that are over and not in the lake as they are. A project has one that
+        has not ended at most. Safe to repeat with the same request_id.
+        Errors: INVALID_FIELD, EXPORT_ALREADY_RUNNING, REQUEST_ID_REUSED, LAKE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

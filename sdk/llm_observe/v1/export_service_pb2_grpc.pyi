@@ -25,8 +25,9 @@ class ExportServiceStub:
         llm_observe.v1.export_service_pb2.CreateExportRequest,
         llm_observe.v1.export_service_pb2.CreateExportResponse,
     ]
-    """CreateExport queues an export. Safe to repeat with the same request_id.
-    Errors: INVALID_FIELD, EXPORT_ALREADY_RUNNING, REQUEST_ID_REUSED.
+    """CreateExport queues an export of the hours that are over and not in the lake as they are. A project has one that
+    has not ended at most. Safe to repeat with the same request_id.
+    Errors: INVALID_FIELD, EXPORT_ALREADY_RUNNING, REQUEST_ID_REUSED, LAKE_UNAVAILABLE.
     """
 
     GetExport: grpc.UnaryUnaryMultiCallable[
@@ -56,8 +57,9 @@ class ExportServiceAsyncStub:
         llm_observe.v1.export_service_pb2.CreateExportRequest,
         llm_observe.v1.export_service_pb2.CreateExportResponse,
     ]
-    """CreateExport queues an export. Safe to repeat with the same request_id.
-    Errors: INVALID_FIELD, EXPORT_ALREADY_RUNNING, REQUEST_ID_REUSED.
+    """CreateExport queues an export of the hours that are over and not in the lake as they are. A project has one that
+    has not ended at most. Safe to repeat with the same request_id.
+    Errors: INVALID_FIELD, EXPORT_ALREADY_RUNNING, REQUEST_ID_REUSED, LAKE_UNAVAILABLE.
     """
 
     GetExport: grpc.aio.UnaryUnaryMultiCallable[
@@ -89,8 +91,9 @@ class ExportServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.export_service_pb2.CreateExportRequest,
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.export_service_pb2.CreateExportResponse, collections.abc.Awaitable[llm_observe.v1.export_service_pb2.CreateExportResponse]]:
-        """CreateExport queues an export. Safe to repeat with the same request_id.
-        Errors: INVALID_FIELD, EXPORT_ALREADY_RUNNING, REQUEST_ID_REUSED.
+        """CreateExport queues an export of the hours that are over and not in the lake as they are. A project has one that
+        has not ended at most. Safe to repeat with the same request_id.
+        Errors: INVALID_FIELD, EXPORT_ALREADY_RUNNING, REQUEST_ID_REUSED, LAKE_UNAVAILABLE.
         """
 
     @abc.abstractmethod
