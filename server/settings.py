@@ -11,9 +11,9 @@ from pydantic import Field, SecretStr, model_validator
 
 from analytics.lake.settings import LakeSettings
 from analytics.pricing.settings import PricingSettings
+from analytics.reports.settings import ReportSettings
 from analytics.sandbox.settings import SandboxSettings
 from codec.settings import RedactionSettings
-from server.reports.settings import ReportSettings
 from storage.settings import StorageSettings
 from telemetry.settings import EnvSettings, load_settings
 from worker.queue.settings import QueueSettings

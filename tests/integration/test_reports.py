@@ -18,10 +18,10 @@ from llm_observe.v1.report_service_pb2_grpc import ReportServiceStub
 from analytics.lake.layout import hour_file
 from analytics.lake.settings import LakeSettings
 from analytics.reports.catalogue import reports
+from analytics.reports.settings import ReportSettings
 from analytics.reports.tables import TABLES
 from analytics.sandbox.settings import SandboxSettings
 from analytics.windows import HOUR
-from server.reports.settings import ReportSettings
 from tests.support.lake_history import LAKE_START, LAKE_WINDOW, export_hours, row_at
 from tests.support.packing import insert, upsert
 from tests.support.rpc import RPC_TIMEOUT_S, info_of, stub

@@ -13,10 +13,10 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from analytics.lake.settings import LakeSettings
 from analytics.pricing.settings import PricingSettings
+from analytics.reports.settings import ReportSettings
 from analytics.sandbox.settings import SandboxSettings
 from codec.settings import RedactionSettings
 from server.app import Server, build_server
-from server.reports.settings import ReportSettings
 from server.settings import ProviderSettings, ServerConfig, ServerSettings
 from stack.demo.provider_mock import ProviderMock
 from storage.settings import StorageSettings
