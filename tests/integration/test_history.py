@@ -17,6 +17,7 @@ from analytics.lake.layout import hour_file
 from analytics.lake.schema import SCHEMA
 from analytics.reports.history import LiveLimits, TooManyLiveLogs, is_intact, read_history
 from analytics.windows import HOUR, Window
+from storage.columns import LogRow
 from storage.partitions import ensure_partitions
 from tests.support.lake_history import LAKE_START, LAKE_WINDOW, export_hours, row_at
 from tests.support.packing import insert, upsert
@@ -166,7 +167,8 @@ async def test_a_file_that_was_replaced_before_postgres_knows_is_noticed(databas
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_any_order_of_changes_and_exports_leaves_each_log_once(database, tmp_path, sql, seed):
-    chance, rows = random.Random(seed), {}
+    chance = random.Random(seed)
+    rows: dict[uuid.UUID, LogRow] = {}
     for _ in range(25):
         if chance.random() < 0.3:
             await export_hours(database, tmp_path, hours=chance.randrange(1, 25))

@@ -68,8 +68,9 @@ def test_every_choice_gives_the_same_columns(name, parameter, value):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_texts_of_a_report_are_sentences(name):
     report = reports()[name]
-    described = [*report.parameters, *report.columns]
-    assert all(text.endswith(".") for text in (report.answers, *(each.description for each in described)))
+    texts = [report.answers, *(each.description for each in report.parameters)]
+    texts += [each.description for each in report.columns]
+    assert all(text.endswith(".") for text in texts)
     assert not report.title.endswith(".")
 
 

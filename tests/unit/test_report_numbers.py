@@ -258,7 +258,7 @@ def test_a_storm_is_failures_and_retries_of_a_minute():
     assert ask("retry-storms", rows, min_attempts=7).rows == []
 
 
-def sessions() -> list[dict]:
+def sessions():
     return make_rows(
         session_id=["a", "a", "b", "b", "b", "c"],
         at_s=[0, 90.6, 10, 20, 15, 5],
