@@ -365,15 +365,14 @@ def test_a_daily_summary_counts_known_users():
     rows = make_rows(
         at_s=[0, 1, 2, DAY_S],
         user_id=["ann", "", "ann", ""],
-        session_id=["s", "s", "t", "t"],
         outcome=["success", "success", "error", "error"],
         latency_us=[100, 300, 9, 9],
         cost_nano_usd=[1, None, 2, None],
         input_token_count=[1, 2, None, None],
     )
     assert ask("daily-summary", rows).rows == [
-        (date(2026, 11, 2), 3, 1, 2, 1 / 3, 200.0, 290.0, 3, None, 1, 3),
-        (date(2026, 11, 3), 1, 0, 1, 1.0, None, None, None, None, 1, None),
+        (date(2026, 11, 2), 3, 1, 1 / 3, 200.0, 290.0, 3, None, 1, 3),
+        (date(2026, 11, 3), 1, 0, 1.0, None, None, None, None, 1, None),
     ]
 
 

@@ -3,7 +3,6 @@
 -- column: date DATE | UTC day.
 -- column: request_count BIGINT | Calls.
 -- column: user_count BIGINT | Users that called.
--- column: session_count BIGINT | Sessions with calls.
 -- column: error_share DOUBLE | Share of calls that failed, from 0 to 1.
 -- column: p50_latency_us DOUBLE | Median latency of successful calls, in microseconds.
 -- column: p95_latency_us DOUBLE | 95th percentile, in microseconds.
@@ -12,7 +11,7 @@
 -- column: unpriced_count BIGINT | Calls whose cost is unknown, and which the sum leaves out.
 -- column: total_cost_nano_usd BIGINT | Cost, in billionths of a US dollar; null where no call's cost is known.
 SELECT date, count(*) AS request_count, count(DISTINCT nullif(user_id, '')) AS user_count,
-    count(DISTINCT session_id) AS session_count, count(CASE WHEN outcome = 'error' THEN 1 END) / count(*) AS error_share,
+    count(CASE WHEN outcome = 'error' THEN 1 END) / count(*) AS error_share,
     quantile_cont(CASE WHEN outcome = 'success' THEN latency_us END, 0.5) AS p50_latency_us,
     quantile_cont(CASE WHEN outcome = 'success' THEN latency_us END, 0.95) AS p95_latency_us,
     TRY_CAST(sum(input_token_count) AS BIGINT) AS input_tokens,

@@ -11,14 +11,15 @@
 -- column: output_token_count BIGINT | Tokens of the answer; null where they are unknown.
 -- column: input_preview VARCHAR | The beginning of what was asked, redacted.
 WITH dearest AS (
-    SELECT log_id, date AS log_date, cost_nano_usd AS cost
+    SELECT cost_nano_usd AS cost
     FROM logs
     WHERE cost_nano_usd IS NOT NULL
-    ORDER BY cost DESC, log_id
+    ORDER BY cost DESC
     LIMIT $limit
 )
-SELECT logs.log_id, logs.start_time, logs.provider, logs.model, logs.user_id, logs.cost_nano_usd,
-    logs.input_token_count, logs.output_token_count, logs.input_preview
-FROM dearest
-JOIN logs ON logs.log_id = dearest.log_id AND logs.date = dearest.log_date
-ORDER BY logs.cost_nano_usd DESC, logs.log_id
+-- Numbers alone say how dear a call must be to be shown; texts are read of few calls.
+SELECT log_id, start_time, provider, model, user_id, cost_nano_usd, input_token_count, output_token_count, input_preview
+FROM logs
+WHERE cost_nano_usd >= (SELECT min(cost) FROM dearest)
+ORDER BY cost_nano_usd DESC, log_id
+LIMIT $limit

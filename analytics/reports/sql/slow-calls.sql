@@ -13,19 +13,33 @@
 -- column: provider VARCHAR | Provider.
 -- column: model VARCHAR | Model.
 -- column: input_preview VARCHAR | The beginning of what was asked, redacted.
-WITH ranked AS (
-    SELECT {dimension} AS value, log_id, date AS log_date,
-        row_number() OVER (PARTITION BY {dimension} ORDER BY latency_us DESC, log_id) AS place
+WITH durations AS (
+    SELECT {dimension} AS value, latency_us AS duration,
+        row_number() OVER (PARTITION BY {dimension} ORDER BY latency_us DESC) AS place
     FROM logs
     WHERE outcome = 'success' AND latency_us >= $min_latency_us
 ),
-slowest AS (
-    SELECT value, log_id, log_date, place
-    FROM ranked
+-- Numbers alone say how slow a call must be to be shown; texts are read of few calls.
+bounds AS (
+    SELECT value, min(duration) AS least
+    FROM durations
     WHERE place <= $examples
+    GROUP BY value
+),
+slow AS (
+    SELECT {dimension} AS value, latency_us, time_to_first_token_us, output_token_count, start_time, log_id, provider,
+        model, input_preview
+    FROM logs
+    WHERE outcome = 'success' AND latency_us >= (SELECT min(least) FROM bounds)
+),
+ranked AS (
+    SELECT slow.value, row_number() OVER (PARTITION BY slow.value ORDER BY latency_us DESC, log_id) AS place,
+        latency_us, time_to_first_token_us, output_token_count, start_time, log_id, provider, model, input_preview
+    FROM slow
+    JOIN bounds ON bounds.value = slow.value AND slow.latency_us >= bounds.least
 )
-SELECT slowest.value, slowest.place, logs.latency_us, logs.time_to_first_token_us, logs.output_token_count,
-    logs.start_time, slowest.log_id, logs.provider, logs.model, logs.input_preview
-FROM slowest
-JOIN logs ON logs.log_id = slowest.log_id AND logs.date = slowest.log_date
-ORDER BY slowest.value, slowest.place
+SELECT value, place, latency_us, time_to_first_token_us, output_token_count, start_time, log_id, provider, model,
+    input_preview
+FROM ranked
+WHERE place <= $examples
+ORDER BY value, place
