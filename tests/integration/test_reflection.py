@@ -35,7 +35,7 @@ async def test_every_documented_call_works(server):
 async def test_every_service_is_listed_described_and_called(server):
     services = await run(server, "grpcurl -plaintext x list")
     ours = [name for name in services if name.startswith("llm_observe.v1.")]
-    assert len(ours) == 8
+    assert len(ours) == 9
     assert {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"} <= set(services)
     for service in ours:
         assert service in as_text(await run(server, f"grpcurl -plaintext x describe {service}"))
