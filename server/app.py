@@ -27,8 +27,12 @@ from llm_observe.v1 import (
     export_service_pb2,
     health_service_pb2,
     ingest_service_pb2,
+    report_service_pb2,
 )
 
+from analytics.reports.history import LiveLimits
+from analytics.reports.local_files import LocalFiles
+from analytics.sandbox.processes import QueryProcesses
 from codec.extensions import COMPILED
 from server.admin.health import HealthService
 from server.admin.service import AdminService
@@ -47,6 +51,9 @@ from server.listener import StartError, bind, grpc_options
 from server.reads.analytics import AnalyticsService
 from server.reads.events import EventService
 from server.reads.live_feed import LiveFeeds
+from server.reports.answers import Answers
+from server.reports.service import ReportService
+from server.reports.turns import Turns
 from server.rpc.auth import Authenticator
 from server.rpc.idempotency import IdempotencyKeys
 from server.rpc.pipeline import RpcPipeline
@@ -134,6 +141,8 @@ class _Shared(NamedTuple):
     """Connections of their own for analytics: slow questions take none from ingest and chat."""
     broker: LogBroker
     providers: Providers
+    lake: LocalFiles | None
+    queries: QueryProcesses
     grpc_server: grpc.aio.Server
 
 
@@ -144,11 +153,17 @@ def _open_shared(config: ServerConfig, resources: AsyncExitStack) -> _Shared:
     resources.push_async_callback(broker.shutdown)
     providers = Providers(config.providers)
     resources.push_async_callback(providers.aclose)
+    store = config.lake.open_store()
+    lake = LocalFiles(store, config.reports.copies_megabytes << 20) if store is not None else None
+    if lake is not None:
+        resources.callback(lake.close)
+    queries = QueryProcesses(config.sandbox)
+    resources.push_async_exit(queries)  # not entered: its first process starts with the first question
     grpc_server = grpc.aio.server(
         options=grpc_options(config.server), maximum_concurrent_rpcs=config.server.max_concurrent_calls
     )
     resources.push_async_callback(grpc_server.stop, None)
-    return _Shared(database, reads, broker, providers, grpc_server)
+    return _Shared(database, reads, broker, providers, lake, queries, grpc_server)
 
 
 class _Services(NamedTuple):
@@ -162,7 +177,7 @@ class _Services(NamedTuple):
 
 def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     """Make every service and add it to the gRPC server."""
-    database, reads, broker, providers, grpc_server = shared
+    database, reads, broker, providers, _, _, grpc_server = shared
     redactor, log_queue = config.redaction.make_redactor(), LogQueue(broker)
     keys, feeds = IdempotencyKeys(database), LiveFeeds(broker)
     limiter = RateLimiter(broker, "ingest", config.server.ingest_logs_per_minute)
@@ -185,6 +200,7 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(ConversationService(database, redactor, keys), conversation_service_pb2.DESCRIPTOR)
     services.add(AnalyticsService(reads), analytics_service_pb2.DESCRIPTOR)
     services.add(EventService(feeds), event_service_pb2.DESCRIPTOR)
+    services.add(_make_reports(config, shared), report_service_pb2.DESCRIPTOR)
     services.add(AdminService(database, broker, log_queue, redactor), admin_service_pb2.DESCRIPTOR)
     alerts = AlertService(
         database=database, reads=reads, broker=broker, notifier=Notifier(config.notices), redactor=redactor
@@ -193,6 +209,16 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
     return _Services(chat, feeds, loopback, services.names)
+
+
+def _make_reports(config: ServerConfig, shared: _Shared) -> ReportService:
+    limits = LiveLimits(
+        rows=config.reports.live_logs,
+        size_bytes=config.reports.live_megabytes << 20,
+        timeout_s=config.reports.live_timeout_s,
+    )
+    turns = Turns(config.sandbox.processes, config.sandbox.queue_timeout_s)
+    return ReportService(Answers(shared.reads, shared.lake, shared.queries, limits, turns))
 
 
 def _make_chat(

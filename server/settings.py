@@ -11,6 +11,8 @@ from pydantic import Field, SecretStr, model_validator
 
 from analytics.lake.settings import LakeSettings
 from analytics.pricing.settings import PricingSettings
+from analytics.reports.settings import ReportSettings
+from analytics.sandbox.settings import SandboxSettings
 from codec.settings import RedactionSettings
 from storage.settings import StorageSettings
 from telemetry.settings import EnvSettings, load_settings
@@ -136,6 +138,8 @@ class ServerConfig:
     pricing: PricingSettings
     notices: NoticeSettings
     lake: LakeSettings
+    sandbox: SandboxSettings
+    reports: ReportSettings
 
     @classmethod
     def load(cls) -> Self:
@@ -153,4 +157,6 @@ class ServerConfig:
             pricing=load_settings(PricingSettings),
             notices=load_settings(NoticeSettings),
             lake=load_settings(LakeSettings),
+            sandbox=load_settings(SandboxSettings),
+            reports=load_settings(ReportSettings),
         )

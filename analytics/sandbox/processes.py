@@ -14,7 +14,7 @@ from analytics.sandbox.running_query import RunningQuery
 from analytics.sandbox.wire import write_query
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
     from typing import IO
 
     from analytics.sandbox.query import Part, Query
@@ -52,7 +52,7 @@ class QueryProcesses:
         while self._idle:
             await self._idle.pop().end()
 
-    async def run(self, query: Query) -> AsyncIterator[Part]:
+    async def run(self, query: Query) -> AsyncGenerator[Part]:
         """Yield ``Columns``, then ``Chunk``s, then ``End``. Closing the iterator ends the query.
 
         The query does not wait for its reader: up to ``limits.bytes`` of the answer are kept for it.

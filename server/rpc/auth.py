@@ -27,6 +27,7 @@ _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "ConversationService": {"chat"},
     "AnalyticsService": {"read"},
     "EventService": {"read"},
+    "ReportService": {"read"},
     "ExportService": {"admin"},
     "AdminService": {"admin"},
     "AlertService": {"admin"},

@@ -18,8 +18,8 @@ _MAX_SECONDS: Final = 253_402_300_799
 _NANOS: Final = 1_000_000_000
 
 
-def parse_window(time_range: TimeRange) -> Window:
-    """Return the requested window, by default the last 24 hours.
+def parse_window(time_range: TimeRange, default: timedelta = _DEFAULT_WINDOW) -> Window:
+    """Return the requested window; without a start, the last 24 hours or other default of it.
 
     Raises:
         InvalidField: It is empty, longer than 366 days, or outside the supported range.
@@ -29,7 +29,7 @@ def parse_window(time_range: TimeRange) -> Window:
         end = parse_timestamp("time_range.end_time", time_range.end_time)
     if time_range.HasField("start_time"):
         start = parse_timestamp("time_range.start_time", time_range.start_time)
-    start = start or end - _DEFAULT_WINDOW
+    start = start or end - default
     if start >= end:
         raise InvalidField([("time_range.end_time", "must be after start_time")])
     if end - start > _MAX_WINDOW:

@@ -24,6 +24,7 @@ from stack.cli.export import export
 from stack.cli.keys import keys
 from stack.cli.ledger import ledger
 from stack.cli.projects import projects
+from stack.cli.reports import report, sql
 from stack.cli.reprice import reprice
 from stack.cli.rollups import rollups
 from stack.cli.status import status
@@ -121,6 +122,8 @@ for _command in (
     keys,
     rollups,
     reprice,
+    report,
+    sql,
     ledger,
     dead_letters,
     alerts,

@@ -13,6 +13,8 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from analytics.lake.settings import LakeSettings
 from analytics.pricing.settings import PricingSettings
+from analytics.reports.settings import ReportSettings
+from analytics.sandbox.settings import SandboxSettings
 from codec.settings import RedactionSettings
 from server.app import Server, build_server
 from server.settings import ProviderSettings, ServerConfig, ServerSettings
@@ -29,7 +31,10 @@ def make_config(
     queue: QueueSettings,
     providers: ProviderSettings | None = None,
     notices: NoticeSettings | None = None,
+    *,
     lake: LakeSettings | None = None,
+    sandbox: SandboxSettings | None = None,
+    reports: ReportSettings | None = None,
     **server: Any,
 ) -> ServerConfig:
     """Return the settings of a server on a free port; ``server`` are fields of ServerSettings."""
@@ -42,6 +47,8 @@ def make_config(
         pricing=PricingSettings(),
         notices=notices or NoticeSettings(),
         lake=lake or LakeSettings(),
+        sandbox=sandbox or SandboxSettings(),
+        reports=reports or ReportSettings(),
     )
 
 

@@ -1,0 +1,1 @@
+"""Reports and SQL over the history of logs."""

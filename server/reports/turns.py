@@ -1,0 +1,44 @@
+"""Lets few questions at a time hold logs in memory, and each project one."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from server.rpc.errors import ServerIsBusy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class Turns:
+    """Whose question is answered next.
+
+    Args:
+        count: Questions at a time.
+        timeout_s: Longest that one waits for others, in seconds.
+    """
+
+    def __init__(self, count: int, timeout_s: float) -> None:
+        self._free = asyncio.Semaphore(count)
+        self._timeout_s = timeout_s
+        self._projects: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def take(self, project_id: str) -> AsyncIterator[None]:
+        """Wait for a turn, and have it while the context lasts.
+
+        Raises:
+            ServerIsBusy: Others took too long.
+        """
+        project = self._projects.setdefault(project_id, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._timeout_s) as waiting, project, self._free:
+                waiting.reschedule(None)
+                yield
+        except TimeoutError as error:
+            if not waiting.expired():
+                raise
+            raise ServerIsBusy("other questions are being answered; retry later") from error

@@ -1,0 +1,176 @@
+"""`llm-observe report` and `llm-observe sql`: questions about the history of logs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from datetime import UTC, date, datetime
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
+
+import click
+from llm_observe.v1 import report_service_pb2 as pb
+from llm_observe.v1.report_service_pb2_grpc import ReportServiceStub
+
+from server.reads.log_csv import escape_formula
+from stack.cli.output import print_table
+from stack.cli.server import server_channel
+from stack.errors import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import pyarrow as pa
+    from llm_observe.v1.filter_pb2 import TimeRange
+
+    Command: TypeAlias = Callable[..., None]
+
+_TIMEOUT_S: Final = 120.0
+_FORMATS: Final = ("table", "csv", "json", "parquet")
+_TIME: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+
+def _with_options(command: Command) -> Command:
+    """Add the options that both commands have."""
+    for option in (
+        click.option("--output", type=click.File("wb", lazy=True), default="-", help="File to write to."),
+        click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True),
+        click.option("--to", "end", type=_TIME, help="End of the time range, in UTC; by default now."),
+        click.option("--from", "start", type=_TIME, help="Its start; by default 30 days before."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter; repeatable.")
+@_with_options
+def report(
+    *,
+    name: str | None,
+    settings: Sequence[str],
+    start: datetime | None,
+    end: datetime | None,
+    form: str,
+    output: IO[bytes],
+) -> None:
+    """Run the report NAME; without a name, list all reports.
+
+    `llm-observe report NAME --set dimension=user` sets a parameter; docs/reports.md describes them.
+    """
+    with server_channel() as channel:
+        service = ReportServiceStub(channel)
+        if name is None:
+            reports = service.ListReports(pb.ListReportsRequest(), timeout=_TIMEOUT_S).reports
+            print_table(("report", "what it answers"), ((each.name, each.description) for each in reports))
+            return
+        request = pb.RunReportRequest(name=name, parameters=dict(map(_parse_setting, settings)))
+        _set_range(request.time_range, start, end)
+        table = _read(service.RunReport(request, timeout=_TIMEOUT_S))
+    _write(table, form, output)
+
+
+@click.command()
+@click.argument("statement")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="Rows.")
+@_with_options
+def sql(
+    *,
+    statement: str,
+    limit: int,
+    start: datetime | None,
+    end: datetime | None,
+    form: str,
+    output: IO[bytes],
+) -> None:
+    """Run one SELECT statement of DuckDB's SQL over the table logs; `-` reads it from stdin.
+
+    The table holds the project's logs of the time range, to this moment.
+    """
+    text = sys.stdin.read() if statement == "-" else statement
+    request = pb.RunSqlRequest(sql=text, row_limit=limit)
+    _set_range(request.time_range, start, end)
+    with server_channel() as channel:
+        table = _read(ReportServiceStub(channel).RunSql(request, timeout=_TIMEOUT_S))
+    _write(table, form, output)
+
+
+def _parse_setting(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise click.BadParameter("must be NAME=VALUE", param_hint="--set")
+    return name.strip(), value
+
+
+def _set_range(time_range: TimeRange, start: datetime | None, end: datetime | None) -> None:
+    for timestamp, time in ((time_range.start_time, start), (time_range.end_time, end)):
+        if time is not None:
+            timestamp.FromDatetime(time)
+
+
+def _read(parts: Iterable[pb.RunReportResponse | pb.RunSqlResponse]) -> pa.Table:
+    """Return a streamed answer, and say on stderr if it was cut."""
+    import pyarrow as pa  # noqa: PLC0415 - takes a while, which no other command should wait for
+
+    stream, end = io.BytesIO(), None
+    for part in parts:
+        stream.write(part.arrow)
+        end = part.end if part.HasField("end") else end
+    if end is None:
+        raise StackError("the answer ended early")
+    if end.truncated:
+        click.echo(f"cut after {end.row_count:,} rows", err=True)
+    stream.seek(0)
+    return pa.ipc.open_stream(stream).read_all()
+
+
+def _write(table: pa.Table, form: str, output: IO[bytes]) -> None:
+    rows = [list(row.values()) for row in table.to_pylist()]
+    if form == "parquet":
+        from pyarrow import parquet  # noqa: PLC0415 - as above
+
+        parquet.write_table(table, output, compression="zstd")
+    elif form == "csv":
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([table.column_names, *([_cell(value) for value in row] for row in rows)])
+        output.write(text.getvalue().encode())
+    elif form == "json":
+        named = [dict(zip(table.column_names, row, strict=True)) for row in rows]
+        output.write(json.dumps(named, default=_to_json, ensure_ascii=False, indent=1).encode() + b"\n")
+    else:
+        print_table(table.column_names, [[_shown(value) for value in row] for row in rows])
+
+
+def _cell(value: Any) -> str | int | float:  # any value that Arrow can hold
+    if value is None:
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return escape_formula(_text(value))
+
+
+def _shown(value: Any) -> str | int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1 else f"{value:,.1f}"
+    return "" if value is None else _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return (
+        value.isoformat()
+        if isinstance(value, date)
+        else json.dumps(value, default=_to_json, ensure_ascii=False)
+    )
+
+
+def _to_json(value: Any) -> str:
+    """Return what JSON has no word for: times as ISO 8601, others as they print."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value.isoformat() if isinstance(value, date) else str(value)
