@@ -62,7 +62,14 @@ async def run_worker() -> None:
     merger = RollupMerger(database, load_settings(RollupSettings))
     alerts = AlertJob(database, broker, Notifier(load_settings(NoticeSettings)))
     exporter = _make_exporter(storage)
-    _register_upkeep(broker, database, storage.retention_days, merger, alerts, exporter)
+    _register_upkeep(
+        broker,
+        database,
+        retention_days=storage.retention_days,
+        merger=merger,
+        alerts=alerts,
+        exporter=exporter,
+    )
     await wait_out("check the database schema", lambda: check_schema(database))
     # No log may arrive before its partition.
     await wait_out("make partitions", lambda: ensure_partitions(database, _today(), storage.retention_days))
@@ -120,6 +127,7 @@ def _make_exporter(storage: StorageSettings) -> LogExporter | None:
 def _register_upkeep(
     broker: WorkerBroker,
     database: Database,
+    *,
     retention_days: int,
     merger: RollupMerger,
     alerts: AlertJob,

@@ -20,9 +20,10 @@ from analytics import aggregates
 from analytics.checks import verify_rollups
 from analytics.metrics import Metrics
 from analytics.sketch import bucket_of
-from analytics.windows import DAY, HOUR, MINUTE, ceil, floor
+from analytics.windows import DAY, HOUR, MINUTE, Window, ceil, floor
 from codec.rows import to_row
-from server.reads.convert import to_metrics
+from server.reads.convert import fill_metrics
+from server.rpc.times import to_duration, to_time_range
 from storage.rollup_merges import count_again, forget_minutes, list_days
 from storage.rollups import TIERS, RollupFilter, TierRange, sum_rollups
 from tests.support.logs import make_log
@@ -211,7 +212,8 @@ async def test_percentiles_of_every_tier_after_corrections(database, latency):
             ranges = [TierRange(tier, start, ceil(NOW, DAY))]
             async with database.connection() as connection:
                 cells = await sum_rollups(connection, ranges, RollupFilter(project_id="default"))
-            assert_says(to_metrics(Metrics(cells)), [row for row in rows if row.start_time >= start])
+            fill_metrics(shown := pb.Metrics(), Metrics(cells))
+            assert_says(shown, [row for row in rows if row.start_time >= start])
         await merge_all(database)
 
 
@@ -223,7 +225,9 @@ async def test_long_series_are_read_in_pieces(analytics, database, monkeypatch, 
     await insert(database, rows)
     start = floor(NOW - 40 * HOUR, HOUR) + 20 * MINUTE
     request = pb.QueryTimeSeriesRequest(
-        time_range={"start_time": start, "end_time": NOW}, step=15 * MINUTE, group_by=pb.DIMENSION_MODEL
+        time_range=to_time_range(Window(start, NOW)),
+        step=to_duration(15 * MINUTE / timedelta(microseconds=1)),
+        group_by=pb.DIMENSION_MODEL,
     )
     for merged in (False, True):
         found = await analytics.QueryTimeSeries(request)

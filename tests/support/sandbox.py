@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -47,7 +48,8 @@ def ipc(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    return sink.getvalue().to_pybytes()
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 def write_hour(lake: Path, project_id: str, hour: datetime, table: pa.Table) -> Path:
@@ -79,7 +81,7 @@ class Answer:
     end: End
 
     @property
-    def rows(self) -> list[tuple]:
+    def rows(self) -> list[tuple[Any, ...]]:
         return [tuple(row.values()) for row in pa.ipc.open_stream(self.data).read_all().to_pylist()]
 
 
@@ -88,8 +90,10 @@ async def ask(processes: QueryProcesses, sql: str, source: Source, **options) ->
         first, *middle, last = [part async for part in parts]
     assert isinstance(first, Columns)
     assert isinstance(last, End)
-    assert all(isinstance(part, Chunk) and len(part.data) <= 1 << 20 for part in middle)
-    return Answer(first, b"".join(part.data for part in middle), last)
+    chunks = [part.data for part in middle if isinstance(part, Chunk)]
+    assert len(chunks) == len(middle)
+    assert all(len(chunk) <= 1 << 20 for chunk in chunks)
+    return Answer(first, b"".join(chunks), last)
 
 
 async def outcome(
