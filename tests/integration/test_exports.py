@@ -168,7 +168,7 @@ async def test_without_a_lake_nothing_is_queued(database_url, queue_settings):
     assert found[:2] == ("LAKE_UNAVAILABLE", {"setting": "LLM_OBSERVE_LAKE_URL"})
 
 
-@pytest.mark.parametrize("export_id", ["x", str(uuid.uuid4())])
+@pytest.mark.parametrize("export_id", ["x", "0198a0de-0000-7000-8000-000000000000"])
 @pytest.mark.parametrize("method", ["Get", "Cancel"])
 async def test_unknown_exports(service, method, export_id):
     request = getattr(pb, f"{method}ExportRequest")(export_id=export_id)
