@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _MAX_WIDTH: Final = 200
+_NUMBER: Final = re.compile(r"-?[\d,]+(\.\d+)?(e[+-]?\d+)?")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
@@ -34,7 +36,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         values = [row[index] for row in rows]
-        numeric = all(isinstance(value, int) for value in values)
+        numeric = all(isinstance(value, int) or _NUMBER.fullmatch(value) for value in values if value != "")
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
         # An id stays in one piece, so that it can be copied.
         if not any(" " in str(value) for value in values):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S: Final = 120.0
 _FORMATS: Final = ("table", "csv", "json", "parquet")
+_NANO_USD: Final = "_nano_usd"
 _TIME: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 
@@ -85,9 +86,10 @@ def sql(
     form: str,
     output: IO[bytes],
 ) -> None:
-    """Run one SELECT statement of DuckDB's SQL over the table logs; `-` reads it from stdin.
+    """Ask a question of your own in SQL; `-` reads it from stdin.
 
-    The table holds the project's logs of the time range, to this moment.
+    One SELECT statement in DuckDB's dialect over the table logs, which holds the project's logs of the
+    time range, to this moment.
     """
     text = sys.stdin.read() if statement == "-" else statement
     request = pb.RunSqlRequest(sql=text, row_limit=limit)
@@ -140,7 +142,9 @@ def _write(table: pa.Table, form: str, output: IO[bytes]) -> None:
         named = [dict(zip(table.column_names, row, strict=True)) for row in rows]
         output.write(json.dumps(named, default=_to_json, ensure_ascii=False, indent=1).encode() + b"\n")
     else:
-        print_table(table.column_names, [[_shown(value) for value in row] for row in rows])
+        names = table.column_names
+        shown = [[_shown(name, value) for name, value in zip(names, row, strict=True)] for row in rows]
+        print_table([name.replace(_NANO_USD, "_usd") for name in names], shown)
 
 
 def _cell(value: Any) -> str | int | float:  # any value that Arrow can hold
@@ -151,7 +155,12 @@ def _cell(value: Any) -> str | int | float:  # any value that Arrow can hold
     return escape_formula(_text(value))
 
 
-def _shown(value: Any) -> str | int:
+def _shown(name: str, value: Any) -> str | int:
+    """Return a value for people: dollars for 10^-9 of them, times to the second."""
+    if name.endswith(_NANO_USD) and isinstance(value, int | float):
+        return f"{value / 1e9:,.4f}" if abs(value) >= 1e9 else f"{value / 1e9:.4g}"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float):

@@ -40,7 +40,7 @@ async def test_without_a_name_all_reports_are_listed(run):
 async def test_a_report_is_printed_in_the_form_that_was_asked_for(run, tmp_path):
     words = ("report", "cost", *RANGE, "--set", "dimension=model", "--set", "limit=5")
     lines = (await run(*words)).output.splitlines()
-    assert [line.split("\t")[:4] for line in lines] == [["=m", "1", "0", "5"], ["n", "1", "1", ""]]
+    assert [line.split("\t")[:4] for line in lines] == [["=m", "1", "0", "5e-09"], ["n", "1", "1", ""]]
     rows = list(csv.DictReader((await run(*words, "--format", "csv")).output.splitlines()))
     assert [(row["value"], row["total_cost_nano_usd"]) for row in rows] == [("'=m", "5"), ("n", "")]
     rows = json.loads((await run(*words, "--format", "json")).output)

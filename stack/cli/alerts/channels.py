@@ -25,7 +25,7 @@ def channels() -> None:
 @click.option("--slack", default="", help="URL of a Slack incoming webhook.")
 @click.option("--email", "addresses", multiple=True, help="Address; may be repeated.")
 def create_channel(name: str, webhook: str, slack: str, addresses: tuple[str, ...]) -> None:
-    """Create a channel; print its id and, of a webhook, its signing secret."""
+    """Create a channel and print its id (and signing secret)."""
     given = [bool(webhook), bool(slack), bool(addresses)]
     if sum(given) != 1:
         raise click.UsageError("give one of --webhook, --slack and --email")
