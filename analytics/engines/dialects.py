@@ -25,6 +25,7 @@ class Dialect(NamedTuple):
 
     name: str
     """sqlglot's word for it."""
+    title: str
     timestamp: Rule
     """Makes a time of text such as 2026-11-02 00:00:00.000000, which is UTC."""
     rules: Mapping[type[exp.Expression], Rule]
@@ -111,6 +112,7 @@ def _trino_group(node: exp.Expression) -> exp.Expression:
 
 CLICKHOUSE: Final = Dialect(
     "clickhouse",
+    "ClickHouse",
     timestamp=lambda text: _call("toDateTime64", text, "6", exp.Literal.string("UTC")),
     rules={
         exp.PercentileCont: _clickhouse_percentile,
@@ -124,6 +126,7 @@ CLICKHOUSE: Final = Dialect(
 )
 SPARK: Final = Dialect(
     "spark",
+    "Spark",
     timestamp=lambda text: exp.cast(exp.Literal.string(f"{text.name} UTC"), "TIMESTAMPTZ"),
     rules={
         exp.PercentileCont: _rename("PERCENTILE"),
@@ -132,6 +135,7 @@ SPARK: Final = Dialect(
 )
 TRINO: Final = Dialect(
     "trino",
+    "Trino",
     timestamp=lambda text: exp.cast(exp.Literal.string(f"{text.name} UTC"), "TIMESTAMPTZ"),
     rules={
         exp.PercentileCont: _rename("APPROX_PERCENTILE"),

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 
 from analytics.engines.dialects import CLICKHOUSE, translate
+from analytics.engines.views import view
 from analytics.reports.catalogue import Statement
 from tests.support.engines import (
-    DEFAULTS, EVERY_DIMENSION, EVERY_TEXT, LARGEST, PROJECT, VARIANTS, assert_equal, expected, rows_of,
+    DEFAULTS, EVERY_DIMENSION, EVERY_TEXT, LARGEST, PROJECT, VARIANTS, assert_equal, expected, logs_of, rows_of,
 )  # fmt: skip
 
 Ask: TypeAlias = Callable[[str, Statement], list[tuple[Any, ...]]]
@@ -28,8 +29,7 @@ def ask(lake: Path) -> Iterator[Ask]:
     server = session.Session()
 
     def ask_project(project: str, statement: Statement) -> list[tuple[Any, ...]]:
-        files = f"{lake}/project_id={project}/date=*/hour=*/logs.parquet"
-        server.query(f"CREATE OR REPLACE VIEW logs AS SELECT * FROM file('{files}', Parquet)")
+        server.query(view("clickhouse", logs_of(lake, project)))
         answer = server.query(f"{translate(statement, CLICKHOUSE)}, {_AS_TEXT}", "ArrowStream")
         return rows_of(pa.ipc.open_stream(answer.bytes()).read_all())
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from analytics.engines.views import Logs
 from analytics.lake.layout import hour_file
 from analytics.lake.schema import SCHEMA
 from analytics.reports.catalogue import Report, Statement, reports
@@ -20,8 +21,8 @@ from analytics.reports.dimensions import DIMENSIONS
 from analytics.windows import Window
 from tests.support.history import START, make_row, random_rows
 
-WINDOW = Window(START, START + timedelta(days=21))
-"""The one in which the lake's logs are."""
+WINDOW = Window(START + timedelta(days=1), START + timedelta(days=20))
+"""All but the first and the last day of the lake's logs."""
 PROJECT, LARGEST = "default", "largest"
 """A project of usual logs, and one of a few with the largest counts that a log may have."""
 
@@ -74,8 +75,8 @@ def write_lake(folder: Path) -> None:
     """Write both projects' files, as the exporter lays them out."""
     _write(folder, PROJECT, _usual_rows())
     values = {name: 2**63 - 1 for name in SCHEMA.names if name.endswith(("token_count", "_usd"))}
-    largest = [make_row(number, **values, user_id=user) for number, user in enumerate(("ann", "ann", "bob"))]
-    _write(folder, LARGEST, [*largest, make_row(9, **values, outcome="cancelled", user_id="cid")])
+    largest = [make_row(number, **values, at_s=90_000, user_id=user) for number, user in enumerate(("ann", "ann", "bob"))]
+    _write(folder, LARGEST, [*largest, make_row(9, **values, at_s=90_000, outcome="cancelled", user_id="cid")])
 
 
 def _usual_rows() -> list[dict[str, Any]]:
@@ -95,8 +96,8 @@ def _usual_rows() -> list[dict[str, Any]]:
             cached = row["cache_read_token_count"] = chance.choice((None, 0, row["input_token_count"] // 2))
             row["cost_nano_usd"] = 10 * row["input_token_count"] - 9 * (cached or 0)
             row["cost_nano_usd"] += 30 * (row["output_token_count"] or 0)
-    storm = [make_row(number, outcome="error", at_s=7, retry_count=3) for number in range(2000, 2012)]
-    texts = [make_row(3000 + place, metadata=[(key, key)]) for place, key in enumerate(_HOSTILE)]
+    storm = [make_row(number, outcome="error", at_s=90_007, retry_count=3) for number in range(2000, 2012)]
+    texts = [make_row(3000 + place, at_s=90_000, metadata=[(key, key)]) for place, key in enumerate(_HOSTILE)]
     return [*rows, *storm, *texts]
 
 
@@ -109,6 +110,11 @@ def _write(folder: Path, project: str, rows: Sequence[dict[str, Any]]) -> None:
         parquet.write_table(pa.Table.from_pylist(lines, schema=SCHEMA), folder / name, compression="zstd")
 
 
+def logs_of(lake: Path, project: str) -> Logs:
+    """Return which logs the reports of these tests are about."""
+    return Logs(str(lake), project, WINDOW.start.date(), WINDOW.end.date())
+
+
 def expected(lake: Path, project: str, statement: Statement) -> list[tuple[Any, ...]]:
     """Return DuckDB's answer over the lake's files."""
     files = f"{lake}/project_id={project}/date=*/hour=*/logs.parquet"
@@ -117,6 +123,7 @@ def expected(lake: Path, project: str, statement: Statement) -> list[tuple[Any, 
         connection.execute("SET timezone = 'UTC'")
         connection.execute(
             f"CREATE VIEW logs AS SELECT * FROM read_parquet('{files}', hive_partitioning = true, hive_types = {types})"
+            f" WHERE start_time >= '{WINDOW.start}' AND start_time < '{WINDOW.end}'"
         )
         return rows_of(connection.sql(statement.sql, params=statement.parameters).to_arrow_table())
 

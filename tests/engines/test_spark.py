@@ -1,0 +1,61 @@
+"""Spark answers every report as DuckDB does, over the same files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from analytics.engines.dialects import SPARK, translate
+from analytics.engines.views import view
+from analytics.reports.catalogue import Statement
+from tests.support.engines import (
+    DEFAULTS, EVERY_TEXT, LARGEST, PROJECT, VARIANTS, assert_equal, expected, logs_of, rows_of,
+)  # fmt: skip
+
+Ask: TypeAlias = Callable[[str, Statement], list[tuple[Any, ...]]]
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.filterwarnings("default"),  # pyspark warns of what it uses itself
+]
+_SETTINGS = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.memory": "1g",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.ui.enabled": "false",
+}
+"""Those of a small machine, and UTC, by which days and hours are told."""
+
+
+@pytest.fixture(scope="session")
+def ask(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """Asks one project's logs."""
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    from pyspark.sql import SparkSession  # installed by `make test-engines ENGINES=spark` alone
+
+    builder = SparkSession.builder.master("local[2]")
+    for name, value in _SETTINGS.items():
+        builder = builder.config(name, value)
+    warehouse = tmp_path_factory.mktemp("warehouse")
+    spark = builder.config("spark.sql.warehouse.dir", str(warehouse)).getOrCreate()
+
+    def ask_project(project: str, statement: Statement) -> list[tuple[Any, ...]]:
+        spark.sql(view("spark", logs_of(lake, project)))
+        return rows_of(spark.sql(translate(statement, SPARK)).toArrow())
+
+    yield ask_project
+    spark.stop()
+
+
+@pytest.mark.parametrize("case", [*DEFAULTS, *VARIANTS, *EVERY_TEXT], ids=str)
+def test_an_answer_is_duckdbs(lake, ask, case):
+    assert_equal(ask(PROJECT, case.statement()), expected(lake, PROJECT, case.statement()))
+
+
+@pytest.mark.parametrize("case", DEFAULTS, ids=str)
+def test_sums_that_no_number_can_hold_are_null_as_in_duckdb(lake, ask, case):
+    assert_equal(ask(LARGEST, case.statement()), expected(lake, LARGEST, case.statement()))
