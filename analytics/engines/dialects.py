@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from analytics.reports.catalogue import Bound, Statement
 
-    Rule: TypeAlias = Callable[[exp.Expression], exp.Expression]
+    Rule: TypeAlias = Callable[[exp.Expr], exp.Expr]
 
 
 class Dialect(NamedTuple):
@@ -28,7 +28,7 @@ class Dialect(NamedTuple):
     title: str
     timestamp: Rule
     """Makes a time of text such as 2026-11-02 00:00:00.000000, which is UTC."""
-    rules: Mapping[type[exp.Expression], Rule]
+    rules: Mapping[type[exp.Expr], Rule]
     """What replaces a node of DuckDB's SQL."""
     suffix: str = ""
     """Settings that a statement needs."""
@@ -45,7 +45,7 @@ def translate(statement: Statement, dialect: Dialect) -> str:
     return tree.sql(dialect.name, pretty=True) + dialect.suffix
 
 
-def _literal(name: str, value: Bound, dialect: Dialect) -> exp.Expression:
+def _literal(name: str, value: Bound, dialect: Dialect) -> exp.Expr:
     if isinstance(value, datetime):
         made = dialect.timestamp(exp.Literal.string(f"{value:%Y-%m-%d %H:%M:%S.%f}"))
     else:
@@ -54,7 +54,7 @@ def _literal(name: str, value: Bound, dialect: Dialect) -> exp.Expression:
     return made
 
 
-def _call(name: str, *arguments: exp.Expression | str | None) -> exp.Expression:
+def _call(name: str, *arguments: exp.Expr | str | None) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=[exp.maybe_parse(each) for each in arguments if each])
 
 
@@ -67,12 +67,12 @@ def _replace_all(name: str) -> Rule:
     return lambda node: _call(name, node.this, node.expression, node.args["replacement"])
 
 
-def _sum_of(node: exp.Expression) -> exp.Expression | None:
+def _sum_of(node: exp.Expr) -> exp.Expr | None:
     """Return what is summed where a sum is cast to BIGINT, or null where that cannot hold it."""
     return node.this.this if isinstance(node.this, exp.Sum) else None
 
 
-def _clickhouse_try_cast(node: exp.Expression) -> exp.Expression:
+def _clickhouse_try_cast(node: exp.Expr) -> exp.Expr:
     # Its sums of Int64 overflow in silence, and its CAST of a larger number does, too.
     summed = _sum_of(node)
     if summed is None:
@@ -81,29 +81,29 @@ def _clickhouse_try_cast(node: exp.Expression) -> exp.Expression:
     return _call("accurateCastOrNull", wide, exp.Literal.string("Int64"))
 
 
-def _clickhouse_percentile(node: exp.Expression) -> exp.Expression:
+def _clickhouse_percentile(node: exp.Expr) -> exp.Expr:
     return exp.CombinedParameterizedAgg(
         this="quantileExactInclusive", expressions=[node.expression], params=[node.this]
     )
 
 
-def _clickhouse_average(node: exp.Expression) -> exp.Expression:
+def _clickhouse_average(node: exp.Expr) -> exp.Expr:
     return exp.Avg(this=_call("toFloat64", node.this))  # of Int64 it would overflow like a sum
 
 
-def _spark_try_cast(node: exp.Expression) -> exp.Expression:
+def _spark_try_cast(node: exp.Expr) -> exp.Expr:
     summed = _sum_of(node)
     return node if summed is None else _call("TRY_SUM", summed)
 
 
-def _trino_try_cast(node: exp.Expression) -> exp.Expression:
+def _trino_try_cast(node: exp.Expr) -> exp.Expr:
     summed = _sum_of(node)
     if summed is None:
         return node
     return exp.TryCast(this=exp.Sum(this=exp.cast(summed, "DECIMAL(38, 0)")), to=node.args["to"])
 
 
-def _trino_group(node: exp.Expression) -> exp.Expression:
+def _trino_group(node: exp.Expr) -> exp.Expr:
     """Group by the place of an alias in SELECT, since the alias itself is not known there."""
     selected = node.parent.expressions if node.parent else []
     places = {each.alias: exp.Literal.number(place) for place, each in enumerate(selected, 1) if each.alias}

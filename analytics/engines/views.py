@@ -11,8 +11,6 @@ from analytics.lake.schema import SCHEMA
 if TYPE_CHECKING:
     from datetime import date
 
-_DAYS: Final = "WHERE date >= DATE '{start}' AND date < DATE '{end}'"
-
 
 class Logs(NamedTuple):
     """Which logs a view has."""
@@ -25,15 +23,6 @@ class Logs(NamedTuple):
     """The day after the last one, in UTC."""
 
 
-CLICKHOUSE: Final = f"""\
-CREATE OR REPLACE VIEW logs AS
-SELECT * FROM file('{{lake}}/project_id={{project_id}}/date=*/hour=*/logs.parquet', Parquet)
-{_DAYS}"""
-SPARK: Final = f"""\
-CREATE OR REPLACE TEMPORARY VIEW logs AS
-SELECT * FROM parquet.`{{lake}}/project_id={{project_id}}`
-{_DAYS}"""
-
 _TRINO_TYPES: Final[dict[pa.DataType, str]] = {
     pa.string(): "VARCHAR",
     pa.int64(): "BIGINT",
@@ -44,30 +33,39 @@ _TRINO_TYPES: Final[dict[pa.DataType, str]] = {
     pa.list_(pa.string()): "ARRAY(VARCHAR)",
 }
 _TRINO_COLUMNS: Final = ",\n".join(f"  {field.name} {_TRINO_TYPES[field.type]}" for field in SCHEMA)
-_SPACE: Final = "\n  "
-# The folder is hour=09, which is no BIGINT as Hive writes it.
-TRINO: Final = f"""\
+_TRINO_SELECT: Final = ",\n  ".join([*SCHEMA.names, "project_id", "date"])
+
+_VIEWS: Final = {
+    "clickhouse": """\
+CREATE OR REPLACE VIEW logs AS
+SELECT * FROM file('{lake}/project_id={project_id}/date=*/hour=*/logs.parquet', Parquet)
+WHERE date >= DATE '{start}' AND date < DATE '{end}'""",
+    "spark": """\
+CREATE OR REPLACE TEMPORARY VIEW logs AS
+SELECT * FROM parquet.`{lake}/project_id={project_id}`
+WHERE date >= DATE '{start}' AND date < DATE '{end}'""",
+    # A folder is hour=09, which is not how Hive writes a BIGINT.
+    "trino": """\
 CREATE TABLE hive.default.lake_logs (
-{_TRINO_COLUMNS},
+{trino_columns},
   project_id VARCHAR,
   date DATE,
   hour VARCHAR
 ) WITH (
-  external_location = '{{lake}}',
+  external_location = '{lake}',
   format = 'PARQUET',
   partitioned_by = ARRAY['project_id', 'date', 'hour']
 );
 CALL hive.system.sync_partition_metadata('default', 'lake_logs', 'FULL');
 CREATE OR REPLACE VIEW hive.default.logs AS
 SELECT
-  {f",{_SPACE}".join([*SCHEMA.names, "project_id", "date"])},
+  {trino_select},
   CAST(hour AS BIGINT) AS hour
 FROM hive.default.lake_logs
-{_DAYS} AND project_id = '{{project_id}}'"""
-
-VIEWS: Final = {"clickhouse": CLICKHOUSE, "spark": SPARK, "trino": TRINO}
+WHERE date >= DATE '{start}' AND date < DATE '{end}' AND project_id = '{project_id}'""",
+}
 
 
 def view(engine: str, logs: Logs) -> str:
     """Return the statement, or statements, that make the table ``logs``."""
-    return VIEWS[engine].format_map(logs._asdict())
+    return _VIEWS[engine].format(**logs._asdict(), trino_columns=_TRINO_COLUMNS, trino_select=_TRINO_SELECT)

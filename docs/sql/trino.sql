@@ -1,10 +1,10 @@
 -- Every report in the SQL of Trino. Made by `make docs` from analytics/reports/sql; do not edit.
 -- How to use it, and what was tried: docs/scaling.md. What columns and parameters mean: docs/reports.md.
 --
--- In the view, change the lake, the project and the UTC days. In a report, change values that are marked with
--- a parameter's name, and the expression AS value, which is the dimension. The marks window_middle, month_start
--- and month_share follow from the view's days: their middle, the first day of the month in which they end, and
--- the share of that month that they hold.
+-- In the view, change the lake, the project and the UTC days. In a report, change values that are marked
+-- with a parameter's name, and the expression AS value, which is the dimension. The marks window_middle,
+-- month_start and month_share follow from the view's days: their middle, the first day of the month in which
+-- they end, and the share of that month that they hold.
 
 CREATE TABLE hive.default.lake_logs (
   log_id VARCHAR,

@@ -52,21 +52,27 @@ class Case(NamedTuple):
 DEFAULTS = [Case(name, {}) for name in reports()]
 
 
-def _variants(report: Report) -> Iterator[dict[str, str]]:
-    """Yield every choice, some dimensions, and smallest limits."""
-    names = {parameter.name for parameter in report.parameters}
+def _choices(report: Report) -> Iterator[dict[str, str]]:
+    """Yield all choices but dimensions, of which one, and smallest numbers."""
     for parameter in report.parameters:
-        if parameter.expressions is not None and parameter.expressions is not DIMENSIONS:
+        if parameter.expressions is DIMENSIONS:
+            yield {"dimension": "metadata", "metadata_key": "tenant"}
+        elif parameter.expressions is not None:
             yield from ({parameter.name: value} for value in parameter.allowed_values)
-    if "dimension" in names:
-        yield from ({"dimension": name} for name in ("all", "user", "session", "date", "streamed", "error_code"))
-        yield {"dimension": "metadata", "metadata_key": "tenant"}
-    yield from ({name: "1"} for name in ("limit", "examples", "bin_tokens", "min_attempts") if name in names)
+        elif parameter.name in {"limit", "examples", "bin_tokens", "min_attempts"}:
+            yield {parameter.name: "1"}
 
 
-VARIANTS = [Case(name, each) for name, report in reports().items() for each in _variants(report)]
+CHOICES = [Case(name, each) for name, report in reports().items() for each in _choices(report)]
+SOME_DIMENSIONS = [
+    Case(name, {"dimension": dimension})
+    for name, report in reports().items()
+    if "dimension" in {parameter.name for parameter in report.parameters}
+    for dimension in ("all", "user", "session", "date", "streamed", "error_code")
+]
 EVERY_DIMENSION = [
-    Case("error-rates", {"dimension": name, "metadata_key": "tenant", "limit": "10000"}) for name in DIMENSIONS
+    Case("error-rates", {"dimension": name, "metadata_key": "tenant", "limit": "10000"})
+    for name in DIMENSIONS
 ]
 EVERY_TEXT = [Case("cost", {"dimension": "metadata", "metadata_key": key}) for key in _HOSTILE]
 
@@ -75,8 +81,13 @@ def write_lake(folder: Path) -> None:
     """Write both projects' files, as the exporter lays them out."""
     _write(folder, PROJECT, _usual_rows())
     values = {name: 2**63 - 1 for name in SCHEMA.names if name.endswith(("token_count", "_usd"))}
-    largest = [make_row(number, **values, at_s=90_000, user_id=user) for number, user in enumerate(("ann", "ann", "bob"))]
-    _write(folder, LARGEST, [*largest, make_row(9, **values, at_s=90_000, outcome="cancelled", user_id="cid")])
+    largest = [
+        make_row(number, **values, at_s=90_000, user_id=user)
+        for number, user in enumerate(("ann", "ann", "bob"))
+    ]
+    _write(
+        folder, LARGEST, [*largest, make_row(9, **values, at_s=90_000, outcome="cancelled", user_id="cid")]
+    )
 
 
 def _usual_rows() -> list[dict[str, Any]]:
@@ -87,7 +98,9 @@ def _usual_rows() -> list[dict[str, Any]]:
         start = chance.choice(hours) + timedelta(microseconds=chance.randrange(3_600_000_000))
         row.update(start_time=start, date=start.date(), hour=start.hour)
         row["error_code"] = "rate_limited" if row["outcome"] == "error" else ""
-        row["total_token_count"], row["reasoning_token_count"] = chance.choice(((1, None), (None, 5), (900, 80)))
+        row["total_token_count"], row["reasoning_token_count"] = chance.choice(
+            ((1, None), (None, 5), (900, 80))
+        )
         row["error_message"] = chance.choice(_MESSAGES) if row["outcome"] == "error" else ""
         row["finish_reason"] = chance.choice(("", "stop", "length"))
         row["input_preview"] = chance.choice(_HOSTILE)
@@ -118,13 +131,11 @@ def logs_of(lake: Path, project: str) -> Logs:
 def expected(lake: Path, project: str, statement: Statement) -> list[tuple[Any, ...]]:
     """Return DuckDB's answer over the lake's files."""
     files = f"{lake}/project_id={project}/date=*/hour=*/logs.parquet"
-    types = "{'date': DATE, 'hour': BIGINT}"
+    hive = "hive_partitioning = true, hive_types = {'date': DATE, 'hour': BIGINT}"
+    days = f"start_time >= '{WINDOW.start}' AND start_time < '{WINDOW.end}'"
     with duckdb.connect() as connection:
         connection.execute("SET timezone = 'UTC'")
-        connection.execute(
-            f"CREATE VIEW logs AS SELECT * FROM read_parquet('{files}', hive_partitioning = true, hive_types = {types})"
-            f" WHERE start_time >= '{WINDOW.start}' AND start_time < '{WINDOW.end}'"
-        )
+        connection.execute(f"CREATE VIEW logs AS SELECT * FROM read_parquet('{files}', {hive}) WHERE {days}")
         return rows_of(connection.sql(statement.sql, params=statement.parameters).to_arrow_table())
 
 
