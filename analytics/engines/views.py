@@ -41,11 +41,13 @@ CREATE OR REPLACE VIEW logs AS
 SELECT * FROM file('{lake}/project_id={project_id}/date=*/hour=*/logs.parquet', Parquet)
 WHERE date >= DATE '{start}' AND date < DATE '{end}'""",
     "spark": """\
+SET TIME ZONE 'UTC';
 CREATE OR REPLACE TEMPORARY VIEW logs AS
 SELECT * FROM parquet.`{lake}/project_id={project_id}`
 WHERE date >= DATE '{start}' AND date < DATE '{end}'""",
     # A folder is hour=09, which is not how Hive writes a BIGINT.
     "trino": """\
+SET TIME ZONE 'UTC';
 CREATE TABLE hive.default.lake_logs (
 {trino_columns},
   project_id VARCHAR,
@@ -67,5 +69,5 @@ WHERE date >= DATE '{start}' AND date < DATE '{end}' AND project_id = '{project_
 
 
 def view(engine: str, logs: Logs) -> str:
-    """Return the statement, or statements, that make the table ``logs``."""
+    """Return the statements that make the table ``logs``, with ; between them."""
     return _VIEWS[engine].format(**logs._asdict(), trino_columns=_TRINO_COLUMNS, trino_select=_TRINO_SELECT)

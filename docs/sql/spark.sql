@@ -6,6 +6,7 @@
 -- month_start and month_share follow from the view's days: their middle, the first day of the month in which
 -- they end, and the share of that month that they hold.
 
+SET TIME ZONE 'UTC';
 CREATE OR REPLACE TEMPORARY VIEW logs AS
 SELECT * FROM parquet.`/lake/project_id=default`
 WHERE date >= DATE '2026-11-01' AND date < DATE '2026-12-01';

@@ -6,6 +6,7 @@
 -- month_start and month_share follow from the view's days: their middle, the first day of the month in which
 -- they end, and the share of that month that they hold.
 
+SET TIME ZONE 'UTC';
 CREATE TABLE hive.default.lake_logs (
   log_id VARCHAR,
   start_time TIMESTAMP(6),
