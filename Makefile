@@ -103,5 +103,5 @@ clean: ## Remove environments and caches; the data folder stays
 .venv-engines/%.done: requirements/%.lock | .venv/dev.done
 	@echo "installing $* in .venv-engines (once, half a gigabyte)"
 	@rm -rf .venv-engines/$*
-	@$(PIP) --require-hashes --no-deps --target .venv-engines/$* -r requirements/$*.lock
+	@$(PIP) --require-hashes --no-deps --no-build-isolation --target .venv-engines/$* -r requirements/$*.lock
 	@touch $@

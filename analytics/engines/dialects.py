@@ -139,6 +139,7 @@ TRINO: Final = Dialect(
     timestamp=lambda text: exp.cast(exp.Literal.string(f"{text.name} UTC"), "TIMESTAMPTZ"),
     rules={
         exp.PercentileCont: _rename("APPROX_PERCENTILE"),
+        exp.IntDiv: lambda node: exp.Div(this=node.this, expression=node.expression, typed=True),
         exp.RegexpReplace: _replace_all("REGEXP_REPLACE"),
         exp.Bracket: lambda node: _call("ELEMENT_AT", node.this, *node.expressions),
         exp.TryCast: _trino_try_cast,

@@ -892,7 +892,7 @@ LIMIT 50 /* limit */;
 WITH streams AS (
   SELECT
     'all' AS value,
-    CAST(TRUNCATE(CAST(output_token_count AS DOUBLE) / 100 /* bin_tokens */) AS BIGINT) AS bin,
+    output_token_count / 100 /* bin_tokens */ AS bin,
     time_to_first_token_us AS ttft_us,
     latency_us AS duration_us
   FROM logs

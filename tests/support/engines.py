@@ -81,13 +81,9 @@ def write_lake(folder: Path) -> None:
     """Write both projects' files, as the exporter lays them out."""
     _write(folder, PROJECT, _usual_rows())
     values = {name: 2**63 - 1 for name in SCHEMA.names if name.endswith(("token_count", "_usd"))}
-    largest = [
-        make_row(number, **values, at_s=90_000, user_id=user)
-        for number, user in enumerate(("ann", "ann", "bob"))
-    ]
-    _write(
-        folder, LARGEST, [*largest, make_row(9, **values, at_s=90_000, outcome="cancelled", user_id="cid")]
-    )
+    values |= {"at_s": 90_000, "streamed": True, "latency_us": 7, "time_to_first_token_us": 3}
+    largest = [make_row(number, **values, user_id=user) for number, user in enumerate(("ann", "ann", "bob"))]
+    _write(folder, LARGEST, [*largest, make_row(9, **values, outcome="cancelled", user_id="cid")])
 
 
 def _usual_rows() -> list[dict[str, Any]]:
