@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the generated code of the clients named (default: all) into clients/*/; called by make only.
+# Writes the generated code of the clients named (node, go, java, cpp, ruby); called by make and by tests.
 # OUT=folder writes the TypeScript of `node` there instead. What each needs stands in clients/README.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,6 +18,7 @@ node() {
 
 # The protos name no packages of Go, which is why each file is given one here.
 go() {
+  source clients/go/env.sh
   local out=clients/go/gen package=llmobserve/gen/llm_observe/v1 options=()
   for proto in "${protos[@]}"; do
     options+=("--go_opt=M${proto#proto/}=$package" "--go-grpc_opt=M${proto#proto/}=$package")
@@ -55,6 +56,4 @@ fresh() {
   rm -rf "$1" && mkdir -p "$1"
 }
 
-for name in "${@:-node go java cpp ruby}"; do
-  for client in $name; do "$client"; done
-done
+for client in "$@"; do "$client"; done

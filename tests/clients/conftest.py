@@ -29,11 +29,12 @@ def refusals(monkeypatch: pytest.MonkeyPatch) -> None:
         nonlocal calls
         if self._limit == _REFUSING:
             raise RateLimited(self._limit, 60, retry_after_s=_REFUSING_DELAY_S)
-        if self._limit == _BUSY:
-            calls += 1
-            if calls % 2:
-                raise RateLimited(self._limit, 60, retry_after_s=_BUSY_DELAY_S)
-        await take(self, peer, count)
+        if self._limit != _BUSY:
+            await take(self, peer, count)
+            return
+        calls += 1
+        if calls % 2:
+            raise RateLimited(self._limit, 60, retry_after_s=_BUSY_DELAY_S)
 
     monkeypatch.setattr(RateLimiter, "take", refuse)
 

@@ -75,4 +75,4 @@ async def test_its_own_tests_pass(packages, servers):
     counts = dict(re.findall(r"^\W+ (pass|fail|skipped) (\d+)$", output, re.MULTILINE))
     # Each kind of server leaves two tests without what they need.
     assert (counts["fail"], counts["skipped"]) == ("0", "2"), output
-    assert int(counts["pass"]) > 10, output
+    assert int(counts["pass"]) >= 10, output

@@ -92,9 +92,14 @@ test("an unreachable server is tried again until the deadline", options, () =>
   }, "127.0.0.1:1"),
 );
 
-test("a deadline ends a call", options, () =>
+test("a deadline ends a call that would go on for ever", options, () =>
   withClient(async (client) => {
-    await assert.rejects(client.health.check({}, { timeoutMs: 0 }), (error) => explain(error).code === Code.DeadlineExceeded);
+    await assert.rejects(
+      async () => {
+        for await (const response of client.events.watchLogs({}, { timeoutMs: 300 })) void response;
+      },
+      (error) => explain(error).code === Code.DeadlineExceeded,
+    );
   }),
 );
 
