@@ -9,16 +9,12 @@ class ClientTest < Minitest::Test
   TIMEOUT_S = 60
 
   def client(**options)
-    LlmObserve::Client.new(**options)
+    options.empty? ? @client ||= LlmObserve::Client.new : LlmObserve::Client.new(**options)
   end
 
   # A client of the server that a variable of the environment names; the test is skipped where it is not set.
   def client_at(variable)
     client(endpoint: ENV.fetch(variable) { skip "#{variable} is not set" })
-  end
-
-  def deadline
-    { deadline: Time.now + TIMEOUT_S }
   end
 
   def make_log(**fields)
@@ -55,7 +51,7 @@ class ClientTest < Minitest::Test
     count = 0
     while count < 701
       sleep 0.1
-      count = client.analytics.get_summary(request, **deadline).current.request_count
+      count = client.analytics.get_summary(request, **client.within(TIMEOUT_S)).current.request_count
     end
     assert_equal 701, count
   end
@@ -69,7 +65,7 @@ class ClientTest < Minitest::Test
   def test_a_batch_that_is_refused_for_now_is_sent_again
     busy = client_at("LLM_OBSERVE_TEST_BUSY_ENDPOINT")
     refused = explanation(GRPC::ResourceExhausted) do
-      busy.ingest.ingest_logs(V1::IngestLogsRequest.new(logs: [make_log]), **deadline)
+      busy.ingest.ingest_logs(V1::IngestLogsRequest.new(logs: [make_log]), **client.within(TIMEOUT_S))
     end
     assert_equal ["RATE_LIMITED", 0.2], [refused.reason, refused.retry_delay]
     2.times { assert_equal 1, busy.ingest_logs([make_log], timeout: TIMEOUT_S).accepted } # the second is refused at first
@@ -85,9 +81,9 @@ class ClientTest < Minitest::Test
     unreachable = client(endpoint: "127.0.0.1:1")
     attempts = 0
     assert_raises(GRPC::Unavailable, GRPC::DeadlineExceeded) do
-      LlmObserve.retrying(3) do |by|
+      LlmObserve.retrying(3) do |left|
         attempts += 1
-        unreachable.health.check(V1::CheckRequest.new, deadline: by)
+        unreachable.health.check(V1::CheckRequest.new, **unreachable.within(left))
       end
     end
     assert_operator attempts, :>, 1
@@ -95,25 +91,25 @@ class ClientTest < Minitest::Test
 
   def test_a_deadline_ends_a_call_that_would_go_on_for_ever
     assert_raises(GRPC::DeadlineExceeded) do
-      client.event.watch_logs(V1::WatchLogsRequest.new, deadline: Time.now + 0.3).to_a
+      client.event.watch_logs(V1::WatchLogsRequest.new, **client.within(0.3)).to_a
     end
   end
 
   def test_an_error_explains_itself
-    refused = explanation(GRPC::InvalidArgument) { client.ingest.ingest_logs(V1::IngestLogsRequest.new, **deadline) }
+    refused = explanation(GRPC::InvalidArgument) { client.ingest.ingest_logs(V1::IngestLogsRequest.new, **client.within(TIMEOUT_S)) }
     assert_equal "BATCH_EMPTY", refused.reason
     assert_equal ["logs"], refused.violations.keys
   end
 
   def test_a_chat_streams_its_answer
-    responses = client.chat.stream_chat(turn, **deadline).to_a
+    responses = client.chat.stream_chat(turn, **client.within(TIMEOUT_S)).to_a
     assert_equal :started, responses.first.event
     assert_equal :OUTCOME_SUCCESS, responses.last.finished.outcome
     assert_operator responses.sum { |response| response.delta&.text.to_s.size }, :>, 20
   end
 
   def test_a_chat_that_is_cancelled_stops_and_is_recorded_as_cancelled
-    operation = client.chat.stream_chat(turn, return_op: true, **deadline)
+    operation = client.chat.stream_chat(turn, return_op: true, **client.within(TIMEOUT_S))
     seen = []
     assert_raises(GRPC::Cancelled) do
       operation.execute.each do |response|
@@ -126,7 +122,7 @@ class ClientTest < Minitest::Test
   end
 
   def outcome_of(log_id)
-    client.analytics.get_log(V1::GetLogRequest.new(log_id: log_id), **deadline).log.outcome
+    client.analytics.get_log(V1::GetLogRequest.new(log_id: log_id), **client.within(TIMEOUT_S)).log.outcome
   rescue GRPC::NotFound
     sleep 0.1
     retry
@@ -140,6 +136,6 @@ class ClientTest < Minitest::Test
 
   def test_a_server_with_tls_is_not_spoken_to_without
     skip "LLM_OBSERVE_TLS_CA_FILE is not set" unless ENV["LLM_OBSERVE_TLS_CA_FILE"]
-    assert_raises(GRPC::Unavailable) { client(ca_file: nil).health.check(V1::CheckRequest.new, **deadline) }
+    assert_raises(GRPC::Unavailable) { client(ca_file: nil).health.check(V1::CheckRequest.new, **client.within(TIMEOUT_S)) }
   end
 end

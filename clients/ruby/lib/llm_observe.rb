@@ -44,12 +44,12 @@ module LlmObserve
   end
 
   # Repeats a block that is safe to repeat while the server is unavailable or says when to try again. The block gets the
-  # deadline; where that would pass before the next attempt, the last error is raised at once.
+  # seconds that are left; where they would pass before the next attempt, the last error is raised at once.
   def self.retrying(timeout)
     deadline = Time.now + timeout
     attempt = 0
     begin
-      yield deadline
+      yield deadline - Time.now
     rescue GRPC::BadStatus => error
       delay = delay_before(error, attempt)
       raise if delay.nil? || Time.now + delay >= deadline
@@ -67,7 +67,8 @@ module LlmObserve
   end
   private_class_method :delay_before
 
-  # The services of one server. A call takes a deadline: <tt>client.health.check(request, deadline: Time.now + 10)</tt>.
+  # The services of one server. Each call gets its deadline and the key: <tt>client.health.check(request,
+  # **client.within(10))</tt>. (An interceptor is not asked for calls with <tt>return_op</tt>, which can be cancelled.)
   class Client
     SERVICES = %i[analytics chat conversation event health ingest].freeze
     attr_reader(*SERVICES)
@@ -76,11 +77,16 @@ module LlmObserve
     def initialize(endpoint: ENV.fetch("LLM_OBSERVE_ENDPOINT", "127.0.0.1:50051"), api_key: ENV["LLM_OBSERVE_API_KEY"],
                    ca_file: ENV["LLM_OBSERVE_TLS_CA_FILE"])
       credentials = ca_file ? GRPC::Core::ChannelCredentials.new(File.read(ca_file)) : :this_channel_is_insecure
-      interceptors = api_key ? [KeySender.new(key: api_key)] : []
+      @metadata = api_key ? { "authorization" => "Bearer #{api_key}" } : {}
       SERVICES.each do |name|
         service = V1.const_get("#{name.to_s.capitalize}Service")
-        instance_variable_set("@#{name}", service::Stub.new(endpoint, credentials, interceptors: interceptors))
+        instance_variable_set("@#{name}", service::Stub.new(endpoint, credentials))
       end
+    end
+
+    # The options of a call that may take so many seconds.
+    def within(seconds)
+      { deadline: Time.now + seconds, metadata: @metadata }
     end
 
     # Sends logs in batches, and each batch again while the server asks for it, for +timeout+ seconds. After an error,
@@ -90,7 +96,7 @@ module LlmObserve
       first = 0
       each_batch(logs).with_object(IngestResult.new(0, 0, [])) do |batch, result|
         request = V1::IngestLogsRequest.new(logs: batch)
-        response = LlmObserve.retrying(deadline - Time.now) { |by| ingest.ingest_logs(request, deadline: by) }
+        response = LlmObserve.retrying(deadline - Time.now) { |left| ingest.ingest_logs(request, **within(left)) }
         result.accepted += response.accepted_log_count
         result.rejected += response.rejected_log_count
         result.reasons.concat(response.rejected_logs.each { |rejected| rejected.index += first })
@@ -111,15 +117,4 @@ module LlmObserve
       end.each
     end
   end
-
-  # Sends the key with every call.
-  class KeySender < GRPC::ClientInterceptor
-    def request_response(metadata:, **)
-      metadata["authorization"] = "Bearer #{@options[:key]}"
-      yield
-    end
-
-    alias server_streamer request_response
-  end
-  private_constant :KeySender
 end
