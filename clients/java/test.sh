@@ -4,8 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 jars=${JARS:-/usr/share/java}
-libraries=(grpc-{api,context,core,netty,protobuf,protobuf-lite,stub} netty-all guava failureaccess perfmark-{api,impl}
-  opencensus-api gson annotations-api jsr305 protobuf protobuf-util)
+libraries=(grpc-{api,context,core,netty,protobuf,protobuf-lite,stub} protobuf guava failureaccess perfmark-{api,impl}
+  netty-{buffer,codec,codec-http,codec-http2,codec-socks,common,handler,handler-proxy,resolver,transport}
+  netty-transport-native-unix-common geronimo-annotation-1.3-spec)
 class_path=build
 for library in "${libraries[@]}"; do
   [ ! -e "$jars/$library.jar" ] || class_path+=":$jars/$library.jar"

@@ -21,7 +21,7 @@ import llm_observe.v1.ChatServiceOuterClass.ChatTurn;
 import llm_observe.v1.ChatServiceOuterClass.StreamChatRequest;
 import llm_observe.v1.ChatServiceOuterClass.StreamChatResponse;
 import llm_observe.v1.EventServiceOuterClass.WatchLogsRequest;
-import llm_observe.v1.FilterOuterClass.MetricFilter;
+import llm_observe.v1.Filter.MetricFilter;
 import llm_observe.v1.HealthServiceOuterClass.CheckRequest;
 import llm_observe.v1.IngestServiceOuterClass.IngestLogsRequest;
 import llm_observe.v1.LogOuterClass.Log;
