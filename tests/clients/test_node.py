@@ -60,8 +60,21 @@ async def test_the_package_holds_what_its_users_need(packages, tmp_path):
     installed = tmp_path / "node_modules/@llm-observe/client"
     installed.parent.mkdir(parents=True)
     (tmp_path / "package").rename(installed)
-    for dependency in ("@bufbuild", "@connectrpc"):
+    for dependency in ("@bufbuild", "@connectrpc", "@types"):
         (tmp_path / "node_modules" / dependency).symlink_to(NODE / "node_modules" / dependency)
+    (example,) = re.findall(r"```ts\n(.*?)```", (NODE / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "example.mts").write_text(example)
+    compiler = NODE / "node_modules/.bin/tsc"
+    await run(
+        str(compiler),
+        "--strict",
+        "--module",
+        "nodenext",
+        "--target",
+        "es2022",
+        "example.mts",
+        folder=tmp_path,
+    )
     program = (
         'import { connect } from "@llm-observe/client"; import { Outcome } from "@llm-observe/client/v1/log";'
         " connect().close(); console.log(Outcome.SUCCESS);"
