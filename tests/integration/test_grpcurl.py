@@ -9,7 +9,7 @@ import shutil
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -89,7 +89,7 @@ async def stage(worker, database, database_url, queue_settings, tmp_path):
         pytest.skip("no grpcurl for this machine")
     authority = Authority(tmp_path, "ca")
     certificate, key = authority.sign("server")
-    tls = {"require_keys": True, "tls_cert_file": certificate, "tls_key_file": key}
+    tls: dict[str, Any] = {"require_keys": True, "tls_cert_file": certificate, "tls_key_file": key}
     env = {
         "PATH": f"{Path(GRPCURL).parent}:{os.environ['PATH']}",
         "LLM_OBSERVE_API_KEY": await make_key(database, "admin"),
