@@ -158,7 +158,8 @@ def _cell(value: Any) -> str | int | float:  # any value that Arrow can hold
 def _shown(name: str, value: Any) -> str | int:
     """Return a value for people: dollars for 10^-9 of them, times to the second."""
     if name.endswith(_NANO_USD) and isinstance(value, int | float):
-        return f"{value / 1e9:,.4f}" if abs(value) >= 1e9 else f"{value / 1e9:.4g}"
+        dollars = value / 1e9
+        return f"{dollars:,.4f}" if abs(dollars) >= 1 else f"{dollars:.4g}"
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     if isinstance(value, int) and not isinstance(value, bool):

@@ -40,6 +40,12 @@ def test_the_lock_names_no_registry():
     assert all(entry.get("integrity") for name, entry in locked.items() if name)
 
 
+@pytest.mark.parametrize("package", ["clients/node", "sdk"])
+def test_the_readme_of_a_package_links_to_nothing_outside_it(package):
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / package / "README.md").read_text())
+    assert not [link for link in links if not link.startswith(("https://", "#"))]
+
+
 async def test_the_generated_code_is_fresh(packages, tmp_path):
     fresh = tmp_path / "gen"
     await run("scripts/generate_clients.sh", "node", folder=ROOT, env={"OUT": str(fresh)})

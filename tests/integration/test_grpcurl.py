@@ -13,11 +13,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from analytics.lake.settings import LakeSettings
+from storage.api_keys import DEFAULT_PROJECT
+from storage.exports import find_unfinished_export
+from storage.pool import Database
 from tests.support.certificates import Authority
 from tests.support.documented import Command, documented_commands, has_lines, is_like, parse_messages
 from tests.support.keys import make_key
 from tests.support.server import SERVICES, running_server
 from tests.support.waiting import WAIT_S, eventually
+from tests.support.worker import running_worker
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import queue_stats
 
@@ -72,19 +77,23 @@ class Shell:
 class Stage(NamedTuple):
     shell: Shell
     broker: LogBroker
+    database: Database
 
     async def run(self, command: Command) -> None:
+        """Run a command and wait until the worker has done what it gave it to do."""
         await self.shell.run(command)
 
-        async def stored():
-            return (await queue_stats(self.broker)).depth == 0
+        async def worker_is_idle():
+            if (await queue_stats(self.broker)).depth:
+                return False
+            return await find_unfinished_export(self.database, DEFAULT_PROJECT) is None
 
-        await eventually(stored)
+        await eventually(worker_is_idle)
 
 
 @pytest.fixture
-async def stage(worker, database, database_url, queue_settings, tmp_path):
-    """An open server, and one that requires keys and TLS."""
+async def stage(database, database_url, queue_settings, tmp_path):
+    """An open server, one that requires keys and TLS, and a worker, all with a lake."""
     if GRPCURL is None:
         pytest.skip("no grpcurl for this machine")
     authority = Authority(tmp_path, "ca")
@@ -94,15 +103,15 @@ async def stage(worker, database, database_url, queue_settings, tmp_path):
         "PATH": f"{Path(GRPCURL).parent}:{os.environ['PATH']}",
         "LLM_OBSERVE_API_KEY": await make_key(database, "admin"),
     }
+    lake = LakeSettings(url=str(tmp_path / "lake"))
     broker = LogBroker(queue_settings)
     async with AsyncExitStack() as stack:
-        ports = [
-            (await stack.enter_async_context(running_server(database_url, queue_settings, **settings))).port
-            for settings in ({}, tls)
-        ]
+        await stack.enter_async_context(running_worker(database_url, queue_settings, lake_url=lake.url))
+        servers = [running_server(database_url, queue_settings, lake=lake, **each) for each in ({}, tls)]
+        ports = [(await stack.enter_async_context(server)).port for server in servers]
         documented = ("127.0.0.1:50051", "observe.example.com:443")
         addresses = {name: f"127.0.0.1:{port}" for name, port in zip(documented, ports, strict=True)}
-        yield Stage(Shell(tmp_path, env, addresses), broker)
+        yield Stage(Shell(tmp_path, env, addresses), broker, database)
     await broker.shutdown()
 
 

@@ -4,6 +4,7 @@ import { createClient, type Client as ServiceClient, type Interceptor } from "@c
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 
 import { AdminService } from "./gen/llm_observe/v1/admin_service_pb.js";
+import { AlertService } from "./gen/llm_observe/v1/alert_service_pb.js";
 import { AnalyticsService } from "./gen/llm_observe/v1/analytics_service_pb.js";
 import { ChatService } from "./gen/llm_observe/v1/chat_service_pb.js";
 import { ConversationService } from "./gen/llm_observe/v1/conversation_service_pb.js";
@@ -11,6 +12,7 @@ import { EventService } from "./gen/llm_observe/v1/event_service_pb.js";
 import { ExportService } from "./gen/llm_observe/v1/export_service_pb.js";
 import { HealthService } from "./gen/llm_observe/v1/health_service_pb.js";
 import { IngestService } from "./gen/llm_observe/v1/ingest_service_pb.js";
+import { ReportService } from "./gen/llm_observe/v1/report_service_pb.js";
 
 const KEEPALIVE_MS = 60_000;
 
@@ -28,6 +30,7 @@ export interface ConnectOptions {
 /** The services of one server, over one HTTP/2 connection. */
 export interface Client {
   readonly admin: ServiceClient<typeof AdminService>;
+  readonly alerts: ServiceClient<typeof AlertService>;
   readonly analytics: ServiceClient<typeof AnalyticsService>;
   readonly chat: ServiceClient<typeof ChatService>;
   readonly conversations: ServiceClient<typeof ConversationService>;
@@ -35,6 +38,7 @@ export interface Client {
   readonly exports: ServiceClient<typeof ExportService>;
   readonly health: ServiceClient<typeof HealthService>;
   readonly ingest: ServiceClient<typeof IngestService>;
+  readonly reports: ServiceClient<typeof ReportService>;
   /** Closes the connection; calls that run are cancelled. */
   close(): void;
 }
@@ -59,6 +63,7 @@ export function connect(options: ConnectOptions = {}): Client {
   const transport = createGrpcTransport({ baseUrl, interceptors, sessionManager });
   return {
     admin: createClient(AdminService, transport),
+    alerts: createClient(AlertService, transport),
     analytics: createClient(AnalyticsService, transport),
     chat: createClient(ChatService, transport),
     conversations: createClient(ConversationService, transport),
@@ -66,6 +71,7 @@ export function connect(options: ConnectOptions = {}): Client {
     exports: createClient(ExportService, transport),
     health: createClient(HealthService, transport),
     ingest: createClient(IngestService, transport),
+    reports: createClient(ReportService, transport),
     close: () => sessionManager.abort(),
   };
 }

@@ -107,7 +107,7 @@ export const ExportSchema: GenMessage<Export> = /*@__PURE__*/
  */
 export type CreateExportRequest = Message<"llm_observe.v1.CreateExportRequest"> & {
   /**
-   * Window of start_time, widened to whole hours. Required.
+   * Window of start_time, widened to whole hours; those that are not over yet are left out. Required.
    *
    * @generated from field: llm_observe.v1.TimeRange time_range = 1;
    */
@@ -358,8 +358,9 @@ export const ExportStateSchema: GenEnum<ExportState> = /*@__PURE__*/
  */
 export const ExportService: GenService<{
   /**
-   * CreateExport queues an export. Safe to repeat with the same request_id.
-   * Errors: INVALID_FIELD, EXPORT_ALREADY_RUNNING, REQUEST_ID_REUSED.
+   * CreateExport queues an export of the hours that are over and not in the lake as they are. A project has one that
+   * has not ended at most. Safe to repeat with the same request_id.
+   * Errors: INVALID_FIELD, EXPORT_ALREADY_RUNNING, REQUEST_ID_REUSED, LAKE_UNAVAILABLE.
    *
    * @generated from rpc llm_observe.v1.ExportService.CreateExport
    */
