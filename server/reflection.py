@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
 from google.protobuf import descriptor_pool
 from grpc_reflection.v1alpha import reflection
-from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import grpc
-    from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+    from google.protobuf.descriptor import FileDescriptor
+    from google.protobuf.descriptor_pool import DescriptorPool
+
+_POOL: Final = descriptor_pool.Default()
 
 
 def add_reflection(server: grpc.aio.Server, service_names: Iterable[str]) -> None:
-    """Let callers list and describe services by their full names, and this one."""
-    names = (*service_names, reflection.SERVICE_NAME)
-    add_ServerReflectionServicer_to_server(_ReflectionServicer(names), server)
+    """Let callers list and describe services by their full names, and reflection itself."""
+    pool = cast("DescriptorPool", _PoolWithMethods())
+    reflection.enable_server_reflection((*service_names, reflection.SERVICE_NAME), server, pool)
 
 
-class _ReflectionServicer(reflection.aio.ReflectionServicer):
-    def _file_containing_symbol(
-        self, request: ServerReflectionRequest, fully_qualified_name: str
-    ) -> ServerReflectionResponse:
-        """Find methods by their services, since protobuf's pool knows no file by the name of a method."""
-        with suppress(KeyError):
-            method = descriptor_pool.Default().FindMethodByName(fully_qualified_name)
-            fully_qualified_name = method.containing_service.full_name
-        return super()._file_containing_symbol(request, fully_qualified_name)
+class _PoolWithMethods:
+    """The default pool, which by itself finds no file by the name of a method."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(_POOL, name)
+
+    def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:
+        """Return the file of a symbol.
+
+        Raises:
+            KeyError: There is none.
+        """
+        try:
+            return _POOL.FindFileContainingSymbol(symbol)
+        except KeyError:
+            return _POOL.FindMethodByName(symbol).containing_service.file
