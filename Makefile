@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-engines check proto proto-check fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test test-clients test-engines check proto proto-check proto-clients fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 
 COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd)
@@ -26,6 +26,9 @@ test-engines: $(ENGINES:%=.venv-engines/%.done) ## Run the reports on other engi
 	@set -e; for engine in $(ENGINES); do PYTHONPATH=.venv-engines/$$engine \
 	$(BIN)/python -m pytest -m $$engine tests/engines/test_$$engine.py; done
 
+test-clients: .venv/dev.done ## Run the clients in Go, Java, C++ and Ruby against real servers
+	@$(BIN)/python -m pytest -m clients -s tests/clients
+
 check: .venv/dev.done lint types imports proto-check ## Everything but the tests: lint, types, floors, protos
 
 fmt: .venv/dev.done ## Format code and protos
@@ -49,6 +52,11 @@ proto-check: .venv-proto/done ## Prove that the generated Python is fresh
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && scripts/generate_proto.sh "$$fresh" && \
 	diff -r -x __pycache__ "$$fresh/llm_observe/v1" sdk/llm_observe/v1 && echo "generated code is fresh" || \
 	{ echo "generated code is stale: run 'make proto'"; exit 1; }
+
+CLIENT ?= node
+proto-clients: .venv/dev.done ## Generate the code of a client: CLIENT="node go java cpp ruby"
+	@[ -d clients/node/node_modules ] || (cd clients/node && npm ci --no-audit --no-fund)
+	@scripts/generate_clients.sh $(CLIENT) && echo "generated clients/*/gen"
 
 docs: .venv/dev.done ## Make docs/parquet-schema.md, docs/reports.md and docs/sql from what they describe
 	@$(BIN)/python -m analytics.lake > docs/parquet-schema.md

@@ -16,7 +16,6 @@ import llm_observe
 import structlog
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from llm_observe.v1 import (
     admin_service_pb2,
     alert_service_pb2,
@@ -51,6 +50,7 @@ from server.listener import StartError, bind, grpc_options
 from server.reads.analytics import AnalyticsService
 from server.reads.events import EventService
 from server.reads.live_feed import LiveFeeds
+from server.reflection import add_reflection
 from server.reports.answers import Answers
 from server.reports.service import ReportService
 from server.reports.turns import Turns
@@ -117,8 +117,7 @@ async def build_server(config: ServerConfig) -> Server:
         services = _add_services(config, shared)
         health_checks = await _add_health(shared.grpc_server, services.names)
         if config.server.reflection:
-            names = (*services.names, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, shared.grpc_server)
+            add_reflection(shared.grpc_server, (*services.names, health.SERVICE_NAME))
         port = bind(shared.grpc_server, config.server)
         await shared.grpc_server.start()
         # Chat's own calls are logged as those of any application, but without a network call.

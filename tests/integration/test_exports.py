@@ -289,12 +289,9 @@ async def test_a_manifest_that_was_not_written_is_written_by_the_next_export(
     await assert_lake_is_right(sql, lake)
 
 
-async def test_the_worker_runs_what_the_scheduler_queues(
-    database, sql, database_url, queue_settings, lake, monkeypatch
-):
+async def test_the_worker_runs_what_the_scheduler_queues(database, sql, database_url, queue_settings, lake):
     await insert(database, [row_at(number) for number in range(3)])
-    monkeypatch.setenv("LLM_OBSERVE_LAKE_URL", lake.url)
-    async with running_worker(database_url, queue_settings):
+    async with running_worker(database_url, queue_settings, lake_url=lake.url):
         from taskiq.kicker import AsyncKicker  # noqa: PLC0415 - beside its use
 
         from worker.queue.broker import LogBroker  # noqa: PLC0415 - as above

@@ -18,10 +18,13 @@ from worker.queue.settings import QueueSettings
 
 
 @asynccontextmanager
-async def running_worker(database_url: str, queue: QueueSettings) -> AsyncIterator[None]:
-    """Run a worker on a test's queue while the context lasts."""
+async def running_worker(
+    database_url: str, queue: QueueSettings, *, lake_url: str = ""
+) -> AsyncIterator[None]:
+    """Run a worker on a test's queue while the context lasts; it exports where there is a lake."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in queue_env(database_url, queue).items():
+        env = {**queue_env(database_url, queue), "LLM_OBSERVE_LAKE_URL": lake_url}
+        for name, value in env.items():
             patch.setenv(name, value)
         # pytest handles signals here, so the worker's handler is kept and called at the end.
         handlers: dict[int, Callable[[], object]] = {}

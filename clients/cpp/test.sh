@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Builds the client and runs its tests against the server at LLM_OBSERVE_ENDPOINT.
+set -euo pipefail
+cd "$(dirname "$0")"
+make --silent
+build/test

@@ -1,0 +1,44 @@
+"""The clients in other languages, built and run as their own tests do it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support.waiting import WAIT_S
+
+ROOT = Path(__file__).parent.parent.parent
+CLIENTS = ROOT / "clients"
+
+
+class CommandFailed(Exception):
+    """A command ended with a status other than 0; its text is what the command printed."""
+
+
+async def run(*command: str, folder: Path, env: Mapping[str, str] | None = None) -> str:
+    """Run a command with variables added to the environment; return what it printed.
+
+    Raises:
+        CommandFailed: Its status was not 0.
+        TimeoutError: It took longer than WAIT_S.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env={**os.environ, **(env or {})},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(WAIT_S):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    if process.returncode:
+        raise CommandFailed(output.decode(errors="replace"))
+    return output.decode(errors="replace")
