@@ -1,6 +1,7 @@
 """Checks a deployment that is up: what it may do, what it survives, and that every count is exact.
 
-Run in the project's folder with Docker Compose, as root on the machine that runs Docker (it kills processes there).
+Run in the project's folder with Docker Compose, as root on the machine that runs Docker, whose
+processes it kills.
 Logs are sent while each container is killed with SIGKILL; then the project goes down and comes up again.
 """
 
@@ -55,8 +56,9 @@ def sql(query: str) -> int:
     return int(inside("postgres", "psql", "-h", "/var/run/postgresql", "-U", "llm_observe", "-Atc", query))
 
 
-def container(service: str, index: int = 1) -> dict:
-    name = compose("ps", "-aq", "--index", str(index), service)
+def container(service: str) -> dict:
+    """Describe the first container of a service."""
+    name = compose("ps", "-aq", service).splitlines()[0]
     return json.loads(run("docker", "inspect", name).stdout)[0]
 
 

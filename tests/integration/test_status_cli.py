@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from stack.cli.main import cli
 from stack.errors import StackError
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -24,8 +25,6 @@ def status(monkeypatch, tmp_path, server):
 
 
 async def test_a_healthy_deployment(status, worker):
-    from tests.support.waiting import eventually
-
     async def is_healthy() -> bool:
         return (await status()).exit_code == 0
 

@@ -12,7 +12,7 @@ from storage.errors import StorageError, StorageUnavailable
 
 @pytest.fixture
 def migrate(monkeypatch):
-    """Run the command against a database that fails with the given errors first, each attempt taking 0.5 s."""
+    """Run the command against a database that first fails with the given errors; only waiting takes time."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://user@127.0.0.1:1/none")
     seconds = [0.0]
 
