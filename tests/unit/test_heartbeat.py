@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 
 import pytest
 
@@ -42,3 +43,21 @@ async def test_no_file_is_written_unless_one_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     async with heartbeat(HeartbeatSettings()):
         assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["worker"], ["worker", "scheduler"]])
+async def test_a_process_is_alive_while_it_waits_for_its_stores(arguments, tmp_path):
+    path = tmp_path / "alive"
+    stores = {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        *arguments,
+        env={**os.environ, **stores, "LLM_OBSERVE_HEARTBEAT_FILE": str(path)},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await eventually(path.exists)
+    finally:
+        process.kill()
+        await process.wait()
