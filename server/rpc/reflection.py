@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from grpc_status import rpc_status
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     import grpc
+    from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
     from server.rpc.auth import Authenticator
     from server.rpc.context import Context
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
 _ANY_ROLE: Final = frozenset(ROLES)
 
 
-class ReflectionService(reflection.aio.ReflectionServicer):  # type: ignore[misc] # grpc_reflection has no types
+class ReflectionService:
     """The stock service, behind the same keys as all others."""
 
     def __init__(self, names: Iterable[str], authenticator: Authenticator) -> None:
-        super().__init__(names)
+        self._stock = reflection.aio.ReflectionServicer(names)
         self._authenticator = authenticator
 
     async def ServerReflectionInfo(
-        self, request_iterator: AsyncIterator[Any], context: Context
-    ) -> AsyncIterator[Any]:
+        self, requests: AsyncIterator[ServerReflectionRequest], context: Context
+    ) -> AsyncIterator[ServerReflectionResponse]:
         """Answer each request of the stream.
 
         Raises:
@@ -40,11 +41,16 @@ class ReflectionService(reflection.aio.ReflectionServicer):  # type: ignore[misc
             await self._authenticator.authorize(context.invocation_metadata() or (), _ANY_ROLE)
         except ApiError as error:
             await context.abort_with_status(rpc_status.to_status(error.to_status()))
-        async for response in super().ServerReflectionInfo(request_iterator, context):
+        responses: AsyncIterator[ServerReflectionResponse] = self._stock.ServerReflectionInfo(
+            requests, context
+        )  # type: ignore[assignment] # the stubs take an async generator for a coroutine
+        async for response in responses:
             yield response
 
 
 def add_reflection(server: grpc.aio.Server, names: Iterable[str], authenticator: Authenticator) -> None:
     """Serve reflection of the named services, and of itself."""
     service = ReflectionService((*names, reflection.SERVICE_NAME), authenticator)
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(service, server)
+    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(  # type: ignore[no-untyped-call] # generated
+        service, server
+    )

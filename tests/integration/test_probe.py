@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ async def test_something_else_on_the_port(answer):
 
 async def test_a_server_with_tls(database_url, queue_settings, tmp_path):
     cert_file, key_file = Authority(tmp_path, "ca").sign("server")
-    files = {"tls_cert_file": cert_file, "tls_key_file": key_file}
+    files: dict[str, Any] = {"tls_cert_file": cert_file, "tls_key_file": key_file}
     async with running_server(database_url, queue_settings, **files) as running:
         port = str(running.port)
         done = await ask(LLM_OBSERVE_GRPC_PORT=port, LLM_OBSERVE_SERVER_TLS_CERT_FILE=cert_file)
@@ -68,7 +69,11 @@ async def test_a_server_with_tls(database_url, queue_settings, tmp_path):
 async def test_a_server_that_requires_client_certificates(database_url, queue_settings, tmp_path):
     authority = Authority(tmp_path, "ca")
     cert_file, key_file = authority.sign("server")
-    files = {"tls_cert_file": cert_file, "tls_key_file": key_file, "tls_client_ca_file": authority.ca_file}
+    files: dict[str, Any] = {
+        "tls_cert_file": cert_file,
+        "tls_key_file": key_file,
+        "tls_client_ca_file": authority.ca_file,
+    }
     async with running_server(database_url, queue_settings, **files) as running:
         env = {
             "LLM_OBSERVE_GRPC_PORT": str(running.port),

@@ -63,7 +63,7 @@ async def test_an_unknown_method_and_wrong_json_fail_differently(server):
         await run(server, "grpcurl -plaintext -d '{\"nope\": 1}' x llm_observe.v1.HealthService/Check")
 
 
-async def list_with(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...] = ()) -> list[str]:
+async def list_with(channel, metadata=()):
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
         iter([request]), metadata=metadata
@@ -82,6 +82,7 @@ async def test_reflection_refuses_callers_without_a_key_where_keys_are_required(
 @pytest.mark.parametrize("role", api_keys.ROLES)
 async def test_a_key_of_any_role_may_ask_for_reflection(locked_channel, database, role):
     key = await api_keys.create_api_key(database, project_id="default", roles=[role])
+    assert key is not None
     assert "llm_observe.v1.IngestService" in await list_with(
         locked_channel, (("authorization", f"Bearer {key.secret}"),)
     )

@@ -25,7 +25,7 @@ def status(monkeypatch, tmp_path, server):
 
 
 async def test_a_healthy_deployment(status, worker):
-    async def is_healthy() -> bool:
+    async def is_healthy():
         return (await status()).exit_code == 0
 
     await eventually(is_healthy)

@@ -31,7 +31,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-DATABASE = [LogSettings, StorageSettings]
+DATABASE: list[type[BaseSettings]] = [LogSettings, StorageSettings]
 SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "migrate": DATABASE,
     "server": [

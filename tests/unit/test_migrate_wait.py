@@ -19,8 +19,8 @@ def migrate(monkeypatch):
     async def sleep(pause_s: float) -> None:
         seconds[0] += pause_s
 
-    monkeypatch.setattr(database.asyncio, "sleep", sleep)
-    monkeypatch.setattr(database.time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
 
     def run(errors: list[Exception], *arguments: str):
         async def attempt(_settings: object) -> list[str]:
