@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import math
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from analytics.shortening import shorten_cells
 from analytics.windows import HOUR, MINUTE, Window, ceil, counted_window, cover, floor
 from storage.rollups import (
     SKETCHES,
@@ -30,6 +33,8 @@ MAX_SERIES: Final = 20
 """Series a time-series query returns before the rest is summed."""
 _MAX_POINTS: Final = 5_000
 """Points of an answer, which is one message: about a megabyte."""
+_STEPS_AT_ONCE: Final = 100
+"""Steps whose rollups are read at once: their packed counts come joined, and not added up."""
 _FINISHED, _BEGINNING, _UNFINISHED, _BEFORE = range(4)
 """Parts of a summary."""
 REMAINDER: Final = "other"
@@ -149,16 +154,33 @@ async def query_time_series(
     packed: Sequence[str] = SKETCHES,
 ) -> TimeSeries:
     """Return the numbers of each step, of the largest groups one by one; ``packed`` as in sum_rollups()."""
-    ranges = cover(snapshot.window, step)
     overflow = await _count_overflow(snapshot, found)
     groups = [""]
     if group_by:
         steps = math.ceil((snapshot.window.end - snapshot.window.start) / step)
         groups = await _largest_groups(snapshot, found, group_by, max_series(steps))
-    cells = await sum_rollups(
-        snapshot.connection, ranges, found, step=step, group_by=group_by, groups=groups, packed=packed
-    )
+    cells: list[Cell] = []
+    pieces = _pieces(snapshot.window, step)
+    for piece in pieces:
+        read = await sum_rollups(
+            snapshot.connection,
+            cover(piece, step),
+            found,
+            step=step,
+            group_by=group_by,
+            groups=groups,
+            packed=packed,
+        )
+        cells += read if len(pieces) == 1 else await asyncio.to_thread(shorten_cells, read)
     return TimeSeries(snapshot.window, groups, cells, overflow)
+
+
+def _pieces(window: Window, step: timedelta) -> list[Window]:
+    """Cut a window between steps, so that what is read of it at once is bounded."""
+    borders = [window.start]
+    while (border := floor(borders[-1], step) + _STEPS_AT_ONCE * step) < window.end:
+        borders.append(border)
+    return [Window(*each) for each in itertools.pairwise([*borders, window.end])]
 
 
 async def break_down(

@@ -2,14 +2,15 @@
 
 python -m benchmarks.dashboard [logs] [groups]: by default ten million and twenty. The data is made once and
 kept in .llm-observe/benchmarks (LLM_OBSERVE_BENCHMARK_DATA); days that have passed since are filled up.
-With --fill nothing is measured; --raw asks the same of the raw rows, too, which takes minutes.
+With --fill nothing is measured; --raw asks the same of the raw rows, too, which takes minutes; --compare LOGS
+asks the same of another number of logs, and puts its answers beside the first.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import statistics
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from llm_observe.v1.filter_pb2 import TimeRange
 from analytics.windows import DAY, HOUR
 from benchmarks.dashboard_data import data_folder, fill, kept_machine
 from benchmarks.report import report
+from benchmarks.rows_read import count_rows_read
 from tests.support.ports import free_port
 from tests.support.rollups import COUNT_REQUESTS
 from tests.support.rpc import answers
@@ -32,6 +34,7 @@ from tests.support.waiting import eventually
 
 _ROUNDS = 40
 _WINDOWS = {"1 h": HOUR, "24 h": DAY, "7 d": 7 * DAY, "30 d": 30 * DAY}
+_CSV_ROWS = 200_000
 Call = Callable[[], Awaitable[Any]]
 
 
@@ -119,41 +122,100 @@ async def measure_raw(sql: asyncpg.Connection) -> dict[str, Any]:
     return figures
 
 
-async def run(port: int, url: str, groups: int, *, raw: bool) -> None:
+async def measure_csv(stub: Any) -> dict[str, float | int]:
+    """Return how fast an export of up to thirty days is."""
+    begin, first, size, lines = time.perf_counter(), 0.0, 0, 0
+    request = pb.ExportLogsCsvRequest(time_range=window(30 * DAY), row_limit=_CSV_ROWS)
+    async for response in stub.ExportLogsCsv(request, timeout=600):
+        size, lines = size + len(response.chunk), lines + response.chunk.count(b"\r\n")
+        # The header comes before anything is read.
+        first = first if first or lines < 2 else time.perf_counter() - begin
+    took = time.perf_counter() - begin
+    return {
+        "rows": lines - 1,
+        "rows_per_s": round((lines - 1) / took),
+        "megabytes_per_s": round(size / took / 1e6, 1),
+        "first_rows_ms": round(first * 1000, 1),
+    }
+
+
+async def count_rows_of(sql: asyncpg.Connection, call: Call) -> int:
+    """Return how many rows and index entries one call reads."""
+    before = await count_rows_read(sql)
+    await call()
+    return await count_rows_read(sql) - before
+
+
+async def run(port: int, url: str, *, raw: bool) -> dict[str, Any]:
+    """Return the figures of one set of data."""
     await eventually(lambda: answers(port))
     sql = await asyncpg.connect(url)
     (newest,) = await sql.fetch(
         "SELECT log_id, trace_id FROM logs WHERE trace_id <> '' ORDER BY start_time DESC LIMIT 1"
     )
     log_id, trace_id = newest
+    figures: dict[str, Any] = {}
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = AnalyticsServiceStub(channel)
-        figures = {name: await measure(call) for name, call in calls(stub, str(log_id), trace_id).items()}
-    report(
-        benchmark="dashboard",
-        logs=await sql.fetchval(COUNT_REQUESTS),
-        groups=groups,
-        rollups={
+        asked = calls(stub, str(log_id), trace_id)
+        for name, call in asked.items():
+            figures[name] = await measure(call)
+        exported = await measure_csv(stub)
+        for name, call in asked.items():
+            if "error" not in figures[name]:
+                figures[name]["rows_read"] = await count_rows_of(sql, call)
+    found = {
+        "logs": await sql.fetchval(COUNT_REQUESTS),
+        "rollups": {
             str(row["tier_minutes"]): row["count"]
             for row in await sql.fetch("SELECT tier_minutes, count(*) FROM rollups GROUP BY 1 ORDER BY 1")
         },
-        calls=figures,
-        raw=await measure_raw(sql) if raw else {},
-    )
+        "calls": figures | {"ExportLogsCsv 30 d": exported},
+        "raw": await measure_raw(sql) if raw else {},
+    }
     await sql.close()
+    return found
+
+
+def measure_data(logs: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Fill up the data of a size, and return its figures."""
+    with kept_machine(data_folder(logs, options.groups)) as services:
+        url = services.env["DATABASE_URL"]
+        asyncio.run(fill(url, logs, options.groups))
+        if options.fill:
+            return {}
+        port = free_port()
+        services.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port))
+        return asyncio.run(run(port, url, raw=options.raw))
+
+
+def beside_each_other(found: dict[int, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the figures of each call by number of logs."""
+    return {
+        name: {f"{logs} logs": figures["calls"][name] for logs, figures in found.items()}
+        for name in next(iter(found.values()))["calls"]
+    }
 
 
 def main() -> None:
-    logs = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
-    groups = int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    with kept_machine(data_folder(logs, groups)) as services:
-        url = services.env["DATABASE_URL"]
-        asyncio.run(fill(url, logs, groups))
-        if "--fill" in sys.argv:
-            return
-        port = free_port()
-        services.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port))
-        asyncio.run(run(port, url, groups, raw="--raw" in sys.argv))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("logs", type=int, nargs="?", default=10_000_000)
+    parser.add_argument("groups", type=int, nargs="?", default=20)
+    parser.add_argument("--compare", type=int, metavar="LOGS")
+    parser.add_argument("--fill", action="store_true")
+    parser.add_argument("--raw", action="store_true")
+    options = parser.parse_args()
+    sizes = [options.logs, *([options.compare] if options.compare else [])]
+    found = {logs: measure_data(logs, options) for logs in sizes}
+    if options.fill:
+        return
+    figures = found[options.logs]
+    if options.compare:
+        figures = {
+            name: {f"{logs} logs": each[name] for logs, each in found.items()}
+            for name in ("logs", "rollups", "raw")
+        } | {"calls": beside_each_other(found)}
+    report(benchmark="dashboard", groups=options.groups, **figures)
 
 
 if __name__ == "__main__":

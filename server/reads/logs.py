@@ -52,7 +52,11 @@ class LogReads:
         size = parse_limit("page_size", request.page_size, default=50, maximum=1000)
         log_filter = parse_error_filter(request.filter)
         page = await list_page(self._database, caller().project_id, log_filter, request, size)
-        return pb.ListErrorsResponse(logs=page.logs, next_page_token=page.next_page_token)
+        return pb.ListErrorsResponse(
+            logs=page.logs,
+            next_page_token=page.next_page_token,
+            previous_page_token=page.previous_page_token,
+        )
 
     async def GetTrace(self, request: pb.GetTraceRequest, context: Context) -> pb.GetTraceResponse:
         if not is_trace_id(request.trace_id):

@@ -180,6 +180,21 @@ async def test_pages_by_rpc(analytics, database):
     assert timedelta(hours=24) <= ago < timedelta(hours=25)
 
 
+async def test_pages_of_errors_turn_both_ways(analytics, database):
+    failed = [log_at(NOW - timedelta(seconds=n), outcome="OUTCOME_ERROR") for n in range(5)]
+    await store(database, *failed, log_at(NOW))
+    request = pb.ListErrorsRequest(page_size=2)
+    pages = [await analytics.ListErrors(request)]
+    while pages[-1].next_page_token:
+        request.page_token = pages[-1].next_page_token
+        pages.append(await analytics.ListErrors(request))
+    assert [log.log_id for page in pages for log in page.logs] == by_key(failed)
+    for earlier, later in itertools.pairwise(pages):
+        request.page_token = later.previous_page_token
+        assert (await analytics.ListErrors(request)).logs == earlier.logs
+    assert not pages[0].previous_page_token
+
+
 async def test_a_page_of_large_logs_fits_into_a_message(analytics, database):
     text = "\U0001f600" * 500
     metadata = {f"{n:064}": text for n in range(50)}

@@ -16,10 +16,15 @@ import pytest
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 
+from analytics import aggregates
 from analytics.checks import verify_rollups
+from analytics.metrics import Metrics
+from analytics.sketch import bucket_of
 from analytics.windows import DAY, HOUR, MINUTE, ceil, floor
 from codec.rows import to_row
+from server.reads.convert import to_metrics
 from storage.rollup_merges import count_again, forget_minutes, list_days
+from storage.rollups import TIERS, RollupFilter, TierRange, sum_rollups
 from tests.support.logs import make_log
 from tests.support.packing import insert, upsert
 from tests.support.prices import BOOK
@@ -182,6 +187,54 @@ async def test_any_question_about_any_window(analytics, database, seed, latency)
         for _ in range(4):
             await ask(analytics, rows, chance)
     await assert_rollups_are_right(database)
+
+
+@pytest.mark.parametrize("latency", LATENCIES)
+async def test_percentiles_of_every_tier_after_corrections(database, latency):
+    chance = random.Random(14)
+    rows = make_rows(chance, 600, latency)
+    await insert(database, rows)
+    await merge_all(database)
+    corrected = [
+        row._replace(
+            receive_time=NOW + MINUTE,
+            latency_us=other.latency_us,
+            latency_bucket=bucket_of(other.latency_us) if row.outcome == "success" else None,
+        )
+        for row, other in zip(rows[::3], make_rows(chance, 200, latency), strict=True)
+    ]
+    await upsert(database, corrected)
+    rows[::3] = corrected
+    for _ in range(2):  # before the corrections are merged, and after
+        for tier in TIERS:
+            start = MINUTES_FROM if tier == 1 else floor(NOW - 30 * DAY, DAY)
+            ranges = [TierRange(tier, start, ceil(NOW, DAY))]
+            async with database.connection() as connection:
+                cells = await sum_rollups(connection, ranges, RollupFilter(project_id="default"))
+            assert_says(to_metrics(Metrics(cells)), [row for row in rows if row.start_time >= start])
+        await merge_all(database)
+
+
+@pytest.mark.parametrize("steps_at_once", [1, 7, 100])
+async def test_long_series_are_read_in_pieces(analytics, database, monkeypatch, steps_at_once):
+    """The pieces say what one read says, by group and by error code."""
+    monkeypatch.setattr(aggregates, "_STEPS_AT_ONCE", steps_at_once)
+    rows = make_rows(random.Random(12), 300)
+    await insert(database, rows)
+    start = floor(NOW - 40 * HOUR, HOUR) + 20 * MINUTE
+    request = pb.QueryTimeSeriesRequest(
+        time_range={"start_time": start, "end_time": NOW}, step=15 * MINUTE, group_by=pb.DIMENSION_MODEL
+    )
+    for merged in (False, True):
+        found = await analytics.QueryTimeSeries(request)
+        assert_series(found, within(rows, found.time_range), DIMENSIONS["model"][1])
+        request.group_by = pb.DIMENSION_ERROR_CODE
+        errors = await analytics.QueryTimeSeries(request)
+        counted = Counter({s.group: sum(p.metrics.error_count for p in s.points) for s in errors.series})
+        failed = [row for row in within(rows, errors.time_range) if row.outcome == "error"]
+        assert counted == Counter(row.error_code for row in failed), f"{merged=}"
+        request.group_by = pb.DIMENSION_MODEL
+        await merge_all(database)
 
 
 async def test_mergers_and_writers_at_once(database):

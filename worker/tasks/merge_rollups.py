@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from analytics.extensions import count_buckets
-from analytics.packed_counts import merge_texts, pack_buckets
+from analytics import shortening
 from analytics.windows import HOUR, floor
 from storage.errors import QueryTimeout
 from storage.rollup_merges import MergeResult, forget_minutes, merge_deltas
@@ -75,12 +74,4 @@ class RollupMerger:
 
 async def shorten(rows: list[tuple[bytes, ...]]) -> list[tuple[bytes, ...]]:
     """Return the shortest bytes with the same counts, for rows of PACKED_COUNTS."""
-    return await asyncio.to_thread(lambda: [_shortest(*row) for row in rows])
-
-
-def _shortest(latencies: bytes, ttfts: bytes, errors: bytes) -> tuple[bytes, bytes, bytes]:
-    return (
-        pack_buckets(count_buckets(latencies)),
-        pack_buckets(count_buckets(ttfts)),
-        merge_texts(errors),
-    )
+    return await asyncio.to_thread(lambda: [shortening.shorten(*row) for row in rows])

@@ -851,7 +851,7 @@ class ListErrorsRequest(google.protobuf.message.Message):
     page_size: builtins.int
     """Errors a page; 0 means 50, at most 1000; larger values mean 1000, negative ones are an error."""
     page_token: builtins.str
-    """next_page_token of the previous page, with all other arguments unchanged."""
+    """next_page_token or previous_page_token of another page, with all other arguments unchanged."""
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
         """The window of start_time, exact; default the last 24 hours."""
@@ -881,8 +881,11 @@ class ListErrorsResponse(google.protobuf.message.Message):
 
     LOGS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    PREVIOUS_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
-    """Empty at the end."""
+    """Continues with older logs. Empty at the end."""
+    previous_page_token: builtins.str
+    """Returns to newer logs. Empty on the first page."""
     @property
     def logs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[llm_observe.v1.log_pb2.Log]:
         """The logs, newest first."""
@@ -892,8 +895,9 @@ class ListErrorsResponse(google.protobuf.message.Message):
         *,
         logs: collections.abc.Iterable[llm_observe.v1.log_pb2.Log] | None = ...,
         next_page_token: builtins.str = ...,
+        previous_page_token: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["logs", b"logs", "next_page_token", b"next_page_token"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["logs", b"logs", "next_page_token", b"next_page_token", "previous_page_token", b"previous_page_token"]) -> None: ...
 
 global___ListErrorsResponse = ListErrorsResponse
 
