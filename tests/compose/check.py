@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 OURS = ("server", "worker", "scheduler", "app")
 STORES = ("valkey", "postgres")
@@ -59,7 +60,7 @@ def sql(query: str) -> int:
     return int(inside("postgres", "psql", "-h", "/var/run/postgresql", "-U", "llm_observe", "-Atc", query))
 
 
-def container(service: str) -> dict:
+def container(service: str) -> Any:
     """Describe the first container of a service."""
     name = compose("ps", "-aq", service).splitlines()[0]
     return json.loads(run("docker", "inspect", name).stdout)[0]
@@ -75,7 +76,7 @@ def until(what: str, check: Callable[[], object]) -> None:
 
 def is_healthy(service: str) -> bool:
     state = container(service)["State"]
-    return state["Running"] and state["Health"]["Status"] == "healthy"
+    return bool(state["Running"]) and state["Health"]["Status"] == "healthy"
 
 
 def check_confinement() -> None:

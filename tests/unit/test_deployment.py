@@ -50,7 +50,7 @@ UNUSED = {"LLM_OBSERVE_LOG_FILE": "containers log to stderr", "LLM_OBSERVE_DB_PA
 
 
 def test_every_settings_class_is_known_here():
-    """A new one belongs into SETTINGS, for each process that reads it, its variables into docker-compose.yml."""
+    """A new one belongs into SETTINGS for each process that reads it, and into docker-compose.yml."""
     for package in (
         "telemetry",
         "storage",
