@@ -193,11 +193,11 @@ def check_everything() -> None:
 
 def count_connections(name: str) -> int:
     """Count the open connections to a server's port, but for those of its health check."""
-    table = run("docker", "exec", name, "cat", "/proc/net/tcp").stdout.splitlines()[1:]
-    rows = [line.split() for line in table]
+    table = run("docker", "exec", name, "cat", "/proc/net/tcp", "/proc/net/tcp6").stdout.splitlines()
+    rows = [line.split()[1:4] for line in table]
     return sum(
-        row[1].endswith(f":{GRPC_PORT:04X}") and row[3] == ESTABLISHED and row[2][:8] != LOOPBACK
-        for row in rows
+        local.endswith(f":{GRPC_PORT:04X}") and state == ESTABLISHED and LOOPBACK not in remote
+        for local, remote, state in rows
     )
 
 
@@ -207,6 +207,7 @@ def check_scale() -> None:
     say(f"{len(servers)} servers, {len(compose('ps', '-q', 'worker').splitlines())} workers")
     sender = start_sender("proxy:50050")
     until("every server called", lambda: all(count_connections(name) for name in servers))
+    say("connections of each server: " + ", ".join(str(count_connections(name)) for name in servers))
     kill("more-servers")
     kill("server")
     finish_sender(sender)
