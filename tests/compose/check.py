@@ -97,6 +97,10 @@ def check_confinement() -> None:
         environment = " ".join(described["Config"]["Env"])
         assert "POSTGRES_PASSWORD=" not in environment, service
         say(f"{service}: uid {uid}, {host['Memory'] >> 20} MiB, read-only, no capabilities")
+    for service in ("server", "worker"):
+        inside(
+            service, "sh", "-c", "touch /var/lib/llm-observe/lake/check && rm /var/lib/llm-observe/lake/check"
+        )
     assert inside("valkey", "valkey-cli", "config", "get", "appendfsync").split()[-1] == "always"
     assert inside("valkey", "valkey-cli", "config", "get", "maxmemory-policy").split()[-1] == "noeviction"
 
