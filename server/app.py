@@ -50,7 +50,6 @@ from server.listener import StartError, bind, grpc_options
 from server.reads.analytics import AnalyticsService
 from server.reads.events import EventService
 from server.reads.live_feed import LiveFeeds
-from server.reflection import add_reflection
 from server.reports.answers import Answers
 from server.reports.service import ReportService
 from server.reports.turns import Turns
@@ -58,6 +57,7 @@ from server.rpc.auth import Authenticator
 from server.rpc.idempotency import IdempotencyKeys
 from server.rpc.pipeline import RpcPipeline
 from server.rpc.rate_limit import ChatLimits, RateLimiter
+from server.rpc.reflection import add_reflection
 from server.settings import ServerConfig
 from storage.pool import Database
 from telemetry.logging import LogSettings, start_logging
@@ -117,7 +117,8 @@ async def build_server(config: ServerConfig) -> Server:
         services = _add_services(config, shared)
         health_checks = await _add_health(shared.grpc_server, services.names)
         if config.server.reflection:
-            add_reflection(shared.grpc_server, (*services.names, health.SERVICE_NAME))
+            names = (*services.names, health.SERVICE_NAME)
+            add_reflection(shared.grpc_server, names, services.authenticator)
         port = bind(shared.grpc_server, config.server)
         await shared.grpc_server.start()
         # Chat's own calls are logged as those of any application, but without a network call.
@@ -171,6 +172,7 @@ class _Services(NamedTuple):
     chat: ChatService
     feeds: LiveFeeds
     loopback: LoopbackExporter
+    authenticator: Authenticator
     names: Sequence[str]
 
 
@@ -193,7 +195,8 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
         costs=ChatCosts(config.pricing.make_price_book(), redactor),
     )
 
-    services = RpcPipeline(grpc_server, Authenticator(database, required=config.server.require_keys))
+    authenticator = Authenticator(database, required=config.server.require_keys)
+    services = RpcPipeline(grpc_server, authenticator)
     services.add(ingest, ingest_service_pb2.DESCRIPTOR, {"IngestLogs": decode_batch})
     services.add(chat, chat_service_pb2.DESCRIPTOR)
     services.add(ConversationService(database, redactor, keys), conversation_service_pb2.DESCRIPTOR)
@@ -207,7 +210,7 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(alerts, alert_service_pb2.DESCRIPTOR)
     services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
-    return _Services(chat, feeds, loopback, services.names)
+    return _Services(chat, feeds, loopback, authenticator, services.names)
 
 
 def _make_reports(config: ServerConfig, shared: _Shared) -> ReportService:
