@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test check proto proto-check fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test test-compose images sbom check proto proto-check fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 
 COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd)
@@ -20,13 +20,25 @@ PYTEST_ARGS ?= -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorde
 test: .venv/dev.done ## Install what is needed and run every test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-compose: .venv/dev.done ## Build the images and run the deployment for real (COMPOSE_VERIFY=path of compose_verify.sh)
+	@COMPOSE_VERIFY=$(COMPOSE_VERIFY) $(BIN)/python -m pytest -s tests/compose
+
+images: ## Build both images, with version and revision in their labels
+	@for name in server app; do docker build --target $$name --build-arg REVISION=$$(git rev-parse HEAD) \
+	--tag llm-observe-$$name:local . || exit 1; done
+
+sbom: ## Write a CycloneDX bill of materials of each image to build/
+	@mkdir -p build && for name in server app; do docker run --rm --entrypoint cat llm-observe-$$name:local \
+	/usr/share/llm-observe/sbom.cdx.json > build/llm-observe-$$name.cdx.json || exit 1; done
+
 check: .venv/dev.done lint types imports proto-check ## Everything but the tests: lint, types, floors, protos
 
 fmt: .venv/dev.done ## Format code and protos
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format . && $(BIN)/buf format -w
 
-lint: .venv/dev.done ## Lint code and protos
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/buf lint && $(BIN)/buf format -d --exit-code
+lint: .venv/dev.done ## Lint code, protos and the Dockerfile
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/buf lint && $(BIN)/buf format -d --exit-code \
+	&& $(BIN)/hadolint Dockerfile
 
 types: .venv/dev.done ## Check types, strictly
 	@$(BIN)/mypy $(CODE)

@@ -2,7 +2,14 @@
 # Resolves requirements/*.in into hashed locks that name no index. Called by `make lock` only.
 set -euo pipefail
 cd "$(dirname "$0")/../requirements"
-for name in proto run dev; do
+
+lock() { # NAME [OPTION...]
   ../.venv/bin/python -m uv pip compile --quiet --python-version 3.11 --universal --generate-hashes \
-    --no-emit-index-url --no-header --no-strip-extras "$name.in" -o "$name.lock"
-done
+    --no-emit-index-url --no-header --no-strip-extras "$1.in" -o "$1.lock" "${@:2}"
+}
+
+lock proto
+lock run
+lock dev
+# What an image holds has the versions that `make run` and the tests have.
+for name in server app image; do lock "$name" --constraint run.lock; done

@@ -1,40 +1,17 @@
-"""python -m server: serve the gRPC API, from one process or several."""
+"""python -m server [health]: serve the gRPC API, or ask whether it is served."""
 
 from __future__ import annotations
 
-import os
 import sys
-
-from server.app import serve_in_this_process
-from server.listener import StartError
-from server.prefork import ProcessPool, hold_port
-from server.settings import ServerSettings
-from telemetry.logging import LogSettings, start_logging
-from telemetry.settings import SettingsError, load_settings
 
 
 def main() -> int:
-    """Run until told to stop; return the exit status."""
-    try:
-        settings = load_settings(ServerSettings)
-        if settings.processes == 1:
-            return serve_in_this_process()
-        start_logging(load_settings(LogSettings), process="server")
-        return _serve_from_several(settings)
-    except (SettingsError, StartError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-
-
-def _serve_from_several(settings: ServerSettings) -> int:
-    try:
-        holder = hold_port(settings.host, settings.port)
-    except OSError:
-        raise StartError.port_taken(settings.host, settings.port) from None
-    with holder:
-        # The processes read their settings from the environment: where it says 0, all must get the same port.
-        os.environ["LLM_OBSERVE_GRPC_PORT"] = str(holder.getsockname()[1])
-        return ProcessPool(serve_in_this_process, settings.processes, settings.grace_s).run()
+    """Return the exit status."""
+    if sys.argv[1:] == ["health"]:
+        from server.probe import main as run  # noqa: PLC0415 - it must not import gRPC
+    else:
+        from server.start import main as run  # noqa: PLC0415 - as above
+    return run()
 
 
 if __name__ == "__main__":

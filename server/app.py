@@ -16,7 +16,6 @@ import llm_observe
 import structlog
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 from llm_observe.v1 import (
     admin_service_pb2,
     alert_service_pb2,
@@ -58,6 +57,7 @@ from server.rpc.auth import Authenticator
 from server.rpc.idempotency import IdempotencyKeys
 from server.rpc.pipeline import RpcPipeline
 from server.rpc.rate_limit import ChatLimits, RateLimiter
+from server.rpc.reflection import add_reflection
 from server.settings import ServerConfig
 from storage.pool import Database
 from telemetry.logging import LogSettings, start_logging
@@ -117,8 +117,8 @@ async def build_server(config: ServerConfig) -> Server:
         services = _add_services(config, shared)
         health_checks = await _add_health(shared.grpc_server, services.names)
         if config.server.reflection:
-            names = (*services.names, health.SERVICE_NAME, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(names, shared.grpc_server)
+            names = (*services.names, health.SERVICE_NAME)
+            add_reflection(shared.grpc_server, names, services.authenticator)
         port = bind(shared.grpc_server, config.server)
         await shared.grpc_server.start()
         # Chat's own calls are logged as those of any application, but without a network call.
@@ -172,6 +172,7 @@ class _Services(NamedTuple):
     chat: ChatService
     feeds: LiveFeeds
     loopback: LoopbackExporter
+    authenticator: Authenticator
     names: Sequence[str]
 
 
@@ -194,7 +195,8 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
         costs=ChatCosts(config.pricing.make_price_book(), redactor),
     )
 
-    services = RpcPipeline(grpc_server, Authenticator(database, required=config.server.require_keys))
+    authenticator = Authenticator(database, required=config.server.require_keys)
+    services = RpcPipeline(grpc_server, authenticator)
     services.add(ingest, ingest_service_pb2.DESCRIPTOR, {"IngestLogs": decode_batch})
     services.add(chat, chat_service_pb2.DESCRIPTOR)
     services.add(ConversationService(database, redactor, keys), conversation_service_pb2.DESCRIPTOR)
@@ -208,7 +210,7 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(alerts, alert_service_pb2.DESCRIPTOR)
     services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
-    return _Services(chat, feeds, loopback, services.names)
+    return _Services(chat, feeds, loopback, authenticator, services.names)
 
 
 def _make_reports(config: ServerConfig, shared: _Shared) -> ReportService:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -15,7 +14,7 @@ from analytics.reports.settings import ReportSettings
 from analytics.sandbox.settings import SandboxSettings
 from codec.settings import RedactionSettings
 from storage.settings import StorageSettings
-from telemetry.settings import EnvSettings, load_settings
+from telemetry.settings import EnvSettings, is_loopback, load_settings
 from worker.notices.settings import NoticeSettings
 from worker.queue.settings import QueueSettings
 
@@ -67,7 +66,7 @@ class ServerSettings(EnvSettings):
 
     @model_validator(mode="after")
     def _require_safe_address(self) -> Self:
-        if self.allow_insecure or _is_loopback(self.host):
+        if self.allow_insecure or is_loopback(self.host):
             return self
         if not self.require_keys or not self.tls_cert_file:
             raise ValueError(
@@ -88,15 +87,6 @@ class ServerSettings(EnvSettings):
                 "LLM_OBSERVE_SERVER_TLS_CLIENT_CA_FILE requires LLM_OBSERVE_SERVER_TLS_CERT_FILE"
             )
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class ProviderSettings(EnvSettings):

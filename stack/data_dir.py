@@ -45,21 +45,22 @@ class DataDir:
 
     @classmethod
     def from_env(cls) -> DataDir:
-        """Return the folder; create it if it is missing.
+        """Return the folder, whether it exists or not."""
+        return cls(Path(os.environ.get("LLM_OBSERVE_HOME") or ".llm-observe").expanduser().resolve())
+
+    def create(self) -> None:
+        """Create the folder if it is missing. Only ``up`` needs one.
 
         Raises:
             StackError: It cannot be created or written.
         """
-        root = Path(os.environ.get("LLM_OBSERVE_HOME") or ".llm-observe").expanduser().resolve()
-        home = cls(root)
         try:
-            home.logs.mkdir(parents=True, exist_ok=True)
-            (root / "data").mkdir(exist_ok=True)
+            self.logs.mkdir(parents=True, exist_ok=True)
+            (self.root / "data").mkdir(exist_ok=True)
         except OSError as error:
             raise StackError(
-                f"cannot write to {root} ({error.strerror}): set LLM_OBSERVE_HOME to another folder"
+                f"cannot write to {self.root} ({error.strerror}): set LLM_OBSERVE_HOME to another folder"
             ) from error
-        return home
 
     @property
     def logs(self) -> Path:

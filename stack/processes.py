@@ -65,7 +65,6 @@ def start(
     env: Mapping[str, str],
     death_signal: signal.Signals | None = signal.SIGTERM,
     user: str | None = None,
-    folder: Path | None = None,
 ) -> psutil.Popen:
     """Start a process in a session of its own, its output going to a log file.
 
@@ -80,7 +79,6 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(env),
-            cwd=folder,
             start_new_session=True,
         )
 

@@ -10,7 +10,6 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import psutil
@@ -24,9 +23,10 @@ from stack.processes import ProcessId
 from storage.errors import StorageError
 from storage.migrate import migrate
 from storage.settings import StorageSettings
+from telemetry.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from stack.data_dir import DataDir, ProcessEntry, State
 
@@ -37,8 +37,6 @@ _POLL_S: Final = 0.25
 _STEADY_S: Final = 30.0
 _MAX_RESTART_DELAY_S: Final = 30.0
 _MAX_PORTS_TRIED: Final = 50
-_APP: Final = Path(__file__).parent.parent / "streamlit_app"
-"""The dashboard's folder: Streamlit reads its theme from where it is started."""
 
 
 @dataclass(slots=True)
@@ -51,7 +49,6 @@ class Service:
     stop_timeout_s: float = 25.0
     stop_order: int = 0
     user: str | None = None
-    folder: Path | None = None
     process: psutil.Popen | None = None
     started: float = 0.0
     restart_at: float = 0.0
@@ -99,12 +96,12 @@ class Supervisor:
         self.env.setdefault(LAKE_URL, str(self.home.lake))
         python = sys.executable
         # The dashboard takes longest to load and needs no store to begin.
-        app = Service("app", streamlit_command(self.ports["ui"]), stop_timeout_s=5, folder=_APP)
+        app = Service("app", [python, "-m", "streamlit_app"], stop_timeout_s=5)
         self._start(app)
         await self._start_stores()
         self.report("migrating the database")
         try:
-            await migrate(StorageSettings(database_url=self.env["DATABASE_URL"]))
+            await migrate(load_settings(StorageSettings, database_url=self.env["DATABASE_URL"]))
         except StorageError as error:
             raise StackError(f"cannot migrate the database: {error}") from error
         self.report("starting server, worker, scheduler and dashboard")
@@ -158,6 +155,7 @@ class Supervisor:
     async def _start_stores(self) -> None:
         waits = []
         if not self.env.get("DATABASE_URL"):
+            _refuse_passwords(self.env)
             postgres = EmbeddedPostgres(self.home, self.ports["postgres"])
             self.report(f"starting PostgreSQL in {postgres.data}")
             postgres.prepare()
@@ -192,7 +190,6 @@ class Supervisor:
             env=env,
             death_signal=service.stop_signal,
             user=service.user,
-            folder=service.folder,
         )
         service.started = time.monotonic()
         if service not in self.services:
@@ -206,7 +203,9 @@ class Supervisor:
             StackError: One of them ended, or did not answer within 60 seconds.
         """
         deadline = time.monotonic() + 60
-        while not await readiness.all_ready(self.ports["grpc"], self.ports["ui"]):
+        server = readiness.local_address("LLM_OBSERVE_GRPC_HOST", self.ports["grpc"])
+        ui = readiness.local_address("LLM_OBSERVE_UI_HOST", self.ports["ui"])
+        while not await readiness.all_ready(server, ui):
             for service in self.services:
                 if service.process is not None and service.process.poll() is not None:
                     raise StackError(
@@ -278,11 +277,8 @@ class Supervisor:
         return state
 
 
-def streamlit_command(port: int) -> list[str]:
-    """Return the command that serves the dashboard on 127.0.0.1:port."""
-    return [
-        sys.executable, "-m", "streamlit", "run", str(_APP / "main.py"),
-        "--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true",
-        "--browser.gatherUsageStats=false", "--server.fileWatcherType=none",
-        "--client.toolbarMode=viewer", "--client.showErrorDetails=none",
-    ]  # fmt: skip
+def _refuse_passwords(env: Mapping[str, str]) -> None:
+    """Refuse a database's password without a database: ours has one of its own, which it would replace."""
+    for variable in ("LLM_OBSERVE_DB_PASSWORD", "LLM_OBSERVE_DB_PASSWORD_FILE"):
+        if env.get(variable):
+            raise StackError(f"{variable} is set without DATABASE_URL: set both, or neither")

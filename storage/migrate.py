@@ -35,7 +35,9 @@ async def migrate(settings: StorageSettings) -> list[str]:
         StorageUnavailable: The database cannot be reached, or another runner does not finish.
     """
     with storage_errors():
-        connection = await asyncpg.connect(settings.database_url.get_secret_value(), timeout=10)
+        connection = await asyncpg.connect(
+            settings.database_url.get_secret_value(), password=settings.separate_password, timeout=10
+        )
         try:
             await connection.execute("SELECT pg_advisory_lock($1)", _LOCK, timeout=_LOCK_TIMEOUT_S)
             return await _apply_missing(connection)

@@ -106,6 +106,7 @@ class Database:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._settings.database_url.get_secret_value(),
+                    password=self._settings.separate_password,
                     min_size=0,
                     max_size=self._settings.pool_size,
                     timeout=_CONNECT_TIMEOUT_S,

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
-from telemetry.settings import EnvSettings
+from telemetry.settings import EnvSettings, is_loopback
 
 _MIN_REFRESH_S: Final = 10.0
 _CHAT_MARGIN_S: Final = 30.0
 """How much longer than an answer may take a page waits for it: the server opens and stores it, too."""
+
+
+class ListenSettings(EnvSettings):
+    """Where the dashboard listens."""
+
+    host: str = Field("127.0.0.1", alias="LLM_OBSERVE_UI_HOST")
+    """Address to listen on."""
+    port: int = Field(8501, alias="LLM_OBSERVE_UI_PORT", ge=1, le=65535)
+    """Port to listen on."""
+    login: bool = Field(default=False, alias="LLM_OBSERVE_UI_LOGIN")
+    """Whether visitors must log in; see AppSettings."""
+    allow_insecure: bool = Field(default=False, alias="LLM_OBSERVE_ALLOW_INSECURE")
+    """Allow a non-loopback address without a login."""
+
+    @model_validator(mode="after")
+    def _require_safe_address(self) -> Self:
+        if not (self.login or self.allow_insecure or is_loopback(self.host)):
+            raise ValueError(
+                "LLM_OBSERVE_UI_HOST is not a loopback address: set LLM_OBSERVE_UI_LOGIN=true, or "
+                "LLM_OBSERVE_ALLOW_INSECURE=true if something else protects the port"
+            )
+        return self
 
 
 class AppSettings(EnvSettings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -21,20 +22,30 @@ class EnvSettings(BaseSettings):
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 
 
-def load_settings(kind: type[_Settings]) -> _Settings:
-    """Read one settings class from the environment.
+def load_settings(kind: type[_Settings], **known: object) -> _Settings:
+    """Read one settings class from the environment, except the fields that are ``known``.
 
     Raises:
         SettingsError: Names every variable that is missing or wrong.
     """
     try:
-        return kind()
+        return kind(**known)
     except ValidationError as error:
         problems = [
             _explain(_variable(kind, problem["loc"]), problem["msg"].removeprefix("Value error, "))
             for problem in error.errors(include_input=False)
         ]
         raise SettingsError("invalid settings: " + "; ".join(problems)) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _explain(variable: str, message: str) -> str:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import uvloop
 
+from telemetry.heartbeat import HeartbeatSettings, heartbeat
 from telemetry.logging import LogSettings, start_logging
 from telemetry.settings import SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 
 def main() -> int:
@@ -22,11 +27,16 @@ def main() -> int:
 
             process = "worker"
         start_logging(load_settings(LogSettings), process=process)
-        uvloop.run(run())
+        uvloop.run(_run(run, load_settings(HeartbeatSettings)))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
+
+
+async def _run(run: Callable[[], Awaitable[None]], settings: HeartbeatSettings) -> None:
+    async with heartbeat(settings):
+        await run()
 
 
 if __name__ == "__main__":

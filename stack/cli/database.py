@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from stack.data_dir import DataDir
 from stack.errors import StackError
+from storage.errors import StorageUnavailable
 from storage.migrate import migrate as migrate_database
 from storage.pool import Database
 from storage.settings import StorageSettings
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _TIMEOUT_S = 60.0
+_RETRY_EVERY_S = 0.5
 
 _Result = TypeVar("_Result")
 
@@ -49,11 +52,35 @@ def _storage_settings(timeout_s: float = _TIMEOUT_S) -> StorageSettings:
     url = DataDir.from_env().read_state().get("database_url")
     if not url:
         raise StackError("no database is configured: run `llm-observe up`, or set DATABASE_URL")
-    return StorageSettings(database_url=url, timeout_s=timeout_s)
+    return load_settings(StorageSettings, database_url=url, timeout_s=timeout_s)
 
 
 @click.command()
-def migrate() -> None:
+@click.option(
+    "--wait",
+    "wait_s",
+    default=0.0,
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="How long to wait for a database that cannot be reached yet.",
+)
+def migrate(wait_s: float) -> None:
     """Bring the database's schema up to date."""
-    applied = asyncio.run(migrate_database(_storage_settings()))
+    applied = asyncio.run(_migrate(_storage_settings(), wait_s))
     click.echo(f"applied: {', '.join(applied)}" if applied else "the schema is up to date")
+
+
+async def _migrate(settings: StorageSettings, wait_s: float) -> list[str]:
+    """Apply migrations, again and again for wait_s seconds while the database is unavailable."""
+    deadline = time.monotonic() + wait_s
+    reported = ""
+    while True:
+        try:
+            return await migrate_database(settings)
+        except StorageUnavailable as error:
+            if time.monotonic() + _RETRY_EVERY_S > deadline:
+                raise
+            if str(error) != reported:
+                reported = str(error)
+                click.echo(f"waiting: {reported}", err=True)
+        await asyncio.sleep(_RETRY_EVERY_S)

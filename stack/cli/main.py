@@ -53,6 +53,7 @@ def cli() -> None:
 def up(detach: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Start everything and run it until Ctrl-C."""
     home = DataDir.from_env()
+    home.create()
     if detach:
         _start_detached(home)
         return

@@ -13,6 +13,7 @@ from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
 from stack.data_dir import DataDir
 from stack.errors import StackError
+from stack.readiness import local_address
 from stack.supervisor import GRPC_PORT
 
 if TYPE_CHECKING:
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 def server_endpoint() -> str:
     """Return the server's ``host:port``.
 
-    It is LLM_OBSERVE_ENDPOINT, or else the server that runs from the data folder, or else the port on this
+    It is LLM_OBSERVE_ENDPOINT, or else the server that runs from the data folder, or else the address on this
     machine that the environment names.
     """
     variable, default = GRPC_PORT
     ports = DataDir.from_env().read_state().get("ports", {})
     port = ports.get("grpc") or os.environ.get(variable) or default
-    return os.environ.get("LLM_OBSERVE_ENDPOINT", "").strip() or f"127.0.0.1:{port}"
+    return os.environ.get("LLM_OBSERVE_ENDPOINT", "").strip() or local_address("LLM_OBSERVE_GRPC_HOST", port)
 
 
 @contextmanager

@@ -1,15 +1,15 @@
-"""`llm-observe status`: running processes and their health."""
+"""`llm-observe status`: the health of a deployment, and the processes that `llm-observe up` started."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from llm_observe.v1.health_service_pb2 import HealthState
 
 from stack import readiness
 from stack.cli.output import print_table
+from stack.cli.server import server_endpoint
 from stack.data_dir import DataDir
 from stack.errors import StackError
 from stack.processes import ProcessId
@@ -21,19 +21,40 @@ if TYPE_CHECKING:
 
     from stack.data_dir import State
 
+_UNHEALTHY: Final = 4
+_EXIT_CODES: Final = {HealthState.HEALTH_STATE_HEALTHY: 0, HealthState.HEALTH_STATE_DEGRADED: 3}
+
 
 @click.command()
 def status() -> None:
-    """Show running processes and their health."""
+    """Show the health of the server, its stores and its queue.
+
+    Asks the server that LLM_OBSERVE_ENDPOINT names, or the one on this machine. Exits with status 0 if all is
+    healthy, 1 if the server does not answer, 3 if something is degraded, and 4 if something is unhealthy.
+    """
     home = DataDir.from_env()
-    state = home.read_state()
-    if home.running_supervisor() is None:
-        raise StackError(f"nothing is running from {home.root}: start it with `llm-observe up`")
-    print_table(("process", "PID", "state"), _processes(state))
-    health = asyncio.run(readiness.ask_health(state["ports"]["grpc"]))
+    is_running = home.running_supervisor() is not None
+    if is_running:
+        print_table(("process", "PID", "state"), _processes(home.read_state()))
+    endpoint = server_endpoint()
+    health = _ask_health(endpoint)
     if health is None:
-        raise StackError(f"the server does not answer: see its log in {home.logs}")
+        hint = (
+            f"see the server's log in {home.logs}"
+            if is_running
+            else "start everything with `llm-observe up`, or set LLM_OBSERVE_ENDPOINT to the server's address"
+        )
+        raise StackError(f"no answer from {endpoint}: {hint}")
     print_table(("component", "state", "details"), _parts(health))
+    if code := _EXIT_CODES.get(health.state, _UNHEALTHY):
+        raise SystemExit(code)
+
+
+def _ask_health(endpoint: str) -> CheckResponse | None:
+    try:
+        return readiness.ask_health(endpoint)
+    except OSError as error:
+        raise StackError(f"cannot read {error.filename}: {error.strerror}") from None
 
 
 def _processes(state: State) -> Iterator[tuple[str, int, str]]:

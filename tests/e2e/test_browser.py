@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from urllib.parse import unquote
 
 import pytest
 
 from stack import processes, readiness
-from stack.supervisor import streamlit_command
 from tests.support.loading_markdown import EVIL, LOADING
 from tests.support.ports import free_port
 from tests.support.processes import start_worker, stop
@@ -38,10 +38,10 @@ async def page(link, database_url, queue_settings, tmp_path):
 
     port = free_port()
     worker = start_worker(database_url, queue_settings, tmp_path)
-    env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(link.port)}
-    app = processes.start(streamlit_command(port), log=tmp_path / "app.out", env=env)
+    env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(link.port), "LLM_OBSERVE_UI_PORT": str(port)}
+    app = processes.start([sys.executable, "-m", "streamlit_app"], log=tmp_path / "app.out", env=env)
     try:
-        await eventually(lambda: readiness.ui_answers(port))
+        await eventually(lambda: readiness.ui_answers(f"127.0.0.1:{port}"))
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             opened = await browser.new_page(base_url=f"http://127.0.0.1:{port}")

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from storage import api_keys
 from tests.support.grpcurl import as_text, grpcurl
 from tests.support.rpc import info_of
-from tests.support.server import SERVICES
+from tests.support.server import SERVICES, running_server
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -59,3 +61,38 @@ async def test_an_unknown_method_and_wrong_json_fail_differently(server):
         await run(server, "grpcurl -plaintext x llm_observe.v1.HealthService/NoSuch")
     with pytest.raises(Exception, match="no field named"):
         await run(server, "grpcurl -plaintext -d '{\"nope\": 1}' x llm_observe.v1.HealthService/Check")
+
+
+async def list_with(channel, metadata=()):
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
+        iter([request]), metadata=metadata
+    )
+    return [service.name async for answer in call for service in answer.list_services_response.service]
+
+
+async def test_reflection_refuses_callers_without_a_key_where_keys_are_required(locked_channel):
+    for metadata in ((), (("authorization", "Bearer llmo_none"),)):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await list_with(locked_channel, metadata)
+        assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert info_of(caught.value)[0] == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("role", api_keys.ROLES)
+async def test_a_key_of_any_role_may_ask_for_reflection(locked_channel, database, role):
+    key = await api_keys.create_api_key(database, project_id="default", roles=[role])
+    assert key is not None
+    assert "llm_observe.v1.IngestService" in await list_with(
+        locked_channel, (("authorization", f"Bearer {key.secret}"),)
+    )
+
+
+async def test_reflection_can_be_switched_off(database_url, queue_settings):
+    async with (
+        running_server(database_url, queue_settings, reflection=False) as running,
+        grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await list_with(channel)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -11,7 +11,8 @@ from llm_observe.limits import MAX_BATCH_LOGS
 
 from server.settings import ServerSettings
 from storage.settings import StorageSettings
-from telemetry.settings import SettingsError, load_settings
+from streamlit_app.settings import ListenSettings
+from telemetry.settings import EnvSettings, SettingsError, load_settings
 
 
 def test_a_missing_variable_is_named():
@@ -44,6 +45,36 @@ def test_listening_beyond_loopback_requires_allow_insecure(monkeypatch, host):
 def test_listening_on_loopback_requires_no_setting(monkeypatch, host):
     monkeypatch.setenv("LLM_OBSERVE_GRPC_HOST", host)
     assert load_settings(ServerSettings).host == host
+
+
+@pytest.mark.parametrize("allowed_by", ["LLM_OBSERVE_UI_LOGIN", "LLM_OBSERVE_ALLOW_INSECURE"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "example.com"])
+def test_a_dashboard_beyond_loopback_requires_a_login(monkeypatch, host, allowed_by):
+    assert load_settings(ListenSettings).host == "127.0.0.1"
+    monkeypatch.setenv("LLM_OBSERVE_UI_HOST", host)
+    with pytest.raises(SettingsError, match=f"LLM_OBSERVE_UI_HOST .*{allowed_by}"):
+        load_settings(ListenSettings)
+    monkeypatch.setenv(allowed_by, "true")
+    assert load_settings(ListenSettings).host == host
+
+
+BROKEN_RULES: list[tuple[type[EnvSettings], dict[str, str]]] = [
+    (ServerSettings, {"LLM_OBSERVE_GRPC_HOST": "0.0.0.0"}),
+    (ServerSettings, {"LLM_OBSERVE_SERVER_TLS_CERT_FILE": "cert.pem"}),
+    (ServerSettings, {"LLM_OBSERVE_SERVER_TLS_CLIENT_CA_FILE": "ca.pem"}),
+    (ListenSettings, {"LLM_OBSERVE_UI_HOST": "0.0.0.0"}),
+    (StorageSettings, {"LLM_OBSERVE_DB_PASSWORD": "a", "LLM_OBSERVE_DB_PASSWORD_FILE": "b"}),
+    (StorageSettings, {"LLM_OBSERVE_DB_PASSWORD_FILE": "/nowhere/password"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "env"), BROKEN_RULES)
+def test_a_broken_rule_of_several_settings_names_a_variable_first(monkeypatch, kind, env):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user@host/name")
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=r"^invalid settings: (set both |set )?LLM_OBSERVE_\w+"):
+        load_settings(kind)
 
 
 def test_a_rate_limit_lets_a_full_batch_through(monkeypatch):

@@ -1,0 +1,1 @@
+"""The whole deployment in containers: `make test-compose`."""

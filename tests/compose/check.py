@@ -1,0 +1,216 @@
+"""Checks a deployment that is up: what it may do, what it survives, and that every count is exact.
+
+Run in the project's folder with Docker Compose, as root on the machine that runs Docker, whose
+processes it kills.
+Logs are sent while each container is killed with SIGKILL; then the project goes down and comes up again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+OURS = ("server", "worker", "scheduler", "app")
+STORES = ("valkey", "postgres")
+DEMO_LOGS = 2000
+SENT_LOGS = 3000
+GRPC_PORT = 50051
+ESTABLISHED, LOOPBACK = "01", "0100007F"
+"""As /proc/net/tcp writes them."""
+WAIT_S = 300.0
+
+SENDER = """
+import sys, time, llm_observe as o
+count, endpoint = int(sys.argv[1]), sys.argv[2]
+o.configure(endpoint=endpoint)
+for number in range(count):
+    o.log(provider="check", model=f"m{number % 7}", latency_s=0.1, input_tokens=3, output_tokens=5)
+    time.sleep(0.02)
+print(o.flush(300))
+"""
+
+
+def say(text: str) -> None:
+    print(f"-- {text}", flush=True)
+
+
+def run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise SystemExit(f"{' '.join(command)}: status {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def compose(*arguments: str, check: bool = True) -> str:
+    done = run("docker", "compose", *arguments, check=check)
+    return (done.stdout + ("" if check else done.stderr)).strip()
+
+
+def inside(service: str, *command: str, check: bool = True) -> str:
+    return compose("exec", "-T", service, *command, check=check)
+
+
+def sql(query: str) -> int:
+    return int(inside("postgres", "psql", "-h", "/var/run/postgresql", "-U", "llm_observe", "-Atc", query))
+
+
+def container(service: str) -> dict:
+    """Describe the first container of a service."""
+    name = compose("ps", "-aq", service).splitlines()[0]
+    return json.loads(run("docker", "inspect", name).stdout)[0]
+
+
+def until(what: str, check: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not check():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"not so after {WAIT_S:.0f} s: {what}")
+        time.sleep(0.5)
+
+
+def is_healthy(service: str) -> bool:
+    state = container(service)["State"]
+    return state["Running"] and state["Health"]["Status"] == "healthy"
+
+
+def check_confinement() -> None:
+    """Nothing runs as root, writes its image, keeps a capability or publishes a port beyond loopback."""
+    for service in (*OURS, *STORES):
+        described = container(service)
+        host, uid = described["HostConfig"], inside(service, "id", "-u")
+        assert uid != "0", service
+        assert host["ReadonlyRootfs"], service
+        assert host["CapDrop"] == ["ALL"], service
+        assert "no-new-privileges:true" in host["SecurityOpt"], service
+        assert host["Memory"] > 0, service
+        assert host["PidsLimit"] > 0, service
+        assert host["LogConfig"]["Config"]["max-size"], service
+        for published in (host["PortBindings"] or {}).values():
+            assert {binding["HostIp"] for binding in published} == {"127.0.0.1"}, service
+        assert "Read-only file system" in inside(service, "sh", "-c", "touch /etc/x", check=False), service
+        environment = " ".join(described["Config"]["Env"])
+        assert "POSTGRES_PASSWORD=" not in environment, service
+        say(f"{service}: uid {uid}, {host['Memory'] >> 20} MiB, read-only, no capabilities")
+    assert inside("valkey", "valkey-cli", "config", "get", "appendfsync").split()[-1] == "always"
+    assert inside("valkey", "valkey-cli", "config", "get", "maxmemory-policy").split()[-1] == "noeviction"
+
+
+def check_commands() -> None:
+    """The command line works in a container that cannot write."""
+    say("status: " + "; ".join(inside("server", "llm-observe", "status").replace("\t", " ").splitlines()))
+    say(inside("server", "llm-observe", "demo-traffic", "--logs", str(DEMO_LOGS)))
+    say("ledger: " + inside("server", "llm-observe", "ledger").replace("\t", " "))
+    say(inside("server", "llm-observe", "rollups", "verify"))
+    started = time.monotonic()
+    inside("server", "python", "-m", "server", "health")
+    say(f"python -m server health, by docker exec: {time.monotonic() - started:.2f} s")
+
+
+def start_sender(endpoint: str) -> str:
+    """Send SENT_LOGS logs from a container of its own, which takes about a minute; return its id."""
+    command = ("python", "-c", SENDER, str(SENT_LOGS), endpoint)
+    return compose("run", "-d", "-T", "--no-deps", "server", *command).splitlines()[-1]
+
+
+def kill(service: str) -> None:
+    """Kill a container's first process, as a crash would; the restart policy brings it back."""
+    before = container(service)["State"]
+    os.kill(before["Pid"], signal.SIGKILL)
+    until(f"{service} restarted", lambda: container(service)["State"]["StartedAt"] != before["StartedAt"])
+    started = time.monotonic()
+    until(f"{service} healthy", lambda: is_healthy(service))
+    say(f"{service}: killed, restarted, healthy {time.monotonic() - started:.1f} s later")
+
+
+def finish_sender(sender: str) -> None:
+    run("docker", "wait", sender)
+    said = run("docker", "logs", sender).stdout.strip()
+    run("docker", "rm", sender)
+    say(f"sender: {said}")
+    assert f"sent={SENT_LOGS}, dropped=0, pending=0" in said
+
+
+def check_counts(expected: int) -> None:
+    until("all logs stored", lambda: sql("SELECT count(*) FROM logs") >= expected)
+    until("nothing queued", lambda: inside("valkey", "valkey-cli", "xlen", "llm_observe:logs") == "0")
+    counted = sql("SELECT count(*) FROM logs")
+    ledger = inside("server", "llm-observe", "ledger")
+    rows = [line.split("\t") for line in ledger.splitlines()]
+    sent, stored, duplicate, rejected, dead, dropped, lost = (
+        sum(int(row[column]) for row in rows) for column in range(2, 9)
+    )
+    say(f"rows {counted}; ledger: sent {sent}, stored {stored}, duplicate {duplicate}, rejected {rejected}, "
+        f"dead {dead}, dropped {dropped}, lost {lost}")  # fmt: skip
+    assert (counted, stored) == (expected, expected)
+    assert (rejected, dead, dropped, lost) == (0, 0, 0, 0)
+    verified = inside("server", "llm-observe", "rollups", "verify").splitlines()[-1]
+    say(verified)
+    assert verified == "0 rollups differ"
+
+
+def check_stops() -> None:
+    """Each of ours ends by itself when it is asked to."""
+    for service in OURS:
+        started = time.monotonic()
+        compose("stop", service)
+        code = container(service)["State"]["ExitCode"]
+        say(f"{service}: stopped in {time.monotonic() - started:.1f} s, exit status {code}")
+        assert code == 0, service
+
+
+def check_everything() -> None:
+    say(
+        "images: "
+        + run("docker", "images", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}").stdout.replace("\n", ", ")
+    )
+    check_confinement()
+    check_commands()
+    sender = start_sender("server:50051")
+    for victim in ("worker", "server", "valkey", "postgres", "scheduler", "app", "worker", "server"):
+        kill(victim)
+    finish_sender(sender)
+    check_counts(DEMO_LOGS + SENT_LOGS)
+    say(
+        "memory: "
+        + run("docker", "stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}").stdout.replace(
+            "\n", ", "
+        )
+    )
+    check_stops()
+    compose("down")
+    say("down")
+    started = time.monotonic()
+    compose("up", "-d", "--wait", "--wait-timeout", str(int(WAIT_S)))
+    say(f"up again in {time.monotonic() - started:.0f} s")
+    check_counts(DEMO_LOGS + SENT_LOGS)
+
+
+def count_connections(name: str) -> int:
+    """Count the open connections to a server's port, but for those of its health check."""
+    table = run("docker", "exec", name, "cat", "/proc/net/tcp").stdout.splitlines()[1:]
+    rows = [line.split() for line in table]
+    return sum(
+        row[1].endswith(f":{GRPC_PORT:04X}") and row[3] == ESTABLISHED and row[2][:8] != LOOPBACK
+        for row in rows
+    )
+
+
+def check_scale() -> None:
+    """Calls are spread over all servers, and none is lost when one of them dies."""
+    servers = compose("ps", "-q", "server", "more-servers").splitlines()
+    say(f"{len(servers)} servers, {len(compose('ps', '-q', 'worker').splitlines())} workers")
+    sender = start_sender("proxy:50050")
+    until("every server called", lambda: all(count_connections(name) for name in servers))
+    kill("more-servers")
+    kill("server")
+    finish_sender(sender)
+    check_counts(SENT_LOGS)
+
+
+if __name__ == "__main__":
+    {"everything": check_everything, "scale": check_scale}[sys.argv[1]]()
