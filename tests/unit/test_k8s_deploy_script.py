@@ -23,12 +23,17 @@ esac
 
 
 @pytest.fixture
-def deploy(tmp_path):
-    programs = tmp_path / "bin"
-    programs.mkdir()
+def programs(tmp_path) -> Path:
+    folder: Path = tmp_path / "bin"
+    folder.mkdir()
     for name in PROGRAMS:
-        (programs / name).write_text(STAND_IN)
-        (programs / name).chmod(0o700)
+        (folder / name).write_text(STAND_IN)
+        (folder / name).chmod(0o700)
+    return folder
+
+
+@pytest.fixture
+def deploy(programs, tmp_path):
     calls = tmp_path / "calls"
 
     def run(*, is_first: bool = True, **changed: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
@@ -42,7 +47,6 @@ def deploy(tmp_path):
         )
         return done, calls.read_text().splitlines() if calls.exists() else []
 
-    run.programs = programs
     return run
 
 
@@ -79,13 +83,13 @@ def test_again_it_keeps_the_secrets(deploy):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_program_that_is_missing_is_named(deploy, program):
-    (deploy.programs / program).unlink()
-    bash = deploy.programs / "bash"
+def test_a_program_that_is_missing_is_named(deploy, programs, program):
+    (programs / program).unlink()
+    bash = programs / "bash"
     bash.symlink_to("/bin/bash")
-    (deploy.programs / "dirname").symlink_to("/usr/bin/dirname")
-    (deploy.programs / "env").symlink_to("/usr/bin/env")
-    done, calls = deploy(PATH=str(deploy.programs))
+    (programs / "dirname").symlink_to("/usr/bin/dirname")
+    (programs / "env").symlink_to("/usr/bin/env")
+    done, calls = deploy(PATH=str(programs))
     assert done.returncode == 1
     assert done.stderr == f"{program} is needed and not installed\n"
     assert calls == []

@@ -9,6 +9,7 @@ import yaml
 
 from tests.k8s import rules, schemas
 from tests.k8s.manifests import OVERLAYS, ROOT, Manifests, render
+from tests.k8s.rules.references import SECRETS
 from tests.k8s.rules.settings import METRICS
 from worker.queue.settings import QueueSettings
 
@@ -131,3 +132,14 @@ def test_every_component_is_used_and_tested_by_an_overlay():
     components = {path.name for path in (ROOT / "k8s/components").iterdir()}
     texts = "".join(path.read_text() for path in (ROOT / "k8s/overlays").glob("*/kustomization.yaml"))
     assert components == {name for name in components if f"components/{name}\n" in texts}
+
+
+def test_components_and_keys_are_documented():
+    documented = (ROOT / "docs/deploy-kubernetes.md").read_text()
+    for path in (ROOT / "k8s/components").iterdir():
+        assert f"| `{path.name}` |" in documented
+    for name, keys in SECRETS.items():
+        assert f"`{name}`" in documented
+        assert all(f"`{key}`" in documented for key in keys if not key.startswith("tls."))
+    for name in ("client", "gateway", "monitoring"):
+        assert f"llm-observe/{name}=true" in documented

@@ -18,15 +18,18 @@ class Mistake(NamedTuple):
 
 
 def container(item: Object) -> Object:
-    return pod(item)["containers"][0]
+    found: Object = pod(item)["containers"][0]
+    return found
 
 
 def pod(item: Object) -> Object:
-    return item["spec"]["template"]["spec"]
+    found: Object = item["spec"]["template"]["spec"]
+    return found
 
 
 def trigger(item: Object, at: int = 0) -> Object:
-    return item["spec"]["triggers"][at]
+    found: Object = item["spec"]["triggers"][at]
+    return found
 
 
 def edit(part: Object, **fields: object) -> Object:

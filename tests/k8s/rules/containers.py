@@ -63,7 +63,8 @@ def _amounts(node: object, inside: str = "") -> Iterator[tuple[str, object]]:
 def variables_are_set_once_and_known(manifests: Manifests) -> Iterator[str]:
     for pod in manifests.pods():
         for container in pod.containers:
-            place, before = f"{pod.where}: {container['name']}", set()
+            place = f"{pod.where}: {container['name']}"
+            before: set[str] = set()
             for entry in container.get("env", ()):
                 if entry["name"] in before:
                     yield f"{place}: {entry['name']} is set twice"
