@@ -1,7 +1,7 @@
 """Checks a cluster that runs k8s/overlays/minikube: what it survives, and that every count is exact.
 
 Run as `python -m tests.k8s.check`, with the cluster as the current context of kubectl. Logs are sent from
-another namespace while servers are rolled out, every pod is deleted once, workers are scaled and nodes drained.
+another namespace while servers are rolled out, pods deleted, workers scaled and nodes drained.
 """
 
 from __future__ import annotations
