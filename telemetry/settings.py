@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,7 +22,7 @@ class EnvSettings(BaseSettings):
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 
 
-def load_settings(kind: type[_Settings], **known: object) -> _Settings:
+def load_settings(kind: type[_Settings], **known: Any) -> _Settings:
     """Read one settings class from the environment, except the fields that are ``known``.
 
     Raises:

@@ -37,15 +37,22 @@ class ReflectionService:
         Raises:
             AbortError: The caller has no valid key, and one is required.
         """
-        try:
-            await self._authenticator.authorize(context.invocation_metadata() or (), _ANY_ROLE)
-        except ApiError as error:
-            await context.abort_with_status(rpc_status.to_status(error.to_status()))
         responses: AsyncIterator[ServerReflectionResponse] = self._stock.ServerReflectionInfo(
-            requests, context
+            self._authorized(requests, context), context
         )  # type: ignore[assignment] # the stubs take an async generator for a coroutine
         async for response in responses:
             yield response
+
+    async def _authorized(
+        self, requests: AsyncIterator[ServerReflectionRequest], context: Context
+    ) -> AsyncIterator[ServerReflectionRequest]:
+        """Check the key at each request, not before the first: a client that still writes would miss why."""
+        async for request in requests:
+            try:
+                await self._authenticator.authorize(context.invocation_metadata() or (), _ANY_ROLE)
+            except ApiError as error:
+                await context.abort_with_status(rpc_status.to_status(error.to_status()))
+            yield request
 
 
 def add_reflection(server: grpc.aio.Server, names: Iterable[str], authenticator: Authenticator) -> None:

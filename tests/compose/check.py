@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 OURS = ("server", "worker", "scheduler", "app")
 STORES = ("valkey", "postgres")
@@ -59,7 +60,7 @@ def sql(query: str) -> int:
     return int(inside("postgres", "psql", "-h", "/var/run/postgresql", "-U", "llm_observe", "-Atc", query))
 
 
-def container(service: str) -> dict:
+def container(service: str) -> Any:
     """Describe the first container of a service."""
     name = compose("ps", "-aq", service).splitlines()[0]
     return json.loads(run("docker", "inspect", name).stdout)[0]
@@ -75,7 +76,7 @@ def until(what: str, check: Callable[[], object]) -> None:
 
 def is_healthy(service: str) -> bool:
     state = container(service)["State"]
-    return state["Running"] and state["Health"]["Status"] == "healthy"
+    return bool(state["Running"]) and state["Health"]["Status"] == "healthy"
 
 
 def check_confinement() -> None:
@@ -96,6 +97,10 @@ def check_confinement() -> None:
         environment = " ".join(described["Config"]["Env"])
         assert "POSTGRES_PASSWORD=" not in environment, service
         say(f"{service}: uid {uid}, {host['Memory'] >> 20} MiB, read-only, no capabilities")
+    for service in ("server", "worker"):
+        inside(
+            service, "sh", "-c", "touch /var/lib/llm-observe/lake/check && rm /var/lib/llm-observe/lake/check"
+        )
     assert inside("valkey", "valkey-cli", "config", "get", "appendfsync").split()[-1] == "always"
     assert inside("valkey", "valkey-cli", "config", "get", "maxmemory-policy").split()[-1] == "noeviction"
 
@@ -192,11 +197,11 @@ def check_everything() -> None:
 
 def count_connections(name: str) -> int:
     """Count the open connections to a server's port, but for those of its health check."""
-    table = run("docker", "exec", name, "cat", "/proc/net/tcp").stdout.splitlines()[1:]
-    rows = [line.split() for line in table]
+    table = run("docker", "exec", name, "cat", "/proc/net/tcp", "/proc/net/tcp6").stdout.splitlines()
+    rows = [line.split()[1:4] for line in table]
     return sum(
-        row[1].endswith(f":{GRPC_PORT:04X}") and row[3] == ESTABLISHED and row[2][:8] != LOOPBACK
-        for row in rows
+        local.endswith(f":{GRPC_PORT:04X}") and state == ESTABLISHED and LOOPBACK not in remote
+        for local, remote, state in rows
     )
 
 
@@ -206,6 +211,7 @@ def check_scale() -> None:
     say(f"{len(servers)} servers, {len(compose('ps', '-q', 'worker').splitlines())} workers")
     sender = start_sender("proxy:50050")
     until("every server called", lambda: all(count_connections(name) for name in servers))
+    say("connections of each server: " + ", ".join(str(count_connections(name)) for name in servers))
     kill("more-servers")
     kill("server")
     finish_sender(sender)

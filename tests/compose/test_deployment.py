@@ -25,7 +25,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def tool(tmp_path_factory) -> Path:
+def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tool, with a stand-in for the proxy."""
     folder = tmp_path_factory.mktemp("tool")
     shutil.copytree(Path(TOOL).parent, folder, dirs_exist_ok=True)
@@ -34,7 +34,7 @@ def tool(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what Git would commit, after the first of README's two commands."""
     folder = tmp_path_factory.mktemp("project")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -65,9 +66,8 @@ async def test_an_unknown_method_and_wrong_json_fail_differently(server):
 
 async def list_with(channel, metadata=()):
     request = reflection_pb2.ServerReflectionRequest(list_services="")
-    call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
-        iter([request]), metadata=metadata
-    )
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub
+    call = stub(channel).ServerReflectionInfo(iter([request]), metadata=metadata)
     return [service.name async for answer in call for service in answer.list_services_response.service]
 
 

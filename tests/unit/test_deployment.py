@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -22,6 +23,7 @@ from storage.settings import StorageSettings
 from streamlit_app.settings import AppSettings, ListenSettings
 from telemetry.heartbeat import HeartbeatSettings
 from telemetry.logging import LogSettings
+from telemetry.settings import EnvSettings
 from worker.queue.settings import QueueSettings
 from worker.settings import RollupSettings, WorkerSettings
 
@@ -45,6 +47,25 @@ SETTINGS: dict[str, list[type[BaseSettings]]] = {
     "app": [LogSettings, ListenSettings, AppSettings],
 }  # fmt: skip
 UNUSED = {"LLM_OBSERVE_LOG_FILE": "containers log to stderr", "LLM_OBSERVE_DB_PASSWORD": "it is in a file"}
+
+
+def test_every_settings_class_is_known_here():
+    """A new one belongs into SETTINGS for each process that reads it, and into docker-compose.yml."""
+    for package in (
+        "telemetry",
+        "storage",
+        "analytics",
+        "codec",
+        "worker",
+        "server",
+        "streamlit_app",
+        "stack",
+    ):
+        for path in (ROOT / package).rglob("*.py"):
+            if "(EnvSettings)" in path.read_text():
+                importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    known = {kind for kinds in SETTINGS.values() for kind in kinds}
+    assert [kind for kind in EnvSettings.__subclasses__() if kind not in known] == []
 
 
 @pytest.mark.parametrize("service", SETTINGS)
