@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-compose images sbom check proto proto-check fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test test-compose test-engines images sbom check proto proto-check fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 
 COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd)
@@ -31,6 +31,12 @@ sbom: ## Write a CycloneDX bill of materials of each image to build/
 	@mkdir -p build && for name in server app; do docker run --rm --entrypoint cat llm-observe-$$name:local \
 	/usr/share/llm-observe/sbom.cdx.json > build/llm-observe-$$name.cdx.json || exit 1; done
 
+# An engine is half a gigabyte beyond .venv, so it is put beside it, in a folder of its own. Spark needs Java 17.
+ENGINES ?= clickhouse
+test-engines: $(ENGINES:%=.venv-engines/%.done) ## Run the reports on other engines (ENGINES="clickhouse spark")
+	@set -e; for engine in $(ENGINES); do PYTHONPATH=.venv-engines/$$engine \
+	$(BIN)/python -m pytest -m $$engine tests/engines/test_$$engine.py; done
+
 check: .venv/dev.done lint types imports proto-check ## Everything but the tests: lint, types, floors, protos
 
 fmt: .venv/dev.done ## Format code and protos
@@ -56,8 +62,10 @@ proto-check: .venv-proto/done ## Prove that the generated Python is fresh
 	diff -r -x __pycache__ "$$fresh/llm_observe/v1" sdk/llm_observe/v1 && echo "generated code is fresh" || \
 	{ echo "generated code is stale: run 'make proto'"; exit 1; }
 
-docs: .venv/dev.done ## Make docs/parquet-schema.md from the schema
+docs: .venv/dev.done ## Make docs/parquet-schema.md, docs/reports.md and docs/sql from what they describe
 	@$(BIN)/python -m analytics.lake > docs/parquet-schema.md
+	@$(BIN)/python -m analytics.reports.document
+	@$(BIN)/python -m analytics.engines
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable
@@ -76,7 +84,7 @@ lock: .venv/dev.done ## Resolve requirements/*.in again
 	@scripts/lock.sh
 
 clean: ## Remove environments and caches; the data folder stays
-	rm -rf .venv .venv-proto build sdk/build *.egg-info sdk/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-proto .venv-engines build sdk/build *.egg-info sdk/*.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 .venv/python.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -102,4 +110,10 @@ clean: ## Remove environments and caches; the data folder stays
 	@echo "making the generator's environment in .venv-proto (once)"
 	@$(PYTHON) -m venv .venv-proto && .venv-proto/bin/python -m pip --disable-pip-version-check install --quiet \
 	--require-hashes -r requirements/proto.lock
+	@touch $@
+
+.venv-engines/%.done: requirements/%.lock | .venv/dev.done
+	@echo "installing $* in .venv-engines (once, half a gigabyte)"
+	@rm -rf .venv-engines/$*
+	@$(PIP) --require-hashes --no-deps --no-build-isolation --target .venv-engines/$* -r requirements/$*.lock
 	@touch $@

@@ -13,3 +13,5 @@ lock run
 lock dev
 # What an image holds has the versions that `make run` and the tests have.
 for name in server app image; do lock "$name" --constraint run.lock; done
+# These are installed beside what dev.lock has, and name all that they need beyond it.
+for name in clickhouse spark; do lock "$name" --no-deps; done
