@@ -8,50 +8,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from pydantic_settings import BaseSettings
-
-from analytics.lake.settings import LakeSettings
-from analytics.pricing.settings import PricingSettings
-from analytics.reports.settings import ReportSettings
-from analytics.sandbox.settings import SandboxSettings
-from codec.settings import RedactionSettings
-from server.settings import ProviderSettings, ServerSettings
-from storage.settings import StorageSettings
-from streamlit_app.settings import AppSettings, ListenSettings
-from telemetry.heartbeat import HeartbeatSettings
-from telemetry.logging import LogSettings
 from telemetry.settings import SettingsError, load_settings
 from tests.k8s.manifests import Manifests, Object, Pod
 from tests.k8s.rules.quantities import quantity
-from worker.notices.settings import NoticeSettings
-from worker.queue.settings import QueueSettings
-from worker.settings import RollupSettings, WorkerSettings
+from tests.support.process_settings import SETTINGS, variables
 
-_STORES: tuple[type[BaseSettings], ...] = (LogSettings, StorageSettings, QueueSettings)
-PROCESSES: dict[str, tuple[type[BaseSettings], ...]] = {
-    "llm-observe migrate": (LogSettings, StorageSettings),
-    "python -m server": (
-        *_STORES, ServerSettings, ProviderSettings, RedactionSettings, PricingSettings, NoticeSettings,
-        LakeSettings, SandboxSettings, ReportSettings,
-    ),
-    "python -m worker": (
-        *_STORES, WorkerSettings, RollupSettings, RedactionSettings, PricingSettings, NoticeSettings,
-        LakeSettings, HeartbeatSettings,
-    ),
-    "python -m worker scheduler": (*_STORES, NoticeSettings, HeartbeatSettings),
-    "python -m streamlit_app": (LogSettings, ListenSettings, AppSettings),
-}  # fmt: skip
-"""What each process reads; `AWS_` and `OTEL_` variables are read by libraries."""
+COMMANDS = {
+    "llm-observe migrate": "migrate",
+    "python -m server": "server",
+    "python -m worker": "worker",
+    "python -m worker scheduler": "scheduler",
+    "python -m streamlit_app": "app",
+}
+"""Our commands, without options, and the process that each is."""
 METRICS = {"LLM_OBSERVE_METRICS_HOST", "LLM_OBSERVE_METRICS_PORT"}
 _LIBRARIES = ("AWS_", "OTEL_")
+"""Beginnings of variables that libraries read."""
 
 
-def names(kinds: tuple[type[BaseSettings], ...]) -> set[str]:
-    """Return the variables that settings classes read."""
-    return {str(field.alias) for kind in kinds for field in kind.model_fields.values()}
-
-
-ALL_NAMES = METRICS.union(*map(names, PROCESSES.values()))
+ALL_NAMES = METRICS.union(*map(variables, SETTINGS))
 
 
 def variables_are_settings(manifests: Manifests) -> Iterator[str]:
@@ -64,7 +39,7 @@ def variables_are_settings(manifests: Manifests) -> Iterator[str]:
         texts = " ".join(str(entry.get("value", "")) for entry in container.get("env", ()))
         for entry in container.get("env", ()):
             name = entry["name"]
-            known = name in names(PROCESSES[process]) or name.startswith(_LIBRARIES) or f"$({name})" in texts
+            known = name in variables(process) or name.startswith(_LIBRARIES) or f"$({name})" in texts
             if not known:
                 yield f"{pod.where}: {process} does not read {name}"
 
@@ -79,7 +54,7 @@ def settings_are_accepted(manifests: Manifests) -> Iterator[str]:
             if environment.get("LLM_OBSERVE_DB_PASSWORD_FILE"):
                 environment["LLM_OBSERVE_DB_PASSWORD_FILE"] = str(password)
             with mock.patch.dict(os.environ, environment, clear=True):
-                for kind in PROCESSES[process]:
+                for kind in SETTINGS[process]:
                     try:
                         load_settings(kind)
                     except SettingsError as error:
@@ -89,18 +64,18 @@ def settings_are_accepted(manifests: Manifests) -> Iterator[str]:
 def commands_are_ours(manifests: Manifests) -> Iterator[str]:
     for pod in manifests.pods():
         for container in pod.containers:
-            if "llm-observe" in container["image"] and _process(container) not in PROCESSES:
+            if "llm-observe" in container["image"] and _command(container) not in COMMANDS:
                 yield f"{pod.where}: {' '.join(container.get('args', ()))} is no command of ours"
 
 
 def _ours(manifests: Manifests) -> Iterator[tuple[Pod, Object, str]]:
     for pod in manifests.pods():
         for container in pod.containers:
-            if _process(container) in PROCESSES:
-                yield pod, container, _process(container)
+            if _command(container) in COMMANDS:
+                yield pod, container, COMMANDS[_command(container)]
 
 
-def _process(container: Object) -> str:
+def _command(container: Object) -> str:
     """The command without its options."""
     words = container.get("args") or container.get("command", ("", "", ""))[2].split(" --")[0].split()
     return " ".join(words[: next((at for at, word in enumerate(words) if word.startswith("--")), None)])
@@ -110,7 +85,7 @@ def files_of_settings_are_mounted(manifests: Manifests) -> Iterator[str]:
     for pod, container, process in _ours(manifests):
         environment = manifests.environment(container)
         files = {"LLM_OBSERVE_DB_PASSWORD_FILE", "LLM_OBSERVE_HEARTBEAT_FILE", "LLM_OBSERVE_LAKE_URL"}
-        for name in files & environment.keys() & names(PROCESSES[process]):
+        for name in files & environment.keys() & variables(process):
             path = environment[name]
             mounts = [mount["mountPath"] for mount in container.get("volumeMounts", ())]
             if path.startswith("/") and not any(path == at or path.startswith(f"{at}/") for at in mounts):
