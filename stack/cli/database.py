@@ -12,6 +12,7 @@ import click
 from stack.data_dir import DataDir
 from stack.errors import StackError
 from storage.errors import StorageUnavailable
+from storage.migrate import check_schema
 from storage.migrate import migrate as migrate_database
 from storage.pool import Database
 from storage.settings import StorageSettings
@@ -62,21 +63,34 @@ def _storage_settings(timeout_s: float = _TIMEOUT_S) -> StorageSettings:
     default=0.0,
     type=click.FloatRange(0),
     metavar="SECONDS",
-    help="How long to wait for a database that cannot be reached yet.",
+    help="How long to wait for a database that cannot be reached yet or, with --check, is not migrated yet.",
 )
-def migrate(wait_s: float) -> None:
+@click.option("--check", is_flag=True, help="Change nothing; succeed if the schema fits this release.")
+def migrate(wait_s: float, check: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Bring the database's schema up to date."""
-    applied = asyncio.run(_migrate(_storage_settings(), wait_s))
+    settings = _storage_settings()
+    attempt = _check if check else migrate_database
+    applied = asyncio.run(_retry(lambda: attempt(settings), wait_s))
     click.echo(f"applied: {', '.join(applied)}" if applied else "the schema is up to date")
 
 
-async def _migrate(settings: StorageSettings, wait_s: float) -> list[str]:
-    """Apply migrations, again and again for wait_s seconds while the database is unavailable."""
+async def _check(settings: StorageSettings) -> list[str]:
+    """Raise StorageUnavailable unless the schema fits this release; nothing is applied."""
+    database = Database(settings)
+    try:
+        await check_schema(database)
+    finally:
+        await database.close()
+    return []
+
+
+async def _retry(attempt: Callable[[], Awaitable[_Result]], wait_s: float) -> _Result:
+    """Attempt it again and again for wait_s seconds while the database is unavailable."""
     deadline = time.monotonic() + wait_s
     reported = ""
     while True:
         try:
-            return await migrate_database(settings)
+            return await attempt()
         except StorageUnavailable as error:
             if time.monotonic() + _RETRY_EVERY_S > deadline:
                 raise

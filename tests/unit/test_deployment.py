@@ -13,19 +13,10 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic_settings import BaseSettings
 
-from analytics.pricing.settings import PricingSettings
-from codec.settings import RedactionSettings
 from scripts.check_compiled import main as check_compiled
-from server.settings import ProviderSettings, ServerSettings
-from storage.settings import StorageSettings
-from streamlit_app.settings import AppSettings, ListenSettings
-from telemetry.heartbeat import HeartbeatSettings
-from telemetry.logging import LogSettings
 from telemetry.settings import EnvSettings
-from worker.queue.settings import QueueSettings
-from worker.settings import RollupSettings, WorkerSettings
+from tests.support.process_settings import SETTINGS, variables
 
 ROOT = Path(__file__).parent.parent.parent
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -33,20 +24,11 @@ COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-DATABASE: list[type[BaseSettings]] = [LogSettings, StorageSettings]
-SETTINGS: dict[str, list[type[BaseSettings]]] = {
-    "migrate": DATABASE,
-    "server": [
-        *DATABASE, QueueSettings, ServerSettings, ProviderSettings, RedactionSettings, PricingSettings,
-    ],
-    "worker": [
-        *DATABASE, QueueSettings, WorkerSettings, RollupSettings, RedactionSettings, PricingSettings,
-        HeartbeatSettings,
-    ],
-    "scheduler": [LogSettings, QueueSettings, HeartbeatSettings],
-    "app": [LogSettings, ListenSettings, AppSettings],
-}  # fmt: skip
-UNUSED = {"LLM_OBSERVE_LOG_FILE": "containers log to stderr", "LLM_OBSERVE_DB_PASSWORD": "it is in a file"}
+UNUSED = {
+    "LLM_OBSERVE_LOG_FILE": "containers log to stderr",
+    "LLM_OBSERVE_DB_PASSWORD": "it is in a file",
+    "LLM_OBSERVE_QUERY_USER": "no container runs as root",
+}
 
 
 def test_every_settings_class_is_known_here():
@@ -70,8 +52,7 @@ def test_every_settings_class_is_known_here():
 
 @pytest.mark.parametrize("service", SETTINGS)
 def test_every_setting_of_a_process_reaches_its_container(service):
-    aliases = {str(field.alias) for kind in SETTINGS[service] for field in kind.model_fields.values()}
-    assert aliases - SERVICES[service]["environment"].keys() - UNUSED.keys() == set()
+    assert variables(service) - SERVICES[service]["environment"].keys() - UNUSED.keys() == set()
 
 
 def test_more_servers_are_set_up_as_the_first():

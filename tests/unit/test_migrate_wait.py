@@ -1,4 +1,4 @@
-"""`llm-observe migrate --wait`: how long an absent database is waited for."""
+"""`llm-observe migrate --wait`: how long a database is waited for that is away, or not migrated yet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from stack.cli import database
 from stack.cli.main import cli
-from storage.errors import StorageError, StorageUnavailable
+from storage.errors import SchemaMismatch, StorageError, StorageUnavailable
 
 
 @pytest.fixture
@@ -56,4 +56,33 @@ def test_what_waiting_does_not_mend_is_reported_at_once(migrate):
     refused = StorageError("the database rejected migration 0001_initial")
     done, waited_s = migrate([refused], "--wait", "10")
     assert done.exception is refused
+    assert waited_s == 0
+
+
+def test_a_check_waits_for_a_migration_and_makes_none(migrate, monkeypatch):
+    old = SchemaMismatch("the database schema is older than this release")
+    errors: list[Exception] = [old, old]
+
+    async def check(_database: object) -> None:
+        if errors:
+            raise errors.pop(0)
+
+    monkeypatch.setattr(database, "check_schema", check)
+    refused = StorageError("migrations are not for --check")
+    done, waited_s = migrate([refused], "--check", "--wait", "10")
+    assert done.exit_code == 0
+    assert done.stdout == "the schema is up to date\n"
+    assert done.stderr.splitlines() == [f"waiting: {old}"]
+    assert waited_s == 1.0
+
+
+def test_a_check_fails_where_a_migration_is_missing(migrate, monkeypatch):
+    old = SchemaMismatch("the database schema is older than this release")
+
+    async def check(_database: object) -> None:
+        raise old
+
+    monkeypatch.setattr(database, "check_schema", check)
+    done, waited_s = migrate([], "--check")
+    assert done.exception is old
     assert waited_s == 0
