@@ -144,7 +144,7 @@ async def _stored(sql: asyncpg.Connection) -> int:
 
 async def run(services: Machine, port: int, count: int) -> None:
     async def ready() -> bool:
-        health = await readiness.ask_health(port)
+        health = await asyncio.to_thread(readiness.ask_health, f"127.0.0.1:{port}")
         return health is not None and health.queue.consumer_count == 1
 
     await eventually(ready)

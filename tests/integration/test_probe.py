@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from server import probe
-from tests.integration.test_tls import Authority
+from tests.support.certificates import Authority
 from tests.support.server import running_server
 from tests.support.waiting import WAIT_S
 
