@@ -138,7 +138,7 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """
     ERROR_REASON_NOT_IMPLEMENTED: _ErrorReason.ValueType  # 29
     """This server does not offer the call yet.
-    Metadata: {"method": "/llm_observe.v1.ExportService/CreateExport"}.
+    Metadata: {"method": "/llm_observe.v1.ReportService/RunReport"}.
     """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 30
     """A bug. The server's log has a line with the request id.
@@ -314,7 +314,7 @@ Metadata: {"provider": "openai", "log_id": "0198..."}.
 """
 ERROR_REASON_NOT_IMPLEMENTED: ErrorReason.ValueType  # 29
 """This server does not offer the call yet.
-Metadata: {"method": "/llm_observe.v1.ExportService/CreateExport"}.
+Metadata: {"method": "/llm_observe.v1.ReportService/RunReport"}.
 """
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 30
 """A bug. The server's log has a line with the request id.
