@@ -34,8 +34,18 @@ class Export(NamedTuple):
     size_bytes: int
     files: list[str]
     error_reason: str
+    error_message: str
     create_time: datetime
     finish_time: datetime | None
+
+
+class Ending(NamedTuple):
+    """How an export ended."""
+
+    state: str
+    error_reason: str = ""
+    error_message: str = ""
+    """Names the hours that were not written."""
 
 
 async def add_export(
@@ -111,11 +121,9 @@ async def release_export(database: Database, export_id: UUID) -> None:
     await database.fetch(_QUERIES["release_export"], export_id=export_id)
 
 
-async def finish_export(database: Database, export_id: UUID, *, state: str, error_reason: str = "") -> None:
+async def finish_export(database: Database, export_id: UUID, ending: Ending) -> None:
     """Note how an export ended, unless it was cancelled."""
-    await database.fetch(
-        _QUERIES["finish_export"], export_id=export_id, state=state, error_reason=error_reason
-    )
+    await database.fetch(_QUERIES["finish_export"], export_id=export_id, **ending._asdict())
 
 
 async def forget_exports(database: Database) -> None:

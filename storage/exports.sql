@@ -1,6 +1,6 @@
 -- part: export_columns
 export_id, project_id, start_time, end_time, checks_files, state, row_count, size_bytes, files, error_reason,
-create_time, finish_time
+error_message, create_time, finish_time
 
 -- name: add_export
 -- No row where the project has an export that has not ended.
@@ -55,7 +55,8 @@ RETURNING export_id
 UPDATE exports SET lease_time = '-infinity' WHERE export_id = :export_id::uuid AND state = 'running'
 
 -- name: finish_export
-UPDATE exports SET state = :state::text, error_reason = :error_reason::text, finish_time = now()
+UPDATE exports SET state = :state::text, error_reason = :error_reason::text, error_message = :error_message::text,
+    finish_time = now()
 WHERE export_id = :export_id::uuid AND state = 'running'
 
 -- name: forget_exports

@@ -25,6 +25,7 @@ def to_export(row: exports.Export) -> Export:
         files=row.files,
         size_bytes=row.size_bytes,
         error_reason=row.error_reason,
+        error_message=row.error_message,
         create_time=to_timestamp(row.create_time),
     )
     if row.finish_time is not None:

@@ -18,7 +18,18 @@ _TIMEOUT_S: Final = 10.0
 _POLL_S: Final = 0.5
 _DEFAULT_DAYS: Final = 365
 _RUNNING: Final = frozenset((pb.EXPORT_STATE_QUEUED, pb.EXPORT_STATE_RUNNING))
-_COLUMNS: Final = ("id", "requested (UTC)", "from", "to", "state", "files", "rows", "bytes", "reason")
+_COLUMNS: Final = (
+    "id",
+    "requested (UTC)",
+    "from",
+    "to",
+    "state",
+    "files",
+    "rows",
+    "bytes",
+    "reason",
+    "error",
+)
 _DAY: Final = click.DateTime(formats=["%Y-%m-%d"])
 
 
@@ -111,6 +122,7 @@ def _row(export: pb.Export) -> tuple[str | int, ...]:
         export.row_count,
         export.size_bytes,
         export.error_reason,
+        export.error_message,
     )
 
 
@@ -119,7 +131,7 @@ def _state(export: pb.Export) -> str:
 
 
 def _because(export: pb.Export) -> str:
-    return f" ({export.error_reason})" if export.error_reason else ""
+    return f" ({export.error_reason}: {export.error_message})" if export.error_reason else ""
 
 
 def _progress(export: pb.Export) -> str:

@@ -21,17 +21,19 @@ from analytics.lake.store import LakeUnavailable
 from analytics.windows import HOUR
 from storage import exports, lake
 from storage.errors import StorageError
+from storage.exports import Ending
 from worker.queue.outages import wait_out
 from worker.tasks.export_run import ExportRun, utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from analytics.lake.settings import LakeSettings
     from analytics.lake.store import LakeStore
     from storage.exports import Export
     from storage.pool import Database
-    from worker.tasks.export_run import Clock
+    from worker.tasks.export_run import Clock, Failure
 
 logger = structlog.get_logger("worker.tasks.export_logs")
 
@@ -43,6 +45,8 @@ _POLL_S: Final = 2.0
 _RELEASE_TIMEOUT_S: Final = 2.0
 _UNAVAILABLE: Final = "LAKE_UNAVAILABLE"
 _BUG: Final = "INTERNAL"
+_MAX_NAMED: Final = 10
+"""Hours in an export's error; the logs have them all."""
 
 
 class LogExporter:
@@ -157,9 +161,20 @@ class LogExporter:
         """Run an export, and note how it ended."""
         run = ExportRun(self._database, self._store, self._settings, export, self._now)
         try:
-            state, reason = ("succeeded", "") if await run.write() else ("failed", _BUG)
+            ended = _ending_of(await run.write())
         except LakeUnavailable as error:
             logger.warning("the lake is away for too long; the next export goes on", reason=str(error))
-            state, reason = "failed", _UNAVAILABLE
-        await exports.finish_export(self._database, export.export_id, state=state, error_reason=reason)
-        logger.info("export ended", export_id=str(export.export_id), state=state)
+            ended = Ending("failed", _UNAVAILABLE, str(error))
+        await exports.finish_export(self._database, export.export_id, ended)
+        logger.info("export ended", export_id=str(export.export_id), state=ended.state)
+
+
+def _ending_of(failures: Sequence[Failure]) -> Ending:
+    """Return how an export ended, and name the first hours that it could not write."""
+    if not failures:
+        return Ending("succeeded")
+    named = [f"{each.what} ({each.reason})" for each in failures[:_MAX_NAMED]]
+    if len(failures) > _MAX_NAMED:
+        named.append(f"{len(failures) - _MAX_NAMED} more")
+    reason = _BUG if any(each.is_bug for each in failures) else _UNAVAILABLE
+    return Ending("failed", reason, f"not written: {', '.join(named)}")

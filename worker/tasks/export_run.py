@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import structlog
 
 from analytics.lake.exporter import Outcome, export_hour, find_lost
 from analytics.lake.layout import project_folder
 from analytics.lake.manifest import update_manifest
-from analytics.lake.store import LakeUnavailable
+from analytics.lake.store import LakeUnavailable, check_writable
 from analytics.lake.threads import run_in_thread
 from analytics.windows import DAY, HOUR, floor
 from storage import lake
@@ -21,7 +22,7 @@ from storage.errors import StorageUnavailable
 from worker.queue.outages import Outage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from analytics.lake.settings import LakeSettings
     from analytics.lake.store import LakeStore
@@ -36,11 +37,26 @@ logger = structlog.get_logger("worker.tasks.export_run")
 Result = TypeVar("Result")
 
 _BUSY_S: Final = 0.5
+_FILE_PAUSES_S: Final = (0.5, 1.0, 0.0)
+"""After each attempt at a file that cannot be written while the lake itself can be."""
 
 
 def utc_now() -> datetime:
     """Return the time of day."""
     return datetime.now(UTC)
+
+
+class Failure(NamedTuple):
+    """A file that could not be written, while others could."""
+
+    what: str
+    """The UTC hour, or the manifest of a day."""
+    reason: str
+    is_bug: bool = False
+
+
+class FileUnwritable(Exception):
+    """One file of the lake cannot be written, while the lake can be."""
 
 
 class ExportRun:
@@ -67,9 +83,10 @@ class ExportRun:
         self._settings = settings
         self._export = export
         self._now = now
+        self._failures: dict[str, Failure] = {}
 
-    async def write(self) -> bool:
-        """Write what is due, one day after the other; False where some hour cannot be written.
+    async def write(self) -> list[Failure]:
+        """Write what is due, one day after the other; return what cannot be written, whatever the time.
 
         Raises:
             LakeUnavailable: The lake was away for too long.
@@ -77,12 +94,12 @@ class ExportRun:
         """
         await self._persist("sweep the lake", self._sweep)
         due = await self._persist("find hours to export", self._list_due)
-        written = []
         for _, hours in groupby(due, lambda each: floor(each.hour, DAY)):
-            written += [await self._write_hour(hour) for hour in hours]
+            for hour in hours:
+                await self._write_hour(hour)
             await self._update_manifests()
         await self._update_manifests()  # those that a killed worker has left, too
-        return all(written)
+        return list(self._failures.values())
 
     async def _sweep(self) -> None:
         await run_in_thread(lambda: self._store.sweep(project_folder(self._export.project_id)))
@@ -96,28 +113,58 @@ class ExportRun:
         lost = await find_lost(self._store, hours) if export.checks_files else []
         return [each for each in hours if not each.is_clean or each in lost]
 
-    async def _write_hour(self, hour: LakeHour) -> bool:
-        """Write an hour; False where that cannot be done, whatever the time."""
-        try:
+    async def _write_hour(self, hour: LakeHour) -> None:
+        """Write an hour, unless that fails for reasons of its own: the others go on."""
+        async with self._noting_failure(f"{hour.hour:%Y-%m-%dT%H}Z"):
             while await self._persist("export logs", lambda: self._export_hour(hour)) is Outcome.BUSY:
                 await asyncio.sleep(_BUSY_S)
                 if await self._persist("find hours to export", lambda: self._is_clean(hour)):
                     break
+
+    @asynccontextmanager
+    async def _noting_failure(self, what: str) -> AsyncIterator[None]:
+        try:
+            yield
         except (LakeUnavailable, StorageUnavailable):
             raise
-        except Exception:  # of this hour; the others go on
-            logger.exception("hour not exported", project_id=hour.project_id, hour=hour.hour.isoformat())
-            return False
-        return True
+        except FileUnwritable as error:
+            self._failures[what] = Failure(what, str(error))
+            logger.warning(
+                "file not written; the next export tries it again",
+                project_id=self._export.project_id,
+                file=what,
+                reason=str(error),
+            )
+        except Exception as error:
+            self._failures[what] = Failure(what, type(error).__name__, is_bug=True)
+            logger.exception("file not written", project_id=self._export.project_id, file=what)
 
     async def _export_hour(self, hour: LakeHour) -> Outcome:
-        return await export_hour(
-            self._database,
-            self._store,
-            hour.key,
-            timeout_s=self._settings.timeout_s,
-            export_id=self._export.export_id,
+        return await self._try_file(
+            lambda: export_hour(
+                self._database,
+                self._store,
+                hour.key,
+                timeout_s=self._settings.timeout_s,
+                export_id=self._export.export_id,
+            )
         )
+
+    async def _try_file(self, step: Callable[[], Awaitable[Result]]) -> Result:
+        """Write a file of the lake, with some attempts if the lake seems to be in order.
+
+        Raises:
+            FileUnwritable: All of them failed.
+            LakeUnavailable: The lake is away.
+        """
+        for pause_s in _FILE_PAUSES_S:
+            try:
+                return await step()
+            except LakeUnavailable as error:
+                await run_in_thread(lambda: check_writable(self._store))
+                failure = error
+            await asyncio.sleep(pause_s)
+        raise FileUnwritable(str(failure))
 
     async def _is_clean(self, hour: LakeHour) -> bool:
         """Return whether another process has exported an hour meanwhile."""
@@ -128,7 +175,10 @@ class ExportRun:
 
     async def _update_manifests(self) -> None:
         for day in await self._persist("find manifests to write", self._list_manifests):
-            await self._persist("write a manifest", partial(self._update_manifest, day))
+            what = f"manifest of {day:%Y-%m-%d}"
+            if what not in self._failures:
+                async with self._noting_failure(what):
+                    await self._persist("write a manifest", partial(self._update_manifest, day))
 
     async def _list_manifests(self) -> list[datetime]:
         export = self._export
@@ -137,7 +187,9 @@ class ExportRun:
         )
 
     async def _update_manifest(self, day: datetime) -> None:
-        await update_manifest(self._database, self._store, self._export.project_id, day)
+        await self._try_file(
+            lambda: update_manifest(self._database, self._store, self._export.project_id, day)
+        )
 
     async def _persist(self, name: str, step: Callable[[], Awaitable[Result]]) -> Result:
         """Repeat a step while Postgres or the lake is away, but not for longer than the setting says."""
