@@ -137,6 +137,11 @@ async def mark_lost(database: Database, hours: Sequence[LakeHour]) -> None:
     )
 
 
+async def mark_changed(database: Database, key: HourKey) -> None:
+    """Have an hour exported again, whatever its file holds."""
+    await database.fetch(_QUERIES["mark_changed"], **key._asdict())
+
+
 async def find_waiting_hours(connection: Connection | Database, *, end: datetime) -> WaitingHours:
     """Return which hours before a time, with logs, are not in the lake as they are."""
     row = await connection.fetch_one(_QUERIES["find_waiting_hours"], end=end)

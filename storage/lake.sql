@@ -109,6 +109,10 @@ FROM unnest(:project_ids::text[], :hours::timestamptz[], :export_times::timestam
     AS lost (project_id, hour, export_time)
 WHERE h.project_id = lost.project_id AND h.hour = lost.hour AND h.export_time = lost.export_time
 
+-- name: mark_changed
+UPDATE lake_hours SET generation = generation + 1
+WHERE project_id = :project_id::text AND hour = :hour::timestamptz
+
 -- name: find_waiting_hours
 -- Hours before a time whose logs the lake does not have as they are: the oldest, and how many.
 SELECT min(hour) AS oldest_hour, count(*) AS hour_count

@@ -19,6 +19,7 @@ from analytics.lake.store import LakeUnavailable
 from analytics.lake.writer import to_table
 from analytics.windows import HOUR
 from storage.columns import LAKE_COLUMNS
+from storage.errors import StorageUnavailable
 from storage.lake import HourKey, list_hours, seal_hours
 from storage.log_deletion import count_by_hour, delete_logs
 from storage.partitions import apply_retention
@@ -223,6 +224,35 @@ async def test_an_hour_that_another_process_exports_is_busy(database, lake, monk
     assert await first is Outcome.EXPORTED
     (hour,) = await list_hours(database, start=START, end=LATER, project_id="default")
     assert (hour.row_count, hour.is_clean) == (1, False)
+
+
+@pytest.mark.parametrize("ending", ["goes on", "is cancelled"])
+async def test_a_late_file_of_an_exporter_that_lost_its_lock_is_replaced(
+    database, sql, lake, monkeypatch, ending
+):
+    """It stops before it publishes, loses its connection, and wakes after another one has exported more."""
+    await insert(database, [row_at(0)])
+    await seal_hours(database, start=START, end=LATER, project_id=None)
+    store, key = lake.open_store(), HourKey("default", START)
+    publish, loop = store.publish, asyncio.get_running_loop()
+
+    async def lose_the_lock_and_export_more() -> None:
+        await sql.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        await insert(database, [row_at(0.1)])
+        assert await export_hour(database, lake.open_store(), key, timeout_s=60) is Outcome.EXPORTED
+        if ending == "is cancelled":
+            late.cancel()
+
+    def publish_late(staged, name):
+        asyncio.run_coroutine_threadsafe(lose_the_lock_and_export_more(), loop).result()
+        publish(staged, name)
+
+    monkeypatch.setattr(store, "publish", publish_late)
+    late = asyncio.create_task(export_hour(database, store, key, timeout_s=60))
+    with pytest.raises(StorageUnavailable if ending == "goes on" else asyncio.CancelledError):
+        await late
+    await export_all(database, lake)
+    assert await assert_lake_is_right(sql, lake) == 2
 
 
 async def test_a_change_while_an_hour_is_read_is_not_lost(database, sql, lake, monkeypatch):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from analytics.lake.settings import LakeSettings
     from analytics.lake.store import LakeStore
     from storage.exports import Export
-    from storage.lake import LakeHour
+    from storage.lake import HourKey, LakeHour
     from storage.pool import Database
 
     Clock = Callable[[], datetime]
@@ -84,6 +84,7 @@ class ExportRun:
         self._export = export
         self._now = now
         self._failures: dict[str, Failure] = {}
+        self._interrupted: set[HourKey] = set()
 
     async def write(self) -> list[Failure]:
         """Write what is due, one day after the other; return what cannot be written, whatever the time.
@@ -116,9 +117,11 @@ class ExportRun:
     async def _write_hour(self, hour: LakeHour) -> None:
         """Write an hour, unless that fails for reasons of its own: the others go on."""
         async with self._noting_failure(f"{hour.hour:%Y-%m-%dT%H}Z"):
-            while await self._persist("export logs", lambda: self._export_hour(hour)) is Outcome.BUSY:
+            step = partial(self._try_file, partial(self._export_hour, hour))
+            while await self._persist("export logs", step) is Outcome.BUSY:
                 await asyncio.sleep(_BUSY_S)
-                if await self._persist("find hours to export", lambda: self._is_clean(hour)):
+                # After a failure here the file may be older than what another process has noted.
+                if hour.key not in self._interrupted and await self._is_exported(hour):
                     break
 
     @asynccontextmanager
@@ -140,15 +143,17 @@ class ExportRun:
             logger.exception("file not written", project_id=self._export.project_id, file=what)
 
     async def _export_hour(self, hour: LakeHour) -> Outcome:
-        return await self._try_file(
-            lambda: export_hour(
+        try:
+            return await export_hour(
                 self._database,
                 self._store,
                 hour.key,
                 timeout_s=self._settings.timeout_s,
                 export_id=self._export.export_id,
             )
-        )
+        except (LakeUnavailable, StorageUnavailable):
+            self._interrupted.add(hour.key)
+            raise
 
     async def _try_file(self, step: Callable[[], Awaitable[Result]]) -> Result:
         """Write a file of the lake, with some attempts if the lake seems to be in order.
@@ -166,10 +171,12 @@ class ExportRun:
             await asyncio.sleep(pause_s)
         raise FileUnwritable(str(failure))
 
-    async def _is_clean(self, hour: LakeHour) -> bool:
+    async def _is_exported(self, hour: LakeHour) -> bool:
         """Return whether another process has exported an hour meanwhile."""
-        found = await lake.list_hours(
-            self._database, start=hour.hour, end=hour.hour + HOUR, project_id=hour.project_id
+        window = {"start": hour.hour, "end": hour.hour + HOUR}
+        found = await self._persist(
+            "find hours to export",
+            lambda: lake.list_hours(self._database, **window, project_id=hour.project_id),
         )
         return all(each.is_clean for each in found)
 
