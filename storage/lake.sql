@@ -36,6 +36,14 @@ WHERE (:project_id::text IS NULL OR project_id = :project_id::text)
   AND (generation <> exported_generation OR manifest_generation <> exported_generation OR NOT :only_changed::boolean)
 ORDER BY project_id, hour
 
+-- name: list_dropped_hours
+-- Of days whose logs are dropped: what the lake has of them is all there is.
+SELECT project_id, hour, generation, exported_generation, row_count, size_bytes, sha256, export_time
+FROM lake_hours
+WHERE project_id = :project_id::text AND exported_generation > 0
+  AND hour >= :start::timestamptz AND hour < least((SELECT kept_from FROM retention), :end::timestamptz)
+ORDER BY hour
+
 -- name: share_lake
 -- Retention waits for this and this for retention: what it drops, it drops for all snapshots.
 SELECT pg_advisory_lock_shared(hashtext('llm_observe.lake'))

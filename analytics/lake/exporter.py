@@ -13,12 +13,12 @@ from storage.errors import StorageError
 from storage.lake import HourFile, lock_hour, mark_changed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from analytics.lake.store import LakeStore
     from analytics.lake.writer import WrittenFile
-    from storage.lake import HourKey, LakeHour, LockedHour
+    from storage.lake import HourKey, LockedHour
     from storage.pool import Database
 
 
@@ -92,17 +92,6 @@ async def _publish(store: LakeStore, name: str, written: WrittenFile) -> HourFil
         return HourFile(name, 0)
     await run_in_thread(lambda: store.publish(written.path, name))
     return HourFile(name, written.row_count, written.size_bytes, written.sha256)
-
-
-async def find_lost(store: LakeStore, hours: Iterable[LakeHour]) -> list[LakeHour]:
-    """Return the clean hours whose files are not in the lake, or are not those that were written.
-
-    Raises:
-        LakeUnavailable: The lake cannot be asked.
-    """
-    files = {hour_file(*each.key): each for each in hours if each.is_clean and each.row_count}
-    sizes = await run_in_thread(lambda: store.sizes(files))
-    return [each for name, each in files.items() if sizes.get(name) != each.size_bytes]
 
 
 async def _copy(hour: LockedHour, writer: LogFileWriter) -> int | None:

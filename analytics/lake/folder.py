@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from contextlib import contextmanager, suppress
@@ -53,6 +54,12 @@ class FolderStore:
                 if S_ISREG(status.st_mode):
                     found[name] = status.st_size
         return found
+
+    def digest(self, name: str) -> str:
+        missing = suppress(FileNotFoundError, NotADirectoryError)
+        with _errors(), missing, (self.root / name).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        return ""
 
     def sweep(self, project: str) -> None:
         before = time.time() - _ABANDONED_S

@@ -61,6 +61,9 @@ class LakeStore(Protocol):
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
         """Return the sizes in bytes of those files that are there."""
 
+    def digest(self, name: str) -> str:
+        """Return the SHA-256 of a file in hexadecimal, read in pieces; empty where it is not there."""
+
     def sweep(self, project: str) -> None:
         """Remove what killed processes have left in a project's folder."""
 

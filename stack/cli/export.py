@@ -36,22 +36,26 @@ _DAY: Final = click.DateTime(formats=["%Y-%m-%d"])
 @click.group(invoke_without_command=True)
 @click.option("--from", "first_day", type=_DAY, help="First UTC day; by default a year ago.")
 @click.option("--to", "last_day", type=_DAY, help="Last UTC day; by default today.")
+@click.option("--verify", is_flag=True, help="Read all files, and write again those that are damaged.")
 @click.option("--detach", is_flag=True, help="Do not wait for the end.")
 @click.pass_context
 def export(
     context: click.Context,
     first_day: datetime | None,
     last_day: datetime | None,
+    verify: bool,  # noqa: FBT001 - click passes flags by name
     detach: bool,  # noqa: FBT001 - click passes flags by name
 ) -> None:
     """Write the hours that are over into the lake.
 
     Only what is missing there, or has changed since, is written. Workers do the same each hour. Repeating is
-    safe, and an export that was interrupted goes on.
+    safe, and an export that was interrupted goes on. With --verify all files are read, and those that are
+    damaged are written again; where their logs were dropped, the command fails and names them.
     """
     if context.invoked_subcommand is not None:
         return
     request = _request(first_day, last_day)
+    request.verify = verify
     with server_channel() as channel:
         service = ExportServiceStub(channel)
         queued = service.CreateExport(request, timeout=_TIMEOUT_S).export
@@ -59,6 +63,11 @@ def export(
             click.echo(queued.export_id)
             return
         ended = _watch(service, queued)
+    if verify:
+        files = ended.file_check
+        click.echo(
+            f"files: {files.intact_count} intact, {files.lost_count} lost, {files.damaged_count} damaged"
+        )
     if ended.state != pb.EXPORT_STATE_SUCCEEDED:
         raise StackError(f"the export ended as {_state(ended)}{_because(ended)} after {_progress(ended)}")
     click.echo(f"exported {_progress(ended)}")

@@ -293,7 +293,14 @@ async def test_a_day_is_dropped_once_the_lake_has_it(database, sql, lake):
     assert await sql.fetchval("SELECT count(*) FROM logs") == 2
 
 
-@pytest.mark.parametrize("harm", ["folder gone", "file gone", "file cut", "another lake"])
+def damage(file: Path) -> None:
+    """Change one byte of a file."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("harm", ["folder gone", "file gone", "file cut", "file changed", "another lake"])
 async def test_a_day_is_kept_while_the_lake_has_lost_its_files(database, sql, lake, tmp_path, harm):
     """Those rows are all that is left of it; the next export writes them again."""
     today = datetime.now(UTC).date()
@@ -306,6 +313,8 @@ async def test_a_day_is_kept_while_the_lake_has_lost_its_files(database, sql, la
         oldest.unlink()
     elif harm == "file cut":
         oldest.write_bytes(oldest.read_bytes()[:-1])
+    elif harm == "file changed":
+        damage(oldest)
     else:
         lake = lake_settings(tmp_path / "another")
     exporter = LogExporter(database, lake.open_store(), lake)
@@ -315,6 +324,27 @@ async def test_a_day_is_kept_while_the_lake_has_lost_its_files(database, sql, la
     assert oldest.relative_to(oldest.parents[3]).as_posix() in read_lake(lake)
     await drop_old_logs(database, today, 4, exporter)
     assert await sql.fetchval("SELECT count(*) FROM logs") == 2
+
+
+async def test_retention_reads_a_file_once_a_day(database, lake, monkeypatch):
+    await insert(database, [row_at(-24), row_at(0)])
+    await export_all(database, lake)
+    store, now, read = lake.open_store(), datetime.now(UTC), []
+    digest = store.digest
+
+    def note(name):
+        read.append(name)
+        return digest(name)
+
+    monkeypatch.setattr(store, "digest", note)
+    exporter = LogExporter(database, store, lake, lambda: now)
+    for count, day in enumerate((0, 0, 1), 1):
+        now += timedelta(days=day)
+        assert await exporter.mark_lost_hours(START) == 0
+        assert read == [hour_file("default", START - timedelta(days=1))] * (1 if count < 3 else 2)
+    damage(Path(lake.url) / read[0])
+    now += timedelta(days=1)
+    assert await exporter.mark_lost_hours(START) == 1
 
 
 async def test_a_day_is_kept_while_the_lake_is_away(database, sql, lake, monkeypatch):

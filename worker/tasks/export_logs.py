@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from llm_observe.ids import uuid7
 
-from analytics.lake.exporter import find_lost
+from analytics.lake.checks import check_files, find_lost
 from analytics.lake.store import LakeUnavailable
 from analytics.windows import HOUR
 from storage import exports, lake
@@ -27,11 +27,12 @@ from worker.tasks.export_run import ExportRun, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from analytics.lake.settings import LakeSettings
     from analytics.lake.store import LakeStore
     from storage.exports import Export
+    from storage.lake import LakeHour
     from storage.pool import Database
     from worker.tasks.export_run import Clock, Failure
 
@@ -67,6 +68,8 @@ class LogExporter:
         self._settings = settings
         self._now = now
         self._queued = asyncio.Event()
+        self._intact: set[LakeHour] = set()
+        self._intact_day: date | None = None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -94,9 +97,10 @@ class LogExporter:
         self._queued.set()
 
     async def mark_lost_hours(self, end: datetime) -> int:
-        """Have hours before a time exported again whose files the lake has lost; return how many.
+        """Have hours before a time exported again whose files the lake has lost, or damaged; return how many.
 
-        Retention asks before it drops the logs, which are then all that is left of those hours.
+        Retention asks before it drops the logs, which are then all that is left of those hours. Files are
+        read once a UTC day, for as long as they are not replaced; their sizes are looked at each time.
 
         Raises:
             LakeUnavailable: The lake cannot be asked.
@@ -104,8 +108,19 @@ class LogExporter:
         """
         hours = await lake.list_hours(self._database, start=lake.EARLIEST, end=end, project_id=None)
         lost = await find_lost(self._store, hours)
+        unread = [each for each in hours if each.is_clean and each.row_count and each not in lost]
+        lost += await self._find_damaged(unread)
         await lake.mark_lost(self._database, lost)
         return len(lost)
+
+    async def _find_damaged(self, hours: Sequence[LakeHour]) -> list[LakeHour]:
+        """Read the files of hours, except those that were intact today."""
+        today = self._now().date()
+        if today != self._intact_day:
+            self._intact, self._intact_day = set(), today
+        found = await check_files(self._store, [each for each in hours if each not in self._intact])
+        self._intact.update(found.intact)
+        return [*found.lost, *found.damaged]
 
     async def run(self) -> None:
         """Run exports until cancelled, one after the other."""

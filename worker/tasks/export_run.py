@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import structlog
 
-from analytics.lake.exporter import Outcome, export_hour, find_lost
+from analytics.lake.checks import find_lost
+from analytics.lake.exporter import Outcome, export_hour
 from analytics.lake.layout import project_folder
 from analytics.lake.manifest import update_manifest
 from analytics.lake.store import LakeUnavailable, check_writable
@@ -20,6 +21,7 @@ from analytics.windows import DAY, HOUR, floor
 from storage import lake
 from storage.errors import StorageUnavailable
 from worker.queue.outages import Outage
+from worker.tasks.verify_files import verify_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -59,6 +61,10 @@ class FileUnwritable(Exception):
     """One file of the lake cannot be written, while the lake can be."""
 
 
+def _name_of(hour: LakeHour) -> str:
+    return f"{hour.hour:%Y-%m-%dT%H}Z"
+
+
 class ExportRun:
     """Writes the hours of an export, each once. Repeating writes only what is not in the lake already.
 
@@ -94,6 +100,8 @@ class ExportRun:
             StorageUnavailable: Postgres was.
         """
         await self._persist("sweep the lake", self._sweep)
+        if self._export.verifies_files:
+            await self._persist("verify the lake", self._verify)
         due = await self._persist("find hours to export", self._list_due)
         for _, hours in groupby(due, lambda each: floor(each.hour, DAY)):
             for hour in hours:
@@ -104,6 +112,16 @@ class ExportRun:
 
     async def _sweep(self) -> None:
         await run_in_thread(lambda: self._store.sweep(project_folder(self._export.project_id)))
+
+    async def _verify(self) -> None:
+        for hour in await verify_files(self._database, self._store, self._export):
+            what = _name_of(hour)
+            self._failures[what] = Failure(what, "its file is lost or damaged, and its logs are dropped")
+            logger.error(
+                "a file of the lake is lost or damaged, and its logs are dropped",
+                project_id=hour.project_id,
+                file=what,
+            )
 
     async def _list_due(self) -> Sequence[LakeHour]:
         export, end = self._export, min(self._export.end_time, self._settings.last_end(self._now()))
@@ -116,7 +134,7 @@ class ExportRun:
 
     async def _write_hour(self, hour: LakeHour) -> None:
         """Write an hour, unless that fails for reasons of its own: the others go on."""
-        async with self._noting_failure(f"{hour.hour:%Y-%m-%dT%H}Z"):
+        async with self._noting_failure(_name_of(hour)):
             step = partial(self._try_file, partial(self._export_hour, hour))
             while await self._persist("export logs", step) is Outcome.BUSY:
                 await asyncio.sleep(_BUSY_S)
