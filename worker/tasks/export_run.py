@@ -191,10 +191,11 @@ class ExportRun:
 
     async def _is_exported(self, hour: LakeHour) -> bool:
         """Return whether another process has exported an hour meanwhile."""
-        window = {"start": hour.hour, "end": hour.hour + HOUR}
         found = await self._persist(
             "find hours to export",
-            lambda: lake.list_hours(self._database, **window, project_id=hour.project_id),
+            lambda: lake.list_hours(
+                self._database, start=hour.hour, end=hour.hour + HOUR, project_id=hour.project_id
+            ),
         )
         return all(each.is_clean for each in found)
 
