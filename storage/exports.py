@@ -34,8 +34,23 @@ class Export(NamedTuple):
     size_bytes: int
     files: list[str]
     error_reason: str
+    error_message: str
     create_time: datetime
     finish_time: datetime | None
+    verifies_files: bool
+    """Whether all files are read."""
+    intact_count: int
+    lost_count: int
+    damaged_count: int
+
+
+class Ending(NamedTuple):
+    """How an export ended."""
+
+    state: str
+    error_reason: str = ""
+    error_message: str = ""
+    """Names the hours that were not written."""
 
 
 async def add_export(
@@ -46,6 +61,7 @@ async def add_export(
     start_time: datetime,
     end_time: datetime,
     checks_files: bool,
+    verifies_files: bool = False,
 ) -> Export | None:
     """Queue an export of whole hours; None where the project has one that has not ended."""
     row = await database.fetch_one(
@@ -55,6 +71,7 @@ async def add_export(
         start_time=start_time,
         end_time=end_time,
         checks_files=checks_files,
+        verifies_files=verifies_files,
     )
     return Export(*row.values()) if row is not None else None
 
@@ -111,11 +128,22 @@ async def release_export(database: Database, export_id: UUID) -> None:
     await database.fetch(_QUERIES["release_export"], export_id=export_id)
 
 
-async def finish_export(database: Database, export_id: UUID, *, state: str, error_reason: str = "") -> None:
-    """Note how an export ended, unless it was cancelled."""
+async def set_file_check(
+    database: Database, export_id: UUID, *, intact_count: int, lost_count: int, damaged_count: int
+) -> None:
+    """Note what reading the files of an export's hours found, before they are written again."""
     await database.fetch(
-        _QUERIES["finish_export"], export_id=export_id, state=state, error_reason=error_reason
+        _QUERIES["set_file_check"],
+        export_id=export_id,
+        intact_count=intact_count,
+        lost_count=lost_count,
+        damaged_count=damaged_count,
     )
+
+
+async def finish_export(database: Database, export_id: UUID, ending: Ending) -> None:
+    """Note how an export ended, unless it was cancelled."""
+    await database.fetch(_QUERIES["finish_export"], export_id=export_id, **ending._asdict())
 
 
 async def forget_exports(database: Database) -> None:

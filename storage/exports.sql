@@ -1,11 +1,12 @@
 -- part: export_columns
 export_id, project_id, start_time, end_time, checks_files, state, row_count, size_bytes, files, error_reason,
-create_time, finish_time
+error_message, create_time, finish_time, verifies_files, intact_count, lost_count, damaged_count
 
 -- name: add_export
 -- No row where the project has an export that has not ended.
-INSERT INTO exports (export_id, project_id, start_time, end_time, checks_files)
-VALUES (:export_id::uuid, :project_id::text, :start_time::timestamptz, :end_time::timestamptz, :checks_files::boolean)
+INSERT INTO exports (export_id, project_id, start_time, end_time, checks_files, verifies_files)
+VALUES (:export_id::uuid, :project_id::text, :start_time::timestamptz, :end_time::timestamptz, :checks_files::boolean,
+        :verifies_files::boolean)
 ON CONFLICT DO NOTHING
 RETURNING
     -- use: export_columns
@@ -54,8 +55,14 @@ RETURNING export_id
 -- Another worker may go on with it at once.
 UPDATE exports SET lease_time = '-infinity' WHERE export_id = :export_id::uuid AND state = 'running'
 
+-- name: set_file_check
+UPDATE exports
+SET intact_count = :intact_count::bigint, lost_count = :lost_count::bigint, damaged_count = :damaged_count::bigint
+WHERE export_id = :export_id::uuid AND state = 'running'
+
 -- name: finish_export
-UPDATE exports SET state = :state::text, error_reason = :error_reason::text, finish_time = now()
+UPDATE exports SET state = :state::text, error_reason = :error_reason::text, error_message = :error_message::text,
+    finish_time = now()
 WHERE export_id = :export_id::uuid AND state = 'running'
 
 -- name: forget_exports

@@ -127,14 +127,27 @@ async def list_hours(
     return [LakeHour(*row.values()) for row in rows]
 
 
+async def list_dropped_hours(
+    database: Database, *, start: datetime, end: datetime, project_id: str
+) -> list[LakeHour]:
+    """Return the hours within a window that the lake has, and whose logs retention has dropped."""
+    rows = await database.fetch(_QUERIES["list_dropped_hours"], project_id=project_id, start=start, end=end)
+    return [LakeHour(*row.values()) for row in rows]
+
+
 async def mark_lost(database: Database, hours: Sequence[LakeHour]) -> None:
-    """Have hours exported again whose files are not in the lake any more."""
+    """Have hours exported again whose files the lake does not have as they were written."""
     await database.fetch(
         _QUERIES["mark_lost"],
         project_ids=[each.project_id for each in hours],
         hours=[each.hour for each in hours],
         export_times=[each.export_time for each in hours],
     )
+
+
+async def mark_changed(database: Database, key: HourKey) -> None:
+    """Have an hour exported again, whatever its file holds."""
+    await database.fetch(_QUERIES["mark_changed"], **key._asdict())
 
 
 async def find_waiting_hours(connection: Connection | Database, *, end: datetime) -> WaitingHours:

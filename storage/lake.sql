@@ -36,6 +36,14 @@ WHERE (:project_id::text IS NULL OR project_id = :project_id::text)
   AND (generation <> exported_generation OR manifest_generation <> exported_generation OR NOT :only_changed::boolean)
 ORDER BY project_id, hour
 
+-- name: list_dropped_hours
+-- Of days whose logs are dropped: what the lake has of them is all there is.
+SELECT project_id, hour, generation, exported_generation, row_count, size_bytes, sha256, export_time
+FROM lake_hours
+WHERE project_id = :project_id::text AND exported_generation > 0
+  AND hour >= :start::timestamptz AND hour < least((SELECT kept_from FROM retention), :end::timestamptz)
+ORDER BY hour
+
 -- name: share_lake
 -- Retention waits for this and this for retention: what it drops, it drops for all snapshots.
 SELECT pg_advisory_lock_shared(hashtext('llm_observe.lake'))
@@ -108,6 +116,10 @@ UPDATE lake_hours AS h SET generation = generation + 1
 FROM unnest(:project_ids::text[], :hours::timestamptz[], :export_times::timestamptz[])
     AS lost (project_id, hour, export_time)
 WHERE h.project_id = lost.project_id AND h.hour = lost.hour AND h.export_time = lost.export_time
+
+-- name: mark_changed
+UPDATE lake_hours SET generation = generation + 1
+WHERE project_id = :project_id::text AND hour = :hour::timestamptz
 
 -- name: find_waiting_hours
 -- Hours before a time whose logs the lake does not have as they are: the oldest, and how many.

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager, suppress
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from analytics.lake.layout import hour_file
 from analytics.lake.threads import run_in_thread
 from analytics.lake.writer import PIECE_BYTES, LogFileWriter
-from storage.lake import HourFile, lock_hour
+from storage.errors import StorageError
+from storage.lake import HourFile, lock_hour, mark_changed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from analytics.lake.store import LakeStore
-    from storage.lake import HourKey, LakeHour, LockedHour
+    from analytics.lake.writer import WrittenFile
+    from storage.lake import HourKey, LockedHour
     from storage.pool import Database
 
 
@@ -63,25 +66,32 @@ async def export_hour(
                 return Outcome.DROPPED
             written = await run_in_thread(writer.finish)
             await hour.check_lock()
-            if written.row_count:
-                await run_in_thread(lambda: store.publish(written.path, name))
-                file = HourFile(name, written.row_count, written.size_bytes, written.sha256)
-            else:
-                await run_in_thread(lambda: store.remove(name))
-                file = HourFile(name, 0)
-        await hour.note_export(generation, file, export_id)
+            async with _marking_changed_on_failure(database, key):
+                file = await _publish(store, name, written)
+                await hour.note_export(generation, file, export_id)
     return Outcome.EXPORTED
 
 
-async def find_lost(store: LakeStore, hours: Iterable[LakeHour]) -> list[LakeHour]:
-    """Return the clean hours whose files are not in the lake, or are not those that were written.
+@asynccontextmanager
+async def _marking_changed_on_failure(database: Database, key: HourKey) -> AsyncIterator[None]:
+    """Have an hour exported again if a file may have been published that is not noted.
 
-    Raises:
-        LakeUnavailable: The lake cannot be asked.
+    The lock may be lost by then, and another process may have published a newer file meanwhile and noted it.
     """
-    files = {hour_file(*each.key): each for each in hours if each.is_clean and each.row_count}
-    sizes = await run_in_thread(lambda: store.sizes(files))
-    return [each for name, each in files.items() if sizes.get(name) != each.size_bytes]
+    try:
+        yield
+    except BaseException:  # a cancelled export has published its file, too
+        with suppress(StorageError):  # the caller tries again
+            await mark_changed(database, key)
+        raise
+
+
+async def _publish(store: LakeStore, name: str, written: WrittenFile) -> HourFile:
+    if not written.row_count:
+        await run_in_thread(lambda: store.remove(name))
+        return HourFile(name, 0)
+    await run_in_thread(lambda: store.publish(written.path, name))
+    return HourFile(name, written.row_count, written.size_bytes, written.sha256)
 
 
 async def _copy(hour: LockedHour, writer: LogFileWriter) -> int | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
 
 from analytics.lake.store import LakeUnavailable
@@ -46,17 +48,25 @@ class FolderStore:
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
         found = {}
         for name in names:
-            with _errors(), suppress(FileNotFoundError, NotADirectoryError):
-                found[name] = (self.root / name).stat().st_size
+            # A folder that cannot be read is no reason to think that all are.
+            with _errors(), suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                status = (self.root / name).stat()
+                if S_ISREG(status.st_mode):
+                    found[name] = status.st_size
         return found
+
+    def digest(self, name: str) -> str:
+        missing = suppress(FileNotFoundError, NotADirectoryError)
+        with _errors(), missing, (self.root / name).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        return ""
 
     def sweep(self, project: str) -> None:
         before = time.time() - _ABANDONED_S
-        with _errors():
-            for left in (self.root / project).glob(f"**/{STAGED}"):
-                with suppress(FileNotFoundError):
-                    if left.stat().st_mtime < before:
-                        left.unlink()
+        for left in (self.root / project).glob(f"**/{STAGED}"):
+            with suppress(OSError):  # what stays does no harm
+                if left.stat().st_mtime < before:
+                    left.unlink()
 
 
 def _sync(path: Path) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import TYPE_CHECKING
 
 from analytics.lake.layout import hour_file, manifest_file
-from analytics.lake.store import LakeUnavailable
+from analytics.lake.store import publish_text
 from analytics.lake.threads import run_in_thread
 from storage.lake import write_manifest
 
@@ -60,11 +59,4 @@ def _publish(store: LakeStore, name: str, manifest: dict[str, object]) -> None:
     if not manifest["files"]:
         store.remove(name)
         return
-    staged = store.staging_folder(name) / f".{uuid.uuid4().hex}.tmp"
-    try:
-        staged.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
-        store.publish(staged, name)
-    except OSError as error:
-        raise LakeUnavailable(f"the manifest cannot be written: {error.strerror}") from error
-    finally:
-        staged.unlink(missing_ok=True)
+    publish_text(store, name, json.dumps(manifest, indent=1) + "\n")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -75,6 +76,12 @@ class S3Store:
         return {
             name: info.size for name, info in zip(wanted, found, strict=True) if info.type is fs.FileType.File
         }
+
+    def digest(self, name: str) -> str:
+        missing = suppress(FileNotFoundError)
+        with _errors(), missing, self.filesystem().open_input_file(self._path(name)) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        return ""
 
     def sweep(self, project: str) -> None:
         """Nothing is left in the bucket but parts of uploads, which a rule of the bucket should end."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_PROBE: Final = "_probe"
+"""At the root of the lake; no engine reads what begins with ``_``."""
 
 
 class LakeUnavailable(Exception):
@@ -57,5 +61,34 @@ class LakeStore(Protocol):
     def sizes(self, names: Iterable[str]) -> dict[str, int]:
         """Return the sizes in bytes of those files that are there."""
 
+    def digest(self, name: str) -> str:
+        """Return the SHA-256 of a file in hexadecimal, read in pieces; empty where it is not there."""
+
     def sweep(self, project: str) -> None:
         """Remove what killed processes have left in a project's folder."""
+
+
+def publish_text(store: LakeStore, name: str, text: str) -> None:
+    """Make a text the content of ``name``, as LakeStore.publish does.
+
+    Raises:
+        LakeUnavailable: It may not have been written.
+    """
+    staged = store.staging_folder(name) / f".{uuid.uuid4().hex}.tmp"
+    try:
+        staged.write_text(text, "utf-8")
+        store.publish(staged, name)
+    except OSError as error:
+        raise LakeUnavailable(f"the file cannot be written: {error.strerror}") from error
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def check_writable(store: LakeStore) -> None:
+    """Write a small file and remove it, which tells a lake that is away from a file that cannot be written.
+
+    Raises:
+        LakeUnavailable: The lake is away.
+    """
+    publish_text(store, _PROBE, "\n")
+    store.remove(_PROBE)

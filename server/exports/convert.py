@@ -25,8 +25,13 @@ def to_export(row: exports.Export) -> Export:
         files=row.files,
         size_bytes=row.size_bytes,
         error_reason=row.error_reason,
+        error_message=row.error_message,
         create_time=to_timestamp(row.create_time),
     )
+    if row.verifies_files:
+        export.file_check.intact_count = row.intact_count
+        export.file_check.lost_count = row.lost_count
+        export.file_check.damaged_count = row.damaged_count
     if row.finish_time is not None:
         export.finish_time.CopyFrom(to_timestamp(row.finish_time))
         export.expire_time.CopyFrom(to_timestamp(row.finish_time + KEPT_FOR))

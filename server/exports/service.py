@@ -55,6 +55,7 @@ class ExportService(ExportServiceServicer):
                 start_time=window.start,
                 end_time=window.end,
                 checks_files=True,
+                verifies_files=request.verify,
             )
         if export is None:
             unfinished = await exports.find_unfinished_export(self._database, project_id)

@@ -18,29 +18,44 @@ _TIMEOUT_S: Final = 10.0
 _POLL_S: Final = 0.5
 _DEFAULT_DAYS: Final = 365
 _RUNNING: Final = frozenset((pb.EXPORT_STATE_QUEUED, pb.EXPORT_STATE_RUNNING))
-_COLUMNS: Final = ("id", "requested (UTC)", "from", "to", "state", "files", "rows", "bytes", "reason")
+_COLUMNS: Final = (
+    "id",
+    "requested (UTC)",
+    "from",
+    "to",
+    "state",
+    "files",
+    "rows",
+    "bytes",
+    "reason",
+    "error",
+)
 _DAY: Final = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.group(invoke_without_command=True)
 @click.option("--from", "first_day", type=_DAY, help="First UTC day; by default a year ago.")
 @click.option("--to", "last_day", type=_DAY, help="Last UTC day; by default today.")
+@click.option("--verify", is_flag=True, help="Read all files, and write again those that are damaged.")
 @click.option("--detach", is_flag=True, help="Do not wait for the end.")
 @click.pass_context
 def export(
     context: click.Context,
     first_day: datetime | None,
     last_day: datetime | None,
+    verify: bool,  # noqa: FBT001 - click passes flags by name
     detach: bool,  # noqa: FBT001 - click passes flags by name
 ) -> None:
     """Write the hours that are over into the lake.
 
     Only what is missing there, or has changed since, is written. Workers do the same each hour. Repeating is
-    safe, and an export that was interrupted goes on.
+    safe, and an export that was interrupted goes on. With --verify all files are read, and those that are
+    damaged are written again; where their logs were dropped, the command fails and names them.
     """
     if context.invoked_subcommand is not None:
         return
     request = _request(first_day, last_day)
+    request.verify = verify
     with server_channel() as channel:
         service = ExportServiceStub(channel)
         queued = service.CreateExport(request, timeout=_TIMEOUT_S).export
@@ -48,6 +63,11 @@ def export(
             click.echo(queued.export_id)
             return
         ended = _watch(service, queued)
+    if verify:
+        files = ended.file_check
+        click.echo(
+            f"files: {files.intact_count} intact, {files.lost_count} lost, {files.damaged_count} damaged"
+        )
     if ended.state != pb.EXPORT_STATE_SUCCEEDED:
         raise StackError(f"the export ended as {_state(ended)}{_because(ended)} after {_progress(ended)}")
     click.echo(f"exported {_progress(ended)}")
@@ -111,6 +131,7 @@ def _row(export: pb.Export) -> tuple[str | int, ...]:
         export.row_count,
         export.size_bytes,
         export.error_reason,
+        export.error_message,
     )
 
 
@@ -119,7 +140,7 @@ def _state(export: pb.Export) -> str:
 
 
 def _because(export: pb.Export) -> str:
-    return f" ({export.error_reason})" if export.error_reason else ""
+    return f" ({export.error_reason}: {export.error_message})" if export.error_reason else ""
 
 
 def _progress(export: pb.Export) -> str:

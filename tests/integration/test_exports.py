@@ -14,8 +14,11 @@ from click.testing import CliRunner
 from llm_observe.v1 import export_service_pb2 as pb
 from llm_observe.v1.export_service_pb2_grpc import ExportServiceStub
 
+from analytics.lake.layout import hour_file
 from stack.cli.main import cli
+from stack.errors import StackError
 from storage import exports
+from storage.partitions import apply_retention
 from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.support.lake import START, assert_lake_is_right, lake_settings, read_lake, row_at
@@ -327,3 +330,35 @@ async def test_the_command(port, exporter, database, sql, lake, monkeypatch):
     assert listed[0].split("\t")[:1] == [export_id]
     assert (await run("cancel", export_id)).output.startswith("cancelled after 0 logs")
     assert isinstance((await run("--from", "2030-01-02", "--to", "2030-01-01")).exception, SystemExit)
+
+
+async def test_verification_finds_damaged_files_and_writes_them_again(
+    port, exporter, database, sql, lake, monkeypatch
+):
+    monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", f"127.0.0.1:{port}")
+    await insert(database, [row_at(number) for number in range(5)])
+
+    async def verify():
+        exporting = asyncio.create_task(exporter.run())
+        result = await asyncio.to_thread(CliRunner().invoke, cli, ["export", "--verify"])
+        exporting.cancel()
+        await asyncio.wait({exporting})
+        return result
+
+    assert "files: 0 intact, 0 lost, 0 damaged\nexported 5 logs" in (await verify()).output
+    files = [Path(lake.url) / hour_file("default", START + timedelta(hours=hour)) for hour in range(5)]
+    content = [file.read_bytes() for file in files]
+    files[0].unlink()
+    files[1].write_bytes(bytes(len(content[1])))
+    files[2].write_bytes(content[2][:-1])
+    files[3].unlink()
+    files[3].symlink_to(lake.url)  # cannot be read
+    result = await verify()
+    assert "files: 1 intact, 1 lost, 3 damaged\nexported 4 logs" in result.output
+    assert await assert_lake_is_right(sql, lake) == 5
+    await apply_retention(database, datetime.now(UTC).date(), 1, exported_only=True)
+    files[1].write_bytes(bytes(len(content[1])))
+    result = await verify()
+    assert "files: 4 intact, 0 lost, 1 damaged" in result.output
+    assert isinstance(result.exception, StackError)
+    assert f"{START:%Y-%m-%d}T01Z" in str(result.exception)

@@ -19,6 +19,7 @@ from analytics.lake.store import LakeUnavailable
 from analytics.lake.writer import to_table
 from analytics.windows import HOUR
 from storage.columns import LAKE_COLUMNS
+from storage.errors import StorageUnavailable
 from storage.lake import HourKey, list_hours, seal_hours
 from storage.log_deletion import count_by_hour, delete_logs
 from storage.partitions import apply_retention
@@ -225,6 +226,35 @@ async def test_an_hour_that_another_process_exports_is_busy(database, lake, monk
     assert (hour.row_count, hour.is_clean) == (1, False)
 
 
+@pytest.mark.parametrize("ending", ["goes on", "is cancelled"])
+async def test_a_late_file_of_an_exporter_that_lost_its_lock_is_replaced(
+    database, sql, lake, monkeypatch, ending
+):
+    """It stops before it publishes, loses its connection, and wakes after another one has exported more."""
+    await insert(database, [row_at(0)])
+    await seal_hours(database, start=START, end=LATER, project_id=None)
+    store, key = lake.open_store(), HourKey("default", START)
+    publish, loop = store.publish, asyncio.get_running_loop()
+
+    async def lose_the_lock_and_export_more() -> None:
+        await sql.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        await insert(database, [row_at(0.1)])
+        assert await export_hour(database, lake.open_store(), key, timeout_s=60) is Outcome.EXPORTED
+        if ending == "is cancelled":
+            late.cancel()
+
+    def publish_late(staged, name):
+        asyncio.run_coroutine_threadsafe(lose_the_lock_and_export_more(), loop).result()
+        publish(staged, name)
+
+    monkeypatch.setattr(store, "publish", publish_late)
+    late = asyncio.create_task(export_hour(database, store, key, timeout_s=60))
+    with pytest.raises(StorageUnavailable if ending == "goes on" else asyncio.CancelledError):
+        await late
+    await export_all(database, lake)
+    assert await assert_lake_is_right(sql, lake) == 2
+
+
 async def test_a_change_while_an_hour_is_read_is_not_lost(database, sql, lake, monkeypatch):
     await insert(database, [row_at(0, log_id=uuid.UUID(int=number)) for number in range(1, 30)])
     changed = False
@@ -263,7 +293,14 @@ async def test_a_day_is_dropped_once_the_lake_has_it(database, sql, lake):
     assert await sql.fetchval("SELECT count(*) FROM logs") == 2
 
 
-@pytest.mark.parametrize("harm", ["folder gone", "file gone", "file cut", "another lake"])
+def damage(file: Path) -> None:
+    """Change one byte of a file."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("harm", ["folder gone", "file gone", "file cut", "file changed", "another lake"])
 async def test_a_day_is_kept_while_the_lake_has_lost_its_files(database, sql, lake, tmp_path, harm):
     """Those rows are all that is left of it; the next export writes them again."""
     today = datetime.now(UTC).date()
@@ -276,6 +313,8 @@ async def test_a_day_is_kept_while_the_lake_has_lost_its_files(database, sql, la
         oldest.unlink()
     elif harm == "file cut":
         oldest.write_bytes(oldest.read_bytes()[:-1])
+    elif harm == "file changed":
+        damage(oldest)
     else:
         lake = lake_settings(tmp_path / "another")
     exporter = LogExporter(database, lake.open_store(), lake)
@@ -285,6 +324,27 @@ async def test_a_day_is_kept_while_the_lake_has_lost_its_files(database, sql, la
     assert oldest.relative_to(oldest.parents[3]).as_posix() in read_lake(lake)
     await drop_old_logs(database, today, 4, exporter)
     assert await sql.fetchval("SELECT count(*) FROM logs") == 2
+
+
+async def test_retention_reads_a_file_once_a_day(database, lake, monkeypatch):
+    await insert(database, [row_at(-24), row_at(0)])
+    await export_all(database, lake)
+    store, now, read = lake.open_store(), datetime.now(UTC), []
+    digest = store.digest
+
+    def note(name):
+        read.append(name)
+        return digest(name)
+
+    monkeypatch.setattr(store, "digest", note)
+    exporter = LogExporter(database, store, lake, lambda: now)
+    for count, day in enumerate((0, 0, 1), 1):
+        now += timedelta(days=day)
+        assert await exporter.mark_lost_hours(START) == 0
+        assert read == [hour_file("default", START - timedelta(days=1))] * (1 if count < 3 else 2)
+    damage(Path(lake.url) / read[0])
+    now += timedelta(days=1)
+    assert await exporter.mark_lost_hours(START) == 1
 
 
 async def test_a_day_is_kept_while_the_lake_is_away(database, sql, lake, monkeypatch):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
+from analytics.lake.layout import hour_file
 from storage.log_deletion import count_by_hour, delete_logs
-from tests.support.lake import assert_lake_is_right, export_all, lake_settings, read_lake, row_at
+from tests.support.lake import START, assert_lake_is_right, export_all, lake_settings, read_lake, row_at
 from tests.support.packing import insert, upsert
 from tests.support.relay import Relay
 from tests.support.s3 import ENV, running_s3
@@ -79,3 +81,20 @@ async def test_a_bucket_that_stays_away_fails_the_export(database, sql, lake, re
     await relay.accept()
     await export_all(database, lake)
     assert await assert_lake_is_right(sql, lake) == 1
+
+
+async def test_retention_finds_what_was_damaged_or_lost_in_a_bucket(database, lake):
+    await insert(database, [row_at(number) for number in range(3)])
+    await export_all(database, lake)
+    store = lake.open_store()
+    damaged, lost = (hour_file("default", START + timedelta(hours=number)) for number in (1, 2))
+
+    def harm() -> None:
+        size = store.sizes([damaged])[damaged]
+        with store.filesystem().open_output_stream(f"{store.root}/{damaged}") as target:
+            target.write(bytes(size))
+        store.remove(lost)
+
+    await asyncio.to_thread(harm)
+    assert await asyncio.to_thread(store.digest, lost) == ""
+    assert await LogExporter(database, store, lake).mark_lost_hours(START + timedelta(days=1)) == 2

@@ -325,7 +325,8 @@ class MailServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
     mails: list[bytes]
-    refuses = False
+    refused: tuple[bytes, ...] = ()
+    """What the addresses begin with that it refuses."""
 
 
 class MailHandler(socketserver.StreamRequestHandler):
@@ -339,7 +340,7 @@ class MailHandler(socketserver.StreamRequestHandler):
                 self._say("354 go on")
                 mail = b"".join(iter(self.rfile.readline, b".\r\n"))
                 self.server.mails.append(mail)
-            if word == b"RCPT" and self.server.refuses:
+            if word == b"RCPT" and any(b"<" + each in line for each in self.server.refused):
                 self._say("550 no such person")
             else:
                 self._say("250 fine")  # to QUIT, too, which is wrong and does no harm
@@ -406,7 +407,28 @@ async def test_email_that_cannot_be_sent(mail_server, settings, reason):
 
 
 async def test_email_that_is_refused(mail_server):
-    mail_server.refuses = True
+    mail_server.refused = (b"ops",)
     with pytest.raises(NotDelivered, match="SMTPRecipientsRefused") as caught:
         await send_email(mail_server, {"email_addresses": ["ops@example.com"]})
     assert "ops@example.com" not in str(caught.value)
+
+
+async def test_email_that_some_addresses_are_refused_is_undelivered_and_not_sent_again(
+    mail_server, database, sql
+):
+    mail_server.refused = (b"gone", b"typo")
+    addresses = ["ops@example.com", "gone@example.com", "typo@example.com"]
+    await fire(database, "", type="email", email_addresses=addresses)
+    settings = NoticeSettings(
+        smtp_host="127.0.0.1", smtp_port=mail_server.server_address[1], smtp_security="none"
+    )
+    clock = Clock()
+    sender = NoticeSender(database, Notifier(settings, clock), clock)
+    assert await sender.send() == 1
+    clock.now += timedelta(days=1)
+    assert await sender.send() == 0
+    assert len(mail_server.mails) == 1
+    (message,) = await sql.fetch(MESSAGES)
+    assert message["state"] == "undelivered"
+    assert "refused 2 of 3 addresses" in message["last_error"]
+    assert "example.com" not in message["last_error"]

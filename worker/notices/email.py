@@ -29,18 +29,22 @@ async def send_email(
     """Send an email to all addresses.
 
     Raises:
-        NotDelivered: No server is set, or it cannot be reached or does not take the message.
+        NotDelivered: No server is set, or it cannot be reached or does not take the message; finally where
+            it refuses some addresses, since the others would get the message again.
     """
     if not settings.smtp_host:
         raise NotDelivered("no SMTP server is set: see LLM_OBSERVE_SMTP_HOST")
     message = make_email(settings, addresses, subject, text, message_id)
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            await asyncio.to_thread(_send, settings, message)
+            refused_count = await asyncio.to_thread(_send, settings, message)
     except TimeoutError:
         raise NotDelivered(f"the SMTP server took longer than {TIMEOUT_S:g} s") from None
     except (smtplib.SMTPException, OSError) as error:
         raise NotDelivered(f"the SMTP server failed ({_reason_of(error)})") from None
+    if refused_count:
+        reason = f"the SMTP server refused {refused_count} of {len(addresses)} addresses"
+        raise NotDelivered(f"{reason}; the others have the message", final=True)
 
 
 def make_email(
@@ -58,7 +62,8 @@ def make_email(
     return message
 
 
-def _send(settings: NoticeSettings, message: EmailMessage) -> None:
+def _send(settings: NoticeSettings, message: EmailMessage) -> int:
+    """Send a message; return how many of its addresses the server refused, where it took others."""
     context = ssl.create_default_context()
     host, port = settings.smtp_host, settings.smtp_port
     server = (
@@ -71,7 +76,7 @@ def _send(settings: NoticeSettings, message: EmailMessage) -> None:
             server.starttls(context=context)
         if settings.smtp_username:
             server.login(settings.smtp_username, settings.smtp_password.get_secret_value())
-        server.send_message(message)
+        return len(server.send_message(message))
     finally:
         with suppress(smtplib.SMTPException, OSError):  # what was taken is sent, however the farewell goes
             server.quit()

@@ -56,5 +56,5 @@ async def _check_lake(exporter: LogExporter, today: date, retention_days: int) -
         logger.warning("old logs are kept while the lake is away", reason=str(error))
         return False
     if lost:
-        logger.warning("the lake has lost files; their hours are exported again", hours=lost)
+        logger.warning("the lake has lost or damaged files; their hours are exported again", hours=lost)
     return True

@@ -16,22 +16,25 @@ from uuid import UUID
 import structlog
 from llm_observe.ids import uuid7
 
-from analytics.lake.exporter import find_lost
+from analytics.lake.checks import check_files, find_lost
 from analytics.lake.store import LakeUnavailable
 from analytics.windows import HOUR
 from storage import exports, lake
 from storage.errors import StorageError
+from storage.exports import Ending
 from worker.queue.outages import wait_out
 from worker.tasks.export_run import ExportRun, utc_now
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
+    from datetime import date, datetime
 
     from analytics.lake.settings import LakeSettings
     from analytics.lake.store import LakeStore
     from storage.exports import Export
+    from storage.lake import LakeHour
     from storage.pool import Database
-    from worker.tasks.export_run import Clock
+    from worker.tasks.export_run import Clock, Failure
 
 logger = structlog.get_logger("worker.tasks.export_logs")
 
@@ -43,6 +46,8 @@ _POLL_S: Final = 2.0
 _RELEASE_TIMEOUT_S: Final = 2.0
 _UNAVAILABLE: Final = "LAKE_UNAVAILABLE"
 _BUG: Final = "INTERNAL"
+_MAX_NAMED: Final = 10
+"""Hours in an export's error; the logs have them all."""
 
 
 class LogExporter:
@@ -63,6 +68,8 @@ class LogExporter:
         self._settings = settings
         self._now = now
         self._queued = asyncio.Event()
+        self._intact: set[LakeHour] = set()
+        self._intact_day: date | None = None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -90,9 +97,10 @@ class LogExporter:
         self._queued.set()
 
     async def mark_lost_hours(self, end: datetime) -> int:
-        """Have hours before a time exported again whose files the lake has lost; return how many.
+        """Have hours before a time exported again whose files the lake has lost, or damaged; return how many.
 
-        Retention asks before it drops the logs, which are then all that is left of those hours.
+        Retention asks before it drops the logs, which are then all that is left of those hours. Files are
+        read once a UTC day, for as long as they are not replaced; their sizes are looked at each time.
 
         Raises:
             LakeUnavailable: The lake cannot be asked.
@@ -100,8 +108,19 @@ class LogExporter:
         """
         hours = await lake.list_hours(self._database, start=lake.EARLIEST, end=end, project_id=None)
         lost = await find_lost(self._store, hours)
+        unread = [each for each in hours if each.is_clean and each.row_count and each not in lost]
+        lost += await self._find_damaged(unread)
         await lake.mark_lost(self._database, lost)
         return len(lost)
+
+    async def _find_damaged(self, hours: Sequence[LakeHour]) -> list[LakeHour]:
+        """Read the files of hours, except those that were intact today."""
+        today = self._now().date()
+        if today != self._intact_day:
+            self._intact, self._intact_day = set(), today
+        found = await check_files(self._store, [each for each in hours if each not in self._intact])
+        self._intact.update(found.intact)
+        return [*found.lost, *found.damaged]
 
     async def run(self) -> None:
         """Run exports until cancelled, one after the other."""
@@ -157,9 +176,20 @@ class LogExporter:
         """Run an export, and note how it ended."""
         run = ExportRun(self._database, self._store, self._settings, export, self._now)
         try:
-            state, reason = ("succeeded", "") if await run.write() else ("failed", _BUG)
+            ended = _ending_of(await run.write())
         except LakeUnavailable as error:
             logger.warning("the lake is away for too long; the next export goes on", reason=str(error))
-            state, reason = "failed", _UNAVAILABLE
-        await exports.finish_export(self._database, export.export_id, state=state, error_reason=reason)
-        logger.info("export ended", export_id=str(export.export_id), state=state)
+            ended = Ending("failed", _UNAVAILABLE, str(error))
+        await exports.finish_export(self._database, export.export_id, ended)
+        logger.info("export ended", export_id=str(export.export_id), state=ended.state)
+
+
+def _ending_of(failures: Sequence[Failure]) -> Ending:
+    """Return how an export ended, and name the first hours that it could not write."""
+    if not failures:
+        return Ending("succeeded")
+    named = [f"{each.what} ({each.reason})" for each in failures[:_MAX_NAMED]]
+    if len(failures) > _MAX_NAMED:
+        named.append(f"{len(failures) - _MAX_NAMED} more")
+    reason = _BUG if any(each.is_bug for each in failures) else _UNAVAILABLE
+    return Ending("failed", reason, f"not written: {', '.join(named)}")

@@ -77,16 +77,16 @@ class NoticeSender:
         try:
             await self._notifier.send(message.message_id, message.target, message.notices)
         except NotDelivered as failure:
-            await self._settle_failure(message, str(failure))
+            await self._settle_failure(message, str(failure), final=failure.final)
         except Exception as error:
             logger.exception("notices not sent", message_id=str(message.message_id))
             await self._settle_failure(message, f"sending failed ({type(error).__name__})")
         else:
             await settle_message(self._database, message, "delivered", now=self._clock())
 
-    async def _settle_failure(self, message: ClaimedMessage, error: str) -> None:
+    async def _settle_failure(self, message: ClaimedMessage, error: str, *, final: bool = False) -> None:
         now = self._clock()
-        final = message.attempt_count >= MAX_ATTEMPTS
+        final = final or message.attempt_count >= MAX_ATTEMPTS
         logger.warning(
             "notices not delivered",
             message_id=str(message.message_id),

@@ -26,33 +26,35 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from llm_observe.v1 import filter_pb2 as llm__observe_dot_v1_dot_filter__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#llm_observe/v1/export_service.proto\x12\x0ellm_observe.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllm_observe/v1/filter.proto\"\xd5\x02\n\x06\x45xport\x12\x11\n\texport_id\x18\x01 \x01(\t\x12-\n\ntime_range\x18\x02 \x01(\x0b\x32\x19.llm_observe.v1.TimeRange\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.llm_observe.v1.ExportState\x12\x11\n\trow_count\x18\x04 \x01(\x03\x12\r\n\x05\x66iles\x18\x05 \x03(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x14\n\x0c\x65rror_reason\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x13\x43reateExportRequest\x12-\n\ntime_range\x18\x01 \x01(\x0b\x32\x19.llm_observe.v1.TimeRange\x12\x12\n\nrequest_id\x18\x02 \x01(\t\">\n\x14\x43reateExportResponse\x12&\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x16.llm_observe.v1.Export\"%\n\x10GetExportRequest\x12\x11\n\texport_id\x18\x01 \x01(\t\";\n\x11GetExportResponse\x12&\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x16.llm_observe.v1.Export\"h\n\x12ListExportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12+\n\x06states\x18\x03 \x03(\x0e\x32\x1b.llm_observe.v1.ExportState\"W\n\x13ListExportsResponse\x12\'\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x16.llm_observe.v1.Export\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x13\x43\x61ncelExportRequest\x12\x11\n\texport_id\x18\x01 \x01(\t\">\n\x14\x43\x61ncelExportResponse\x12&\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x16.llm_observe.v1.Export*\xaf\x01\n\x0b\x45xportState\x12\x1c\n\x18\x45XPORT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XPORT_STATE_QUEUED\x10\x01\x12\x18\n\x14\x45XPORT_STATE_RUNNING\x10\x02\x12\x1a\n\x16\x45XPORT_STATE_SUCCEEDED\x10\x03\x12\x17\n\x13\x45XPORT_STATE_FAILED\x10\x04\x12\x1a\n\x16\x45XPORT_STATE_CANCELLED\x10\x05\x32\xef\x02\n\rExportService\x12Y\n\x0c\x43reateExport\x12#.llm_observe.v1.CreateExportRequest\x1a$.llm_observe.v1.CreateExportResponse\x12P\n\tGetExport\x12 .llm_observe.v1.GetExportRequest\x1a!.llm_observe.v1.GetExportResponse\x12V\n\x0bListExports\x12\".llm_observe.v1.ListExportsRequest\x1a#.llm_observe.v1.ListExportsResponse\x12Y\n\x0c\x43\x61ncelExport\x12#.llm_observe.v1.CancelExportRequest\x1a$.llm_observe.v1.CancelExportResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#llm_observe/v1/export_service.proto\x12\x0ellm_observe.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bllm_observe/v1/filter.proto\"\x9b\x03\n\x06\x45xport\x12\x11\n\texport_id\x18\x01 \x01(\t\x12-\n\ntime_range\x18\x02 \x01(\x0b\x32\x19.llm_observe.v1.TimeRange\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.llm_observe.v1.ExportState\x12\x11\n\trow_count\x18\x04 \x01(\x03\x12\r\n\x05\x66iles\x18\x05 \x03(\t\x12\x12\n\nsize_bytes\x18\x06 \x01(\x03\x12\x14\n\x0c\x65rror_reason\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rerror_message\x18\x0b \x01(\t\x12-\n\nfile_check\x18\x0c \x01(\x0b\x32\x19.llm_observe.v1.FileCheck\"L\n\tFileCheck\x12\x14\n\x0cintact_count\x18\x01 \x01(\x03\x12\x12\n\nlost_count\x18\x02 \x01(\x03\x12\x15\n\rdamaged_count\x18\x03 \x01(\x03\"h\n\x13\x43reateExportRequest\x12-\n\ntime_range\x18\x01 \x01(\x0b\x32\x19.llm_observe.v1.TimeRange\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06verify\x18\x03 \x01(\x08\">\n\x14\x43reateExportResponse\x12&\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x16.llm_observe.v1.Export\"%\n\x10GetExportRequest\x12\x11\n\texport_id\x18\x01 \x01(\t\";\n\x11GetExportResponse\x12&\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x16.llm_observe.v1.Export\"h\n\x12ListExportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12+\n\x06states\x18\x03 \x03(\x0e\x32\x1b.llm_observe.v1.ExportState\"W\n\x13ListExportsResponse\x12\'\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x16.llm_observe.v1.Export\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"(\n\x13\x43\x61ncelExportRequest\x12\x11\n\texport_id\x18\x01 \x01(\t\">\n\x14\x43\x61ncelExportResponse\x12&\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x16.llm_observe.v1.Export*\xaf\x01\n\x0b\x45xportState\x12\x1c\n\x18\x45XPORT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XPORT_STATE_QUEUED\x10\x01\x12\x18\n\x14\x45XPORT_STATE_RUNNING\x10\x02\x12\x1a\n\x16\x45XPORT_STATE_SUCCEEDED\x10\x03\x12\x17\n\x13\x45XPORT_STATE_FAILED\x10\x04\x12\x1a\n\x16\x45XPORT_STATE_CANCELLED\x10\x05\x32\xef\x02\n\rExportService\x12Y\n\x0c\x43reateExport\x12#.llm_observe.v1.CreateExportRequest\x1a$.llm_observe.v1.CreateExportResponse\x12P\n\tGetExport\x12 .llm_observe.v1.GetExportRequest\x1a!.llm_observe.v1.GetExportResponse\x12V\n\x0bListExports\x12\".llm_observe.v1.ListExportsRequest\x1a#.llm_observe.v1.ListExportsResponse\x12Y\n\x0c\x43\x61ncelExport\x12#.llm_observe.v1.CancelExportRequest\x1a$.llm_observe.v1.CancelExportResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'llm_observe.v1.export_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXPORTSTATE']._serialized_start=1017
-  _globals['_EXPORTSTATE']._serialized_end=1192
+  _globals['_EXPORTSTATE']._serialized_start=1181
+  _globals['_EXPORTSTATE']._serialized_end=1356
   _globals['_EXPORT']._serialized_start=118
-  _globals['_EXPORT']._serialized_end=459
-  _globals['_CREATEEXPORTREQUEST']._serialized_start=461
-  _globals['_CREATEEXPORTREQUEST']._serialized_end=549
-  _globals['_CREATEEXPORTRESPONSE']._serialized_start=551
-  _globals['_CREATEEXPORTRESPONSE']._serialized_end=613
-  _globals['_GETEXPORTREQUEST']._serialized_start=615
-  _globals['_GETEXPORTREQUEST']._serialized_end=652
-  _globals['_GETEXPORTRESPONSE']._serialized_start=654
-  _globals['_GETEXPORTRESPONSE']._serialized_end=713
-  _globals['_LISTEXPORTSREQUEST']._serialized_start=715
-  _globals['_LISTEXPORTSREQUEST']._serialized_end=819
-  _globals['_LISTEXPORTSRESPONSE']._serialized_start=821
-  _globals['_LISTEXPORTSRESPONSE']._serialized_end=908
-  _globals['_CANCELEXPORTREQUEST']._serialized_start=910
-  _globals['_CANCELEXPORTREQUEST']._serialized_end=950
-  _globals['_CANCELEXPORTRESPONSE']._serialized_start=952
-  _globals['_CANCELEXPORTRESPONSE']._serialized_end=1014
-  _globals['_EXPORTSERVICE']._serialized_start=1195
-  _globals['_EXPORTSERVICE']._serialized_end=1562
+  _globals['_EXPORT']._serialized_end=529
+  _globals['_FILECHECK']._serialized_start=531
+  _globals['_FILECHECK']._serialized_end=607
+  _globals['_CREATEEXPORTREQUEST']._serialized_start=609
+  _globals['_CREATEEXPORTREQUEST']._serialized_end=713
+  _globals['_CREATEEXPORTRESPONSE']._serialized_start=715
+  _globals['_CREATEEXPORTRESPONSE']._serialized_end=777
+  _globals['_GETEXPORTREQUEST']._serialized_start=779
+  _globals['_GETEXPORTREQUEST']._serialized_end=816
+  _globals['_GETEXPORTRESPONSE']._serialized_start=818
+  _globals['_GETEXPORTRESPONSE']._serialized_end=877
+  _globals['_LISTEXPORTSREQUEST']._serialized_start=879
+  _globals['_LISTEXPORTSREQUEST']._serialized_end=983
+  _globals['_LISTEXPORTSRESPONSE']._serialized_start=985
+  _globals['_LISTEXPORTSRESPONSE']._serialized_end=1072
+  _globals['_CANCELEXPORTREQUEST']._serialized_start=1074
+  _globals['_CANCELEXPORTREQUEST']._serialized_end=1114
+  _globals['_CANCELEXPORTRESPONSE']._serialized_start=1116
+  _globals['_CANCELEXPORTRESPONSE']._serialized_end=1178
+  _globals['_EXPORTSERVICE']._serialized_start=1359
+  _globals['_EXPORTSERVICE']._serialized_end=1726
 # @@protoc_insertion_point(module_scope)

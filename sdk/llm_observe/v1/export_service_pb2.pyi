@@ -73,6 +73,8 @@ class Export(google.protobuf.message.Message):
     CREATE_TIME_FIELD_NUMBER: builtins.int
     FINISH_TIME_FIELD_NUMBER: builtins.int
     EXPIRE_TIME_FIELD_NUMBER: builtins.int
+    ERROR_MESSAGE_FIELD_NUMBER: builtins.int
+    FILE_CHECK_FIELD_NUMBER: builtins.int
     export_id: builtins.str
     """UUIDv7 made by the server."""
     state: global___ExportState.ValueType
@@ -83,6 +85,8 @@ class Export(google.protobuf.message.Message):
     """Bytes written."""
     error_reason: builtins.str
     """The ErrorReason's name when it failed."""
+    error_message: builtins.str
+    """For people: why it failed, and which hours were not written."""
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
         """Window of start_time in whole hours."""
@@ -103,6 +107,10 @@ class Export(google.protobuf.message.Message):
     def expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When this resource is deleted."""
 
+    @property
+    def file_check(self) -> global___FileCheck:
+        """What reading the files found, where that was asked for."""
+
     def __init__(
         self,
         *,
@@ -116,11 +124,39 @@ class Export(google.protobuf.message.Message):
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         finish_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        error_message: builtins.str = ...,
+        file_check: global___FileCheck | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "finish_time", b"finish_time", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "error_reason", b"error_reason", "expire_time", b"expire_time", "export_id", b"export_id", "files", b"files", "finish_time", b"finish_time", "row_count", b"row_count", "size_bytes", b"size_bytes", "state", b"state", "time_range", b"time_range"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "file_check", b"file_check", "finish_time", b"finish_time", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "error_message", b"error_message", "error_reason", b"error_reason", "expire_time", b"expire_time", "export_id", b"export_id", "file_check", b"file_check", "files", b"files", "finish_time", b"finish_time", "row_count", b"row_count", "size_bytes", b"size_bytes", "state", b"state", "time_range", b"time_range"]) -> None: ...
 
 global___Export = Export
+
+@typing.final
+class FileCheck(google.protobuf.message.Message):
+    """FileCheck counts the files that an export has read and compared with the SHA-256 of what was written."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INTACT_COUNT_FIELD_NUMBER: builtins.int
+    LOST_COUNT_FIELD_NUMBER: builtins.int
+    DAMAGED_COUNT_FIELD_NUMBER: builtins.int
+    intact_count: builtins.int
+    """As they were written."""
+    lost_count: builtins.int
+    """No longer in the lake."""
+    damaged_count: builtins.int
+    """Changed since, or not readable."""
+    def __init__(
+        self,
+        *,
+        intact_count: builtins.int = ...,
+        lost_count: builtins.int = ...,
+        damaged_count: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["damaged_count", b"damaged_count", "intact_count", b"intact_count", "lost_count", b"lost_count"]) -> None: ...
+
+global___FileCheck = FileCheck
 
 @typing.final
 class CreateExportRequest(google.protobuf.message.Message):
@@ -130,8 +166,13 @@ class CreateExportRequest(google.protobuf.message.Message):
 
     TIME_RANGE_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    VERIFY_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """Optional UUID that makes repeating safe for 24 hours."""
+    verify: builtins.bool
+    """Read every file of the window and compare its SHA-256. Lost and damaged ones are written again where the database
+    still has their logs; otherwise the export fails and names them.
+    """
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
         """Window of start_time, widened to whole hours; those that are not over yet are left out. Required."""
@@ -141,9 +182,10 @@ class CreateExportRequest(google.protobuf.message.Message):
         *,
         time_range: llm_observe.v1.filter_pb2.TimeRange | None = ...,
         request_id: builtins.str = ...,
+        verify: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["request_id", b"request_id", "time_range", b"time_range"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["request_id", b"request_id", "time_range", b"time_range", "verify", b"verify"]) -> None: ...
 
 global___CreateExportRequest = CreateExportRequest
 
