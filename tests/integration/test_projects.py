@@ -7,17 +7,21 @@ from datetime import UTC, datetime
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from llm_observe.v1 import admin_service_pb2 as admin
+from llm_observe.v1 import alert_service_pb2 as alert
 from llm_observe.v1 import analytics_service_pb2 as analytics
 from llm_observe.v1 import chat_service_pb2 as chat
 from llm_observe.v1 import conversation_service_pb2 as conversation
 from llm_observe.v1 import event_service_pb2 as event
 from llm_observe.v1 import export_service_pb2 as export
+from llm_observe.v1 import report_service_pb2 as report
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.conversation_pb2 import Conversation
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from llm_observe.v1.event_service_pb2_grpc import EventServiceStub
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
+from llm_observe.v1.report_service_pb2_grpc import ReportServiceStub
 
 from server.rpc import auth, pipeline
 from storage import api_keys
@@ -68,6 +72,7 @@ async def ours(locked_channel, database, sql, database_url, queue_settings):
     await add_export(
         database, export_id=export_id, project_id="ours", start_time=now, end_time=now, checks_files=False
     )
+    alerts = await make_alerts(locked_channel, secret)
     letter_id = await sql.fetchval("SELECT dead_letter_id FROM dead_letters")
     key_id = await sql.fetchval("SELECT api_key_id FROM api_keys WHERE project_id = 'ours'")
     return {
@@ -77,7 +82,29 @@ async def ours(locked_channel, database, sql, database_url, queue_settings):
         "dead_letter_id": str(letter_id),
         "api_key_id": str(key_id),
         "export_id": str(export_id),
+        **alerts,
         "their_secret": await make_key(database, *api_keys.ROLES, project="theirs"),
+    }
+
+
+async def make_alerts(locked_channel, secret) -> dict[str, str]:
+    """Make a rule, a budget and a channel; return their ids."""
+    rule = alert.AlertRule(display_name="ours", metric=alert.ALERT_METRIC_ERROR_RATE, threshold=0.5)
+    budget = alert.Budget(display_name="ours", period=alert.BUDGET_PERIOD_MONTH, amount_nano_usd=1)
+    url = "https://hooks.example.com/" + "ours"
+    channel = alert.Channel(display_name="ours", type=alert.CHANNEL_TYPE_WEBHOOK, url=url)
+    made = [
+        await call(locked_channel, f"AlertService/{method}", request, secret)
+        for method, request in (
+            ("CreateAlertRule", alert.CreateAlertRuleRequest(alert_rule=rule)),
+            ("CreateBudget", alert.CreateBudgetRequest(budget=budget)),
+            ("CreateChannel", alert.CreateChannelRequest(channel=channel)),
+        )
+    ]
+    return {
+        "alert_rule_id": made[0].alert_rule.alert_rule_id,
+        "budget_id": made[1].budget.budget_id,
+        "channel_id": made[2].channel.channel_id,
     }
 
 
@@ -108,6 +135,56 @@ CROSSINGS = {
         MISSING,
         lambda ours: admin.RevokeApiKeyRequest(api_key_id=ours["api_key_id"]),
     ),
+    "AlertService/CreateAlertRule": (OTHER, "creates a row of the caller's project"),
+    "AlertService/GetAlertRule": (
+        MISSING,
+        lambda ours: alert.GetAlertRuleRequest(alert_rule_id=ours["alert_rule_id"]),
+    ),
+    "AlertService/ListAlertRules": (EMPTY, lambda ours: alert.ListAlertRulesRequest()),
+    "AlertService/UpdateAlertRule": (
+        MISSING,
+        lambda ours: alert.UpdateAlertRuleRequest(
+            alert_rule=alert.AlertRule(alert_rule_id=ours["alert_rule_id"], display_name="theirs"),
+            update_mask=FieldMask(paths=["display_name"]),
+        ),
+    ),
+    "AlertService/DeleteAlertRule": (
+        MISSING,
+        lambda ours: alert.DeleteAlertRuleRequest(alert_rule_id=ours["alert_rule_id"]),
+    ),
+    "AlertService/EvaluateAlertRule": (OTHER, "reads the rollups that GetSummary reads"),
+    "AlertService/CreateBudget": (OTHER, "creates a row of the caller's project"),
+    "AlertService/GetBudget": (MISSING, lambda ours: alert.GetBudgetRequest(budget_id=ours["budget_id"])),
+    "AlertService/ListBudgets": (EMPTY, lambda ours: alert.ListBudgetsRequest()),
+    "AlertService/UpdateBudget": (
+        MISSING,
+        lambda ours: alert.UpdateBudgetRequest(
+            budget=alert.Budget(budget_id=ours["budget_id"], display_name="theirs"),
+            update_mask=FieldMask(paths=["display_name"]),
+        ),
+    ),
+    "AlertService/DeleteBudget": (
+        MISSING,
+        lambda ours: alert.DeleteBudgetRequest(budget_id=ours["budget_id"]),
+    ),
+    "AlertService/CreateChannel": (OTHER, "creates a row of the caller's project"),
+    "AlertService/ListChannels": (EMPTY, lambda ours: alert.ListChannelsRequest()),
+    "AlertService/UpdateChannel": (
+        MISSING,
+        lambda ours: alert.UpdateChannelRequest(
+            channel=alert.Channel(channel_id=ours["channel_id"], display_name="theirs"),
+            update_mask=FieldMask(paths=["display_name"]),
+        ),
+    ),
+    "AlertService/DeleteChannel": (
+        MISSING,
+        lambda ours: alert.DeleteChannelRequest(channel_id=ours["channel_id"]),
+    ),
+    "AlertService/TestChannel": (
+        MISSING,
+        lambda ours: alert.TestChannelRequest(channel_id=ours["channel_id"]),
+    ),
+    "AlertService/ListAlerts": (EMPTY, lambda ours: alert.ListAlertsRequest()),
     "AnalyticsService/GetSummary": (EMPTY, lambda ours: analytics.GetSummaryRequest()),
     "AnalyticsService/QueryTimeSeries": (EMPTY, lambda ours: analytics.QueryTimeSeriesRequest()),
     "AnalyticsService/QueryBreakdown": (
@@ -153,6 +230,10 @@ CROSSINGS = {
     ),
     "HealthService/Check": (OTHER, "numbers of the stores, no row"),
     "IngestService/IngestLogs": (OTHER, "tested below"),
+    "ReportService/ListReports": (OTHER, "the same for all, no row"),
+    "ReportService/RunReport": (OTHER, "tested below"),
+    "ReportService/DescribeTables": (OTHER, "the same for all, no row"),
+    "ReportService/RunSql": (OTHER, "tested below"),
 }
 """By method: what a key of another project gets when it asks for our rows."""
 
@@ -174,11 +255,15 @@ async def our_rows(sql, database) -> list[str]:
         "rollups",
         "api_keys",
         "exports",
+        "alert_rules",
+        "budgets",
+        "alert_channels",
     )
     found = []
     for table in tables:
         rows = await sql.fetch(
-            f"SELECT (to_jsonb(t) - 'last_use_time')::text AS row FROM {table} AS t "
+            # A worker evaluates rules at any moment.
+            f"SELECT (to_jsonb(t) - 'last_use_time' - 'evaluate_time')::text AS row FROM {table} AS t "
             "WHERE project_id = 'ours' ORDER BY 1"
         )
         found += [row["row"] for row in rows]
@@ -206,6 +291,9 @@ async def test_no_method_reaches_another_projects_rows(locked_channel, sql, data
         "AnalyticsService/GetTrace",
         "AnalyticsService/ListFacets",
         "AnalyticsService/QueryBreakdown",
+        "AlertService/ListAlertRules",
+        "AlertService/ListBudgets",
+        "AlertService/ListChannels",
     ):
         seen = await call(locked_channel, method, CROSSINGS[method][1](ours), ours["secret"])
         assert "ours" in str(seen), method
@@ -273,6 +361,23 @@ async def test_request_ids_are_scoped_to_a_project(locked_channel, ours):
         for secret in (ours["secret"], ours["their_secret"])
     ]
     assert created[0].conversation.conversation_id != created[1].conversation.conversation_id
+
+
+async def test_reports_and_sql_are_scoped_to_a_project(locked_channel, ours):
+    service = stub(ReportServiceStub, locked_channel)
+    asked = (
+        lambda secret: service.RunReport(
+            report.RunReportRequest(name="unpriced-models"), metadata=bearer(secret)
+        ),
+        lambda secret: service.RunSql(
+            report.RunSqlRequest(sql="SELECT model, project_id FROM logs"), metadata=bearer(secret)
+        ),
+    )
+    for ask in asked:
+        for name, rows in (("secret", True), ("their_secret", False)):
+            parts = [part async for part in ask(ours[name])]
+            assert any(b"ours-model" in part.arrow for part in parts) is rows
+            assert (parts[-1].end.row_count > 0) is rows
 
 
 async def test_analytics_are_scoped_to_a_project(locked_channel, ours):

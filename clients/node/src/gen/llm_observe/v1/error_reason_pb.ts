@@ -251,7 +251,7 @@ export enum ErrorReason {
 
   /**
    * This server does not offer the call yet.
-   * Metadata: {"method": "/llm_observe.v1.ExportService/CreateExport"}.
+   * Metadata: {"method": "/llm_observe.v1.ReportService/RunReport"}.
    *
    * @generated from enum value: ERROR_REASON_NOT_IMPLEMENTED = 29;
    */

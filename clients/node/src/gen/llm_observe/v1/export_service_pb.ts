@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llm_observe/v1/export_service.proto.
  */
 export const file_llm_observe_v1_export_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNsbG1fb2JzZXJ2ZS92MS9leHBvcnRfc2VydmljZS5wcm90bxIObGxtX29ic2VydmUudjEi1QIKBkV4cG9ydBIRCglleHBvcnRfaWQYASABKAkSLQoKdGltZV9yYW5nZRgCIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIqCgVzdGF0ZRgDIAEoDjIbLmxsbV9vYnNlcnZlLnYxLkV4cG9ydFN0YXRlEhEKCXJvd19jb3VudBgEIAEoAxINCgVmaWxlcxgFIAMoCRISCgpzaXplX2J5dGVzGAYgASgDEhQKDGVycm9yX3JlYXNvbhgHIAEoCRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJYChNDcmVhdGVFeHBvcnRSZXF1ZXN0Ei0KCnRpbWVfcmFuZ2UYASABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2USEgoKcmVxdWVzdF9pZBgCIAEoCSI+ChRDcmVhdGVFeHBvcnRSZXNwb25zZRImCgZleHBvcnQYASABKAsyFi5sbG1fb2JzZXJ2ZS52MS5FeHBvcnQiJQoQR2V0RXhwb3J0UmVxdWVzdBIRCglleHBvcnRfaWQYASABKAkiOwoRR2V0RXhwb3J0UmVzcG9uc2USJgoGZXhwb3J0GAEgASgLMhYubGxtX29ic2VydmUudjEuRXhwb3J0ImgKEkxpc3RFeHBvcnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIrCgZzdGF0ZXMYAyADKA4yGy5sbG1fb2JzZXJ2ZS52MS5FeHBvcnRTdGF0ZSJXChNMaXN0RXhwb3J0c1Jlc3BvbnNlEicKB2V4cG9ydHMYASADKAsyFi5sbG1fb2JzZXJ2ZS52MS5FeHBvcnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIigKE0NhbmNlbEV4cG9ydFJlcXVlc3QSEQoJZXhwb3J0X2lkGAEgASgJIj4KFENhbmNlbEV4cG9ydFJlc3BvbnNlEiYKBmV4cG9ydBgBIAEoCzIWLmxsbV9vYnNlcnZlLnYxLkV4cG9ydCqvAQoLRXhwb3J0U3RhdGUSHAoYRVhQT1JUX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTRVhQT1JUX1NUQVRFX1FVRVVFRBABEhgKFEVYUE9SVF9TVEFURV9SVU5OSU5HEAISGgoWRVhQT1JUX1NUQVRFX1NVQ0NFRURFRBADEhcKE0VYUE9SVF9TVEFURV9GQUlMRUQQBBIaChZFWFBPUlRfU1RBVEVfQ0FOQ0VMTEVEEAUy7wIKDUV4cG9ydFNlcnZpY2USWQoMQ3JlYXRlRXhwb3J0EiMubGxtX29ic2VydmUudjEuQ3JlYXRlRXhwb3J0UmVxdWVzdBokLmxsbV9vYnNlcnZlLnYxLkNyZWF0ZUV4cG9ydFJlc3BvbnNlElAKCUdldEV4cG9ydBIgLmxsbV9vYnNlcnZlLnYxLkdldEV4cG9ydFJlcXVlc3QaIS5sbG1fb2JzZXJ2ZS52MS5HZXRFeHBvcnRSZXNwb25zZRJWCgtMaXN0RXhwb3J0cxIiLmxsbV9vYnNlcnZlLnYxLkxpc3RFeHBvcnRzUmVxdWVzdBojLmxsbV9vYnNlcnZlLnYxLkxpc3RFeHBvcnRzUmVzcG9uc2USWQoMQ2FuY2VsRXhwb3J0EiMubGxtX29ic2VydmUudjEuQ2FuY2VsRXhwb3J0UmVxdWVzdBokLmxsbV9vYnNlcnZlLnYxLkNhbmNlbEV4cG9ydFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_llm_observe_v1_filter]);
+  fileDesc("CiNsbG1fb2JzZXJ2ZS92MS9leHBvcnRfc2VydmljZS5wcm90bxIObGxtX29ic2VydmUudjEimwMKBkV4cG9ydBIRCglleHBvcnRfaWQYASABKAkSLQoKdGltZV9yYW5nZRgCIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIqCgVzdGF0ZRgDIAEoDjIbLmxsbV9vYnNlcnZlLnYxLkV4cG9ydFN0YXRlEhEKCXJvd19jb3VudBgEIAEoAxINCgVmaWxlcxgFIAMoCRISCgpzaXplX2J5dGVzGAYgASgDEhQKDGVycm9yX3JlYXNvbhgHIAEoCRIvCgtjcmVhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1lcnJvcl9tZXNzYWdlGAsgASgJEi0KCmZpbGVfY2hlY2sYDCABKAsyGS5sbG1fb2JzZXJ2ZS52MS5GaWxlQ2hlY2siTAoJRmlsZUNoZWNrEhQKDGludGFjdF9jb3VudBgBIAEoAxISCgpsb3N0X2NvdW50GAIgASgDEhUKDWRhbWFnZWRfY291bnQYAyABKAMiaAoTQ3JlYXRlRXhwb3J0UmVxdWVzdBItCgp0aW1lX3JhbmdlGAEgASgLMhkubGxtX29ic2VydmUudjEuVGltZVJhbmdlEhIKCnJlcXVlc3RfaWQYAiABKAkSDgoGdmVyaWZ5GAMgASgIIj4KFENyZWF0ZUV4cG9ydFJlc3BvbnNlEiYKBmV4cG9ydBgBIAEoCzIWLmxsbV9vYnNlcnZlLnYxLkV4cG9ydCIlChBHZXRFeHBvcnRSZXF1ZXN0EhEKCWV4cG9ydF9pZBgBIAEoCSI7ChFHZXRFeHBvcnRSZXNwb25zZRImCgZleHBvcnQYASABKAsyFi5sbG1fb2JzZXJ2ZS52MS5FeHBvcnQiaAoSTGlzdEV4cG9ydHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEisKBnN0YXRlcxgDIAMoDjIbLmxsbV9vYnNlcnZlLnYxLkV4cG9ydFN0YXRlIlcKE0xpc3RFeHBvcnRzUmVzcG9uc2USJwoHZXhwb3J0cxgBIAMoCzIWLmxsbV9vYnNlcnZlLnYxLkV4cG9ydBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKAoTQ2FuY2VsRXhwb3J0UmVxdWVzdBIRCglleHBvcnRfaWQYASABKAkiPgoUQ2FuY2VsRXhwb3J0UmVzcG9uc2USJgoGZXhwb3J0GAEgASgLMhYubGxtX29ic2VydmUudjEuRXhwb3J0Kq8BCgtFeHBvcnRTdGF0ZRIcChhFWFBPUlRfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNFWFBPUlRfU1RBVEVfUVVFVUVEEAESGAoURVhQT1JUX1NUQVRFX1JVTk5JTkcQAhIaChZFWFBPUlRfU1RBVEVfU1VDQ0VFREVEEAMSFwoTRVhQT1JUX1NUQVRFX0ZBSUxFRBAEEhoKFkVYUE9SVF9TVEFURV9DQU5DRUxMRUQQBTLvAgoNRXhwb3J0U2VydmljZRJZCgxDcmVhdGVFeHBvcnQSIy5sbG1fb2JzZXJ2ZS52MS5DcmVhdGVFeHBvcnRSZXF1ZXN0GiQubGxtX29ic2VydmUudjEuQ3JlYXRlRXhwb3J0UmVzcG9uc2USUAoJR2V0RXhwb3J0EiAubGxtX29ic2VydmUudjEuR2V0RXhwb3J0UmVxdWVzdBohLmxsbV9vYnNlcnZlLnYxLkdldEV4cG9ydFJlc3BvbnNlElYKC0xpc3RFeHBvcnRzEiIubGxtX29ic2VydmUudjEuTGlzdEV4cG9ydHNSZXF1ZXN0GiMubGxtX29ic2VydmUudjEuTGlzdEV4cG9ydHNSZXNwb25zZRJZCgxDYW5jZWxFeHBvcnQSIy5sbG1fb2JzZXJ2ZS52MS5DYW5jZWxFeHBvcnRSZXF1ZXN0GiQubGxtX29ic2VydmUudjEuQ2FuY2VsRXhwb3J0UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_llm_observe_v1_filter]);
 
 /**
  * Export is one export job.
@@ -91,6 +91,20 @@ export type Export = Message<"llm_observe.v1.Export"> & {
    * @generated from field: google.protobuf.Timestamp expire_time = 10;
    */
   expireTime?: Timestamp | undefined;
+
+  /**
+   * For people: why it failed, and which hours were not written.
+   *
+   * @generated from field: string error_message = 11;
+   */
+  errorMessage: string;
+
+  /**
+   * What reading the files found, where that was asked for.
+   *
+   * @generated from field: llm_observe.v1.FileCheck file_check = 12;
+   */
+  fileCheck?: FileCheck | undefined;
 };
 
 /**
@@ -99,6 +113,41 @@ export type Export = Message<"llm_observe.v1.Export"> & {
  */
 export const ExportSchema: GenMessage<Export> = /*@__PURE__*/
   messageDesc(file_llm_observe_v1_export_service, 0);
+
+/**
+ * FileCheck counts the files that an export has read and compared with the SHA-256 of what was written.
+ *
+ * @generated from message llm_observe.v1.FileCheck
+ */
+export type FileCheck = Message<"llm_observe.v1.FileCheck"> & {
+  /**
+   * As they were written.
+   *
+   * @generated from field: int64 intact_count = 1;
+   */
+  intactCount: bigint;
+
+  /**
+   * No longer in the lake.
+   *
+   * @generated from field: int64 lost_count = 2;
+   */
+  lostCount: bigint;
+
+  /**
+   * Changed since, or not readable.
+   *
+   * @generated from field: int64 damaged_count = 3;
+   */
+  damagedCount: bigint;
+};
+
+/**
+ * Describes the message llm_observe.v1.FileCheck.
+ * Use `create(FileCheckSchema)` to create a new message.
+ */
+export const FileCheckSchema: GenMessage<FileCheck> = /*@__PURE__*/
+  messageDesc(file_llm_observe_v1_export_service, 1);
 
 /**
  * CreateExportRequest selects what to export.
@@ -119,6 +168,14 @@ export type CreateExportRequest = Message<"llm_observe.v1.CreateExportRequest"> 
    * @generated from field: string request_id = 2;
    */
   requestId: string;
+
+  /**
+   * Read every file of the window and compare its SHA-256. Lost and damaged ones are written again where the database
+   * still has their logs; otherwise the export fails and names them.
+   *
+   * @generated from field: bool verify = 3;
+   */
+  verify: boolean;
 };
 
 /**
@@ -126,7 +183,7 @@ export type CreateExportRequest = Message<"llm_observe.v1.CreateExportRequest"> 
  * Use `create(CreateExportRequestSchema)` to create a new message.
  */
 export const CreateExportRequestSchema: GenMessage<CreateExportRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_export_service, 1);
+  messageDesc(file_llm_observe_v1_export_service, 2);
 
 /**
  * CreateExportResponse returns the queued export.
@@ -147,7 +204,7 @@ export type CreateExportResponse = Message<"llm_observe.v1.CreateExportResponse"
  * Use `create(CreateExportResponseSchema)` to create a new message.
  */
 export const CreateExportResponseSchema: GenMessage<CreateExportResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_export_service, 2);
+  messageDesc(file_llm_observe_v1_export_service, 3);
 
 /**
  * GetExportRequest names an export.
@@ -168,7 +225,7 @@ export type GetExportRequest = Message<"llm_observe.v1.GetExportRequest"> & {
  * Use `create(GetExportRequestSchema)` to create a new message.
  */
 export const GetExportRequestSchema: GenMessage<GetExportRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_export_service, 3);
+  messageDesc(file_llm_observe_v1_export_service, 4);
 
 /**
  * GetExportResponse returns an export.
@@ -189,7 +246,7 @@ export type GetExportResponse = Message<"llm_observe.v1.GetExportResponse"> & {
  * Use `create(GetExportResponseSchema)` to create a new message.
  */
 export const GetExportResponseSchema: GenMessage<GetExportResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_export_service, 4);
+  messageDesc(file_llm_observe_v1_export_service, 5);
 
 /**
  * ListExportsRequest asks for a page of exports.
@@ -224,7 +281,7 @@ export type ListExportsRequest = Message<"llm_observe.v1.ListExportsRequest"> & 
  * Use `create(ListExportsRequestSchema)` to create a new message.
  */
 export const ListExportsRequestSchema: GenMessage<ListExportsRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_export_service, 5);
+  messageDesc(file_llm_observe_v1_export_service, 6);
 
 /**
  * ListExportsResponse is a page of exports.
@@ -252,7 +309,7 @@ export type ListExportsResponse = Message<"llm_observe.v1.ListExportsResponse"> 
  * Use `create(ListExportsResponseSchema)` to create a new message.
  */
 export const ListExportsResponseSchema: GenMessage<ListExportsResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_export_service, 6);
+  messageDesc(file_llm_observe_v1_export_service, 7);
 
 /**
  * CancelExportRequest names an export.
@@ -273,7 +330,7 @@ export type CancelExportRequest = Message<"llm_observe.v1.CancelExportRequest"> 
  * Use `create(CancelExportRequestSchema)` to create a new message.
  */
 export const CancelExportRequestSchema: GenMessage<CancelExportRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_export_service, 7);
+  messageDesc(file_llm_observe_v1_export_service, 8);
 
 /**
  * CancelExportResponse returns the export.
@@ -294,7 +351,7 @@ export type CancelExportResponse = Message<"llm_observe.v1.CancelExportResponse"
  * Use `create(CancelExportResponseSchema)` to create a new message.
  */
 export const CancelExportResponseSchema: GenMessage<CancelExportResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_export_service, 8);
+  messageDesc(file_llm_observe_v1_export_service, 9);
 
 /**
  * ExportState is the life of an export. It may grow.
