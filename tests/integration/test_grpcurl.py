@@ -54,7 +54,7 @@ class Shell:
         async with asyncio.timeout(WAIT_S):
             output, errors = [text.decode() for text in await process.communicate()]
         seen = f"{script}\n{output}\n{errors}"
-        failed = command.answer.startswith("ERROR:")
+        failed = command.answer.startswith(("ERROR:", "Error "))
         assert bool(process.returncode) is failed, seen
         if command.answer_type == "json":
             assert self._answers(command.answer, output), seen
