@@ -35,10 +35,20 @@ class Turns:
         """
         project = self._projects.setdefault(project_id, asyncio.Lock())
         try:
-            async with asyncio.timeout(self._timeout_s) as waiting, project, self._free:
-                waiting.reschedule(None)
-                yield
+            async with asyncio.timeout(self._timeout_s):
+                await self._acquire(project)
         except TimeoutError as error:
-            if not waiting.expired():
-                raise
             raise ServerIsBusy("other questions are being answered; retry later") from error
+        try:
+            yield
+        finally:
+            self._free.release()
+            project.release()
+
+    async def _acquire(self, project: asyncio.Lock) -> None:
+        await project.acquire()
+        try:
+            await self._free.acquire()
+        except BaseException:
+            project.release()
+            raise
