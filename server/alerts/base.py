@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from server.rpc.errors import ChannelNotFound, InvalidField
+from server.alerts.errors import ChannelNotFound
+from server.rpc.errors import InvalidField
 from storage.alert_channels import MAX_PER_PROJECT, ChannelMissing, TooMany
 
 if TYPE_CHECKING:

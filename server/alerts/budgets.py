@@ -10,10 +10,10 @@ from llm_observe.v1 import alert_service_pb2 as pb
 from analytics.alerts.budgets import read_budget
 from server.alerts.base import AlertBase, channel_errors
 from server.alerts.convert import budget_of_spec, to_budget, to_budget_status
+from server.alerts.errors import BudgetNotFound
 from server.alerts.parse import BUDGET_FIELDS, MAX_NAME_CHARS, check_mask, merge, parse_budget
 from server.rpc.auth import caller
 from server.rpc.checks import parse_uuid
-from server.rpc.errors import BudgetNotFound
 from storage import budgets
 
 if TYPE_CHECKING:

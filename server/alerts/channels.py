@@ -12,10 +12,11 @@ from llm_observe.v1 import alert_service_pb2 as pb
 
 from server.alerts.base import AlertBase, channel_errors
 from server.alerts.convert import to_channel
+from server.alerts.errors import ChannelInUse, ChannelNotFound
 from server.alerts.parse import CHANNEL_FIELDS, MAX_NAME_CHARS, check_addresses, check_mask, check_name
 from server.rpc.auth import caller
 from server.rpc.checks import parse_uuid, parse_word
-from server.rpc.errors import ChannelInUse, ChannelNotFound, InvalidField
+from server.rpc.errors import InvalidField
 from storage import alert_channels
 from worker.notices.addresses import find_url_violation
 from worker.notices.errors import NotDelivered

@@ -10,10 +10,11 @@ from llm_observe.v1 import alert_service_pb2 as pb
 from analytics.alerts.rules import RuleReader
 from server.alerts.base import AlertBase, channel_errors
 from server.alerts.convert import rule_of_spec, to_evaluation, to_rule
+from server.alerts.errors import AlertRuleNotFound
 from server.alerts.parse import MAX_NAME_CHARS, RULE_FIELDS, check_mask, merge, parse_rule
 from server.rpc.auth import caller
 from server.rpc.checks import parse_uuid
-from server.rpc.errors import AlertRuleNotFound, QueueIsUnavailable
+from server.rpc.errors import QueueIsUnavailable
 from storage import alert_rules
 from worker.queue.log_queue import QueueUnavailable, queue_stats
 

@@ -12,9 +12,10 @@ from llm_observe.v1.export_service_pb2_grpc import ExportServiceServicer
 
 from analytics.windows import HOUR, Window, ceil, floor
 from server.exports.convert import to_export
+from server.exports.errors import ExportAlreadyRunning, ExportNotFound, LakeNotConfigured
 from server.rpc.auth import caller
 from server.rpc.checks import parse_limit, parse_uuid, parse_words
-from server.rpc.errors import ExportAlreadyRunning, ExportNotFound, InvalidField, LakeNotConfigured
+from server.rpc.errors import InvalidField
 from server.rpc.idempotency import fingerprint_of
 from server.rpc.paging import Page, read_cursor
 from server.rpc.times import parse_window

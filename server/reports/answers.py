@@ -11,7 +11,8 @@ from analytics.lake.store import LakeUnavailable
 from analytics.reports.history import TooManyLiveLogs, is_intact, read_history
 from analytics.sandbox.errors import QueryProcessesBusy, QueryProcessLost, SourceUnavailable
 from analytics.sandbox.query import Query, Source
-from server.rpc.errors import LakeIsBehind, LakeIsUnavailable, ServerIsBusy
+from server.reports.errors import LakeIsBehind, LakeIsUnavailable
+from server.rpc.errors import ServerIsBusy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

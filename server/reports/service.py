@@ -14,16 +14,10 @@ from analytics.sandbox.errors import SqlFailed, SqlLimitExceeded, SqlRefused
 from analytics.sandbox.query import REPORT_LIMITS, USER_LIMITS
 from server.reports.answers import Question
 from server.reports.convert import to_report, to_responses, to_tables
+from server.reports.errors import ReportNotFound, SqlHasMistake, SqlIsRefused, SqlTookTooMuch
 from server.rpc.auth import caller
 from server.rpc.checks import check_text, parse_limit
-from server.rpc.errors import (
-    InvalidField,
-    QueryTookTooLong,
-    ReportNotFound,
-    SqlHasMistake,
-    SqlIsRefused,
-    SqlTookTooMuch,
-)
+from server.rpc.errors import InvalidField, QueryTookTooLong
 from server.rpc.times import parse_window
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Every error that a client can see: each has its code, its reason and its details. Servicers only raise."""
+"""Errors that a client can see: code, reason and details. The wings add their own; servicers only raise."""
 
 from __future__ import annotations
 
@@ -219,66 +219,6 @@ class QueryTookTooLong(ApiError):
     message = "the query took too long; narrow the time range or the filter"
 
 
-class LakeIsUnavailable(ApiError):
-    """The lake cannot be read or written now."""
-
-    code = grpc.StatusCode.UNAVAILABLE
-    reason = ErrorReason.ERROR_REASON_LAKE_UNAVAILABLE
-    message = "the Parquet files cannot be read or written now; retry later"
-    retry_after_s = 1.0
-
-
-class LakeIsBehind(ApiError):
-    """The lake lacks more logs than may be read from the database.
-
-    Args:
-        limit: How many may be, such as ``200,000 logs``.
-        has_lake: Whether there is a lake at all.
-    """
-
-    code = grpc.StatusCode.FAILED_PRECONDITION
-    reason = ErrorReason.ERROR_REASON_LAKE_UNAVAILABLE
-
-    def __init__(self, limit: str, *, has_lake: bool) -> None:
-        advice = "run `llm-observe export`"
-        if not has_lake:
-            advice = f"set LLM_OBSERVE_LAKE_URL and {advice}"
-        super().__init__(
-            f"more than {limit} of this time range are not exported to Parquet files yet: {advice}, "
-            "or narrow the time range"
-        )
-
-
-class SqlIsRefused(ApiError):
-    """The statement may not be run. The sentence may quote it."""
-
-    code = grpc.StatusCode.INVALID_ARGUMENT
-    reason = ErrorReason.ERROR_REASON_SQL_REFUSED
-
-    def __init__(self, rule: str, sentence: str) -> None:
-        super().__init__(sentence, metadata={"rule": rule}, violations=[("sql", sentence)])
-
-
-class SqlHasMistake(ApiError):
-    """The statement has a mistake. The sentence may quote it."""
-
-    code = grpc.StatusCode.INVALID_ARGUMENT
-    reason = ErrorReason.ERROR_REASON_SQL_FAILED
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence, violations=[("sql", sentence)])
-
-
-class SqlTookTooMuch(ApiError):
-    """The statement needed more than it may have; the same one will again."""
-
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED
-    reason = ErrorReason.ERROR_REASON_SQL_LIMIT_EXCEEDED
-
-    def __init__(self, limit: str, sentence: str) -> None:
-        super().__init__(sentence, metadata={"limit": limit})
-
-
 class ShuttingDown(ApiError):
     """The server is shutting down."""
 
@@ -304,7 +244,7 @@ class Internal(ApiError):
 # -- resources -----------------------------------------------------------------------------------------
 
 
-class _NotFound(ApiError):
+class NotFound(ApiError):
     """The caller's project has no resource with this id."""
 
     code = grpc.StatusCode.NOT_FOUND
@@ -314,7 +254,7 @@ class _NotFound(ApiError):
         super().__init__(metadata={self.id_field: resource_id})
 
 
-class ProjectNotFound(_NotFound):
+class ProjectNotFound(NotFound):
     """There is no such project, or the key does not give access to it."""
 
     reason = ErrorReason.ERROR_REASON_PROJECT_NOT_FOUND
@@ -322,7 +262,7 @@ class ProjectNotFound(_NotFound):
     id_field = "project_id"
 
 
-class ApiKeyNotFound(_NotFound):
+class ApiKeyNotFound(NotFound):
     """The project has no such key."""
 
     reason = ErrorReason.ERROR_REASON_API_KEY_NOT_FOUND
@@ -330,7 +270,7 @@ class ApiKeyNotFound(_NotFound):
     id_field = "api_key_id"
 
 
-class ConversationNotFound(_NotFound):
+class ConversationNotFound(NotFound):
     """The project has no such conversation."""
 
     reason = ErrorReason.ERROR_REASON_CONVERSATION_NOT_FOUND
@@ -338,7 +278,7 @@ class ConversationNotFound(_NotFound):
     id_field = "conversation_id"
 
 
-class LogNotFound(_NotFound):
+class LogNotFound(NotFound):
     """The project has no such log."""
 
     reason = ErrorReason.ERROR_REASON_LOG_NOT_FOUND
@@ -346,85 +286,12 @@ class LogNotFound(_NotFound):
     id_field = "log_id"
 
 
-class ReportNotFound(_NotFound):
-    """There is no such report."""
-
-    reason = ErrorReason.ERROR_REASON_REPORT_NOT_FOUND
-    message = "report not found; ListReports returns all of them"
-    id_field = "report"
-
-
-class DeadLetterNotFound(_NotFound):
+class DeadLetterNotFound(NotFound):
     """The project has no such dead letter."""
 
     reason = ErrorReason.ERROR_REASON_DEAD_LETTER_NOT_FOUND
     message = "dead letter not found"
     id_field = "dead_letter_id"
-
-
-class AlertRuleNotFound(_NotFound):
-    """The project has no such rule."""
-
-    reason = ErrorReason.ERROR_REASON_ALERT_RULE_NOT_FOUND
-    message = "alert rule not found"
-    id_field = "alert_rule_id"
-
-
-class ChannelNotFound(_NotFound):
-    """The project has no such channel."""
-
-    reason = ErrorReason.ERROR_REASON_CHANNEL_NOT_FOUND
-    message = "notification channel not found"
-    id_field = "channel_id"
-
-
-class ChannelInUse(ApiError):
-    """Rules or budgets name the channel."""
-
-    code = grpc.StatusCode.FAILED_PRECONDITION
-    reason = ErrorReason.ERROR_REASON_CHANNEL_IN_USE
-    message = "alert rules or budgets still use the notification channel; change them first"
-
-    def __init__(self, channel_id: str) -> None:
-        super().__init__(metadata={"channel_id": channel_id})
-
-
-class BudgetNotFound(_NotFound):
-    """The project has no such budget."""
-
-    reason = ErrorReason.ERROR_REASON_BUDGET_NOT_FOUND
-    message = "budget not found"
-    id_field = "budget_id"
-
-
-class ExportNotFound(_NotFound):
-    """The project has no such export."""
-
-    reason = ErrorReason.ERROR_REASON_EXPORT_NOT_FOUND
-    message = "export not found"
-    id_field = "export_id"
-
-
-class ExportAlreadyRunning(ApiError):
-    """The project has an export that has not ended."""
-
-    code = grpc.StatusCode.FAILED_PRECONDITION
-    reason = ErrorReason.ERROR_REASON_EXPORT_ALREADY_RUNNING
-    message = "an export of this project has not ended yet; wait for it, or cancel it"
-
-    def __init__(self, export_id: str) -> None:
-        super().__init__(metadata={"export_id": export_id})
-
-
-class LakeNotConfigured(ApiError):
-    """The server's settings name no lake."""
-
-    code = grpc.StatusCode.FAILED_PRECONDITION
-    reason = ErrorReason.ERROR_REASON_LAKE_UNAVAILABLE
-    message = "there is no lake: set LLM_OBSERVE_LAKE_URL and restart the server and the workers"
-
-    def __init__(self) -> None:
-        super().__init__(metadata={"setting": "LLM_OBSERVE_LAKE_URL"})
 
 
 class ProjectAlreadyExists(ApiError):

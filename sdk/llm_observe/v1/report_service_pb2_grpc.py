@@ -92,7 +92,7 @@ class ReportServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RunSql(self, request, context):
-        """RunSql runs one SELECT statement over the project's own logs in a sandbox and streams its answer, cut to a bounded
+        """RunSql runs one SELECT statement over the project's logs in a sandbox and streams its answer, cut to a bounded
         number of rows and bytes. Cancel the call to stop it.
         Errors: INVALID_FIELD, SQL_REFUSED, SQL_FAILED, SQL_LIMIT_EXCEEDED, LAKE_UNAVAILABLE, DATABASE_UNAVAILABLE,
         QUERY_TIMEOUT, SERVER_BUSY.

@@ -50,7 +50,7 @@ class ReportServiceStub:
         llm_observe.v1.report_service_pb2.RunSqlRequest,
         llm_observe.v1.report_service_pb2.RunSqlResponse,
     ]
-    """RunSql runs one SELECT statement over the project's own logs in a sandbox and streams its answer, cut to a bounded
+    """RunSql runs one SELECT statement over the project's logs in a sandbox and streams its answer, cut to a bounded
     number of rows and bytes. Cancel the call to stop it.
     Errors: INVALID_FIELD, SQL_REFUSED, SQL_FAILED, SQL_LIMIT_EXCEEDED, LAKE_UNAVAILABLE, DATABASE_UNAVAILABLE,
     QUERY_TIMEOUT, SERVER_BUSY.
@@ -88,7 +88,7 @@ class ReportServiceAsyncStub:
         llm_observe.v1.report_service_pb2.RunSqlRequest,
         llm_observe.v1.report_service_pb2.RunSqlResponse,
     ]
-    """RunSql runs one SELECT statement over the project's own logs in a sandbox and streams its answer, cut to a bounded
+    """RunSql runs one SELECT statement over the project's logs in a sandbox and streams its answer, cut to a bounded
     number of rows and bytes. Cancel the call to stop it.
     Errors: INVALID_FIELD, SQL_REFUSED, SQL_FAILED, SQL_LIMIT_EXCEEDED, LAKE_UNAVAILABLE, DATABASE_UNAVAILABLE,
     QUERY_TIMEOUT, SERVER_BUSY.
@@ -134,7 +134,7 @@ class ReportServiceServicer(metaclass=abc.ABCMeta):
         request: llm_observe.v1.report_service_pb2.RunSqlRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[llm_observe.v1.report_service_pb2.RunSqlResponse], collections.abc.AsyncIterator[llm_observe.v1.report_service_pb2.RunSqlResponse]]:
-        """RunSql runs one SELECT statement over the project's own logs in a sandbox and streams its answer, cut to a bounded
+        """RunSql runs one SELECT statement over the project's logs in a sandbox and streams its answer, cut to a bounded
         number of rows and bytes. Cancel the call to stop it.
         Errors: INVALID_FIELD, SQL_REFUSED, SQL_FAILED, SQL_LIMIT_EXCEEDED, LAKE_UNAVAILABLE, DATABASE_UNAVAILABLE,
         QUERY_TIMEOUT, SERVER_BUSY.

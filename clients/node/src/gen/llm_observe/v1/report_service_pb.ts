@@ -570,7 +570,7 @@ export const ReportService: GenService<{
     output: typeof DescribeTablesResponseSchema;
   },
   /**
-   * RunSql runs one SELECT statement over the project's own logs in a sandbox and streams its answer, cut to a bounded
+   * RunSql runs one SELECT statement over the project's logs in a sandbox and streams its answer, cut to a bounded
    * number of rows and bytes. Cancel the call to stop it.
    * Errors: INVALID_FIELD, SQL_REFUSED, SQL_FAILED, SQL_LIMIT_EXCEEDED, LAKE_UNAVAILABLE, DATABASE_UNAVAILABLE,
    * QUERY_TIMEOUT, SERVER_BUSY.
