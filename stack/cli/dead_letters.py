@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 from llm_observe.v1 import admin_service_pb2 as pb
 
-from stack.cli.output import print_table, progress
-from stack.cli.server import admin_service
+from stack.cli.output import hint, json_option, print_fields, print_items, print_json, progress
+from stack.cli.server import admin_service, find_server
 from storage.dead_letters import KILLED_WORKER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from google.protobuf.timestamp_pb2 import Timestamp
+    from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
 _TIMEOUT_S: Final = 10.0
 _REPLAY_TIMEOUT_S: Final = 3600.0
+_MAX_PAGE: Final = 1000
 _REASON_HELP: Final = f"Select this reason only, such as {KILLED_WORKER}."
 _COLUMNS: Final = ("id", "last attempt (UTC)", "reason", "logs", "message")
 
@@ -45,31 +50,60 @@ def _make_filter(ids: tuple[str, ...], reason: str, *, everything: bool) -> pb.D
 @dead_letters.command(name="list")
 @click.option("--reason", default="", help=_REASON_HELP)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
-def list_letters(reason: str, limit: int) -> None:
+@json_option
+def list_letters(*, reason: str, limit: int, as_json: bool) -> None:
     """List waiting dead letters, newest first."""
     request = pb.ListDeadLettersRequest(filter=pb.DeadLetterFilter(reason=reason), page_size=limit)
     with admin_service() as admin:
         response = admin.ListDeadLetters(request, timeout=_TIMEOUT_S)
-    if not response.dead_letters:
-        click.echo("no dead letters are waiting", err=True)
-        return
-    print_table(_COLUMNS, map(_row, response.dead_letters))
+    nothing = "no dead letters are waiting"
+    print_items(response.dead_letters, _COLUMNS, _row, as_json=as_json, nothing=nothing)
     if response.next_page_token:
-        click.echo("there are more: use a larger --limit", err=True)
+        hint("there are more: use a larger --limit")
 
 
 def _row(letter: pb.DeadLetter) -> tuple[str | int, ...]:
-    last_attempt = letter.last_attempt_time.ToDatetime().isoformat(" ", "seconds")
-    return (letter.dead_letter_id, last_attempt, letter.reason, letter.log_count, letter.message)
+    return (
+        letter.dead_letter_id,
+        _time(letter.last_attempt_time),
+        letter.reason,
+        letter.log_count,
+        letter.message,
+    )
 
 
 @dead_letters.command()
 @click.argument("dead_letter_id")
-def show(dead_letter_id: str) -> None:
-    """Show one dead letter and its redacted payload."""
+@json_option
+def show(*, dead_letter_id: str, as_json: bool) -> None:
+    """Show a dead letter and its redacted payload."""
     with admin_service() as admin:
         request = pb.GetDeadLetterRequest(dead_letter_id=dead_letter_id)
-        click.echo(admin.GetDeadLetter(request, timeout=_TIMEOUT_S).dead_letter)
+        letter = admin.GetDeadLetter(request, timeout=_TIMEOUT_S).dead_letter
+    if as_json:
+        print_json(letter)
+        return
+    print_fields(_fields(letter))
+    click.echo("payload")
+    print_json(json.loads(letter.payload_json))
+
+
+def _fields(letter: pb.DeadLetter) -> Iterator[tuple[str, str | int]]:
+    yield "id", letter.dead_letter_id
+    yield "state", pb.DeadLetterState.Name(letter.state).removeprefix("DEAD_LETTER_STATE_").lower()
+    yield "reason", letter.reason
+    yield "message", letter.message
+    yield "logs", letter.log_count
+    if letter.log_id:
+        yield "log id", letter.log_id
+    yield "producer", letter.producer_id
+    yield "attempts", letter.attempt_count
+    yield "first attempt (UTC)", _time(letter.first_attempt_time)
+    yield "last attempt (UTC)", _time(letter.last_attempt_time)
+
+
+def _time(time: Timestamp) -> str:
+    return time.ToDatetime().isoformat(" ", "seconds")
 
 
 @dead_letters.command()
@@ -90,13 +124,42 @@ def replay(ids: tuple[str, ...], reason: str, everything: bool) -> None:  # noqa
 
 @dead_letters.command()
 @_filter_arguments
-@click.confirmation_option(prompt="Discard them permanently?")
-def discard(ids: tuple[str, ...], reason: str, everything: bool) -> None:  # noqa: FBT001 - as above
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def discard(*, ids: tuple[str, ...], reason: str, everything: bool, yes: bool) -> None:
     """Discard dead letters permanently.
 
     They stay in the ledger.
     """
-    request = pb.DiscardDeadLettersRequest(filter=_make_filter(ids, reason, everything=everything))
+    selected = _make_filter(ids, reason, everything=everything)
     with admin_service() as admin:
-        response = admin.DiscardDeadLetters(request, timeout=_TIMEOUT_S)
+        if not yes and not _confirm(admin, selected):
+            hint("no such dead letters are waiting")
+            return
+        response = admin.DiscardDeadLetters(pb.DiscardDeadLettersRequest(filter=selected), timeout=_TIMEOUT_S)
     click.echo(f"{response.discarded_count} discarded")
+
+
+def _confirm(admin: AdminServiceStub, selected: pb.DeadLetterFilter) -> bool:
+    """Say how many there are, and ask; return False where there are none.
+
+    Raises:
+        click.Abort: The answer is no.
+    """
+    letters, logs = _count(admin, selected)
+    if letters:
+        question = f"Permanently discard {letters} dead letters, which hold {logs} logs, at {find_server()}?"
+        click.confirm(question, abort=True)
+    return letters > 0
+
+
+def _count(admin: AdminServiceStub, selected: pb.DeadLetterFilter) -> tuple[int, int]:
+    """Return how many dead letters a filter selects, and the logs in them."""
+    request = pb.ListDeadLettersRequest(filter=selected, page_size=_MAX_PAGE)
+    letters, logs = 0, 0
+    while True:
+        response = admin.ListDeadLetters(request, timeout=_TIMEOUT_S)
+        letters += len(response.dead_letters)
+        logs += sum(letter.log_count for letter in response.dead_letters)
+        request.page_token = response.next_page_token
+        if not request.page_token:
+            return letters, logs

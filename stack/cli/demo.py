@@ -13,6 +13,7 @@ import grpc
 
 from stack.cli.database import with_database
 from stack.cli.output import progress
+from stack.cli.program import name_program
 from stack.cli.server import server_channel
 from stack.errors import StackError
 from storage.api_keys import DEFAULT_PROJECT
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from stack.demo.sending import Settled
     from storage.pool import Database
 
+_HOW_TO_REMOVE: Final = "`llm-observe demo-traffic --remove` deletes them"
 _BATCH: Final = 500
 _DELETE_TIMEOUT_S: Final = 3600.0
 
 
 @click.command(name="demo-traffic")
 @click.option("--logs", default=20_000, show_default=True, type=click.IntRange(1, 200_000))
+@click.option("--days", default=7, show_default=True, type=click.IntRange(1, 30), help="How far back.")
 @click.option("--seed", default=7, show_default=True, help="The same seed makes the same calls.")
 @click.option("--live", is_flag=True, help="Send calls as they happen, until Ctrl-C, in place of a history.")
 @click.option(
@@ -43,11 +46,12 @@ _DELETE_TIMEOUT_S: Final = 3600.0
 @click.option("--project", default=DEFAULT_PROJECT, show_default=True, help="With --remove: the project.")
 @click.option("--yes", is_flag=True, help="With --remove: do not ask.")
 def demo_traffic(
-    *, logs: int, seed: int, live: bool, rate: float, remove: bool, project: str, yes: bool
+    *, logs: int, days: int, seed: int, live: bool, rate: float, remove: bool, project: str, yes: bool
 ) -> None:
-    """Send seven days of calls of an invented application.
+    """Send calls of an invented application.
 
-    All are in the environment `demo`, which keeps them apart from yours; --remove deletes them again.
+    Seven days of them, or with --live calls as they happen. All are in the environment `demo`, which keeps
+    them apart from yours; --remove deletes them again.
     """
     if remove and live:
         raise click.UsageError("--remove and --live exclude each other")
@@ -56,14 +60,14 @@ def demo_traffic(
     elif live:
         _send_live(seed, rate)
     else:
-        _send_history(seed, logs)
+        _send_history(seed, logs, days)
 
 
-def _send_history(seed: int, count: int) -> None:
+def _send_history(seed: int, count: int, days: int) -> None:
     from stack.demo.sending import Producer  # noqa: PLC0415 - other commands need none of it
     from stack.demo.traffic import make_history  # noqa: PLC0415 - as above
 
-    history = make_history(seed, count, datetime.now(UTC))
+    history = make_history(seed, count, datetime.now(UTC), days)
     with server_channel() as channel:
         producer = Producer(channel)
         with progress("sending", count) as update:
@@ -72,7 +76,7 @@ def _send_history(seed: int, count: int) -> None:
                 update(producer.sent, None)
         with progress("storing", count) as update:
             settled = producer.wait_until_settled(lambda known: update(known, None))
-    click.echo(_summary(producer.sent, settled))
+    click.echo(name_program(_summary(producer.sent, settled)))
     if settled is not None and settled.stored != count:
         raise StackError("not all of them are stored: `llm-observe ledger` and `llm-observe status` say more")
 
@@ -82,9 +86,7 @@ def _summary(sent: int, settled: Settled | None) -> str:
         return f"{sent} logs sent; the API key may not ask how many are stored"
     others = {name: number for name, number in settled._asdict().items() if name != "stored" and number}
     counts = "".join(f", {number} {name.replace('_', '-')}" for name, number in others.items())
-    return (
-        f"{sent} logs sent, {settled.stored} stored{counts}; `llm-observe demo-traffic --remove` deletes them"
-    )
+    return f"{sent} logs sent, {settled.stored} stored{counts}; {_HOW_TO_REMOVE}"
 
 
 def _send_live(seed: int, rate: float) -> None:
@@ -107,7 +109,7 @@ def _send_live(seed: int, rate: float) -> None:
                     raise
                 break
             update(producer.sent, None)
-    click.echo(f"stopped: {producer.sent} logs sent; `llm-observe demo-traffic --remove` deletes them")
+    click.echo(name_program(f"stopped: {producer.sent} logs sent; {_HOW_TO_REMOVE}"))
 
 
 def _remove(project: str, *, ask: bool) -> None:

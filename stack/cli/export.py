@@ -10,7 +10,7 @@ import click
 from llm_observe.v1 import export_service_pb2 as pb
 from llm_observe.v1.export_service_pb2_grpc import ExportServiceStub
 
-from stack.cli.output import print_table, progress
+from stack.cli.output import hint, json_option, print_items, progress
 from stack.cli.server import server_channel
 from stack.errors import StackError
 
@@ -98,17 +98,15 @@ def _watch(service: ExportServiceStub, export: pb.Export) -> pb.Export:
 
 @export.command(name="list")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
-def list_exports(limit: int) -> None:
+@json_option
+def list_exports(*, limit: int, as_json: bool) -> None:
     """List exports, newest first."""
     with server_channel() as channel:
         request = pb.ListExportsRequest(page_size=limit)
         response = ExportServiceStub(channel).ListExports(request, timeout=_TIMEOUT_S)
-    if not response.exports:
-        click.echo("there are no exports", err=True)
-        return
-    print_table(_COLUMNS, map(_row, response.exports))
+    print_items(response.exports, _COLUMNS, _row, as_json=as_json, nothing="there are no exports")
     if response.next_page_token:
-        click.echo("there are more: use a larger --limit", err=True)
+        hint("there are more: use a larger --limit")
 
 
 @export.command()

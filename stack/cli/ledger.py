@@ -8,7 +8,7 @@ from typing import Final
 import click
 from llm_observe.v1 import admin_service_pb2 as pb
 
-from stack.cli.output import print_table
+from stack.cli.output import hint, json_option, print_items
 from stack.cli.server import admin_service
 
 _TIMEOUT_S: Final = 10.0
@@ -20,7 +20,8 @@ _COLUMNS: Final = (
 @click.command()
 @click.option("--hours", default=24, show_default=True, type=click.IntRange(1, 8760))
 @click.option("--producer", default="", help="Show only the producer with this id.")
-def ledger(hours: int, producer: str) -> None:
+@json_option
+def ledger(*, hours: int, producer: str, as_json: bool) -> None:
     """Show what each producer sent in each hour.
 
     "dead" counts logs in dead letters, "dropped" logs that the producer discarded before sending them, and
@@ -30,12 +31,10 @@ def ledger(hours: int, producer: str) -> None:
     request.time_range.start_time.FromDatetime(datetime.now(UTC) - timedelta(hours=hours))
     with admin_service() as admin:
         response = admin.QueryLedger(request, timeout=_TIMEOUT_S)
-    if not response.entries:
-        click.echo(f"no producer sent anything in the last {hours} hours", err=True)
-        return
-    print_table(_COLUMNS, map(_row, response.entries))
+    nothing = f"no producer sent anything in the last {hours} hours"
+    print_items(response.entries, _COLUMNS, _row, as_json=as_json, nothing=nothing)
     if response.next_page_token:
-        click.echo("there are more entries: use a smaller --hours", err=True)
+        hint("there are more entries: use a smaller --hours")
 
 
 def _row(entry: pb.LedgerEntry) -> tuple[str | int, ...]:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -17,12 +16,18 @@ from llm_observe import ConfigError
 
 from stack import processes
 from stack.cli.alerts import alerts
+from stack.cli.browser import open_dashboard
+from stack.cli.completion import COMPLETE_VARIABLE, completion
 from stack.cli.database import migrate
 from stack.cli.dead_letters import dead_letters
 from stack.cli.demo import demo_traffic
+from stack.cli.doctor import doctor
 from stack.cli.export import export
 from stack.cli.keys import keys
 from stack.cli.ledger import ledger
+from stack.cli.logs import logs
+from stack.cli.output import hint
+from stack.cli.program import program
 from stack.cli.projects import projects
 from stack.cli.reports import report, sql
 from stack.cli.reprice import reprice
@@ -30,6 +35,7 @@ from stack.cli.rollups import rollups
 from stack.cli.status import status
 from stack.data_dir import DataDir
 from stack.errors import StackError
+from stack.process_settings import check_settings
 from stack.supervisor import Supervisor
 from storage.errors import StorageError
 from telemetry.settings import SettingsError
@@ -43,15 +49,14 @@ _START_TIMEOUT_S: Final = 120.0
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="llm-observe-stack", prog_name="llm-observe")
 def cli() -> None:
-    """LLM Observe: record what happens when applications call LLMs."""
+    """LLM Observe records every call that applications make to LLMs."""
 
 
 @cli.command()
-@click.option(
-    "--detach", is_flag=True, help="Return as soon as everything is ready; `llm-observe down` stops it."
-)
+@click.option("--detach", is_flag=True, help="Return as soon as everything is ready; `down` stops it.")
 def up(detach: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Start everything and run it until Ctrl-C."""
+    check_settings()
     home = DataDir.from_env()
     home.create()
     if detach:
@@ -59,7 +64,7 @@ def up(detach: bool) -> None:  # noqa: FBT001 - click passes flags by name
         return
     with home.lock():
         supervisor = Supervisor(home, report=lambda line: click.echo(f"  {line}", err=True))
-        how_to_stop = "Ctrl-C, or llm-observe down"
+        how_to_stop = f"Ctrl-C, or {program()} down"
         asyncio.run(supervisor.run(lambda state: click.echo(ready_block(home, state, how_to_stop))))
     click.echo("stopped", err=True)
 
@@ -74,7 +79,7 @@ def _start_detached(home: DataDir) -> None:
     while time.monotonic() < deadline:
         state = home.read_state()
         if state.get("ready") and state["supervisor"]["pid"] == child.pid:
-            click.echo(ready_block(home, state, "llm-observe down"))
+            click.echo(ready_block(home, state, f"{program()} down"))
             return
         if child.poll() is not None:
             raise StackError(f"the supervisor exited at startup: {_last_line(log.read_text())} (see {log})")
@@ -99,7 +104,7 @@ LLM Observe is ready
   try it      grpcurl -plaintext 127.0.0.1:{grpc_port} llm_observe.v1.HealthService/Check
               LLM_OBSERVE_ENDPOINT=127.0.0.1:{grpc_port} {shlex.quote(sys.executable)} -c \\
                 "import llm_observe as o; print(o.LLMClient('demo').chat('hello').text); print(o.flush())"
-  fill it     {shlex.quote(str(Path(sys.executable).with_name("llm-observe")))} demo-traffic
+  fill it     {program()} demo-traffic
   stop it     {how_to_stop}
 """
 
@@ -118,6 +123,9 @@ def down() -> None:
 
 for _command in (
     status,
+    logs,
+    open_dashboard,
+    doctor,
     migrate,
     projects,
     keys,
@@ -130,6 +138,7 @@ for _command in (
     alerts,
     export,
     demo_traffic,
+    completion,
 ):
     cli.add_command(_command)
 
@@ -137,9 +146,9 @@ for _command in (
 def main() -> int:
     """Run the command; errors that a person can fix are shown without a stack trace."""
     try:
-        cli(standalone_mode=False)
+        cli(prog_name=program(), complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except (StackError, SettingsError, StorageError, ConfigError) as error:
-        click.echo(f"llm-observe: {error}", err=True)
+        hint(f"llm-observe: {error}")
         return 1
     except click.ClickException as error:
         error.show()

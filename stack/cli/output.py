@@ -1,11 +1,11 @@
-"""Output of commands: tables on a terminal, tab-separated lines in a pipe, progress on stderr."""
+"""Output of commands: JSON, or tables on a terminal and tab-separated lines in a pipe; hints on stderr."""
 
 from __future__ import annotations
 
 import re
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -15,11 +15,58 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from stack.cli.program import name_program
+from stack.cli.to_json import to_json
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+_Item = TypeVar("_Item")
+
 _MAX_WIDTH: Final = 200
 _NUMBER: Final = re.compile(r"-?[\d,]+(\.\d+)?(e[+-]?\d+)?")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def print_items(
+    items: Iterable[_Item],
+    columns: Sequence[str],
+    row: Callable[[_Item], Sequence[str | int]],
+    *,
+    as_json: bool,
+    nothing: str = "there are none",
+    whole: Callable[[_Item], object] = lambda item: item,
+) -> None:
+    """Print items as a JSON array of what ``whole`` returns of each, or else as a table of their rows.
+
+    Where there are none, a person is told ``nothing``.
+    """
+    items = list(items)
+    if as_json:
+        print_json(list(map(whole, items)))
+    elif items:
+        print_table(columns, map(row, items))
+    else:
+        hint(nothing)
+
+
+def print_json(value: object, *, indent: int | None = 2) -> None:
+    """Print a value to stdout; see to_json()."""
+    click.echo(to_json(value, indent=indent))
+
+
+def print_fields(fields: Iterable[tuple[str, str | int]]) -> None:
+    """Print names and values in two columns."""
+    fields = list(fields)
+    width = max(len(name) for name, _ in fields)
+    for name, value in fields:
+        click.echo(f"{name:<{width}}  {printable(value)}")
+
+
+def hint(text: str) -> None:
+    """Print advice to stderr; ``llm-observe ...`` in backticks becomes a command that can be pasted."""
+    click.echo(name_program(text), err=True)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
@@ -31,7 +78,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> 
     rows = list(rows)
     if not sys.stdout.isatty():
         for row in rows:
-            click.echo("\t".join(map(_printable, row)))
+            click.echo("\t".join(map(printable, row)))
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
@@ -41,16 +88,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> 
         # An id stays in one piece, so that it can be copied.
         if not any(" " in str(value) for value in values):
             table.columns[-1].no_wrap = True
-            table.columns[-1].min_width = max(map(cell_len, (column, *map(_printable, values))))
+            table.columns[-1].min_width = max(map(cell_len, (column, *map(printable, values))))
     for row in rows:
-        table.add_row(*(Text(_printable(value)) for value in row))
+        table.add_row(*(Text(printable(value)) for value in row))
     console = Console()
     wide = console.options.update(max_width=_MAX_WIDTH)
     console.width = max(console.width, console.measure(table, options=wide).minimum)
     console.print(table)
 
 
-def _printable(value: str | int) -> str:
+def printable(value: str | int) -> str:
     """Return a value as text in which nothing commands a terminal or ends a field."""
     return "".join(char if char.isprintable() else " " for char in str(value))
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from stack.cli.database import with_database
-from stack.cli.output import print_table
+from stack.cli.output import hint, json_option, print_items
 from stack.errors import StackError
 from storage import api_keys
 
 
 @click.group()
 def projects() -> None:
-    """Create and list projects; every log belongs to one."""
+    """Create and list projects."""
 
 
 @projects.command(name="create")
@@ -30,14 +32,19 @@ def create_project(project_id: str, name: str) -> None:
     )
     if row is None:
         raise StackError(f"project {project_id} already exists")
-    click.echo(
-        f"created project {project_id}: create its first key with "
-        f"`llm-observe keys create {project_id} --role ingest`"
-    )
+    click.echo(f"created project {project_id}")
+    hint(f"create its first key with `llm-observe keys create {project_id} --role ingest`")
 
 
 @projects.command(name="list")
-def list_projects() -> None:
+@json_option
+def list_projects(*, as_json: bool) -> None:
     """List all projects."""
     rows = with_database(api_keys.list_projects)
-    print_table(("project", "name"), ((row.project_id, row.display_name) for row in rows))
+    print_items(
+        rows,
+        ("project", "name"),
+        lambda row: (row.project_id, row.display_name),
+        as_json=as_json,
+        whole=asdict,
+    )

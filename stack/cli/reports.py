@@ -15,7 +15,7 @@ from llm_observe.v1 import report_service_pb2 as pb
 from llm_observe.v1.report_service_pb2_grpc import ReportServiceStub
 
 from server.reads.log_csv import escape_formula
-from stack.cli.output import print_table
+from stack.cli.output import print_items, print_table
 from stack.cli.server import server_channel
 from stack.errors import StackError
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S: Final = 120.0
 _FORMATS: Final = ("table", "csv", "json", "parquet")
+_COLUMNS: Final = ("report", "what it answers")
 _NANO_USD: Final = "_nano_usd"
 _TIME: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
@@ -36,6 +37,7 @@ _TIME: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"
 def _with_options(command: Command) -> Command:
     """Add the options that both commands have."""
     for option in (
+        click.option("--json", "form", flag_value="json", help="The same as --format json."),
         click.option("--output", type=click.File("wb", lazy=True), default="-", help="File to write to."),
         click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True),
         click.option("--to", "end", type=_TIME, help="End of the time range, in UTC; by default now."),
@@ -58,7 +60,7 @@ def report(
     form: str,
     output: IO[bytes],
 ) -> None:
-    """Run the report NAME; without a name, list all reports.
+    """Run the report NAME, or list all reports.
 
     `llm-observe report NAME --set dimension=user` sets a parameter; docs/reports.md describes them.
     """
@@ -66,7 +68,7 @@ def report(
         service = ReportServiceStub(channel)
         if name is None:
             reports = service.ListReports(pb.ListReportsRequest(), timeout=_TIMEOUT_S).reports
-            print_table(("report", "what it answers"), ((each.name, each.description) for each in reports))
+            print_items(reports, _COLUMNS, lambda each: (each.name, each.description), as_json=form == "json")
             return
         request = pb.RunReportRequest(name=name, parameters=dict(map(_parse_setting, settings)))
         _set_range(request.time_range, start, end)
@@ -87,10 +89,10 @@ def sql(
     form: str,
     output: IO[bytes],
 ) -> None:
-    """Ask a question of your own in SQL; `-` reads it from stdin.
+    """Ask a question of your own in SQL.
 
     One SELECT statement in DuckDB's dialect over the table logs, which holds the project's logs of the
-    time range, to this moment.
+    time range, to this moment. `-` reads it from stdin.
     """
     text = sys.stdin.read() if statement == "-" else statement
     request = pb.RunSqlRequest(sql=text, row_limit=limit)

@@ -8,7 +8,7 @@ import click
 
 from analytics.checks import verify_rollups
 from stack.cli.database import with_database
-from stack.cli.output import print_table, progress
+from stack.cli.output import json_option, print_json, print_table, progress
 from storage.rollup_checks import RollupDifference
 from storage.rollup_merges import count_again, list_days
 
@@ -25,12 +25,16 @@ def rollups() -> None:
 
 
 @rollups.command()
-def verify() -> None:
+@json_option
+def verify(*, as_json: bool) -> None:
     """Recompute all rollups from the raw logs.
 
     Lists those that differ, and exits with status 1 if any does.
     """
     differences = with_database(verify_rollups, timeout_s=_TIMEOUT_S)
+    if as_json:
+        print_json([row._asdict() for row in differences])
+        raise SystemExit(bool(differences))
     if differences:
         shown = differences[:_MAX_SHOWN]
         print_table(RollupDifference._fields, ([str(value) for value in row] for row in shown))

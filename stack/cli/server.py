@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+import click
 import grpc
 from grpc_status import rpc_status
 from llm_observe.channel import open_from_env
@@ -19,17 +21,48 @@ from stack.supervisor import GRPC_PORT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_ENDPOINT: Final = "LLM_OBSERVE_ENDPOINT"
 
-def server_endpoint() -> str:
-    """Return the server's ``host:port``.
 
-    It is LLM_OBSERVE_ENDPOINT, or else the server that runs from the data folder, or else the address on this
-    machine that the environment names.
+class Endpoint(NamedTuple):
+    """Where the server is, and who says so."""
+
+    address: str
+    """``host:port``."""
+    source: str
+    """A variable, or the data folder that the server runs from."""
+
+    def __str__(self) -> str:
+        return f"{self.address} ({self.source})"
+
+
+def find_server() -> Endpoint:
+    """Return the server that commands speak to.
+
+    It is LLM_OBSERVE_ENDPOINT, or else the server that runs from the data folder, or else
+    LLM_OBSERVE_GRPC_PORT on this machine. There is no default: whatever listens at the usual port may be
+    somebody else's.
+
+    Raises:
+        StackError: None of them is there.
     """
-    variable, default = GRPC_PORT
-    ports = DataDir.from_env().read_state().get("ports", {})
-    port = ports.get("grpc") or os.environ.get(variable) or default
-    return os.environ.get("LLM_OBSERVE_ENDPOINT", "").strip() or local_address("LLM_OBSERVE_GRPC_HOST", port)
+    variable, _ = GRPC_PORT
+    if endpoint := os.environ.get(_ENDPOINT, "").strip():
+        return Endpoint(endpoint, _ENDPOINT)
+    home = DataDir.from_env()
+    if home.running_supervisor() is not None and (port := home.read_state().get("ports", {}).get("grpc")):
+        return Endpoint(local_server(port), f"running from {home.root}")
+    if configured := os.environ.get(variable, "").strip():
+        return Endpoint(local_server(configured), variable)
+    raise StackError(
+        f"nothing runs from {home.root}: start everything with `llm-observe up`, "
+        f"or set {_ENDPOINT} to a server's host:port"
+    )
+
+
+def local_server(port: int | str) -> str:
+    """Return the ``host:port`` of a server on this machine."""
+    return local_address("LLM_OBSERVE_GRPC_HOST", port)
 
 
 @contextmanager
@@ -41,14 +74,16 @@ def admin_service() -> Iterator[AdminServiceStub]:
 
 @contextmanager
 def server_channel() -> Iterator[grpc.Channel]:
-    """Open a channel to the running server.
+    """Open a channel to the running server, and tell a person which it is.
 
     Raises:
-        StackError: A call failed; the message is the server's.
+        StackError: No server is known, or a call failed; then the message is the server's.
     """
-    endpoint = server_endpoint()
+    endpoint = find_server()
+    if sys.stderr.isatty():
+        click.echo(f"server: {endpoint}", err=True)
     try:
-        with open_from_env(endpoint) as channel:
+        with open_from_env(endpoint.address) as channel:
             yield channel
     except OSError as error:  # a TLS file
         raise StackError(f"cannot read {error.filename}: {error.strerror}") from None

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     import random
 
-HISTORY: Final = timedelta(days=7)
+DAYS: Final = 7
+"""Days of a history."""
 _HOUR_S: Final = 3600.0
 _NIGHT: Final = 0.12
 """Traffic in the quietest hour, as a part of the busiest."""
 _BUSIEST_HOUR: Final = 14.0
 _WEEKEND: Final = 0.35
+_SWITCH: Final = 3.3 / DAYS
+"""How much of a history is of the new release."""
 _SATURDAY: Final = 5
 _BATCH_HOUR: Final = 2
 """When nightly jobs run."""
@@ -43,17 +46,17 @@ class SlowSpell(NamedTuple):
 
 
 class Rhythm:
-    """Draws times in the days before ``end``."""
+    """Draws times in the ``days`` before ``end``."""
 
-    def __init__(self, end: datetime) -> None:
-        self.start_s = (end - HISTORY).timestamp()
+    def __init__(self, end: datetime, days: int = DAYS) -> None:
+        self.start_s = (end - timedelta(days=days)).timestamp()
         self.end_s = end.timestamp()
         hours = int((self.end_s - self.start_s) / _HOUR_S)
         self._hours = [self.start_s + hour * _HOUR_S for hour in range(hours)]
         self._weights = [_load(hour + _HOUR_S / 2) for hour in self._hours]
         self._nights = [hour for hour in self._hours if _clock(hour).hour == _BATCH_HOUR]
-        self.slow_spell = SlowSpell("anthropic", *self._afternoon())
-        self.switch_s = self.end_s - 3.3 * 24 * _HOUR_S
+        self.slow_spell = SlowSpell("anthropic", *self._afternoon(days))
+        self.switch_s = self.end_s - _SWITCH * (self.end_s - self.start_s)
         """When a new release takes another model, at another price."""
 
     def draw(self, chance: random.Random) -> float:
@@ -64,10 +67,13 @@ class Rhythm:
         """Return a time at which nightly jobs run."""
         return chance.choice(self._nights) + chance.random() * _HOUR_S / 2
 
-    def _afternoon(self) -> tuple[float, float]:
-        """Return the afternoon of the last working day but one or two."""
-        days = (_clock(self.end_s) - timedelta(days=ago) for ago in (2, 3, 4))
-        day = next(day for day in days if day.weekday() < _SATURDAY)
+    def _afternoon(self, days: int) -> tuple[float, float]:
+        """Return the afternoon of the last working day but one or two; hours of a shorter history."""
+        if days < DAYS:
+            middle = (self.start_s + self.end_s) / 2
+            return middle, middle + 2.5 * _HOUR_S
+        days_before = (_clock(self.end_s) - timedelta(days=ago) for ago in (2, 3, 4))
+        day = next(day for day in days_before if day.weekday() < _SATURDAY)
         start = day.replace(hour=13, minute=20, second=0, microsecond=0).timestamp()
         return start, start + 2.5 * _HOUR_S
 

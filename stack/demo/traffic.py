@@ -1,4 +1,4 @@
-"""The traffic of an application that nobody has: a history of seven days, and calls as they happen."""
+"""The traffic of an application that nobody has: a history of days, and calls as they happen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llm_observe.v1.log_pb2 import OUTCOME_ERROR, OUTCOME_SUCCESS
 
 from stack.demo.calls import Caller, end_of, set_times, shift, start_of
 from stack.demo.catalog import MODELS, PROVIDERS, SEARCH_TOOL, TOOLS
-from stack.demo.rhythm import Rhythm
+from stack.demo.rhythm import DAYS, Rhythm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +28,12 @@ _GAP_S: Final = 0.002
 """Between the steps of an agent."""
 
 
-def make_history(seed: int, logs: int, end: datetime) -> list[Log]:
-    """Return the calls of the seven days before ``end``, the earliest first.
+def make_history(seed: int, logs: int, end: datetime, days: int = DAYS) -> list[Log]:
+    """Return the calls of the days before ``end``, the earliest first.
 
-    The same seed and end make the same calls, but for their ids.
+    The same seed, end and days make the same calls, but for their ids.
     """
-    application = Application(seed, end)
+    application = Application(seed, end, days)
     made: list[Log] = []
     while len(made) < logs:
         # Of a task that is too long, the first calls: no call comes before the one that made it.
@@ -44,13 +44,13 @@ def make_history(seed: int, logs: int, end: datetime) -> list[Log]:
 class Application:
     """Makes the calls of one task after the other."""
 
-    def __init__(self, seed: int, end: datetime) -> None:
+    def __init__(self, seed: int, end: datetime, days: int = DAYS) -> None:
         chance = random.Random(seed)  # noqa: S311 - a repeatable demo, not cryptography
-        self._rhythm = Rhythm(end)
+        self._rhythm = Rhythm(end, days)
         self._caller = Caller(chance, self._rhythm)
 
     def task_of_history(self) -> list[Log]:
-        """Return the calls of a task of the seven days; all have ended before their end."""
+        """Return the calls of a task of these days; all have ended before their end."""
         caller = self._caller
         feature = caller.choose_feature()
         nightly = feature.kind == "batch"

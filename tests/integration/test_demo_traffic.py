@@ -17,6 +17,7 @@ from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR, OUTCOME_SUCCESS
 
+from stack.cli.program import program
 from stack.demo.calls import ENVIRONMENT
 from stack.demo.sending import Producer, Settled
 from stack.demo.traffic import make_history
@@ -27,7 +28,7 @@ from tests.support.server import running_server
 from tests.support.waiting import eventually
 
 COUNT = 1_500
-REMOVE = "`llm-observe demo-traffic --remove` deletes them"
+REMOVE = f"`{program()} demo-traffic --remove` deletes them"
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ async def test_errors_say_what_to_do(run):
         (("projects", "create", "default"), "already"),
         (("projects", "create", "No Such"), "lower-case"),
         (("keys", "create", "nobody", "--role", "read"), "projects create nobody"),
-        (("keys", "list", "nobody"), "projects create nobody"),
+        (("keys", "list", "nobody"), "project nobody not found; there are: default"),
         (("keys", "revoke", "00000000-0000-0000-0000-000000000000"), "keys list"),
     ):
         result = await run(*words)

@@ -16,7 +16,7 @@ from analytics.pricing.rates import LATEST
 from codec.rules import find_violation
 from stack.demo.calls import ENVIRONMENT, end_of, start_of
 from stack.demo.catalog import MODELS
-from stack.demo.rhythm import HISTORY, Rhythm
+from stack.demo.rhythm import DAYS, Rhythm
 from stack.demo.traffic import live_calls, make_history
 
 # A Wednesday evening, so that all weekdays are there.
@@ -73,7 +73,7 @@ def test_every_call_keeps_the_rules_and_is_marked(logs):
 def test_calls_lie_in_the_seven_days_in_order(logs):
     starts = list(map(start_of, logs))
     assert starts == sorted(starts)
-    assert min(starts) > (END - HISTORY - timedelta(hours=1)).timestamp()
+    assert min(starts) > (END - timedelta(days=DAYS) - timedelta(hours=1)).timestamp()
     assert max(map(end_of, logs)) <= END.timestamp() + 1e-5
 
 

@@ -12,7 +12,7 @@ from stack.cli.alerts.rules import rules
 
 @click.group()
 def alerts() -> None:
-    """List alerts; manage their rules, budgets and channels."""
+    """List alerts; manage rules and budgets."""
 
 
 for _command in (list_alerts, rules, budgets, channels):

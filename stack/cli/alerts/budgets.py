@@ -17,7 +17,7 @@ from stack.cli.alerts.common import (
     format_time,
     word_of,
 )
-from stack.cli.output import print_table
+from stack.cli.output import json_option, print_items
 
 _PERIODS: Final = ("day", "week", "month")
 _COLUMNS: Final = ("id", "name", "budget", "spent", "forecast", "unpriced calls", "until (UTC)", "state")
@@ -71,18 +71,17 @@ def create_budget(
 
 
 @budgets.command(name="list")
-def list_budgets() -> None:
-    """List the project's budgets, and how much of each is spent."""
+@json_option
+def list_budgets(*, as_json: bool) -> None:
+    """List budgets, and how much of each is spent."""
     with alert_service() as service:
         found = service.ListBudgets(pb.ListBudgetsRequest(), timeout=TIMEOUT_S).budgets
         rows = [
             service.GetBudget(pb.GetBudgetRequest(budget_id=each.budget_id), timeout=TIMEOUT_S)
             for each in found
         ]
-    if not rows:
-        click.echo("no budgets: create one with `llm-observe alerts budgets create`", err=True)
-        return
-    print_table(_COLUMNS, map(_row, rows))
+    nothing = "no budgets: create one with `llm-observe alerts budgets create`"
+    print_items(rows, _COLUMNS, _row, as_json=as_json, nothing=nothing)
 
 
 def _row(response: pb.GetBudgetResponse) -> tuple[str | int, ...]:

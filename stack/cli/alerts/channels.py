@@ -8,7 +8,7 @@ import click
 from llm_observe.v1 import alert_service_pb2 as pb
 
 from stack.cli.alerts.common import TIMEOUT_S, alert_service, word_of
-from stack.cli.output import print_table
+from stack.cli.output import hint, json_option, print_items
 from stack.errors import StackError
 
 _COLUMNS: Final = ("id", "name", "type", "to", "waiting", "undelivered", "last error")
@@ -16,7 +16,10 @@ _COLUMNS: Final = ("id", "name", "type", "to", "waiting", "undelivered", "last e
 
 @click.group()
 def channels() -> None:
-    """Create, list, test and delete the channels that notices go to."""
+    """Create, list, test and delete channels.
+
+    A channel is where notices of alerts go to.
+    """
 
 
 @channels.command(name="create")
@@ -25,7 +28,10 @@ def channels() -> None:
 @click.option("--slack", default="", help="URL of a Slack incoming webhook.")
 @click.option("--email", "addresses", multiple=True, help="Address; may be repeated.")
 def create_channel(name: str, webhook: str, slack: str, addresses: tuple[str, ...]) -> None:
-    """Create a channel and print its id (and signing secret)."""
+    """Create a channel and print its id.
+
+    Of a webhook, the secret that signs its messages is printed, too.
+    """
     given = [bool(webhook), bool(slack), bool(addresses)]
     if sum(given) != 1:
         raise click.UsageError("give one of --webhook, --slack and --email")
@@ -37,19 +43,18 @@ def create_channel(name: str, webhook: str, slack: str, addresses: tuple[str, ..
         response = service.CreateChannel(pb.CreateChannelRequest(channel=channel), timeout=TIMEOUT_S)
     click.echo(response.channel.channel_id)
     if response.signing_secret:
-        click.echo("copy the signing secret now: it cannot be shown again", err=True)
+        hint("copy the signing secret now: it cannot be shown again")
         click.echo(response.signing_secret)
 
 
 @channels.command(name="list")
-def list_channels() -> None:
+@json_option
+def list_channels(*, as_json: bool) -> None:
     """List the project's channels, oldest first."""
     with alert_service() as service:
         response = service.ListChannels(pb.ListChannelsRequest(), timeout=TIMEOUT_S)
-    if not response.channels:
-        click.echo("no channels: create one with `llm-observe alerts channels create`", err=True)
-        return
-    print_table(_COLUMNS, map(_row, response.channels))
+    nothing = "no channels: create one with `llm-observe alerts channels create`"
+    print_items(response.channels, _COLUMNS, _row, as_json=as_json, nothing=nothing)
 
 
 def _row(channel: pb.Channel) -> tuple[str | int, ...]:

@@ -8,7 +8,7 @@ import click
 from llm_observe.v1 import alert_service_pb2 as pb
 
 from stack.cli.alerts.common import TIMEOUT_S, alert_service, format_time, word_of
-from stack.cli.output import print_table
+from stack.cli.output import hint, json_option, print_items
 
 _COLUMNS: Final = ("since (UTC)", "state", "alert", "summary", "notices")
 
@@ -16,17 +16,16 @@ _COLUMNS: Final = ("since (UTC)", "state", "alert", "summary", "notices")
 @click.command(name="list")
 @click.option("--past", is_flag=True, help="Show resolved alerts instead.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
-def list_alerts(past: bool, limit: int) -> None:  # noqa: FBT001 - click passes flags by name
-    """List alerts that are pending or fire, newest first."""
+@json_option
+def list_alerts(*, past: bool, limit: int, as_json: bool) -> None:
+    """List pending and firing alerts, newest first."""
     states = [pb.ALERT_STATE_RESOLVED] if past else []
     with alert_service() as service:
         response = service.ListAlerts(pb.ListAlertsRequest(states=states, page_size=limit), timeout=TIMEOUT_S)
-    if not response.alerts:
-        click.echo("no past alerts" if past else "nothing fires", err=True)
-        return
-    print_table(_COLUMNS, map(_row, response.alerts))
+    nothing = "no past alerts" if past else "nothing fires"
+    print_items(response.alerts, _COLUMNS, _row, as_json=as_json, nothing=nothing)
     if response.next_page_token:
-        click.echo("there are more: use a larger --limit", err=True)
+        hint("there are more: use a larger --limit")
 
 
 def _row(alert: pb.Alert) -> tuple[str, ...]:

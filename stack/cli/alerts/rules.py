@@ -21,7 +21,7 @@ from stack.cli.alerts.common import (
     format_time,
     metric_word,
 )
-from stack.cli.output import print_table
+from stack.cli.output import json_option, print_items
 
 if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
@@ -95,14 +95,13 @@ def create_rule(
 
 
 @rules.command(name="list")
-def list_rules() -> None:
+@json_option
+def list_rules(*, as_json: bool) -> None:
     """List the project's rules, oldest first."""
     with alert_service() as service:
         response = service.ListAlertRules(pb.ListAlertRulesRequest(), timeout=TIMEOUT_S)
-    if not response.alert_rules:
-        click.echo("no rules: create one with `llm-observe alerts rules create`", err=True)
-        return
-    print_table(_COLUMNS, map(_row, response.alert_rules))
+    nothing = "no rules: create one with `llm-observe alerts rules create`"
+    print_items(response.alert_rules, _COLUMNS, _row, as_json=as_json, nothing=nothing)
 
 
 def _row(rule: pb.AlertRule) -> tuple[str, ...]:
@@ -132,17 +131,20 @@ def _amount(rule: pb.AlertRule, value: float) -> str:
 
 @rules.command(name="test")
 @click.argument("rule_id")
-def evaluate_rule(rule_id: str) -> None:
+@json_option
+def evaluate_rule(*, rule_id: str, as_json: bool) -> None:
     """Show what a rule sees now. Nothing is sent."""
     with alert_service() as service:
         got = service.GetAlertRule(pb.GetAlertRuleRequest(alert_rule_id=rule_id), timeout=TIMEOUT_S)
         request = pb.EvaluateAlertRuleRequest(alert_rule=got.alert_rule)
         response = service.EvaluateAlertRule(request, timeout=TIMEOUT_S)
-    if not response.evaluations:
-        click.echo("no group has any call in the window", err=True)
-        return
-    columns = ("group", "value", "requests", "would fire")
-    print_table(columns, (_result(got.alert_rule, each) for each in response.evaluations))
+    print_items(
+        response.evaluations,
+        ("group", "value", "requests", "would fire"),
+        lambda result: _result(got.alert_rule, result),
+        as_json=as_json,
+        nothing="no group has any call in the window",
+    )
 
 
 def _result(rule: pb.AlertRule, result: pb.RuleEvaluation) -> tuple[str | int, ...]:
@@ -160,7 +162,7 @@ def enable_rule(rule_id: str) -> None:
 @rules.command(name="disable")
 @click.argument("rule_id")
 def disable_rule(rule_id: str) -> None:
-    """Stop evaluating a rule, and resolve its alerts."""
+    """Stop evaluating a rule; resolve its alerts."""
     _set_disabled(rule_id, disabled=True)
 
 
