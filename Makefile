@@ -70,9 +70,10 @@ proto-clients: .venv/dev.done ## Generate the code of a client: CLIENT="node go 
 	@[ -d clients/node/node_modules ] || (cd clients/node && npm ci --no-audit --no-fund)
 	@scripts/generate_clients.sh $(CLIENT) && echo "generated clients/*/gen"
 
-docs: .venv/dev.done ## Make docs/parquet-schema.md, docs/reports.md and docs/sql from what they describe
+docs: .venv/dev.done ## Make docs/cli.md, parquet-schema.md, reports.md and docs/sql from what they describe
 	@$(BIN)/python -m analytics.lake > docs/parquet-schema.md
 	@$(BIN)/python -m analytics.reports.document
+	@$(BIN)/python -m stack.cli.document
 	@$(BIN)/python -m analytics.engines
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines

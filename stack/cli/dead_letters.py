@@ -10,6 +10,7 @@ from llm_observe.v1 import admin_service_pb2 as pb
 
 from stack.cli.output import hint, json_option, print_fields, print_items, print_json, progress
 from stack.cli.server import admin_service, find_server
+from stack.cli.to_json import fields_of
 from storage.dead_letters import KILLED_WORKER
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def _make_filter(ids: tuple[str, ...], reason: str, *, everything: bool) -> pb.D
 
 @dead_letters.command(name="list")
 @click.option("--reason", default="", help=_REASON_HELP)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many at most."
+)
 @json_option
 def list_letters(*, reason: str, limit: int, as_json: bool) -> None:
     """List waiting dead letters, newest first."""
@@ -80,12 +83,15 @@ def show(*, dead_letter_id: str, as_json: bool) -> None:
     with admin_service() as admin:
         request = pb.GetDeadLetterRequest(dead_letter_id=dead_letter_id)
         letter = admin.GetDeadLetter(request, timeout=_TIMEOUT_S).dead_letter
+    payload = json.loads(letter.payload_json)
     if as_json:
-        print_json(letter)
+        fields = fields_of(letter)
+        del fields["payload_json"]
+        print_json({**fields, "payload": payload})
         return
     print_fields(_fields(letter))
     click.echo("payload")
-    print_json(json.loads(letter.payload_json))
+    print_json(payload)
 
 
 def _fields(letter: pb.DeadLetter) -> Iterator[tuple[str, str | int]]:

@@ -31,7 +31,7 @@ _DELETE_TIMEOUT_S: Final = 3600.0
 
 
 @click.command(name="demo-traffic")
-@click.option("--logs", default=20_000, show_default=True, type=click.IntRange(1, 200_000))
+@click.option("--logs", default=20_000, show_default=True, type=click.IntRange(1, 200_000), help="How many.")
 @click.option("--days", default=7, show_default=True, type=click.IntRange(1, 30), help="How far back.")
 @click.option("--seed", default=7, show_default=True, help="The same seed makes the same calls.")
 @click.option("--live", is_flag=True, help="Send calls as they happen, until Ctrl-C, in place of a history.")

@@ -97,7 +97,9 @@ def _watch(service: ExportServiceStub, export: pb.Export) -> pb.Export:
 
 
 @export.command(name="list")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many at most."
+)
 @json_option
 def list_exports(*, limit: int, as_json: bool) -> None:
     """List exports, newest first."""

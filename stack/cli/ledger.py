@@ -18,7 +18,7 @@ _COLUMNS: Final = (
 
 
 @click.command()
-@click.option("--hours", default=24, show_default=True, type=click.IntRange(1, 8760))
+@click.option("--hours", default=24, show_default=True, type=click.IntRange(1, 8760), help="How far back.")
 @click.option("--producer", default="", help="Show only the producer with this id.")
 @json_option
 def ledger(*, hours: int, producer: str, as_json: bool) -> None:

@@ -39,7 +39,14 @@ def _with_options(command: Command) -> Command:
     for option in (
         click.option("--json", "form", flag_value="json", help="The same as --format json."),
         click.option("--output", type=click.File("wb", lazy=True), default="-", help="File to write to."),
-        click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(_FORMATS),
+            default="table",
+            show_default=True,
+            help="Of the answer.",
+        ),
         click.option("--to", "end", type=_TIME, help="End of the time range, in UTC; by default now."),
         click.option("--from", "start", type=_TIME, help="Its start; by default 30 days before."),
     ):

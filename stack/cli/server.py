@@ -91,5 +91,5 @@ def server_channel() -> Iterator[grpc.Channel]:
         # The server's own errors carry a google.rpc.Status, gRPC's do not.
         status = rpc_status.from_call(error)  # type: ignore[arg-type] # grpc raises RpcErrors that are Calls
         if error.code() is grpc.StatusCode.UNAVAILABLE and status is None:
-            raise StackError(f"no answer from {endpoint}: is LLM Observe running?") from None
+            raise StackError(f"no answer from {endpoint}: is it running?") from None
         raise StackError(error.details() or error.code().name) from None

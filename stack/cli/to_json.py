@@ -28,14 +28,19 @@ def _to_plain(value: object) -> object:
         case Timestamp() | Duration():
             return value.ToJsonString()
         case Message():
-            fields = value.DESCRIPTOR.fields
-            present = [each.name for each in fields if not each.has_presence or value.HasField(each.name)]
-            return {name: _field(value, name) for name in present}
+            return fields_of(value)
         case datetime():
             return value.astimezone(UTC).isoformat()
         case UUID():
             return str(value)
     raise TypeError(type(value).__name__)
+
+
+def fields_of(message: Message) -> dict[str, object]:
+    """Return a message's fields by name, without those that are absent; their values may be messages."""
+    fields = message.DESCRIPTOR.fields
+    present = [each.name for each in fields if not each.has_presence or message.HasField(each.name)]
+    return {name: _field(message, name) for name in present}
 
 
 def _field(message: Message, name: str) -> object:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from stack.cli.main import cli
-from stack.cli.output import print_table, progress
+from stack.cli.output import print_items, print_table, progress
+from stack.cli.program import program
 
 ID = "0198a1b2-0000-7000-8000-000000000000"
+LISTS = {"list", "show", "verify", "status", "doctor", "ledger", "alerts rules test", "report", "sql"}
 LONG = "word " * 30
 ROWS = [(ID, 1, "active", LONG), ("[red]b[/red]", 20, "revoked", "x\ty\nz"), ("\x1b[31mc", 300, "", "")]
 
@@ -73,7 +77,33 @@ def _commands(command, words=()):
         yield from _commands(child, (*words, name))
 
 
-@pytest.mark.parametrize("words", [words for words, _ in _commands(cli)], ids=" ".join)
-def test_no_help_text_is_truncated(words):
+COMMANDS = [pytest.param(*found, id=" ".join(found[0]) or "-") for found in _commands(cli)]
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS)
+def test_helps_are_short_and_whole(words, command):
     lines = CliRunner().invoke(cli, [*words, "--help"]).output.splitlines()
     assert not [line for line in lines if line.startswith("  ") and line.endswith("...")]
+    assert not words or len(command.get_short_help_str(1000)) <= 45
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS)
+def test_what_lists_or_shows_takes_json(words, command):
+    if words and (words[-1] in LISTS or " ".join(words) in LISTS):
+        assert "--json" in {name for parameter in command.params for name in parameter.opts}
+
+
+def test_json_is_whole_and_commands_no_terminal(capsys):
+    print_items([{"id": ID, "text": "x\ty\x1b[31m\x9b\u202e\U000e0001 日本"}], (), str, as_json=True)
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == [{"id": ID, "text": "x\ty\x1b[31m\x9b\u202e\U000e0001 日本"}]
+    assert all(char == "\n" or char.isprintable() for char in printed)
+    assert "日本" in printed
+
+
+def test_of_nothing_json_is_an_empty_list_and_a_person_is_told(capsys):
+    print_items([], ("id",), str, as_json=True, nothing="no keys")
+    assert capsys.readouterr() == ("[]\n", "")
+    print_items([], ("id",), str, as_json=False, nothing="no keys: `llm-observe keys create` makes one")
+    assert capsys.readouterr() == ("", f"no keys: `{program()} keys create` makes one\n")

@@ -15,7 +15,9 @@ _COLUMNS: Final = ("since (UTC)", "state", "alert", "summary", "notices")
 
 @click.command(name="list")
 @click.option("--past", is_flag=True, help="Show resolved alerts instead.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many at most."
+)
 @json_option
 def list_alerts(*, past: bool, limit: int, as_json: bool) -> None:
     """List pending and firing alerts, newest first."""

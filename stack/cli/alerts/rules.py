@@ -38,7 +38,7 @@ def rules() -> None:
 
 @rules.command(name="create")
 @click.argument("name")
-@click.option("--metric", required=True, type=click.Choice(_METRICS))
+@click.option("--metric", required=True, type=click.Choice(_METRICS), help="What is watched.")
 @click.option("--above", type=float, help="Alert above this value; of cost, in US dollars.")
 @click.option("--below", type=float, help="Alert below this value.")
 @click.option("--relative", is_flag=True, help="Compare with the window before: 2 is twice as much.")
@@ -48,7 +48,13 @@ def rules() -> None:
 @click.option("--repeat", type=LengthType(), help="How often a notice is repeated.")
 @click.option("--by", type=click.Choice(FILTERS), help="An alert for each value of this.")
 @click.option("--min-requests", default=0, help="Fewer calls are no data.")
-@click.option("--severity", default="warning", show_default=True, type=click.Choice(_SEVERITIES))
+@click.option(
+    "--severity",
+    default="warning",
+    show_default=True,
+    type=click.Choice(_SEVERITIES),
+    help="Told in notices.",
+)
 @filter_options
 @channel_option
 def create_rule(
