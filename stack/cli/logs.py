@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 
@@ -41,14 +42,17 @@ def logs(*, names: Sequence[str], follow: bool, lines: int) -> None:
     """
     files = _choose(names)
     width = max(len(path.stem) for path in files)
-    tails = {path: _Tail(path) for path in files}
-    for path, tail in tails.items():
-        _show(path, tail.last(lines), width)
-    while follow:
-        time.sleep(_POLL_S)
-        for path in _find_files(names):
-            tail = tails.setdefault(path, _Tail(path))
-            _show(path, tail.read(), width)
+    tails: dict[Path, _Tail] = {}
+    with ExitStack() as opened:
+        for path in files:
+            tails[path] = opened.enter_context(closing(_Tail(path)))
+            _show(path, tails[path].last(lines), width)
+        while follow:
+            time.sleep(_POLL_S)
+            for path in _find_files(names):
+                if path not in tails:
+                    tails[path] = opened.enter_context(closing(_Tail(path)))
+                _show(path, tails[path].read(), width)
 
 
 def _choose(names: Sequence[str]) -> list[Path]:
@@ -95,7 +99,7 @@ class _Tail:
         """Return the lines that are new."""
         lines = self._drain()
         if self._was_replaced():
-            self._close()
+            self.close()
             lines += self._drain()
         return lines
 
@@ -118,7 +122,8 @@ class _Tail:
             return False
         return now.st_ino != opened.st_ino or now.st_size < self._file.tell()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the file; reading opens it again, from its start."""
         if self._file is not None:
             self._file.close()
         self._file, self._partial = None, ""
