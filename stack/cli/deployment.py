@@ -70,7 +70,7 @@ def look() -> Deployment:
     processes = _find_processes(home, endpoint)
     health = _ask_health(endpoint)
     if health is None:
-        hint = f"see the logs in {home.logs}" if processes else "is LLM Observe running?"
+        hint = f"see the logs in {home.logs}" if processes else "is it running?"
         return Deployment(DOWN, [f"no answer from {endpoint.address}: {hint}"], endpoint, processes, None)
     ended = [f"{process.name} ended" for process in processes if process.start_time is None]
     state = _state_of(health, any_ended=bool(ended))

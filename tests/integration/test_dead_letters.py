@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from datetime import UTC, datetime
@@ -176,25 +177,51 @@ async def test_queue_stats_are_reported(admin, channel):
     assert found.memory_bytes > 0
 
 
-async def test_the_command_line_lists_shows_replays_and_discards(server, database, monkeypatch):
-    import asyncio  # noqa: PLC0415 - the command is synchronous: it needs a thread of its own
-
-    await add_dead_letters(database, [letter(make_log(), reason="killed_worker")])
+@pytest.fixture
+def dead_letters(server, monkeypatch):
+    """Runs `llm-observe dead-letters`, in a thread of its own since it is synchronous."""
     monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", f"127.0.0.1:{server.port}")
 
-    def run(*arguments: str) -> str:
-        result = CliRunner().invoke(cli, ["dead-letters", *arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result.output
+    async def run(*words: str, answer: str | None = None) -> str:
+        command = ["dead-letters", *words]
+        done = await asyncio.to_thread(CliRunner().invoke, cli, command, input=answer)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.output
 
-    listed = await asyncio.to_thread(run, "list")
+    return run
+
+
+async def test_the_command_line_lists_and_shows(dead_letters, database):
+    await add_dead_letters(database, [letter(make_log(model="lost"), reason="killed_worker")])
+    listed = await dead_letters("list")
     assert "killed_worker" in listed
     assert listed.split("\t")[3] == "1"
-    assert "payload_json" in await asyncio.to_thread(run, "show", listed.split()[0])
-    assert "ids of dead letters" in await asyncio.to_thread(run, "replay")
-    assert "1 queued again" in await asyncio.to_thread(run, "replay", "--all")
-    assert "no dead letters are waiting" in await asyncio.to_thread(run, "list")
-    assert "0 discarded" in await asyncio.to_thread(run, "discard", "--all", "--yes")
+    shown = await dead_letters("show", listed.split()[0])
+    fields = dict(line.split("  ", 1) for line in shown.split("payload\n")[0].splitlines())
+    assert fields["reason"].strip() == "killed_worker"
+    assert fields["first attempt (UTC)"].strip() == f"{EARLY:%Y-%m-%d %H:%M:%S}"
+    assert '      "model": "lost"' in shown
+    as_json = json.loads(await dead_letters("show", listed.split()[0], "--json"))
+    assert (as_json["reason"], as_json["payload"]["logs"][0]["model"]) == ("killed_worker", "lost")
+    assert "ids of dead letters" in await dead_letters("replay")
+    assert "1 queued again" in await dead_letters("replay", "--all")
+    assert "no dead letters are waiting" in await dead_letters("list")
+
+
+async def test_discarding_says_how_many_before_it_asks(dead_letters, database, admin, server, monkeypatch):
+    monkeypatch.setattr("stack.cli.dead_letters._MAX_PAGE", 2)  # of 3 letters there are two pages
+    await add_dead_letters(database, [letter(make_log(), make_log()) for _ in range(3)])
+    question = (
+        f"discard 3 dead letters, which hold 6 logs, at 127.0.0.1:{server.port} (LLM_OBSERVE_ENDPOINT)?"
+    )
+    assert question in await dead_letters("discard", "--all", answer="n\n")
+    assert len(await waiting(admin)) == 3
+    first, *_ = await waiting(admin)
+    assert "discard 1 dead letters" in await dead_letters("discard", first.dead_letter_id, answer="n\n")
+    assert "3 discarded" in await dead_letters("discard", "--all", answer="y\n")
+    assert "no such dead letters are waiting" in await dead_letters("discard", "--all")
+    await add_dead_letters(database, [letter(make_log())])
+    assert await dead_letters("discard", "--all", "--yes") == "1 discarded\n"
 
 
 def test_the_quota_stops_mass_dead_lettering():
