@@ -102,10 +102,36 @@ def test_a_second_up_is_refused_and_says_how_to_stop_the_first(installed):
 
 
 def test_status_shows_every_process_and_health(installed):
-    shown = installed.run("status").stdout
-    assert shown.count("running") == 6
-    lines = dict(line.split("\t")[:2] for line in shown.splitlines())
-    assert (lines["server"], lines["postgres"], lines["redis"]) == ("healthy",) * 3
+    *processes, facts, server, verdict = installed.run("status").stdout.splitlines()
+    assert [line.split("\t")[0] for line in processes] == [
+        "supervisor", "app", "postgres", "valkey", "server", "worker", "scheduler",
+    ]  # fmt: skip
+    assert all(line.split("\t")[3].endswith("MB") for line in processes)
+    assert "workers 1" in facts
+    assert server.endswith(f"(running from {installed.home})")
+    assert verdict == "healthy"
+
+
+def test_logs_are_shown_by_process(installed):
+    shown = installed.run("logs", "server", "worker", "-n", "1").stdout
+    assert {line.split(" | ")[0].strip() for line in shown.splitlines()} == {"server", "worker"}
+
+
+def test_the_dashboard_has_an_address(installed):
+    done = installed.run("open", BROWSER="true")
+    assert done.stdout == f"http://127.0.0.1:{installed.env['LLM_OBSERVE_UI_PORT']}\n"
+
+
+def test_the_doctor_finds_nothing_wrong(installed):
+    shown = installed.run("doctor").stdout
+    assert "in use by the instance in" in shown
+    assert not [line for line in shown.splitlines() if line.startswith("fail")]
+
+
+def test_commands_find_the_server_that_runs_from_the_folder(installed):
+    nobody = str(free_port())
+    done = installed.run("dead-letters", "list", LLM_OBSERVE_GRPC_PORT=nobody)
+    assert "no dead letters are waiting" in done.stderr
 
 
 def test_the_printed_python_line_works(installed):
@@ -219,8 +245,9 @@ def test_root_stores_postgres_data_where_its_user_can_read_it(tmp_path):
 
 def test_commands_without_a_running_stack_say_what_to_do(tmp_path):
     stopped = Installation(tmp_path)
-    for arguments in (["status"], ["rollups", "verify"], ["migrate"]):
+    del stopped.env["LLM_OBSERVE_GRPC_PORT"], stopped.env["LLM_OBSERVE_UI_PORT"]
+    for arguments in (["status"], ["rollups", "verify"], ["migrate"], ["ledger"], ["open"], ["logs"]):
         done = stopped.run(*arguments, check=False)
         assert done.returncode == 1
-        assert "llm-observe up" in done.stderr
+        assert "llm-observe up`" in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
