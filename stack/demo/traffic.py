@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _PAUSE_S: Final = 25.0
 """Between the turns of a conversation, at the median."""
+_WARM_UP_S: Final = 180.0
+"""Longer than most conversations."""
 _EMBEDDING_S: Final = 0.09
 _GAP_S: Final = 0.002
 """Between the steps of an agent."""
@@ -128,14 +130,16 @@ class Application:
 def live_calls(seed: int, rate: float, start_s: float) -> Iterator[tuple[float, Log]]:
     """Yield calls with the time at which each has ended, in that order, without end.
 
+    The application has run for a while by then, so that the rate holds from the start.
+
     Args:
         seed: The same seed makes the same calls.
-        rate: How many calls begin a second, in the long run.
-        start_s: When the first begins, in seconds since 1970.
+        rate: How many calls end a second, in the long run.
+        start_s: Calls that end later are yielded, in seconds since 1970.
     """
     application = Application(seed, datetime.fromtimestamp(start_s, UTC))
     running: list[tuple[float, int, Log]] = []
-    now_s, numbers = start_s, count()
+    now_s, numbers = start_s - _WARM_UP_S, count()
     while True:
         task = application.task_at(now_s)
         for log in task:
@@ -143,7 +147,8 @@ def live_calls(seed: int, rate: float, start_s: float) -> Iterator[tuple[float, 
         now_s += len(task) / rate
         while running and running[0][0] <= now_s:
             ended_s, _, log = heapq.heappop(running)
-            yield ended_s, log
+            if ended_s > start_s:
+                yield ended_s, log
 
 
 def _under(parent: Log, logs: list[Log]) -> list[Log]:

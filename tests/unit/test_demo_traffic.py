@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 import pytest
@@ -177,4 +177,34 @@ def test_live_calls_come_when_they_have_ended_at_the_rate():
     ends = [ended_s for ended_s, _ in calls]
     assert ends == sorted(ends)
     assert {find_violation(log, ended_s) for ended_s, log in calls} == {None}
+    assert ends[0] > start_s
     assert 8 < len(calls) / (ends[-1] - start_s) < 12
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_live_calls_come_at_the_rate_from_the_start(seed):
+    start_s = END.timestamp()
+    early = list(takewhile(lambda call: call[0] < start_s + 30, live_calls(seed, 20.0, start_s)))
+    assert 0.7 < len(early) / 600 < 1.3
+    assert {log.provider for _, log in early} == {"openai", "anthropic", "gemini", "mistral", "app"}
+
+
+@pytest.mark.parametrize("days", [1, 2, 30])
+def test_a_history_of_other_lengths(days):
+    logs = make_history(5, 3000, END, days)
+    spell = Rhythm(END, days).slow_spell
+    assert min(map(start_of, logs)) > (END - timedelta(days=days, hours=1)).timestamp()
+    assert max(map(end_of, logs)) <= END.timestamp() + 1e-5
+    assert (END - timedelta(days=days)).timestamp() < spell.start_s < spell.end_s < END.timestamp()
+    assert len({log.release for log in logs}) == 2
+    assert len({int(start_of(log) // 86_400) for log in logs}) >= days
+    assert {log.provider for log in logs} == {"openai", "anthropic", "gemini", "mistral", "app"}
+
+
+def test_the_last_day_has_calls_of_every_provider_in_most_hours(logs):
+    last = [log for log in logs if start_of(log) > END.timestamp() - 86_400]
+    for provider in ("openai", "anthropic", "gemini", "mistral"):
+        hours = {int(start_of(log) // 3600) for log in last if log.provider == provider}
+        assert len(hours) > 20
+    minutes = Counter(int(start_of(log) // 60) for log in last)
+    assert max(minutes.values()) < len(last) / 20  # no tower
