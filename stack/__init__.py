@@ -5,6 +5,8 @@ embedded    PostgreSQL and Valkey from package wheels
 processes   starting and stopping processes, by PID
 readiness   whether the product is up
 supervisor  starts everything, keeps it running, stops everything
+process_settings  the settings of each process, checked before anything starts
+diagnosis   whether this machine can run everything
 cli         the llm-observe command, a module per subcommand
 demo        demo traffic, and a mock of the providers
 """

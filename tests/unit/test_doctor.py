@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from stack import diagnosis
 from stack.cli.main import cli
 from stack.data_dir import DataDir
 from stack.diagnosis import examine
+from stack.processes import ProcessId
 from tests.support.ports import free_port
 
 _Usage = namedtuple("_Usage", "total used free")  # noqa: PYI024 - as shutil has it
@@ -27,7 +29,7 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setenv("LLM_OBSERVE_HOME", str(tmp_path / "home"))
     for name in ("LLM_OBSERVE_GRPC_PORT", "LLM_OBSERVE_UI_PORT"):
         monkeypatch.setenv(name, str(free_port()))
-    monkeypatch.setattr(diagnosis.shutil, "disk_usage", lambda path: _Usage(0, 0, 10**11))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: _Usage(0, 0, 10**11))
     monkeypatch.setattr(diagnosis, "_is_built", lambda name: True)
     monkeypatch.setenv("OPENAI_API_KEY", "k" * 20)
     return monkeypatch
@@ -68,7 +70,7 @@ def test_settings_that_are_wrong_say_nothing_of_keys(machine):
 
 @pytest.mark.parametrize(("free", "result"), [(5 * 10**9, "ok"), (2 * 10**9, "warn"), (10**8, "fail")])
 def test_disk(machine, free, result):
-    machine.setattr(diagnosis.shutil, "disk_usage", lambda path: _Usage(0, 0, free))
+    machine.setattr(shutil, "disk_usage", lambda path: _Usage(0, 0, free))
     assert found("disk")[0] == result
 
 
@@ -92,7 +94,7 @@ def test_a_port_that_is_taken(machine, name, configured):
 def test_a_port_in_use_by_the_instance_itself(machine, tmp_path):
     home = DataDir(tmp_path / "home")
     home.create()
-    own = diagnosis.processes.ProcessId.of(os.getpid())
+    own = ProcessId.of(os.getpid())
     entry = {"pid": own.pid, "create_time": own.create_time}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -111,10 +113,8 @@ def test_a_port_that_is_none(machine):
 
 @pytest.mark.parametrize(("package", "variable"), diagnosis._EMBEDDED.items())
 def test_a_store_that_is_missing_or_not_needed(machine, package, variable):
-    find = diagnosis.importlib.util.find_spec
-    machine.setattr(
-        diagnosis.importlib.util, "find_spec", lambda name: None if name == package else find(name)
-    )
+    find = importlib.util.find_spec
+    machine.setattr(importlib.util, "find_spec", lambda name: None if name == package else find(name))
     result, text = found(package)
     assert result == "fail"
     assert variable in text
@@ -140,7 +140,7 @@ def test_compiled_modules_and_the_compiler(machine, built, compiler, expected):
     machine.setattr(diagnosis, "_is_built", lambda name: built)
     which = shutil.which
     machine.setattr(
-        diagnosis.shutil,
+        shutil,
         "which",
         lambda name: ("/usr/bin/cc" if compiler else None) if name in diagnosis._COMPILERS else which(name),
     )

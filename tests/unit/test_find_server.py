@@ -19,14 +19,14 @@ NAMED, CONFIGURED, OWN = "collector.example.com:443", "127.0.0.1:5001", "127.0.0
 
 def write_state(home: DataDir, *, running: bool) -> None:
     own = ProcessId.of(os.getpid())
-    entry = {"pid": own.pid, "create_time": own.create_time - (0 if running else 1000)}
+    start = own.create_time - (0 if running else 1000)
     home.create()
     home.write_state(
         {
-            "supervisor": {**entry},
+            "supervisor": {"pid": own.pid, "create_time": start},
             "ports": {"grpc": 5002, "ui": 5003},
-            "processes": [{"name": "server", **entry}],
-        }  # type: ignore[typeddict-item] # mypy cannot read **
+            "processes": [{"name": "server", "pid": own.pid, "create_time": start}],
+        }
     )
 
 
