@@ -87,6 +87,11 @@ class Metric:
                 found.record = self._recorder(values)
         return found
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is counted."""
+        return self._recorder is not None
+
     def bind(self, recorder: Callable[[Sequence[str]], Record] | None) -> None:
         """Have every child recorded, those to come as well; None ends that."""
         self._recorder = recorder
@@ -95,6 +100,12 @@ class Metric:
 
 
 TABLE: Final[list[Metric]] = []
+
+
+def is_on() -> bool:
+    """Return whether anything is counted."""
+    return BUILD_INFO.is_bound
+
 
 BUILD_INFO: Final = Metric(
     "llm_observe_build_info", "gauge", "1", "Always 1; says which release runs.",
@@ -165,7 +176,10 @@ DEAD_LETTERS: Final = Metric(
     "llm_observe_dead_letters", "gauge", "dead letters", "Dead letters that wait for a decision."
 )
 ROLLUP_LAG: Final = Metric(
-    "llm_observe_rollup_lag_seconds", "gauge", "s", "Age of the oldest addition to rollups that is not merged."
+    "llm_observe_rollup_lag_seconds",
+    "gauge",
+    "s",
+    "Age of the oldest addition to rollups that is not merged.",
 )
 EXPORT_LAG: Final = Metric(
     "llm_observe_export_lag_seconds", "gauge", "s",

@@ -11,10 +11,12 @@ from telemetry.settings import EnvSettings
 
 
 class TelemetrySettings(EnvSettings):
-    """Nothing is recorded unless one of these asks for it. OpenTelemetry's SDK reads its further variables."""
+    """Nothing is recorded unless one of these asks for it. OpenTelemetry reads more variables itself."""
 
     # As OpenTelemetry demands: an empty variable is one that is not set.
-    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, populate_by_name=True, extra="ignore", env_ignore_empty=True
+    )
 
     metrics_port: int = Field(0, alias="LLM_OBSERVE_METRICS_PORT", ge=0, le=65535)
     """Port of the process's own, at which Prometheus reads its metrics; 0 means none."""

@@ -1,10 +1,11 @@
-"""Sends a Prometheus registry by OTLP, so that both see the same numbers. Imported only where that is wanted."""
+"""Sends a Prometheus registry by OTLP, so that both see the same numbers. Imported only where it is used."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
@@ -88,7 +89,9 @@ def _histogram_points(
         values[sample.labels.get("le", sample.name.rpartition("_")[2])] = sample.value
     for labels_of, values in children.items():
         total, count = values.pop("sum"), int(values.pop("count"))
-        bounds = sorted((math.inf if bound == "+Inf" else float(bound), value) for bound, value in values.items())
+        bounds = sorted(
+            (math.inf if bound == "+Inf" else float(bound), value) for bound, value in values.items()
+        )
         up_to = [0, *(int(value) for _, value in bounds)]
         yield sdk.HistogramDataPoint(
             attributes=dict(labels_of),
@@ -96,7 +99,7 @@ def _histogram_points(
             time_unix_nano=now_ns,
             count=count,
             sum=total,
-            bucket_counts=[after - before for before, after in zip(up_to, up_to[1:], strict=False)],
+            bucket_counts=[after - before for before, after in pairwise(up_to)],
             explicit_bounds=[bound for bound, _ in bounds[:-1]],
             min=math.nan,
             max=math.nan,

@@ -20,7 +20,6 @@ from telemetry.resource import make_resource
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextvars import Token
-    from types import TracebackType
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace.sampling import SamplingResult
@@ -47,14 +46,8 @@ class OtlpSpan:
         self._token = context_api.attach(trace.set_span_in_context(self._span))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            self.fail(kind.__name__)
+    def __exit__(self, *_: object) -> None:
+        # What opened the span says how it failed: of an exception that passes nothing is recorded.
         if self._token is not None:
             context_api.detach(self._token)
         self._span.end()
@@ -72,7 +65,9 @@ class OtlpSpan:
 class OtlpTracer:
     """Records spans and sends them to the collector that OpenTelemetry's variables name."""
 
-    def __init__(self, process: str) -> None:
+    def __init__(self, process: str, *, follows_callers: bool) -> None:
+        self.follows_callers = follows_callers
+        """Whether a caller's decision not to sample its trace holds here."""
         self._provider = TracerProvider(resource=make_resource(process), shutdown_on_exit=False)
         self._provider.sampler = _LinkedSampler(self._provider.sampler)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -84,7 +79,13 @@ class OtlpTracer:
         """Return a span to enter; see telemetry.tracing.open_span."""
         context, links = _relate(parents)
         span = self._tracer.start_span(
-            name, context, _KINDS[kind], attributes, links, record_exception=False, set_status_on_exception=False
+            name,
+            context,
+            _KINDS[kind],
+            attributes,
+            links,
+            record_exception=False,
+            set_status_on_exception=False,
         )
         return OtlpSpan(span)
 
@@ -111,7 +112,7 @@ class _LinkedSampler(Sampler):
     def __init__(self, others: Sampler) -> None:
         self._others = others
 
-    def should_sample(
+    def should_sample(  # noqa: PLR0917 - OpenTelemetry's signature
         self,
         parent_context: Context | None,
         trace_id: int,
@@ -140,4 +141,6 @@ def _relate(parents: Sequence[str] | None) -> tuple[Context | None, list[Link] |
 
 def _read(traceparent: str) -> SpanContext:
     _, trace_id, span_id, flags = traceparent.split("-")
-    return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
+    return SpanContext(
+        int(trace_id, 16), int(span_id, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16))
+    )

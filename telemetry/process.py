@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -38,7 +39,7 @@ def recording(process: str, version: str, *, one_of_several: bool = False) -> It
         if settings.sends_traces:
             from telemetry.otlp_traces import OtlpTracer  # noqa: PLC0415 - it takes 0.7 s
 
-            tracer = OtlpTracer(process)
+            tracer = OtlpTracer(process, follows_callers=settings.follows_callers)
             tracing.install(tracer)
             stack.callback(tracing.install, None)
             closers.append(tracer.shutdown)
@@ -99,5 +100,6 @@ def _close(closers: list[Callable[[], None]]) -> None:
     threads = [threading.Thread(target=closer, daemon=True) for closer in closers]
     for thread in threads:
         thread.start()
+    deadline = time.monotonic() + _STOP_S
     for thread in threads:
-        thread.join(_STOP_S / len(threads))
+        thread.join(max(0.0, deadline - time.monotonic()))

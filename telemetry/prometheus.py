@@ -1,4 +1,4 @@
-"""Metrics counted by Prometheus' client, and the port at which they are read. Imported only where they are."""
+"""Metrics counted by Prometheus' client, and the port at which they are read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Spans, for the three places that open one: an RPC, a call of a provider, a write of logs.
 
-Without settings nothing of this does anything, and OpenTelemetry is not imported. Contexts travel as values of
-the W3C header ``traceparent``, and only those of spans that are sampled.
+Without settings nothing of this does anything, and OpenTelemetry is not imported. Contexts travel as
+values of the W3C header ``traceparent``, and only those of spans that are sampled.
 
 No attribute may hold text of a caller, an address of one, or the text of an exception.
 """
@@ -9,18 +9,20 @@ No attribute may hold text of a caller, an address of one, or the text of an exc
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
 
-    from telemetry.otlp_traces import OtlpTracer, OtlpSpan
+    from telemetry.otlp_traces import OtlpSpan, OtlpTracer
 
-    AttributeValue = str | int | float | bool | Sequence[str]
-    Attributes = Mapping[str, AttributeValue]
+    AttributeValue: TypeAlias = str | int | float | bool | Sequence[str]
+    Attributes: TypeAlias = Mapping[str, AttributeValue]
+    AnySpan: TypeAlias = "Span | OtlpSpan"
 
 Kind = Literal["server", "client", "consumer"]
+MAX_PARENTS: Final = 16
+"""Spans that a batch may come from; further ones are not followed."""
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 _tracer: OtlpTracer | None = None
@@ -34,12 +36,7 @@ class Span:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def set(self, attributes: Attributes) -> None:
@@ -63,9 +60,7 @@ def is_on() -> bool:
     return _tracer is not None
 
 
-def open_span(
-    name: str, kind: Kind, attributes: Attributes, parents: Sequence[str] | None = None
-) -> Span | OtlpSpan:
+def open_span(name: str, kind: Kind, attributes: Attributes, parents: Sequence[str] | None = None) -> AnySpan:
     """Return a span to enter.
 
     Args:
@@ -78,6 +73,19 @@ def open_span(
     return NO_SPAN if _tracer is None else _tracer.open_span(name, kind, attributes, parents)
 
 
+def ignores(parents: Sequence[str]) -> bool:
+    """Return whether what continues ``parents`` is not recorded, because their caller has decided so.
+
+    This is known before a span is made. Nothing begins inside either.
+    """
+    return (
+        len(parents) == 1
+        and _tracer is not None
+        and _tracer.follows_callers
+        and not int(parents[0][-2:], 16) & 1
+    )
+
+
 def current_traceparent() -> str:
     """Return the current span's ``traceparent``; empty unless it is sampled."""
     return "" if _tracer is None else _tracer.current_traceparent()
@@ -88,11 +96,9 @@ def current_ids() -> tuple[str, str] | None:
     return None if _tracer is None else _tracer.current_ids()
 
 
-def parse_traceparents(text: str, limit: int) -> list[str]:
-    """Return the values of ``traceparent`` in a list separated by commas; those that are malformed are left out."""
-    return [value for value in text.split(",", limit)[:limit] if _TRACEPARENT.fullmatch(value)]
-
-
-def is_sampled(traceparent: str) -> bool:
-    """Return what a caller has decided about its trace."""
-    return bool(int(traceparent[-2:], 16) & 1)
+def parse_traceparents(text: str) -> list[str]:
+    """Return the values of ``traceparent`` in a list with commas, without those that are malformed."""
+    if not text:
+        return []
+    values = text.split(",", MAX_PARENTS)[:MAX_PARENTS]
+    return [value for value in values if _TRACEPARENT.fullmatch(value)]

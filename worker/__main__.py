@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 
+import llm_observe
 import uvloop
 
 from telemetry.logging import LogSettings, start_logging
+from telemetry.process import recording
 from telemetry.settings import SettingsError, load_settings
 
 
@@ -22,7 +24,8 @@ def main() -> int:
 
             process = "worker"
         start_logging(load_settings(LogSettings), process=process)
-        uvloop.run(run())
+        with recording(process, llm_observe.__version__):
+            uvloop.run(run())
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

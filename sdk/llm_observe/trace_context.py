@@ -1,7 +1,7 @@
 """The application's W3C trace context, read where it has loaded OpenTelemetry. Never imports it.
 
-The SDK opens no spans. A call notes the span that is current when it is made; its log gets the trace's id, and
-its batch tells the collector which spans it comes from.
+The SDK opens no spans. A call notes the span that is current when it is made; its log gets the trace's
+id, and its batch tells the collector which spans it comes from.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SpanContext(Protocol):
 
 
 def current_span_context() -> SpanContext | None:
-    """Return the context of the application's current span; None without OpenTelemetry or outside any span."""
+    """Return the context of the application's current span; None without OpenTelemetry or a span."""
     trace = modules.get("opentelemetry.trace")
     if trace is None:
         return None
