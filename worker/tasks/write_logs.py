@@ -94,7 +94,13 @@ class LogWriter:
             raise
         except StorageError:  # some batch of the group was refused: each is written alone
             result = await self._write(work)
-        logger.info("batch written", stored=result.stored, replaced=result.replaced, stale=result.stale)
+        logger.info(
+            "batch written",
+            stored=result.stored,
+            replaced=result.replaced,
+            stale=result.stale,
+            **_trace_of(work.traceparents),
+        )
 
     async def dead_letter_message(self, data: bytes, reason: str, attempts: int) -> None:
         """Store a queue message as dead letters.
@@ -155,6 +161,12 @@ class LogWriter:
                 foreign, (), reason=FOREIGN_LOG, message="the log belongs to another project"
             )
         return result
+
+
+def _trace_of(traceparents: Sequence[str]) -> dict[str, str]:
+    """Return the trace to name in the log, if there is just one."""
+    trace_ids = {traceparent.split("-")[1] for traceparent in traceparents}
+    return {"trace_id": trace_ids.pop()} if len(trace_ids) == 1 else {}
 
 
 def _only(logs: Sequence[ArrivedLog], ids: frozenset[UUID]) -> list[ArrivedLog]:
