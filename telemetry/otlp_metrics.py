@@ -101,6 +101,6 @@ def _histogram_points(
             sum=total,
             bucket_counts=[after - before for before, after in pairwise(up_to)],
             explicit_bounds=[bound for bound, _ in bounds[:-1]],
-            min=math.nan,
-            max=math.nan,
+            min=None,  # type: ignore[arg-type] # OTLP has it optional, and Prometheus does not know it
+            max=None,  # type: ignore[arg-type] # as above
         )

@@ -21,7 +21,8 @@ from telemetry.process import recording
 import server.app, worker.app
 with recording("server", "1"):
     on = metrics.is_on() or tracing.is_on()
-loaded = [name for name in sys.modules if name.startswith(("opentelemetry.sdk", "prometheus_client"))]
+heavy = ("opentelemetry.exporter", "prometheus_client", "telemetry.otlp_", "telemetry.prometheus")
+loaded = [name for name in sys.modules if name.startswith(heavy)]
 print(json.dumps([on, loaded]))
 """
 
