@@ -44,8 +44,9 @@ proto-check: .venv-proto/done ## Prove that the generated Python is fresh
 	diff -r -x __pycache__ "$$fresh/llm_observe/v1" sdk/llm_observe/v1 && echo "generated code is fresh" || \
 	{ echo "generated code is stale: run 'make proto'"; exit 1; }
 
-docs: .venv/dev.done ## Make docs/parquet-schema.md from the schema
+docs: .venv/dev.done ## Make docs/parquet-schema.md and docs/metrics.md from the code
 	@$(BIN)/python -m analytics.lake > docs/parquet-schema.md
+	@$(BIN)/python -m telemetry > docs/metrics.md
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["counter", "histogram", "gauge", "updown"]
 """A counter only grows; an updown counter grows and shrinks by what is recorded; a gauge is set to it."""
-Process = Literal["server", "worker", "server, worker"]
+Process = Literal["server", "worker", "every process"]
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LONG_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
@@ -51,7 +51,7 @@ class Metric:
         kind: How it is recorded.
         unit: Of its values: ``s`` or what is counted.
         help: One sentence.
-        process: Which processes record it.
+        process: Which process records it.
         labels: Names of its labels.
         buckets: Upper bounds of a histogram.
     """
@@ -109,7 +109,7 @@ def is_on() -> bool:
 
 BUILD_INFO: Final = Metric(
     "llm_observe_build_info", "gauge", "1", "Always 1; says which release runs.",
-    process="server, worker", labels=("version",),
+    process="every process", labels=("version",),
 )  # fmt: skip
 
 # -- server: RPCs --------------------------------------------------------------------------------------

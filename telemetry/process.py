@@ -46,7 +46,7 @@ def recording(process: str, version: str, *, one_of_several: bool = False) -> It
         if settings.has_metrics:
             from telemetry.prometheus import new_registry, unbind  # noqa: PLC0415 - as above
 
-            registry = new_registry(shared=one_of_several)
+            registry = new_registry(process, shared=one_of_several)
             stack.callback(unbind)
             metrics.BUILD_INFO.child(version).record(1)
             if not one_of_several:

@@ -22,10 +22,11 @@ SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Prometheus' client reads it when it is imported: several processes then count in files in this folder."""
 
 
-def new_registry(*, shared: bool = False) -> CollectorRegistry:
-    """Bind every metric of the table to a new registry, and return that.
+def new_registry(process: str, *, shared: bool = False) -> CollectorRegistry:
+    """Bind the metrics of a process to a new registry, and return that.
 
     Args:
+        process: As in the table. A metric of another process would be read as 0.
         shared: Whether a parent process adds up what several count.
     """
     if not shared:
@@ -35,7 +36,8 @@ def new_registry(*, shared: bool = False) -> CollectorRegistry:
     client.disable_created_metrics()  # type: ignore[no-untyped-call] # it has no annotations
     registry = client.CollectorRegistry()
     for metric in metrics.TABLE:
-        metric.bind(_recorder(metric, registry))
+        if metric.process in {process, "every process"}:
+            metric.bind(_recorder(metric, registry))
     return registry
 
 

@@ -1,4 +1,4 @@
-"""The SDK reads the application's span where there is one, and tells the collector which spans a batch is of."""
+"""The SDK reads the application's span where there is one, and tells the collector whence a batch comes."""
 
 from __future__ import annotations
 
