@@ -1,4 +1,4 @@
-"""What traces and metrics cost: CPU of the server a call, and of the SDK's caller, on and off in the same run.
+"""What traces and metrics cost: CPU of the server a call, and of the SDK's caller, on and off in one run.
 
 python -m benchmarks.telemetry [rounds]
 

@@ -17,6 +17,7 @@ from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 from storage.ledger import count_sdk_drops
+from telemetry.metrics import TABLE
 from tests.support.deployment import Deployment
 from tests.support.logs import make_log
 from tests.support.otlp import running_collector
@@ -77,6 +78,14 @@ async def test_known_traffic_is_counted_exactly(tmp_path, database_url, queue_se
     assert server.value("llm_observe_dependency_up", dependency="postgres") == 1
     assert worker.value("llm_observe_unpriced_logs_total") == 5 + 1  # nor has the demo model a price
     assert worker.value("llm_observe_write_logs_sum") == accepted
+    for found, process in ((server, "server"), (worker, "worker")):
+        assert {name for name in found.names if not _is_documented(name, process)} == set()
+
+
+def _is_documented(name: str, process: str) -> bool:
+    return any(
+        name.startswith(metric.name) for metric in TABLE if metric.process in {process, "every process"}
+    )
 
 
 async def _when(port: int, name: str, expected: float, **labels: str) -> Scrape:
