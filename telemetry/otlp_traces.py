@@ -70,7 +70,8 @@ class OtlpTracer:
         """Whether a caller's decision not to sample its trace holds here."""
         self._provider = TracerProvider(resource=make_resource(process), shutdown_on_exit=False)
         self._provider.sampler = _LinkedSampler(self._provider.sampler)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self.exporter = OTLPSpanExporter()
+        self._provider.add_span_processor(BatchSpanProcessor(self.exporter))
         self._tracer = self._provider.get_tracer("llm_observe")
 
     def open_span(

@@ -34,7 +34,7 @@ def recording(process: str, version: str, *, one_of_several: bool = False) -> It
     """
     settings = load_settings(TelemetrySettings)
     with ExitStack() as stack:
-        closers: list[Callable[[], None]] = []
+        closers: list[Callable[[], object]] = []
         stack.callback(_close, closers)
         if settings.sends_traces:
             from telemetry.otlp_traces import OtlpTracer  # noqa: PLC0415 - it takes 0.7 s
@@ -72,7 +72,7 @@ def exposing_children(process: str) -> Iterator[Callable[[int], None]]:
 
     with ExitStack() as stack:
         registry = stack.enter_context(shared_registry())
-        closers: list[Callable[[], None]] = []
+        closers: list[Callable[[], object]] = []
         stack.callback(_close, closers)
         _expose(settings, registry, process, stack, closers)
         yield forget_process
@@ -83,7 +83,7 @@ def _expose(
     registry: CollectorRegistry,
     process: str,
     stack: ExitStack,
-    closers: list[Callable[[], None]],
+    closers: list[Callable[[], object]],
 ) -> None:
     if settings.metrics_port:
         from telemetry.prometheus import serving  # noqa: PLC0415 - as above
@@ -95,7 +95,7 @@ def _expose(
         closers.append(MetricSender(registry, process, settings.metric_interval_ms / 1000).shutdown)
 
 
-def _close(closers: list[Callable[[], None]]) -> None:
+def _close(closers: list[Callable[[], object]]) -> None:
     """Close in daemon threads, and leave those behind that wait for a collector that is away."""
     threads = [threading.Thread(target=closer, daemon=True) for closer in closers]
     for thread in threads:

@@ -97,7 +97,8 @@ async def _when(port: int, name: str, expected: float, **labels: str) -> Scrape:
             return found if found.value(name, **labels) == expected else None
         return None
 
-    return await eventually(find)
+    seen: Scrape = await eventually(find)
+    return seen
 
 
 async def test_several_server_processes_are_read_at_one_address(tmp_path, database_url, queue_settings):

@@ -49,7 +49,7 @@ class Collector:
     def find(self, name: str) -> list[SeenSpan]:
         return [span for span in self.spans if span.name == name]
 
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> dict[tuple[str, str], Any]:
         """Return the newest state of each metric, by service and name."""
         found = {}
         for request in self.requests:
@@ -82,9 +82,8 @@ def _see(service: str, span: Any) -> SeenSpan:
 
 
 def _service(resource: Any) -> str:
-    return next(
-        each.value.string_value for each in resource.resource.attributes if each.key == "service.name"
-    )
+    names = (each.value.string_value for each in resource.resource.attributes if each.key == "service.name")
+    return str(next(names))
 
 
 def _value(value: Any) -> Any:

@@ -22,7 +22,7 @@ class Scrape(dict[tuple[str, frozenset[tuple[str, str]]], float]):
 def read(port: int) -> str:
     """Return the text at a port."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
-        return response.read().decode()
+        return str(response.read(), "utf-8")
 
 
 def scrape(port: int) -> Scrape:

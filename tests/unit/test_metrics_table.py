@@ -63,7 +63,7 @@ def test_the_dashboard_shows_every_metric():
 
 def test_panels_do_not_overlap():
     dashboard = json.loads((ROOT / "deploy/grafana/llm-observe.json").read_text())
-    taken = set()
+    taken = set[tuple[int, int]]()
     for panel in dashboard["panels"]:
         place = panel["gridPos"]
         cells = {
