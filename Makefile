@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test check proto proto-check fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test test-engines check proto proto-check fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 
 COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd)
@@ -19,6 +19,12 @@ run: .venv/run.done ## Install what is needed and run the whole product
 PYTEST_ARGS ?= -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: .venv/dev.done ## Install what is needed and run every test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# An engine is half a gigabyte beyond .venv, so it is put beside it, in a folder of its own. Spark needs Java 17.
+ENGINES ?= clickhouse
+test-engines: $(ENGINES:%=.venv-engines/%.done) ## Run the reports on other engines (ENGINES="clickhouse spark")
+	@set -e; for engine in $(ENGINES); do PYTHONPATH=.venv-engines/$$engine \
+	$(BIN)/python -m pytest -m $$engine tests/engines/test_$$engine.py; done
 
 check: .venv/dev.done lint types imports proto-check ## Everything but the tests: lint, types, floors, protos
 
@@ -44,8 +50,10 @@ proto-check: .venv-proto/done ## Prove that the generated Python is fresh
 	diff -r -x __pycache__ "$$fresh/llm_observe/v1" sdk/llm_observe/v1 && echo "generated code is fresh" || \
 	{ echo "generated code is stale: run 'make proto'"; exit 1; }
 
-docs: .venv/dev.done ## Make docs/parquet-schema.md and docs/metrics.md from the code
+docs: .venv/dev.done ## Make docs/parquet-schema.md, docs/metrics.md, docs/reports.md and docs/sql from what they describe
 	@$(BIN)/python -m analytics.lake > docs/parquet-schema.md
+	@$(BIN)/python -m analytics.reports.document
+	@$(BIN)/python -m analytics.engines
 	@$(BIN)/python -m telemetry > docs/metrics.md
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
@@ -65,7 +73,7 @@ lock: .venv/dev.done ## Resolve requirements/*.in again
 	@scripts/lock.sh
 
 clean: ## Remove environments and caches; the data folder stays
-	rm -rf .venv .venv-proto build sdk/build *.egg-info sdk/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-proto .venv-engines build sdk/build *.egg-info sdk/*.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 .venv/python.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -91,4 +99,10 @@ clean: ## Remove environments and caches; the data folder stays
 	@echo "making the generator's environment in .venv-proto (once)"
 	@$(PYTHON) -m venv .venv-proto && .venv-proto/bin/python -m pip --disable-pip-version-check install --quiet \
 	--require-hashes -r requirements/proto.lock
+	@touch $@
+
+.venv-engines/%.done: requirements/%.lock | .venv/dev.done
+	@echo "installing $* in .venv-engines (once, half a gigabyte)"
+	@rm -rf .venv-engines/$*
+	@$(PIP) --require-hashes --no-deps --no-build-isolation --target .venv-engines/$* -r requirements/$*.lock
 	@touch $@

@@ -2,7 +2,10 @@
 # Resolves requirements/*.in into hashed locks that name no index. Called by `make lock` only.
 set -euo pipefail
 cd "$(dirname "$0")/../requirements"
-for name in proto run dev; do
+lock() { # name, further options
   ../.venv/bin/python -m uv pip compile --quiet --python-version 3.11 --universal --generate-hashes \
-    --no-emit-index-url --no-header --no-strip-extras "$name.in" -o "$name.lock"
-done
+    --no-emit-index-url --no-header --no-strip-extras "$1.in" -o "$1.lock" "${@:2}"
+}
+for name in proto run dev; do lock "$name"; done
+# These are installed beside what dev.lock has, and name all that they need beyond it.
+for name in clickhouse spark; do lock "$name" --no-deps; done

@@ -127,6 +127,16 @@ async def list_hours(
     return [LakeHour(*row.values()) for row in rows]
 
 
+async def mark_lost(database: Database, hours: Sequence[LakeHour]) -> None:
+    """Have hours exported again whose files are not in the lake any more."""
+    await database.fetch(
+        _QUERIES["mark_lost"],
+        project_ids=[each.project_id for each in hours],
+        hours=[each.hour for each in hours],
+        export_times=[each.export_time for each in hours],
+    )
+
+
 async def find_waiting_hours(connection: Connection | Database, *, end: datetime) -> WaitingHours:
     """Return which hours before a time, with logs, are not in the lake as they are."""
     row = await connection.fetch_one(_QUERIES["find_waiting_hours"], end=end)

@@ -102,6 +102,13 @@ UPDATE lake_hours AS h SET manifest_generation = h.exported_generation
 FROM unnest(:hours::timestamptz[], :export_times::timestamptz[]) AS said (hour, export_time)
 WHERE h.project_id = :project_id::text AND h.hour = said.hour AND h.export_time = said.export_time
 
+-- name: mark_lost
+-- Has hours exported again. Not those that were since: their files are others.
+UPDATE lake_hours AS h SET generation = generation + 1
+FROM unnest(:project_ids::text[], :hours::timestamptz[], :export_times::timestamptz[])
+    AS lost (project_id, hour, export_time)
+WHERE h.project_id = lost.project_id AND h.hour = lost.hour AND h.export_time = lost.export_time
+
 -- name: find_waiting_hours
 -- Hours before a time whose logs the lake does not have as they are: the oldest, and how many.
 SELECT min(hour) AS oldest_hour, count(*) AS hour_count

@@ -16,7 +16,7 @@ from codec.extensions import COMPILED
 from codec.settings import RedactionSettings
 from storage.exports import forget_exports
 from storage.migrate import check_schema
-from storage.partitions import apply_retention, ensure_partitions
+from storage.partitions import ensure_partitions
 from storage.pool import Database
 from storage.request_ids import forget_request_ids
 from storage.settings import StorageSettings
@@ -35,6 +35,7 @@ from worker.schedule import APPLY_RETENTION, FORGET_MINUTES, MAKE_PARTITIONS, QU
 from worker.settings import RollupSettings, WorkerSettings
 from worker.tasks.alerts import AlertJob
 from worker.tasks.dead_letter_quota import DeadLetterQuota
+from worker.tasks.drop_old_logs import drop_old_logs
 from worker.tasks.merge_rollups import RollupMerger
 from worker.tasks.write_logs import LogWriter
 
@@ -139,12 +140,12 @@ def _register_upkeep(
     async def make_partitions() -> None:
         await ensure_partitions(database, _today(), retention_days)
 
-    async def drop_old_days() -> None:
+    async def run_retention() -> None:
         await forget_request_ids(database)
         if retention_days:
             await alerts.forget(retention_days)
         await forget_exports(database)
-        await _apply_retention(database, retention_days, exported_only=exporter is not None)
+        await drop_old_logs(database, _today(), retention_days, exporter)
 
     async def queue_exports() -> None:
         if exporter is not None:
@@ -153,20 +154,7 @@ def _register_upkeep(
     broker.register_task(forget_minutes, task_name=FORGET_MINUTES)
     broker.register_task(queue_exports, task_name=QUEUE_EXPORTS)
     broker.register_task(make_partitions, task_name=MAKE_PARTITIONS)
-    broker.register_task(drop_old_days, task_name=APPLY_RETENTION)
-
-
-async def _apply_retention(database: Database, retention_days: int, *, exported_only: bool) -> None:
-    done = await apply_retention(database, _today(), retention_days, exported_only=exported_only)
-    if done.dropped:
-        logger.info("old partitions dropped", partitions=done.dropped, retention_days=retention_days)
-    if done.waiting.oldest_hour is not None:
-        logger.warning(
-            "old logs are kept until they are exported: see `llm-observe export list`",
-            oldest_hour=done.waiting.oldest_hour.isoformat(),
-            hours=done.waiting.hour_count,
-            retention_days=retention_days,
-        )
+    broker.register_task(run_retention, task_name=APPLY_RETENTION)
 
 
 def _today() -> date:

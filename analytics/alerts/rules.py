@@ -16,6 +16,7 @@ from analytics.alerts.values import (
     SKETCH_OF,
     SYSTEM_METRICS,
     TITLES,
+    format_length,
     format_value,
 )
 from analytics.metrics import Metrics
@@ -178,13 +179,5 @@ def summary_of(spec: RuleSpec, observation: Observation) -> str:
     )
     threshold = format_value(spec.metric, spec.threshold, relative=relative)
     subject = f"{TITLES[spec.metric]} of {observation.group}" if spec.group_by else TITLES[spec.metric]
-    during = "" if spec.metric in SYSTEM_METRICS else f" over {_format_length(spec.window_length)}"
+    during = "" if spec.metric in SYSTEM_METRICS else f" over {format_length(spec.window_length)}"
     return f"{subject} is {value}{during}; it is an alert {spec.comparison} {threshold}"
-
-
-def _format_length(length: timedelta) -> str:
-    for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (MINUTE, "minute")):
-        if not length % unit:
-            count = length // unit
-            return f"{count} {name}" if count == 1 else f"{count} {name}s"
-    return f"{length}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -99,3 +100,13 @@ def format_usd(nano_usd: float) -> str:
     """Return an amount in US dollars: cents, and more digits below a dollar."""
     usd = nano_usd / _NANO
     return f"${usd:,.2f}" if abs(usd) >= 1 or not usd else f"${usd:.4g}"
+
+
+def format_length(length: timedelta) -> str:
+    """Return a length of time in the largest unit that it is whole in, for people."""
+    units = {"day": timedelta(days=1), "hour": timedelta(hours=1), "minute": timedelta(minutes=1)}
+    for name, unit in units.items():
+        if length and not length % unit:
+            count = length // unit
+            return f"{count} {name}" if count == 1 else f"{count} {name}s"
+    return f"{length.total_seconds():g} seconds"

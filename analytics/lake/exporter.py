@@ -11,10 +11,11 @@ from analytics.lake.writer import PIECE_BYTES, LogFileWriter
 from storage.lake import HourFile, lock_hour
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from uuid import UUID
 
     from analytics.lake.store import LakeStore
-    from storage.lake import HourKey, LockedHour
+    from storage.lake import HourKey, LakeHour, LockedHour
     from storage.pool import Database
 
 
@@ -70,6 +71,17 @@ async def export_hour(
                 file = HourFile(name, 0)
         await hour.note_export(generation, file, export_id)
     return Outcome.EXPORTED
+
+
+async def find_lost(store: LakeStore, hours: Iterable[LakeHour]) -> list[LakeHour]:
+    """Return the clean hours whose files are not in the lake, or are not those that were written.
+
+    Raises:
+        LakeUnavailable: The lake cannot be asked.
+    """
+    files = {hour_file(*each.key): each for each in hours if each.is_clean and each.row_count}
+    sizes = await run_in_thread(lambda: store.sizes(files))
+    return [each for name, each in files.items() if sizes.get(name) != each.size_bytes]
 
 
 async def _copy(hour: LockedHour, writer: LogFileWriter) -> int | None:

@@ -19,7 +19,7 @@ PATH: Final = Path(__file__).parents[2] / "docs" / "reports.md"
 _INTRODUCTION: Final = """\
 # Reports and SQL
 
-Written by `python -m analytics.reports.document`; a test compares it with the catalogue.
+Made by `make docs` from `analytics/reports/sql`; do not edit. Other engines: [scaling.md](scaling.md).
 
 ```sh
 llm-observe report                                                  # what there is

@@ -15,6 +15,8 @@ from analytics.sandbox.errors import (
 from analytics.sandbox.hour_files import SCHEME
 
 MAX_MESSAGE_LENGTH: Final = 1_000
+RELATION_LINES: Final = 2
+"""Lines that DuckDB puts before a statement while a relation's rows are read."""
 _OUT_OF_MEMORY: Final = re.compile(
     r"out of memory|bad_alloc|failed to allocate|cannot allocate|realloc|malloc", re.IGNORECASE
 )
@@ -31,6 +33,7 @@ _TOO_DEEP: Final = re.compile(
 )
 _BROKEN_FILE: Final = re.compile(rf"{SCHEME}://date=(\S+?)/hour=(\d\d)/logs\.parquet")
 _INTERRUPTED: Final = re.compile(r"^INTERRUPT|Interrupt")
+_LINE: Final = re.compile(r"(\n\nLINE )(\d+):")
 _PATH: Final = re.compile(r"(?<![\w.:/])/(?:[\w.@+=-]+/)+[\w.@+=-]*")
 _NO_TABLE: Final = re.compile(r"^Catalog Error: Table with name (.+?) does not exist!", re.DOTALL)
 _PATH_LIKE: Final = re.compile(r"[/\\*]|\.(?:parquet|csv|json|db|duckdb|txt|tsv|gz|zst)$", re.IGNORECASE)
@@ -38,9 +41,15 @@ _PYTHON_ERROR: Final = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception): .*", re.M
 _INTERNAL: Final = re.compile(r"\n+(?:Stack Trace|Traceback|This error signals).*", re.DOTALL)
 
 
-def explain(error: BaseException) -> SandboxError:
-    """Return what the caller is told. The message decides: errors that pass through Arrow lose their type."""
+def explain(error: BaseException, lines_before: int = 0) -> SandboxError:
+    """Return what the caller is told. The message decides: errors that pass through Arrow lose their type.
+
+    Args:
+        error: What DuckDB, Arrow or Python raised.
+        lines_before: Lines before the statement that the message counts, and the caller does not know.
+    """
     message = _without_traceback(str(error))
+    message = _LINE.sub(lambda match: f"{match[1]}{int(match[2]) - lines_before}:", message)
     summary = message.split("\n", 1)[0]
     if isinstance(error, MemoryError):
         return memory_exceeded()

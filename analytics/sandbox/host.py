@@ -22,7 +22,7 @@ import pyarrow.ipc
 
 from analytics.sandbox.answer import frames
 from analytics.sandbox.confinement import confine, die_with_parent, raise_open_files_limit
-from analytics.sandbox.duckdb_errors import explain
+from analytics.sandbox.duckdb_errors import RELATION_LINES, explain
 from analytics.sandbox.engine import connect
 from analytics.sandbox.errors import SandboxError, SourceUnavailable, SqlLimitExceeded
 from analytics.sandbox.hour_files import open_files
@@ -124,15 +124,17 @@ def _silence() -> None:
 
 
 def _run(connection: duckdb.DuckDBPyConnection, query: Query, answer: int) -> None:
+    lines_before = 0
     try:
         statement = check_statement(connection, query.sql, trusted=query.trusted)
         relation = connection.sql(statement, params=dict(query.parameters) or None)
+        lines_before = RELATION_LINES
         for data in frames(relation, query.limits):
             _send(answer, data)
     except (SandboxError, BrokenPipeError):
         raise
     except Exception as error:  # noqa: BLE001 - DuckDB's errors reach us as its own, Arrow's and Python's
-        raise explain(error) from None
+        raise explain(error, lines_before) from None
 
 
 def _send(answer: int, data: bytes) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from pyarrow.fs import FileType
@@ -16,6 +18,7 @@ from analytics.sandbox.errors import SourceUnavailable
 from analytics.sandbox.query import MEBIBYTE, HourFile, hours
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -75,11 +78,15 @@ class Spool:
             os.utime(path)
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        with storage.open_input_stream(info.path) as source, partial.open("wb") as target:
-            while data := source.read(_CHUNK_BYTES):
-                target.write(data)
-        partial.replace(path)
+        # A name of its own: a call that ran out of time may still copy the same file.
+        partial = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
+        try:
+            with storage.open_input_stream(info.path) as source, partial.open("wb") as target:
+                while data := source.read(_CHUNK_BYTES):
+                    target.write(data)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
         for older in path.parent.glob("*.parquet"):
             if older != path:
                 older.unlink(missing_ok=True)
@@ -87,9 +94,7 @@ class Spool:
 
     def _evict(self, keep: set[Path]) -> None:
         """Remove the least recently used copies until the rest fits; a running query keeps its own open."""
-        copies = sorted(
-            (path.stat().st_mtime_ns, path.stat().st_size, path) for path in self._folder.rglob("*.parquet")
-        )
+        copies = sorted(_stats(self._folder.rglob("*.parquet")))
         excess = sum(size for _, size, _ in copies) - self._max_bytes
         for _, size, path in copies:
             if excess <= 0:
@@ -97,6 +102,14 @@ class Spool:
             if path not in keep:
                 path.unlink(missing_ok=True)
                 excess -= size
+
+
+def _stats(paths: Iterable[Path]) -> Iterator[tuple[int, int, Path]]:
+    """Yield when a copy was last used, its size and its path; other calls remove some meanwhile."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            yield found.st_mtime_ns, found.st_size, path
 
 
 def _name(project_id: str, hour: datetime) -> str:

@@ -14,7 +14,7 @@ from server.alerts.base import AlertBase, channel_errors
 from server.alerts.convert import to_channel
 from server.alerts.parse import CHANNEL_FIELDS, MAX_NAME_CHARS, check_addresses, check_mask, check_name
 from server.rpc.auth import caller
-from server.rpc.checks import parse_uuid, parse_words
+from server.rpc.checks import parse_uuid, parse_word
 from server.rpc.errors import ChannelInUse, ChannelNotFound, InvalidField
 from storage import alert_channels
 from worker.notices.addresses import find_url_violation
@@ -37,7 +37,7 @@ class ChannelService(AlertBase):
     ) -> pb.CreateChannelResponse:
         channel = request.channel
         name = self._check_name(channel.display_name)
-        (kind,) = parse_words("channel.type", [channel.type], pb.ChannelType)
+        kind = parse_word("channel.type", channel.type, pb.ChannelType)
         self._check_way(kind, channel)
         secret = secrets.token_urlsafe(_SECRET_BYTES) if kind == "webhook" else ""
         with channel_errors("channel"):

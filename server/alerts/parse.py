@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from llm_observe.v1 import alert_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2 import Dimension
 
-from analytics.alerts.values import SYSTEM_METRICS
+from analytics.alerts.values import SYSTEM_METRICS, format_length
 from codec.words import words_of
-from server.rpc.checks import check_text, parse_uuid, parse_words
+from server.rpc.checks import check_text, parse_uuid, parse_word
 from server.rpc.errors import InvalidField
 from server.rpc.filters import metric_filters
 from storage.alert_rules import RuleSpec
@@ -36,6 +36,8 @@ _DEFAULT_THRESHOLDS: Final = (50, 80, 100)
 _ROLLUP_DIMENSIONS: Final = ("provider", "model", "operation", "environment")
 _MINUTE: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
+_OF_THE_SYSTEM: Final = re.compile(r"localtime$|posixrules$|Factory$|posix/|right/")
+"""Files beside time zones: this machine's own, which others do not share, and clocks with leap seconds."""
 _EMAIL: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
 
 RULE_FIELDS: Final = (
@@ -103,7 +105,7 @@ def parse_rule(rule: pb.AlertRule) -> RuleSpec:
         InvalidField: A field breaks its rule.
     """
     check_name("alert_rule", rule.display_name)
-    (metric,) = parse_words("alert_rule.metric", [rule.metric], pb.AlertMetric)
+    metric = parse_word("alert_rule.metric", rule.metric, pb.AlertMetric)
     if metric in SYSTEM_METRICS:
         _check_system_rule(rule)
     if not math.isfinite(rule.threshold):
@@ -113,7 +115,7 @@ def parse_rule(rule: pb.AlertRule) -> RuleSpec:
     return RuleSpec(
         display_name=rule.display_name,
         metric=metric,
-        comparison=_word("comparison", rule.comparison or pb.COMPARISON_ABOVE, pb.Comparison),
+        comparison=parse_word("alert_rule.comparison", rule.comparison or pb.COMPARISON_ABOVE, pb.Comparison),
         threshold=rule.threshold,
         relative_to_previous=rule.relative_to_previous,
         window_length=_parse_window(rule),
@@ -122,7 +124,9 @@ def parse_rule(rule: pb.AlertRule) -> RuleSpec:
         for_duration=_duration("for_duration", rule, timedelta(), timedelta(), _DAY),
         keep_duration=_duration("keep_duration", rule, 5 * _MINUTE, _MINUTE, _DAY),
         repeat_interval=_duration("repeat_interval", rule, timedelta(hours=4), 5 * _MINUTE, 31 * _DAY),
-        severity=_word("severity", rule.severity or pb.ALERT_SEVERITY_WARNING, pb.AlertSeverity),
+        severity=parse_word(
+            "alert_rule.severity", rule.severity or pb.ALERT_SEVERITY_WARNING, pb.AlertSeverity
+        ),
         **metric_filters(rule.filter, "alert_rule.filter"),
         channel_ids=_parse_channel_ids("alert_rule", rule.channel_ids),
         disabled=rule.disabled,
@@ -133,11 +137,6 @@ def _check_system_rule(rule: pb.AlertRule) -> None:
     if rule.relative_to_previous or rule.group_by or rule.min_request_count or rule.filter.ByteSize():
         text = "takes no filter, group_by, min_request_count or relative_to_previous"
         raise InvalidField([("alert_rule.metric", text)])
-
-
-def _word(field: str, number: int, enum: object) -> str:
-    (word,) = parse_words(f"alert_rule.{field}", [number], enum)  # type: ignore[arg-type] # a generated enum
-    return word
 
 
 def _parse_window(rule: pb.AlertRule) -> timedelta:
@@ -157,7 +156,7 @@ def _duration(
     seconds = int(longest.total_seconds())
     length = timedelta(seconds=message.seconds) if abs(message.seconds) <= seconds else None
     if length is None or message.nanos or not shortest <= length <= longest:
-        text = f"must be whole seconds, from {shortest} to {longest}"
+        text = f"must be whole seconds, from {format_length(shortest)} to {format_length(longest)}"
         raise InvalidField([(f"alert_rule.{field}", text)])
     return length
 
@@ -194,7 +193,7 @@ def parse_budget(budget: pb.Budget) -> BudgetSpec:
         InvalidField: A field breaks its rule.
     """
     check_name("budget", budget.display_name)
-    (period,) = parse_words("budget.period", [budget.period], pb.BudgetPeriod)
+    period = parse_word("budget.period", budget.period, pb.BudgetPeriod)
     if budget.amount_nano_usd < 1:
         raise InvalidField([("budget.amount_nano_usd", "must be at least 1")])
     percents = sorted(set(budget.threshold_percents)) or list(_DEFAULT_THRESHOLDS)
@@ -216,11 +215,14 @@ def parse_budget(budget: pb.Budget) -> BudgetSpec:
 
 def _parse_time_zone(name: str) -> str:
     check_text("budget.time_zone", name, max_chars=100)
+    name = name or "UTC"
     try:
-        ZoneInfo(name or "UTC")
+        known = ZoneInfo(name) is not None and not _OF_THE_SYSTEM.match(name)
     except (ValueError, OSError, KeyError):  # KeyError: no such zone; OSError: a folder of zones
-        raise InvalidField([("budget.time_zone", "must be the IANA name of a time zone")]) from None
-    return name or "UTC"
+        known = False
+    if not known:
+        raise InvalidField([("budget.time_zone", "must be the IANA name of a time zone")])
+    return name
 
 
 def check_addresses(addresses: Sequence[str]) -> None:

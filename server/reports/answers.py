@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import structlog
+
 from analytics.lake.store import LakeUnavailable
 from analytics.reports.history import TooManyLiveLogs, is_intact, read_history
 from analytics.sandbox.errors import QueryProcessesBusy, QueryProcessLost, SourceUnavailable
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from analytics.windows import Window
     from server.reports.turns import Turns
     from storage.pool import Database
+
+logger = structlog.get_logger("server.reports.answers")
 
 _ATTEMPTS: Final = 3
 """How often files may be replaced while they are read; each is, once an hour, while late logs come."""
@@ -92,6 +96,10 @@ class Answers:
                         return Answer(parts, history.lake_time)
             except LakeUnavailable as error:
                 raise LakeIsUnavailable from error
+        logger.warning(
+            "files of the lake are gone, broken or changed: `llm-observe export` restores them",
+            project_id=question.project_id,
+        )
         raise LakeIsUnavailable
 
     async def _read_history(self, question: Question) -> History:
@@ -119,7 +127,10 @@ class Answers:
             )
             async with aclosing(self._processes.run(query)) as parts:
                 return [part async for part in parts]
-        except SourceUnavailable:
+        except SourceUnavailable as error:
+            logger.warning(
+                "a file of the lake cannot be read", project_id=history.project_id, reason=error.sentence
+            )
             return None
         except QueryProcessesBusy as error:
             raise ServerIsBusy("other questions are being answered; retry later") from error

@@ -32,11 +32,24 @@ def parse_words(field: str, numbers: Sequence[int], enum: Enum) -> list[str]:
     Raises:
         InvalidField: A value is unspecified or unknown.
     """
+    return [_parse_word(field, number, enum, "must each be one of") for number in numbers]
+
+
+def parse_word(field: str, number: int, enum: Enum) -> str:
+    """Return the word of an enum value.
+
+    Raises:
+        InvalidField: It is unspecified or unknown.
+    """
+    return _parse_word(field, number, enum, "must be one of")
+
+
+def _parse_word(field: str, number: int, enum: Enum, problem: str) -> str:
     words = words_of(enum)
-    if not all(0 < number < len(words) and words[number] for number in numbers):
-        known = ", ".join(word.upper() for word in words if word)
-        raise InvalidField([(field, f"must each be one of {known}")])
-    return [words[number] for number in numbers]
+    if 0 < number < len(words) and words[number]:
+        return words[number]
+    known = ", ".join(word.upper() for word in words if word)
+    raise InvalidField([(field, f"{problem} {known}")])
 
 
 def parse_uuid(field: str, text: str) -> uuid.UUID:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 from datetime import UTC, date, datetime
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
@@ -129,22 +130,43 @@ def _read(parts: Iterable[pb.RunReportResponse | pb.RunSqlResponse]) -> pa.Table
 
 
 def _write(table: pa.Table, form: str, output: IO[bytes]) -> None:
-    rows = [list(row.values()) for row in table.to_pylist()]
     if form == "parquet":
         from pyarrow import parquet  # noqa: PLC0415 - as above
 
         parquet.write_table(table, output, compression="zstd")
-    elif form == "csv":
+        return
+    rows = _rows(table)
+    if form == "csv":
         text = io.StringIO(newline="")
         csv.writer(text).writerows([table.column_names, *([_cell(value) for value in row] for row in rows)])
         output.write(text.getvalue().encode())
     elif form == "json":
-        named = [dict(zip(table.column_names, row, strict=True)) for row in rows]
+        named = [dict(zip(table.column_names, map(_finite, row), strict=True)) for row in rows]
         output.write(json.dumps(named, default=_to_json, ensure_ascii=False, indent=1).encode() + b"\n")
     else:
         names = table.column_names
         shown = [[_shown(name, value) for name, value in zip(names, row, strict=True)] for row in rows]
         print_table([name.replace(_NANO_USD, "_usd") for name in names], shown)
+
+
+def _rows(table: pa.Table) -> list[list[Any]]:
+    try:
+        return [list(row.values()) for row in table.to_pylist()]
+    except (OverflowError, ValueError):
+        raise StackError(
+            "a time of the answer is not in the years 1 to 9999: cast it to text, or use --format parquet"
+        ) from None
+
+
+def _finite(value: Any) -> Any:
+    """Return a value without what JSON has no number for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):  # a map is a list of tuples
+        return [_finite(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return value
 
 
 def _cell(value: Any) -> str | int | float:  # any value that Arrow can hold
@@ -158,7 +180,8 @@ def _cell(value: Any) -> str | int | float:  # any value that Arrow can hold
 def _shown(name: str, value: Any) -> str | int:
     """Return a value for people: dollars for 10^-9 of them, times to the second."""
     if name.endswith(_NANO_USD) and isinstance(value, int | float):
-        return f"{value / 1e9:,.4f}" if abs(value) >= 1e9 else f"{value / 1e9:.4g}"
+        dollars = value * 1e-9
+        return f"{dollars:,.4f}" if abs(dollars) >= 1 else f"{dollars:.4g}"
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     if isinstance(value, int) and not isinstance(value, bool):

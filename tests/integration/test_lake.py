@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import shutil
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analytics.lake.exporter import Outcome, export_hour
+from analytics.lake.layout import hour_file
+from analytics.lake.store import LakeUnavailable
 from analytics.lake.writer import to_table
 from analytics.windows import HOUR
 from storage.columns import LAKE_COLUMNS
@@ -21,6 +25,8 @@ from storage.partitions import apply_retention
 from storage.repricing import LogPart, NewPrice, page_logs, set_prices
 from tests.support.lake import START, assert_lake_is_right, export_all, lake_settings, read_lake, row_at
 from tests.support.packing import insert, upsert
+from worker.tasks.drop_old_logs import drop_old_logs
+from worker.tasks.export_logs import LogExporter
 
 LATER = START + timedelta(days=1)
 TEXTS = (
@@ -255,6 +261,43 @@ async def test_a_day_is_dropped_once_the_lake_has_it(database, sql, lake):
     done = await apply_retention(database, today, 4, exported_only=True)
     assert done.waiting.hour_count == 0
     assert await sql.fetchval("SELECT count(*) FROM logs") == 2
+
+
+@pytest.mark.parametrize("harm", ["folder gone", "file gone", "file cut", "another lake"])
+async def test_a_day_is_kept_while_the_lake_has_lost_its_files(database, sql, lake, tmp_path, harm):
+    """Those rows are all that is left of it; the next export writes them again."""
+    today = datetime.now(UTC).date()
+    await insert(database, [row_at(-24 * day) for day in range(4)])
+    await export_all(database, lake)
+    oldest = Path(lake.url) / hour_file("default", START - timedelta(days=3))
+    if harm == "folder gone":
+        shutil.rmtree(lake.url)
+    elif harm == "file gone":
+        oldest.unlink()
+    elif harm == "file cut":
+        oldest.write_bytes(oldest.read_bytes()[:-1])
+    else:
+        lake = lake_settings(tmp_path / "another")
+    exporter = LogExporter(database, lake.open_store(), lake)
+    await drop_old_logs(database, today, 4, exporter)
+    assert await sql.fetchval("SELECT count(*) FROM logs") == 4
+    await export_all(database, lake)
+    assert oldest.relative_to(oldest.parents[3]).as_posix() in read_lake(lake)
+    await drop_old_logs(database, today, 4, exporter)
+    assert await sql.fetchval("SELECT count(*) FROM logs") == 2
+
+
+async def test_a_day_is_kept_while_the_lake_is_away(database, sql, lake, monkeypatch):
+    await insert(database, [row_at(-72)])
+    await export_all(database, lake)
+    store = lake.open_store()
+
+    def fail(names):
+        raise LakeUnavailable("the lake's bucket cannot be used")
+
+    monkeypatch.setattr(store, "sizes", fail)
+    await drop_old_logs(database, datetime.now(UTC).date(), 4, LogExporter(database, store, lake))
+    assert await sql.fetchval("SELECT count(*) FROM logs") == 1
 
 
 async def test_what_comes_after_a_day_was_dropped_does_not_replace_its_files(database, sql, lake):

@@ -14,6 +14,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from llm_observe.v1 import report_service_pb2 as pb
 from llm_observe.v1.report_service_pb2_grpc import ReportServiceStub
+from structlog.testing import capture_logs
 
 from analytics.lake.layout import hour_file
 from analytics.lake.settings import LakeSettings
@@ -206,8 +207,12 @@ async def test_a_file_that_is_gone_makes_the_lake_unavailable(database, tmp_path
     await export_hours(database, tmp_path)
     (tmp_path / hour_file("default", LAKE_START + HOUR)).unlink()
     async with serve() as service:
-        code, reason, _, _ = await refused(service.RunReport(in_window(pb.RunReportRequest(name="cost"))))
+        with capture_logs() as lines:
+            code, reason, _, _ = await refused(service.RunReport(in_window(pb.RunReportRequest(name="cost"))))
     assert (code.name, reason) == ("UNAVAILABLE", "LAKE_UNAVAILABLE")
+    # Whoever runs the server learns which hour it is.
+    assert any(f"{LAKE_START:%Y-%m-%d} 01:00" in line.get("reason", "") for line in lines)
+    assert lines[-1]["event"].startswith("files of the lake are gone")
 
 
 async def run_endlessly(service):

@@ -85,3 +85,26 @@ async def test_a_setting_without_a_value_is_refused(run):
     result = await run("report", "cost", "--set", "dimension")
     assert result.exit_code == 2
     assert "NAME=VALUE" in result.output
+
+
+@pytest.mark.parametrize(
+    ("value", "form"), [("DATE '99999-01-01'", "table"), ("[TIMESTAMPTZ 'infinity']", "json")]
+)
+async def test_times_that_python_has_not_are_an_error_with_a_way_out(run, tmp_path, value, form):
+    result = await run("sql", f"SELECT {value} AS x", "--format", form)
+    assert isinstance(result.exception, StackError)
+    assert "--format parquet" in str(result.exception)
+    words = ("--format", "parquet", "--output", str(tmp_path / "x"))
+    assert (await run("sql", f"SELECT {value} AS x", *words)).exit_code == 0
+
+
+async def test_json_has_null_for_what_is_no_number(run):
+    statement = "SELECT 'NaN'::DOUBLE AS a, ['inf'::DOUBLE, 1.5] AS b, {'c': '-inf'::DOUBLE} AS d"
+    result = await run("sql", statement, "--format", "json")
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    assert json.loads(result.stdout, parse_constant=refuse) == [
+        {"a": None, "b": [None, 1.5], "d": {"c": None}}
+    ]

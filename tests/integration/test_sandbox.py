@@ -213,6 +213,21 @@ async def test_failures_are_duckdbs_sentences(processes, lake, sql, sentence):
     assert "analytics" not in raised.value.sentence
 
 
+@pytest.mark.parametrize(
+    ("sql", "line"),
+    [
+        ("SELEC 1", "LINE 1: SELEC"),
+        ("SELECT 1,\n FROM WHERE", "LINE 2: "),
+        ("SELECT CAST('a' AS INT)", "LINE 1: SELECT CAST"),
+        ("SELECT 1,\n CAST(provider AS INT) FROM logs", "LINE 2:  CAST"),
+    ],
+)
+async def test_errors_count_the_lines_of_the_statement(processes, lake, sql, line):
+    with pytest.raises(SqlFailed) as caught:
+        await ask(processes, sql, source_of(lake))
+    assert line in caught.value.sentence
+
+
 async def test_broken_files_are_not_the_fault_of_the_sql(processes, tmp_path):
     path = write_hour(tmp_path, "mine", FIRST_HOUR, hour_of_logs(FIRST_HOUR, "hello"))
     good = write_hour(tmp_path, "mine", FIRST_HOUR + timedelta(hours=1), hour_of_logs(FIRST_HOUR, "hello"))

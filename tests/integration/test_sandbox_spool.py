@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +59,84 @@ async def test_the_least_recently_used_are_removed(tmp_path, storage):
     await fetch(tmp_path, storage, project_id="other")
     files = await fetch(tmp_path, storage, max_bytes=1)
     assert [str(path) for path in copies(tmp_path)] == sorted(file.path for file in files)
+
+
+async def test_two_calls_that_copy_the_same_file_do_not_mix_their_bytes(tmp_path, storage):
+    """One began before, and ran out of time: its thread goes on."""
+    starts, goes_on = [threading.Event(), threading.Event()], [threading.Event(), threading.Event()]
+
+    class Paused:
+        """The first call stops before its end, the second before its first byte."""
+
+        def __init__(self):
+            self.calls = iter((0, 1))
+
+        get_file_info = storage.get_file_info
+
+        def open_input_stream(self, path):
+            call, source = next(self.calls), storage.open_input_stream(path)
+
+            class Stream:
+                def __enter__(self):
+                    return self
+
+                def __exit__(self, *_):
+                    source.close()
+
+                def read(self, size):
+                    data = source.read(size)
+                    if call == 1 or not data:
+                        starts[call].set()
+                        goes_on[call].wait()
+                    return data
+
+            return Stream()
+
+    paused, start = Paused(), END - timedelta(hours=1)
+    first = asyncio.create_task(fetch(tmp_path, paused, start=start))
+    await asyncio.to_thread(starts[0].wait)
+    second = asyncio.create_task(fetch(tmp_path, paused, start=start))
+    await asyncio.to_thread(starts[1].wait)
+    goes_on[0].set()
+    (file,) = await first
+    original = (
+        tmp_path / "bucket/lake/project_id=mine" / f"date={start:%Y-%m-%d}/hour={start:%H}/logs.parquet"
+    )
+    try:
+        assert same(Path(file.path), original)
+    finally:
+        goes_on[1].set()
+    assert await second == (file,)
+    assert same(Path(file.path), original)
+    assert copies(tmp_path) == [Path(file.path)]
+
+
+async def test_a_copy_that_fails_leaves_nothing(tmp_path, storage):
+    class Cut:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def read(self, _):
+            raise OSError("cut off")
+
+    class Failing:
+        get_file_info = storage.get_file_info
+
+        def open_input_stream(self, _):
+            return Cut()
+
+    with pytest.raises(SourceUnavailable):
+        await fetch(tmp_path, Failing())
+    assert copies(tmp_path) == []
+
+
+async def test_a_copy_that_another_call_removes_does_no_harm(tmp_path, storage):
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "gone.parquet").symlink_to(tmp_path / "nowhere")  # listed, but not there
+    assert len(await fetch(tmp_path, storage)) == HOURS
 
 
 async def test_hours_without_a_file_are_left_out(tmp_path, storage):

@@ -193,4 +193,4 @@ def test_every_sql_file_is_a_report():
 
 
 def test_the_documentation_is_fresh():
-    assert PATH.read_text("utf-8") == document(), "run python -m analytics.reports.document"
+    assert PATH.read_text("utf-8") == document(), "run `make docs`"

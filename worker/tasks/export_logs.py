@@ -16,6 +16,7 @@ from uuid import UUID
 import structlog
 from llm_observe.ids import uuid7
 
+from analytics.lake.exporter import find_lost
 from analytics.lake.store import LakeUnavailable
 from analytics.windows import HOUR
 from storage import exports, lake
@@ -24,6 +25,8 @@ from worker.queue.outages import wait_out
 from worker.tasks.export_run import ExportRun, utc_now
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from analytics.lake.settings import LakeSettings
     from analytics.lake.store import LakeStore
     from storage.exports import Export
@@ -85,6 +88,20 @@ class LogExporter:
                 checks_files=False,
             )
         self._queued.set()
+
+    async def mark_lost_hours(self, end: datetime) -> int:
+        """Have hours before a time exported again whose files the lake has lost; return how many.
+
+        Retention asks before it drops the logs, which are then all that is left of those hours.
+
+        Raises:
+            LakeUnavailable: The lake cannot be asked.
+            StorageUnavailable: Postgres cannot.
+        """
+        hours = await lake.list_hours(self._database, start=lake.EARLIEST, end=end, project_id=None)
+        lost = await find_lost(self._store, hours)
+        await lake.mark_lost(self._database, lost)
+        return len(lost)
 
     async def run(self) -> None:
         """Run exports until cancelled, one after the other."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
-from analytics.lake.exporter import Outcome, export_hour
-from analytics.lake.layout import hour_file, project_folder
+from analytics.lake.exporter import Outcome, export_hour, find_lost
+from analytics.lake.layout import project_folder
 from analytics.lake.manifest import update_manifest
 from analytics.lake.store import LakeUnavailable
 from analytics.lake.threads import run_in_thread
@@ -93,14 +93,8 @@ class ExportRun:
         hours = await lake.list_hours(
             self._database, start=export.start_time, end=end, project_id=export.project_id
         )
-        missing = await self._find_missing(hours) if export.checks_files else set()
-        return [each for each in hours if not each.is_clean or each in missing]
-
-    async def _find_missing(self, hours: Sequence[LakeHour]) -> set[LakeHour]:
-        """Return the clean hours whose files are not in the lake, or are not those that were written."""
-        files = {hour_file(*each.key): each for each in hours if each.is_clean and each.row_count}
-        sizes = await run_in_thread(lambda: self._store.sizes(files))
-        return {each for name, each in files.items() if sizes.get(name) != each.size_bytes}
+        lost = await find_lost(self._store, hours) if export.checks_files else []
+        return [each for each in hours if not each.is_clean or each in lost]
 
     async def _write_hour(self, hour: LakeHour) -> bool:
         """Write an hour; False where that cannot be done, whatever the time."""

@@ -19,8 +19,8 @@ WITH grouped AS (
     GROUP BY value
 )
 SELECT value, request_count, request_count - priced_count AS unpriced_count, total_cost_nano_usd,
-    total_cost_nano_usd / nullif(sum(total_cost_nano_usd) OVER (), 0) AS cost_share, cost_per_request_nano_usd,
-    input_tokens, output_tokens
+    total_cost_nano_usd / nullif(sum(CAST(total_cost_nano_usd AS DOUBLE)) OVER (), 0) AS cost_share,
+    cost_per_request_nano_usd, input_tokens, output_tokens
 FROM grouped
 ORDER BY total_cost_nano_usd DESC NULLS LAST, request_count DESC, value
 LIMIT $limit
