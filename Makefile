@@ -70,11 +70,12 @@ proto-clients: .venv/dev.done ## Generate the code of a client: CLIENT="node go 
 	@[ -d clients/node/node_modules ] || (cd clients/node && npm ci --no-audit --no-fund)
 	@scripts/generate_clients.sh $(CLIENT) && echo "generated clients/*/gen"
 
-docs: .venv/dev.done ## Make docs/cli.md, parquet-schema.md, reports.md and docs/sql from what they describe
+docs: .venv/dev.done ## Make docs/cli.md, metrics.md, parquet-schema.md, reports.md and docs/sql
 	@$(BIN)/python -m analytics.lake > docs/parquet-schema.md
 	@$(BIN)/python -m analytics.reports.document
 	@$(BIN)/python -m stack.cli.document
 	@$(BIN)/python -m analytics.engines
+	@$(BIN)/python -m telemetry > docs/metrics.md
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable

@@ -18,6 +18,7 @@ from storage.settings import StorageSettings
 from streamlit_app.settings import AppSettings, ListenSettings
 from telemetry.heartbeat import HeartbeatSettings
 from telemetry.logging import LogSettings
+from telemetry.otel_settings import TelemetrySettings
 from telemetry.settings import SettingsError, load_settings
 from worker.notices.settings import NoticeSettings
 from worker.queue.settings import QueueSettings
@@ -28,7 +29,12 @@ if TYPE_CHECKING:
 
     from pydantic_settings import BaseSettings
 
-_STORES: Final[tuple[type[BaseSettings], ...]] = (LogSettings, StorageSettings, QueueSettings)
+_STORES: Final[tuple[type[BaseSettings], ...]] = (
+    LogSettings,
+    TelemetrySettings,
+    StorageSettings,
+    QueueSettings,
+)
 SETTINGS: Final[dict[str, tuple[type[BaseSettings], ...]]] = {
     "migrate": (LogSettings, StorageSettings),
     "server": (
