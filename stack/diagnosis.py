@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llm_observe.v1.health_service_pb2 import HealthState
 
-from server.settings import ProviderSettings, ServerSettings
 from stack import processes, readiness
 from stack.data_dir import DataDir
-from stack.process_settings import check_settings
 from stack.supervisor import GRPC_PORT, UI_PORT
 from telemetry.settings import SettingsError, load_settings
 
@@ -119,6 +117,8 @@ def _compiler() -> Finding:
 
 
 def _settings() -> Finding:
+    from stack.process_settings import check_settings  # noqa: PLC0415 - prices take 0.2 s, and others need none
+
     try:
         check_settings()
     except SettingsError as error:
@@ -127,6 +127,8 @@ def _settings() -> Finding:
 
 
 def _keys() -> Iterator[Finding]:
+    from server.settings import ProviderSettings, ServerSettings  # noqa: PLC0415 - as above
+
     try:
         providers, server = load_settings(ProviderSettings), load_settings(ServerSettings)
     except SettingsError:

@@ -35,7 +35,6 @@ from stack.cli.rollups import rollups
 from stack.cli.status import status
 from stack.data_dir import DataDir
 from stack.errors import StackError
-from stack.process_settings import check_settings
 from stack.supervisor import Supervisor
 from storage.errors import StorageError
 from telemetry.settings import SettingsError
@@ -56,6 +55,8 @@ def cli() -> None:
 @click.option("--detach", is_flag=True, help="Return as soon as everything is ready; `down` stops it.")
 def up(detach: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Start everything and run it until Ctrl-C."""
+    from stack.process_settings import check_settings  # noqa: PLC0415 - prices take 0.2 s, and others need none
+
     check_settings()
     home = DataDir.from_env()
     home.create()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 
@@ -61,6 +63,13 @@ def test_no_command_but_up_needs_a_data_folder(names, command, monkeypatch, tmp_
     done = CliRunner().invoke(cli, [*names, *arguments_of(command), *ONE_OF.get(names, ())])
     assert done.exit_code != 2, done.output  # it was run, not refused for its arguments
     assert not (tmp_path / "home").exists()
+
+
+def test_no_command_waits_for_packages_that_others_need():
+    code = "import sys, stack.cli.main; print([name for name in sys.argv[1:] if name in sys.modules])"
+    heavy = ("genai_prices", "duckdb", "pyarrow", "streamlit", "openai")
+    done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_up_says_which_setting_names_the_folder(monkeypatch, tmp_path):
