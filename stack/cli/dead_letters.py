@@ -11,6 +11,7 @@ from llm_observe.v1 import admin_service_pb2 as pb
 from stack.cli.output import hint, json_option, print_fields, print_items, print_json, progress
 from stack.cli.server import admin_service, find_server
 from stack.cli.to_json import fields_of
+from stack.cli.units import count_of
 from storage.dead_letters import KILLED_WORKER
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S: Final = 10.0
 _REPLAY_TIMEOUT_S: Final = 3600.0
 _MAX_PAGE: Final = 1000
+"""Dead letters of a page, and ids of a filter."""
 _REASON_HELP: Final = f"Select this reason only, such as {KILLED_WORKER}."
 _COLUMNS: Final = ("id", "last attempt (UTC)", "reason", "logs", "message")
 
@@ -136,36 +138,38 @@ def discard(*, ids: tuple[str, ...], reason: str, everything: bool, yes: bool) -
 
     They stay in the ledger.
     """
-    selected = _make_filter(ids, reason, everything=everything)
+    selected = [_make_filter(ids, reason, everything=everything)]
     with admin_service() as admin:
-        if not yes and not _confirm(admin, selected):
-            hint("no such dead letters are waiting")
-            return
-        response = admin.DiscardDeadLetters(pb.DiscardDeadLettersRequest(filter=selected), timeout=_TIMEOUT_S)
-    click.echo(f"{response.discarded_count} discarded")
+        if not yes:
+            selected = _confirm(admin, selected[0])
+        requests = [pb.DiscardDeadLettersRequest(filter=each) for each in selected]
+        count = sum(admin.DiscardDeadLetters(each, timeout=_TIMEOUT_S).discarded_count for each in requests)
+    click.echo(f"{count} discarded")
 
 
-def _confirm(admin: AdminServiceStub, selected: pb.DeadLetterFilter) -> bool:
-    """Say how many there are, and ask; return False where there are none.
+def _confirm(admin: AdminServiceStub, selected: pb.DeadLetterFilter) -> list[pb.DeadLetterFilter]:
+    """Say how many there are, and ask; return filters of these alone, and not of those that come meanwhile.
 
     Raises:
         click.Abort: The answer is no.
     """
-    letters, logs = _count(admin, selected)
+    letters = _find_all(admin, selected)
     if letters:
-        question = f"Permanently discard {letters} dead letters, which hold {logs} logs, at {find_server()}?"
-        click.confirm(question, abort=True)
-    return letters > 0
+        logs = count_of(sum(letter.log_count for letter in letters), "log")
+        what = f"{count_of(len(letters), 'dead letter')} with {logs}"
+        click.confirm(f"Permanently discard {what} at {find_server()}?", abort=True)
+    ids = [letter.dead_letter_id for letter in letters]
+    starts = range(0, len(ids), _MAX_PAGE)
+    return [pb.DeadLetterFilter(dead_letter_ids=ids[start : start + _MAX_PAGE]) for start in starts]
 
 
-def _count(admin: AdminServiceStub, selected: pb.DeadLetterFilter) -> tuple[int, int]:
-    """Return how many dead letters a filter selects, and the logs in them."""
+def _find_all(admin: AdminServiceStub, selected: pb.DeadLetterFilter) -> list[pb.DeadLetter]:
+    """Return all dead letters that a filter selects, without payloads."""
     request = pb.ListDeadLettersRequest(filter=selected, page_size=_MAX_PAGE)
-    letters, logs = 0, 0
+    letters: list[pb.DeadLetter] = []
     while True:
         response = admin.ListDeadLetters(request, timeout=_TIMEOUT_S)
-        letters += len(response.dead_letters)
-        logs += sum(letter.log_count for letter in response.dead_letters)
+        letters += response.dead_letters
         request.page_token = response.next_page_token
         if not request.page_token:
-            return letters, logs
+            return letters

@@ -11,7 +11,7 @@ from llm_observe.v1.health_service_pb2 import HealthState
 
 from stack import readiness
 from stack.cli.server import find_server, local_server
-from stack.cli.units import format_duration
+from stack.cli.units import count_of, format_duration
 from stack.data_dir import DataDir
 from stack.errors import StackError
 from stack.processes import ProcessId
@@ -134,8 +134,9 @@ def _problems(health: CheckResponse) -> Iterator[str]:
         if (oldest_s := health.queue.oldest_age.ToMicroseconds() / 1e6) > _LATE_S:
             yield f"a batch has waited {format_duration(oldest_s)}"
     if health.dead_letter_count:
-        yield f"{health.dead_letter_count} dead letters wait (`llm-observe dead-letters list`)"
+        waiting = count_of(health.dead_letter_count, "dead letter")
+        yield f"{waiting} waiting (`llm-observe dead-letters list`)"
     if (lag_s := health.rollups.merge_lag.ToMicroseconds() / 1e6) > _LATE_S:
         yield f"no rollups were merged for {format_duration(lag_s)}"
     if health.undelivered_alert_message_count:
-        yield f"{health.undelivered_alert_message_count} messages about alerts were not delivered"
+        yield f"{count_of(health.undelivered_alert_message_count, 'message')} about alerts not delivered"

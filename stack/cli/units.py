@@ -1,4 +1,4 @@
-"""Durations and sizes for people."""
+"""Durations, sizes and counts for people."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ def format_size(size: float) -> str:
             break
         size /= _STEP
     return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"  # noqa: PLR2004 - two digits
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 log`` or ``2 logs``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -211,17 +211,31 @@ async def test_the_command_line_lists_and_shows(dead_letters, database):
 async def test_discarding_says_how_many_before_it_asks(dead_letters, database, admin, server, monkeypatch):
     monkeypatch.setattr("stack.cli.dead_letters._MAX_PAGE", 2)  # of 3 letters there are two pages
     await add_dead_letters(database, [letter(make_log(), make_log()) for _ in range(3)])
-    question = (
-        f"discard 3 dead letters, which hold 6 logs, at 127.0.0.1:{server.port} (LLM_OBSERVE_ENDPOINT)?"
-    )
+    question = f"discard 3 dead letters with 6 logs at 127.0.0.1:{server.port} (LLM_OBSERVE_ENDPOINT)?"
     assert question in await dead_letters("discard", "--all", answer="n\n")
     assert len(await waiting(admin)) == 3
     first, *_ = await waiting(admin)
-    assert "discard 1 dead letters" in await dead_letters("discard", first.dead_letter_id, answer="n\n")
+    assert "discard 1 dead letter with 2 logs" in await dead_letters(
+        "discard", first.dead_letter_id, answer="n\n"
+    )
     assert "3 discarded" in await dead_letters("discard", "--all", answer="y\n")
-    assert "no such dead letters are waiting" in await dead_letters("discard", "--all")
+    assert await dead_letters("discard", "--all") == "0 discarded\n"
     await add_dead_letters(database, [letter(make_log())])
     assert await dead_letters("discard", "--all", "--yes") == "1 discarded\n"
+
+
+async def test_what_comes_while_discarding_asks_is_kept(dead_letters, database, admin, monkeypatch):
+    await add_dead_letters(database, [letter(make_log()) for _ in range(2)])
+    loop = asyncio.get_running_loop()
+
+    def answer_late(*_: object, **__: object) -> bool:
+        later = add_dead_letters(database, [letter(make_log(), reason="came later")])
+        asyncio.run_coroutine_threadsafe(later, loop).result()
+        return True
+
+    monkeypatch.setattr("stack.cli.dead_letters.click.confirm", answer_late)
+    assert await dead_letters("discard", "--all") == "2 discarded\n"
+    assert [each.reason for each in await waiting(admin)] == ["came later"]
 
 
 def test_the_quota_stops_mass_dead_lettering():

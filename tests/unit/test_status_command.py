@@ -71,7 +71,7 @@ CASES = [
         3,
         "degraded: a batch has waited 1 h 1 min",
     ),
-    (health(HEALTH_STATE_DEGRADED, dead_letter_count=3), 3, "degraded: 3 dead letters wait"),
+    (health(HEALTH_STATE_DEGRADED, dead_letter_count=3), 3, "degraded: 3 dead letters waiting (`"),
     (
         health(HEALTH_STATE_DEGRADED, rollups=RollupHealth(merge_lag=LATE)),
         3,
@@ -80,7 +80,7 @@ CASES = [
     (
         health(HEALTH_STATE_DEGRADED, undelivered_alert_message_count=2),
         3,
-        "degraded: 2 messages about alerts were not delivered",
+        "degraded: 2 messages about alerts not delivered",
     ),
     (health(HEALTH_STATE_UNHEALTHY, dependencies=[AWAY]), 1, "down: redis does not answer"),
     (health(HEALTH_STATE_DEGRADED), 3, "degraded"),

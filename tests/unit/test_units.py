@@ -1,10 +1,10 @@
-"""Durations and sizes for people."""
+"""Durations, sizes and counts for people."""
 
 from __future__ import annotations
 
 import pytest
 
-from stack.cli.units import format_duration, format_size
+from stack.cli.units import count_of, format_duration, format_size
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,10 @@ def test_durations(seconds, text):
 )  # fmt: skip
 def test_sizes(size, text):
     assert format_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 logs"), (1, "1 log"), (2, "2 logs"), (12_345, "12,345 logs")]
+)
+def test_counts(number, text):
+    assert count_of(number, "log") == text
