@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import altair as alt
+import pandas as pd
 import streamlit as st
 
 from streamlit_app import format as fmt
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
     from llm_observe.v1.analytics_service_pb2 import Metrics, QueryTimeSeriesResponse, TimeSeries
 
+    from streamlit_app.colours import Palette
     from streamlit_app.state.window import Bounds
 
-Row = dict[str, str | float | int | bool | None]
+Row = dict[str, str | float | int | bool | datetime | None]
 RANGE: Final = "range"
 """Name of the selection made by dragging over time."""
 PICK: Final = "pick"
@@ -36,6 +38,18 @@ _TIME_LABEL: Final = (
     "hours(datum.value) == 0 && minutes(datum.value) == 0"
     " ? timeFormat(datum.value, '%d %b') : timeFormat(datum.value, '%H:%M')"
 )
+
+
+class Look(NamedTuple):
+    """What all charts of a page share: the window, the theme's colours and the viewer's time zone.
+
+    ``key`` tells charts of one view from those of another, which have nothing selected.
+    """
+
+    bounds: Bounds
+    colours: Palette
+    zone: tzinfo
+    key: str
 
 
 class Step(NamedTuple):
@@ -60,6 +74,14 @@ def steps_of(answer: QueryTimeSeriesResponse, series: TimeSeries | None, bounds:
     return steps
 
 
+def steps_moved(answer: QueryTimeSeriesResponse, bounds: Bounds, by: timedelta) -> list[Step]:
+    """Return the steps of another window, moved so that they can be drawn over this one."""
+    series = answer.series[0] if answer.series else None
+    return [
+        step._replace(start=step.start + by, end=step.end + by) for step in steps_of(answer, series, bounds)
+    ]
+
+
 def _floor(time: datetime, length: timedelta) -> datetime:
     return time - (time - datetime(1970, 1, 1, tzinfo=UTC)) % length
 
@@ -69,8 +91,8 @@ def time_row(step: Step, zone: tzinfo, **values: str | float | bool | None) -> R
     when = fmt.time_range(step.start, step.end, zone)
     unfinished = "" if step.is_finished else ", not finished yet"
     return {
-        "at": step.start.isoformat(),
-        "to": step.end.isoformat(),
+        "at": step.start,
+        "to": step.end,
         "when": f"{when}{unfinished}",
         "utc": fmt.time_range(step.start, step.end, UTC),
         "finished": step.is_finished,
@@ -111,13 +133,26 @@ def when_tooltips(*others: alt.Tooltip) -> list[alt.Tooltip]:
     return [alt.Tooltip("when:N", title="time"), *others, alt.Tooltip("utc:N", title="UTC")]
 
 
+def chart_of(rows: Sequence[Row]) -> alt.Chart:
+    """Return a chart of rows."""
+    # A data frame, as Altair checks values one by one, which takes seconds.
+    return alt.Chart(pd.DataFrame(list(rows)))
+
+
+def layered(*layers: alt.Chart) -> alt.LayerChart:
+    """Return charts above each other, the first one at the bottom."""
+    chart = alt.layer(*layers)
+    assert isinstance(chart, alt.LayerChart)  # noqa: S101 - facets make another kind, and there are none
+    return chart
+
+
 def hover_layer(
     rows: Sequence[Row], bounds: Bounds, height: int, tooltips: Sequence[alt.Tooltip]
 ) -> alt.Chart:
     """Return an invisible layer whose bars are as high as the chart: the tooltip is everywhere."""
     hover = alt.selection_point(name="hover", on="pointerover", clear="pointerout", empty=False)
     layer: alt.Chart = (
-        alt.Chart(alt.Data(values=list(rows)))
+        chart_of(rows)
         .mark_bar(color="gray", binSpacing=0)
         .encode(
             x=time_axis(bounds),
@@ -128,6 +163,17 @@ def hover_layer(
             tooltip=list(tooltips),
         )
         .add_params(hover)
+    )
+    return layer
+
+
+def before_layer(rows: Sequence[Row], bounds: Bounds, y: alt.Y, colour: str) -> alt.Chart:
+    """Return the line of the window before, ``value`` of each row, already moved to this window."""
+    known = [row for row in rows if row["value"] is not None]
+    layer: alt.Chart = (
+        chart_of(known)
+        .mark_line(interpolate="step-after", strokeWidth=1.4, color=colour)
+        .encode(x=time_axis(bounds, bars=False), y=y)
     )
     return layer
 
@@ -148,7 +194,7 @@ def show_chart(
         st.altair_chart(sized, key=key, alt=alt_text)
         return {}
     state = st.altair_chart(sized, key=key, alt=alt_text, on_select="rerun", selection_mode=list(selections))
-    return state.selection if isinstance(state.selection, dict) else {}
+    return dict(state.selection)
 
 
 def selected_range(selection: Mapping[str, object]) -> tuple[datetime, datetime] | None:

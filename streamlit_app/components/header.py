@@ -44,7 +44,8 @@ class Header:
         """Say when the page's numbers were read."""
         if time:
             words = "paused at" if self.refresh_s is None else "updated"
-            self._updated.caption(f"{literal(words)} {literal(fmt.clock_time(time, clock.viewer_zone()))}")
+            at = fmt.clock_time(time, clock.viewer_zone())
+            self._updated.caption(f"{literal(words)} {literal(at)}", width="content")
 
 
 def page_header(title: str, page: str, *, filter_keys: Sequence[str] = METRIC_KEYS) -> Header:

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 _KEPT: Final = "last_answers"
 _MAX_KEPT: Final = 60
 """Answers kept for a session: a few pages, each with its windows that were shown last."""
 
 
-class Read(Generic[T]):
+class Read(Generic[T_co]):
     """One answer. ``value`` is the last good one, None if there was none; ``error`` says why it is old."""
 
     def __init__(self) -> None:
-        self.value: T | None = None
+        self.value: T_co | None = None
         self.read_time: datetime | None = None
         self.error: ServerError | None = None
 
@@ -52,8 +53,7 @@ class Reads:
         ``name`` tells the answer from others of the same page and view.
         """
         answer: Read[T] = Read()
-        # Read is invariant, yet nothing here writes another type than what the call returns.
-        self._started.append(((self._key, name), answer, self._threads.submit(call)))  # type: ignore[arg-type] # see above
+        self._started.append(((self._key, name), answer, self._threads.submit(call)))
         return answer
 
     def finish(self) -> None:

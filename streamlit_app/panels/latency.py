@@ -10,45 +10,62 @@ from streamlit_app import format as fmt
 from streamlit_app import metrics as of
 from streamlit_app.components.charts import (
     RANGE,
+    Look,
     Row,
     Step,
+    before_layer,
+    chart_of,
     drag_over_time,
     hover_layer,
+    layered,
     seconds_axis,
     show_chart,
     time_axis,
     time_row,
     when_tooltips,
 )
+from streamlit_app.components.panel import table_button
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import tzinfo
 
     from llm_observe.v1.analytics_service_pb2 import Metrics
+    from streamlit.delta_generator import DeltaGenerator
 
-    from streamlit_app.colours import Palette
-    from streamlit_app.state.window import Bounds
-
-_HEIGHT: Final = 176
-_FIRST_TOKEN_HEIGHT: Final = 74
+_HEIGHT: Final = 196
+_FIRST_TOKEN_HEIGHT: Final = 62
+_NUMBERS: Final[Mapping[str, Callable[[Metrics], float | None]]] = {
+    "p50": of.p50_latency,
+    "p95": of.p95_latency,
+    "p99": of.p99_latency,
+    "ttft": of.first_token,
+}
+_COLUMNS: Final = {
+    "when": "Time", "calls": "Calls", "p50_words": "p50", "p95_words": "p95", "p99_words": "p99",
+    "ttft_words": "First token p50",
+}  # fmt: skip
 
 
 def show_latency(
-    steps: Sequence[Step], bounds: Bounds, colours: Palette, zone: tzinfo
+    place: DeltaGenerator, steps: Sequence[Step], before: Sequence[Step], look: Look
 ) -> Mapping[str, object]:
-    """Show both charts; return what is selected."""
-    rows = [_row(step, zone) for step in steps]
+    """Show both charts; return what is selected.
+
+    ``before`` are the steps of the window before, moved to this one; ``place`` gets a button for the table.
+    """
+    rows = [_row(step, look.zone) for step in steps]
+    table_button(place, rows, _COLUMNS, key="latency")
     selection = show_chart(
-        _latency_chart(rows, bounds, colours),
+        _latency_chart(rows, [_before_row(step, look.zone) for step in before], look),
         height=_HEIGHT,
-        key="latency",
+        key=f"latency {look.key}",
         alt_text=f"Latency over time. p50: {_describe(steps, of.p50_latency)}; "
         f"p95: {_describe(steps, of.p95_latency)}.",
         selections=[RANGE],
     )
     show_chart(
-        _first_token_chart(rows, bounds, colours),
+        _first_token_chart(rows, look),
         height=_FIRST_TOKEN_HEIGHT,
         key="first_token",
         alt_text=f"Median time to first token. {_describe(steps, of.first_token)}.",
@@ -66,17 +83,14 @@ def _row(step: Step, zone: tzinfo) -> Row:
     return time_row(step, zone, calls=calls, **numbers, **shown)
 
 
-_NUMBERS: Final[Mapping[str, Callable[[Metrics], float | None]]] = {
-    "p50": of.p50_latency,
-    "p95": of.p95_latency,
-    "p99": of.p99_latency,
-    "ttft": of.first_token,
-}
+def _before_row(step: Step, zone: tzinfo) -> Row:
+    return time_row(step, zone, value=of.p95_latency(step.metrics) if step.metrics else None)
 
 
-def _latency_chart(rows: Sequence[Row], bounds: Bounds, colours: Palette) -> alt.LayerChart:
+def _latency_chart(rows: Sequence[Row], before: Sequence[Row], look: Look) -> alt.LayerChart:
+    bounds, colours = look.bounds, look.colours
     known = [row for row in rows if row["p50"] is not None]
-    base = alt.Chart(alt.Data(values=known)).encode(x=time_axis(bounds), x2="to:T")
+    base = chart_of(known).encode(x=time_axis(bounds), x2="to:T")
     faded = alt.condition("datum.finished", alt.value(0.28), alt.value(0.12))
     band = base.mark_bar(binSpacing=0, color=colours.p95).encode(
         y=seconds_axis("p50:Q"), y2="p95:Q", opacity=faded
@@ -93,15 +107,20 @@ def _latency_chart(rows: Sequence[Row], bounds: Bounds, colours: Palette) -> alt
         alt.Tooltip("calls:N", title="calls"),
     )
     hover = hover_layer(rows, bounds, _HEIGHT, tooltips)
-    return alt.layer(band, p95, p99, p50.add_params(drag_over_time()), hover)
+    previous = [before_layer(before, bounds, seconds_axis("value:Q"), colours.previous)] if before else []
+    return layered(band, *previous, p95, p99, p50.add_params(drag_over_time()), hover)
 
 
-def _first_token_chart(rows: Sequence[Row], bounds: Bounds, colours: Palette) -> alt.LayerChart:
+def _first_token_chart(rows: Sequence[Row], look: Look) -> alt.LayerChart:
+    bounds = look.bounds
     known = [row for row in rows if row["ttft"] is not None]
-    base = alt.Chart(alt.Data(values=known)).encode(x=time_axis(bounds, labels=False, bars=False), x2="to:T")
-    line = base.mark_rule(strokeWidth=2, color=colours.ttft).encode(y=seconds_axis("ttft:Q", ticks=2))
+    line = (
+        chart_of(known)
+        .mark_rule(strokeWidth=2, color=look.colours.ttft)
+        .encode(x=time_axis(bounds, labels=False, bars=False), x2="to:T", y=seconds_axis("ttft:Q", ticks=2))
+    )
     tooltips = when_tooltips(alt.Tooltip("ttft_words:N", title="first token p50"))
-    return alt.layer(line, hover_layer(rows, bounds, _FIRST_TOKEN_HEIGHT, tooltips))
+    return layered(line, hover_layer(rows, bounds, _FIRST_TOKEN_HEIGHT, tooltips))
 
 
 def _describe(steps: Sequence[Step], number: Callable[[Metrics], float | None]) -> str:

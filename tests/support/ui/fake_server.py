@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 import grpc
 import llm_observe.v1
@@ -19,7 +20,7 @@ from grpc_status import rpc_status
 
 from server.rpc.errors import ApiError
 
-Answer = Message | ApiError | Iterable[Message] | Callable[[Message], "Answer"]
+Answer = Message | ApiError | Iterable[Message] | Callable[[Any], "Answer"]
 
 
 class FakeServer:

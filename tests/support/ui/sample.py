@@ -148,6 +148,11 @@ def _window(time_range: TimeRange) -> tuple[datetime, datetime]:
 
 
 def _between(start: datetime, end: datetime, sources: list[Source]) -> pb.Metrics:
+    return _sum(start, end, tuple(sources))
+
+
+@cache
+def _sum(start: datetime, end: datetime, sources: tuple[Source, ...]) -> pb.Metrics:
     return total([_metrics_of(source, slot) for slot in _slots(start, end) for source in sources])
 
 
@@ -291,6 +296,14 @@ def list_errors(request: pb.ListErrorsRequest) -> pb.ListErrorsResponse:
     return pb.ListErrorsResponse(logs=logs)
 
 
+def list_logs(request: pb.ListLogsRequest) -> pb.ListLogsResponse:
+    """Return the failed calls, which are all that the sample has as logs."""
+    found = list_errors(
+        pb.ListErrorsRequest(filter=request.filter.metric_filter, page_size=request.page_size)
+    )
+    return pb.ListLogsResponse(logs=found.logs)
+
+
 def check_health() -> health.CheckResponse:
     answer = health.CheckResponse(
         state=health.HEALTH_STATE_HEALTHY,
@@ -310,7 +323,13 @@ def serve_sample(fake: FakeServer) -> None:
         "AnalyticsService.QueryBreakdown": query_breakdown,
         "AnalyticsService.ListFacets": list_facets,
         "AnalyticsService.ListErrors": list_errors,
+        "AnalyticsService.ListLogs": list_logs,
         "HealthService.Check": check_health(),
+        "AdminService.QueryLedger": admin.QueryLedgerResponse(
+            entries=[
+                admin.LedgerEntry(producer_id="p1", sent_count=13_902, stored_count=13_894, duplicate_count=8)
+            ]
+        ),
         "AdminService.ListProjects": admin.ListProjectsResponse(
             projects=[admin.Project(project_id="default", display_name="Default")]
         ),
