@@ -29,7 +29,7 @@ def main() -> int:
 def _options(settings: ListenSettings) -> list[str]:
     return [
         f"--server.address={settings.host}", f"--server.port={settings.port}", "--server.headless=true",
-        "--server.fileWatcherType=none", "--browser.gatherUsageStats=false", "--client.toolbarMode=viewer",
+        "--server.fileWatcherType=none", "--browser.gatherUsageStats=false", "--client.toolbarMode=minimal",
         "--client.showErrorDetails=none", "--logger.hideWelcomeMessage=true",
     ]  # fmt: skip
 

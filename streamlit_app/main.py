@@ -1,4 +1,4 @@
-"""Router of the dashboard: run with ``streamlit run``."""
+"""Router of the app: run with ``streamlit run``."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from pathlib import Path
 
 import streamlit as st
 
-from streamlit_app.client import settings
+from streamlit_app.components.sidebar import show_sidebar
+from streamlit_app.data.connection import settings
 from streamlit_app.login import require_login
-from streamlit_app.views import chat, dashboard
+from streamlit_app.pages import ENTRIES, register
+from streamlit_app.state.view import current_view, last_view
 
-# Our own file: Streamlit would load its icons for the browser tab from another origin.
-st.set_page_config(page_title="LLM Observe", page_icon=Path(__file__).with_name("icon.svg"), layout="wide")
+_FOLDER = Path(__file__).parent
+
+# Our own icon, before any page is known: Streamlit would load the page's icon from another origin.
+st.set_page_config(page_icon=_FOLDER / "icon.svg", layout="wide")
+page = register()
+st.set_page_config(page_title=f"{page.title} · LLM Observe")
+st.html(_FOLDER / "style.css")
 if settings().login:
     require_login()
-pages = [
-    st.Page(
-        dashboard.render, title="Dashboard", icon=":material/monitoring:", url_path="dashboard", default=True
-    ),
-    st.Page(chat.render, title="Chat", icon=":material/forum:", url_path="chat"),
-]
-st.navigation({"LLM Observe": pages}).run()
+has_view = any(entry.has_view for entry in ENTRIES if entry.title == page.title)
+show_sidebar(current_view() if has_view else last_view())
+page.run()

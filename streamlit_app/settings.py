@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from telemetry.settings import EnvSettings, is_loopback
 
-_MIN_REFRESH_S: Final = 10.0
+_MIN_REFRESH_S: Final = 15.0
 _CHAT_MARGIN_S: Final = 30.0
 """How much longer than an answer may take a page waits for it: the server opens and stores it, too."""
 

@@ -1,4 +1,4 @@
-"""Cards: one number each, with its change against the window before."""
+"""Cards: one number each, with its course over the window and its change against the one before."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 
 class Card(NamedTuple):
-    """One number. ``good`` says which way a change is good news."""
+    """One number. ``good`` says which way a change is good news; ``course`` is drawn as a sparkline."""
 
     label: str
     value: str
     change: str | None = None
     good: Literal["up", "down", "neither"] = "neither"
     help: str = ""
+    course: Sequence[float | None] = ()
+    note: str = ""
+    """Words after the change, where there is no window before to compare with."""
 
 
 _DELTA_COLORS: Final[dict[str, Literal["normal", "inverse", "off"]]] = {
@@ -27,17 +30,30 @@ _DELTA_COLORS: Final[dict[str, Literal["normal", "inverse", "off"]]] = {
     "down": "inverse",
     "neither": "off",
 }
+_MIN_CARD_PX: Final = 150
 
 
-def show_cards(cards: Sequence[Card], *, per_row: int = 4) -> None:
-    """Show cards in rows."""
-    for begin in range(0, len(cards), per_row):
-        for place, card in zip(st.columns(per_row), cards[begin : begin + per_row], strict=False):
-            place.metric(
+def show_cards(cards: Sequence[Card]) -> None:
+    """Show cards in a row; on a phone two abreast."""
+    with st.grid(len(cards), min_column_width=_MIN_CARD_PX, gap="xsmall"):
+        for card in cards:
+            change = card.change
+            unchanged = change is None or not change.strip("+-0. %p")
+            st.metric(
                 literal(card.label),
                 card.value,
-                card.change,
-                delta_color=_DELTA_COLORS[card.good],
+                change or card.note or None,
+                delta_color="off" if unchanged else _DELTA_COLORS[card.good],
+                delta_arrow="off" if unchanged else "auto",
+                delta_description="vs before" if change else None,
                 border=True,
+                height="stretch",
                 help=literal(card.help) or None,
+                chart_data=_sparkline(card.course),
+                chart_type="area",
             )
+
+
+def _sparkline(course: Sequence[float | None]) -> list[float] | None:
+    known = [value for value in course if value is not None]
+    return known if len(known) > 1 else None

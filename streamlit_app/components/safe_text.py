@@ -1,7 +1,8 @@
 """Makes text that users and models wrote safe to show: nothing is fetched because of what a text says.
 
 Streamlit's markdown loads images and lets a link hide its target, so an injected prompt could send a
-conversation to a stranger. Therefore every such text passes through ``literal`` or ``safe_markdown``.
+conversation to a stranger. Therefore every such text passes through ``literal``, ``small`` or
+``safe_markdown``.
 ``safe_markdown`` does not search for what is dangerous: it parses the text and writes it anew from an
 allowlist, escaping all ASCII punctuation of the text. So only the markup written here has a meaning,
 whatever Streamlit's parser understands: images, HTML, links, math, directives, icons.
@@ -36,6 +37,11 @@ _LOWEST_HEADING: Final = 6
 def literal(text: str) -> str:
     """Return markdown that shows the text as it is, on one line."""
     return _escape(" ".join(text.split()))
+
+
+def small(text: str) -> str:
+    """Return markdown that shows the text as it is, small and grey: a reason code, a unit."""
+    return f":gray[:small[{literal(text)}]]"
 
 
 def safe_markdown(text: str) -> str:

@@ -29,7 +29,7 @@ def show_providers(breakdown: QueryBreakdownResponse) -> None:
             "Average": fmt.duration(average_latency(row.metrics)),
             "p95": fmt.duration(p95_latency(row.metrics)),
             "First token p50": fmt.duration(first_token(row.metrics)),
-            "Tokens": fmt.count(row.metrics.total_token_count),
+            "Tokens": fmt.compact(row.metrics.total_token_count),
         }
         for row in breakdown.rows
     ]

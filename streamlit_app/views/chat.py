@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -11,12 +12,14 @@ import streamlit as st
 from llm_observe.v1 import chat_service_pb2 as pb
 
 from streamlit_app import format as fmt
-from streamlit_app.client import ServerError, chat, server_errors, settings
 from streamlit_app.components.errors import show_error
+from streamlit_app.components.header import plain_header
 from streamlit_app.components.safe_text import MAX_PARSED_CHARS, literal, safe_markdown
+from streamlit_app.data.chat import list_models, stream_chat
+from streamlit_app.data.connection import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from llm_observe.v1.conversation_pb2 import CallStats
     from streamlit.delta_generator import DeltaGenerator
@@ -49,9 +52,7 @@ def render() -> None:
     state.setdefault("session_id", str(uuid.uuid4()))
     state.setdefault("turns", [])
     state.setdefault("conversation_id", "")
-    head, new = st.columns([4, 1], vertical_alignment="bottom")
-    head.title("Chat")
-    if new.button("New chat", icon=":material/add:", width="stretch"):
+    if plain_header("Chat").button("New chat", icon=":material/add:"):
         state.turns, state.conversation_id = [], ""
     choice = _choose_model()
     for turn in state.turns:
@@ -70,11 +71,9 @@ def render() -> None:
 def _choose_model() -> _Choice | None:
     """Return what was chosen; None when there is nothing to choose from."""
     try:
-        with server_errors():
-            known = chat().ListModels(pb.ListModelsRequest(), timeout=settings().timeout_s).providers
+        known = list_models()
     except ServerError as error:
         show_error(error)
-        st.button("Try now", icon=":material/refresh:")  # any click runs the page again
         return None
     models = {entry.provider: list(entry.models) for entry in known if entry.configured}
     left, middle, right = st.columns([2, 3, 1], vertical_alignment="bottom")
@@ -110,36 +109,38 @@ def _show_answer(place: DeltaGenerator, text: str) -> None:
 def _take_turn(choice: _Choice, content: str) -> None:
     """Show the question, stream the answer, and remember both, also when the answer breaks off."""
     _show_question(content)
-    request = pb.StreamChatRequest(
-        turn=pb.ChatTurn(
-            session_id=st.session_state.session_id,
-            conversation_id=st.session_state.conversation_id,
-            provider=choice.provider,
-            model=choice.model,
-            content=content,
-            system_prompt=choice.system_prompt,
-        )
+    request = pb.ChatTurn(
+        session_id=st.session_state.session_id,
+        conversation_id=st.session_state.conversation_id,
+        provider=choice.provider,
+        model=choice.model,
+        content=content,
+        system_prompt=choice.system_prompt,
     )
     turn = _Turn(content)
     st.session_state.turns.append(turn)
     with st.chat_message("assistant"):
         place = st.empty()
         try:
-            with server_errors():
-                _stream_answer(request, turn, place)
+            _stream_answer(request, turn, place)
         except ServerError as error:
             turn.note = f"{error.message} ({error.reason})"
             if turn.answer:
                 turn.note = f"Incomplete answer: {turn.note}"
-            show_error(error)
+            show_error(error, retry=False)
         _show_answer(place, turn.answer)
         st.caption(literal(turn.note))
 
 
-def _stream_answer(request: pb.StreamChatRequest, turn: _Turn, place: DeltaGenerator) -> None:
+def _stream_answer(request: pb.ChatTurn, turn: _Turn, place: DeltaGenerator) -> None:
     """Show the answer while it grows; leaving early cancels the call, and with it the provider's stream."""
+    with closing(stream_chat(request)) as responses:
+        _show_responses(responses, turn, place)
+
+
+def _show_responses(responses: Iterable[pb.StreamChatResponse], turn: _Turn, place: DeltaGenerator) -> None:
     drawn = 0.0
-    for response in _responses(request):
+    for response in responses:
         if response.HasField("started"):
             st.session_state.conversation_id = response.started.conversation_id
         elif response.HasField("delta"):
@@ -149,14 +150,6 @@ def _stream_answer(request: pb.StreamChatRequest, turn: _Turn, place: DeltaGener
                 drawn = time.monotonic()
         else:
             turn.note = describe(response.finished)
-
-
-def _responses(request: pb.StreamChatRequest) -> Iterator[pb.StreamChatResponse]:
-    call = chat().StreamChat(request, timeout=settings().chat_deadline_s)
-    try:
-        yield from call
-    finally:
-        call.cancel()
 
 
 def describe(finished: pb.ChatFinished) -> str:

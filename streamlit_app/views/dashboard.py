@@ -1,215 +1,265 @@
-"""Dashboard: cards, latency and throughput over time, providers, recent errors."""
+"""Dashboard: is it fine? If not: since when, who, and what does it cost?"""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
-from llm_observe.v1 import analytics_service_pb2 as pb
-from llm_observe.v1.filter_pb2 import TimeRange
 
+from streamlit_app import clock
 from streamlit_app import format as fmt
-from streamlit_app.client import ServerError, analytics, server_errors, settings
-from streamlit_app.components.cards import Card, show_cards
-from streamlit_app.components.charts import latency_chart, throughput_chart
-from streamlit_app.components.errors import show_error, show_stale
-from streamlit_app.components.safe_text import literal
-from streamlit_app.components.tables import show_errors, show_providers
-from streamlit_app.metrics import average_latency, first_token, p95_latency, success_rate
+from streamlit_app.colours import palette
+from streamlit_app.components.charts import (
+    Look,
+    selected_range,
+    selected_values,
+    steps_moved,
+    steps_of,
+)
+from streamlit_app.components.choices import chosen_in_url, is_on_in_url, show_choice, show_switch
+from streamlit_app.components.empty import read_with_placeholders, show_no_data, show_no_match
+from streamlit_app.components.errors import show_connection_state, show_panel_state
+from streamlit_app.components.header import page_header
+from streamlit_app.components.links import open_page
+from streamlit_app.components.panel import logs_link, panel
+from streamlit_app.data import analytics
+from streamlit_app.data.reads import read_together
+from streamlit_app.data.server import sum_ledger
+from streamlit_app.pages import registered
+from streamlit_app.panels.breakdown import DIMENSIONS, WITH_COURSE, course_step, show_breakdown
+from streamlit_app.panels.errors import show_error_codes, show_recent_errors
+from streamlit_app.panels.latency import show_latency
+from streamlit_app.panels.ledger import show_ledger
+from streamlit_app.panels.requests import OTHERS, show_requests
+from streamlit_app.panels.summary import show_summary
+from streamlit_app.panels.tokens import show_tokens
+from streamlit_app.state.filters import METRIC_KEYS
+from streamlit_app.state.view import View, show_view
+from streamlit_app.state.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-WINDOWS: Final = {
-    "1 h": timedelta(hours=1),
-    "24 h": timedelta(hours=24),
-    "7 d": timedelta(days=7),
-    "30 d": timedelta(days=30),
-}
-_DEFAULT_WINDOW: Final = "24 h"
-_ERRORS_SHOWN: Final = 20
+    from llm_observe.v1 import analytics_service_pb2 as pb
 
+    from streamlit_app.components.charts import Step
+    from streamlit_app.components.header import Header
+    from streamlit_app.data.reads import Read, Reads
+    from streamlit_app.data.server import Ledger
 
-class _Panels(NamedTuple):
-    """Everything the page shows, read for one and the same window."""
-
-    read_time: datetime
-    summary: pb.GetSummaryResponse
-    overall: pb.QueryTimeSeriesResponse
-    by_provider: pb.QueryTimeSeriesResponse
-    providers: pb.QueryBreakdownResponse
-    errors: pb.ListErrorsResponse
+_STACKED_BY: Final = {"provider": "Provider", "model": "Model", "env": "Environment"}
+_PLACEHOLDERS: Final = (150, 70, 340, 260)
+_RECENT_ERRORS: Final = 100
+_MAX_PROVIDERS: Final = 6
 
 
 def render() -> None:
     """Show the page; its numbers refresh by themselves."""
-    head, choice = st.columns([3, 2], vertical_alignment="bottom")
-    head.title("Dashboard")
-    requested = st.query_params.get("window", _DEFAULT_WINDOW)
-    window = choice.segmented_control(
-        "Window",
-        list(WINDOWS),
-        default=requested if requested in WINDOWS else _DEFAULT_WINDOW,
-        label_visibility="collapsed",
-        key="window",
-    )
-    st.query_params["window"] = window or _DEFAULT_WINDOW
-    st.fragment(_show_numbers, run_every=settings().refresh_s)(window or _DEFAULT_WINDOW)
+    header = page_header("Dashboard", "dashboard")
+    st.fragment(_show_numbers, run_every=header.refresh_s, key="numbers")(header)
 
 
-def _show_numbers(window: str) -> None:
-    """Read and show the panels; while the server does not answer, the last ones it gave."""
-    known: dict[str, _Panels] = st.session_state.setdefault("dashboard_panels", {})
-    try:
-        with server_errors():
-            known[window] = _read(WINDOWS[window])
-    except ServerError as error:
-        if window in known:
-            show_stale(error, since=known[window].read_time, refresh_s=settings().refresh_s)
-        else:
-            show_error(error)
-        st.button("Try now", icon=":material/refresh:", key="retry")  # any click runs this function again
-    if window in known:
-        _show_panels(known[window])
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the page shows, read for one and the same window."""
+
+    view: View
+    query: analytics.Query
+    stacked_by: str
+    dimension: str
+    summary: Read[pb.GetSummaryResponse]
+    overall: Read[pb.QueryTimeSeriesResponse]
+    stacked: Read[pb.QueryTimeSeriesResponse]
+    before: Read[pb.QueryTimeSeriesResponse] | None
+    groups: Read[pb.QueryBreakdownResponse]
+    groups_before: Read[pb.QueryBreakdownResponse]
+    courses: Read[pb.QueryTimeSeriesResponse] | None
+    providers: Read[pb.QueryBreakdownResponse]
+    errors: Read[pb.ListErrorsResponse]
+    ledger: Read[Ledger]
 
 
-def _show_panels(panels: _Panels) -> None:
-    if not panels.summary.current.request_count and not panels.summary.previous.request_count:
-        _show_empty()
+def _show_numbers(header: Header) -> None:
+    view = header.view.metrics_only()
+    with read_with_placeholders("dashboard", view, _PLACEHOLDERS) as reads:
+        answers = _start(reads, view)
+    header.show_updated(answers.summary.read_time)
+    if not show_connection_state(reads):
         return
-    show_cards(_cards(panels.summary.current, panels.summary.finished, panels.summary.previous))
-    _show_charts(panels)
-    with st.container(border=True):
-        st.markdown("**Providers**")
-        show_providers(panels.providers)
-    with st.container(border=True):
-        st.markdown("**Recent errors**")
-        if panels.errors.logs:
-            show_errors(panels.errors.logs)
-        else:
-            st.caption("None in this window.")
-    st.caption(literal(_basis(panels)))
+    if answers.summary.value and not answers.summary.value.current.request_count:
+        _show_nothing(view)
+        return
+    _show_cards(answers)
+    _show_charts(answers)
+    _show_breakdown(answers)
+    _show_errors(answers)
+    if answers.ledger.value:  # without the role admin there is none
+        show_ledger(answers.ledger.value)
 
 
-def _read(window: timedelta) -> _Panels:
-    """Ask for all panels at the same time."""
-    now = datetime.now(UTC)
-    time_range = TimeRange()
-    time_range.start_time.FromDatetime(now - window)
-    time_range.end_time.FromDatetime(now)
-    by_provider = pb.DIMENSION_PROVIDER
-    stub, timeout_s = analytics(), settings().timeout_s
-    with ThreadPoolExecutor() as threads:
-        summary = threads.submit(
-            stub.GetSummary, pb.GetSummaryRequest(time_range=time_range), timeout=timeout_s
-        )
-        overall = threads.submit(
-            stub.QueryTimeSeries, pb.QueryTimeSeriesRequest(time_range=time_range), timeout=timeout_s
-        )
-        series = threads.submit(
-            stub.QueryTimeSeries,
-            pb.QueryTimeSeriesRequest(time_range=time_range, group_by=by_provider),
-            timeout=timeout_s,
-        )
-        providers = threads.submit(
-            stub.QueryBreakdown,
-            pb.QueryBreakdownRequest(time_range=time_range, dimension=by_provider),
-            timeout=timeout_s,
-        )
-        errors = threads.submit(
-            stub.ListErrors,
-            pb.ListErrorsRequest(time_range=time_range, page_size=_ERRORS_SHOWN),
-            timeout=timeout_s,
-        )
-        return _Panels(
-            now, summary.result(), overall.result(), series.result(), providers.result(), errors.result()
-        )
-
-
-def _show_empty() -> None:
-    with st.container(border=True):
-        st.subheader("No calls in this window yet")
-        st.markdown(
-            "Make the first one on the **Chat** page, generate some with `llm-observe demo-traffic`, "
-            "or record your own application:"
-        )
-        st.code(
-            "import llm_observe\nfrom openai import OpenAI\n\n"
-            f'llm_observe.configure(endpoint="{settings().target}")\n'
-            "client = llm_observe.wrap(OpenAI())",
-            language="python",
-        )
-
-
-def _cards(now: pb.Metrics, finished: pb.Metrics, before: pb.Metrics) -> list[Card]:
-    """Return the numbers of the window; its finished part is what is compared with the window before."""
-    return [
-        Card(
-            "Requests",
-            fmt.count(now.request_count),
-            fmt.change(finished.request_count, before.request_count),
-            good="up",
-            help=f"{now.request_count:,} calls",
+def _start(reads: Reads, view: View) -> _Answers:
+    query = analytics.to_query(view, clock.now())
+    before = analytics.window_before(query)
+    stacked_by = chosen_in_url("by", _STACKED_BY, "provider")
+    dimension = chosen_in_url("tab", DIMENSIONS, "provider")
+    step = course_step(query.bounds)
+    return _Answers(
+        view=view,
+        query=query,
+        stacked_by=stacked_by,
+        dimension=dimension,
+        summary=reads.start("summary", lambda: analytics.get_summary(query)),
+        overall=reads.start("overall", lambda: analytics.query_time_series(query)),
+        stacked=reads.start(f"stacked {stacked_by}", lambda: analytics.query_time_series(query, stacked_by)),
+        before=reads.start("before", lambda: analytics.query_time_series(before))
+        if is_on_in_url("compare")
+        else None,
+        groups=reads.start(f"groups {dimension}", lambda: analytics.query_breakdown(query, dimension)),
+        groups_before=reads.start(
+            f"groups before {dimension}", lambda: analytics.query_breakdown(before, dimension)
         ),
-        Card(
-            "Success rate",
-            fmt.percent(success_rate(now)),
-            fmt.change(success_rate(finished), success_rate(before)),
-            good="up",
-            help=f"{now.success_count:,} succeeded, {now.error_count:,} failed, "
-            f"{now.cancelled_count:,} cancelled",
+        courses=reads.start(
+            f"courses {dimension}", lambda: analytics.query_time_series(query, dimension, step)
+        )
+        if dimension in WITH_COURSE
+        else None,
+        providers=reads.start(
+            "providers", lambda: analytics.query_breakdown(query, "provider", _MAX_PROVIDERS)
         ),
-        _duration_card("Average latency", average_latency, now, finished, before),
-        _duration_card("p95 latency", p95_latency, now, finished, before),
-        _duration_card("First token, p50", first_token, now, finished, before),
-        Card(
-            "Input tokens",
-            fmt.count(now.input_token_count),
-            fmt.change(finished.input_token_count, before.input_token_count),
-            help=f"{now.input_token_count:,}, including cached tokens",
-        ),
-        Card(
-            "Output tokens",
-            fmt.count(now.output_token_count),
-            fmt.change(finished.output_token_count, before.output_token_count),
-            help=f"{now.output_token_count:,}, including reasoning tokens",
-        ),
-        Card(
-            "Cost",
-            fmt.money(now.cost_nano_usd if now.priced_count else None),
-            help=f"{now.priced_count:,} of {now.request_count:,} calls have a known price",
-        ),
-    ]
-
-
-def _duration_card(
-    label: str,
-    duration: Callable[[pb.Metrics], float | None],
-    now: pb.Metrics,
-    finished: pb.Metrics,
-    before: pb.Metrics,
-) -> Card:
-    change = fmt.change(duration(finished), duration(before))
-    return Card(label, fmt.duration(duration(now)), change, good="down")
-
-
-def _show_charts(panels: _Panels) -> None:
-    left, right = st.columns(2)
-    with left.container(border=True):
-        st.markdown("**Latency and time to first token**")
-        st.altair_chart(latency_chart(panels.overall.series))
-    with right.container(border=True):
-        st.markdown("**Requests by provider**")
-        st.altair_chart(throughput_chart(panels.by_provider.series))
-
-
-def _basis(panels: _Panels) -> str:
-    time_range = panels.summary.time_range
-    start, end = fmt.timestamp(time_range.start_time), fmt.timestamp(time_range.end_time)
-    return (
-        f"Counts calls from {start:%d %b %H:%M} to {end:%d %b %H:%M} UTC; changes compare its finished "
-        f"part with the same part of the window before. Percentiles are accurate to 1 %. Updated at "
-        f"{panels.read_time:%H:%M:%S} UTC; refreshes every {settings().refresh_s:g} s."
+        errors=reads.start("errors", lambda: analytics.list_errors(query, _RECENT_ERRORS)),
+        ledger=reads.start("ledger", lambda: sum_ledger(query.time_range)),
     )
+
+
+def _show_nothing(view: View) -> None:
+    """Tell a window without calls from a project without any."""
+    with read_together("dashboard nothing", view) as reads:
+        last_match = reads.start("match", lambda: analytics.find_last_log(view.filters.to_log_filter()))
+        last = reads.start("any", analytics.find_last_log)
+    if last.error is None and last.value is None:
+        show_no_data()
+        return
+    found = last_match.value
+    words = fmt.ago(fmt.timestamp(found.start_time), clock.now()) if found else ""
+    show_no_match(view, last=f"Last matching call: {words}." if words else "")
+
+
+def _steps(answers: _Answers) -> list[Step]:
+    overall = answers.overall.value
+    if overall is None:
+        return []
+    series = overall.series[0] if overall.series else None
+    return steps_of(overall, series, answers.query.bounds)
+
+
+def _steps_before(answers: _Answers) -> list[Step]:
+    before = answers.before.value if answers.before else None
+    if before is None:
+        return []
+    moved = analytics.window_before(answers.query).bounds
+    return steps_moved(before, moved, answers.query.bounds.start - moved.start)
+
+
+def _show_cards(answers: _Answers) -> None:
+    if show_panel_state(answers.summary) and answers.summary.value:
+        show_summary(answers.summary.value, _steps(answers))
+        show_tokens(answers.summary.value.current, palette())
+
+
+def _show_charts(answers: _Answers) -> None:
+    steps, before = _steps(answers), _steps_before(answers)
+    look = Look(answers.query.bounds, palette(), clock.viewer_zone(), _key(answers.view))
+    left, right = st.columns(2)
+    with left, panel("Latency", note="p50 to p95, p99 dashed; below: first token", key="latency") as row:
+        show_switch(row, "Compare", "compare", hint="Draw the window before as a grey line")
+        logs_link(row, answers.view.filtered("outcome", "success"))
+        if show_panel_state(answers.overall):
+            _apply(answers.view, show_latency(row, steps, before, look))
+    with right, panel("Requests", note="below: failed", key="requests") as row:
+        show_choice(row, "Stacked by", "by", _STACKED_BY, "provider")
+        logs_link(row, answers.view)
+        if show_panel_state(answers.stacked) and answers.stacked.value:
+            selection = show_requests(
+                row,
+                answers.stacked.value,
+                steps,
+                before,
+                look._replace(key=f"{answers.stacked_by} {look.key}"),
+            )
+            _apply(answers.view, selection, answers.stacked_by)
+
+
+def _courses(answers: _Answers) -> dict[str, list[float]]:
+    """Return requests over time by group, without the step that is not finished."""
+    courses = answers.courses.value if answers.courses else None
+    return {
+        series.group: [
+            step.metrics.request_count if step.metrics else 0
+            for step in steps_of(courses, series, answers.query.bounds)
+            if step.is_finished
+        ]
+        for series in (courses.series if courses else ())
+        if courses and not series.remainder
+    }
+
+
+def _show_breakdown(answers: _Answers) -> None:
+    with panel("Breakdown", note="click a row to filter by it", key="breakdown") as row:
+        show_choice(row, "Dimension", "tab", DIMENSIONS, "provider")
+        if not show_panel_state(answers.groups) or not answers.groups.value:
+            return
+        group = show_breakdown(
+            answers.dimension,
+            answers.groups.value,
+            before=answers.groups_before.value,
+            courses=_courses(answers),
+            key=_key(answers.view),
+        )
+    if group and answers.dimension in METRIC_KEYS:
+        _show(answers.view.filtered(answers.dimension, group))
+    elif group and "logs" in registered():
+        open_page("logs", answers.view.filtered(answers.dimension, group))
+
+
+def _show_errors(answers: _Answers) -> None:
+    failed = answers.summary.value.current.error_count if answers.summary.value else 0
+    if not failed:
+        return
+    failures = answers.view.filtered("outcome", "error")
+    providers = [row.group for row in answers.providers.value.rows] if answers.providers.value else []
+    with read_together("dashboard errors", answers.view) as reads:
+        codes = reads.start("codes", lambda: analytics.count_error_codes(answers.query, providers))
+    left, right = st.columns([2, 3])
+    with left, panel("Errors", note="by code and provider", key="codes") as row:
+        logs_link(row, failures)
+        if show_panel_state(codes) and codes.value:
+            cell = show_error_codes(codes.value, palette(), _key(answers.view))
+            if cell and "logs" in registered():
+                open_page("logs", failures.filtered("provider", cell.provider).filtered("code", cell.code))
+    with right, panel("Recent errors", note="click a row to open the latest call", key="errors") as row:
+        logs_link(row, failures)
+        if show_panel_state(answers.errors) and answers.errors.value:
+            log = show_recent_errors(answers.errors.value.logs, clock.now(), _key(answers.view))
+            if log and "logs" in registered():
+                open_page("logs", failures, log=log.log_id)
+
+
+def _apply(view: View, selection: Mapping[str, object], field: str = "") -> None:
+    """Narrow the page to what was selected in a chart: a range of time, or groups."""
+    dragged = selected_range(selection)
+    if dragged:
+        _show(view.during(Window.between(*dragged)))
+    groups = [group for group in selected_values(selection, "group") if group != OTHERS]
+    if groups and field:
+        _show(view.filtered(field, *groups))
+
+
+def _show(view: View) -> None:
+    show_view(view)
+    st.rerun()
+
+
+def _key(view: View) -> str:
+    """Return a key for widgets: of another view they are others, and have nothing selected."""
+    return repr(sorted(view.to_query().items()))

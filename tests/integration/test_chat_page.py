@@ -7,7 +7,6 @@ from typing import Any
 
 import grpc
 import pytest
-import streamlit as st
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 from llm_observe.v1 import chat_service_pb2 as pb
@@ -16,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from server.rpc.errors import ProviderFailed
 from server.settings import ServerSettings
+from streamlit_app.data.connection import forget_connection
 from streamlit_app.settings import AppSettings
 
 BROKEN = ProviderFailed(ErrorReason.ERROR_REASON_PROVIDER_TIMEOUT, provider="demo", log_id="1")
@@ -65,9 +65,9 @@ def app(monkeypatch):
     server.start()
     monkeypatch.setenv("LLM_OBSERVE_GRPC_PORT", str(port))
     monkeypatch.setenv("LLM_OBSERVE_UI_TIMEOUT_S", "60")
-    st.cache_resource.clear()
+    forget_connection()
     yield AppTest.from_function(page, default_timeout=120)
-    st.cache_resource.clear()
+    forget_connection()
     server.stop(None).wait()
 
 
@@ -103,7 +103,7 @@ def test_what_came_of_an_answer_stays_on_the_page(app, content, answer, note):
 
 def test_the_page_waits_longer_than_the_server_may_take(app, monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_CHAT_TIMEOUT_S", "1000")
-    st.cache_resource.clear()
+    forget_connection()
     ask(app, "whole")
     assert ServerSettings().chat_timeout_s == 1000 < AppSettings().chat_deadline_s
     assert DEADLINES[-1] > 500  # the setting's, less what the call took so far

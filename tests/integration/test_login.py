@@ -8,6 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from streamlit_app.data.connection import forget_connection
 from tests.support.waiting import WAIT_S
 
 MAIN = Path(__file__).parent.parent.parent / "streamlit_app" / "main.py"
@@ -16,9 +17,9 @@ MAIN = Path(__file__).parent.parent.parent / "streamlit_app" / "main.py"
 @pytest.fixture
 def app(monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_UI_LOGIN", "true")
-    st.cache_resource.clear()
+    forget_connection()
     yield AppTest.from_file(str(MAIN))
-    st.cache_resource.clear()
+    forget_connection()
 
 
 def test_missing_requirements_of_login_are_named(app, monkeypatch):

@@ -18,7 +18,7 @@ from tests.support.waiting import WAIT_S
 STAND_IN = """
 from streamlit import config
 from streamlit.web import cli
-cli.main = lambda arguments, **_: print(*arguments, config.get_option("theme.primaryColor"))
+cli.main = lambda arguments, **_: print(*arguments, config.get_option("theme.light.primaryColor"))
 from streamlit_app.__main__ import main
 raise SystemExit(main())
 """
@@ -35,7 +35,7 @@ def run(folder, **env: str) -> subprocess.CompletedProcess[str]:
 def test_it_has_its_theme_from_any_folder(tmp_path):
     theme = tomllib.loads((_FOLDER / ".streamlit/config.toml").read_text())["theme"]
     shown = run(tmp_path, LLM_OBSERVE_UI_PORT="8600").stdout.split()
-    assert shown[-1] == theme["primaryColor"]
+    assert shown[-1] == theme["light"]["primaryColor"]
     assert {"--server.address=127.0.0.1", "--server.port=8600"} <= set(shown)
 
 

@@ -145,7 +145,7 @@ MARKDOWN = {
     "badge", "button", "caption", "error", "exception", "header", "info", "markdown", "metric", "popover",
     "subheader", "success", "title", "toast", "warning", "write", "write_stream", "html", "latex",
 }  # fmt: skip
-SAFE = {"literal", "safe_markdown"}
+SAFE = {"literal", "safe_markdown", "small"}
 
 
 def is_safe(node: ast.expr) -> bool:
@@ -157,6 +157,10 @@ def is_safe(node: ast.expr) -> bool:
             return all(map(is_safe, values))
         case ast.FormattedValue(format_spec=spec, value=value):
             return spec is not None or is_safe(value)
+        case ast.IfExp(body=body, orelse=other):
+            return is_safe(body) and is_safe(other)
+        case ast.BinOp(left=ast.Name(id="_FOLDER"), op=ast.Div(), right=file):  # a file of ours
+            return is_safe(file)
         case ast.BoolOp(values=values):
             return all(map(is_safe, values))
         case ast.Call(func=ast.Name(id=name)):

@@ -1,17 +1,15 @@
-"""The dashboard's connection to the server: stubs on a shared channel, readable errors."""
+"""The app's connection to the server: stubs on a shared channel, readable errors."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import grpc
-import streamlit as st
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from llm_observe.channel import open_channel, with_key
-from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
-from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 
 from streamlit_app.settings import AppSettings
 from telemetry.settings import load_settings
@@ -20,27 +18,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _OPTIONS: Final = (("grpc.max_reconnect_backoff_ms", 2_000),)
+_UNREACHABLE: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 
 class ServerError(Exception):
     """A failed call: a readable message, and as ``reason`` the name of its ErrorReason or status code."""
 
-    def __init__(self, message: str, reason: str) -> None:
+    def __init__(self, message: str, reason: str, *, unreachable: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.reason = reason
+        self.unreachable = unreachable
+        """Whether the server did not answer at all, so that other calls fail likewise."""
 
 
-@st.cache_resource
+# Not st.cache_resource: threads that read in parallel have no session.
+@cache
 def settings() -> AppSettings:
     """Return the settings, read once."""
     return load_settings(AppSettings)
 
 
-@st.cache_resource
-def _channel() -> grpc.Channel:
+@cache
+def channel() -> grpc.Channel:
+    """Return the channel that all calls share."""
     chosen = settings()
-    channel = open_channel(
+    opened = open_channel(
         chosen.target,
         tls=chosen.tls,
         ca_file=chosen.tls_ca_file,
@@ -48,17 +51,13 @@ def _channel() -> grpc.Channel:
         key_file=chosen.tls_key_file,
         options=_OPTIONS,
     )
-    return with_key(channel, chosen.api_key.get_secret_value())
+    return with_key(opened, chosen.api_key.get_secret_value())
 
 
-def analytics() -> AnalyticsServiceStub:
-    """Return the analytics service."""
-    return AnalyticsServiceStub(_channel())
-
-
-def chat() -> ChatServiceStub:
-    """Return the chat service."""
-    return ChatServiceStub(_channel())
+def forget_connection() -> None:
+    """Read the settings and connect anew at the next call. For tests."""
+    settings.cache_clear()
+    channel.cache_clear()
 
 
 @contextmanager
@@ -81,6 +80,6 @@ def _to_server_error(error: grpc.RpcError) -> ServerError:
         if detail.Unpack(info):
             return ServerError(status.message, info.reason)
     code = error.code()
-    if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
-        return ServerError(f"The server at {settings().target} does not answer.", code.name)
+    if code in _UNREACHABLE:
+        return ServerError(f"No answer from {settings().target}.", code.name, unreachable=True)
     return ServerError("The call failed; the server gave no details.", code.name)

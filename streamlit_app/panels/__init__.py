@@ -1,0 +1,1 @@
+"""Parts of pages: each shows one answer of the server."""

@@ -1,0 +1,112 @@
+"""The table of groups: who makes the calls, how well they do, and what they cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import streamlit as st
+
+from streamlit_app import format as fmt
+from streamlit_app import metrics as of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+
+    from llm_observe.v1.analytics_service_pb2 import (
+        Metrics,
+        QueryBreakdownResponse,
+    )
+    from streamlit.elements.lib.column_types import ColumnConfig
+
+    from streamlit_app.state.window import Bounds
+
+DIMENSIONS: Final = {
+    "provider": "Provider", "model": "Model", "op": "Operation", "env": "Environment", "user": "User",
+}  # fmt: skip
+WITH_COURSE: Final = frozenset({"provider", "model", "op", "env"})
+"""Dimensions of which the server has numbers over time."""
+_TREND_POINTS: Final = 24
+_SMALL_NANO_USD: Final = 10**9
+
+
+def course_step(bounds: Bounds) -> timedelta:
+    """Return a step by which a course has about 24 points: a multiple of the window's own step."""
+    times = max(1, round((bounds.end - bounds.start) / bounds.step / _TREND_POINTS))
+    return bounds.step * times
+
+
+def show_breakdown(
+    dimension: str,
+    answer: QueryBreakdownResponse,
+    *,
+    before: QueryBreakdownResponse | None,
+    courses: Mapping[str, list[float]],
+    key: str,
+) -> str | None:
+    """Show the table; return the group that was clicked on."""
+    previous = {row.group: row.metrics for row in before.rows} if before else {}
+    title = DIMENSIONS[dimension]
+    rows = [
+        {title: row.group or "(none)", "Requests over time": courses.get(row.group)}
+        | _numbers(row.metrics, previous.get(row.group), answer.total)
+        for row in answer.rows
+    ]
+    shown = st.dataframe(
+        rows,
+        hide_index=True,
+        row_height=32,
+        placeholder=fmt.NOTHING,
+        column_config=_columns(title, answer.total),
+        on_select="rerun",
+        selection_mode="single-cell",
+        key=f"breakdown {dimension} {key}",
+        alt=f"Numbers by {title.lower()}",
+    )
+    cells = shown.selection.cells
+    return answer.rows[cells[0][0]].group if cells and cells[0][0] < len(answer.rows) else None
+
+
+def _numbers(metrics: Metrics, before: Metrics | None, total: Metrics) -> dict[str, object]:
+    return {
+        "Requests": metrics.request_count,
+        "Share": metrics.request_count / max(1, total.request_count),
+        "Change": _relative(metrics.request_count, before.request_count if before else None),
+        "Error rate": of.error_rate(metrics),
+        "p50": _milliseconds(of.p50_latency, metrics),
+        "p95": _milliseconds(of.p95_latency, metrics),
+        "First token p50": _milliseconds(of.first_token, metrics),
+        "Tokens": metrics.total_token_count,
+        "Cost": metrics.cost_nano_usd / 1e9 if metrics.priced_count else None,
+        "Unpriced": metrics.unpriced_count / metrics.request_count if metrics.unpriced_count else None,
+    }
+
+
+def _columns(title: str, total: Metrics) -> dict[str, ColumnConfig | None]:
+    column = st.column_config
+    dollars = "$%,.2f" if total.cost_nano_usd >= _SMALL_NANO_USD else "$%.5f"
+    duration = column.NumberColumn(format="%,.0f ms")
+    unpriced = column.NumberColumn(format="percent", help="Calls whose price is not known")
+    return {
+        title: column.TextColumn(pinned=True, width=190),
+        "Requests over time": column.AreaChartColumn(y_min=0, width=130),
+        "Requests": column.NumberColumn(format="localized"),
+        "Share": column.ProgressColumn(format="percent", min_value=0, max_value=1, width=120),
+        "Change": column.NumberColumn(format="%+.1f %%", help="Requests, against the window before"),
+        "Error rate": column.NumberColumn(format="percent"),
+        "p50": duration,
+        "p95": duration,
+        "First token p50": duration,
+        "Tokens": column.NumberColumn(format="compact"),
+        "Cost": column.NumberColumn(format=dollars, help="Of the calls whose price is known"),
+        "Unpriced": unpriced if total.unpriced_count else None,
+    }
+
+
+def _milliseconds(number: Callable[[Metrics], float | None], metrics: Metrics) -> float | None:
+    value = number(metrics)
+    return None if value is None else value * 1000
+
+
+def _relative(current: int, before: int | None) -> float | None:
+    return (current - before) / before * 100 if before else None

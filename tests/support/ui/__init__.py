@@ -1,0 +1,1 @@
+"""The app on a server of made-up answers: for tests of pages, without stores."""

@@ -1,0 +1,100 @@
+"""Chromium, for tests of pages: how they look, and that they ask nobody but their own host for anything."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.support.waiting import WAIT_S
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, ConsoleMessage, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--font-render-hinting=none", "--hide-scrollbars",
+]  # fmt: skip
+_HEIGHT = 900
+_HARMLESS = ("Infinite extent",)
+"""Warnings of Vega on a chart without data."""
+
+
+class Look(NamedTuple):
+    """How wide the window is, and which theme the visitor prefers."""
+
+    width: int
+    theme: str
+
+
+LOOKS = [Look(width, theme) for width in (1440, 390) for theme in ("light", "dark")]
+
+
+@asynccontextmanager
+async def running_browser() -> AsyncIterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
+    from playwright.async_api import async_playwright  # noqa: PLC0415 - skipped above where there is no browser
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def open_page(browser: Browser, address: str, look: Look) -> AsyncIterator[Page]:
+    """Open a window on the app; at the end, assert that it logged no error and asked no other host."""
+    context = await browser.new_context(
+        base_url=f"http://{address}",
+        viewport={"width": look.width, "height": _HEIGHT},
+        color_scheme=look.theme,  # type: ignore[arg-type] # light or dark
+        timezone_id="Europe/Berlin",
+        locale="en-GB",
+    )
+    page = await context.new_page()
+    page.set_default_timeout(WAIT_S * 1000)
+    requested: list[str] = []
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(_HARMLESS):
+            errors.append(message.text)
+
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("console", note)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    own = (f"http://{address}/", f"blob:http://{address}/", "data:")
+    outside = [url for url in requested if not url.startswith(own)]
+    assert outside == [], outside
+    assert errors == [], errors
+    await context.close()
+
+
+async def settled(page: Page) -> bytes:
+    """Wait until the page changes no more; return a picture of all of it."""
+    await page.get_by_test_id("stMain").wait_for()
+    last = b""
+    while True:
+        assert await page.get_by_test_id("stException").count() == 0
+        await page.wait_for_function(
+            "() => !document.querySelector('[data-testid=stSkeleton],[data-testid=stStatusWidget]')"
+            " && !document.querySelector('[data-stale=true]')"
+        )
+        height = await page.evaluate(
+            "Math.max(900, document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight + 60)"
+        )
+        size = page.viewport_size or {"width": 0, "height": 0}
+        if size["height"] != height:
+            await page.set_viewport_size({"width": size["width"], "height": height})
+        await page.mouse.move(0, 0)
+        picture = await page.screenshot(animations="disabled", caret="hide")
+        if picture == last:
+            return picture
+        last = picture
+        await page.wait_for_timeout(300)  # two pictures without a frame between them would always be alike

@@ -1,0 +1,12 @@
+"""The app, at the time of the sample. Run by ``streamlit run`` in tests of pictures."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+from streamlit_app import clock
+from tests.support.ui.sample import NOW
+
+clock.now = lambda: NOW
+runpy.run_path(str(Path(clock.__file__).with_name("main.py")))

@@ -1,0 +1,73 @@
+"""Pictures of pages, compared with those that somebody looked at.
+
+They are kept at half size and in few colours. Fonts are drawn a little differently on each machine: small
+differences are forgiven. ``UPDATE_PICTURES=1`` keeps the pictures as they are now: look at them.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image, ImageChops, ImageFilter
+
+from tests.support.ui.browser import settled
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+FOLDER = Path(__file__).parent.parent.parent / "ui" / "pictures"
+UPDATE = "UPDATE_PICTURES"
+_COLOURS = 48
+_FORGIVEN_HEIGHT = 0.02
+_FORGIVEN_DIFFERENCE = 40
+"""Of 255: how much a blurred pixel may differ."""
+_FORGIVEN_SHARE = 0.012
+"""How many pixels may differ more."""
+
+
+async def assert_picture(page: Page, name: str, folder: Path) -> None:
+    """Compare what the page shows with the picture of that name, for its width and theme.
+
+    ``folder`` is where the new picture is put if they differ: the test's ``tmp_path``.
+    """
+    width = (page.viewport_size or {"width": 0})["width"]
+    dark = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    path = FOLDER / f"{name}-{width}-{'dark' if dark else 'light'}.png"
+    taken = _shrink(await settled(page))
+    if os.environ.get(UPDATE):
+        taken.save(path, optimize=True)
+        return
+    if not path.exists():
+        pytest.fail(f"no picture {path.name}: take it with {UPDATE}=1, and look at it")
+    difference = compare(Image.open(path), taken)
+    if difference:
+        taken.save(folder / path.name)
+        pytest.fail(
+            f"{path.name}: {difference}; now {folder / path.name}. If it is right, take it with {UPDATE}=1"
+        )
+
+
+def compare(expected: Image.Image, taken: Image.Image) -> str:
+    """Return how two pictures differ; empty if they do not, or hardly."""
+    if (
+        expected.width != taken.width
+        or abs(expected.height - taken.height) > _FORGIVEN_HEIGHT * expected.height
+    ):
+        return f"{taken.size} instead of {expected.size}"
+    size = (expected.width, min(expected.height, taken.height))
+    first, second = (
+        image.convert("RGB").crop((0, 0, *size)).filter(ImageFilter.BoxBlur(3)) for image in (expected, taken)
+    )
+    worst = ImageChops.difference(first, second).convert("L").histogram()
+    share = sum(worst[_FORGIVEN_DIFFERENCE:]) / (size[0] * size[1])
+    return f"{share:.1%} of it differ" if share > _FORGIVEN_SHARE else ""
+
+
+def _shrink(picture: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    half = image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS)
+    return half.quantize(_COLOURS, dither=Image.Dither.NONE)

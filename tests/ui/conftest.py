@@ -1,0 +1,68 @@
+"""The app on a server whose answers a test chooses: pages alone, or in a browser."""
+
+from __future__ import annotations
+
+import pytest
+
+from stack import readiness
+from streamlit_app import clock
+from streamlit_app.data.connection import forget_connection
+from tests.support.ui.app import UNHURRIED_S, running_app
+from tests.support.ui.browser import LOOKS, Look, open_page, running_browser
+from tests.support.ui.fake_server import FakeServer
+from tests.support.ui.sample import NOW, serve_sample
+from tests.support.waiting import eventually
+
+
+@pytest.fixture(scope="session")
+def _fake_server():
+    with FakeServer().serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def fake(_fake_server):
+    """The server, with the answers of the sample; a test may choose others."""
+    _fake_server.answers.clear()
+    _fake_server.requests.clear()
+    serve_sample(_fake_server)
+    yield _fake_server
+    _fake_server.resume()
+
+
+@pytest.fixture
+def connected(fake, monkeypatch):
+    """Pages in this process read from the fake server, at the time of the sample."""
+    monkeypatch.setenv("LLM_OBSERVE_GRPC_PORT", str(fake.port))
+    monkeypatch.setenv("LLM_OBSERVE_UI_TIMEOUT_S", UNHURRIED_S)
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    forget_connection()
+    yield fake
+    forget_connection()
+
+
+@pytest.fixture(scope="session")
+async def _browser():
+    async with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+async def _address(_fake_server, _browser, tmp_path_factory):
+    with running_app(_fake_server.port, tmp_path_factory.mktemp("app") / "app.out") as address:
+        await eventually(lambda: readiness.ui_answers(address))
+        yield address
+
+
+@pytest.fixture
+async def browser_page(fake, _browser, _address):
+    """A window of 1440 pixels, light."""
+    async with open_page(_browser, _address, Look(1440, "light")) as page:
+        yield page
+
+
+@pytest.fixture(params=LOOKS, ids=lambda look: f"{look.width}-{look.theme}")
+async def look_page(request, fake, _browser, _address):
+    """A window of each width and theme: for pictures."""
+    async with open_page(_browser, _address, request.param) as page:
+        yield page
