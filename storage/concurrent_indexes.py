@@ -1,8 +1,8 @@
 """Builds indexes beside writers, on partitioned tables too, where Postgres refuses CREATE INDEX CONCURRENTLY.
 
-The index is made on the parent alone, then built partition by partition, and each is attached; with the last one
-the parent's becomes valid. Whatever interrupts this, the next call goes on: it keeps what is whole, and drops what a
-killed build has left invalid. Only a partition's build takes time, and it blocks no writer.
+The index is made on the parent alone, then built partition by partition, and each is attached; with the last
+one the parent's becomes valid. Whatever interrupts this, the next call goes on: it keeps what is whole, and drops
+what a killed build has left invalid. Only a partition's build takes time, and it blocks no writer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _QUERIES: Final = load_queries(__file__)
 _STATEMENT: Final = re.compile(
-    r"CREATE (?P<unique>UNIQUE )?INDEX CONCURRENTLY (?P<name>\w+)\s+ON (?P<table>\w+)\s+(?P<definition>.+)",
+    r"CREATE (?P<unique>UNIQUE )?INDEX CONCURRENTLY (?P<name>\w+)\s+ON (?P<table>\w+)\s+"
+    r"(?P<definition>.+)",
     re.DOTALL,
 )
 _MAX_NAME_BYTES: Final = 63
@@ -112,8 +113,7 @@ async def _build_part(
 
 async def _is_valid(connection: asyncpg.Connection, name: str) -> bool | None:
     """Tell whether an index is valid; None where there is none."""
-    valid: bool | None = await _fetch_value(connection, "is_valid", name=name)
-    return valid
+    return await _fetch_value(connection, "is_valid", name=name)
 
 
 async def _list_unattached(connection: asyncpg.Connection, index: ConcurrentIndex) -> list[str]:
@@ -122,5 +122,6 @@ async def _list_unattached(connection: asyncpg.Connection, index: ConcurrentInde
     return [row["partition"] for row in rows]
 
 
-async def _fetch_value(connection: asyncpg.Connection, query: str, **values: str) -> object:
-    return await connection.fetchval(_QUERIES[query].text, *_QUERIES[query].args(**values))
+async def _fetch_value(connection: asyncpg.Connection, query: str, **values: str) -> bool | None:
+    value: bool | None = await connection.fetchval(_QUERIES[query].text, *_QUERIES[query].args(**values))
+    return value

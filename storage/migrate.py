@@ -1,8 +1,8 @@
 """Versioned migrations: plain numbered .sql files, forward only, checked by hash, one runner at a time.
 
-A file is one transaction. It waits for no lock longer than two seconds: others that come after it would wait behind it.
-Then it is rolled back, and tried again. A file whose first line is ``-- migrate: concurrently`` declares indexes that
-are built beside writers, outside a transaction (storage.concurrent_indexes). docs/decisions/0026-migrations.md
+A file is one transaction. It waits for no lock longer than two seconds, as others would wait behind it; then it
+is rolled back, and tried again. A file whose first line is ``-- migrate: concurrently`` declares indexes that are
+built beside writers, outside a transaction (storage.concurrent_indexes). docs/decisions/0026-migrations.md
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ class _Runner:
     async def lock(self) -> None:
         """Keep other runners out until the connection closes.
 
-        Asks again and again: a runner that waited inside Postgres would hold a snapshot, for whose end an index
-        that is built concurrently waits.
+        Asks again and again: a runner that waited inside Postgres would hold a snapshot, for whose end an
+        index that is built concurrently waits.
         """
         for _ in range(_RUNNER_ATTEMPTS):
             if await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):

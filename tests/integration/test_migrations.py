@@ -22,7 +22,10 @@ from storage.settings import StorageSettings
 from tests.support.waiting import eventually
 
 CONCURRENTLY = "-- migrate: concurrently\n"
-INDEX = f"{CONCURRENTLY}CREATE INDEX CONCURRENTLY logs_by_release ON logs (project_id, release) WHERE release <> '';"
+INDEX = (
+    f"{CONCURRENTLY}CREATE INDEX CONCURRENTLY logs_by_release ON logs (project_id, release)"
+    " WHERE release <> '';"
+)
 DAY = date(2026, 1, 5)
 
 
@@ -235,10 +238,11 @@ async def test_what_a_killed_build_left_is_finished(settings, sql, add_migration
 async def test_a_migration_that_is_killed_halfway_is_finished_by_the_next(
     settings, database_url, sql, add_migration, tmp_path
 ):
-    """A transaction that was open before keeps the build waiting, which writers do not notice; then kill -9."""
+    """A transaction that was open before keeps the build waiting, which writers do not notice; then SIGKILL."""
     add_migration(INDEX)
     command = (
-        "import asyncio, pathlib, sys; import storage.migrate as m; from storage.settings import StorageSettings;"
+        "import asyncio, pathlib, sys; import storage.migrate as m;"
+        "from storage.settings import StorageSettings;"
         "m._FOLDER = pathlib.Path(sys.argv[1]);"
         "asyncio.run(m.migrate(StorageSettings(database_url=sys.argv[2])))"
     )
