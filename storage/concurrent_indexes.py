@@ -1,8 +1,8 @@
 """Builds indexes beside writers, on partitioned tables too, where Postgres refuses CREATE INDEX CONCURRENTLY.
 
 The index is made on the parent alone, then built partition by partition, and each is attached; with the last
-one the parent's becomes valid. Whatever interrupts this, the next call goes on: it keeps what is whole, and drops
-what a killed build has left invalid. Only a partition's build takes time, and it blocks no writer.
+one the parent's becomes valid. Whatever interrupts this, the next call goes on: it keeps what is whole, and
+drops what a killed build has left invalid. Only a partition's build takes time, and it blocks no writer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Versioned migrations: plain numbered .sql files, forward only, checked by hash, one runner at a time.
 
-A file is one transaction. It waits for no lock longer than two seconds, as others would wait behind it; then it
-is rolled back, and tried again. A file whose first line is ``-- migrate: concurrently`` declares indexes that are
-built beside writers, outside a transaction (storage.concurrent_indexes). docs/decisions/0026-migrations.md
+A file is one transaction. It waits for no lock longer than two seconds, as others would wait behind it; then
+it is rolled back, and tried again. A file whose first line is ``-- migrate: concurrently`` declares indexes
+that are built beside writers, outside a transaction (storage.concurrent_indexes).
+See docs/decisions/0026-migrations.md.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from storage.errors import SchemaMismatch, StorageError, StorageUnavailable, sto
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from storage.pool import Database
     from storage.settings import StorageSettings
@@ -68,6 +69,7 @@ def list_migrations() -> list[Migration]:
 async def migrate(
     settings: StorageSettings,
     *,
+    only: Collection[str] | None = None,
     report: Callable[[str], None] = lambda _: None,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> list[str]:
@@ -75,6 +77,7 @@ async def migrate(
 
     Args:
         settings: Where the database is.
+        only: The names that may be applied; None means all.
         report: Is told, for people, when a migration has to wait for others.
         pause: Waits for some seconds between attempts, while no lock is held or waited for.
 
@@ -90,7 +93,7 @@ async def migrate(
         try:
             runner = _Runner(connection, report, pause)
             await runner.lock()
-            return await runner.apply_missing()
+            return await runner.apply_missing(only)
         finally:
             await connection.close()
 
@@ -136,7 +139,7 @@ class _Runner:
             await self._pause(_RUNNER_PAUSE_S)
         raise StorageUnavailable("another process is migrating the database and does not finish")
 
-    async def apply_missing(self) -> list[str]:
+    async def apply_missing(self, only: Collection[str] | None) -> list[str]:
         if int(await self._connection.fetchval("SHOW server_version_num")) < _MIN_VERSION:
             raise MigrationError("PostgreSQL 18 or later is required: set DATABASE_URL to such a server")
         await self._connection.execute(
@@ -144,7 +147,8 @@ class _Runner:
             " apply_time timestamptz NOT NULL DEFAULT now())"
         )
         rows = await self._connection.fetch("SELECT name, sha256 FROM schema_migrations")
-        missing = _find_missing({row["name"]: row["sha256"] for row in rows})
+        missing = find_missing({row["name"]: row["sha256"] for row in rows})
+        missing = [migration for migration in missing if only is None or migration.name in only]
         for migration in missing:
             await self._apply(migration)
         return [migration.name for migration in missing]
@@ -200,7 +204,7 @@ class _Runner:
         )
 
 
-def _find_missing(applied: Mapping[str, str]) -> list[Migration]:
+def find_missing(applied: Mapping[str, str]) -> list[Migration]:
     """Return the migrations that are not applied yet.
 
     Raises:

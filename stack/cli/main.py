@@ -17,6 +17,7 @@ from llm_observe import ConfigError
 
 from stack import processes
 from stack.cli.alerts import alerts
+from stack.cli.backup import backup, restore
 from stack.cli.database import migrate
 from stack.cli.dead_letters import dead_letters
 from stack.cli.demo import demo_traffic
@@ -129,6 +130,8 @@ for _command in (
     dead_letters,
     alerts,
     export,
+    backup,
+    restore,
     demo_traffic,
 ):
     cli.add_command(_command)
