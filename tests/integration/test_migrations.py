@@ -238,7 +238,7 @@ async def test_what_a_killed_build_left_is_finished(settings, sql, add_migration
 async def test_a_migration_that_is_killed_halfway_is_finished_by_the_next(
     settings, database_url, sql, add_migration, tmp_path
 ):
-    """A transaction that was open before keeps the build waiting, which writers do not notice; then SIGKILL."""
+    """A transaction that was open before keeps the build waiting, unnoticed by writers; then SIGKILL."""
     add_migration(INDEX)
     command = (
         "import asyncio, pathlib, sys; import storage.migrate as m;"

@@ -21,6 +21,7 @@ from worker.settings import RollupSettings, WorkerSettings
 _STORES: tuple[type[BaseSettings], ...] = (LogSettings, StorageSettings, QueueSettings)
 SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "migrate": (LogSettings, StorageSettings),
+    "backup": (LogSettings, StorageSettings),
     "server": (
         *_STORES, ServerSettings, ProviderSettings, RedactionSettings, PricingSettings, NoticeSettings,
         LakeSettings, SandboxSettings, ReportSettings,
