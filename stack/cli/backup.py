@@ -6,23 +6,19 @@ import asyncio
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from analytics.lake.settings import LakeSettings
-from stack.cli.output import progress
+from stack.cli.lake import lake_of_environment
+from stack.cli.output import reporting
 from stack.data_dir import DataDir
 from stack.errors import StackError
 from storage.settings import StorageSettings
 from telemetry.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from analytics.lake.store import LakeStore
-
-_LAKE_URL: Final = "LLM_OBSERVE_LAKE_URL"
+    from collections.abc import Iterator
 
 
 @click.command()
@@ -38,8 +34,8 @@ def backup(folder: Path, keep: int | None, without_lake: bool) -> None:  # noqa:
     from stack.backup.archive import remove_old  # noqa: PLC0415 - pyarrow takes a while to import
     from stack.backup.create import create_backup  # noqa: PLC0415 - as above
 
-    with _database() as settings, _reporting() as report:
-        made = asyncio.run(create_backup(settings, _lake(without=without_lake), folder, report))
+    with _database() as settings, reporting() as report:
+        made = asyncio.run(create_backup(settings, lake_of_environment(without=without_lake), folder, report))
     for name in made.damaged_lake_files:
         click.echo(f"not in the lake as it was written, and nowhere else: {name}", err=True)
     manifest = made.manifest
@@ -62,8 +58,10 @@ def restore(folder: Path, without_lake: bool) -> None:  # noqa: FBT001 - click p
 
     if not os.environ.get("DATABASE_URL") and DataDir.from_env().running_supervisor() is not None:
         raise StackError("LLM Observe is running from the data folder: stop it with `llm-observe down` first")
-    with _database() as settings, _reporting() as report:
-        manifest = asyncio.run(restore_backup(settings, _lake(without=without_lake), folder, report))
+    with _database() as settings, reporting() as report:
+        manifest = asyncio.run(
+            restore_backup(settings, lake_of_environment(without=without_lake), folder, report)
+        )
     click.echo(
         f"restored {manifest.row_count()} rows as of {manifest.create_time};"
         " `llm-observe rollups verify` checks all numbers"
@@ -84,26 +82,3 @@ def _database() -> Iterator[StorageSettings]:
 
     with running_postgres(home) as url:
         yield load_settings(StorageSettings, database_url=url)
-
-
-def _lake(*, without: bool) -> LakeStore | None:
-    """Return the environment's lake, or that of the data folder.
-
-    Raises:
-        StackError: None is known, and the caller did not say so.
-    """
-    if without:
-        return None
-    if not os.environ.get(_LAKE_URL) and not os.environ.get("DATABASE_URL"):
-        return load_settings(LakeSettings, url=str(DataDir.from_env().lake)).open_store()
-    store = load_settings(LakeSettings).open_store()
-    if store is None:
-        raise StackError(f"no lake is known: set {_LAKE_URL}, or add --without-lake")
-    return store
-
-
-@contextmanager
-def _reporting() -> Iterator[Callable[[str, int], None]]:
-    """Show progress; yields what takes the name of a step, and how many of its rows or files are done."""
-    with progress("") as update:
-        yield lambda step, done: update(done, None, step)

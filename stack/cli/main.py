@@ -21,6 +21,7 @@ from stack.cli.backup import backup, restore
 from stack.cli.database import migrate
 from stack.cli.dead_letters import dead_letters
 from stack.cli.demo import demo_traffic
+from stack.cli.erase import erase
 from stack.cli.export import export
 from stack.cli.keys import keys
 from stack.cli.ledger import ledger
@@ -132,6 +133,7 @@ for _command in (
     export,
     backup,
     restore,
+    erase,
     demo_traffic,
 ):
     cli.add_command(_command)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _MAX_WIDTH: Final = 200
 _NUMBER: Final = re.compile(r"-?[\d,]+(\.\d+)?(e[+-]?\d+)?")
@@ -79,3 +79,10 @@ def progress(description: str, total: int | None = None) -> Iterator[ReportProgr
             bar.update(task, completed=done, total=total, description=description)
 
         yield update
+
+
+@contextmanager
+def reporting() -> Iterator[Callable[[str, int], None]]:
+    """Show progress; yields what takes the name of a step, and how many of its rows or files are done."""
+    with progress("") as update:
+        yield lambda step, done: update(done, None, step)
