@@ -1,8 +1,8 @@
 """Takes a user out of Postgres: of logs, what says who they are and what they wrote; conversations whole.
 
 A log stays as a call that nobody is named in, so that rows, rollups, ledger and lake go on agreeing, and a
-log that is sent again is not counted twice. Each batch is one transaction, which notes what it did; writers go
-on meanwhile.
+log that is sent again is not counted twice. Each batch is one transaction, which notes what it did; writers
+go on meanwhile.
 """
 
 from __future__ import annotations

@@ -123,6 +123,12 @@ def dump_lake(lake) -> str:
     return "\n".join(map(str, [rows, [file for name, file in files.items() if name.endswith(".json")]]))
 
 
+def sweep(lake) -> None:
+    """Remove what killed processes have left."""
+    for left in Path(lake.url).rglob(".*.tmp"):
+        left.unlink()
+
+
 async def assert_gone(sql, lake) -> None:
     for text in (await dump(sql), dump_lake(lake)):
         assert USER not in text
@@ -315,6 +321,7 @@ DIES = """
 import asyncio, os, signal, sys
 from importlib import import_module
 from analytics.lake.settings import LakeSettings
+from storage.pool import Database
 from storage.settings import StorageSettings
 
 module, name, url, lake = sys.argv[1:]
@@ -379,8 +386,7 @@ async def test_a_killed_erasure_is_finished_by_the_next(
     if days == "dropped":
         await assert_files_are_as_noted(database, lake)
     else:
-        for left in Path(lake.url).rglob(".*.tmp"):  # another export sweeps them after an hour
-            left.unlink()
+        sweep(lake)  # an export does it after an hour
         assert await assert_lake_is_right(sql, lake) == 61
 
 
