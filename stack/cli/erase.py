@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -70,7 +71,14 @@ def erase(
         return
     if not yes:
         click.confirm(f"Erase this user of the project {project}? It cannot be undone.", abort=True)
-    _erase(project, user, operator or getpass.getuser(), without_lake=without_lake)
+    _erase(project, user, operator or _account(), without_lake=without_lake)
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"
 
 
 def _check_user(user: str) -> None:
