@@ -25,6 +25,8 @@ class AcceptedBatch(NamedTuple):
     """Logs in the batch as it came, rejected ones included."""
     rejected_count: int
     """Logs that were rejected."""
+    traceparents: str = ""
+    """The sampled spans that it comes from, as values of ``traceparent`` separated by commas."""
 
 
 class ArrivedLog(IncomingLog, Protocol):

@@ -93,10 +93,12 @@ def _receive_time(batch: AcceptedBatch) -> datetime:
     Raises:
         InvalidBatch: Something in its head is not what a server writes.
     """
-    _, project_id, receive_time_us, log_count, rejected_count = batch
+    _, project_id, receive_time_us, log_count, rejected_count, traceparents = batch
     numbers = (receive_time_us, log_count, rejected_count)
     if not all(type(number) is int and 0 <= number <= _MAX_RECEIVE_US for number in numbers):
         raise InvalidBatch("a batch whose time or counts no server wrote")
     if type(project_id) is not str or not PROJECT_ID.fullmatch(project_id):
         raise InvalidBatch("a batch whose project no server wrote")
+    if type(traceparents) is not str:
+        raise InvalidBatch("a batch whose trace no server wrote")
     return _EPOCH + timedelta(microseconds=receive_time_us)

@@ -34,6 +34,7 @@ from analytics.reports.local_files import LocalFiles
 from analytics.sandbox.processes import QueryProcesses
 from codec.extensions import COMPILED
 from server.admin.health import HealthService
+from server.admin.monitor import StoreMonitor
 from server.admin.service import AdminService
 from server.alerts.service import AlertService
 from server.chat.attempts import ChatAttempts
@@ -60,7 +61,9 @@ from server.rpc.rate_limit import ChatLimits, RateLimiter
 from server.rpc.reflection import add_reflection
 from server.settings import ServerConfig
 from storage.pool import Database
+from telemetry import metrics
 from telemetry.logging import LogSettings, start_logging
+from telemetry.process import recording
 from telemetry.settings import SettingsError, load_settings
 from worker.notices.notifier import Notifier
 from worker.queue.broker import LogBroker
@@ -119,6 +122,11 @@ async def build_server(config: ServerConfig) -> Server:
         if config.server.reflection:
             names = (*services.names, health.SERVICE_NAME)
             add_reflection(shared.grpc_server, names, services.authenticator)
+        if metrics.is_on():
+            monitor = asyncio.create_task(
+                StoreMonitor(shared.reads, shared.broker, config.lake).run(), name="store-monitor"
+            )
+            resources.callback(monitor.cancel)
         port = bind(shared.grpc_server, config.server)
         await shared.grpc_server.start()
         # Chat's own calls are logged as those of any application, but without a network call.
@@ -291,7 +299,9 @@ def serve_in_this_process() -> int:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
         start_logging(load_settings(LogSettings), process="server")
-        uvloop.run(serve(ServerConfig.load()))
+        one_of_several = multiprocessing.parent_process() is not None
+        with recording("server", llm_observe.__version__, one_of_several=one_of_several):
+            uvloop.run(serve(ServerConfig.load()))
     except (SettingsError, StartError, llm_observe.ConfigError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -47,12 +47,20 @@ class ProcessPool:
     """Keeps ``count`` processes running until SIGTERM or SIGINT, then stops them within grace_s seconds.
 
     Each runs ``serve``: a function at the top of a module, without arguments, that returns its exit status.
+    ``on_exit`` is called with the id of each process that has exited while the others go on.
     """
 
-    def __init__(self, serve: Callable[[], int], count: int, grace_s: float) -> None:
+    def __init__(
+        self,
+        serve: Callable[[], int],
+        count: int,
+        grace_s: float,
+        on_exit: Callable[[int], None] = lambda _pid: None,
+    ) -> None:
         self._serve = serve
         self._count = count
         self._grace_s = grace_s
+        self._on_exit = on_exit
         self._running: list[SpawnProcess] = []
         self._stop_read, self._stop_write = os.pipe()
 
@@ -69,6 +77,8 @@ class ProcessPool:
             )
             ended = [process for process in self._running if process.exitcode is not None]
             self._running = [process for process in self._running if process.exitcode is None]
+            for process in ended:
+                self._on_exit(process.pid or 0)
             if self._is_stopping(0):
                 break
             if any(process.exitcode == _WRONG_SETTINGS for process in ended):

@@ -10,6 +10,7 @@ from server.listener import StartError
 from server.prefork import ProcessPool, hold_port
 from server.settings import ServerSettings
 from telemetry.logging import LogSettings, start_logging
+from telemetry.process import exposing_children
 from telemetry.settings import SettingsError, load_settings
 
 
@@ -34,4 +35,6 @@ def _serve_from_several(settings: ServerSettings) -> int:
     with holder:
         # The processes read their settings from the environment: where it says 0, all must get the same port.
         os.environ["LLM_OBSERVE_GRPC_PORT"] = str(holder.getsockname()[1])
-        return ProcessPool(serve_in_this_process, settings.processes, settings.grace_s).run()
+        with exposing_children("server") as forget:
+            pool = ProcessPool(serve_in_this_process, settings.processes, settings.grace_s, on_exit=forget)
+            return pool.run()

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 GRPC_PORT: Final = ("LLM_OBSERVE_GRPC_PORT", 50051)
 UI_PORT: Final = ("LLM_OBSERVE_UI_PORT", 8501)
 LAKE_URL: Final = "LLM_OBSERVE_LAKE_URL"
+METRICS_PORT: Final = "LLM_OBSERVE_METRICS_PORT"
+_METRICS_PORTS: Final = {"server": 0, "worker": 1, "scheduler": 2}
+"""What is added to that port: each process needs one of its own."""
 _POLL_S: Final = 0.25
 _STEADY_S: Final = 30.0
 _MAX_RESTART_DELAY_S: Final = 30.0
@@ -184,6 +187,9 @@ class Supervisor:
 
     def _start(self, service: Service) -> None:
         env = {**self.env, "LLM_OBSERVE_LOG_FILE": str(self.home.logs / f"{service.name}.log")}
+        first_port = env.get(METRICS_PORT, "0")
+        if service.name in _METRICS_PORTS and first_port.isdigit() and first_port != "0":
+            env[METRICS_PORT] = str(int(first_port) + _METRICS_PORTS[service.name])
         if service.name in {"postgres", "valkey", "app"}:
             env = {name: value for name, value in env.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
         service.process = processes.start(

@@ -88,3 +88,12 @@ async def query_ledger(
         row_limit=row_limit,
     )
     return [LedgerEntry(**row) for row in rows]
+
+
+async def count_sdk_drops(database: Database, *, since: datetime) -> list[tuple[str, int]]:
+    """Return how many logs producers of all projects dropped since a time, by the reason they give.
+
+    They tell with their next batch: a producer that sends nothing is not heard of.
+    """
+    rows = await database.fetch(_QUERIES["count_sdk_drops"], since=since)
+    return [(row["reason"], row["log_count"]) for row in rows]

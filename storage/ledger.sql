@@ -53,3 +53,24 @@ WHERE hour >= date_trunc('hour', :start_time::timestamptz, 'UTC')
        OR (hour, producer_id) < (:before_hour::timestamptz, :before_producer::text))
 ORDER BY hour DESC, producer_id DESC
 LIMIT :row_limit::bigint
+
+-- name: count_sdk_drops
+-- By reason, what producers that were heard of since a time have dropped since then, by their own account.
+WITH heard AS (
+    SELECT project_id, producer_id, min(batch_number) AS first_batch, max(batch_number) AS last_batch
+    FROM producer_batches
+    WHERE project_id IN (SELECT project_id FROM projects) AND receive_time >= :since::timestamptz
+      AND batch_number > 0
+    GROUP BY project_id, producer_id
+)
+SELECT reason, sum(total::numeric - coalesce((before.dropped_totals ->> reason)::numeric, 0))::bigint AS log_count
+FROM heard
+JOIN producer_batches AS last
+    ON (last.project_id, last.producer_id, last.batch_number) = (heard.project_id, heard.producer_id, last_batch)
+CROSS JOIN LATERAL jsonb_each_text(last.dropped_totals) AS dropped (reason, total)
+LEFT JOIN LATERAL (
+    SELECT dropped_totals FROM producer_batches AS b
+    WHERE b.project_id = heard.project_id AND b.producer_id = heard.producer_id AND b.batch_number < first_batch
+    ORDER BY b.batch_number DESC LIMIT 1
+) AS before ON true
+GROUP BY reason

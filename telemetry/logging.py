@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import structlog
 from pydantic import Field
 
+from telemetry import tracing
 from telemetry.settings import EnvSettings
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def start_logging(settings: LogSettings, *, process: str) -> None:
     """Send structlog and the standard library's loggers through one JSON formatter."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _trace_ids,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _process_name(process),
@@ -80,6 +82,14 @@ def _process_name(process: str) -> Processor:
         return event
 
     return add
+
+
+def _trace_ids(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Name the span in which a line was logged, where spans are recorded."""
+    ids = tracing.current_ids()
+    if ids is not None:
+        event["trace_id"], event["span_id"] = ids
+    return event
 
 
 def _drop_error_text(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import llm_observe
 import uvloop
 
 from telemetry.heartbeat import HeartbeatSettings, heartbeat
 from telemetry.logging import LogSettings, start_logging
+from telemetry.process import recording
 from telemetry.settings import SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ def main() -> int:
 
             process = "worker"
         start_logging(load_settings(LogSettings), process=process)
-        uvloop.run(_run(run, load_settings(HeartbeatSettings)))
+        with recording(process, llm_observe.__version__):
+            uvloop.run(_run(run, load_settings(HeartbeatSettings)))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -15,6 +15,7 @@ from llm_observe._guard import guarded
 from llm_observe._scope import current_scope
 from llm_observe._session import current_session
 from llm_observe._values import KEPT_TEXT_CHARS, to_content, to_text
+from llm_observe.trace_context import current_span_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,7 @@ class Call:
         self.model: str = (model if type(model) is str else to_text(model))[:KEPT_TEXT_CHARS]
         self.sink = sink
         self.session = current_session()
+        self.span_context = current_span_context()
         self.output_chunks: list[str] = []
         pending = _pending.get()
         if pending is not None:

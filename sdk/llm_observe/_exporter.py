@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from llm_observe.channel import bearer, open_configured
 from llm_observe.exporter import ExportResult
+from llm_observe.trace_context import trace_metadata
 
 if TYPE_CHECKING:
     import grpc
@@ -34,7 +35,8 @@ class GrpcExporter:
         import grpc  # noqa: PLC0415 - takes 80 ms, too long at import
 
         try:
-            response = self._connect().IngestLogs(request, timeout=timeout_s, metadata=self._metadata)
+            metadata = (*self._metadata, *trace_metadata(request.logs))
+            response = self._connect().IngestLogs(request, timeout=timeout_s, metadata=metadata)
         except OSError as error:  # a certificate's file, which may still appear
             return ExportResult(retry=True, retry_after_s=_MISSING_FILE_RETRY_S, failure=type(error).__name__)
         except grpc.RpcError as error:

@@ -21,6 +21,7 @@ from llm_observe._values import (
 from llm_observe._version import SDK_NAME
 from llm_observe.ids import uuid7
 from llm_observe.limits import LOWER_CASE_TEXTS, REQUIRED_TEXTS
+from llm_observe.trace_context import set_trace
 from llm_observe.v1.log_pb2 import Log as LogMessage
 from llm_observe.v1.log_pb2 import UsageSource
 
@@ -79,6 +80,8 @@ def build_log(
     )
     _set_times(log, call)
     _set_usage(log, call)
+    if call.span_context is not None:
+        set_trace(log, call.span_context)
     if capture_content:
         log.error_message = clean(call.error_message[:KEPT_TEXT_CHARS])
         log.input_preview = clean("\n".join(call.input_text)[:KEPT_TEXT_CHARS])

@@ -34,7 +34,17 @@ def test_the_public_names_are_as_listed():
 def test_every_other_module_is_private():
     folder = Path(llm_observe.__file__).parent
     public = {path.stem for path in folder.iterdir() if not path.name.startswith(("_", "."))}
-    assert public == {"channel", "exporter", "ids", "limits", "py", "redaction", "screening", "v1"}
+    assert public == {
+        "channel",
+        "exporter",
+        "ids",
+        "limits",
+        "py",
+        "redaction",
+        "screening",
+        "trace_context",
+        "v1",
+    }
 
 
 def test_importing_loads_no_slow_modules():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _VENDORS: Final = ("openai", "anthropic", "gemini")
 _DEMO: Final = "demo"
+_DEMO_MODEL: Final = "demo-echo"
 _TOO_LONG: Final = (
     "context_length_exceeded",
     "maximum context length",
@@ -72,7 +73,7 @@ class Providers:
             )
             for name, vendor in self._vendors.items()
         ]
-        return [*vendors, ProviderModels(provider=_DEMO, configured=True, models=["demo-echo"])]
+        return [*vendors, ProviderModels(provider=_DEMO, configured=True, models=[_DEMO_MODEL])]
 
     def check(self, provider: str) -> None:
         """Check that a provider can be called.
@@ -87,6 +88,12 @@ class Providers:
             raise ProviderUnknown
         if not self._vendors[provider].configured:
             raise ProviderNotConfigured(provider, _key_setting(provider))
+
+    def offered_model(self, provider: str, model: str) -> str:
+        """Return the model that is called, if the settings offer it; else an empty text."""
+        vendor = self._vendors.get(provider)
+        offered = [_DEMO_MODEL] if vendor is None else vendor.models
+        return model if model in offered else "" if model else next(iter(offered), "")
 
     def client(self, provider: str) -> LLMClient:
         """Return the client of a provider that check() accepts."""

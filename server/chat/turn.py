@@ -10,6 +10,7 @@ import structlog
 
 from server.chat.convert import to_finished
 from server.chat.idle_timeout import IdleTimeout
+from server.chat.provider_call import observed_call
 from server.chat.providers import to_provider_error
 from server.chat.stream_buffer import StreamBuffer
 from server.rpc.errors import ShuttingDown
@@ -64,6 +65,7 @@ class Turn:
         attempts: Remembers how the attempt ended.
         limits: When to end it.
         cost_of: Returns what the call has cost, in nano-dollars.
+        offered_model: The model, if the settings offer it; else empty.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Turn:
         attempts: ChatAttempts,
         limits: TurnLimits,
         cost_of: Callable[[ChatStream], int | None],
+        offered_model: str = "",
     ) -> None:
         self.attempt = attempt
         self._request = request
@@ -84,6 +87,7 @@ class Turn:
         self._attempts = attempts
         self._limits = limits
         self._cost_of = cost_of
+        self._offered_model = offered_model
         self._finished: pb.ChatFinished | None = None
         self._buffer = StreamBuffer()
         self._stopped: _Ending | None = None
@@ -128,7 +132,7 @@ class Turn:
         await asyncio.wait([self.task])
 
     async def _run(self) -> None:
-        ending = self._stopped or await self._read()
+        ending = self._stopped or await self._call()
         error = ending.error
         if error is not None and ending.outcome == "error":
             error = to_provider_error(error, provider=self._request.provider, log_id=self._stream.log_id)
@@ -138,6 +142,14 @@ class Turn:
             error = error or failure
         self._buffer.end(error)
         await self._close_stream()  # last: it may hang
+
+    async def _call(self) -> _Ending:
+        """Read the answer, observed."""
+        with observed_call(self._request.provider, self._offered_model) as call:
+            ending = await self._read()
+            error_type = type(ending.error).__name__ if ending.outcome == "error" else ""
+            call.end(ending.outcome, error_type, self._stream.result())
+        return ending
 
     async def _read(self) -> _Ending:
         """Read the answer until it ends or is stopped."""

@@ -85,6 +85,7 @@ class ChatTurns:
             attempts=self._attempts,
             limits=self._limits,
             cost_of=self._cost_of,
+            offered_model=self._providers.offered_model(request.provider, request.model),
         )
         self._in_flight.add(turn)
         turn.task.add_done_callback(lambda _: self._in_flight.discard(turn))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from llm_observe import ExportResult
 from llm_observe.ids import uuid7
+from llm_observe.trace_context import traceparents
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 
 from server.ingest.request import decode_batch
@@ -77,7 +78,9 @@ class LoopbackExporter:
             if project_id not in delivery.reports:
                 delivery.reports[project_id] = self._next_report(project_id, request.producer, len(logs))
             part = IngestLogsRequest(logs=logs, producer=delivery.reports[project_id]).SerializeToString()
-            delivery.accepted[project_id] = await self._ingest.accept(decode_batch(part), project_id)
+            delivery.accepted[project_id] = await self._ingest.accept(
+                decode_batch(part), project_id, ",".join(traceparents(logs))
+            )
         for log in request.logs:
             self._project_of.pop(log.log_id, None)
         return ExportResult(

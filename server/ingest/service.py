@@ -13,7 +13,8 @@ from codec.batch import AcceptedBatch
 from codec.rules import find_violation
 from server.ingest.producer import check_producer, peer_address
 from server.rpc.auth import caller
-from server.rpc.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable, ServerIsBusy
+from server.rpc.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable, RateLimited, ServerIsBusy
+from telemetry import metrics, tracing
 from worker.queue.log_queue import QueueFull, QueueUnavailable
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 _MAX_REJECTED_SHOWN: Final = 10
 _MAX_LOG_ID_CHARS: Final = 64
+_ACCEPTED: Final = metrics.INGEST_LOGS.child("accepted")
+_REJECTED: Final = metrics.INGEST_LOGS.child("rejected")
+_LIMITED: Final = metrics.INGEST_LOGS.child("limited")
+_REFUSED: Final = metrics.INGEST_LOGS.child("refused")
+_BATCH_LOGS: Final = metrics.INGEST_BATCH_LOGS.child()
 
 
 class IngestService(IngestServiceServicer):
@@ -43,11 +49,25 @@ class IngestService(IngestServiceServicer):
     ) -> IngestLogsResponse:
         _check_size(batch)
         check_producer(batch.producer)
-        await self._limiter.take(caller().api_key_id or peer_address(context), batch.log_count)
-        return await self.accept(batch, caller().project_id)
+        await self._limit(batch, context)
+        return await self.accept(batch, caller().project_id, tracing.current_traceparent())
 
-    async def accept(self, batch: DecodedBatch, project_id: str) -> IngestLogsResponse:
+    async def _limit(self, batch: DecodedBatch, context: Context) -> None:
+        try:
+            await self._limiter.take(caller().api_key_id or peer_address(context), batch.log_count)
+        except RateLimited:
+            _LIMITED.record(batch.log_count)
+            raise
+
+    async def accept(
+        self, batch: DecodedBatch, project_id: str, traceparents: str = ""
+    ) -> IngestLogsResponse:
         """Queue the valid logs of a project's batch; when this returns, Redis has them.
+
+        Args:
+            batch: What came.
+            project_id: Whose it is.
+            traceparents: The spans it comes from, as in AcceptedBatch.
 
         Raises:
             QueueIsUnavailable: Redis did not take them in time.
@@ -59,8 +79,19 @@ class IngestService(IngestServiceServicer):
         # The ledger counts batches that were rejected whole, too.
         if len(rejected) < batch.log_count or batch.producer.producer_id:
             await self._enqueue(
-                AcceptedBatch(payload, project_id, self._receive_time_us(), batch.log_count, len(rejected))
+                AcceptedBatch(
+                    payload,
+                    project_id,
+                    self._receive_time_us(),
+                    batch.log_count,
+                    len(rejected),
+                    traceparents,
+                )
             )
+        _BATCH_LOGS.record(batch.log_count)
+        _ACCEPTED.record(batch.log_count - len(rejected))
+        if rejected:
+            _REJECTED.record(len(rejected))
         return IngestLogsResponse(
             accepted_log_count=batch.log_count - len(rejected),
             rejected_log_count=len(rejected),
@@ -71,8 +102,10 @@ class IngestService(IngestServiceServicer):
         try:
             await self._queue.put(batch)
         except QueueUnavailable:
+            _REFUSED.record(batch.log_count)
             raise QueueIsUnavailable from None
         except QueueFull:
+            _REFUSED.record(batch.log_count)
             raise ServerIsBusy from None
 
     def _drop_invalid(self, request: IngestLogsRequest) -> tuple[bytes, list[RejectedLog]]:

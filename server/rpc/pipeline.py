@@ -26,6 +26,7 @@ from server.rpc.errors import (
     NotImplementedYet,
     QueryTookTooLong,
 )
+from server.rpc.observation import observed
 from storage.errors import QueryTimeout, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class RpcPipeline:
             else grpc.unary_unary_rpc_method_handler
         )
         return make(
-            wrapped.stream if method.server_streaming else wrapped.answer,
+            observed(wrapped.stream if method.server_streaming else wrapped.answer, method),
             request_deserializer=_lenient(decode or request_type.FromString),
             response_serializer=response_type.SerializeToString,
         )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--keep", type=click.IntRange(1), help="Keep so many of the newest backups there, and no more.")
 @click.option("--without-lake", is_flag=True, help="Leave the lake's files out.")
 def backup(folder: Path, keep: int | None, without_lake: bool) -> None:  # noqa: FBT001 - click passes flags by name
-    """Make a backup in FOLDER, while everything goes on.
+    """Make a backup in FOLDER while all goes on.
 
     It holds all rows of Postgres as of one instant, and the lake's files. docs/backup.md says what it does
     not hold.
@@ -47,12 +47,13 @@ def backup(folder: Path, keep: int | None, without_lake: bool) -> None:  # noqa:
 
 
 @click.command()
-@click.argument("folder", metavar="BACKUP", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("folder", metavar="BACKUP", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--without-lake", is_flag=True, help="Restore no file of the lake, and leave it as it is.")
 def restore(folder: Path, without_lake: bool) -> None:  # noqa: FBT001 - click passes flags by name
-    """Restore BACKUP into an empty database and lake, and bring the schema up to date.
+    """Restore BACKUP into an empty installation.
 
-    Of DATABASE_URL, or else of the data folder, from which nothing may run meanwhile.
+    That is DATABASE_URL with LLM_OBSERVE_LAKE_URL, or else the data folder, from which nothing may run
+    meanwhile. The schema of an older release is brought up to date.
     """
     from stack.backup.restore import restore_backup  # noqa: PLC0415 - pyarrow takes a while to import
 

@@ -23,6 +23,7 @@ from stack.embedded.postgres import EmbeddedPostgres
 from stack.processes import ProcessId
 from tests.support.ports import free_port
 from tests.support.receiver import running_receiver
+from tests.support.scrape import scrape
 from tests.support.waiting import WAIT_S, eventually
 from worker.notices.bodies import sign
 
@@ -41,6 +42,7 @@ class Installation:
         self.env["LLM_OBSERVE_ALERT_ALLOW_PRIVATE"] = "true"  # the receiver is on this machine
         for name in ("LLM_OBSERVE_GRPC_PORT", "LLM_OBSERVE_UI_PORT"):
             self.env[name] = str(free_port())
+        self.env["LLM_OBSERVE_METRICS_PORT"] = str(free_port(3))
 
     def run(self, *arguments: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -99,6 +101,14 @@ def test_a_second_up_is_refused_and_says_how_to_stop_the_first(installed):
     assert "already running" in done.stderr
     assert "llm-observe down" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_each_process_has_a_port_for_its_metrics(installed):
+    first = int(installed.env["LLM_OBSERVE_METRICS_PORT"])
+    server, worker, scheduler = (scrape(first + number) for number in range(3))
+    assert "llm_observe_queue_depth" in server.names - worker.names
+    assert "llm_observe_write_logs_count" in worker.names - server.names
+    assert scheduler.names == {"llm_observe_build_info"}
 
 
 def test_status_shows_every_process_and_health(installed):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-_PREFIXES = ("LLM_OBSERVE_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_")
+_PREFIXES = ("LLM_OBSERVE_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_", "OTEL_")
 _NAMES = ("DATABASE_URL", "REDIS_URL")
 _KEPT = ("LLM_OBSERVE_NO_EXTENSIONS",)
 """Chooses which code is tested."""

@@ -14,14 +14,14 @@ from storage.settings import StorageSettings
 from streamlit_app.settings import AppSettings, ListenSettings
 from telemetry.heartbeat import HeartbeatSettings
 from telemetry.logging import LogSettings
+from telemetry.otel_settings import TelemetrySettings
 from worker.notices.settings import NoticeSettings
 from worker.queue.settings import QueueSettings
 from worker.settings import RollupSettings, WorkerSettings
 
-_STORES: tuple[type[BaseSettings], ...] = (LogSettings, StorageSettings, QueueSettings)
+_STORES: tuple[type[BaseSettings], ...] = (LogSettings, TelemetrySettings, StorageSettings, QueueSettings)
 SETTINGS: dict[str, tuple[type[BaseSettings], ...]] = {
     "migrate": (LogSettings, StorageSettings),
-    "backup": (LogSettings, StorageSettings),
     "server": (
         *_STORES, ServerSettings, ProviderSettings, RedactionSettings, PricingSettings, NoticeSettings,
         LakeSettings, SandboxSettings, ReportSettings,

@@ -182,6 +182,7 @@ def test_a_value_that_no_row_can_hold_makes_a_log_invalid(twin, field, value):
     [
         {"project_id": ""}, {"project_id": "a\0b"}, {"project_id": None}, {"receive_time_us": 10**30},
         {"receive_time_us": -1}, {"receive_time_us": "1"}, {"log_count": None}, {"rejected_count": 2**64},
+        {"traceparents": 1}, {"traceparents": None},
     ],
 )  # fmt: skip
 @on_both_readers

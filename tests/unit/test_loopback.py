@@ -19,7 +19,7 @@ class Ingest:
         self.failing: set[str] = set()
         self.accepted: list[tuple[str, int, int, int]] = []
 
-    async def accept(self, batch, project_id):
+    async def accept(self, batch, project_id, traceparents):
         if project_id in self.failing:
             raise QueueIsUnavailable
         report = batch.producer

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from taskiq import TaskiqMessage
 
-from worker.queue.message import BatchFormatter, pack, unpack
+from codec.batch import AcceptedBatch
+from worker.queue.message import BatchFormatter, pack, read_batches, split_message, to_queued, unpack
 
 BATCH = st.tuples(st.binary(max_size=50), st.text(max_size=5), st.integers(), st.integers(), st.integers())
 
@@ -58,3 +59,20 @@ def test_every_truncation_is_recognised():
     for end in range(len(GOOD)):
         with pytest.raises(ValueError):  # noqa: PT011 - as above
             unpack(GOOD[:end])
+
+
+TRACED = AcceptedBatch(b"", "p", 1, 0, 0, f"00-{'a' * 32}-{'b' * 16}-01")
+
+
+def test_a_batch_without_a_trace_travels_as_workers_of_the_release_before_read_it():
+    plain = TRACED._replace(traceparents="")
+    assert len(to_queued(plain)) == 5
+    assert read_batches([to_queued(plain), to_queued(TRACED)]) == [plain, TRACED]
+
+
+@pytest.mark.parametrize("batch", [TRACED, TRACED._replace(traceparents="")])
+def test_a_split_message_keeps_the_trace_of_each_batch(batch):
+    head = {"task_id": "i", "task_name": "t", "labels": {}, "args": []}
+    pieces = split_message(pack(head, {"batches": [to_queued(batch)] * 2}))
+    found = [unpack(piece)[1]["batches"][0] for piece in pieces]
+    assert found == [tuple(to_queued(batch))] * 2

@@ -2,6 +2,7 @@
 
 A timeout or cancel scope would fire into suspended code, and a ContextVar's token may be reset in another
 context. The context managers that may be open at a yield only close something when the stream ends.
+The yield of a ``@contextmanager`` suspends nothing: whoever enters it is looked at in its place.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ def scopes_at_yields(tree: ast.AST) -> list[str]:
 
     def visit(node: ast.AST, scopes: tuple[str, ...]) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            if is_context_manager(node):
+                return
             scopes = ()
         if isinstance(node, ast.With | ast.AsyncWith):
             scopes = (*scopes, *(name_of(item.context_expr) for item in node.items))
@@ -35,6 +38,11 @@ def scopes_at_yields(tree: ast.AST) -> list[str]:
 
     visit(tree, ())
     return found
+
+
+def is_context_manager(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> bool:
+    decorators = () if isinstance(function, ast.Lambda) else function.decorator_list
+    return any(name_of(decorator).endswith("contextmanager") for decorator in decorators)
 
 
 def name_of(expression: ast.expr) -> str:
@@ -67,9 +75,16 @@ async def stream(self):
     async with asyncio.timeout(1) as limit:
         with llm_observe.session("s"), suppress(KeyError):
             yield 1
+    with observed():
+        yield 3
     token = current.set(1)
     yield 2
     current.reset(token)
+
+@contextmanager
+def observed():
+    with timeout(1):
+        yield
 """)
-    assert scopes_at_yields(tree) == ["timeout:5", "session:5", "suppress:5"]
-    assert tokens_in_generators(tree) == [8]
+    assert scopes_at_yields(tree) == ["timeout:5", "session:5", "suppress:5", "observed:7"]
+    assert tokens_in_generators(tree) == [10]

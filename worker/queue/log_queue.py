@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
+from telemetry import metrics
 from worker.queue.coalescer import Coalescer, CoalescerFull
-from worker.queue.message import BATCHES, pack
+from worker.queue.message import BATCHES, pack, to_queued
 from worker.queue.outages import REDIS_ERRORS, Outage, error_code
 from worker.queue.stream import GROUP
 
@@ -32,6 +34,9 @@ _LINGER_BELOW_BYTES: Final = 256 * 1024
 _WAITING_BYTES: Final = 64 * 1024 * 1024
 """How much may wait for Redis in this process."""
 _PROBE_TIMEOUT_S: Final = 1.0
+_APPENDED: Final = metrics.QUEUE_APPEND_DURATION.child("ok")
+_APPEND_FAILED: Final = metrics.QUEUE_APPEND_DURATION.child("error")
+_MESSAGE_BATCHES: Final = metrics.QUEUE_MESSAGE_BATCHES.child()
 
 
 class QueueUnavailable(Exception):
@@ -87,13 +92,17 @@ class LogQueue:
             raise QueueUnavailable(error_code(error)) from error
 
     async def _write(self, batches: Sequence[AcceptedBatch]) -> Sequence[None]:
+        begin = time.perf_counter()
         # What taskiq's own sending would make, without its models.
         head = {"task_id": uuid.uuid4().hex, "task_name": WRITE_LOGS, "labels": {}, "args": []}
         try:
-            await self._broker.append(pack(head, {BATCHES: batches}), _WRITE_TIMEOUT_S)
+            await self._broker.append(pack(head, {BATCHES: list(map(to_queued, batches))}), _WRITE_TIMEOUT_S)
         except Exception as error:  # callers get it too, but only as UNAVAILABLE
+            _APPEND_FAILED.record(time.perf_counter() - begin)
             self._outage.note(error)
             raise
+        _APPENDED.record(time.perf_counter() - begin)
+        _MESSAGE_BATCHES.record(len(batches))
         self._outage.end()
         return [None] * len(batches)
 

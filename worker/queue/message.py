@@ -84,8 +84,13 @@ def _put_back(batches: list[Any], sizes: list[int], rest: bytes) -> list[tuple[A
     return whole
 
 
-QueuedBatch = tuple[bytes, str, int, int, int]
-"""An AcceptedBatch as it travels."""
+QueuedBatch = tuple[bytes, str, int, int, int] | tuple[bytes, str, int, int, int, str]
+"""An AcceptedBatch as it travels: without its traceparents where it has none, as older workers read it."""
+
+
+def to_queued(batch: AcceptedBatch) -> QueuedBatch:
+    """Return a batch as it travels."""
+    return batch if batch.traceparents else batch[:5]
 
 
 def read_message(data: bytes) -> list[AcceptedBatch]:
@@ -108,7 +113,7 @@ def split_message(data: bytes) -> list[bytes]:
             batches = [batches[0]._replace(payload=part.SerializeToString()) for part in parts]
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it stays whole
         return [data]
-    return [pack(head, {BATCHES: [batch]}) for batch in batches]
+    return [pack(head, {BATCHES: [to_queued(batch)]}) for batch in batches]
 
 
 def read_batches(batches: Sequence[QueuedBatch]) -> list[AcceptedBatch]:

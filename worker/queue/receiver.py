@@ -12,6 +12,7 @@ from taskiq.utils import maybe_awaitable
 
 from storage.dead_letters import UNPARSABLE, failure_reason
 from storage.errors import StorageError, StorageUnavailable
+from telemetry import metrics
 from worker.queue.outages import REDIS_ERRORS, error_code
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ logger = structlog.get_logger("worker.queue.receiver")
 
 _ATTEMPT: Final = "attempt"
 _OUTAGES: Final = "outages"
+_AFTER_OUTAGE: Final = metrics.RETRIES.child("outage")
+_AFTER_FAILURE: Final = metrics.RETRIES.child("failure")
 _FIRST_DELAY_S: Final = 1.0
 _MAX_DELAY_S: Final = 30.0
 _MAX_DOUBLINGS: Final = 10
@@ -77,9 +80,11 @@ class RetryMiddleware(TaskiqMiddleware):
         attempt = int(message.labels.get(_ATTEMPT, 1))
         outages = int(message.labels.get(_OUTAGES, 0))
         if isinstance(exception, StorageUnavailable):
+            _AFTER_OUTAGE.record(1)
             # The batch is not to blame, so no attempt is used up. Our own text says what is.
             await self._retry(message, attempt, outages + 1, outages, str(exception))
         elif attempt < self._max_attempts:
+            _AFTER_FAILURE.record(1)
             await self._retry(message, attempt + 1, outages, attempt - 1, type(exception).__name__)
         else:
             data = self._queue.formatter.dumps(message).message

@@ -24,6 +24,7 @@ from storage.dead_letters import (
     add_dead_letters,
 )
 from storage.incoming import BatchPart, BatchReport
+from telemetry import metrics
 from worker.queue.message import read_message
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ class DeadLetterWriter:
     async def _add(self, letters: Sequence[NewDeadLetter], parts: Sequence[BatchPart]) -> None:
         self._quota.spend(max(len(letters), sum(letter.log_count for letter in letters)))
         await add_dead_letters(self._database, letters, parts)
+        for letter in letters:
+            metrics.DEAD_LETTERED.child(letter.reason).record(1)
 
     def _describe_batch(self, batch: AcceptedBatch) -> _Described:
         """Describe a batch as far as it can be read."""

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import structlog
 from google.protobuf.message import DecodeError
 
-from codec.extensions import add_up
 from codec.reader import BatchReader
 from storage.errors import StorageError, StorageUnavailable
 from storage.incoming import BatchPart
 from storage.log_writes import WriteResult, write_logs
+from telemetry import tracing
 from worker.queue.coalescer import Coalescer
 from worker.tasks.dead_letters import FOREIGN_LOG, REFUSED, DeadLetterWriter
+from worker.tasks.write_observation import observed_write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,8 @@ class _Work(NamedTuple):
     logs: list[ArrivedLog]
     reports: list[BatchReport]
     """Every batch, also one all of whose logs were rejected."""
+    traceparents: list[str]
+    """The sampled spans that the batches come from."""
 
     def parts(self) -> list[BatchPart]:
         """Return which logs belong to which batch."""
@@ -53,7 +56,7 @@ class _Work(NamedTuple):
     def halves(self) -> tuple[_Work, _Work]:
         """Return both halves; the ledger adds them up again."""
         middle = len(self.logs) // 2
-        return _Work(self.logs[:middle], self.reports), _Work(self.logs[middle:], self.reports)
+        return self._replace(logs=self.logs[:middle]), self._replace(logs=self.logs[middle:])
 
 
 class LogWriter:
@@ -91,7 +94,13 @@ class LogWriter:
             raise
         except StorageError:  # some batch of the group was refused: each is written alone
             result = await self._write(work)
-        logger.info("batch written", stored=result.stored, replaced=result.replaced, stale=result.stale)
+        logger.info(
+            "batch written",
+            stored=result.stored,
+            replaced=result.replaced,
+            stale=result.stale,
+            **_trace_of(work.traceparents),
+        )
 
     async def dead_letter_message(self, data: bytes, reason: str, attempts: int) -> None:
         """Store a queue message as dead letters.
@@ -103,7 +112,7 @@ class LogWriter:
 
     async def _read(self, batches: Sequence[AcceptedBatch]) -> _Work:
         """Return the logs of batches; dead-letter what cannot be read, which no retry would change."""
-        work = _Work([], [])
+        work = _Work([], [], [])
         for batch in batches:
             try:
                 found = self._reader.read(batch)
@@ -114,12 +123,14 @@ class LogWriter:
                 await self._dead_letters.add_invalid(found.invalid, found.report)
             work.reports.append(found.report)
             work.logs.extend(found.logs)
+            work.traceparents.extend(tracing.parse_traceparents(batch.traceparents))
         return work
 
     async def _write_merged(self, group: Sequence[_Work]) -> Sequence[WriteResult]:
         logs = [log for work in group for log in work.logs]
         reports = [report for work in group for report in work.reports]
-        result = await self._write_rows(_Work(logs, reports))
+        traceparents = [traceparent for work in group for traceparent in work.traceparents]
+        result = await self._write_rows(_Work(logs, reports, traceparents))
         # The numbers are the group's: they are for the log line, which the first one writes.
         return [result, *(WriteResult() for _ in group[1:])]
 
@@ -137,7 +148,9 @@ class LogWriter:
             return (await self._write(first)).plus(await self._write(second))
 
     async def _write_rows(self, work: _Work) -> WriteResult:
-        result = await write_logs(self._database, work.logs, work.parts(), add_up)
+        with observed_write(len(work.logs), len(work.reports), work.traceparents) as observation:
+            result = await write_logs(self._database, work.logs, work.parts(), observation.add_up)
+            observation.note(result)
         if self._live is not None:
             self._live.publish(
                 work.logs if result.stored == len(work.logs) else _only(work.logs, result.new_ids)
@@ -148,6 +161,12 @@ class LogWriter:
                 foreign, (), reason=FOREIGN_LOG, message="the log belongs to another project"
             )
         return result
+
+
+def _trace_of(traceparents: Sequence[str]) -> dict[str, str]:
+    """Return the trace to name in the log, if there is just one."""
+    trace_ids = {traceparent.split("-")[1] for traceparent in traceparents}
+    return {"trace_id": trace_ids.pop()} if len(trace_ids) == 1 else {}
 
 
 def _only(logs: Sequence[ArrivedLog], ids: frozenset[UUID]) -> list[ArrivedLog]:

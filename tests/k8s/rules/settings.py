@@ -15,19 +15,16 @@ from tests.support.process_settings import SETTINGS, variables
 
 COMMANDS = {
     "llm-observe migrate": "migrate",
-    "llm-observe backup": "backup",
+    "llm-observe backup": "migrate",  # it reads the same
     "python -m server": "server",
     "python -m worker": "worker",
     "python -m worker scheduler": "scheduler",
     "python -m streamlit_app": "app",
 }
 """Our commands, without options, and the process that each is."""
-METRICS = {"LLM_OBSERVE_METRICS_HOST", "LLM_OBSERVE_METRICS_PORT"}
 _LIBRARIES = ("AWS_", "OTEL_")
 """Beginnings of variables that libraries read."""
-
-
-ALL_NAMES = METRICS.union(*map(variables, SETTINGS))
+ALL_NAMES = frozenset[str]().union(*map(variables, SETTINGS))
 
 
 def variables_are_settings(manifests: Manifests) -> Iterator[str]:
