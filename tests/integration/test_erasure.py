@@ -11,6 +11,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -38,7 +39,7 @@ from tests.support.rollups import assert_rollups_are_right, merge_all
 USER = "user-4711"
 SECRET = "what only user 4711 wrote"
 LATER = START + timedelta(days=1)
-NAMED = {
+NAMED: dict[str, Any] = {
     "session_id": f"session of {USER}", "user_id": USER, "trace_id": "a" * 32, "span_id": "b" * 16,
     "parent_span_id": "c" * 16, "provider_request_id": f"req-{USER}", "provider_response_id": f"res-{USER}",
     "error_message": SECRET, "input_preview": SECRET, "output_preview": SECRET,
@@ -138,7 +139,7 @@ async def assert_gone(sql, lake) -> None:
 NUMBERS = sorted({column.name for column in LOG_COLUMNS} - {column.name for column in ERASED_COLUMNS})
 
 
-async def numbers(sql) -> list[tuple]:
+async def numbers(sql) -> list[tuple[object, ...]]:
     return [tuple(row) for row in await sql.fetch(f"SELECT {', '.join(NUMBERS)} FROM logs ORDER BY log_id")]
 
 

@@ -79,7 +79,8 @@ async def test_writers_do_not_queue_behind_a_migration_that_waits(
 ):
     """Between its attempts it holds nothing and waits for nothing."""
     add_migration(migration)
-    reported, pauses = [], []
+    reported: list[str] = []
+    pauses: list[float] = []
     async with open_transaction(database_url, held) as blocker:
 
         async def pause(seconds: float) -> None:
@@ -273,7 +274,8 @@ async def test_a_partition_that_retention_drops_meanwhile_is_left_out(
 ):
     await sql.execute("SELECT make_day_partitions($1::date + n) FROM generate_series(0, 1) AS n", DAY)
     add_migration(INDEX)
-    build_part, dropped = storage.concurrent_indexes._build_part, []
+    build_part = storage.concurrent_indexes._build_part
+    dropped: list[int] = []
 
     async def build_after_retention(connection, index, *, name, table):
         if not dropped and table != "logs_default":

@@ -34,14 +34,13 @@ async def digest_tables(url: str) -> dict[str, tuple[int, str]]:
     connection = await asyncpg.connect(url)
     try:
         names = [row[0] for row in await connection.fetch(_TABLES)]
-        return {
-            name: tuple(
-                await connection.fetchrow(
-                    "SELECT count(*), coalesce(md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))), '')"
-                    f" FROM {name} AS t"
-                )
+        digests = {}
+        for name in names:
+            (row,) = await connection.fetch(
+                "SELECT count(*), coalesce(md5(string_agg(md5(t::text), '' ORDER BY md5(t::text))), '')"
+                f" FROM {name} AS t"
             )
-            for name in names
-        }
+            digests[name] = (row[0], row[1])
+        return digests
     finally:
         await connection.close()
