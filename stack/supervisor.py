@@ -104,7 +104,9 @@ class Supervisor:
         await self._start_stores()
         self.report("migrating the database")
         try:
-            await migrate(load_settings(StorageSettings, database_url=self.env["DATABASE_URL"]))
+            await migrate(
+                load_settings(StorageSettings, database_url=self.env["DATABASE_URL"]), report=self.report
+            )
         except StorageError as error:
             raise StackError(f"cannot migrate the database: {error}") from error
         self.report("starting server, worker, scheduler and dashboard")

@@ -233,12 +233,43 @@ class Named(Protocol):
     def type(self) -> str: ...
 
 
+class ErasedColumn(NamedTuple):
+    """A column that says who a user is or what they wrote, and what stands there once they are erased."""
+
+    name: str
+    text: str | None
+    """None means NULL."""
+
+    type: str = "text"
+
+    @property
+    def value(self) -> str:
+        """The same in SQL."""
+        return "NULL" if self.text is None else f"'{self.text}'"
+
+
+ERASED_SESSION: Final = "erased"
+"""The session of all logs of erased users: every log has one."""
+ERASED_COLUMNS: Final = (
+    ErasedColumn("session_id", ERASED_SESSION),
+    *(
+        ErasedColumn(name, "")
+        for name in (
+            "user_id", "conversation_id", "trace_id", "span_id", "parent_span_id", "provider_request_id",
+            "provider_response_id", "error_message", "input_preview", "output_preview",
+        )
+    ),
+    ErasedColumn("metadata", None),
+    ErasedColumn("tags", None),
+)  # fmt: skip
+"""What an erasure takes from a log. Rollups count none of it, so that they stay exact."""
 LISTS: Final[dict[str, tuple[Named, ...]]] = {
     "log_column": LOG_COLUMNS,
     "log_value": tuple(
         column for column in LOG_COLUMNS if column.name not in {"project_id", "start_time", "log_id"}
     ),
     "lake_column": LAKE_COLUMNS,
+    "erased_column": ERASED_COLUMNS,
     "rollup_key": ROLLUP_KEY,
     "rollup_dimension": ROLLUP_DIMENSIONS,
     "rollup_sum": ROLLUP_SUMS,

@@ -205,6 +205,15 @@ class LockedHour:
             export_id=export_id,
         )
 
+    async def note_rewrite(self, file: HourFile) -> None:
+        """Note what the file of an hour will hold whose rows are dropped."""
+        await self._connection.fetch(
+            _QUERIES["note_rewrite"],
+            **self._key._asdict(),
+            size_bytes=file.size_bytes,
+            sha256=file.sha256,
+        )
+
 
 @asynccontextmanager
 async def lock_hour(database: Database, key: HourKey, timeout_s: float) -> AsyncIterator[LockedHour | None]:

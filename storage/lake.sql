@@ -90,6 +90,12 @@ SET row_count = row_count + :row_count::bigint, size_bytes = size_bytes + :size_
     files = CASE WHEN :row_count::bigint > 0 THEN array_append(files, :file::text) ELSE files END
 WHERE export_id = :export_id::uuid AND state = 'running'
 
+-- name: note_rewrite
+-- Of an hour whose rows are dropped: its file was written again without what was erased.
+UPDATE lake_hours
+SET size_bytes = :size_bytes::bigint, sha256 = :sha256::text, export_time = now(), manifest_generation = 0
+WHERE project_id = :project_id::text AND hour = :hour::timestamptz
+
 -- name: list_changed_manifests
 -- UTC days of which a file is newer than what the manifest says.
 SELECT DISTINCT date_trunc('day', hour, 'UTC') AS day

@@ -10,10 +10,12 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Final
 
+from analytics.lake.layout import FILE_NAME
 from analytics.lake.store import LakeUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
 STAGED: Final = ".*.tmp"
 """Files that are being written: no engine reads what begins with a dot."""
@@ -60,6 +62,15 @@ class FolderStore:
         with _errors(), missing, (self.root / name).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
         return ""
+
+    def open_file(self, name: str) -> BinaryIO | None:
+        with _errors(), suppress(FileNotFoundError, NotADirectoryError):
+            return (self.root / name).open("rb")
+        return None
+
+    def list_files(self) -> list[str]:
+        with _errors():
+            return [str(path.relative_to(self.root)) for path in self.root.rglob(FILE_NAME)]
 
     def sweep(self, project: str) -> None:
         before = time.time() - _ABANDONED_S

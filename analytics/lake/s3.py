@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from pyarrow import ArrowException, fs, memory_map
 
+from analytics.lake.layout import FILE_NAME
 from analytics.lake.store import LakeUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
     from analytics.lake.store import Place
 
@@ -82,6 +84,18 @@ class S3Store:
         with _errors(), missing, self.filesystem().open_input_file(self._path(name)) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
         return ""
+
+    def open_file(self, name: str) -> BinaryIO | None:
+        with _errors(), suppress(FileNotFoundError):
+            file: BinaryIO = self.filesystem().open_input_file(self._path(name))
+            return file
+        return None
+
+    def list_files(self) -> list[str]:
+        selector = fs.FileSelector(self.root, recursive=True, allow_not_found=True)
+        with _errors():
+            paths = [info.path for info in self.filesystem().get_file_info(selector)]
+        return [path.removeprefix(f"{self.root}/") for path in paths if path.endswith(f"/{FILE_NAME}")]
 
     def sweep(self, project: str) -> None:
         """Nothing is left in the bucket but parts of uploads, which a rule of the bucket should end."""

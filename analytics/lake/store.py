@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -63,6 +63,12 @@ class LakeStore(Protocol):
 
     def digest(self, name: str) -> str:
         """Return the SHA-256 of a file in hexadecimal, read in pieces; empty where it is not there."""
+
+    def open_file(self, name: str) -> BinaryIO | None:
+        """Open a file for reading, whose errors are OSErrors; None where it is not there."""
+
+    def list_files(self) -> list[str]:
+        """Return the names of all files of logs."""
 
     def sweep(self, project: str) -> None:
         """Remove what killed processes have left in a project's folder."""

@@ -110,7 +110,10 @@ class LogFileWriter:
 
     def add(self, rows: bytes) -> None:
         """Add whole rows of COPY's CSV."""
-        table = to_table(rows)
+        self.add_table(to_table(rows))
+
+    def add_table(self, table: pa.Table) -> None:
+        """Add rows as a row group."""
         try:
             if self._writer is None:
                 self._writer = _open(self.path)

@@ -69,9 +69,13 @@ def _storage_settings(timeout_s: float = _TIMEOUT_S) -> StorageSettings:
 def migrate(wait_s: float, check: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Bring the database's schema up to date."""
     settings = _storage_settings()
-    attempt = _check if check else migrate_database
+    attempt = _check if check else _migrate
     applied = asyncio.run(_retry(lambda: attempt(settings), wait_s))
     click.echo(f"applied: {', '.join(applied)}" if applied else "the schema is up to date")
+
+
+async def _migrate(settings: StorageSettings) -> list[str]:
+    return await migrate_database(settings, report=lambda line: click.echo(f"waiting: {line}", err=True))
 
 
 async def _check(settings: StorageSettings) -> list[str]:

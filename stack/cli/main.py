@@ -16,12 +16,14 @@ from llm_observe import ConfigError
 
 from stack import processes
 from stack.cli.alerts import alerts
+from stack.cli.backup import backup, restore
 from stack.cli.browser import open_dashboard
 from stack.cli.completion import COMPLETE_VARIABLE, completion
 from stack.cli.database import migrate
 from stack.cli.dead_letters import dead_letters
 from stack.cli.demo import demo_traffic
 from stack.cli.doctor import doctor
+from stack.cli.erase import erase
 from stack.cli.export import export
 from stack.cli.keys import keys
 from stack.cli.ledger import ledger
@@ -138,6 +140,9 @@ for _command in (
     dead_letters,
     alerts,
     export,
+    backup,
+    restore,
+    erase,
     demo_traffic,
     completion,
 ):

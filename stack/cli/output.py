@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -102,19 +102,34 @@ def printable(value: str | int) -> str:
     return "".join(char if char.isprintable() else " " for char in str(value))
 
 
+class ReportProgress(Protocol):
+    """See progress()."""
+
+    def __call__(self, done: int, total: int | None = None, description: str | None = None, /) -> None:
+        """Show how far it is."""
+
+
 @contextmanager
-def progress(description: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
+def progress(description: str, total: int | None = None) -> Iterator[ReportProgress]:
     """Show progress on stderr while the context lasts, if that is a terminal.
 
     Yields:
-        A function that takes how many are done and, when it is known by now, how many there are.
+        A function that takes how many are done and, when it is known by now, how many there are; and another
+        description, when something else is done now.
     """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(description, total=total)
 
-        def update(done: int, total: int | None = None) -> None:
-            bar.update(task, completed=done, total=total)
+        def update(done: int, total: int | None = None, description: str | None = None) -> None:
+            bar.update(task, completed=done, total=total, description=description)
 
         yield update
+
+
+@contextmanager
+def reporting() -> Iterator[Callable[[str, int], None]]:
+    """Show progress; yields what takes the name of a step, and how many of its rows or files are done."""
+    with progress("") as update:
+        yield lambda step, done: update(done, None, step)

