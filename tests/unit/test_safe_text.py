@@ -153,7 +153,7 @@ def is_safe(node: ast.expr) -> bool:
     match node:
         case ast.Constant():
             return True
-        case ast.JoinedStr(values=values):
+        case ast.JoinedStr(values=values) | ast.BoolOp(values=values):
             return all(map(is_safe, values))
         case ast.FormattedValue(format_spec=spec, value=value):
             return spec is not None or is_safe(value)
@@ -161,8 +161,6 @@ def is_safe(node: ast.expr) -> bool:
             return is_safe(body) and is_safe(other)
         case ast.BinOp(left=ast.Name(id="_FOLDER"), op=ast.Div(), right=file):  # a file of ours
             return is_safe(file)
-        case ast.BoolOp(values=values):
-            return all(map(is_safe, values))
         case ast.Call(func=ast.Name(id=name)):
             return name in SAFE
     return False
