@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 60.0
 _RETRY_EVERY_S = 0.5
+_MIN_POOL_SIZE = 4
+"""Commands hold locks on some connections while they work on another."""
 
 _Result = TypeVar("_Result")
 
@@ -49,7 +51,9 @@ def with_database(
 def _storage_settings(timeout_s: float = _TIMEOUT_S) -> StorageSettings:
     """Return the settings of the environment's database, or else of the one that is running."""
     if os.environ.get("DATABASE_URL"):
-        return load_settings(StorageSettings).model_copy(update={"timeout_s": timeout_s})
+        settings = load_settings(StorageSettings)
+        pool_size = max(settings.pool_size, _MIN_POOL_SIZE)
+        return settings.model_copy(update={"timeout_s": timeout_s, "pool_size": pool_size})
     url = DataDir.from_env().read_state().get("database_url")
     if not url:
         raise StackError("no database is configured: run `llm-observe up`, or set DATABASE_URL")

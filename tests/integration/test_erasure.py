@@ -6,9 +6,6 @@ import asyncio
 import getpass
 import json
 import random
-import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ from storage.columns import ERASED_COLUMNS, LOG_COLUMNS, LogRow
 from storage.lake import list_dropped_hours
 from storage.log_erasure import ErasureBusy, UserData, digest_user, erase_payload, list_erasures
 from storage.settings import StorageSettings
+from tests.support.dying import die_at
 from tests.support.lake import (
     START,
     assert_lake_is_right,
@@ -318,28 +316,18 @@ async def test_a_user_whose_id_stands_in_the_placeholder_ends(database, sql):
 
 # -- kill -9 ---------------------------------------------------------------------------------------------
 
-DIES = """
-import asyncio, os, signal, sys
-from importlib import import_module
+RUN = """
+import asyncio
 from analytics.lake.settings import LakeSettings
+from stack.erasure import UserErasure
 from storage.pool import Database
 from storage.settings import StorageSettings
 
-module, name, url, lake = sys.argv[1:]
-def die(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-holder = import_module(module)
-*outer, last = name.split(".")
-for each in outer:
-    holder = getattr(holder, each)
-setattr(holder, last, die)
-from stack.erasure import UserErasure
+url, lake = sys.argv[1:]
 store = LakeSettings(url=lake).open_store()
 database = Database(StorageSettings(database_url=url))
 asyncio.run(UserErasure(database, store, 60.0, lambda *_: None).erase("default", "user-4711", "ops"))
 """
-
-
 KILLS = {
     "kept": (
         "stack.erasure:erase_dead_letters",
@@ -371,15 +359,7 @@ async def test_a_killed_erasure_is_finished_by_the_next(
     await export_all(database, lake)
     if days == "dropped":
         await sql.execute("SELECT drop_days_before(current_date)")
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", DIES, *where.split(":"), database_url, lake.url],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    await asyncio.to_thread(die_at, where, RUN, database_url, lake.url)
     assert (await list_erasures(database, 10))[0].finish_time is None
     await erasure.erase("default", USER, "ops")
     await assert_gone(sql, lake)
