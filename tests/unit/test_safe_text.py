@@ -151,8 +151,6 @@ SAFE = {"literal", "safe_markdown", "small"}
 def is_safe(node: ast.expr) -> bool:
     """Return whether an argument consists of constants, formatted numbers and text made safe."""
     match node:
-        case ast.Constant():
-            return True
         case ast.JoinedStr(values=values) | ast.BoolOp(values=values):
             return all(map(is_safe, values))
         case ast.FormattedValue(format_spec=spec, value=value):
@@ -163,7 +161,7 @@ def is_safe(node: ast.expr) -> bool:
             return is_safe(file)
         case ast.Call(func=ast.Name(id=name)):
             return name in SAFE
-    return False
+    return isinstance(node, ast.Constant)
 
 
 PAGES = sorted(path for path in APP.rglob("*.py") if path.name != "__main__.py")  # which starts them
