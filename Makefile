@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients test-compose test-engines images sbom check proto proto-check proto-clients fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test test-clients test-compose test-engines images sbom check proto proto-check proto-breaking proto-clients release release-prepare fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 
 COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd)
@@ -40,7 +40,7 @@ sbom: ## Write a CycloneDX bill of materials of each image to build/
 	@mkdir -p build && for name in server app; do docker run --rm --entrypoint cat llm-observe-$$name:local \
 	/usr/share/llm-observe/sbom.cdx.json > build/llm-observe-$$name.cdx.json || exit 1; done
 
-check: .venv/dev.done lint types imports proto-check ## Everything but the tests: lint, types, floors, protos
+check: .venv/dev.done lint types imports proto-check proto-breaking ## Everything but the tests: lint, types, floors, protos
 
 fmt: .venv/dev.done ## Format code and protos
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format . && $(BIN)/buf format -w
@@ -64,6 +64,9 @@ proto-check: .venv-proto/done ## Prove that the generated Python is fresh
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && scripts/generate_proto.sh "$$fresh" && \
 	diff -r -x __pycache__ "$$fresh/llm_observe/v1" sdk/llm_observe/v1 && echo "generated code is fresh" || \
 	{ echo "generated code is stale: run 'make proto'"; exit 1; }
+
+proto-breaking: .venv/dev.done ## Prove that the protos break nothing that was released (docs/decisions/0030-contract.md)
+	@$(BIN)/buf breaking --against proto/released.binpb
 
 CLIENT ?= node
 proto-clients: .venv/dev.done ## Generate the code of a client: CLIENT="node go java cpp ruby"
@@ -91,6 +94,12 @@ fuzz-properties: .venv/dev.done ## Run the property tests on ten times as many, 
 
 lock: .venv/dev.done ## Resolve requirements/*.in again
 	@scripts/lock.sh
+
+release-prepare: .venv/dev.done ## Write VERSION=0.3.0 to all its places, the changelog and the contract; commit after
+	@$(BIN)/python scripts/release.py prepare "$(VERSION)"
+
+release: .venv/dev.done ## Build VERSION=0.3.0 into dist/ from the commit: wheels, sdists, locks, checksums
+	@$(BIN)/python scripts/release.py build "$(VERSION)"
 
 clean: ## Remove environments and caches; the data folder stays
 	rm -rf .venv .venv-proto .venv-engines build sdk/build *.egg-info sdk/*.egg-info .pytest_cache .mypy_cache .ruff_cache
