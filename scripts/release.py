@@ -1,7 +1,7 @@
 """Makes a release: `prepare` writes version and contract into the tree, `build` makes the files of a commit.
 
-What is built depends on the commit (and, for compiled modules, on compiler and Python): building it twice gives
-the same bytes. docs/releasing.md is the recipe.
+What is built depends on the commit (and, for compiled modules, on compiler and Python): building it twice
+gives the same bytes. docs/releasing.md is the recipe.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
     path: str
     before: str
-    count: int = 1
+    times: int = 1
 
 
 PLACES = (
@@ -64,8 +64,8 @@ def prepare(root: Path, version: str) -> None:
     for place in PLACES:
         path = root / place.path
         text, count = _pattern(place).subn(rf"\g<1>{version}", path.read_text("utf-8"))
-        if count != place.count:
-            raise ReleaseError(f"{place.path} has {count} versions, not {place.count}")
+        if count != place.times:
+            raise ReleaseError(f"{place.path} has {count} versions, not {place.times}")
         path.write_text(text, "utf-8")
     changelog = root / "CHANGELOG.md"
     text = changelog.read_text("utf-8")
