@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,10 +114,12 @@ def build(root: Path, out: Path) -> list[Path]:
         for distribution in DISTRIBUTIONS:
             sdist = _call_backend("build_sdist", source / distribution, out, epoch)
             _make_reproducible(sdist, int(epoch))
+            # From the sdist, which proves that it is complete.
             unpacked = Path(folder) / distribution.replace(".", "stack")
             with tarfile.open(sdist) as archive:
                 archive.extractall(unpacked, filter="data")
-            _call_backend("build_wheel", next(unpacked.iterdir()), out, epoch)
+            wheel = _call_backend("build_wheel", next(unpacked.iterdir()), out, epoch)
+            _check_compiled(wheel, source / distribution / "pyproject.toml")
         for name in LOCKS:
             shutil.copyfile(source / f"requirements/{name}.lock", out / f"requirements-{name}.lock")
     files = sorted(out.iterdir())
@@ -130,6 +134,15 @@ def _call_backend(hook: str, source: Path, out: Path, epoch: str) -> Path:
     code = f"from setuptools import build_meta; print(build_meta.{hook}({str(out)!r}))"
     printed = _run(sys.executable, "-c", code, cwd=source, env=environment).decode()
     return out / printed.splitlines()[-1]
+
+
+def _check_compiled(wheel: Path, pyproject: Path) -> None:
+    """Raise ReleaseError if a compiled module is missing, which setuptools passes over in silence."""
+    declared = tomllib.loads(pyproject.read_text("utf-8"))["tool"]["setuptools"].get("ext-modules", [])
+    files = zipfile.ZipFile(wheel).namelist()
+    for name in (module["name"].replace(".", "/") for module in declared):
+        if not any(file.startswith(f"{name}.") and file.endswith(".so") for file in files):
+            raise ReleaseError(f"{wheel.name} lacks the compiled module {name}: is there a C compiler?")
 
 
 def _make_reproducible(sdist: Path, epoch: int) -> None:
