@@ -73,11 +73,12 @@ proto-clients: .venv/dev.done ## Generate the code of a client: CLIENT="node go 
 	@[ -d clients/node/node_modules ] || (cd clients/node && npm ci --no-audit --no-fund)
 	@scripts/generate_clients.sh $(CLIENT) && echo "generated clients/*/gen"
 
-docs: .venv/dev.done ## Make docs/parquet-schema.md, docs/metrics.md, docs/reports.md and docs/sql from what they describe
+docs: .venv/dev.done ## Make the pages of docs/ that are made of code: API, reports, metrics, Parquet files, SQL
 	@$(BIN)/python -m analytics.lake > docs/parquet-schema.md
 	@$(BIN)/python -m analytics.reports.document
 	@$(BIN)/python -m analytics.engines
 	@$(BIN)/python -m telemetry > docs/metrics.md
+	@$(BIN)/python scripts/api_reference.py docs/api
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable
