@@ -34,9 +34,9 @@ _INTRODUCTION = """\
 
 Every service, method, message and field of `llm_observe.v1`, with the comments of the protos.
 [grpcurl](../grpcurl.md) shows each service at work, [errors](../errors.md) lists what can go wrong,
-[clients](../../clients/README.md) call it from five languages, and [versions](../versioning.md) says what stays.
+[clients](../../clients/README.md) call it from five languages, [versions](../versioning.md) says what stays.
 
-Where keys are required, a call carries one as `authorization: Bearer <key>`; each service names its role.
+Where keys are required, calls carry one as `authorization: Bearer <key>`; each service names its role.
 Times are UTC. Absent is not 0: an `optional` number that is not there is unknown.
 
 """

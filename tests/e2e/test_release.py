@@ -26,7 +26,7 @@ def built(tmp_path_factory) -> Path:
 def make_venv(folder: Path, *arguments: str | Path) -> Path:
     """Make an environment with what pip is told to install; return its folder of programs."""
     run(sys.executable, "-m", "venv", "--without-pip", folder)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", folder / "bin/python"]
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", folder / "bin/python")
     run(*pip, "install", "--quiet", *arguments)
     return folder / "bin"
 

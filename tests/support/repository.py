@@ -17,10 +17,9 @@ _AUTHOR = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull} | {
 
 def git(root: Path, *arguments: str) -> str:
     """Run git in a repository, with no settings of this machine; return its output."""
-    command = ["git", "-C", root, *arguments]
-    return subprocess.run(
-        command, env=os.environ | _AUTHOR, check=True, capture_output=True, text=True
-    ).stdout
+    command = ["git", "-C", str(root), *arguments]
+    result = subprocess.run(command, env=os.environ | _AUTHOR, check=True, capture_output=True, text=True)
+    return result.stdout
 
 
 def tracked_files() -> list[str]:

@@ -107,6 +107,6 @@ def test_what_breaks_the_released_contract_is_found(tmp_path: Path, old: str, ne
     shutil.copytree(ROOT / "proto", tmp_path / "proto")
     shutil.copy(ROOT / "buf.yaml", tmp_path)
     replace(tmp_path / "proto/llm_observe/v1/health_service.proto", old, new)
-    command = [Path(sys.executable).parent / "buf", "breaking", "--against", release.CONTRACT]
+    command = [str(Path(sys.executable).parent / "buf"), "breaking", "--against", str(release.CONTRACT)]
     result = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert bool(result.returncode) == broken, result.stdout + result.stderr

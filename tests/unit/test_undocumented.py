@@ -1,6 +1,6 @@
 """No setting, metric, reason, method or command goes undocumented, and none is documented that is gone.
 
-Reasons and the names of settings: test_layout.py; metrics: test_metrics_table.py; commands: docs/cli.md.
+Reasons and the names of settings: test_layout.py; metrics: test_metrics_table.py.
 """
 
 from __future__ import annotations
