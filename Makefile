@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients test-compose test-engines images sbom check proto proto-check proto-breaking proto-clients release release-prepare fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test test-clients test-compose test-engines images sbom check proto proto-check proto-breaking proto-clients release release-prepare fmt lint types imports docs docs-site bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 
 COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd)
@@ -79,6 +79,10 @@ docs: .venv/dev.done ## Make the pages of docs/ that are made of code: API, repo
 	@$(BIN)/python -m analytics.engines
 	@$(BIN)/python -m telemetry > docs/metrics.md
 	@$(BIN)/python scripts/api_reference.py docs/api
+	@$(BIN)/python scripts/draw_diagrams.py docs/images
+
+docs-site: .venv-docs/done ## Build the documentation site, with search: build/site/index.html
+	@.venv-docs/bin/python scripts/build_site.py .venv-docs/bin/zensical
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable
@@ -103,7 +107,7 @@ release: .venv/dev.done ## Build VERSION=0.3.0 into dist/ from the commit: wheel
 	@$(BIN)/python scripts/release.py build "$(VERSION)"
 
 clean: ## Remove environments and caches; the data folder stays
-	rm -rf .venv .venv-proto .venv-engines build sdk/build *.egg-info sdk/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-docs .venv-proto .venv-engines build sdk/build *.egg-info sdk/*.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 .venv/python.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -129,6 +133,12 @@ clean: ## Remove environments and caches; the data folder stays
 	@echo "making the generator's environment in .venv-proto (once)"
 	@$(PYTHON) -m venv .venv-proto && .venv-proto/bin/python -m pip --disable-pip-version-check install --quiet \
 	--require-hashes -r requirements/proto.lock
+	@touch $@
+
+.venv-docs/done: requirements/docs.lock
+	@echo "making the site generator's environment in .venv-docs (once)"
+	@$(PYTHON) -m venv .venv-docs && .venv-docs/bin/python -m pip --disable-pip-version-check install --quiet \
+	--require-hashes -r requirements/docs.lock
 	@touch $@
 
 .venv-engines/%.done: requirements/%.lock | .venv/dev.done
