@@ -1,7 +1,7 @@
 """Draws the diagrams of docs/images: draw_diagrams.py FOLDER. `make docs` calls it.
 
-They are SVGs with no script and no font of their own, so that forges and the site show the same without a network.
-A diagram is a grid of boxes, and arrows between them.
+They are SVGs with no script and no font of their own, so that forges and the site show the same, without a
+network. A diagram is a grid of boxes, and arrows between them.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Diagram(NamedTuple):
 
 
 PRODUCT = Diagram(
-    "Applications send logs to the server, which queues them; workers store them in Postgres and export finished "
-    "hours as Parquet files; the dashboard asks the server.",
+    "Applications send logs to the server, which queues them; workers store them in Postgres and export "
+    "Parquet files; the dashboard asks the server, which reads both.",
     (
         Box(1, 0, "Providers", "OpenAI, Anthropic, …", "outside"),
         Box(2, 0, "Collector", "OpenTelemetry", "outside"),
@@ -83,8 +83,8 @@ PRODUCT = Diagram(
     ),
 )
 LOG = Diagram(
-    "A call is noted, redacted and batched in the application, checked and queued by the server, and stored with its "
-    "rollups by a worker in one transaction.",
+    "A call is noted, redacted and batched in the application, checked and queued by the server, and "
+    "stored with its rollups by a worker in one transaction.",
     (
         Box(0, 0, "Call", "noted on your thread", "outside"),
         Box(1, 0, "Background thread", "redacts, cuts, batches", "outside"),
@@ -106,8 +106,8 @@ LOG = Diagram(
     ),
 )
 SCALE = Diagram(
-    "Several machines: clients reach any server through a proxy; servers and workers are many; Postgres, Redis and "
-    "the bucket are shared.",
+    "Several machines: clients reach any server through a proxy; servers and workers are many; Postgres, "
+    "Redis and the bucket are shared.",
     (
         Box(0, 0.5, "Clients", "SDKs, dashboards", "outside"),
         Box(1, 0.5, "Proxy", "or gRPC balancing", "outside"),

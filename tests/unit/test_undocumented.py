@@ -9,10 +9,12 @@ import re
 from pathlib import Path
 
 import pytest
+from llm_observe.redaction import KINDS
 from llm_observe.v1.error_reason_pb2 import ErrorReason
 from pydantic_settings import BaseSettings
 
 from scripts.api_reference import Reference, read_protos
+from storage import dead_letters
 from telemetry.metrics import TABLE
 from tests.support.methods import METHODS
 from tests.support.process_settings import SETTINGS
@@ -66,10 +68,12 @@ def default_of(value: object) -> str:
     return "empty" if value is None else str(value) or "empty"
 
 
-KINDS = sorted({kind for kinds in SETTINGS.values() for kind in kinds}, key=lambda kind: kind.__name__)
+SETTINGS_KINDS = sorted(
+    {kind for kinds in SETTINGS.values() for kind in kinds}, key=lambda kind: kind.__name__
+)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", SETTINGS_KINDS, ids=lambda kind: kind.__name__)
 def test_documented_defaults_are_the_real_ones(kind: type[BaseSettings]):
     documented = documented_defaults()
     for field in kind.model_fields.values():
@@ -99,6 +103,19 @@ def test_no_page_lists_a_reason_that_is_gone():
     rows = re.findall(r"^\| `([A-Z_]+)` \|", PAGES["docs/errors.md"], re.MULTILINE)
     assert rows
     assert set(rows) <= known
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_of_redaction_is_explained(kind: str):
+    assert f"| `[{kind}]` |" in PAGES["docs/privacy.md"]
+
+
+def test_every_reason_of_dead_letters_has_a_line_in_the_runbook():
+    reasons = {
+        value for name, value in vars(dead_letters).items() if name.isupper() and isinstance(value, str)
+    }
+    for reason in reasons - {"dead_letters"}:
+        assert f"| `{reason}` |" in PAGES["docs/runbooks.md"], reason
 
 
 def test_every_variable_that_is_read_without_settings_is_documented():
