@@ -1,7 +1,8 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients test-compose test-engines images sbom check proto proto-check proto-breaking proto-clients release release-prepare fmt lint types imports docs docs-site bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test test-clients test-compose test-engines images sbom check proto proto-check proto-clients fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
+.PHONY: docs-site proto-breaking release release-prepare
 
 COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd)
 PYTHON ?= python3
@@ -73,16 +74,13 @@ proto-clients: .venv/dev.done ## Generate the code of a client: CLIENT="node go 
 	@[ -d clients/node/node_modules ] || (cd clients/node && npm ci --no-audit --no-fund)
 	@scripts/generate_clients.sh $(CLIENT) && echo "generated clients/*/gen"
 
-docs: .venv/dev.done ## Make the pages of docs/ that are made of code: API, reports, metrics, Parquet files, SQL
+docs: .venv/dev.done ## Make docs/parquet-schema.md, docs/metrics.md, docs/reports.md and docs/sql from what they describe
 	@$(BIN)/python -m analytics.lake > docs/parquet-schema.md
 	@$(BIN)/python -m analytics.reports.document
 	@$(BIN)/python -m analytics.engines
 	@$(BIN)/python -m telemetry > docs/metrics.md
 	@$(BIN)/python scripts/api_reference.py docs/api
 	@$(BIN)/python scripts/draw_diagrams.py docs/images
-
-docs-site: .venv-docs/done ## Build the documentation site, with search: build/site/index.html
-	@.venv-docs/bin/python scripts/build_site.py .venv-docs/bin/zensical
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable
@@ -99,6 +97,9 @@ fuzz-properties: .venv/dev.done ## Run the property tests on ten times as many, 
 
 lock: .venv/dev.done ## Resolve requirements/*.in again
 	@scripts/lock.sh
+
+docs-site: .venv-docs/done ## Build the documentation site, with search: build/site/index.html
+	@.venv-docs/bin/python scripts/build_site.py .venv-docs/bin/zensical
 
 release-prepare: .venv/dev.done ## Write VERSION=0.3.0 to all its places, the changelog and the contract; commit after
 	@$(BIN)/python scripts/release.py prepare "$(VERSION)"
