@@ -24,6 +24,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACT = Path("proto/released.binpb")
 """Descriptors of the last release, which `buf breaking` compares the protos with."""
+_BUF = Path(sys.executable).parent / "buf"
 DISTRIBUTIONS = ("sdk", ".")
 LOCKS = ("server", "app", "run")
 _VERSION = r"\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?"
@@ -62,7 +63,13 @@ def versions(root: Path) -> dict[str, list[str]]:
 
 
 def prepare(root: Path, version: str) -> None:
-    """Write the version to all its places and into the changelog, and the protos as the released contract."""
+    """Write the version to all its places and into the changelog, and the protos as the released contract.
+
+    Raises:
+        ReleaseError: The protos break the contract, or a place does not have its version.
+    """
+    if (root / CONTRACT).exists():
+        _run(_BUF, "breaking", "--against", CONTRACT, cwd=root)
     for place in PLACES:
         path = root / place.path
         text, count = _pattern(place).subn(rf"\g<1>{version}", path.read_text("utf-8"))
@@ -85,8 +92,7 @@ def section(changelog: str, version: str) -> str:
 
 def contract(root: Path) -> bytes:
     """Return the descriptors of the protos in a tree, without comments."""
-    buf = Path(sys.executable).parent / "buf"
-    return _run(buf, "build", "--exclude-source-info", "-o", "-#format=binpb", cwd=root)
+    return _run(_BUF, "build", "--exclude-source-info", "-o", "-#format=binpb", cwd=root)
 
 
 def check(root: Path, version: str) -> None:
@@ -112,20 +118,23 @@ def build(root: Path, out: Path) -> list[Path]:
         source.mkdir()
         subprocess.run(["tar", "x", "-C", source], input=_run("git", "archive", "HEAD", cwd=root), check=True)
         for distribution in DISTRIBUTIONS:
-            sdist = _call_backend("build_sdist", source / distribution, out, epoch)
-            _make_reproducible(sdist, int(epoch))
-            # From the sdist, which proves that it is complete.
-            unpacked = Path(folder) / distribution.replace(".", "stack")
-            with tarfile.open(sdist) as archive:
-                archive.extractall(unpacked, filter="data")
-            wheel = _call_backend("build_wheel", next(unpacked.iterdir()), out, epoch)
-            _check_compiled(wheel, source / distribution / "pyproject.toml")
+            _build_distribution(source / distribution, out, epoch)
         for name in LOCKS:
             shutil.copyfile(source / f"requirements/{name}.lock", out / f"requirements-{name}.lock")
     files = sorted(out.iterdir())
     sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
     (out / "SHA256SUMS").write_text(sums)
     return [*files, out / "SHA256SUMS"]
+
+
+def _build_distribution(source: Path, out: Path, epoch: str) -> None:
+    """Build an sdist, and from it, which proves that it is complete, a wheel."""
+    sdist = _call_backend("build_sdist", source, out, epoch)
+    _make_reproducible(sdist, int(epoch))
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+        wheel = _call_backend("build_wheel", next(Path(folder).iterdir()), out, epoch)
+    _check_compiled(wheel, source / "pyproject.toml")
 
 
 def _call_backend(hook: str, source: Path, out: Path, epoch: str) -> Path:
@@ -169,7 +178,8 @@ def _pattern(place: Place) -> re.Pattern[str]:
 def _run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> bytes:
     result = subprocess.run(command, cwd=cwd, env=env, capture_output=True, check=False)
     if result.returncode:
-        raise ReleaseError(f"{command[0]} failed:\n{result.stderr.decode(errors='replace')}")
+        output = (result.stdout + result.stderr).decode(errors="replace")
+        raise ReleaseError(f"{command[0]} failed:\n{output}")
     return result.stdout
 
 

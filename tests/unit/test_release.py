@@ -47,6 +47,12 @@ def test_preparing_twice_changes_nothing_more(repository):
     release.check(repository, NEXT)
 
 
+def test_preparing_hides_no_break(repository):
+    with_another_contract(repository)
+    with pytest.raises(release.ReleaseError, match="release"):
+        release.prepare(repository, "9.9.0")
+
+
 def uncommitted(root: Path) -> None:
     (root / "new.txt").write_text("new")
 
