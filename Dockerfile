@@ -40,7 +40,7 @@ RUN pip --python /venv/bin/python install -q --no-deps /wheels/*.whl \
 
 FROM ${PYTHON_IMAGE} AS run
 ARG PYTHON_IMAGE
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.vendor="LLM Observe" \
       org.opencontainers.image.licenses="Apache-2.0" \

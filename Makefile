@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test test-clients test-compose test-engines images sbom check proto proto-check proto-clients fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
+.PHONY: docs-site proto-breaking release release-prepare
 
 COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd)
 PYTHON ?= python3
@@ -40,7 +41,7 @@ sbom: ## Write a CycloneDX bill of materials of each image to build/
 	@mkdir -p build && for name in server app; do docker run --rm --entrypoint cat llm-observe-$$name:local \
 	/usr/share/llm-observe/sbom.cdx.json > build/llm-observe-$$name.cdx.json || exit 1; done
 
-check: .venv/dev.done lint types imports proto-check ## Everything but the tests: lint, types, floors, protos
+check: .venv/dev.done lint types imports proto-check proto-breaking ## Everything but the tests: lint, types, floors, protos
 
 fmt: .venv/dev.done ## Format code and protos
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format . && $(BIN)/buf format -w
@@ -65,6 +66,9 @@ proto-check: .venv-proto/done ## Prove that the generated Python is fresh
 	diff -r -x __pycache__ "$$fresh/llm_observe/v1" sdk/llm_observe/v1 && echo "generated code is fresh" || \
 	{ echo "generated code is stale: run 'make proto'"; exit 1; }
 
+proto-breaking: .venv/dev.done ## Prove that the protos break nothing that was released (docs/decisions/0030-contract.md)
+	@$(BIN)/buf breaking --against proto/released.binpb
+
 CLIENT ?= node
 proto-clients: .venv/dev.done ## Generate the code of a client: CLIENT="node go java cpp ruby"
 	@[ -d clients/node/node_modules ] || (cd clients/node && npm ci --no-audit --no-fund)
@@ -76,6 +80,8 @@ docs: .venv/dev.done ## Make docs/cli.md, metrics.md, parquet-schema.md, reports
 	@$(BIN)/python -m stack.cli.document
 	@$(BIN)/python -m analytics.engines
 	@$(BIN)/python -m telemetry > docs/metrics.md
+	@$(BIN)/python scripts/api_reference.py docs/api
+	@$(BIN)/python scripts/draw_diagrams.py docs/images
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable
@@ -93,8 +99,17 @@ fuzz-properties: .venv/dev.done ## Run the property tests on ten times as many, 
 lock: .venv/dev.done ## Resolve requirements/*.in again
 	@scripts/lock.sh
 
+docs-site: .venv-docs/done ## Build the documentation site, with search: build/site/index.html
+	@.venv-docs/bin/python scripts/build_site.py .venv-docs/bin/zensical
+
+release-prepare: .venv/dev.done ## Write VERSION=0.3.0 to all its places, the changelog and the contract; commit after
+	@$(BIN)/python scripts/release.py prepare "$(VERSION)"
+
+release: .venv/dev.done ## Build VERSION=0.3.0 into dist/ from the commit: wheels, sdists, locks, checksums
+	@$(BIN)/python scripts/release.py build "$(VERSION)"
+
 clean: ## Remove environments and caches; the data folder stays
-	rm -rf .venv .venv-proto .venv-engines build sdk/build *.egg-info sdk/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-docs .venv-proto .venv-engines build sdk/build *.egg-info sdk/*.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 .venv/python.done:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -120,6 +135,12 @@ clean: ## Remove environments and caches; the data folder stays
 	@echo "making the generator's environment in .venv-proto (once)"
 	@$(PYTHON) -m venv .venv-proto && .venv-proto/bin/python -m pip --disable-pip-version-check install --quiet \
 	--require-hashes -r requirements/proto.lock
+	@touch $@
+
+.venv-docs/done: requirements/docs.lock
+	@echo "making the site generator's environment in .venv-docs (once)"
+	@$(PYTHON) -m venv .venv-docs && .venv-docs/bin/python -m pip --disable-pip-version-check install --quiet \
+	--require-hashes -r requirements/docs.lock
 	@touch $@
 
 .venv-engines/%.done: requirements/%.lock | .venv/dev.done

@@ -8,7 +8,7 @@ lock() { # NAME [OPTION...]
     --no-emit-index-url --no-header --no-strip-extras "$1.in" -o "$1.lock" "${@:2}"
 }
 
-for name in proto run dev; do lock "$name"; done
+for name in proto run dev docs; do lock "$name"; done
 # What an image holds has the versions that `make run` and the tests have.
 for name in server app image; do lock "$name" --constraint run.lock; done
 # These are installed beside what dev.lock has, and name all that they need beyond it.
