@@ -23,6 +23,7 @@ from stack.cli.demo import demo_traffic
 from stack.cli.export import export
 from stack.cli.keys import keys
 from stack.cli.ledger import ledger
+from stack.cli.output import printable_lines
 from stack.cli.projects import projects
 from stack.cli.reports import report, sql
 from stack.cli.reprice import reprice
@@ -139,7 +140,7 @@ def main() -> int:
     try:
         cli(standalone_mode=False)
     except (StackError, SettingsError, StorageError, ConfigError) as error:
-        click.echo(f"llm-observe: {error}", err=True)
+        click.echo(f"llm-observe: {printable_lines(str(error))}", err=True)
         return 1
     except click.ClickException as error:
         error.show()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from contextlib import contextmanager
@@ -48,6 +49,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> 
     wide = console.options.update(max_width=_MAX_WIDTH)
     console.width = max(console.width, console.measure(table, options=wide).minimum)
     console.print(table)
+
+
+def printable_lines(text: str) -> str:
+    """Return lines in which nothing commands a terminal."""
+    return "\n".join(map(_printable, text.split("\n")))
+
+
+def printable_json(text: str) -> str:
+    """Return JSON of the same values in which nothing commands a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def _printable(value: str | int) -> str:
