@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import grpc
+from llm_observe.channel import check_tls_files
 from llm_observe.limits import MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
@@ -21,13 +22,6 @@ class StartError(RuntimeError):
         return cls(
             f"cannot listen on {host}:{port}: set LLM_OBSERVE_GRPC_PORT to a free port, or "
             "LLM_OBSERVE_GRPC_HOST to an address of this machine"
-        )
-
-    @classmethod
-    def tls_or_port(cls, host: str, port: int) -> Self:
-        """With TLS, gRPC does not tell a wrong certificate from a taken port."""
-        return cls(
-            f"{cls.port_taken(host, port)}; or check that the TLS files are a certificate and its key in PEM"
         )
 
 
@@ -65,21 +59,17 @@ def bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, credentials)
     except RuntimeError:
-        explain = StartError.port_taken if credentials is None else StartError.tls_or_port
-        raise explain(settings.host, settings.port) from None
+        raise StartError.port_taken(settings.host, settings.port) from None
 
 
 def _credentials(settings: ServerSettings) -> grpc.ServerCredentials:
-    client_ca = _read(settings.tls_client_ca_file) if settings.tls_client_ca_file else None
-    return grpc.ssl_server_credentials(
-        [(_read(settings.tls_key_file), _read(settings.tls_cert_file))],
-        root_certificates=client_ca,
-        require_client_auth=client_ca is not None,
-    )
-
-
-def _read(name: str) -> bytes:
+    certificate, key, client_ca = settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file
     try:
-        return Path(name).read_bytes()
+        check_tls_files(client_ca, certificate, key)
+        key_and_certificate = Path(key).read_bytes(), Path(certificate).read_bytes()
+        roots = Path(client_ca).read_bytes() if client_ca else None
     except OSError as error:
-        raise StartError(f"cannot read the TLS file {name}: {error.strerror}") from None
+        raise StartError(f"cannot use the TLS file {error.filename}: {error.strerror}") from None
+    return grpc.ssl_server_credentials(
+        [key_and_certificate], root_certificates=roots, require_client_auth=roots is not None
+    )

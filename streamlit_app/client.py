@@ -9,7 +9,7 @@ import grpc
 import streamlit as st
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from llm_observe.channel import open_channel, with_key
+from llm_observe.channel import connection_problem, open_channel, with_key
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 
@@ -82,5 +82,9 @@ def _to_server_error(error: grpc.RpcError) -> ServerError:
             return ServerError(status.message, info.reason)
     code = error.code()
     if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
-        return ServerError(f"The server at {settings().target} does not answer.", code.name)
+        problem = connection_problem(error)
+        return ServerError(
+            f"The server at {settings().target} does not answer{f': {problem}' if problem else ''}.",
+            code.name,
+        )
     return ServerError("The call failed; the server gave no details.", code.name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import click
+import grpc
+from llm_observe.channel import connection_problem
 from llm_observe.v1.health_service_pb2 import HealthState
 
 from stack import readiness
@@ -37,22 +39,22 @@ def status() -> None:
     if is_running:
         print_table(("process", "PID", "state"), _processes(home.read_state()))
     endpoint = server_endpoint()
-    health = _ask_health(endpoint)
-    if health is None:
-        hint = (
-            f"see the server's log in {home.logs}"
-            if is_running
-            else "start everything with `llm-observe up`, or set LLM_OBSERVE_ENDPOINT to the server's address"
-        )
-        raise StackError(f"no answer from {endpoint}: {hint}")
+    hint = (
+        f"see the server's log in {home.logs}"
+        if is_running
+        else "start everything with `llm-observe up`, or set LLM_OBSERVE_ENDPOINT to the server's address"
+    )
+    health = _ask_health(endpoint, hint)
     print_table(("component", "state", "details"), _parts(health))
     if code := _EXIT_CODES.get(health.state, _UNHEALTHY):
         raise SystemExit(code)
 
 
-def _ask_health(endpoint: str) -> CheckResponse | None:
+def _ask_health(endpoint: str, hint: str) -> CheckResponse:
     try:
-        return readiness.ask_health(endpoint)
+        return readiness.query_health(endpoint)
+    except grpc.RpcError as error:
+        raise StackError(f"no answer from {endpoint}: {connection_problem(error) or hint}") from None
     except OSError as error:
         raise StackError(f"cannot read {error.filename}: {error.strerror}") from None
 
