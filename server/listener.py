@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import grpc
 from llm_observe.channel import check_tls_files
@@ -11,6 +11,10 @@ from llm_observe.limits import MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
     from server.settings import ServerSettings
+
+MAX_MESSAGE_BYTES: Final = 2 * MAX_BATCH_BYTES
+"""Largest request, unpacked. Twice the contract's limit, so that a batch somewhat too large gets a rich
+answer."""
 
 
 class StartError(RuntimeError):
@@ -28,8 +32,7 @@ class StartError(RuntimeError):
 def grpc_options(settings: ServerSettings) -> list[tuple[str, int]]:
     """Return the gRPC channel arguments of a server."""
     options = [
-        # Twice the contract's limit, so that a batch somewhat too large gets a rich answer.
-        ("grpc.max_receive_message_length", 2 * MAX_BATCH_BYTES),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.so_reuseport", int(settings.processes > 1)),
         ("grpc.max_concurrent_streams", settings.max_concurrent_calls),
         # Proxies and firewalls forget connections that are silent; clients may ping as often as ours do.

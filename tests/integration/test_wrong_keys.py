@@ -6,6 +6,7 @@ import grpc
 import pytest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
+from server.rpc import key_attempts
 from server.rpc.errors import RateLimited
 from server.rpc.key_attempts import KeyAttempts
 from tests.support.keys import make_key
@@ -53,3 +54,10 @@ def test_any_number_of_wrong_keys_may_be_allowed():
     for _ in range(10):
         attempts.count("a")
     attempts.check("a")
+
+
+def test_the_addresses_that_are_counted_are_bounded():
+    attempts = KeyAttempts(1, lambda: 0.0)
+    for number in range(key_attempts._MAX_PEERS + 10):
+        attempts.count(str(number))
+    assert len(attempts._failures) == key_attempts._MAX_PEERS
