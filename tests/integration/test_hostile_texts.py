@@ -13,6 +13,7 @@ import json
 import logging
 import unicodedata
 from collections import defaultdict
+from typing import Any
 
 import grpc
 import pytest
@@ -20,7 +21,12 @@ import structlog
 from click.testing import CliRunner
 from grpc_status import rpc_status
 from llm_observe.limits import MAX_TEXT_CHARS
-from llm_observe.v1.analytics_service_pb2 import ExportLogsCsvRequest, GetLogRequest, GetSummaryRequest
+from llm_observe.v1.analytics_service_pb2 import (
+    ExportLogsCsvRequest,
+    GetLogRequest,
+    GetLogResponse,
+    GetSummaryRequest,
+)
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.log_pb2 import Log
 
@@ -143,10 +149,11 @@ async def problem_of(channel, method, request) -> str:
     try:
         await call(channel, method, request)
     except grpc.aio.AioRpcError as error:
-        if error.code() in BROKEN or rpc_status.from_call(error) is None:
+        failed: Any = error
+        if error.code() in BROKEN or rpc_status.from_call(failed) is None:
             return f"{error.code().name} {error.details()}"
         reason, metadata, fields = info_of(error)
-        said = " ".join((error.details(), *metadata, *metadata.values(), *fields))
+        said = " ".join((error.details() or "", *metadata, *metadata.values(), *fields))
         if controls_in(said, "\n" if method in QUOTING else ""):
             return f"{reason} says {controls_in(said)}"
         if MARK in said and method not in QUOTING:
@@ -222,7 +229,8 @@ def repaired(log: Log, field: str):
 
 
 async def get_log(channel, log_id: str) -> Log:
-    return (await call(channel, "AnalyticsService/GetLog", GetLogRequest(log_id=log_id))).log
+    answer: GetLogResponse = await call(channel, "AnalyticsService/GetLog", GetLogRequest(log_id=log_id))
+    return answer.log
 
 
 async def export_csv(channel) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -44,13 +45,13 @@ async def watch(channel, secret: str = ""):
 
 
 async def watch_health(channel):
-    watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+    watching = stub(health_pb2_grpc.HealthStub, channel).Watch(health_pb2.HealthCheckRequest())
     await watching.read()
     return watching
 
 
 async def reflect(channel):
-    asking = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo()
+    asking = stub(reflection_pb2_grpc.ServerReflectionStub, channel).ServerReflectionInfo()
     await asking.write(reflection_pb2.ServerReflectionRequest(list_services="*"))
     await asking.read()
     return asking
@@ -61,16 +62,14 @@ async def assert_refused(opening) -> None:
         await opening
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert info_of(caught.value)[0] == "SERVER_BUSY"
-    delays = [
-        error_details_pb2.RetryInfo()
-        for detail in rpc_status.from_call(caught.value).details
-        if detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR)
-    ]
-    assert len(delays) == 1
+    error: Any = caught.value
+    status = rpc_status.from_call(error)
+    assert status is not None
+    assert any(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for detail in status.details)
 
 
 async def assert_answered(channel) -> None:
-    checked = await health_pb2_grpc.HealthStub(channel).Check(
+    checked = await stub(health_pb2_grpc.HealthStub, channel).Check(
         health_pb2.HealthCheckRequest(), timeout=RPC_TIMEOUT_S
     )
     assert checked.status == health_pb2.HealthCheckResponse.SERVING

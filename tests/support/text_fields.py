@@ -87,7 +87,9 @@ def put(message: Message, path: Path, text: str) -> None:
 
 
 def _put_entry(entries: Any, side: str, field: FieldDescriptor, text: str) -> None:
-    is_text = field.message_type.fields_by_name["value"].type == FieldDescriptor.TYPE_STRING
+    entry = field.message_type
+    assert entry is not None
+    is_text = entry.fields_by_name["value"].type == FieldDescriptor.TYPE_STRING
     if side == "value":
         entries[next(iter(entries), "key")] = text
     else:

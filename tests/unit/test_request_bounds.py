@@ -6,9 +6,11 @@ import ast
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import ParseDict
 from llm_observe.limits import MAX_AHEAD_S
 from llm_observe.v1.admin_service_pb2 import DeadLetterFilter
 from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
@@ -55,18 +57,22 @@ def test_a_list_in_a_filter_has_a_number_of_values(field):
         metric_filters(MetricFilter(**{field: ["a"] * 51}))
 
 
+def filter_of(field: str, value: Any) -> LogFilter:
+    return ParseDict({field: value}, LogFilter())
+
+
 @pytest.mark.parametrize("field", ["error_codes", "tags", "releases"])
 def test_a_list_in_a_filter_of_logs_has_a_number_of_values(field):
-    parse_log_filter(LogFilter(**{field: ["a"] * 50}))
+    parse_log_filter(filter_of(field, ["a"] * 50))
     with pytest.raises(InvalidField, match="at most 50"):
-        parse_log_filter(LogFilter(**{field: ["a"] * 51}))
+        parse_log_filter(filter_of(field, ["a"] * 51))
 
 
 @pytest.mark.parametrize("field", ["text", "session_id", "conversation_id", "user_id"])
 def test_a_text_to_look_for_has_a_length(field):
-    parse_log_filter(LogFilter(**{field: "a" * 200}))
+    parse_log_filter(filter_of(field, "a" * 200))
     with pytest.raises(InvalidField, match="200 characters"):
-        parse_log_filter(LogFilter(**{field: "a" * 201}))
+        parse_log_filter(filter_of(field, "a" * 201))
 
 
 def test_a_filter_of_dead_letters_has_a_number_of_ids():

@@ -40,7 +40,7 @@ def git(*arguments: str) -> None:
 
 
 @pytest.fixture
-def repository(script, tmp_path, monkeypatch) -> Path:
+def repository(script, tmp_path: Path, monkeypatch) -> Path:
     monkeypatch.setattr(script, "ROOT", tmp_path)
     git("init", "-q", str(tmp_path))
     return tmp_path

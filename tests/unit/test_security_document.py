@@ -14,7 +14,7 @@ from llm_observe import limits
 from llm_observe._config import Config
 
 import server
-from server.app import build_server
+from server import app
 from telemetry.settings import EnvSettings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -22,7 +22,6 @@ TEXT = (ROOT / "docs/security.md").read_text()
 ROW = re.compile(
     r"^\| (?P<what>[^|]+) \| (?P<value>[\d,]+) \| `(?P<name>[\w.]+)` \| `(?P<proof>[^`]+)` \|$", re.MULTILINE
 )
-assert build_server  # imports every class of settings
 
 NO_BOUND_OF_REQUESTS = {
     "server.prefork._MAX_PAUSE_S": "how long a process that ends is not started again",
@@ -43,6 +42,7 @@ BOUNDS = [Bound(**row.groupdict()) for row in ROW.finditer(TEXT)]
 
 def defaults() -> Iterator[tuple[str, Any]]:
     """Yield every setting by its variable, with its default."""
+    assert callable(app.build_server)  # its module imports every class of settings
     for kind in EnvSettings.__subclasses__():
         for field in kind.model_fields.values():
             yield str(field.alias), field.default

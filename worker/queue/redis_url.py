@@ -68,8 +68,8 @@ def _read_sentinel_url(parts: SplitResult) -> _SentinelUrl:
         raise ValueError("must be redis+sentinel://[user:password@]host:port[,host:port...]/service[/db]")
     user, _, password = credentials.partition(":")
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    files = {name: query[name] for name in _TLS_FILES if name in query}
-    tls = {"ssl": True, **files} if _SENTINEL_SCHEMES[parts.scheme] else {}
+    files: dict[str, Any] = {name: query[name] for name in _TLS_FILES if name in query}
+    tls: dict[str, Any] = {"ssl": True, **files} if _SENTINEL_SCHEMES[parts.scheme] else {}
     options: dict[str, Any] = {"db": int(database or "0"), **tls}
     if password:
         options |= {"username": unquote(user) or None, "password": unquote(password)}

@@ -126,7 +126,7 @@ def _wrapped(client: VendorObject) -> VendorObject:
 
 def refuse_redirects(client: VendorObject) -> VendorObject:
     """Have an OpenAI or Anthropic client follow no redirect: it would take prompt and key to another host."""
-    http = getattr(client, "_client", None)
+    http: VendorObject = getattr(client, "_client", None)
     if hasattr(http, "follow_redirects"):
         http.follow_redirects = False
     return client
