@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llm_observe.channel import bearer, open_configured
+from llm_observe._guard import logger
+from llm_observe.channel import bearer, connection_problem, open_configured
 from llm_observe.exporter import ExportResult
 from llm_observe.trace_context import trace_metadata
 
@@ -29,6 +30,7 @@ class GrpcExporter:
         self._metadata = bearer(config.api_key)
         self._channel: grpc.Channel | None = None
         self._stub: IngestServiceStub | None = None
+        self._problem = ""
 
     def export(self, request: IngestLogsRequest, timeout_s: float) -> ExportResult:
         """Send a batch once, within timeout_s seconds. Errors of network and server do not raise."""
@@ -38,14 +40,22 @@ class GrpcExporter:
             metadata = (*self._metadata, *trace_metadata(request.logs))
             response = self._connect().IngestLogs(request, timeout=timeout_s, metadata=metadata)
         except OSError as error:  # a certificate's file, which may still appear
+            self._warn(f"cannot read {error.filename}: {error.strerror}")
             return ExportResult(retry=True, retry_after_s=_MISSING_FILE_RETRY_S, failure=type(error).__name__)
         except grpc.RpcError as error:
             from llm_observe._retry_info import retry_after_s  # noqa: PLC0415 - loaded when first needed
 
             code = error.code().name
             wait_s = retry_after_s(error)
+            self._warn(connection_problem(error))
             return ExportResult(retry=code in _RETRYABLE, retry_after_s=wait_s, failure=code)
         return ExportResult(accepted=response.accepted_log_count, rejected=response.rejected_log_count)
+
+    def _warn(self, problem: str) -> None:
+        """Say once what keeps every batch from being sent, until somebody mends it."""
+        if problem and problem != self._problem:
+            logger.warning("llm_observe: nothing can be sent to %s: %s", self._config.endpoint, problem)
+        self._problem = problem or self._problem
 
     def _connect(self) -> IngestServiceStub:
         if self._stub is None:
