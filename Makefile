@@ -74,7 +74,7 @@ proto-clients: .venv/dev.done ## Generate the code of a client: CLIENT="node go 
 	@[ -d clients/node/node_modules ] || (cd clients/node && npm ci --no-audit --no-fund)
 	@scripts/generate_clients.sh $(CLIENT) && echo "generated clients/*/gen"
 
-docs: .venv/dev.done ## Make docs/cli.md, metrics.md, parquet-schema.md, reports.md and docs/sql
+docs: .venv/dev.done ## Make the pages and diagrams of docs/ that are made of code
 	@$(BIN)/python -m analytics.lake > docs/parquet-schema.md
 	@$(BIN)/python -m analytics.reports.document
 	@$(BIN)/python -m stack.cli.document
