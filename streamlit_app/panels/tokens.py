@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamlit_app.colours import Palette
 
 _BAR_PX: Final = 12
-_HEIGHT: Final = 40
+_HEIGHT: Final = 46
 
 
 def show_tokens(metrics: Metrics, colours: Palette) -> None:

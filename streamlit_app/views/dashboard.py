@@ -175,13 +175,12 @@ def _show_charts(answers: _Answers) -> None:
         show_switch(row, "Compare", "compare", hint="Draw the window before as a grey line")
         logs_link(row, answers.view.filtered("outcome", "success"))
         if show_panel_state(answers.overall):
-            _apply(answers.view, show_latency(row, steps, before, look))
+            _apply(answers.view, show_latency(steps, before, look))
     with right, panel("Requests", note="below: failed", key="requests") as row:
         show_choice(row, "Stacked by", "by", _STACKED_BY, "provider")
         logs_link(row, answers.view)
         if show_panel_state(answers.stacked) and answers.stacked.value:
             selection = show_requests(
-                row,
                 answers.stacked.value,
                 steps,
                 before,
