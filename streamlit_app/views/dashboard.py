@@ -57,7 +57,7 @@ _MAX_PROVIDERS: Final = 6
 def render() -> None:
     """Show the page; its numbers refresh by themselves."""
     header = page_header("Dashboard", "dashboard")
-    st.fragment(_show_numbers, run_every=header.refresh_s, key="numbers")(header)
+    header.refreshing(_show_numbers)(header)
 
 
 @dataclass(frozen=True, slots=True)

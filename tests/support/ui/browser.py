@@ -30,8 +30,12 @@ class Look(NamedTuple):
     width: int
     theme: str
 
+    def __str__(self) -> str:
+        return f"{self.width}-{self.theme}"
+
 
 LOOKS = [Look(width, theme) for width in (1440, 390) for theme in ("light", "dark")]
+TWO_LOOKS = [Look(1440, "light"), Look(390, "dark")]
 
 
 @asynccontextmanager
