@@ -17,7 +17,7 @@ def query_of(page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
 
 
-async def card(page, label: str) -> str:
+async def card(page, label: str):
     metric = page.get_by_test_id("stMetric").filter(has_text=label)
     return (await metric.get_by_test_id("stMetricValue").first.inner_text()).strip()
 
