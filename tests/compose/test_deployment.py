@@ -47,13 +47,27 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("check", "options"), [("everything", ()), ("scale", ("--profile", "scale"))])
-def test_the_deployment(tool, project, check, options):
+OBSERVED = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317",
+    # All but Grafana, which nothing stands in for.
+    "CV_UP_ARGS": "server worker scheduler app collector jaeger prometheus",
+}
+
+
+@pytest.mark.parametrize(
+    ("check", "options", "env"),
+    [
+        ("everything", (), {}),
+        ("scale", ("--profile", "scale"), {}),
+        ("observability", ("--profile", "observability"), OBSERVED),
+    ],
+)
+def test_the_deployment(tool, project, check, options, env):
     work = os.environ.get("COMPOSE_VERIFY_WORK") or str(project.parent / "work")
     command = f"{sys.executable} -m tests.compose.check {check}"
     done = subprocess.run(
         [str(tool), work, str(project), *options, "--", command],
-        env={"CV_TIMEOUT": "600", **os.environ, **BASES},
+        env={"CV_TIMEOUT": "600", **os.environ, **BASES, **env},
         check=False,
     )
     assert done.returncode == 0
