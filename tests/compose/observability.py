@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from tests.compose.project import check_counts, compose, inside, say, sql, until
+from tests.compose.project import check_counts, compose, container, inside, run, say, sql, until
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 DEMO_LOGS = 2000
@@ -82,7 +82,7 @@ def _find(pattern: str, text: str) -> str:
 
 def received() -> list[SeenSpan]:
     """Return what has come to Jaeger's port, by way of the collector."""
-    return parse_spans(compose("logs", "--no-color", "--no-log-prefix", "jaeger"))
+    return parse_spans(run("docker", "logs", container("jaeger")["Id"]).stdout)
 
 
 def ask(*paths: str) -> list[Any]:
