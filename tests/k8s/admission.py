@@ -1,7 +1,7 @@
 """Asks the code of Kubernetes' Pod Security admission about the pods of each overlay, and about mistakes.
 
-Run as `python -m tests.k8s.admission PROGRAM`, built of pod_security/main.go by `go mod init`, `go mod tidy`, `go
-build`. Every pod must be admitted at level restricted, every mistake about it refused.
+Run as `python -m tests.k8s.admission PROGRAM`, built of pod_security/main.go (`go mod init`, `go mod tidy`,
+`go build`). Every pod must be admitted at level restricted, every mistake about it refused.
 """
 
 from __future__ import annotations
