@@ -24,7 +24,7 @@ def server_minor() -> int:
     done = subprocess.run(
         [KUBECTL, "version", "-o", "json"], capture_output=True, text=True, check=True, timeout=60
     )
-    return int(json.loads(done.stdout)["serverVersion"]["minor"].rstrip("+"))
+    return int(json.loads(done.stdout)["serverVersion"]["gitVersion"].split(".")[1])
 
 
 def ask(item: Object, *, older: bool) -> tuple[bool, str]:

@@ -26,7 +26,7 @@ cluster up
 kube version
 volume lake 10Gi ReadWriteMany
 volume backups 20Gi ReadWriteOnce
-cat "$CRDS"/*.yaml | python "$K8S_VERIFY/downgrade.py" | kube create -f -
+for file in "$CRDS"/*.yaml; do cat "$file"; echo ---; done | python "$K8S_VERIFY/downgrade.py" | kube create -f -
 
 say "every object, and every mistake"
 kube -n "$namespace" apply -f k8s/base/namespace.yaml
