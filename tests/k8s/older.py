@@ -36,7 +36,7 @@ def rewrite(item: Object) -> Object:
 
 
 def _mapping(part: Object) -> Object:
-    rewritten = {}
+    rewritten: Object = {}
     for name, value in part.items():
         field, handler, replace = LATER_HANDLERS.get(name, ("", "", None))
         if replace is not None and isinstance(value, dict) and field in value:
