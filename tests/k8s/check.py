@@ -19,7 +19,7 @@ import time, llm_observe as o
 o.configure(endpoint="server.{NAMESPACE}.svc:50051")
 for number in range({SENT_LOGS}):
     o.log(provider="check", model=f"m{{number % 7}}", latency_s=0.1, input_tokens=3, output_tokens=5)
-    time.sleep(0.15)
+    time.sleep(0.2)
 print(o.flush(300))
 """
 
@@ -59,7 +59,7 @@ def wait_until_ready() -> None:
 
 
 def start_sender() -> None:
-    """Start a pod that sends SENT_LOGS logs, which takes eight minutes, as restricted as ours."""
+    """Start a pod that sends SENT_LOGS logs, which takes ten minutes, as restricted as ours."""
     image = ours("get", "deployment/server", "-o", "jsonpath={.spec.template.spec.containers[0].image}")
     context = {
         "runAsNonRoot": True, "runAsUser": 10001, "allowPrivilegeEscalation": False,
@@ -125,6 +125,7 @@ def main() -> None:
     wait_until_ready()
     before = counts()
     start_sender()
+    until("logs arrive", lambda: counts()[1] > before[1])
     ours("rollout", "restart", "deployment/server")
     wait_until_ready()
     say("servers rolled out")

@@ -21,6 +21,10 @@ volume() { # NAME SIZE MODE
 }
 
 say "cluster"
+# (A name that is none is NXDOMAIN, as in any cluster, so that the next of the search list is asked for.)
+install -d "$ROOT/bin"
+printf '#!/bin/sh\nexec %s --local=/cluster.local/ "$@"\n' "$(command -v dnsmasq || echo /usr/sbin/dnsmasq)" >"$ROOT/bin/dnsmasq"
+chmod +x "$ROOT/bin/dnsmasq"
 trap 'cluster down' EXIT
 cluster up
 kube version
