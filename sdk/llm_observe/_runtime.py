@@ -13,7 +13,7 @@ from llm_observe._batcher import Batcher
 from llm_observe._config import Config, ConfigError
 from llm_observe._exporter import GrpcExporter
 from llm_observe._guard import guarded, logger, swallow
-from llm_observe._taps import cancel_open_streams
+from llm_observe._taps import end_open_calls
 
 if TYPE_CHECKING:
     from llm_observe._call import Call
@@ -150,7 +150,7 @@ def _flush_worker_at_exit() -> None:
 def _at_exit() -> None:
     global _exited_pid  # noqa: PLW0603 - one exit per process, though two hooks may report it
     with guarded("at_exit"):
-        cancel_open_streams()
+        end_open_calls()
         if _runtime is None or _exited_pid == os.getpid():
             return
         _exited_pid = os.getpid()
