@@ -115,6 +115,11 @@ class _Reader:
 
 
 def _body_members(body_class: VendorClass) -> dict[str, object]:
+    members = {**_iterators(body_class), **_closers(body_class)}
+    return {name: method for name, method in members.items() if hasattr(body_class, name)}
+
+
+def _iterators(body_class: VendorClass) -> dict[str, object]:
     def passing(self: VendorObject) -> Iterator[bytes]:
         reader: _Reader = self._llm_observe_reader
         first = reader.begin()
@@ -141,6 +146,10 @@ def _body_members(body_class: VendorClass) -> dict[str, object]:
             raise
         reader.end()
 
+    return {"__iter__": passing, "__aiter__": apassing}
+
+
+def _closers(body_class: VendorClass) -> dict[str, object]:
     def close(self: VendorObject) -> None:
         self._llm_observe_reader.leave()
         body_class.close(self)
@@ -149,5 +158,4 @@ def _body_members(body_class: VendorClass) -> dict[str, object]:
         self._llm_observe_reader.leave()
         await body_class.aclose(self)
 
-    members = {"__iter__": passing, "__aiter__": apassing, "close": close, "aclose": aclose}
-    return {name: method for name, method in members.items() if hasattr(body_class, name)}
+    return {"close": close, "aclose": aclose}

@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from llm_observe._guard import attempt, swallow
+from llm_observe._process_end import watch_sigterm
 from llm_observe._providers import anthropic as anthropic_provider
 from llm_observe._providers import openai as openai_provider
 from llm_observe._providers.fields import answer_of, attribute
@@ -45,6 +46,7 @@ def wrap_client(client: _Client) -> _Client:
     Raises:
         TypeError: The client's type is not supported.
     """
+    watch_sigterm()  # the first call may come from another thread, where that is not possible
     client_class = type(client)
     if _find_provider(client_class) is not None:
         observe(client, _client_members)

@@ -39,7 +39,7 @@ def prepare(options: VendorObject, *, request_stream_usage: bool) -> tuple[Vendo
 
 
 def read_response(response: VendorObject, call: Call) -> None:
-    """Record text, usage and finish reason of a Message, or the error that came instead with HTTP status 200."""
+    """Record text, usage and finish reason of a Message, or the error that came instead."""
     if error := fields_of(response).get("error"):
         read_error_body(error, call)
         return

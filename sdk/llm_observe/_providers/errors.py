@@ -33,7 +33,7 @@ def note_failure(call: Call, error: BaseException, *, code: object) -> None:
 
 
 def read_error_body(error: VendorObject, call: Call) -> None:
-    """Record an error that came in an answer or in a stream, as an object with code and message, or as text."""
+    """Record an error that came in an answer: an object with code and message, or text."""
     fields = fields_of(error)
     code = fields.get("code") or fields.get("status") or fields.get("type")
     call.error_code = to_code(code) or "error"

@@ -176,7 +176,7 @@ def _audio_of(*breakdowns: VendorObject) -> int | None:
 def reconcile(counts: dict[str, int | None]) -> None:
     """Make counts agree, in place: input includes cached tokens, output includes reasoning, total both.
 
-    Compatible servers count otherwise. What exceeds the whole cannot be a part of it, so it was counted apart.
+    Some servers count otherwise. What exceeds the whole cannot be a part of it, so it was counted apart.
     """
     source, answer, total = counts["input_tokens"], counts["output_tokens"], counts["total_tokens"]
     read, written = counts["cache_read_tokens"] or 0, counts["cache_write_tokens"] or 0
