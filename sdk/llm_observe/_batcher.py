@@ -93,7 +93,7 @@ class Batcher:
         """Queue a call; return why it must be dropped instead, or an empty text."""
         if self._stopped:
             return "shut_down"
-        size = call.waiting_bytes = call.size_bytes()
+        size = call.waiting_bytes = call.compact()
         if len(self._calls) >= self._config.queue_max_logs:
             return "queue_full"
         if self._waiting_bytes + size > self._config.queue_max_bytes:

@@ -15,7 +15,7 @@ from llm_observe._background import forget, keep
 from llm_observe._guard import attempt
 from llm_observe._scope import current_scope
 from llm_observe._session import current_session
-from llm_observe._values import KEPT_TEXT_CHARS, to_content, to_text
+from llm_observe._values import KEPT_TEXT_CHARS, to_content, to_kept_text, to_text
 from llm_observe.trace_context import current_span_context
 
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ CANCELLED: Final = 3
 
 _OVERHEAD_BYTES: Final = 700
 """Memory of a queued Call without its text, measured with tracemalloc."""
-_CHUNK_BYTES: Final = 58
-"""Memory of a chunk of text without its characters."""
+_SHORT_TEXTS: Final = (
+    "provider", "model", "response_model", "finish_reason", "provider_request_id", "provider_response_id",
+    "service_tier", "server_address", "error_code", "error_message",
+)  # fmt: skip
 
 
 class Call:
@@ -178,29 +180,41 @@ class Call:
         self.background_id = ""
         self.finish(CANCELLED)
 
-    def size_bytes(self) -> int:
-        """Estimate the memory that the call holds while it is queued."""
-        chunks = self.output_chunks
+    def compact(self) -> int:
+        """Join and cut the texts; return the memory that the call holds while it is queued, in bytes."""
         return (
             _OVERHEAD_BYTES
-            + _CHUNK_BYTES * len(chunks)
-            + sum(map(len, chunks))
+            + self._join_output()
             + sum(map(str.__len__, self.input_text))
-            + self._short_text_chars()
+            + self._cut_short_texts()
             + (_pairs_chars(self.metadata) if self.metadata else 0)
             + _session_chars(self.session)
         )
 
-    def _short_text_chars(self) -> int:
+    def _join_output(self) -> int:
+        try:
+            text = "".join(self.output_chunks)
+        except TypeError:  # a server's own kind of content
+            text = "".join(map(to_content, self.output_chunks))
+        self.output_chunks = [text if len(text) <= KEPT_TEXT_CHARS else text[:KEPT_TEXT_CHARS]]
+        return len(self.output_chunks[0])
+
+    def _cut_short_texts(self) -> int:
         texts = (
             self.provider, self.model, self.response_model, self.finish_reason, self.provider_request_id,
             self.provider_response_id, self.service_tier, self.server_address, self.error_code,
             self.error_message,
         )  # fmt: skip
         try:
-            return sum(map(len, texts))
-        except Exception:  # noqa: BLE001 - a vendor's value of another type: the sender converts it
-            return sum(len(text) for text in texts if type(text) is str)
+            size = len("".join(texts))
+        except TypeError:  # a vendor's value of another type
+            size = KEPT_TEXT_CHARS + 1
+        return size if size <= KEPT_TEXT_CHARS else sum(map(self._cut_text, _SHORT_TEXTS))
+
+    def _cut_text(self, name: str) -> int:
+        text = to_kept_text(getattr(self, name))
+        setattr(self, name, text)
+        return len(text)
 
     def to_log(self, redactor: Redactor, *, environment: str, release: str, capture_content: bool) -> Log:
         """Build the redacted Log. Runs on the sender's thread."""

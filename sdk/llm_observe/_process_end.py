@@ -45,7 +45,7 @@ class _End:
                 _die(self._signal)
 
     def on_signal(self, number: int) -> None:
-        """Flush and die. While the flush runs, wait for it: the handler interrupts the thread that flushes."""
+        """Flush and die. The handler may interrupt the thread that flushes already: then wait for it."""
         if self._is_flushing and self._pid == os.getpid():
             self._signal = number
             return
