@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llm_observe._arguments import Arguments
@@ -153,16 +154,17 @@ def _plain(
     return observed
 
 
-def _settle(result: object, reader: _Reader, call: Call) -> object:
+def _settle(result: Any, reader: _Reader, call: Call) -> object:
     """Return what a function returned; if that is yet to run, return one like it that ends the call."""
-    call.streamed = inspect.isgenerator(result) or inspect.isasyncgen(result)
-    if inspect.isgenerator(result):
+    kind = type(result)  # isinstance() raises for an unbound proxy
+    call.streamed = issubclass(kind, GeneratorType | AsyncGeneratorType)
+    if issubclass(kind, GeneratorType):
         return run_generator(result, reader, call)
-    if inspect.isasyncgen(result):
+    if issubclass(kind, AsyncGeneratorType):
         return make_async_generator(lambda: (result, call), reader)()
-    if inspect.iscoroutine(result):
+    if issubclass(kind, CoroutineType):
         return run_coroutine(result, reader, call)
-    if callable(getattr(type(result), "add_done_callback", None)):
+    if callable(getattr(kind, "add_done_callback", None)):
         with guarded("observe"):
             end_with_future(result, reader, call)
         return result

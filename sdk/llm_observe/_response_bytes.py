@@ -68,12 +68,10 @@ class _Reader:
         except zlib.error:
             self.give_up()
         if self._call.streamed:
-            *lines, rest = self._unread.splitlines(keepends=True) or [b""]
-            if rest.endswith(b"\n"):
-                lines, rest = [*lines, rest], bytearray()
-            self._unread = bytearray(rest)
+            *lines, rest = self._unread.split(b"\n")
+            self._unread = rest
             for line in lines:
-                self._read_line(bytes(line.rstrip(b"\r\n")))
+                self._read_line(bytes(line).rstrip(b"\r"))
         if len(self._unread) > _MAX_BYTES:
             self.give_up()
 

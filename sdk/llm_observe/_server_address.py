@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from llm_observe._call import Call
-    from llm_observe._vendor import VendorObject
+    from llm_observe._vendor import VendorClass, VendorObject
 
 _KNOWN: Final = "_llm_observe_server_address"
 """Where a client keeps its base URL and that URL's host. A copy may get another URL."""
@@ -41,7 +41,8 @@ _REPORTING_HOSTS: Final = (
 
 def reports_stream_usage(client: VendorObject, host: str) -> bool:
     """Return whether a server is known to take OpenAI's ``stream_options``: others may refuse the request."""
-    return _is_reporting_host(host) or _is_azure(type(client))
+    client_class: VendorClass = type(client)
+    return _is_reporting_host(host) or _is_azure(client_class)
 
 
 @lru_cache(maxsize=256)
@@ -50,6 +51,6 @@ def _is_reporting_host(host: str) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _is_azure(client_class: type) -> bool:
+def _is_azure(client_class: VendorClass) -> bool:
     """Return whether a client speaks Azure's protocol, perhaps through a gateway."""
     return any(base.__name__ in {"AzureOpenAI", "AsyncAzureOpenAI"} for base in client_class.__mro__)
