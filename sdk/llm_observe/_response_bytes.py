@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import CANCELLED, Call
 from llm_observe._guard import attempt
-from llm_observe._providers.fields import parse_fields
+from llm_observe._providers.fields import parse_json_object
 from llm_observe._stand_in import observe
 from llm_observe._taps import StreamFinalizer, fail
 
@@ -81,7 +81,7 @@ class _Reader:
             self._event.append(line[5:])
         elif not line and self._event:
             text, self._event = b"\n".join(self._event), []
-            if (event := parse_fields(text)) is not None:
+            if (event := parse_json_object(text)) is not None:
                 attempt("read_chunk", self._provider.read_chunk, event, self._call)
 
     def give_up(self) -> None:
@@ -94,7 +94,7 @@ class _Reader:
         if self._call.streamed:
             self.feed(b"\n\n")
         elif self._is_readable and not self._call.finished:
-            if (answer := parse_fields(bytes(self._unread))) is not None:
+            if (answer := parse_json_object(bytes(self._unread))) is not None:
                 attempt("read_response", self._provider.read_response, answer, self._call)
             else:
                 self.give_up()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llm_observe._call import Call
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import read_error, read_error_body
-from llm_observe._providers.fields import fields_of
+from llm_observe._providers.fields import to_plain_json, undeclared_of
 from llm_observe._providers.ids import note_ids
 from llm_observe._providers.openai import note_input
 from llm_observe._providers.usage import read_anthropic
@@ -40,7 +40,7 @@ def prepare(options: VendorObject, *, request_stream_usage: bool) -> tuple[Vendo
 
 def read_response(response: VendorObject, call: Call) -> None:
     """Record text, usage and finish reason of a Message, or the error that came instead."""
-    if error := fields_of(response).get("error"):
+    if error := undeclared_of(response).get("error"):
         read_error_body(error, call)
         return
     attempt("read_ids", note_ids, response, call)
@@ -60,7 +60,7 @@ def _read_block(block: VendorObject, call: Call) -> None:
         call.add_output(block.text)
     elif block.type == "tool_use":
         call.add_output(f"[tool call] {block.name} ")
-        call.add_output(block.input)
+        call.add_output(to_plain_json(block.input))
 
 
 def read_chunk(chunk: VendorObject, call: Call) -> bool:

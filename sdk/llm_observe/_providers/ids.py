@@ -19,7 +19,7 @@ def note_ids(answer: VendorObject, call: Call) -> None:
     """Record the model, the answer's id, its tier, and the request id that the client keeps on it."""
     call.response_model = answer.model or call.response_model
     # The declared fields; not getattr(), which is slow for a missing attribute of a model.
-    fields = answer if isinstance(answer, dict) else answer.__dict__
+    fields = answer.__dict__
     call.provider_response_id = fields.get("id") or call.provider_response_id
     call.provider_request_id = fields.get("_request_id") or call.provider_request_id
     call.service_tier = fields.get("service_tier") or call.service_tier

@@ -8,7 +8,7 @@ from llm_observe._call import Call
 from llm_observe._guard import attempt
 from llm_observe._providers import openai_responses
 from llm_observe._providers.errors import read_error, read_error_body
-from llm_observe._providers.fields import fields_of
+from llm_observe._providers.fields import undeclared_of
 from llm_observe._providers.ids import note_ids
 from llm_observe._providers.usage import read_openai
 
@@ -123,7 +123,7 @@ def read_response(response: VendorObject, call: Call) -> None:
 
 def _read_failure(answer: VendorObject, call: Call) -> None:
     """Record an error that came as an answer with HTTP status 200."""
-    error = fields_of(answer).get("error")
+    error = undeclared_of(answer).get("error")
     if error:
         read_error_body(error, call)
 
@@ -150,14 +150,12 @@ def _read_choice(response: VendorObject, call: Call) -> None:
 def _note_reason(choice: VendorObject, call: Call) -> None:
     """Record why an answer ended. Gateways report the failure of a provider behind them in the choice."""
     reason = choice.finish_reason
-    if not reason:
-        return
-    call.finish_reason = reason
-    call.end_seen = True
-    if reason == "error" or (
-        getattr(choice, "__pydantic_extra__", None) and choice.__pydantic_extra__.get("error")
-    ):
-        read_error_body(fields_of(choice).get("error"), call)
+    if reason:
+        call.finish_reason = reason
+        call.end_seen = True
+    error = undeclared_of(choice).get("error")
+    if error or reason == "error":
+        read_error_body(error, call)
 
 
 def read_chunk(chunk: VendorObject, call: Call) -> bool:
@@ -185,7 +183,7 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
 
 def _has_only_usage(chunk: VendorObject) -> bool:
     """Return whether a chunk without choices has nothing else to say, either."""
-    return not getattr(chunk, "__pydantic_extra__", None) and not getattr(chunk, "moderation", None)
+    return not getattr(chunk, "__pydantic_extra__", None) and not chunk.__dict__.get("moderation")
 
 
 def _read_delta(chunk: VendorObject, call: Call) -> None:
@@ -237,7 +235,6 @@ def _read_usage(answer: VendorObject, call: Call) -> None:
     """Record the usage of a chunk or an answer. Some servers state it in the choice instead."""
     usage = answer.usage
     if usage is None and getattr(answer, "choices", None):
-        extra = getattr(answer.choices[0], "__pydantic_extra__", None) or answer.choices[0]
-        usage = extra.get("usage") if isinstance(extra, dict) else None
+        usage = undeclared_of(answer.choices[0]).get("usage")
     if usage is not None:
         read_openai(usage, call)
