@@ -30,6 +30,14 @@ class GrpcExporter:
         self._channel: grpc.Channel | None = None
         self._stub: IngestServiceStub | None = None
 
+    @staticmethod
+    def load() -> None:
+        """Load what is needed to send."""
+        import grpc  # noqa: F401, PLC0415 - takes 80 ms, too long at import
+
+        from llm_observe import _retry_info  # noqa: F401, PLC0415 - as above
+        from llm_observe.v1 import ingest_service_pb2_grpc  # noqa: F401, PLC0415 - as above
+
     def export(self, request: IngestLogsRequest, timeout_s: float) -> ExportResult:
         """Send a batch once, within timeout_s seconds. Errors of network and server do not raise."""
         import grpc  # noqa: PLC0415 - takes 80 ms, too long at import

@@ -48,6 +48,7 @@ class _Reader:
         self._event: list[bytes] = []
         """The lines of data of an event that has begun."""
         self._is_readable = encoding in {"", "identity", "gzip", "deflate"}
+        call.needs_end = call.needs_end and self._is_readable
         self._decompress = (
             zlib.decompressobj(_ZLIB_OR_GZIP).decompress if encoding in {"gzip", "deflate"} else None
         )

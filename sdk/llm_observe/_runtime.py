@@ -32,14 +32,27 @@ class Runtime:
         self.records = bool(config.endpoint) or exporter is not None
         self._redactor: Redactor | None = None
         self._grpc_exporter = GrpcExporter(config)
+        self._loads_grpc = exporter is None
         self._batcher = Batcher(
-            config, (exporter or self._grpc_exporter).export, self._to_log, on_start=watch_worker
+            config,
+            (exporter or self._grpc_exporter).export,
+            self._to_log,
+            on_start=watch_worker,
+            prepare=self._prepare,
         )
 
     def submit(self, call: Call) -> None:
         """Queue a finished call. Called on the application's thread."""
         if self.records:
             self._batcher.add(call)
+
+    def _prepare(self) -> None:
+        """Load what the sender's thread needs."""
+        from llm_observe import _log_builder  # noqa: F401, PLC0415 - loads protobuf
+
+        self._redactor = self._redactor or _make_redactor(self.config)
+        if self._loads_grpc:
+            self._grpc_exporter.load()
 
     def _to_log(self, call: Call) -> Log:
         if self._redactor is None:

@@ -111,6 +111,8 @@ class Wire:
         self.whole, self.events, self.error = deepcopy(whole), deepcopy(events), error
         self.error_event = error
         """The error as an event in a stream."""
+        self.headers: dict[str, str] = {}
+        """Headers of a stream."""
         self.ending = "success"
         self.silent = asyncio.Event()
         """Set once the client waits for data that never comes."""
@@ -143,7 +145,7 @@ class Wire:
         ]
         return httpx2.Response(
             200,
-            headers={"content-type": "text/event-stream"},
+            headers={"content-type": "text/event-stream", **self.headers},
             stream=Body(
                 lines, broken=self.ending == "cut", stalled=self.silent if self.ending == "stall" else None
             ),
