@@ -100,11 +100,19 @@ def _die(number: int) -> None:
 def watch_worker() -> None:
     """Flush at the end of a multiprocessing worker, which exits by os._exit() and runs no atexit handler.
 
-    Only modules that are already loaded are checked: such a worker has loaded them. Celery's pool uses its
-    own copy, billiard.
+    Only modules that are already loaded are checked: such a worker has loaded them. Celery's processes are of
+    its own copy, billiard; those of its pool run none of its finalizers, but send a signal of Celery's.
     """
     for name in ("multiprocessing", "billiard"):
         process, util = sys.modules.get(f"{name}.process"), sys.modules.get(f"{name}.util")
         is_worker = process is not None and process.current_process().name != "MainProcess"
         if is_worker and util is not None and _end is not None:
             util.Finalize(None, _end.run, exitpriority=0)
+    celery = sys.modules.get("celery.signals")
+    if celery is not None:
+        celery.worker_process_shutdown.connect(_on_celery_shutdown, weak=False)
+
+
+def _on_celery_shutdown(**_: object) -> None:
+    if _end is not None:
+        _end.run()

@@ -82,7 +82,8 @@ def session(
 
     Use it by ``with`` or ``async with``, or as a decorator of a function, coroutine or generator.
 
-    The session is current in the context in which it is entered and in the tasks and threads started inside.
+    The session is current in the context in which it is entered, in the tasks started inside, and in threads
+    that run with a copy of this context, as those of ``asyncio.to_thread`` do.
     Entered by ``with`` in a generator, it is also current whenever that generator runs, in any context. It
     does not reach code in another context that the generator does not call: FastAPI enters a synchronous
     dependency with ``yield`` in a context of its own, but an ``async def`` one in that of the request.
