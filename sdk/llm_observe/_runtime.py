@@ -32,7 +32,6 @@ class Runtime:
         self.records = bool(config.endpoint) or exporter is not None
         self._redactor: Redactor | None = None
         self._grpc_exporter = GrpcExporter(config)
-        self._loads_grpc = exporter is None
         self._batcher = Batcher(
             config,
             (exporter or self._grpc_exporter).export,
@@ -51,8 +50,6 @@ class Runtime:
         from llm_observe import _log_builder  # noqa: F401, PLC0415 - loads protobuf
 
         self._redactor = self._redactor or _make_redactor(self.config)
-        if self._loads_grpc:
-            self._grpc_exporter.load()
 
     def _to_log(self, call: Call) -> Log:
         if self._redactor is None:
