@@ -139,8 +139,8 @@ class Call:
     def read_last_chunk(self) -> None:
         """Read what was left of the last chunk."""
         chunk, self.last_chunk = self.last_chunk, None
-        if chunk is not None:
-            attempt("read_last", self.read_last, chunk, self)
+        if chunk is not None and not attempt("read_last", self.read_last, chunk, self):
+            self.needs_end = False  # the end may have been in the chunk
 
     def finish(self, outcome: int = SUCCESS) -> None:
         """End the call and pass it to the sender. Only the first time counts.

@@ -45,7 +45,8 @@ def read_response(response: VendorObject, call: Call) -> None:
         return
     attempt("read_ids", note_ids, response, call)
     attempt("read_usage", _read_usage, response, call)
-    attempt("read_content", _read_content, response, call)
+    if not attempt("read_content", _read_content, response, call):
+        call.needs_end = False  # whether the answer is complete is not known
 
 
 def _read_content(response: VendorObject, call: Call) -> None:

@@ -63,7 +63,8 @@ def base_url_of(options: dict[str, object]) -> VendorObject:
 def read_response(response: VendorObject, call: Call) -> None:
     """Record text, usage and finish reason of a GenerateContentResponse, complete or a chunk of a stream."""
     _read_numbers(response, call)
-    attempt("read_content", _read_content, response, call)
+    if not attempt("read_content", _read_content, response, call):
+        call.needs_end = False  # whether the answer is complete is not known
 
 
 def _read_content(response: VendorObject, call: Call) -> None:
@@ -80,7 +81,8 @@ def _read_numbers(response: VendorObject, call: Call) -> None:
     call.response_model = getattr(response, "model_version", None) or call.response_model
     call.provider_response_id = getattr(response, "response_id", None) or call.provider_response_id
     attempt("read_usage", _read_usage, response, call)
-    attempt("read_reason", _read_reason, response, call)
+    if not attempt("read_reason", _read_reason, response, call):
+        call.needs_end = False
 
 
 def _read_reason(response: VendorObject, call: Call) -> None:

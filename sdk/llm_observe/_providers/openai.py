@@ -116,8 +116,8 @@ def read_response(response: VendorObject, call: Call) -> None:
         return
     attempt("read_ids", note_ids, response, call)
     attempt("read_usage", _read_usage, response, call)
-    if call.kind != "/embeddings":
-        attempt("read_choice", _read_choice, response, call)
+    if call.kind != "/embeddings" and not attempt("read_choice", _read_choice, response, call):
+        call.needs_end = False  # whether the answer is complete is not known
     attempt("read_failure", _read_failure, response, call)
 
 
@@ -177,7 +177,8 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
         call.end_seen = True
         return _has_only_usage(chunk)
     attempt("read_delta", _read_delta, chunk, call)
-    attempt("read_ending", _read_ending, chunk, call)
+    if not attempt("read_ending", _read_ending, chunk, call):
+        call.needs_end = False
     return False
 
 

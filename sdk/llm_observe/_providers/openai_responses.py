@@ -40,7 +40,8 @@ def read_response(response: VendorObject, call: Call) -> None:
     """Record text, usage and status of a Response."""
     attempt("read_ids", note_ids, response, call)
     attempt("read_usage", _read_usage, response, call)
-    attempt("read_status", _read_status, response, call)
+    if not attempt("read_status", _read_status, response, call):
+        call.needs_end = False  # whether the answer is complete is not known
     if not call.output_chunks:
         attempt("read_output", _read_output, response, call)
 
