@@ -39,9 +39,9 @@ class Config(NamedTuple):
     capture_content: bool = True
     """False sends no text that may hold content: no previews, and only the code and status of errors.
     ``LLM_OBSERVE_CAPTURE_CONTENT``."""
-    request_stream_usage: bool = True
-    """Ask OpenAI for the usage chunk of streams and hide it from the application.
-    ``LLM_OBSERVE_REQUEST_STREAM_USAGE``."""
+    request_stream_usage: bool | None = None
+    """Ask for the usage chunk of OpenAI's streams and hide it from the application: true asks every server,
+    false none; by default, OpenAI and Azure are asked. ``LLM_OBSERVE_REQUEST_STREAM_USAGE``."""
     queue_max_logs: int = 10_000
     """Most calls in the queue. ``LLM_OBSERVE_QUEUE_MAX_LOGS``."""
     queue_max_bytes: int = 8 * 1024 * 1024
@@ -88,14 +88,14 @@ class Config(NamedTuple):
 
 def _parse(name: str, raw: str, default: object) -> object:
     try:
-        if isinstance(default, bool):
+        if default is None or isinstance(default, bool):
             return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
                 raw.strip().lower()
             ]
         if isinstance(default, int | float):
             return type(default)(raw)
     except (KeyError, ValueError):
-        kind = "true or false" if isinstance(default, bool) else "a number"
+        kind = "true or false" if default is None or isinstance(default, bool) else "a number"
         raise ConfigError(f"LLM_OBSERVE_{name.upper()} must be {kind}") from None
     return raw.strip()
 
@@ -127,7 +127,9 @@ def _check(config: Config) -> None:
 def _check_types(config: Config) -> None:
     for name, default in Config._field_defaults.items():
         value = getattr(config, name)
-        if isinstance(default, str | bool):
+        if default is None:
+            valid, expected = value is None or isinstance(value, bool), "true or false"
+        elif isinstance(default, str | bool):
             valid = isinstance(value, type(default))
             expected = "a string" if isinstance(default, str) else "true or false"
         else:

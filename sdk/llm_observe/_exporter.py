@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import logger
+from llm_observe._loading import forks_wait
 from llm_observe.channel import bearer, connection_problem, open_configured
 from llm_observe.exporter import ExportResult
 from llm_observe.trace_context import trace_metadata
@@ -22,6 +23,15 @@ _RETRYABLE: Final = frozenset(
 _MISSING_FILE_RETRY_S: Final = 5.0
 
 
+def _load() -> None:
+    """Load what is needed to send, while no process is forked."""
+    with forks_wait():
+        import grpc  # noqa: F401, PLC0415 - takes 80 ms, too long at import
+
+        from llm_observe import _retry_info  # noqa: F401, PLC0415 - as above
+        from llm_observe.v1 import ingest_service_pb2_grpc  # noqa: F401, PLC0415 - as above
+
+
 class GrpcExporter:
     """Sends over a channel to the collector, which is made with the first batch."""
 
@@ -34,6 +44,8 @@ class GrpcExporter:
 
     def export(self, request: IngestLogsRequest, timeout_s: float) -> ExportResult:
         """Send a batch once, within timeout_s seconds. Errors of network and server do not raise."""
+        if self._stub is None:
+            _load()
         import grpc  # noqa: PLC0415 - takes 80 ms, too long at import
 
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +54,7 @@ def open_channel(
     """
     import grpc  # noqa: PLC0415 - takes 80 ms, too long at import
 
+    _let_greenlets_run()
     settings = [
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.enable_http_proxy", 0),
@@ -105,6 +107,15 @@ def connection_problem(error: grpc.RpcError) -> str:
     if "failed to connect" not in details:
         return ""
     return next((meaning for said, meaning in _TLS_PROBLEMS.items() if said in details), "")
+
+
+def _let_greenlets_run() -> None:
+    """Make gRPC wait in gevent's way where threads are greenlets: otherwise, it stops all of them."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        from grpc.experimental.gevent import init_gevent  # noqa: PLC0415 - needs gevent
+
+        init_gevent()
 
 
 def open_from_env(endpoint: str) -> grpc.Channel:

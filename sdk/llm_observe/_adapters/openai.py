@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llm_observe._adapters.base import VendorAdapter, omit_none, refuse_redirects
 from llm_observe._adapters.raw_events import with_raw_events
+from llm_observe._runtime import get_runtime
 
 if TYPE_CHECKING:
     from llm_observe._adapters.base import ChatParameters, MessageList
@@ -33,6 +34,8 @@ class OpenAIAdapter(VendorAdapter):
             max_completion_tokens=parameters.max_output_tokens,
             stop=list(parameters.stop_sequences) or None,
         )
+        if get_runtime().config.request_stream_usage is not False:
+            settings["stream_options"] = {"include_usage": True}
         return client.chat.completions.create(model=model, messages=messages, stream=True, **settings)
 
     def _text(self, chunk: VendorObject) -> str | None:
