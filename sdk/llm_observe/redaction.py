@@ -20,7 +20,8 @@ from llm_observe._redaction.credentials import (
     find_url_secrets,
 )
 from llm_observe._redaction.normalise import Scan, TextRange
-from llm_observe._redaction.numbers import find_ibans, find_numbers
+from llm_observe._redaction.ibans import find_ibans
+from llm_observe._redaction.numbers import find_numbers
 from llm_observe._redaction.rules import KINDS, Rule, check_kinds, make_rules, parse_kinds, parse_patterns
 from llm_observe._values import clean
 from llm_observe.limits import (
@@ -114,12 +115,12 @@ class Redactor:
         """Return the text with every secret replaced. Linear in its length."""
         if not text:
             return text
-        ranges = [match for match in self._find(text) if match.kind not in self._off]
+        scan = Scan(text)
+        ranges = [scan.in_original(match) for match in self._find(scan) if match.kind not in self._off]
         return _replace(text, ranges) if ranges else text
 
-    def _find(self, text: str) -> Iterator[TextRange]:
+    def _find(self, scan: Scan) -> Iterator[TextRange]:
         """Yield secrets by priority: where two overlap, the first one names the placeholder."""
-        scan = Scan(text)
         for rule in self._extra:
             if not rule.anchors or any(anchor in scan.lowered for anchor in rule.anchors):
                 matches = rule.pattern.finditer(scan.text)

@@ -11,7 +11,7 @@ from typing import Final
 from llm_observe._redaction.assignments import STATED_BEFORE
 from llm_observe._redaction.credentials import WEBHOOKS
 from llm_observe._redaction.names import NOT_NAMES, STEMS
-from llm_observe._redaction.numbers import IBAN_LENGTHS
+from llm_observe._redaction.ibans import IBAN_LENGTHS
 from llm_observe._redaction.prefixes import ALL
 
 __all__ = ["IBAN_COUNTRIES", "KEY_PREFIXES", "SECRET_WORDS", "STEMS", "WEBHOOK_HOSTS", "is_harmless_name"]
