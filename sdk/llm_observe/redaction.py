@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._redaction.addresses import find_emails, find_machine_addresses, find_wallets
 from llm_observe._redaction.assignments import find_assigned
-from llm_observe._redaction.credentials import (
-    find_headers,
-    find_jwts,
-    find_prefixed,
-    find_private_keys,
-    find_url_secrets,
-)
+from llm_observe._redaction.connections import find_url_passwords
+from llm_observe._redaction.credentials import find_headers, find_jwts, find_prefixed, find_webhooks
 from llm_observe._redaction.normalise import Scan, TextRange
 from llm_observe._redaction.ibans import find_ibans
 from llm_observe._redaction.numbers import find_numbers
+from llm_observe._redaction.private_keys import find_private_keys
 from llm_observe._redaction.rules import KINDS, Rule, check_kinds, make_rules, parse_kinds, parse_patterns
 from llm_observe._values import clean
 from llm_observe.limits import (
@@ -42,7 +38,8 @@ if TYPE_CHECKING:
 
 _TEXT_DETECTORS: Final = (
     find_private_keys,
-    find_url_secrets,
+    find_url_passwords,
+    find_webhooks,
     find_prefixed,
     find_jwts,
     find_headers,

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._redaction.normalise import TextRange
-from llm_observe._redaction.prefixes import BY_HEAD, EXACT, ONLY_EXACT
+from llm_observe._redaction.prefixes import BY_TEXT, EXACT, GLUED, HEADS, ONLY_EXACT, PREFIX, SHORTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,64 +16,162 @@ if TYPE_CHECKING:
 
 
 _SURE_CHARS: Final = 20
+_ELIDED_CHARS: Final = 10
+"""Characters of a key before an ellipsis that are too many to be an example's."""
 _HEAD: Final = re.compile(r"(?<![A-Za-z0-9])(?=(..))")
 _BODY: Final = re.compile(r"[A-Za-z0-9_.~+/=%$:-]{1,4000}")
+_RUN: Final = re.compile(r"[A-Za-z0-9_-]{20,}")
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]{10,8000}(?:\.[A-Za-z0-9_=-]{0,8000}){0,4}")
-_PEM_END: Final = re.compile(r"-----END[A-Z0-9 ]{0,40}-----")
-_PEM_HEAD: Final = re.compile(r"-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_MAX_PEM_CHARS: Final = 16_000
 _HEADER: Final = re.compile(
-    r"(?i:\b(bearer|basic|token))[\"']?(?: {1,3}|: {0,3}|%20)[\"']?([A-Za-z0-9._~+/=$%:-]{8,4000})"
+    r"(?i:(?<![a-z0-9])(bearer|basic|token|digest|negotiate|apikey|ssws|flyv1))[\"']?(?: {1,3}|: {0,3}|%20)[\"']?([A-Za-z0-9._~+/=$%:-]{8,4000})"
 )
-_URL_LOGIN: Final = re.compile(r"([^\s:/@\"'<>]{0,200}):([^\s\"'<>/]{1,200})@")
 WEBHOOKS: Final = (
     ("hooks.slack.com/", re.compile(r"(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{4,200}")),
     ("discord.com/api/webhooks/", re.compile(r"\d{5,30}/[A-Za-z0-9_-]{16,120}")),
     ("discordapp.com/api/webhooks/", re.compile(r"\d{5,30}/[A-Za-z0-9_-]{16,120}")),
     ("webhook.office.com/", re.compile(r"webhookb2/[A-Za-z0-9@/_-]{20,300}")),
+    ("hooks.zapier.com/", re.compile(r"hooks/catch/\d{3,12}/[A-Za-z0-9/]{5,60}")),
     ("api.telegram.org/bot", re.compile(r"\d{5,20}:[A-Za-z0-9_-]{20,80}")),
 )
 _TELEGRAM: Final = re.compile(r"(?<![A-Za-z0-9])\d{8,10}:A[A-Za-z0-9_-]{34}(?![A-Za-z0-9_-])")
+_SHAPES: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{20,80}"  # Terraform
+    r"|[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}"  # Discord
+    r"|[0-9a-f]{32}-us[0-9]{1,2}(?![A-Za-z0-9])"  # Mailchimp
+    r"|[012]/[0-9]{10,20}(?:/[0-9]{10,20})?:[0-9a-f]{32}"  # Asana
+    r"|[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}"  # Microsoft Entra
+    r"|[A-Za-z0-9]{52}JQQJ9[9D][A-Za-z0-9]{20,40}"  # Azure AI
+    r"|[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"  # MaxMind
+    r"|[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![A-Za-z0-9])"  # Zhipu
+    r"|00D[A-Za-z0-9]{12,15}![A-Za-z0-9_.]{60,120}"  # Salesforce
+    r")"
+)
+_SHAPE_MARKS: Final = (".atlasv1.", "-us", ":", "Q~", "JQQJ9", "_mmk", ".", "!")
+_PREFIX_WORD: Final = re.compile(r"[a-z][a-z0-9]{0,11}")
+_JOINTS: Final = re.compile(r"[-_]")
+_MAX_PREFIX_WORDS: Final = 4
+_MIN_BODY_PART: Final = 12
+_MIN_UNSEEN_CHARS: Final = 24
+_MIN_PLAIN_UNSEEN_CHARS: Final = 32
+"""Least characters of a body in one case, which may as well be a hash."""
+_ID_WORDS: Final = frozenset("""
+    acct agent app arn artifact asst audio batch blob block boot branch build bucket call cart cdn ch chat chatcmpl charge
+    checkpoint chunk class client cmpl col com commit conv conversation corr cs css cus customer data dataset deploy
+    deployment desc device di digest dir doc document dpl driver dtp el embed embd entity eni error etag event evt exec
+    experiment feat file fine font form ft ftjob function gen group hash host html http https icon id ids img image in index
+    inv invoice io item items job js key layer lib link list log main map md5 mem message meta metric min model module msg
+    name node note obj object off op or order org out page part path pi pm po price prod product project proj pub query
+    queue ref region release rel repo report req request res resource resp response rev role row rs rtb rule run s3 sample
+    sandbox schema seg seti session ses sess sg sha sha1 sha256 sha384 sha512 si snap snapshot source span src step store
+    stream sub subnet svc table tag task team temp thread ticket time tmp tool toolu toolcall trace tracing transaction tx
+    txn type upload uri url usage user usr uuid v v1 v2 v3 v4 var ver version video view vol volume vpc vs web widget
+    window work workflow worker workspace ws www x xml
+""".split())  # fmt: skip
+"""Words before ids: what follows is no secret."""
+_KEY_WORDS: Final = frozenset(
+    "ak api apikey auth live pat pk priv prv rk sec secret sk skey test tok token access admin prod bot pwd pass".split()
+)
 
 
 def find_prefixed(scan: Scan) -> Iterator[TextRange]:
     """Yield keys that begin with a vendor's prefix."""
     joined, text = scan.joined, scan.text
-    heads = set(_HEAD.findall(joined)) if joined else set()
-    for prefix, kind, min_chars in (entry for head in heads for entry in BY_HEAD.get(head, ())):
-        if prefix not in joined:
-            continue
+    if not joined:
+        return
+    prefixes = {
+        found.group() for head in _HEAD.finditer(joined)
+        if head.group(1) in HEADS and (found := PREFIX.match(joined, head.start()))
+    }  # fmt: skip
+    for prefix in prefixes:
         at = text.find(prefix)
         while at >= 0:
-            end, is_key = _end_of_key(text, at, prefix, min_chars)
-            if is_key:
+            end, kind = _end_of_key(text, at, prefix)
+            if kind:
                 yield TextRange(at, end, kind)
             at = text.find(prefix, end)
+    if _RUN.search(joined):
+        yield from _find_glued(text)
+        yield from _find_shapes(text, joined)
+        yield from _find_unseen(text)
 
 
-def _end_of_key(text: str, at: int, prefix: str, min_chars: int) -> tuple[int, bool]:
-    """Return the end of the run after a prefix, and whether it is a key."""
+def _end_of_key(text: str, at: int, prefix: str) -> tuple[int, str]:
+    """Return the end of the run after a prefix, and the kind of key or an empty text."""
     after = at + len(prefix)
     if at and text[at - 1].isalnum() and text[at - 1].isascii():
-        return after, False
-    match = _BODY.match(text, after)
-    if match is None:
-        return after, False
-    body = match.group().rstrip(".:$/")
-    return after + len(body), _is_body(prefix, body, min_chars, elided=match.group().endswith(".."))
+        return after, ""
+    for shorter in SHORTER[prefix]:
+        match = _BODY.match(text, at + len(shorter))
+        if match is None:
+            continue
+        body = match.group().rstrip(".:$/")
+        elided = match.group().endswith("..") or text.startswith("…", match.end())
+        if _is_body(shorter, body, elided=elided):
+            return at + len(shorter) + len(body), BY_TEXT[shorter].kind
+    return after, ""
 
 
-def _is_body(prefix: str, body: str, min_chars: int, *, elided: bool) -> bool:
+def _is_body(prefix: str, body: str, *, elided: bool) -> bool:
     exact = EXACT.get(prefix)
-    if exact is not None and exact.fullmatch(body):
+    if exact is not None and exact.fullmatch(re.split(r"[^A-Za-z0-9._-]", body, maxsplit=1)[0]):
         return True
-    if prefix in ONLY_EXACT or len(body) < min_chars or elided:
+    min_chars = _ELIDED_CHARS if elided and prefix[-1] in "-_." else BY_TEXT[prefix].min_chars
+    if prefix in ONLY_EXACT or len(body) < min_chars:
         return False
     if prefix.startswith("xox") and ("/" in body or "." in body.replace(".xox", "")):
         return False
     # Other short prefixes may be parts of words.
     sure = len(prefix) > 3 or prefix in {"sk-", "hf_"}  # noqa: PLR2004 - longer ones are specific to a vendor
     return looks_random(body[:200], sure=sure) or (sure and len(body) >= _SURE_CHARS and body.isalnum())
+
+
+def _find_glued(text: str) -> Iterator[TextRange]:
+    """Yield keys whose prefix stands right behind a letter or a digit."""
+    for run in _RUN.finditer(text):
+        found = GLUED.search(text, run.start() + 1, run.end())
+        if found is None or not text[found.start() - 1].isalnum():
+            continue
+        body = text[found.end() : run.end()]
+        if len(body) >= _SURE_CHARS and _is_entropic(body):
+            yield TextRange(found.start(), run.end(), BY_TEXT[found.group()].kind)
+
+
+def _find_shapes(text: str, joined: str) -> Iterator[TextRange]:
+    """Yield keys that have no prefix but a shape of their own."""
+    if any(mark in joined for mark in _SHAPE_MARKS) and _SHAPES.search(joined):
+        for match in _SHAPES.finditer(text):
+            if looks_random(match.group()):
+                yield TextRange(match.start(), match.end(), "API_KEY")
+
+
+def _find_unseen(text: str) -> Iterator[TextRange]:
+    """Yield keys of vendors that are not in the table: a short prefix before many random characters."""
+    for run in _RUN.finditer(text):
+        parts = _JOINTS.split(run.group())
+        words = next((index for index, part in enumerate(parts) if len(part) >= _MIN_BODY_PART), 0)
+        if 0 < words <= _MAX_PREFIX_WORDS and _is_unseen_key(parts[:words], "".join(parts[words:])):
+            yield TextRange(run.start(), run.end(), "API_KEY")
+
+
+def _is_unseen_key(words: list[str], body: str) -> bool:
+    if not all(map(_PREFIX_WORD.fullmatch, words)):
+        return False
+    if not _KEY_WORDS.isdisjoint(words):
+        return len(body) >= _SURE_CHARS and _is_entropic(body)
+    if not _ID_WORDS.isdisjoint(words):
+        return False
+    mixed = body != body.lower() and body != body.upper()
+    return len(body) >= (_MIN_UNSEEN_CHARS if mixed else _MIN_PLAIN_UNSEEN_CHARS) and _is_entropic(body)
+
+
+def _is_entropic(body: str) -> bool:
+    """Return whether characters look drawn by chance: many different ones, digits among letters, no words."""
+    digits = sum(map(body.count, "0123456789"))
+    if digits < 2 or len(set(body)) < 9 or len(body) - digits < 4:  # noqa: PLR2004 - by chance there are more
+        return False
+    switches = sum(1 for a, b in pairwise(body) if a.isdigit() != b.isdigit())
+    return switches * 6 >= len(body) and len(body) > digits
 
 
 def looks_random(text: str, *, sure: bool = False) -> bool:
@@ -98,29 +196,21 @@ def find_jwts(scan: Scan) -> Iterator[TextRange]:
     text = scan.text
     at = text.find("eyJ")
     while at >= 0:
-        match = _JWT.match(text, at) if not (at and text[at - 1].isalnum()) else None
-        if match is not None and looks_random(match.group()[:200]) and not match.group().endswith(".."):
-            yield TextRange(at, match.end(), "JWT")
+        match = _JWT.match(text, at)
+        if match is not None:
+            shown = match.group().rstrip(".")
+            glued = at and text[at - 1].isascii() and text[at - 1].isalnum()
+            elided = len(match.group()) - len(shown) > 1 or text.startswith("…", match.end())
+            certain = "." in shown or len(shown) >= 60  # noqa: PLR2004 - more than the header of an example
+            if looks_random(shown[:200]) and (certain or not (glued or elided)):
+                yield TextRange(at, at + len(shown), "JWT")
         at = text.find("eyJ", match.end() if match is not None else at + 3)
-
-
-def find_private_keys(scan: Scan) -> Iterator[TextRange]:
-    """Yield private key blocks, including those cut before their end."""
-    text = scan.text
-    at = text.find("-----BEGIN")
-    while at >= 0:
-        end = at + 10
-        if _PEM_HEAD.match(text, at):
-            close = _PEM_END.search(text, at, at + _MAX_PEM_CHARS)
-            end = close.end() if close is not None else min(len(text), at + _MAX_PEM_CHARS)
-            yield TextRange(at, end, "PRIVATE_KEY")
-        at = text.find("-----BEGIN", end)
 
 
 def find_headers(scan: Scan) -> Iterator[TextRange]:
     """Yield credentials after Bearer, Basic and Token in a header."""
     text, lowered = scan.text, scan.lowered
-    if "bearer" not in lowered and "basic" not in lowered and "token " not in lowered:
+    if not any(scheme in lowered for scheme in ("bearer", "basic", "token ", "digest", "apikey ", "ssws", "negotiate", "flyv1")):
         return
     for match in _HEADER.finditer(text):
         scheme, value = match.group(1).lower(), match.group(2).rstrip(".:")
@@ -131,15 +221,9 @@ def find_headers(scan: Scan) -> Iterator[TextRange]:
             yield TextRange(match.start(2), match.start(2) + len(value), "AUTH")
 
 
-def find_url_secrets(scan: Scan) -> Iterator[TextRange]:
-    """Yield passwords in URLs, and webhook addresses, which are secret as a whole."""
+def find_webhooks(scan: Scan) -> Iterator[TextRange]:
+    """Yield webhook addresses, which are secret as a whole, and keys of Telegram's bots."""
     text, lowered = scan.text, scan.lowered
-    at = text.find("://")
-    while at >= 0:
-        match = _URL_LOGIN.match(text, at + 3)
-        if match is not None and not match.group(2).startswith(("$", "{", "%s", "<")):
-            yield TextRange(match.start(2), match.end(2), "URL_PASSWORD")
-        at = text.find("://", at + 3)
     for host, path in WEBHOOKS if "hook" in lowered or "telegram" in lowered else ():
         at = lowered.find(host)
         while at >= 0:

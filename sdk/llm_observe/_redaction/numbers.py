@@ -30,7 +30,7 @@ _INTERNATIONAL: Final = re.compile(
 )
 _NOT_A_PHONE: Final = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}(?: .*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d+\.\d+|\d{1,3}(?:\.\d{1,3}){2,4}"
-    r"|(?:19|20)\d\d[-/](?:19|20)\d\d.*|\d{1,3}(?: \d{3})+|\d{4}[./]\d\d[./]\d\d(?: .*)?"
+    r"|(?:19|20)\d\d[-/](?:19|20)\d\d.*|\d{4}[./]\d\d[./]\d\d(?: .*)?"
 )
 _PHONE_WORDS: Final = (
     "phone", "mobile", "tel", "cell", "fax", "call", "office", "desk", "number", "reach", "contact", "answer",
@@ -49,7 +49,11 @@ _PLACES: Final = ("office", "fax", "mobile")
 _PAIRS: Final = re.compile(r"\d\d(?:[ .-]\d\d){2}")
 _SPACED_OUT: Final = re.compile(r"\d(?:[ ,-]\d)+")
 _CARD_WORDS: Final = ("card", "visa", "karte", "tarjeta", "carte", "cartão", "карт", "卡", "カード", "카드")
+_SSN_WORDS: Final = ("ssn", "social security", "social-security")
 _CONTEXT_CHARS: Final = 48
+_WORD_CHARS: Final = 6
+_WORD_END: Final = re.compile(r"[A-Za-z0-9]+$")
+_WORD_START: Final = re.compile(r"[A-Za-z0-9]+")
 _PHONE_DIGITS: Final = range(6, 16)
 _MAX_PHONE_DIGITS: Final = 15
 _DROP_SEPARATORS: Final = dict.fromkeys(map(ord, " ().-/+"))
@@ -59,7 +63,7 @@ _CARD_SHAPES: Final = (
     re.compile(r"\d{4}([ .-]{1,2})\d{4}\1\d{4}\1\d{4}(?!\d)"),
     re.compile(r"\d{4}([ .-]{1,2})\d{4}\1\d{4}(?!\d)"),
     re.compile(r"\d{4}([ .-]{1,2})\d{6}\1\d{4,5}(?!\d)"),
-    re.compile(r"\d(?:[ -]?\d){11,18}(?!\d)(?![ -]\d)"),
+    re.compile(r"(?<!\d[ -])\d(?:[ -]?\d){11,18}(?!\d)(?![ -]\d)"),
 )
 """Groups of a card number, the usual ones first: 4 4 4 4 also with a short fifth group, 4 6 5, and any."""
 
@@ -97,7 +101,9 @@ def _find_cards(text: str, lowered: str, start: int, end: int) -> Iterator[TextR
             continue
         for shape in _CARD_SHAPES:
             match = shape.match(text, group.start(), end)
-            if match is not None and _is_card_here(match.group(), lowered, group.start()):
+            if match is None or _is_inside_word(text, match.start(), match.end()):
+                continue
+            if _is_card_here(match.group(), lowered, group.start()):
                 done = match.end()
                 yield TextRange(group.start(), done, "CREDIT_CARD")
                 break
@@ -109,6 +115,13 @@ def _is_card_here(shown: str, lowered: str, start: int) -> bool:
     if len(digits) == 13 and not named and _is_ean(digits):  # noqa: PLR2004 - the length of an EAN
         return False
     return named or is_card(digits)
+
+
+def _is_inside_word(text: str, start: int, end: int) -> bool:
+    """Return whether letters and digits go on so far that the digits are part of a hash or an id."""
+    word = text[max(0, start - _WORD_CHARS) : start], text[end : end + _WORD_CHARS]
+    around = _WORD_END.search(word[0]), _WORD_START.match(word[1])
+    return sum(len(match.group()) for match in around if match) > _WORD_CHARS
 
 
 def _is_ean(digits: str) -> bool:
@@ -151,6 +164,9 @@ def _find_local(scan: Scan, start: int, end: int) -> Iterator[TextRange]:
         if _NOT_A_PHONE.fullmatch(shown) and not _is_dotted_phone(shown, digits):
             continue
         before = lowered[max(0, begin - _CONTEXT_CHARS) : begin]
+        if len(digits) == 9 and any(word in before for word in _SSN_WORDS):  # noqa: PLR2004 - the digits of an SSN
+            yield TextRange(begin, stop, "SSN")
+            continue
         if _is_local_phone(shown, digits, before, lowered[stop : stop + 12]):
             extension = _EXTENSION.match(text, stop)
             yield TextRange(begin, extension.end() if extension else stop, "PHONE")
@@ -176,7 +192,9 @@ def _continues(text: str, start: int, end: int) -> bool:
     before, after = text[start - 1 : start] if start else "", text[end : end + 1]
     if (before.isascii() and before.isalnum()) or before in {"_", "$"}:
         return True
-    if before in {".", ",", "-", "/"} and text[start - 2 : start - 1].isalnum():
+    if (before == "." and text[start - 2 : start - 1].isdigit()) or (
+        before in {"-", "/"} and text[start - 2 : start - 1].isalnum()
+    ):
         return True
     return (after.isascii() and after.isalnum() and not _EXTENSION.match(text, end)) or after == "_" or (
         after in {".", ","} and text[end + 1 : end + 2].isdigit()
@@ -196,7 +214,7 @@ def _is_local_phone(shown: str, digits: str, before: str, after: str) -> bool:
         return False
     if any(char in shown for char in "-.( ") and not _SPACED_OUT.fullmatch(shown):
         return any(word in before for word in _PHONE_WORDS) or any(word in after for word in _PLACES)
-    named = any(word in before for word in _PHONE_NAMES) or any(word in after for word in _PLACES)
+    named = any(word in before for word in _PHONE_NAMES) or _EXTENSION.match(after) is not None or any(word in after for word in _PLACES)
     return named and len(digits) >= 9  # noqa: PLR2004 - one run of digits
 
 
