@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._redaction.addresses import find_emails, find_machine_addresses, find_wallets
 from llm_observe._redaction.assignments import find_assigned
+from llm_observe._redaction.commands import find_cookies, find_in_commands
 from llm_observe._redaction.connections import find_url_passwords
 from llm_observe._redaction.credentials import find_headers, find_jwts, find_prefixed, find_webhooks
 from llm_observe._redaction.normalise import Scan, TextRange
@@ -44,6 +45,8 @@ _TEXT_DETECTORS: Final = (
     find_jwts,
     find_headers,
     find_assigned,
+    find_in_commands,
+    find_cookies,
     find_emails,
 )
 _DIGIT_DETECTORS: Final = (find_wallets, find_ibans, find_machine_addresses, find_numbers)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from llm_observe._redaction.assignments import STATED_BEFORE
 from llm_observe._redaction.credentials import WEBHOOKS
 from llm_observe._redaction.names import NOT_NAMES, STEMS
 from llm_observe._redaction.ibans import IBAN_LENGTHS
@@ -18,7 +17,7 @@ __all__ = ["IBAN_COUNTRIES", "KEY_PREFIXES", "SECRET_WORDS", "STEMS", "WEBHOOK_H
 
 KEY_PREFIXES: Final = tuple((prefix.text, prefix.min_chars) for prefix in ALL)
 """Prefixes of vendors' keys, each with the least number of characters that follow."""
-SECRET_WORDS: Final = tuple(STATED_BEFORE)
+SECRET_WORDS: Final = STEMS
 """Words that announce a secret in prose: ``my password is ...``."""
 WEBHOOK_HOSTS: Final = tuple(host for host, _ in WEBHOOKS)
 IBAN_COUNTRIES: Final = tuple(IBAN_LENGTHS)
