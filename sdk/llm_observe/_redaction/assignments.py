@@ -29,7 +29,7 @@ _PHRASE: Final = (
     r"(?: \([^()\n]{1,24}\)| (?:for|of|on|in|to|f\u00fcr|para|pour|de|di|von|del) (?!be )[\w.@-]{1,30}(?: [\w.@-]{1,20})?){0,2}"
 )
 _SIGN: Final = re.compile(
-    _PHRASE + r"[ \t]{0,20}(?:=>|->|\u2192|:=|~>|[:=\u2192]{1,3}>?)[*]{0,3}[ \t]{0,20}(?:[|>][+-]?(?=\n))?(?:\r?\n[ \t-]{0,20}){0,2}"
+    _PHRASE + r"[ \t]{0,20}(?:=>|->|\u2192|:=|~>|[:=\u2192]{1,3}>?)[*]{0,3}[ \t]{0,20}(?:(?<=[:: ])(?:[|>][+-]?(?=\n))?(?:\r?\n[ \t-]{0,20}){0,2}(?![\w.-]{1,64}[=:]))?"
 )
 _TYPE: Final = re.compile(
     r"(?:&?(?:'static )?(?:str|String|string|char|text|bytes|const char ?\*|Optional\[str\]|str \| None|SecretStr|String\?))[ \t]*=[ \t]*(?=[\"'rbf`])"

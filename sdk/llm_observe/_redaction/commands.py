@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Final
 
 from llm_observe._redaction.credentials import looks_random
 from llm_observe._redaction.normalise import TextRange
+from llm_observe._redaction.values import is_placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llm_observe._redaction.normalise import Scan
 
-_VALUE: Final = r"[\"']?([^\s\"'|;&<>]{3,256})"
-_USER: Final = re.compile(rf"(?<=\s)(?:-u|--user|-U|--proxy-user|-a|--auth|--creds|--src-creds|--dest-creds)[ =]?[\"']?[^\s:\"'/]{{1,64}}:{_VALUE[5:]}")
+_BARE: Final = r"([^\s\"'|;&<>]{3,256})"
+_VALUE: Final = r"[\"']?" + _BARE
+_USER: Final = re.compile(rf"(?<=\s)(?:-u|--user|-U|--proxy-user|-a|--auth|--creds|--src-creds|--dest-creds)[ =]?[\"']?[^\s:\"'/]{{1,64}}:{_BARE}")
 _P: Final = re.compile(rf"(?<=\s)-p[ =]?{_VALUE}")
 _P_JOINED: Final = re.compile(rf"(?<=\s)-p{_VALUE}")
 _A: Final = re.compile(rf"(?<=\s)-a[ =]?{_VALUE}")
@@ -23,7 +25,7 @@ _UPPER_P: Final = re.compile(rf"(?<=\s)-P[ =]?{_VALUE}")
 _RAR: Final = re.compile(rf"(?<=\s)-h?p{_VALUE}")
 _SLASH_P: Final = re.compile(rf"(?<=\s)/(?:p|pass|password):{_VALUE}")
 _PASS: Final = re.compile(rf"(?<=\bpass:){_VALUE}")
-_PERCENT: Final = re.compile(rf"(?<=\s)(?:-U|--user)[ =]?[\"']?[^\s%\"']{{1,64}}%{_VALUE[5:]}")
+_PERCENT: Final = re.compile(rf"(?<=\s)(?:-U|--user)[ =]?[\"']?[^\s%\"']{{1,64}}%{_BARE}")
 _HTPASSWD: Final = re.compile(rf"(?<=\s)-[a-zA-Z]*b[a-zA-Z]* \S{{1,128}} \S{{1,64}} {_VALUE}")
 _NET_USE: Final = re.compile(rf"/user:\S{{1,64}} {_VALUE}")
 _LAST: Final = re.compile(r"\s([A-Za-z0-9._~+/=-]{16,256})\s*$")
@@ -70,7 +72,10 @@ def find_in_commands(scan: Scan) -> Iterator[TextRange]:
 
 
 def _is_argument(value: str) -> bool:
-    return not value.startswith(_PLACEHOLDERS) and not re.fullmatch(r"\d{1,5}(?::\d{1,5})?|[A-Z_]+", value)
+    return (
+        not value.startswith(_PLACEHOLDERS) and not is_placeholder(value)
+        and not re.fullmatch(r"\d{1,5}(?::\d{1,5})?|[A-Z_]+", value)
+    )  # fmt: skip
 
 
 def find_cookies(scan: Scan) -> Iterator[TextRange]:

@@ -20,6 +20,8 @@ _ELIDED_CHARS: Final = 10
 """Characters of a key before an ellipsis that are too many to be an example's."""
 _HEAD: Final = re.compile(r"(?<![A-Za-z0-9])(?=(..))")
 _BODY: Final = re.compile(r"[A-Za-z0-9_.~+/=%$:-]{1,4000}")
+_FILE_END: Final = re.compile(r"\.(?:png|gif|jpe?g|svg|js|mjs|css|html?|ico|webp|xml|json|map|woff2?|ttf|pdf|txt|mp4|zip|gz)(?![A-Za-z0-9])")
+_HASH: Final = re.compile(r"[0-9a-f]+")
 _RUN: Final = re.compile(r"[A-Za-z0-9_-]{20,}")
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]{10,8000}(?:\.[A-Za-z0-9_=-]{0,8000}){0,4}")
 _HEADER: Final = re.compile(
@@ -73,6 +75,8 @@ _KEY_WORDS: Final = frozenset(
     "ak api apikey auth live pat pk priv prv rk sec secret sk skey test tok token access admin prod bot pwd pass".split()
 )
 
+_SURE_WORDS: Final = frozenset({"sk", "pk", "key", "secret", "tok", "token", "pat", "apikey", "signkey", "skey"})
+
 
 def find_prefixed(scan: Scan) -> Iterator[TextRange]:
     """Yield keys that begin with a vendor's prefix."""
@@ -114,6 +118,8 @@ def _end_of_key(text: str, at: int, prefix: str) -> tuple[int, str]:
 
 def _is_body(prefix: str, body: str, *, elided: bool) -> bool:
     exact = EXACT.get(prefix)
+    if _FILE_END.search(body):
+        return False
     if exact is not None and exact.fullmatch(re.split(r"[^A-Za-z0-9._-]", body, maxsplit=1)[0]):
         return True
     min_chars = _ELIDED_CHARS if elided and prefix[-1] in "-_." else BY_TEXT[prefix].min_chars
@@ -123,6 +129,8 @@ def _is_body(prefix: str, body: str, *, elided: bool) -> bool:
         return False
     # Other short prefixes may be parts of words.
     sure = len(prefix) > 3 or prefix in {"sk-", "hf_"}  # noqa: PLR2004 - longer ones are specific to a vendor
+    if prefix == "hf_" and not any(map(str.isdigit, body)):
+        return False
     return looks_random(body[:200], sure=sure) or (sure and len(body) >= _SURE_CHARS and body.isalnum())
 
 
@@ -150,13 +158,17 @@ def _find_unseen(text: str) -> Iterator[TextRange]:
     for run in _RUN.finditer(text):
         parts = _JOINTS.split(run.group())
         words = next((index for index, part in enumerate(parts) if len(part) >= _MIN_BODY_PART), 0)
-        if 0 < words <= _MAX_PREFIX_WORDS and _is_unseen_key(parts[:words], "".join(parts[words:])):
+        if not 0 < words <= _MAX_PREFIX_WORDS or _FILE_END.match(text, run.end()):
+            continue
+        if _is_unseen_key(parts[:words], "".join(parts[words:]), dashed="-" in run.group()):
             yield TextRange(run.start(), run.end(), "API_KEY")
 
 
-def _is_unseen_key(words: list[str], body: str) -> bool:
+def _is_unseen_key(words: list[str], body: str, *, dashed: bool) -> bool:
     if not all(map(_PREFIX_WORD.fullmatch, words)):
         return False
+    if dashed and _HASH.fullmatch(body):  # the name of a file or a page
+        return not _SURE_WORDS.isdisjoint(words)
     if not _KEY_WORDS.isdisjoint(words):
         return len(body) >= _SURE_CHARS and _is_entropic(body)
     if not _ID_WORDS.isdisjoint(words):

@@ -37,6 +37,17 @@ _SECRET_KEYS: Final = frozenset({
     "webhook", "server", "client", "integration", "write", "ingest", "security", "consumer", "activation", "session", "vault",
     "crypto", "cipher", "rest", "sdk", "developer", "dev", "prod", "live", "test", "root", "signature", "jwt", "decryption",
 })  # fmt: skip
+_VENDORS: Final = frozenset("""
+    airtable algolia alchemy amplitude anthropic apify asana atlassian auth0 aws azure bitbucket bitly braintree brevo buildkite
+    calendly cerebras clearbit cloudflare cloudinary codecov cohere contentful coinbase datadog deepgram deepl deepseek discord
+    docker doppler dropbox dynatrace elastic elevenlabs etherscan eventbrite facebook fastly figma firebase fireworks flickr
+    gemini github gitlab google grafana groq heroku honeycomb hubspot huggingface infura intercom ipinfo jira jina kraken
+    launchdarkly linear linkedin lob mailchimp mailgun mapbox maxmind mistral mixpanel mongo netlify newrelic ngrok notion npm
+    nytimes okta openai openrouter openweather pagerduty paypal perplexity pinecone plaid planetscale postman posthog pusher
+    pypi razorpay redis render replicate resend rollbar runpod salesforce sendgrid sentry shodan shopify slack snowflake snyk
+    sonar sourcegraph splunk spotify square squarespace stripe supabase tavily telegram telnyx terraform together trello twilio
+    twitter typeform unsplash vercel virustotal voyage wandb weatherapi xai yandex youtube zapier zendesk bird
+""".split())  # fmt: skip
 _PLAIN_KEYS: Final = frozenset({
     "idempotency", "cache", "partition", "primary", "foreign", "sort", "row", "object", "map", "dict", "dedup", "deduplication",
     "group", "routing", "index", "shard", "unique", "cursor", "lookup", "s3", "redis", "blob", "bucket", "json", "public", "pub",
@@ -96,9 +107,9 @@ def _kind_of_key(name: str, words: list[str], before: str) -> NameKind:
         return NameKind.NONE if plain else NameKind.TOKEN
     if last.endswith("key"):
         qualifier = last[:-3] or before
-        if qualifier in _PLAIN_KEYS or not _PLAIN_KEYS.isdisjoint(words[:-1]):
+        if qualifier in _PLAIN_KEYS:
             return NameKind.NONE
-        return NameKind.TOKEN if qualifier in _SECRET_KEYS else NameKind.KEY
+        return NameKind.TOKEN if qualifier in _SECRET_KEYS or qualifier in _VENDORS else NameKind.KEY
     if NOT_NAMES.fullmatch(name):
         return NameKind.NONE
     if not _SESSIONS.isdisjoint(words):

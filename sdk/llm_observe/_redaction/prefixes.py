@@ -38,7 +38,7 @@ API_KEY 20: AAAAAAAAAAAAAAAAAAAAA AGE-SECRET-KEY-1 API- AQVN ATATT3 ATBB ATCTT3 
     PMAK- access_token$ api_org_ authress_ duffel_ eyJrIjoi fio-u- glc_ ico- npm_ ntn_ phc_ phx_
     pk.eyJ pnu_ pul- pypi- rdme_ retool_ rubygems_ sbp_ scauth_ shippo_ sib- sk.eyJ sk_ sqa_
     sqp_ squ_ tfp_ tk-us- wak_ wsk_ xkeysib- tk.eyJ SCW
-API_KEY 24: ABSK exa_ p8e- re_ ak_ as- ak- key_ api_ mob-
+API_KEY 24: ABSK exa_ p8e- re_
 API_KEY 26: A3-
 API_KEY 30: EAAA EAAC EAAM EZAK EZTK dapi dose dkea pat. s-s4t2 sat. secret_ sha256~ 4b1d
 API_KEY 32: AC SK ZAPIER_ cio ext_ ion_ key- live_ maker_ mapbox_ p8 prefect_ pubkey- sc_ tok_ test_
@@ -80,13 +80,13 @@ EXACT: Final = {
         r"[a-z0-9]{36}": ("npm_",),
         r"[A-Za-z0-9_-]{40}": ("00",),
         r"[A-Za-z0-9]{14}\.[a-f0-9]{64}": ("pat",),
-        r"[0-9a-f-]{36}": ("sdk-", "api-", "mob-"),
+        r"[0-9a-f-]{36}": ("sdk-", "api-"),
         r"[0-9a-f]{32}": ("AC", "SK", "4b1d"),
     }.items()
     for prefix in prefixes
 }
 """Patterns of keys that may not look random, by prefix."""
-ONLY_EXACT: Final = frozenset({"API-", "EZAK", "EZTK", "ico-", "api_org_", "00", "pat", "sdk-", "api-", "mob-"})
+ONLY_EXACT: Final = frozenset({"API-", "EZAK", "EZTK", "ico-", "api_org_", "00", "pat", "sdk-", "api-"})
 """Prefixes that are ordinary words: only an exact match is a key."""
 
 
@@ -111,6 +111,10 @@ SHORTER: Final = {
 HEADS: Final = frozenset(prefix.text[:2] for prefix in ALL)
 """The first two characters of all prefixes."""
 GLUED: Final = re.compile(
-    _alternatives([each.text for each in ALL if len(each.text) > 3 and re.search(r"[A-Za-z].*[-_.]$", each.text)])  # noqa: PLR2004 - shorter ones end words
+    _alternatives([
+        each.text
+        for each in ALL
+        if each.text not in ONLY_EXACT and re.fullmatch(r"[A-Za-z].{2,}_|[A-Za-z].{3,}[-.]", each.text)
+    ])  # shorter ones end words
 )
 """Matches a prefix that is unmistakable even right behind a letter or a digit."""

@@ -67,12 +67,12 @@ def is_secret(kind: NameKind, value: str, *, sure: bool, quoted: bool) -> bool:
         sure: Whether a sign such as ``=`` ties it to the name. Otherwise only a space or a verb does.
         quoted: Whether the value is in quotes.
     """
-    if _is_placeholder(value) or (not quoted and _is_code(value)):
+    if is_placeholder(value) or (not quoted and _is_code(value)):
         return False
     if kind >= NameKind.SECRET and sure:
         return _is_password(value, plain=kind is NameKind.PASSWORD or quoted, quoted=quoted)
     if sure:
-        return _is_token(value) and not (kind is NameKind.KEY and (_UUID.fullmatch(value) is not None or "=" in value[:-2]))
+        return _is_token(value) and not (kind is NameKind.KEY and _UUID.fullmatch(value) is not None)
     return _is_stated(value, kind, quoted=quoted)
 
 
@@ -92,7 +92,8 @@ def is_phrase(value: str) -> bool:
     return 1 < len(words) <= 8 and prose * 5 < len(words) * 2 and words[0] not in _PROSE  # noqa: PLR2004 - a passphrase
 
 
-def _is_placeholder(value: str) -> bool:
+def is_placeholder(value: str) -> bool:
+    """Return whether a value stands for a secret that is elsewhere, or for none."""
     lowered = value.lower()
     if len(set(value)) == 1 or not value.strip("*xX.-_?#\u2022\u2026 "):  # ****, xxxx
         return True
@@ -128,7 +129,8 @@ def _is_token(value: str) -> bool:
         return False
     if _WORDS.fullmatch(value) or _is_made_of_words(value) or _HOST.fullmatch(value):
         return _is_mixed_case(value)
-    return looks_random(value) and not any(order in value.lower() for order in _ORDERED)
+    mixed = not value.isalpha() and not value.isdigit() and len(set(value)) > 1
+    return (looks_random(value) or mixed) and not any(order in value.lower() for order in _ORDERED)
 
 
 def _is_mixed_case(value: str) -> bool:
