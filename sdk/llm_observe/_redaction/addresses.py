@@ -25,7 +25,7 @@ _DOMAIN: Final = re.compile(
     r"\.(?:xn--[a-z0-9-]{2,40}|[A-Za-z]{2,24}|[^\W\d_]{2,24})"
 )
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d|0\d\d)"
-_IPV4: Final = re.compile(rf"(?<!\d)(?<!\d\.){_OCTET}(?:\.{_OCTET}){{3}}(?!\d|\.\d)")
+_IPV4: Final = re.compile(r"\d(?<!\d\d)(?<!\d\.\d)\d{0,2}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?!\d|\.\d)")
 _VERSION: Final = re.compile(
     r"(?:(?<![a-z])(?:version|versión|versão|versie|wersja|sürüm|версия|ver|rel|release|section|clause|chapter|rev"
     r"|revision|build|kernel|firmware|driver|§+)|版本|バージョン|버전|[a-z]{3}/|[=~<>^]=)[ .:=/#\"'(]{0,3}v?$|(?<![a-z])v\.?$|§ ?$"
@@ -97,7 +97,9 @@ def find_machine_addresses(scan: Scan) -> Iterator[TextRange]:
 def _find_ipv4(text: str, lowered: str) -> Iterator[TextRange]:
     for match in _IPV4.finditer(text):
         start, end = match.span()
-        if not _is_version(match.group(), lowered[max(0, start - 24) : start], text[end : end + 6]):
+        if max(map(int, match.group().split("."))) < 256 and not _is_version(  # noqa: PLR2004 - an octet
+            match.group(), lowered[max(0, start - 24) : start], text[end : end + 6]
+        ):
             yield TextRange(start, end, "IP_ADDRESS")
 
 

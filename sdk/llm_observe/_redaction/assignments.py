@@ -56,8 +56,12 @@ _END_OF_CLAUSE: Final = re.compile(r"[ \t]*(?:$|[\n,.;!?)\]}|<\"']|(?:and|und|y|
 _MAX_VALUE_CHARS: Final = 512
 _BARE_SIGN_KINDS: Final = (NameKind.SECRET, NameKind.PASSWORD)
 _FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
+_WHOLE_STEMS: Final = frozenset({"pat", "pin", "sid", "sig", "otp", "ptt", "mdp", "psw", "pw"})
+"""Stems too short to be looked for inside words."""
 _ASCII_STEMS: Final = tuple(
-    stem for stem in STEMS if stem.isascii() and not any(other in stem for other in STEMS if other != stem)
+    stem
+    for stem in STEMS
+    if stem.isascii() and not any(other in stem for other in STEMS if other != stem and other not in _WHOLE_STEMS)
 )
 
 
@@ -87,7 +91,8 @@ def _find_names(text: str, lowered: str) -> Iterator[_Name]:
     for stem in stems:
         at = lowered.find(stem)
         while at >= 0:
-            places.append((at, stem))
+            if stem not in _WHOLE_STEMS or _is_whole(lowered, at, at + len(stem)):
+                places.append((at, stem))
             at = lowered.find(stem, at + len(stem))
     end = 0
     for at, stem in sorted(places):
@@ -97,6 +102,10 @@ def _find_names(text: str, lowered: str) -> Iterator[_Name]:
         end = max(end, name.end)
         if name.kind:
             yield name
+
+
+def _is_whole(lowered: str, start: int, end: int) -> bool:
+    return not "a" <= lowered[end : end + 1] <= "z" and not (start and "a" <= lowered[start - 1] <= "z")
 
 
 def _name_at(text: str, lowered: str, at: int, stem: str) -> _Name:

@@ -53,7 +53,7 @@ _ATTRIBUTES: Final = ("path", "domain", "expires", "max-age", "samesite", "_ga",
 def find_in_commands(scan: Scan) -> Iterator[TextRange]:
     """Yield secrets among the arguments of command-line tools."""
     text, lowered = scan.text, scan.lowered
-    if " -" not in lowered and " /" not in lowered and "vault login" not in lowered:
+    if " -" not in text and " /" not in text and "vault login" not in lowered:
         return
     for tool, pattern in _TOOLS:
         at = lowered.find(tool)

@@ -7,26 +7,28 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._redaction.normalise import TextRange
-from llm_observe._redaction.prefixes import BY_TEXT, EXACT, GLUED, HEADS, ONLY_EXACT, PREFIX, SHORTER
+from llm_observe._redaction.prefixes import BY_HEAD, EXACT, GLUED, ONLY_EXACT, SHORT_HEADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llm_observe._redaction.normalise import Scan
+    from llm_observe._redaction.prefixes import KeyPrefix
 
 
 _SURE_CHARS: Final = 20
 _ELIDED_CHARS: Final = 10
 """Characters of a key before an ellipsis that are too many to be an example's."""
-_HEAD: Final = re.compile(r"(?<![A-Za-z0-9])(?=(..))")
+_HEAD: Final = re.compile(r"(?<![A-Za-z0-9])(?=(...))")
 _BODY: Final = re.compile(r"[A-Za-z0-9_.~+/=%$:-]{1,4000}")
 _FILE_END: Final = re.compile(r"\.(?:png|gif|jpe?g|svg|js|mjs|css|html?|ico|webp|xml|json|map|woff2?|ttf|pdf|txt|mp4|zip|gz)(?![A-Za-z0-9])")
 _HASH: Final = re.compile(r"[0-9a-f]+")
 _RUN: Final = re.compile(r"[A-Za-z0-9_-]{20,}")
+_DIGIT: Final = re.compile(r"\d")
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]{10,8000}(?:\.[A-Za-z0-9_=-]{0,8000}){0,4}")
-_HEADER: Final = re.compile(
-    r"(?i:(?<![a-z0-9])(bearer|basic|token|digest|negotiate|apikey|ssws|flyv1))[\"']?(?: {1,3}|: {0,3}|%20)[\"']?([A-Za-z0-9._~+/=$%:-]{8,4000})"
-)
+_SCHEMES: Final = ("bearer", "basic", "token")
+_RARE_SCHEMES: Final = ("digest", "negotiate", "apikey", "ssws", "flyv1")
+_HEADER: Final = re.compile(r"[\"']?(?: {1,3}|: {0,3})[\"']?([A-Za-z0-9._~+/=$%:-]{8,4000})")
 WEBHOOKS: Final = (
     ("hooks.slack.com/", re.compile(r"(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{4,200}")),
     ("discord.com/api/webhooks/", re.compile(r"\d{5,30}/[A-Za-z0-9_-]{16,120}")),
@@ -36,20 +38,20 @@ WEBHOOKS: Final = (
     ("api.telegram.org/bot", re.compile(r"\d{5,20}:[A-Za-z0-9_-]{20,80}")),
 )
 _TELEGRAM: Final = re.compile(r"(?<![A-Za-z0-9])\d{8,10}:A[A-Za-z0-9_-]{34}(?![A-Za-z0-9_-])")
-_SHAPES: Final = re.compile(
-    r"(?<![A-Za-z0-9])(?:"
-    r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{20,80}"  # Terraform
-    r"|[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}"  # Discord
-    r"|[0-9a-f]{32}-us[0-9]{1,2}(?![A-Za-z0-9])"  # Mailchimp
-    r"|[012]/[0-9]{10,20}(?:/[0-9]{10,20})?:[0-9a-f]{32}"  # Asana
-    r"|[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}"  # Microsoft Entra
-    r"|[A-Za-z0-9]{52}JQQJ9[9D][A-Za-z0-9]{20,40}"  # Azure AI
-    r"|[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"  # MaxMind
-    r"|[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![A-Za-z0-9])"  # Zhipu
-    r"|00D[A-Za-z0-9]{12,15}![A-Za-z0-9_.]{60,120}"  # Salesforce
-    r")"
+_SHAPES: Final = tuple(
+    (mark, re.compile(r"(?<![A-Za-z0-9])" + shape))
+    for mark, shape in (
+        (".atlasv1.", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{20,80}"),  # Terraform
+        (".", r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}"),  # Discord
+        ("-us", r"[0-9a-f]{32}-us[0-9]{1,2}(?![A-Za-z0-9])"),  # Mailchimp
+        ("/", r"[012]/[0-9]{10,20}(?:/[0-9]{10,20})?:[0-9a-f]{32}"),  # Asana
+        ("Q~", r"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}"),  # Microsoft Entra
+        ("JQQJ9", r"[A-Za-z0-9]{52}JQQJ9[9D][A-Za-z0-9]{20,40}"),  # Azure AI
+        ("_mmk", r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),  # MaxMind
+        ("!", r"00D[A-Za-z0-9]{12,15}![A-Za-z0-9_.]{60,120}"),  # Salesforce
+    )
 )
-_SHAPE_MARKS: Final = (".atlasv1.", "-us", ":", "Q~", "JQQJ9", "_mmk", ".", "!")
+"""Keys that have no prefix but a shape of their own, each with a mark that it holds."""
 _PREFIX_WORD: Final = re.compile(r"[a-z][a-z0-9]{0,11}")
 _JOINTS: Final = re.compile(r"[-_]")
 _MAX_PREFIX_WORDS: Final = 4
@@ -83,46 +85,50 @@ def find_prefixed(scan: Scan) -> Iterator[TextRange]:
     joined, text = scan.joined, scan.text
     if not joined:
         return
-    prefixes = {
-        found.group() for head in _HEAD.finditer(joined)
-        if head.group(1) in HEADS and (found := PREFIX.match(joined, head.start()))
-    }  # fmt: skip
-    for prefix in prefixes:
-        at = text.find(prefix)
+    for prefix in _prefixes_in(joined):
+        at = text.find(prefix.text)
         while at >= 0:
-            end, kind = _end_of_key(text, at, prefix)
-            if kind:
-                yield TextRange(at, end, kind)
-            at = text.find(prefix, end)
-    if _RUN.search(joined):
-        yield from _find_glued(text)
-        yield from _find_shapes(text, joined)
-        yield from _find_unseen(text)
+            end, is_key = _end_of_key(text, at, prefix)
+            if is_key:
+                yield TextRange(at, end, prefix.kind)
+            at = text.find(prefix.text, end)
+    runs = [run for run in _RUN.findall(joined) if _DIGIT.search(run)]
+    if runs:
+        yield from _find_in_runs(text, runs)
+    for mark, shape in _SHAPES:
+        if mark in joined:
+            for match in shape.finditer(text):
+                if looks_random(match.group()):
+                    yield TextRange(match.start(), match.end(), "API_KEY")
 
 
-def _end_of_key(text: str, at: int, prefix: str) -> tuple[int, str]:
-    """Return the end of the run after a prefix, and the kind of key or an empty text."""
-    after = at + len(prefix)
+def _prefixes_in(joined: str) -> Iterator[KeyPrefix]:
+    for head in set(_HEAD.findall(joined)):
+        for known in (head, head[:2]) if head[:2] in SHORT_HEADS else (head,):
+            yield from (prefix for prefix in BY_HEAD.get(known, ()) if prefix.text in joined)
+
+
+def _end_of_key(text: str, at: int, prefix: KeyPrefix) -> tuple[int, bool]:
+    """Return the end of the run after a prefix, and whether it is a key."""
+    after = at + len(prefix.text)
     if at and text[at - 1].isalnum() and text[at - 1].isascii():
-        return after, ""
-    for shorter in SHORTER[prefix]:
-        match = _BODY.match(text, at + len(shorter))
-        if match is None:
-            continue
-        body = match.group().rstrip(".:$/")
-        elided = match.group().endswith("..") or text.startswith("…", match.end())
-        if _is_body(shorter, body, elided=elided):
-            return at + len(shorter) + len(body), BY_TEXT[shorter].kind
-    return after, ""
+        return after, False
+    match = _BODY.match(text, after)
+    if match is None:
+        return after, False
+    body = match.group().rstrip(".:$/")
+    elided = match.group().endswith("..") or text.startswith("…", match.end())
+    return after + len(body), _is_body(prefix, body, elided=elided)
 
 
-def _is_body(prefix: str, body: str, *, elided: bool) -> bool:
+def _is_body(key: KeyPrefix, body: str, *, elided: bool) -> bool:
+    prefix = key.text
     exact = EXACT.get(prefix)
     if _FILE_END.search(body):
         return False
     if exact is not None and exact.fullmatch(re.split(r"[^A-Za-z0-9._-]", body, maxsplit=1)[0]):
         return True
-    min_chars = _ELIDED_CHARS if elided and prefix[-1] in "-_." else BY_TEXT[prefix].min_chars
+    min_chars = _ELIDED_CHARS if elided and prefix[-1] in "-_." else key.min_chars
     if prefix in ONLY_EXACT or len(body) < min_chars:
         return False
     if prefix.startswith("xox") and ("/" in body or "." in body.replace(".xox", "")):
@@ -134,34 +140,28 @@ def _is_body(prefix: str, body: str, *, elided: bool) -> bool:
     return looks_random(body[:200], sure=sure) or (sure and len(body) >= _SURE_CHARS and body.isalnum())
 
 
-def _find_glued(text: str) -> Iterator[TextRange]:
-    """Yield keys whose prefix stands right behind a letter or a digit."""
-    for run in _RUN.finditer(text):
-        found = GLUED.search(text, run.start() + 1, run.end())
-        if found is None or not text[found.start() - 1].isalnum():
-            continue
-        body = text[found.end() : run.end()]
-        if len(body) >= _SURE_CHARS and _is_entropic(body):
-            yield TextRange(found.start(), run.end(), BY_TEXT[found.group()].kind)
+def _find_in_runs(text: str, runs: list[str]) -> Iterator[TextRange]:
+    """Yield keys among long runs of letters and digits."""
+    at = 0
+    for run in runs:
+        at = text.find(run, at)
+        found = GLUED.search(run, 1)
+        if found is not None and run[found.start() - 1].isalnum() and _is_long_body(run[found.end() :]):
+            yield TextRange(at + found.start(), at + len(run), "API_KEY")
+        if _is_unseen(run) and not _FILE_END.match(text, at + len(run)):
+            yield TextRange(at, at + len(run), "API_KEY")
+        at += len(run)
 
 
-def _find_shapes(text: str, joined: str) -> Iterator[TextRange]:
-    """Yield keys that have no prefix but a shape of their own."""
-    if any(mark in joined for mark in _SHAPE_MARKS) and _SHAPES.search(joined):
-        for match in _SHAPES.finditer(text):
-            if looks_random(match.group()):
-                yield TextRange(match.start(), match.end(), "API_KEY")
+def _is_long_body(body: str) -> bool:
+    return len(body) >= _SURE_CHARS and _is_entropic(body)
 
 
-def _find_unseen(text: str) -> Iterator[TextRange]:
-    """Yield keys of vendors that are not in the table: a short prefix before many random characters."""
-    for run in _RUN.finditer(text):
-        parts = _JOINTS.split(run.group())
-        words = next((index for index, part in enumerate(parts) if len(part) >= _MIN_BODY_PART), 0)
-        if not 0 < words <= _MAX_PREFIX_WORDS or _FILE_END.match(text, run.end()):
-            continue
-        if _is_unseen_key(parts[:words], "".join(parts[words:]), dashed="-" in run.group()):
-            yield TextRange(run.start(), run.end(), "API_KEY")
+def _is_unseen(run: str) -> bool:
+    """Return whether a run is the key of a vendor who is not in the table: a short prefix before random characters."""
+    parts = _JOINTS.split(run)
+    words = next((index for index, part in enumerate(parts) if len(part) >= _MIN_BODY_PART), 0)
+    return 0 < words <= _MAX_PREFIX_WORDS and _is_unseen_key(parts[:words], "".join(parts[words:]), dashed="-" in run)
 
 
 def _is_unseen_key(words: list[str], body: str, *, dashed: bool) -> bool:
@@ -220,17 +220,24 @@ def find_jwts(scan: Scan) -> Iterator[TextRange]:
 
 
 def find_headers(scan: Scan) -> Iterator[TextRange]:
-    """Yield credentials after Bearer, Basic and Token in a header."""
-    text, lowered = scan.text, scan.lowered
-    if not any(scheme in lowered for scheme in ("bearer", "basic", "token ", "digest", "apikey ", "ssws", "negotiate", "flyv1")):
-        return
-    for match in _HEADER.finditer(text):
-        scheme, value = match.group(1).lower(), match.group(2).rstrip(".:")
-        strict = scheme == "token" or len(value) < _SURE_CHARS
-        if value.startswith("$") or "://" in value:
-            continue
-        if looks_random(value, sure=scheme != "token") or (not strict and value.isalnum()):
-            yield TextRange(match.start(2), match.start(2) + len(value), "AUTH")
+    """Yield credentials after the scheme of an authorization header: Bearer, Basic and the like."""
+    lowered = scan.lowered
+    for scheme in (*_SCHEMES, *_RARE_SCHEMES) if "authorization" in lowered else _SCHEMES:
+        at = lowered.find(scheme)
+        while at >= 0:
+            end = at + len(scheme)
+            match = _HEADER.match(scan.text, end)
+            if match is not None and not (at and "a" <= lowered[at - 1] <= "z") and _is_header(scheme, match.group(1)):
+                yield TextRange(match.start(1), match.start(1) + len(match.group(1).rstrip(".:")), "AUTH")
+            at = lowered.find(scheme, end)
+
+
+def _is_header(scheme: str, shown: str) -> bool:
+    value = shown.rstrip(".:")
+    if value.startswith("$") or "://" in value:
+        return False
+    strict = scheme == "token" or len(value) < _SURE_CHARS
+    return looks_random(value, sure=scheme != "token") or (not strict and value.isalnum())
 
 
 def find_webhooks(scan: Scan) -> Iterator[TextRange]:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-_COLOUR: Final = r"(?:\x1b|\\{1,7}(?:u001[bB]|x1[bB]|033|e))\[[0-9;?]{0,30}[A-Za-z]"
-_BACKSLASH: Final = r"\\{1,15}(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt!-/:-@\[\]^-`{-~]))"
-_PERCENT: Final = r"%([0-9a-fA-F]{2})"
-_ENTITY: Final = r"&(?:(quot|apos|lt|gt|amp|nbsp)|#(\d{2,6})|#x([0-9a-fA-F]{2,5}));"
-_ESCAPE: Final = re.compile(f"{_COLOUR}|{_BACKSLASH}|{_PERCENT}|{_ENTITY}")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BACKSLASHED: Final = re.compile(
+    r"\\{1,15}(?:(?:u001[bB]|x1[bB]|033|e)\[[0-9;?]{0,30}[A-Za-z]|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt!-/:-@\[\]^-`{-~]))"
+)
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;?]{0,30}[A-Za-z]")
+_PERCENT: Final = re.compile(r"%([0-9a-fA-F]{2})")
+_ENTITY: Final = re.compile(r"&(?:(quot|apos|lt|gt|amp|nbsp)|#(\d{2,6})|#x([0-9a-fA-F]{2,5}));")
 _SPACES: Final = dict.fromkeys("nrt", "\n")
 _ENTITIES: Final = {"quot": '"', "apos": "'", "lt": "<", "gt": ">", "amp": "&", "nbsp": " "}
-_SIGNS: Final = ("\\", "\x1b", "%", "&")
 _MAX_DEPTH: Final = 3
 """JSON in JSON in JSON, or ``%2522``."""
 _FOREIGN: Final = "\u00ff"
@@ -27,16 +30,15 @@ Shifts = tuple[list[int], list[int]]
 
 
 def decode(text: str) -> tuple[str, list[Shifts]]:
-    """Return the decoded text, and a mapping to the original for each time it was decoded."""
+    """Return the decoded text, and a mapping to the original for each time that something was decoded."""
     maps: list[Shifts] = []
     for _ in range(_MAX_DEPTH):
-        if not any(sign in text for sign in _SIGNS):
+        count = len(maps)
+        for sign, pattern, character in _ESCAPES:
+            if sign in text:
+                text = _decode(text, pattern, character, maps)
+        if len(maps) == count:
             break
-        decoded, shifts = _decode_once(text)
-        if not shifts[0]:
-            break
-        text = decoded
-        maps.append(shifts)
     return text, maps
 
 
@@ -49,34 +51,52 @@ def original(position: int, maps: list[Shifts]) -> int:
     return position
 
 
-def _decode_once(text: str) -> tuple[str, Shifts]:
+def _decode(text: str, pattern: re.Pattern[str], character: Callable[[re.Match[str]], str], maps: list[Shifts]) -> str:
     parts: list[str] = []
     places: list[int] = []
     shifts: list[int] = []
     done = length = shift = 0
-    for match in _ESCAPE.finditer(text):
+    for match in pattern.finditer(text):
         start, end = match.span()
-        parts += (text[done:start], _character(match))
+        parts += (text[done:start], character(match))
         length += start - done + 1
         shift += end - start - 1
         places.append(length)
         shifts.append(shift)
         done = end
-    parts.append(text[done:])
-    return "".join(parts), (places, shifts)
+    if not places:
+        return text
+    maps.append((places, shifts))
+    return "".join((*parts, text[done:]))
 
 
-def _character(match: re.Match[str]) -> str:
-    """Return the one character that an escape stands for."""
-    kind = match.lastindex
-    if kind is None:  # a colour
-        return " "
-    value = match.group(kind)
-    if kind == 3:  # noqa: PLR2004 - the third group: a backslash before a letter or a sign
-        return _SPACES.get(value, value)
-    if kind == 5:  # noqa: PLR2004 - the fifth group: an entity's name
-        return _ENTITIES[value]
-    code = int(value, 10 if kind == 6 else 16)  # noqa: PLR2004 - the sixth group: a decimal entity
-    if kind == 1 or kind > 5:  # noqa: PLR2004 - these groups hold characters, the others bytes
-        return chr(code) if 0 < code < 0xD800 or 0xDFFF < code <= 0x10FFFF else _FOREIGN  # noqa: PLR2004 - surrogates
+def _backslashed(match: re.Match[str]) -> str:
+    code, byte, sign = match.groups()
+    if sign:
+        return _SPACES.get(sign, sign)
+    if byte:
+        return _of_byte(byte)
+    return _of_code(int(code, 16)) if code else " "
+
+
+def _entity(match: re.Match[str]) -> str:
+    name, decimal, code = match.groups()
+    return _ENTITIES[name] if name else _of_code(int(decimal) if decimal else int(code, 16))
+
+
+def _of_code(code: int) -> str:
+    is_character = 0 < code < 0xD800 or 0xDFFF < code <= 0x10FFFF  # noqa: PLR2004 - but surrogates
+    return chr(code) if is_character else _FOREIGN
+
+
+def _of_byte(digits: str) -> str:
+    code = int(digits, 16)
     return chr(code) if code < 0x80 else _FOREIGN  # noqa: PLR2004 - ASCII
+
+
+_ESCAPES: Final = (
+    ("\\", _BACKSLASHED, _backslashed),
+    ("\x1b", _COLOUR, lambda _match: " "),
+    ("%", _PERCENT, lambda match: _of_byte(match.group(1))),
+    ("&", _ENTITY, _entity),
+)

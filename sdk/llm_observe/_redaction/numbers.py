@@ -45,11 +45,14 @@ _PHONE_NAMES: Final = (
     "phone", "mobile", "tel", "cell", "fax", "call", "office", "whatsapp", "handy", "电话", "手机", "電話", "携帯", "전화",
     "телефон", "móvil",
 )  # fmt: skip
+_SSN_WORDS: Final = ("ssn", "social security", "social-security")
 _PLACES: Final = ("office", "fax", "mobile")
+_CONTEXT_WORDS: Final = tuple({*_PHONE_WORDS, *_PHONE_NAMES, *_SSN_WORDS})
+_EXTENSION_WORDS: Final = re.compile(r"\d ?(?:x|ext)")
+_MIN_LOCAL_CHARS: Final = 6
 _PAIRS: Final = re.compile(r"\d\d(?:[ .-]\d\d){2}")
 _SPACED_OUT: Final = re.compile(r"\d(?:[ ,-]\d)+")
 _CARD_WORDS: Final = ("card", "visa", "karte", "tarjeta", "carte", "cartão", "карт", "卡", "カード", "카드")
-_SSN_WORDS: Final = ("ssn", "social security", "social-security")
 _CONTEXT_CHARS: Final = 48
 _WORD_CHARS: Final = 6
 _WORD_END: Final = re.compile(r"[A-Za-z0-9]+$")
@@ -57,41 +60,52 @@ _WORD_START: Final = re.compile(r"[A-Za-z0-9]+")
 _PHONE_DIGITS: Final = range(6, 16)
 _MAX_PHONE_DIGITS: Final = 15
 _DROP_SEPARATORS: Final = dict.fromkeys(map(ord, " ().-/+"))
-_CARD_SHAPES: Final = (
-    re.compile(r"\d{12,19}(?!\d)"),
+_CARD_OF_FOURS: Final = (
     re.compile(r"\d{4}([ .-]{1,2})\d{4}(?:\1\d{4}){1,2}(?:\1\d{1,4})?(?!\d)"),
     re.compile(r"\d{4}([ .-]{1,2})\d{4}\1\d{4}\1\d{4}(?!\d)"),
     re.compile(r"\d{4}([ .-]{1,2})\d{4}\1\d{4}(?!\d)"),
     re.compile(r"\d{4}([ .-]{1,2})\d{6}\1\d{4,5}(?!\d)"),
-    re.compile(r"(?<!\d[ -])\d(?:[ -]?\d){11,18}(?!\d)(?![ -]\d)"),
 )
-"""Groups of a card number, the usual ones first: 4 4 4 4 also with a short fifth group, 4 6 5, and any."""
+"""Groups of a card number: 4 4 4 4, perhaps with a short fifth group, and 4 6 5."""
+_CARD_OF_ANY: Final = re.compile(r"\d(?:[ -]?\d){11,18}(?!\d)(?![ -]\d)")
+_LONG_NUMBER: Final = re.compile(r"\d{12}")
+_CARD_DIGITS: Final = range(12, 20)
+_MIN_CARD_CHARS: Final = 12
 
 
 def find_numbers(scan: Scan) -> Iterator[TextRange]:
-    """Yield cards, social security numbers, and phone numbers."""
-    text = scan.text
+    """Yield cards, social security numbers and phone numbers."""
+    text, lowered = scan.text, scan.lowered
+    named: bool | None = None
     for cluster in _CLUSTER.finditer(text):
         start, end = cluster.span()
         free = start
-        for found in sorted(_find_shapes(text, scan.lowered, start, end)):
+        for found in sorted(_find_shapes(text, lowered, start, end)):
             yield found
-            yield from _find_local(scan, free, found.start)
+            if found.start > free:
+                yield from _find_local(scan, free, found.start)
             free = max(free, found.end)
-        yield from _find_local(scan, free, end)
+        if named is None:
+            named = _EXTENSION_WORDS.search(text) is not None or any(word in lowered for word in _CONTEXT_WORDS)
+        if named and end - free >= _MIN_LOCAL_CHARS:
+            yield from _find_local(scan, free, end)
 
 
 def _find_shapes(text: str, lowered: str, start: int, end: int) -> Iterator[TextRange]:
     """Yield the numbers that their own shape gives away."""
     begin = max(0, start - 3)
-    for match in _SSN.finditer(text, begin, end):
-        yield TextRange(*match.span(), "SSN")
-    yield from _find_cards(text, lowered, start, end)
-    for match in _US.finditer(text, begin, end):
-        extension = _EXTENSION.match(text, match.end())
-        yield TextRange(match.start(), extension.end() if extension else match.end(), "PHONE")
-    for match in _INTERNATIONAL.finditer(text, begin, end):
-        yield TextRange(match.start(), _end_of_phone(text, match), "PHONE")
+    groups = [len(group) for group in _GROUP.findall(text, start, end)]
+    if 3 in groups:  # noqa: PLR2004 - the first digits of these
+        for match in _SSN.finditer(text, begin, end):
+            yield TextRange(*match.span(), "SSN")
+        for match in _US.finditer(text, begin, end):
+            extension = _EXTENSION.match(text, match.end())
+            yield TextRange(match.start(), extension.end() if extension else match.end(), "PHONE")
+    if end - start >= _MIN_CARD_CHARS:
+        yield from _find_cards(text, lowered, start, end)
+    if "+" in text[begin:end] or "00" in text[start:end]:
+        for match in _INTERNATIONAL.finditer(text, begin, end):
+            yield TextRange(match.start(), _end_of_phone(text, match), "PHONE")
 
 
 def _find_cards(text: str, lowered: str, start: int, end: int) -> Iterator[TextRange]:
@@ -99,14 +113,27 @@ def _find_cards(text: str, lowered: str, start: int, end: int) -> Iterator[TextR
     for group in _GROUP.finditer(text, start, end):
         if group.start() < done:
             continue
-        for shape in _CARD_SHAPES:
-            match = shape.match(text, group.start(), end)
-            if match is None or _is_inside_word(text, match.start(), match.end()):
-                continue
-            if _is_card_here(match.group(), lowered, group.start()):
-                done = match.end()
-                yield TextRange(group.start(), done, "CREDIT_CARD")
+        for begin, stop in _card_ranges(text, group, start, end):
+            if not _is_inside_word(text, begin, stop) and _is_card_here(text[begin:stop], lowered, begin):
+                done = stop
+                yield TextRange(begin, stop, "CREDIT_CARD")
                 break
+
+
+def _card_ranges(text: str, group: re.Match[str], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges from a group of digits on that have the shape of a card number."""
+    size = len(group.group())
+    if size in _CARD_DIGITS:
+        yield group.span()
+    elif size == 4:  # noqa: PLR2004 - digits of the first group
+        for shape in _CARD_OF_FOURS:
+            match = shape.match(text, group.start(), end)
+            if match is not None:
+                yield match.span()
+    if group.start() == start and size not in _CARD_DIGITS:
+        match = _CARD_OF_ANY.match(text, start, end)
+        if match is not None:
+            yield match.span()
 
 
 def _is_card_here(shown: str, lowered: str, start: int) -> bool:
@@ -147,7 +174,7 @@ def _end_of_phone(text: str, match: re.Match[str]) -> int:
 
 def _starts_number(text: str, at: int) -> bool:
     """Return whether a number of a shape of its own starts here."""
-    return bool(_US.match(text, at) or _SSN.match(text, at) or _CARD_SHAPES[0].match(text, at))
+    return bool(_US.match(text, at) or _SSN.match(text, at) or _LONG_NUMBER.match(text, at))
 
 
 def _find_local(scan: Scan, start: int, end: int) -> Iterator[TextRange]:

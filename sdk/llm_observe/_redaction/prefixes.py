@@ -68,7 +68,6 @@ def _parse(table: str) -> list[KeyPrefix]:
 
 
 ALL: Final = _parse(_TABLE)
-BY_TEXT: Final = {prefix.text: prefix for prefix in ALL}
 EXACT: Final = {
     prefix: re.compile(shape)
     for shape, prefixes in {
@@ -102,14 +101,14 @@ def _alternatives(texts: list[str]) -> str:
     return f"(?:{'|'.join(branches)})" + ("?" if "" in texts else "")
 
 
-PREFIX: Final = re.compile(_alternatives([prefix.text for prefix in ALL]))
-"""Matches the longest prefix at a position."""
-SHORTER: Final = {
-    text: sorted((other for other in BY_TEXT if text.startswith(other)), key=len, reverse=True) for text in BY_TEXT
+_HEAD_CHARS: Final = 3
+BY_HEAD: Final = {
+    head: [prefix for prefix in ALL if prefix.text.startswith(head)]
+    for head in {prefix.text[:_HEAD_CHARS] for prefix in ALL}
 }
-"""The prefixes that a prefix begins with, itself included, the longest first."""
-HEADS: Final = frozenset(prefix.text[:2] for prefix in ALL)
-"""The first two characters of all prefixes."""
+"""Prefixes by their first three characters."""
+SHORT_HEADS: Final = frozenset(head for head in BY_HEAD if len(head) < _HEAD_CHARS)
+"""Prefixes that have but two characters."""
 GLUED: Final = re.compile(
     _alternatives([
         each.text

@@ -30,7 +30,7 @@ _PUTTY: Final = re.compile(r"Private-Lines: {0,3}\d{1,4}\s{1,4}((?:[A-Za-z0-9+/=
 def find_private_keys(scan: Scan) -> Iterator[TextRange]:
     """Yield private keys, including those cut before their end."""
     text = scan.text
-    for begin in (_BEGIN, _SSH2_BEGIN):
+    for begin in (_BEGIN, _SSH2_BEGIN) if "BEGIN" in text else ():
         at = text.find(begin)
         while at >= 0:
             end = at + len(begin)
