@@ -26,6 +26,7 @@ _DOMAIN: Final = re.compile(
 )
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d|0\d\d)"
 _IPV4: Final = re.compile(r"\d(?<!\d\d)(?<!\d\.\d)\d{0,2}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?!\d|\.\d)")
+_DOTTED: Final = re.compile(r"\.\d{1,3}\.\d")
 _VERSION: Final = re.compile(
     r"(?:(?<![a-z])(?:version|versión|versão|versie|wersja|sürüm|версия|ver|rel|release|section|clause|chapter|rev"
     r"|revision|build|kernel|firmware|driver|§+)|版本|バージョン|버전|[a-z]{3}/|[=~<>^]=)[ .:=/#\"'(]{0,3}v?$|(?<![a-z])v\.?$|§ ?$"
@@ -86,7 +87,7 @@ def _start_of_local(text: str, at: int) -> int:
 def find_machine_addresses(scan: Scan) -> Iterator[TextRange]:
     """Yield IP and MAC addresses."""
     text = scan.text
-    if text.count(".") > 2:  # noqa: PLR2004 - an IPv4 address has three
+    if _DOTTED.search(text):
         yield from _find_ipv4(text, scan.lowered)
     if text.count(":") > 1:
         yield from _find_ipv6(text)

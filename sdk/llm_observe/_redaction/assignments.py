@@ -61,8 +61,11 @@ _WHOLE_STEMS: Final = frozenset({"pat", "pin", "sid", "sig", "otp", "ptt", "mdp"
 _ASCII_STEMS: Final = tuple(
     stem
     for stem in STEMS
-    if stem.isascii() and not any(other in stem for other in STEMS if other != stem and other not in _WHOLE_STEMS)
+    if stem.isascii() and "api" not in stem and not any(other in stem for other in STEMS if other != stem and other not in _WHOLE_STEMS)
 )
+
+
+_API_STEMS: Final = tuple(stem for stem in STEMS if stem.isascii() and "api" in stem)
 
 
 class _Name(NamedTuple):
@@ -85,6 +88,8 @@ def find_assigned(scan: Scan) -> Iterator[TextRange]:
 
 def _find_names(text: str, lowered: str) -> Iterator[_Name]:
     stems = [stem for stem in _ASCII_STEMS if stem in lowered]
+    if "api" in lowered:
+        stems += [stem for stem in _API_STEMS if stem in lowered]
     if not lowered.isascii():
         stems += [stem for stem in _FOREIGN_STEMS if stem in lowered]
     places: list[tuple[int, str]] = []

@@ -42,6 +42,7 @@ _TOOLS: Final = (
 )  # fmt: skip
 """Tools, in lower case, each with a pattern of the argument that is a secret."""
 TOOL_NAMES: Final = tuple(sorted({tool for tool, _ in _TOOLS}))
+_OPTION: Final = re.compile(r" (?:--?[a-zA-Z]|/[pu]|pass:|login )")
 _MAX_COMMAND_CHARS: Final = 400
 _PLACEHOLDERS: Final = ("$", "<", "{", "%", "*", "-")
 _COOKIE: Final = re.compile(r"cookie[\"']?\s{0,4}[:=,]\s{0,4}[\"']?")
@@ -53,7 +54,7 @@ _ATTRIBUTES: Final = ("path", "domain", "expires", "max-age", "samesite", "_ga",
 def find_in_commands(scan: Scan) -> Iterator[TextRange]:
     """Yield secrets among the arguments of command-line tools."""
     text, lowered = scan.text, scan.lowered
-    if " -" not in text and " /" not in text and "vault login" not in lowered:
+    if not _OPTION.search(text):
         return
     for tool, pattern in _TOOLS:
         at = lowered.find(tool)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._redaction.normalise import TextRange
-from llm_observe._redaction.prefixes import BY_HEAD, EXACT, GLUED, ONLY_EXACT, SHORT_HEADS
+from llm_observe._redaction.prefixes import BY_HEAD, EXACT, GLUED, HEADS, ONLY_EXACT, SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _SURE_CHARS: Final = 20
-_ELIDED_CHARS: Final = 10
+ELIDED_CHARS: Final = 10
 """Characters of a key before an ellipsis that are too many to be an example's."""
 _HEAD: Final = re.compile(r"(?<![A-Za-z0-9])(?=(...))")
 _BODY: Final = re.compile(r"[A-Za-z0-9_.~+/=%$:-]{1,4000}")
@@ -26,8 +26,9 @@ _HASH: Final = re.compile(r"[0-9a-f]+")
 _RUN: Final = re.compile(r"[A-Za-z0-9_-]{20,}")
 _DIGIT: Final = re.compile(r"\d")
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]{10,8000}(?:\.[A-Za-z0-9_=-]{0,8000}){0,4}")
-_SCHEMES: Final = ("bearer", "basic", "token")
-_RARE_SCHEMES: Final = ("digest", "negotiate", "apikey", "ssws", "flyv1")
+_COMMON_SCHEMES: Final = ("bearer", "basic", "token")
+SCHEMES: Final = (*_COMMON_SCHEMES, "digest", "negotiate", "apikey", "ssws", "flyv1")
+"""Words before the credentials of an authorization header, in lower case."""
 _HEADER: Final = re.compile(r"[\"']?(?: {1,3}|: {0,3})[\"']?([A-Za-z0-9._~+/=$%:-]{8,4000})")
 WEBHOOKS: Final = (
     ("hooks.slack.com/", re.compile(r"(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{4,200}")),
@@ -42,9 +43,7 @@ _SHAPES: Final = tuple(
     (mark, re.compile(r"(?<![A-Za-z0-9])" + shape))
     for mark, shape in (
         (".atlasv1.", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{20,80}"),  # Terraform
-        (".", r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}"),  # Discord
         ("-us", r"[0-9a-f]{32}-us[0-9]{1,2}(?![A-Za-z0-9])"),  # Mailchimp
-        ("/", r"[012]/[0-9]{10,20}(?:/[0-9]{10,20})?:[0-9a-f]{32}"),  # Asana
         ("Q~", r"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}"),  # Microsoft Entra
         ("JQQJ9", r"[A-Za-z0-9]{52}JQQJ9[9D][A-Za-z0-9]{20,40}"),  # Azure AI
         ("_mmk", r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),  # MaxMind
@@ -52,6 +51,9 @@ _SHAPES: Final = tuple(
     )
 )
 """Keys that have no prefix but a shape of their own, each with a mark that it holds."""
+_DISCORD: Final = re.compile(r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}")
+_ASANA: Final = re.compile(r"[012]/[0-9]{10,20}(?:/[0-9]{10,20})?:[0-9a-f]{32}")
+_ASANA_CHARS: Final = 48
 _PREFIX_WORD: Final = re.compile(r"[a-z][a-z0-9]{0,11}")
 _JOINTS: Final = re.compile(r"[-_]")
 _MAX_PREFIX_WORDS: Final = 4
@@ -103,9 +105,8 @@ def find_prefixed(scan: Scan) -> Iterator[TextRange]:
 
 
 def _prefixes_in(joined: str) -> Iterator[KeyPrefix]:
-    for head in set(_HEAD.findall(joined)):
-        for known in (head, head[:2]) if head[:2] in SHORT_HEADS else (head,):
-            yield from (prefix for prefix in BY_HEAD.get(known, ()) if prefix.text in joined)
+    for head in HEADS.intersection(_HEAD.findall(joined)):
+        yield from (prefix for prefix in BY_HEAD[head] if prefix.text in joined)
 
 
 def _end_of_key(text: str, at: int, prefix: KeyPrefix) -> tuple[int, bool]:
@@ -128,7 +129,7 @@ def _is_body(key: KeyPrefix, body: str, *, elided: bool) -> bool:
         return False
     if exact is not None and exact.fullmatch(re.split(r"[^A-Za-z0-9._-]", body, maxsplit=1)[0]):
         return True
-    min_chars = _ELIDED_CHARS if elided and prefix[-1] in "-_." else key.min_chars
+    min_chars = ELIDED_CHARS if elided and prefix[-1] in "-_." else key.min_chars
     if prefix in ONLY_EXACT or len(body) < min_chars:
         return False
     if prefix.startswith("xox") and ("/" in body or "." in body.replace(".xox", "")):
@@ -150,7 +151,22 @@ def _find_in_runs(text: str, runs: list[str]) -> Iterator[TextRange]:
             yield TextRange(at + found.start(), at + len(run), "API_KEY")
         if _is_unseen(run) and not _FILE_END.match(text, at + len(run)):
             yield TextRange(at, at + len(run), "API_KEY")
+        yield from _find_at_run(text, at, run)
         at += len(run)
+
+
+def _find_at_run(text: str, at: int, run: str) -> Iterator[TextRange]:
+    """Yield the keys of which a run is a part."""
+    for prefix in SHORT:
+        if run.startswith(prefix.text):
+            end, is_key = _end_of_key(text, at, prefix)
+            if is_key:
+                yield TextRange(at, end, prefix.kind)
+    match = _DISCORD.match(text, at) if run[0] in "MNO" else None
+    if match is None and text[at - 1 : at] == ":":
+        match = _ASANA.search(text, max(0, at - _ASANA_CHARS), at + len(run))
+    if match is not None:
+        yield TextRange(*match.span(), "API_KEY")
 
 
 def _is_long_body(body: str) -> bool:
@@ -222,7 +238,7 @@ def find_jwts(scan: Scan) -> Iterator[TextRange]:
 def find_headers(scan: Scan) -> Iterator[TextRange]:
     """Yield credentials after the scheme of an authorization header: Bearer, Basic and the like."""
     lowered = scan.lowered
-    for scheme in (*_SCHEMES, *_RARE_SCHEMES) if "authorization" in lowered else _SCHEMES:
+    for scheme in SCHEMES if "authorization" in lowered else _COMMON_SCHEMES:
         at = lowered.find(scheme)
         while at >= 0:
             end = at + len(scheme)

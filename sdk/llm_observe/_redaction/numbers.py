@@ -47,8 +47,13 @@ _PHONE_NAMES: Final = (
 )  # fmt: skip
 _SSN_WORDS: Final = ("ssn", "social security", "social-security")
 _PLACES: Final = ("office", "fax", "mobile")
-_CONTEXT_WORDS: Final = tuple({*_PHONE_WORDS, *_PHONE_NAMES, *_SSN_WORDS})
-_EXTENSION_WORDS: Final = re.compile(r"\d ?(?:x|ext)")
+_ALL_CONTEXT_WORDS: Final = sorted({*_PHONE_WORDS, *_PHONE_NAMES, *_PLACES, *_SSN_WORDS, "ext", "x"})
+_CONTEXT_WORDS: Final = tuple(
+    word for word in _ALL_CONTEXT_WORDS if not any(other in word for other in _ALL_CONTEXT_WORDS if other not in {word, "x"})
+)
+"""One of these is near each number that is recognised by the words around it."""
+_PLACE_CHARS: Final = 12
+_MIN_SHAPED_DIGITS: Final = 9
 _MIN_LOCAL_CHARS: Final = 6
 _PAIRS: Final = re.compile(r"\d\d(?:[ .-]\d\d){2}")
 _SPACED_OUT: Final = re.compile(r"\d(?:[ ,-]\d)+")
@@ -70,38 +75,37 @@ _CARD_OF_FOURS: Final = (
 _CARD_OF_ANY: Final = re.compile(r"\d(?:[ -]?\d){11,18}(?!\d)(?![ -]\d)")
 _LONG_NUMBER: Final = re.compile(r"\d{12}")
 _CARD_DIGITS: Final = range(12, 20)
-_MIN_CARD_CHARS: Final = 12
+_MIN_CARD_DIGITS: Final = 12
 
 
 def find_numbers(scan: Scan) -> Iterator[TextRange]:
     """Yield cards, social security numbers and phone numbers."""
-    text, lowered = scan.text, scan.lowered
-    named: bool | None = None
+    text = scan.text
     for cluster in _CLUSTER.finditer(text):
         start, end = cluster.span()
         free = start
-        for found in sorted(_find_shapes(text, lowered, start, end)):
-            yield found
-            if found.start > free:
-                yield from _find_local(scan, free, found.start)
-            free = max(free, found.end)
-        if named is None:
-            named = _EXTENSION_WORDS.search(text) is not None or any(word in lowered for word in _CONTEXT_WORDS)
-        if named and end - free >= _MIN_LOCAL_CHARS:
+        groups = bytes(min(len(group), 255) for group in _GROUP.findall(text, start, end))
+        if sum(groups) >= _MIN_SHAPED_DIGITS or "+" in text[max(0, start - 2) : end]:
+            for found in sorted(_find_shapes(text, scan.lowered, start, end, groups)):
+                yield found
+                if found.start - free >= _MIN_LOCAL_CHARS:
+                    yield from _find_local(scan, free, found.start)
+                free = max(free, found.end)
+        if end - free >= _MIN_LOCAL_CHARS:
             yield from _find_local(scan, free, end)
 
 
-def _find_shapes(text: str, lowered: str, start: int, end: int) -> Iterator[TextRange]:
-    """Yield the numbers that their own shape gives away."""
+def _find_shapes(text: str, lowered: str, start: int, end: int, groups: bytes) -> Iterator[TextRange]:
+    """Yield the numbers that their own shape gives away; ``groups`` are the counts of digits."""
     begin = max(0, start - 3)
-    groups = [len(group) for group in _GROUP.findall(text, start, end)]
-    if 3 in groups:  # noqa: PLR2004 - the first digits of these
+    if b"\3\2\4" in groups:
         for match in _SSN.finditer(text, begin, end):
             yield TextRange(*match.span(), "SSN")
+    if b"\3\3\4" in groups:
         for match in _US.finditer(text, begin, end):
             extension = _EXTENSION.match(text, match.end())
             yield TextRange(match.start(), extension.end() if extension else match.end(), "PHONE")
-    if end - start >= _MIN_CARD_CHARS:
+    if sum(groups) >= _MIN_CARD_DIGITS:
         yield from _find_cards(text, lowered, start, end)
     if "+" in text[begin:end] or "00" in text[start:end]:
         for match in _INTERNATIONAL.finditer(text, begin, end):
@@ -180,6 +184,12 @@ def _starts_number(text: str, at: int) -> bool:
 def _find_local(scan: Scan, start: int, end: int) -> Iterator[TextRange]:
     """Yield phone numbers without a country code, by the words around them, between the other numbers."""
     text, lowered = scan.text, scan.lowered
+    around = lowered[max(0, start - _CONTEXT_CHARS) : end + _PLACE_CHARS]
+    for word in _CONTEXT_WORDS:
+        if word in around:
+            break
+    else:
+        return
     for part in _parts(text, start, end):
         begin, stop = part
         if begin and text[begin - 1] == "(":
@@ -194,7 +204,7 @@ def _find_local(scan: Scan, start: int, end: int) -> Iterator[TextRange]:
         if len(digits) == 9 and any(word in before for word in _SSN_WORDS):  # noqa: PLR2004 - the digits of an SSN
             yield TextRange(begin, stop, "SSN")
             continue
-        if _is_local_phone(shown, digits, before, lowered[stop : stop + 12]):
+        if _is_local_phone(shown, digits, before, lowered[stop : stop + _PLACE_CHARS]):
             extension = _EXTENSION.match(text, stop)
             yield TextRange(begin, extension.end() if extension else stop, "PHONE")
 

@@ -44,7 +44,7 @@ API_KEY 30: EAAA EAAC EAAM EZAK EZTK dapi dose dkea pat. s-s4t2 sat. secret_ sha
 API_KEY 32: AC SK ZAPIER_ cio ext_ ion_ key- live_ maker_ mapbox_ p8 prefect_ pubkey- sc_ tok_ test_
 API_KEY 36: YC dG9rO
 API_KEY 40: AKCp PSK access- cf- cmVmd cmVmdG nrl ocid1. oy2 v1.0- 00 prod: sdk- api-
-API_KEY 60: EAA patb sl. u. pat
+API_KEY 60: EAA patb sl. pat
 API_KEY 80: S2c
 AWS_KEY 12: ABIA ACCA AKIA ASIA
 AWS_KEY 14: A3T
@@ -89,6 +89,10 @@ ONLY_EXACT: Final = frozenset({"API-", "EZAK", "EZTK", "ico-", "api_org_", "00",
 """Prefixes that are ordinary words: only an exact match is a key."""
 
 
+EXACT_CHARS: Final = {"sdk-": 36, "api-": 36, "00": 40}
+"""Lengths of the keys that EXACT allows to be shorter than their prefix's least number of characters."""
+
+
 def _alternatives(texts: list[str]) -> str:
     """Return a pattern that matches the longest of the texts, in the shape of a tree."""
     by_first: dict[str, list[str]] = {}
@@ -104,11 +108,12 @@ def _alternatives(texts: list[str]) -> str:
 _HEAD_CHARS: Final = 3
 BY_HEAD: Final = {
     head: [prefix for prefix in ALL if prefix.text.startswith(head)]
-    for head in {prefix.text[:_HEAD_CHARS] for prefix in ALL}
+    for head in {prefix.text[:_HEAD_CHARS] for prefix in ALL if len(prefix.text) >= _HEAD_CHARS}
 }
 """Prefixes by their first three characters."""
-SHORT_HEADS: Final = frozenset(head for head in BY_HEAD if len(head) < _HEAD_CHARS)
-"""Prefixes that have but two characters."""
+HEADS: Final = frozenset(BY_HEAD)
+SHORT: Final = [prefix for prefix in ALL if len(prefix.text) < _HEAD_CHARS]
+"""Prefixes of two characters, behind which a long run must follow."""
 GLUED: Final = re.compile(
     _alternatives([
         each.text
