@@ -111,10 +111,8 @@ cdef inline uint8_t _stand_in(uint32_t code) noexcept:
         return OTHER  # quotes, bullets, dots, the euro, arrows
     if 0x2500 <= code < 0x2600 or 0x2700 <= code < 0x2760:  # boxes, ticks
         return OTHER
-    if code == 0x3001 or 0x3008 <= code < 0x3012 or 0x3041 <= code < 0x3100 or 0x4E00 <= code < 0xA000:
+    if code == 0x3001 or code == 0x3002 or 0x3008 <= code < 0x3012 or 0x3041 <= code < 0x3100 or 0x4E00 <= code < 0xA000:
         return OTHER  # Japanese, Chinese
-    if code == 0x3002:  # a full stop
-        return c'.'
     if 0xAC00 <= code < 0xD000:  # Korean; the rest of it shares a first byte with surrogates
         return OTHER
     if 0xFF01 <= code < 0xFF5F:  # full-width ASCII

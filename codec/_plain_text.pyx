@@ -196,7 +196,7 @@ cdef int _names_secret(const NormalText* text, int start, int end) except -1:
     while text.norm[end - 1] == c'.' or text.norm[end - 1] == c'-':
         end -= 1
     before = start
-    if before and (text.norm[before - 1] == c' ' or text.norm[before - 1] == c'-'):
+    if text.norm[start] != c'-' and before and (text.norm[before - 1] == c' ' or text.norm[before - 1] == c'-'):
         before -= 1
     floor = max(0, before - MAX_WORD)
     while before > floor and kinds[text.norm[before - 1]] & ALNUM:

@@ -33,7 +33,7 @@ _VERSION: Final = re.compile(
 )
 _FILE: Final = re.compile(r"[-+.](?:tar|zip|whl|jar|dll|exe|deb|rpm|tgz|gz|msi|apk|dmg|nupkg|post|rc|beta|alpha|dev)")
 _NETWORK_WORDS: Final = (
-    "ip", "host", "server", "addr", "peer", "client", "from", "ping", "ssh", "dns", "gateway", "node", "proxy", "subnet",
+    "ip", "host", "server", "addr", "peer", "client", "ping", "ssh", "dns", "gateway", "node", "proxy", "subnet",
     "://", "@", "remote", "connect", "inet", "listen", "bind", "route", "地址", "адрес",
 )  # fmt: skip
 _LOW_OCTET: Final = 32
@@ -42,7 +42,7 @@ _IPV6: Final = re.compile(
     rf"(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}(?:{_OCTET}(?:\.{_OCTET}){{3}}|[0-9A-Fa-f]{{1,4}})?(?![0-9A-Fa-f:]*:)"
 )
 _HEX: Final = "0123456789abcdefABCDEF"
-_MAC_MIDDLE: Final = re.compile(r"[:-][0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-]|\.[0-9A-Fa-f]{4}\.")
+_MAC_MIDDLE: Final = re.compile(r"[:-](?=[0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-])|\.(?=[0-9A-Fa-f]{4}\.)")
 _MAC: Final = re.compile(
     r"[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?!\1?[0-9A-Fa-f]{2}\b)(?![0-9A-Fa-f])"
     r"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![0-9A-Fa-f.])"

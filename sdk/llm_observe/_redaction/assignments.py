@@ -52,7 +52,7 @@ _UNQUOTED: Final = re.compile(r"[^\s\"'`<>]{1,512}")
 _PAIR_FOLLOWS: Final = re.compile(r"[,;&|](?=\s|$|[\w. -]{1,40}[=:])|[,;]?[\"'`]|,(?=[^,\s]{0,80}(?:,|$))")
 _LINE_START: Final = re.compile(r"(?:^|\n)[ \t]*(?:- |export |set |\* |# )?[\"']?$")
 _LINE_REST: Final = re.compile(r"[^\n\"'<>|]{1,120}")
-_END_OF_CLAUSE: Final = re.compile(r"[ \t]*(?:$|[\n,.;!?)\]}|<\"']|(?:and|und|y|et|e|en|or|og|och) )")
+_END_OF_CLAUSE: Final = re.compile(r" *(?:$|[\t\r\n,.;!?)\]}|<\"']|(?:and|und|y|et|e|en|or|og|och) )")
 _MAX_VALUE_CHARS: Final = 512
 _BARE_SIGN_KINDS: Final = (NameKind.SECRET, NameKind.PASSWORD)
 _FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
@@ -124,7 +124,7 @@ def _name_at(text: str, lowered: str, at: int, stem: str) -> _Name:
             end -= 1
     else:
         end = at + len(stem)
-    word = _WORD_BEFORE.search(lowered, max(0, start - 26), start)
+    word = _WORD_BEFORE.search(lowered, max(0, start - 26), start) if text[start] != "-" else None
     return _Name(start, end, kind_of(text[start:end], word.group(1) if word else ""))
 
 
@@ -134,7 +134,8 @@ def _value_of(text: str, name: _Name) -> tuple[int, int] | None:
     at = after.end() if after else name.end
     before = text[name.start - 1 : name.start] if name.start else ""
     if before == "<" or (before == ":" and "<" in text[max(0, name.start - 16) : name.start]):
-        return _in_tag(text, at, name)
+        if (found := _in_tag(text, at, name)) is not None:
+            return found
     pair = _VALUE_PAIR.match(text, name.end)
     if pair is not None:
         return _read(text, pair.end(), name.kind, sure=True, name=name)
@@ -184,7 +185,10 @@ def _read(text: str, at: int, kind: NameKind, *, sure: bool, name: _Name) -> tup
         if phrase is not None:
             return phrase
     value = text[start:end]
-    if value.isalpha() and kind in _BARE_SIGN_KINDS and not _stands_alone(text, end, value, kind, sure=sure):
+    tight = sure and text[at - 1] in "=:" and kind is NameKind.PASSWORD
+    if value.isalpha() and kind in _BARE_SIGN_KINDS and not (
+        tight or _stands_alone(text, end, value, kind, sure=sure)
+    ):
         return None
     return _if_secret(text, start, end, kind, quoted=False, sure=sure) or _stated_word(value, start, end, kind, sure=sure)
 

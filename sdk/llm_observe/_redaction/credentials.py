@@ -30,6 +30,7 @@ _COMMON_SCHEMES: Final = ("bearer", "basic", "token")
 SCHEMES: Final = (*_COMMON_SCHEMES, "digest", "negotiate", "apikey", "ssws", "flyv1")
 """Words before the credentials of an authorization header, in lower case."""
 _HEADER: Final = re.compile(r"[\"']?(?: {1,3}|: {0,3})[\"']?([A-Za-z0-9._~+/=$%:-]{8,4000})")
+_WORD_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 WEBHOOKS: Final = (
     ("hooks.slack.com/", re.compile(r"(?:services|workflows|triggers)/[A-Za-z0-9+/_-]{4,200}")),
     ("discord.com/api/webhooks/", re.compile(r"\d{5,30}/[A-Za-z0-9_-]{16,120}")),
@@ -127,7 +128,7 @@ def _is_body(key: KeyPrefix, body: str, *, elided: bool) -> bool:
     exact = EXACT.get(prefix)
     if _FILE_END.search(body):
         return False
-    if exact is not None and exact.fullmatch(re.split(r"[^A-Za-z0-9._-]", body, maxsplit=1)[0]):
+    if exact is not None and exact.match(body):
         return True
     min_chars = ELIDED_CHARS if elided and prefix[-1] in "-_." else key.min_chars
     if prefix in ONLY_EXACT or len(body) < min_chars:
@@ -196,10 +197,10 @@ def _is_unseen_key(words: list[str], body: str, *, dashed: bool) -> bool:
 def _is_entropic(body: str) -> bool:
     """Return whether characters look drawn by chance: many different ones, digits among letters, no words."""
     digits = sum(map(body.count, "0123456789"))
-    if digits < 2 or len(set(body)) < 9 or len(body) - digits < 4:  # noqa: PLR2004 - by chance there are more
+    if digits < (1 if len(body) > _MIN_PLAIN_UNSEEN_CHARS else 2) or len(set(body)) < 9 or len(body) - digits < 4:  # noqa: PLR2004 - by chance there are more
         return False
-    switches = sum(1 for a, b in pairwise(body) if a.isdigit() != b.isdigit())
-    return switches * 6 >= len(body) and len(body) > digits
+    switches = sum(1 for a, b in pairwise(body) if a.isdigit() != b.isdigit() or a.isupper() != b.isupper())
+    return switches * 4 >= len(body)
 
 
 def looks_random(text: str, *, sure: bool = False) -> bool:
@@ -243,7 +244,8 @@ def find_headers(scan: Scan) -> Iterator[TextRange]:
         while at >= 0:
             end = at + len(scheme)
             match = _HEADER.match(scan.text, end)
-            if match is not None and not (at and "a" <= lowered[at - 1] <= "z") and _is_header(scheme, match.group(1)):
+            named = at and (lowered[at - 1] in _WORD_CHARS or (scheme == "token" and lowered[at - 1] in "_-"))
+            if match is not None and not named and _is_header(scheme, match.group(1)):
                 yield TextRange(match.start(1), match.start(1) + len(match.group(1).rstrip(".:")), "AUTH")
             at = lowered.find(scheme, end)
 

@@ -16,7 +16,12 @@ _BACKSLASHED: Final = re.compile(
     r"\\{1,15}(?:(?:u001[bB]|x1[bB]|033|e)\[[0-9;?]{0,30}[A-Za-z]|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrt!-/:-@\[\]^-`{-~]))"
 )
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;?]{0,30}[A-Za-z]")
-_PERCENT: Final = re.compile(r"%([0-9a-fA-F]{2})")
+_PERCENT: Final = re.compile(
+    r"%(?:[0-7][0-9a-fA-F]|[cCdD][0-9a-fA-F]%[0-9a-fA-F]{2}|[eE][0-9a-fA-F](?:%[0-9a-fA-F]{2}){2}|[fF][0-7](?:%[0-9a-fA-F]{2}){3})"
+)
+"""A character of a URL, in UTF-8."""
+_PERCENT_SIGN: Final = re.compile(r"%(?:3[aAdD]|40|2[bBfF])")
+"""A sign that joins the parts of a URL. Another escape that stands alone may as well be part of a password."""
 _ENTITY: Final = re.compile(r"&(?:(quot|apos|lt|gt|amp|nbsp)|#(\d{2,6})|#x([0-9a-fA-F]{2,5}));")
 _SPACES: Final = dict.fromkeys("nrt", "\n")
 _ENTITIES: Final = {"quot": '"', "apos": "'", "lt": "<", "gt": ">", "amp": "&", "nbsp": " "}
@@ -36,7 +41,8 @@ def decode(text: str) -> tuple[str, list[Shifts]]:
         count = len(maps)
         for sign, pattern, character in _ESCAPES:
             if sign in text:
-                text = _decode(text, pattern, character, maps)
+                single = pattern is _PERCENT and "://" not in text and len(_PERCENT.findall(text)) == 1
+                text = _decode(text, _PERCENT_SIGN if single else pattern, character, maps)
         if len(maps) == count:
             break
     return text, maps
@@ -97,6 +103,6 @@ def _of_byte(digits: str) -> str:
 _ESCAPES: Final = (
     ("\\", _BACKSLASHED, _backslashed),
     ("\x1b", _COLOUR, lambda _match: " "),
-    ("%", _PERCENT, lambda match: _of_byte(match.group(1))),
+    ("%", _PERCENT, lambda match: bytes.fromhex(match.group().replace("%", "")).decode(errors="replace")[0]),
     ("&", _ENTITY, _entity),
 )

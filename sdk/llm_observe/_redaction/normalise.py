@@ -29,7 +29,6 @@ _TABLE: Final = {
     **{0x06F0 + digit: str(digit) for digit in range(10)},
     0x0130: "I",  # its lower case is two characters
     0x2024: ".",
-    0x3002: ".",
 }
 
 

@@ -22,7 +22,7 @@ _SPLIT: Final = re.compile(r"[,;|]|\d[ ./-]{1,2}(?=\+\d)|  +")
 """Ends a phone number: a sign that joins no number, a following plus, or two spaces."""
 _EXTENSION: Final = re.compile(r" ?(?:x|ext\.? ?)\d{1,6}(?!\w)")
 _US: Final = re.compile(
-    r"(?<![\d$])(?<!\d[.,])(?:\+?1[ .-]{0,2})?(?:\(\d{3}\)[ .-]?|\d{3}([ .-]))\d{3}(?(1)\1|[ .-])\d{4}(?!\d|[.,]\d{1,2}(?!\d))"
+    r"(?<![\d$])(?<!\d\.)(?:\+?1[ .-]{0,2})?(?:\(\d{3}\)[ .-]?|\d{3}([ .-]))\d{3}(?(1)\1|[ .-])\d{4}(?!\d)"
 )
 _SSN: Final = re.compile(r"(?<!\d)(?<!\d-)\d{3}(?:-\d{2}-|  ?\d{2}  ?)\d{4}(?!\d)(?!-\d)")
 _INTERNATIONAL: Final = re.compile(
@@ -39,7 +39,7 @@ _PHONE_WORDS: Final = (
 )  # fmt: skip
 _NUMBER_WORDS: Final = (
     "order", "ticket", "isbn", "invoice", "tracking", "version", "snowflake", "timestamp", " id", "ean", "gtin",
-    "barcode", "sku", "matrix", "issn", "upc",
+    "barcode", "sku", "matrix", "issn", "upc", "part n", "serial", "model", "lot ",
 )  # fmt: skip
 _PHONE_NAMES: Final = (
     "phone", "mobile", "tel", "cell", "fax", "call", "office", "whatsapp", "handy", "电话", "手机", "電話", "携帯", "전화",

@@ -69,7 +69,7 @@ def _parse(table: str) -> list[KeyPrefix]:
 
 ALL: Final = _parse(_TABLE)
 EXACT: Final = {
-    prefix: re.compile(shape)
+    prefix: re.compile(shape + r"(?![A-Za-z0-9_-])")
     for shape, prefixes in {
         r"[A-Za-z]{34}": ("hf_", "api_org_"),
         r"[A-Z0-9]{16}": ("AKIA", "ASIA", "ABIA", "ACCA"),

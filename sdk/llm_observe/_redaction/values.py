@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final
 
 from llm_observe._redaction.credentials import looks_random
@@ -15,11 +16,11 @@ _CODE: Final = (
     "fn::", "./", "../", "~/", "<", "{{", "vault:", "ref+", "ssm:", "arn:", "!ref", "!sub", "secretsmanager:", "@", "&",
 )  # fmt: skip
 _PATH: Final = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.@-]{1,64}){2,}[/\\]?|/[a-z]{3,}")
-_CALL: Final = re.compile(r"[A-Za-z_$][\w.$:]*[(\[]|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|[A-Za-z]+(?:_[A-Za-z]+)+$")
+_CALL: Final = re.compile(r"[A-Za-z_$][\w.$:]*(?:\(|\[[^\]]*\])|[A-Za-z_]+(?:\.[A-Za-z_]+)+$|[A-Za-z]+(?:_[A-Za-z]+)+$")
 _BRACES: Final = re.compile(r"\{[\w. ]*\}|\[[A-Za-z_ ]*\](?:\.\.\.)?|\(\w*\)?|%\(?\w+\)?s?%?")
 _YOURS: Final = re.compile(r"(?i)(?:your|my|the|some|insert|enter|put|replace|example|sample|dummy|fake|placeholder|todo|change_?this)[-_ ].*|.*[-_ ]here|x+(?:-x+)*")
 _JOINTS: Final = re.compile(r"[-_./=:]+")
-_WORDY: Final = re.compile(r"[A-Za-z]{0,24}[0-9]{0,12}[A-Za-z]{0,8}")
+_WORDY: Final = re.compile(r"(?:[A-Z]?[a-z]{0,24}|[A-Z]{0,24})[0-9]{0,12}(?:[a-z]{0,8}|[A-Z]{0,8})")
 _HOST: Final = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,12}(?::\d+)?")
 _ORDERED: Final = ("abcdefgh", "0123456789")
 _MIN_TOKEN_CHARS: Final = 10
@@ -89,7 +90,7 @@ def is_phrase(value: str) -> bool:
     """Return whether several words may be a passphrase: hardly any is one of prose."""
     words = [word.strip(",.;:!?()'\"").lower() for word in value.split()]
     prose = sum(1 for word in words if word in _PROSE)
-    return 1 < len(words) <= 8 and prose * 5 < len(words) * 2 and words[0] not in _PROSE  # noqa: PLR2004 - a passphrase
+    return 1 < len(words) <= 8 and prose * 5 < len(words) * 2  # noqa: PLR2004 - a passphrase
 
 
 def is_placeholder(value: str) -> bool:
@@ -157,8 +158,9 @@ def _is_stated(value: str, kind: NameKind, *, quoted: bool) -> bool:
 
 
 def _is_odd_word(value: str) -> bool:
-    """Return whether letters with a digit or two behind are a password: the case changes, or they are many."""
-    return looks_random(value) and value.isalnum() and (value[1:] != value[1:].lower() and not value[0].isupper())
+    """Return whether letters with a digit or two behind are a password: their case changes more than once."""
+    changes = sum(1 for a, b in pairwise(value) if a.islower() and b.isupper())
+    return looks_random(value) and changes > (1 if value[0].isupper() or not value.isalnum() else 0)
 
 
 def _is_made_of_words(value: str) -> bool:

@@ -23,7 +23,7 @@ class Chance(random.Random):
         """Draw characters, of which some are digits and some letters, as in any key."""
         while True:
             drawn = "".join(self.choices(signs, k=count))
-            if count < 8 or (drawn[0].isalnum() and drawn[-1].isalnum() and not drawn.isalpha() and not drawn.isdigit()):  # noqa: PLR2004 - short parts may be anything
+            if count < 8 or signs.isalpha() or (drawn[0].isalnum() and drawn[-1].isalnum() and not drawn.isalpha() and not drawn.isdigit()):  # noqa: PLR2004 - short parts may be anything
                 return drawn
 
     def digits(self, count: int) -> str:
