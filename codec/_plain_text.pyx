@@ -32,7 +32,7 @@ cdef enum:
     LOOKED_AT = DIGIT | MARK | KEY_BEGIN | WORD_BEGIN | COUNTRY
     MIN_WALLET = 26  # letters and digits of the shortest wallet
     MIN_RUN = 20  # characters of a run
-    MIN_RUN_PART = 12  # letters and digits that stand together in it
+    MIN_RUN_PART = 12  # letters and digits before the exclamation mark of a token
     MIN_NUMBER = 6  # digits of the shortest phone number
     MIN_LONG_WORD = 20  # a value of this length counts as a secret without a digit
     MAX_NAME = 64  # characters of a name
@@ -305,7 +305,8 @@ cdef int is_plain(const uint8_t* data, Py_ssize_t size, Py_ssize_t limit) except
     cdef NormalText normal
     cdef const NormalText* text = &normal
     cdef int n = normalise(data, size, &normal), at, run = 0, number_end = 0, dots = 0, colons = 0
-    cdef bint digit = False, double_colon = False, other = False
+    cdef int together = 0  # characters that may stand in a long run
+    cdef bint together_digit = False, digit = False, double_colon = False, other = False
     cdef uint8_t char
     cdef uint16_t kind, before = 0
     if n < 0 or n > limit:
@@ -315,10 +316,19 @@ cdef int is_plain(const uint8_t* data, Py_ssize_t size, Py_ssize_t limit) except
         kind = kinds[char]
         if kind & ALNUM:
             run += 1
-        elif run >= MIN_WALLET or (run >= MIN_RUN_PART and _is_suspicious_run(text, at, run)):
+        elif run >= MIN_WALLET or (char == c'!' and run >= MIN_RUN_PART):  # a wallet; a token of Salesforce
             return False
         else:
             run = 0
+        if kind & RUN:
+            if not together:
+                together_digit = False
+            together += 1
+            together_digit = together_digit or kind & DIGIT
+            if together >= MIN_RUN and together_digit:
+                return False
+        else:
+            together = 0
         if char == OTHER:
             other = True
         if kind & LOOKED_AT:
@@ -347,26 +357,11 @@ cdef int is_plain(const uint8_t* data, Py_ssize_t size, Py_ssize_t limit) except
         if not kind & DIGIT and char != c'.':
             dots = 0
         before = kind
-    if run >= MIN_WALLET or (run >= MIN_RUN_PART and _is_suspicious_run(text, n, run)):
+    if run >= MIN_WALLET:
         return False
     if digit and (double_colon or colons >= 6):
         return False
     return not other or not _has_foreign_name(data, size)
-
-
-cdef bint _is_suspicious_run(const NormalText* text, int end, int part) noexcept:
-    """Tell whether many letters and digits may be, or be part of, a key that has no known prefix."""
-    cdef int start = end - part, index
-    cdef bint digit = False
-    if text.norm[end] == c'!':
-        return True
-    while start and kinds[text.norm[start - 1]] & RUN:
-        start -= 1
-    while kinds[text.norm[end]] & RUN:
-        end += 1
-    for index in range(start, end):
-        digit = digit or kinds[text.norm[index]] & DIGIT
-    return digit and end - start >= MIN_RUN
 
 
 cdef int _has_foreign_name(const uint8_t* data, Py_ssize_t size) except -1:

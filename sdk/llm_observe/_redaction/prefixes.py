@@ -24,7 +24,7 @@ API_KEY 8: glagent- glcbt- gldt- glffct- glft- glimt- gloas- glpat- glptt- glrt-
 API_KEY 12: AIza FLWPUBK FLWSECK GOCSPX- GR1348941 NRAA- NRAK- NRII- NRJS- NRRA- dckr_oat_ dckr_pat_ dp.ct.
     dp.pt. dp.sa. dp.st. dp.scim. dp.audit. gho_ ghp_ ghr_ ghs_ ghu_ github_pat_ pscale_oauth_ pscale_pw_
     pscale_tkn_ pscale_otk_ sb_secret_ sb_publishable_ sq0atp- sq0csp- sq0idp- tskey- tvly- whsec_ AQ.Ab csk- llx- e2b_ nfp_ nfo_ nfc_
-    nfu_ nfb_ vcp_ vci_ vca_ vcr_ vck_ napi_ bkua_ bkct_ bkaj_ bkpt_ bkagent_ bb_live_ bb_test_ fm1r_ fm1a_ fm2_ fo1_ rpa_ rnd_ fc-
+    nfu_ nfb_ vcp_ vci_ vca_ vcr_ vck_ napi_ bkua_ bkct_ bkaj_ bkaa_ bkpt_ bb_live_ bb_test_ fm1r_ fm1a_ fm2_ fo1_ rpa_ rnd_ fc-
     pat-na1- pat-na2- pat-eu1- pat-ap1- cal_live_ cal_test_ rzp_live_ rzp_test_ pdl_live_ pdl_sdbx_ pdl_ntfset_ polar_oat_ polar_pat_
     polar_whs_ CCIPRJ_ CCDB1_ os_v2_app_ os_v2_org_ hcaik_ hcamk_ hcxik_ xaat- xapt- dbtc_ dbtu_ n8n_api_ xsmtpsib-
     mdb_sa_sk_ mdb_sa_id_ esecret_ secret-live- secret-test- flb_live_ oa2-client- hxtp_ hxtw_ sk_car_ cpk_ opk_ dtn_ ste- hl_sk_

@@ -120,6 +120,8 @@ def _is_password(value: str, *, plain: bool, quoted: bool) -> bool:
         return is_plain_word(value) if plain and not quoted else plain and value.lower() not in _PROSE
     if not any(char.isalnum() for char in value):
         return len(value) > 5  # noqa: PLR2004 - !@#$%^
+    if not plain and _mixes_all(value):
+        return True
     if _WORDS.fullmatch(value) and not plain:
         return len(value) >= 8 and looks_random(value) and not _is_made_of_words(value)  # noqa: PLR2004 - a password
     return True
@@ -135,8 +137,9 @@ def _is_token(value: str) -> bool:
 
 
 def _is_mixed_case(value: str) -> bool:
-    """Return whether letters alone are drawn by chance: their case changes often."""
-    return len(value) >= 16 and value.isalnum() and looks_random(value) and not value.istitle()  # noqa: PLR2004 - a token
+    """Return whether letters with hardly a digit are drawn by chance: their case changes often."""
+    changes = sum(1 for a, b in pairwise(value) if a.islower() and b.isupper())
+    return len(value) >= 16 and value.isalnum() and changes * 6 >= len(value)  # noqa: PLR2004 - a token
 
 
 def _is_stated(value: str, kind: NameKind, *, quoted: bool) -> bool:
@@ -154,7 +157,15 @@ def _is_stated(value: str, kind: NameKind, *, quoted: bool) -> bool:
         return False
     if kind <= NameKind.TOKEN:
         return _is_token(value)
+    if not value.isalnum() and _mixes_all(value):
+        return True
     return not _is_made_of_words(value) if not _WORDS.fullmatch(value) else _is_odd_word(value)
+
+
+def _mixes_all(value: str) -> bool:
+    """Return whether a value has digits and letters of both cases, and is not just a name with a number."""
+    digits = sum(map(str.isdigit, value))
+    return digits > 0 and value != value.lower() and value != value.upper() and not value.rstrip("0123456789").istitle()
 
 
 def _is_odd_word(value: str) -> bool:
