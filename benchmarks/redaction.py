@@ -59,13 +59,19 @@ def measure(name: str, function: Redact, *, step: int = 1) -> None:
     texts = [text for seed in range(3) for text in negatives(Chance(seed))]
     altered = sum(function(text) != text for text in texts)
     print(f"{name}: {sum(count.values()):,} texts, {len(count)} kinds in {len(contexts)} contexts")
-    print(f"  macro recall by kind {_macro(count, missed_kinds):.4f}, by context {_macro(contexts, missed_contexts):.4f}")
+    print(
+        f"  macro recall by kind {_macro(count, missed_kinds):.4f}, by context {_macro(contexts, missed_contexts):.4f}"
+    )
     for group, kinds in _GROUPS.items():
-        print(f"    {group:15} {_macro({kind: count[kind] for kind in kinds if count[kind]}, missed_kinds):.4f}")
+        print(
+            f"    {group:15} {_macro({kind: count[kind] for kind in kinds if count[kind]}, missed_kinds):.4f}"
+        )
     for label, missed, all_of in (("kinds", missed_kinds, count), ("contexts", missed_contexts, contexts)):
         worst = ", ".join(f"{each} {1 - n / all_of[each]:.2f}" for each, n in missed.most_common(_SHOWN))
         print(f"  {label} missed most: {worst or 'none'}")
-    print(f"  harmless texts altered {altered / len(texts):.2%} of {len(texts)}; {median(times) * 1e6:.0f} µs a text")
+    print(
+        f"  harmless texts altered {altered / len(texts):.2%} of {len(texts)}; {median(times) * 1e6:.0f} µs a text"
+    )
 
 
 def _macro(count: dict[str, int], missed: Counter[str]) -> float:
@@ -80,7 +86,9 @@ def _presidio() -> Redact:
     patterns = [each for each in registry.recognizers if type(each).__name__ != "SpacyRecognizer"]
 
     def replace(text: str) -> str:
-        found = [result for each in patterns for result in each.analyze(text, each.supported_entities, None) or ()]
+        found = [
+            result for each in patterns for result in each.analyze(text, each.supported_entities, None) or ()
+        ]
         for result in sorted(found, key=lambda each: -each.start):
             text = text[: result.start] + "[X]" + text[result.end :]
         return text

@@ -28,7 +28,9 @@ MIN_VISIBLE = 12
 
 
 def test_the_matrix_is_full():
-    assert {(case.kind, case.context) for case in cases(0)} == {(kind, context) for kind in KINDS for context in CONTEXTS}
+    assert {(case.kind, case.context) for case in cases(0)} == {
+        (kind, context) for kind in KINDS for context in CONTEXTS
+    }
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -85,9 +87,9 @@ def test_pieces_joined_in_any_order_hide_each_secret(seed):
         assert not plain(text, 4_000)
         for sample in samples:
             rest = text.replace(sample.text, "")
-            assert not survives(sample.secret, shown, digits=True) or survives(sample.secret, rest, digits=True), (
-                sample.text[:8]
-            )
+            assert not survives(sample.secret, shown, digits=True) or survives(
+                sample.secret, rest, digits=True
+            ), sample.text[:8]
 
 
 def test_hardly_any_harmless_text_is_altered():

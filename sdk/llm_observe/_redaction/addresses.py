@@ -31,7 +31,9 @@ _VERSION: Final = re.compile(
     r"(?:(?<![a-z])(?:version|versión|versão|versie|wersja|sürüm|версия|ver|rel|release|section|clause|chapter|rev"
     r"|revision|build|kernel|firmware|driver|§+)|版本|バージョン|버전|[a-z]{3}/|[=~<>^]=)[ .:=/#\"'(]{0,3}v?$|(?<![a-z])v\.?$|§ ?$"
 )
-_FILE: Final = re.compile(r"[-+.](?:tar|zip|whl|jar|dll|exe|deb|rpm|tgz|gz|msi|apk|dmg|nupkg|post|rc|beta|alpha|dev)")
+_FILE: Final = re.compile(
+    r"[-+.](?:tar|zip|whl|jar|dll|exe|deb|rpm|tgz|gz|msi|apk|dmg|nupkg|post|rc|beta|alpha|dev)"
+)
 _NETWORK_WORDS: Final = (
     "ip", "host", "server", "addr", "peer", "client", "ping", "ssh", "dns", "gateway", "node", "proxy", "subnet",
     "://", "@", "remote", "connect", "inet", "listen", "bind", "route", "地址", "адрес",
@@ -47,7 +49,9 @@ _MAC: Final = re.compile(
     r"[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?!\1?[0-9A-Fa-f]{2}\b)(?![0-9A-Fa-f])"
     r"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![0-9A-Fa-f.])"
 )
-_NO_DEVICE: Final = frozenset({"aabbccddeeff", "0123456789ab", "001122334455", "112233445566", "123456789abc"})
+_NO_DEVICE: Final = frozenset(
+    {"aabbccddeeff", "0123456789ab", "001122334455", "112233445566", "123456789abc"}
+)
 _MIN_WALLET_CHARS: Final = 26
 _WALLET: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:0x[0-9a-fA-F]{40}|(?:bc1|tb1|ltc1)[a-z0-9]{25,62}|[13LM][1-9A-HJ-NP-Za-km-z]{25,34}"
@@ -98,8 +102,11 @@ def find_machine_addresses(scan: Scan) -> Iterator[TextRange]:
 def _find_ipv4(text: str, lowered: str) -> Iterator[TextRange]:
     for match in _IPV4.finditer(text):
         start, end = match.span()
-        if max(map(int, match.group().split("."))) < 256 and not _is_version(  # noqa: PLR2004 - an octet
-            match.group(), lowered[max(0, start - 24) : start], text[end : end + 6]
+        if (
+            max(map(int, match.group().split("."))) < 256
+            and not _is_version(  # noqa: PLR2004 - an octet
+                match.group(), lowered[max(0, start - 24) : start], text[end : end + 6]
+            )
         ):
             yield TextRange(start, end, "IP_ADDRESS")
 
@@ -111,7 +118,9 @@ def _is_version(shown: str, before: str, after: str) -> bool:
     octets = [int(octet) for octet in shown.split(".")]
     if max(octets) >= _LOW_OCTET or octets[0] in {10, 127} or len(set(octets)) == 1:
         return False
-    return not (after[:1] in {":", "/"} and after[1:2].isdigit()) and not any(word in before for word in _NETWORK_WORDS)
+    return not (after[:1] in {":", "/"} and after[1:2].isdigit()) and not any(
+        word in before for word in _NETWORK_WORDS
+    )
 
 
 def _find_macs(text: str) -> Iterator[TextRange]:
@@ -139,7 +148,9 @@ def _find_ipv6(text: str) -> Iterator[TextRange]:
         # After a word and a colon (IPv6:fe80::1) the address begins behind the colon.
         for first in (begin, start + 1) if text[start + 1] != ":" else (begin, start):
             match = _IPV6.match(text, first)
-            if match is not None and _is_ipv6(match.group(), text[first - 1 : first] if first else "", text[match.end() : match.end() + 1]):
+            if match is not None and _is_ipv6(
+                match.group(), text[first - 1 : first] if first else "", text[match.end() : match.end() + 1]
+            ):
                 yield TextRange(first, match.end(), "IP_ADDRESS")
                 break
         done = match.end() if match is not None else middle.end() - 1

@@ -25,24 +25,26 @@ _REST_OF_NAME: Final = re.compile(r"[A-Za-z0-9_.$-]{0,64}")
 _REST_OF_WORD: Final = re.compile(r"[^\W\d_]{0,24}")
 _WORD_BEFORE: Final = re.compile(r"([^\W_]{1,24})[ -]$")
 _CLOSE: Final = re.compile(r"[\"'`*\])}»”]{0,6}")
-_PHRASE: Final = (
-    r"(?: \([^()\n]{1,24}\)| (?:for|of|on|in|to|f\u00fcr|para|pour|de|di|von|del) (?!be )[\w.@-]{1,30}(?: [\w.@-]{1,20})?){0,2}"
-)
+_PHRASE: Final = r"(?: \([^()\n]{1,24}\)| (?:for|of|on|in|to|f\u00fcr|para|pour|de|di|von|del) (?!be )[\w.@-]{1,30}(?: [\w.@-]{1,20})?){0,2}"
 _SIGN: Final = re.compile(
-    _PHRASE + r"[ \t]{0,20}(?:=>|->|\u2192|:=|~>|[:=\u2192]{1,3}>?)[*]{0,3}[ \t]{0,20}(?:(?<=[:: ])(?:[|>][+-]?(?=\n))?(?:\r?\n[ \t-]{0,20}){0,2}(?![\w.-]{1,64}[=:]))?"
+    _PHRASE
+    + r"[ \t]{0,20}(?:=>|->|\u2192|:=|~>|[:=\u2192]{1,3}>?)[*]{0,3}[ \t]{0,20}(?:(?<=[:: ])(?:[|>][+-]?(?=\n))?(?:\r?\n[ \t-]{0,20}){0,2}(?![\w.-]{1,64}[=:]))?"
 )
 _TYPE: Final = re.compile(
     r"(?:&?(?:'static )?(?:str|String|string|char|text|bytes|const char ?\*|Optional\[str\]|str \| None|SecretStr|String\?))[ \t]*=[ \t]*(?=[\"'rbf`])"
 )
 _TYPE_FIRST: Final = re.compile(r"[ \t]+(?:str|String|string|text)[ \t]*:?=[ \t]*(?=[\"'`])")
 _STATED: Final = re.compile(
-    _PHRASE + r"[ \t]{1,3}(?:is|was|are|as|to|ist|lautet|war|es|era|est|\u00e9|\u00e8|\u00e4r|er|jest|equals|reads|on|bylo|je)(?: now| set to| still| again)?:?[ \t]{1,3}"
+    _PHRASE
+    + r"[ \t]{1,3}(?:is|was|are|as|to|ist|lautet|war|es|era|est|\u00e9|\u00e8|\u00e4r|er|jest|equals|reads|on|bylo|je)(?: now| set to| still| again)?:?[ \t]{1,3}"
     r"|[ \t]{0,2}(?:\u662f|\u4e3a|\u70ba|\u306f|\uc740|\ub294|\uc774)[ \t]{0,2}"
 )
 _VALUE_PAIR: Final = re.compile(
     r"[\"'`]?[ \t]{0,4},?\s{1,40}(?:[\w:-]{1,30}=[\"'][^\"'\n]{0,60}[\"'] {1,4}){0,3}[\"'`]?(?:value|val|content|default|defaultValue|Value|secret|text)[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}"
 )
-_TAG: Final = re.compile(r"[\"']?(?: [^<>\n]{0,80})?>\s{0,20}(?:<!\[CDATA\[|<(?:string|value|String)>)?([^<\n]{1,512})(?=</|\]\]>|$)")
+_TAG: Final = re.compile(
+    r"[\"']?(?: [^<>\n]{0,80})?>\s{0,20}(?:<!\[CDATA\[|<(?:string|value|String)>)?([^<\n]{1,512})(?=</|\]\]>|$)"
+)
 _CELL: Final = re.compile(r"[ \t*`]{0,40}\|[ \t*`]{0,40}([^|\n]{1,200}?)[ \t*`]{0,40}(?:\||\n|$)")
 _COMMA: Final = re.compile(r"[ \t]{0,4},[ \t\r\n]{0,20}(?=[rbfu@]?[\"'`])")
 _GAP: Final = re.compile(r"(?:[ \t]{1,8}-{0,2}[ \t]{1,8}|[ \t]{1,8}|[,;\t])(?:\([^()\n]{0,20}\) )?")
@@ -61,7 +63,9 @@ _WHOLE_STEMS: Final = frozenset({"pat", "pin", "sid", "sig", "otp", "ptt", "mdp"
 _ASCII_STEMS: Final = tuple(
     stem
     for stem in STEMS
-    if stem.isascii() and "api" not in stem and not any(other in stem for other in STEMS if other != stem and other not in _WHOLE_STEMS)
+    if stem.isascii()
+    and "api" not in stem
+    and not any(other in stem for other in STEMS if other != stem and other not in _WHOLE_STEMS)
 )
 
 
@@ -166,7 +170,9 @@ def _in_tag(text: str, at: int, name: _Name) -> tuple[int, int] | None:
     return _if_secret(text, match.start(1), match.end(1), name.kind, quoted=True) if match else None
 
 
-def _if_secret(text: str, start: int, end: int, kind: NameKind, *, quoted: bool, sure: bool = True) -> tuple[int, int] | None:
+def _if_secret(
+    text: str, start: int, end: int, kind: NameKind, *, quoted: bool, sure: bool = True
+) -> tuple[int, int] | None:
     return (start, end) if is_secret(kind, text[start:end], sure=sure, quoted=quoted) else None
 
 
@@ -186,17 +192,26 @@ def _read(text: str, at: int, kind: NameKind, *, sure: bool, name: _Name) -> tup
             return phrase
     value = text[start:end]
     tight = sure and text[at - 1] in "=:" and kind is NameKind.PASSWORD
-    if value.isalpha() and kind in _BARE_SIGN_KINDS and not (
-        tight or _stands_alone(text, end, value, kind, sure=sure)
+    if (
+        value.isalpha()
+        and kind in _BARE_SIGN_KINDS
+        and not (tight or _stands_alone(text, end, value, kind, sure=sure))
     ):
         return None
-    return _if_secret(text, start, end, kind, quoted=False, sure=sure) or _stated_word(value, start, end, kind, sure=sure)
+    return _if_secret(text, start, end, kind, quoted=False, sure=sure) or _stated_word(
+        value, start, end, kind, sure=sure
+    )
 
 
 def _stands_alone(text: str, end: int, value: str, kind: NameKind, *, sure: bool) -> bool:
     """Return whether a plain word is a value of its own and not the start of a sentence."""
-    return kind is NameKind.PASSWORD and is_plain_word(value) and _END_OF_CLAUSE.match(text, end) is not None and (
-        sure or len(value) > 5  # noqa: PLR2004 - shorter words after a verb are prose
+    return (
+        kind is NameKind.PASSWORD
+        and is_plain_word(value)
+        and _END_OF_CLAUSE.match(text, end) is not None
+        and (
+            sure or len(value) > 5  # noqa: PLR2004 - shorter words after a verb are prose
+        )
     )
 
 
@@ -237,9 +252,13 @@ def _end_of_unquoted(text: str, start: int, end: int) -> int:
     end = min(end, pair.start()) if pair else end
     while end > start + 1:
         last = text[end - 1]
-        if last in ".,:;!?…。*" and not (last in "!?*" and text[end : end + 1] in {"", "\n", "&"} and last != "*"):
+        if last in ".,:;!?…。*" and not (
+            last in "!?*" and text[end : end + 1] in {"", "\n", "&"} and last != "*"
+        ):
             end -= 1
-        elif last in ")]}" and text.count("([{"[")]}".index(last)], start, end) < text.count(last, start, end):
+        elif last in ")]}" and text.count("([{"[")]}".index(last)], start, end) < text.count(
+            last, start, end
+        ):
             end -= 1
         else:
             break

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 _BARE: Final = r"([^\s\"'|;&<>]{3,256})"
 _VALUE: Final = r"[\"']?" + _BARE
-_USER: Final = re.compile(rf"(?<=\s)(?:-u|--user|-U|--proxy-user|-a|--auth|--creds|--src-creds|--dest-creds)[ =]?[\"']?[^\s:\"'/]{{1,64}}:{_BARE}")
+_USER: Final = re.compile(
+    rf"(?<=\s)(?:-u|--user|-U|--proxy-user|-a|--auth|--creds|--src-creds|--dest-creds)[ =]?[\"']?[^\s:\"'/]{{1,64}}:{_BARE}"
+)
 _P: Final = re.compile(rf"(?<=\s)-p[ =]?{_VALUE}")
 _P_JOINED: Final = re.compile(rf"(?<=\s)-p{_VALUE}")
 _A: Final = re.compile(rf"(?<=\s)-a[ =]?{_VALUE}")
@@ -29,7 +31,9 @@ _PERCENT: Final = re.compile(rf"(?<=\s)(?:-U|--user)[ =]?[\"']?[^\s%\"']{{1,64}}
 _HTPASSWD: Final = re.compile(rf"(?<=\s)-[a-zA-Z]*b[a-zA-Z]* \S{{1,128}} \S{{1,64}} {_VALUE}")
 _NET_USE: Final = re.compile(rf"/user:\S{{1,64}} {_VALUE}")
 _LAST: Final = re.compile(r"\s([A-Za-z0-9._~+/=-]{16,256})\s*$")
-_ECHO: Final = re.compile(rf"{_VALUE}[\"']? {{1,3}}\| {{0,3}}\S{{1,64}}[^\n|]{{0,200}}(?:--password-stdin|--with-token|--stdin)")
+_ECHO: Final = re.compile(
+    rf"{_VALUE}[\"']? {{1,3}}\| {{0,3}}\S{{1,64}}[^\n|]{{0,200}}(?:--password-stdin|--with-token|--stdin)"
+)
 
 _TOOLS: Final = (
     ("curl", _USER), ("http", _USER), ("wget", _USER), ("skopeo", _USER), ("podman", _USER), ("smbclient", _PERCENT),
@@ -48,7 +52,17 @@ _PLACEHOLDERS: Final = ("$", "<", "{", "%", "*", "-")
 _COOKIE: Final = re.compile(r"cookie[\"']?\s{0,4}[:=,]\s{0,4}[\"']?")
 _COOKIE_PAIR: Final = re.compile(r"([A-Za-z0-9_.%-]{1,64})=\"?([A-Za-z0-9%._~+/:|=-]{8,4000})")
 _MAX_COOKIE_CHARS: Final = 4_000
-_ATTRIBUTES: Final = ("path", "domain", "expires", "max-age", "samesite", "_ga", "_gid", "version", "priority")
+_ATTRIBUTES: Final = (
+    "path",
+    "domain",
+    "expires",
+    "max-age",
+    "samesite",
+    "_ga",
+    "_gid",
+    "version",
+    "priority",
+)
 
 
 def find_in_commands(scan: Scan) -> Iterator[TextRange]:
@@ -91,5 +105,9 @@ def find_cookies(scan: Scan) -> Iterator[TextRange]:
         end = min(line if line >= 0 else len(scan.text), head.end() + _MAX_COOKIE_CHARS)
         done = end
         for pair in _COOKIE_PAIR.finditer(scan.text, head.end(), end):
-            if pair.group(1).lower() not in _ATTRIBUTES and looks_random(pair.group(2)) and len(set(pair.group(2))) > 5:  # noqa: PLR2004 - GA1.2.3
+            if (
+                pair.group(1).lower() not in _ATTRIBUTES
+                and looks_random(pair.group(2))
+                and len(set(pair.group(2))) > 5
+            ):  # noqa: PLR2004 - GA1.2.3
                 yield TextRange(pair.start(2), pair.end(2), "SECRET")

@@ -17,7 +17,9 @@ _LOGIN: Final = re.compile(r"([^\s:/@\"'<>]{0,200}):([^\s\"'<>]{1,200})@")
 _PATH: Final = re.compile(r"\d{1,5}/")
 _TOKEN: Final = re.compile(r"([A-Za-z0-9_-]{16,200})@")
 _GO: Final = re.compile(r"[^\s:/@\"']{1,64}:([^\s\"'/]{1,128})@(?:tcp|unix|udp)\(")
-_ORACLE: Final = re.compile(r"(?i:oracle:(?:thin|oci):)?(?<![\w/])[A-Za-z][\w.$]{0,40}/([^\s\"'/@]{3,64})@(?://)?[A-Za-z0-9]")
+_ORACLE: Final = re.compile(
+    r"(?i:oracle:(?:thin|oci):)?(?<![\w/])[A-Za-z][\w.$]{0,40}/([^\s\"'/@]{3,64})@(?://)?[A-Za-z0-9]"
+)
 _ORACLE_TOOLS: Final = ("oracle:", "sqlplus", "sqlldr", "expdp", "impdp", "rman")
 _PLACEHOLDERS: Final = ("$", "{", "%s", "<", "[", "***")
 

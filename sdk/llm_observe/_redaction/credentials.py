@@ -21,7 +21,9 @@ ELIDED_CHARS: Final = 10
 """Characters of a key before an ellipsis that are too many to be an example's."""
 _HEAD: Final = re.compile(r"(?<![A-Za-z0-9])(?=(...))")
 _BODY: Final = re.compile(r"[A-Za-z0-9_.~+/=%$:-]{1,4000}")
-_FILE_END: Final = re.compile(r"\.(?:png|gif|jpe?g|svg|js|mjs|css|html?|ico|webp|xml|json|map|woff2?|ttf|pdf|txt|mp4|zip|gz)(?![A-Za-z0-9])")
+_FILE_END: Final = re.compile(
+    r"\.(?:png|gif|jpe?g|svg|js|mjs|css|html?|ico|webp|xml|json|map|woff2?|ttf|pdf|txt|mp4|zip|gz)(?![A-Za-z0-9])"
+)
 _LOWER_RUN: Final = re.compile(r"[a-z]{5}")
 _HASH: Final = re.compile(r"[0-9a-f]+")
 _RUN: Final = re.compile(r"[A-Za-z0-9_-]{20,}")
@@ -81,7 +83,9 @@ _KEY_WORDS: Final = frozenset(
     "ak api apikey auth live pat pk priv prv rk sec secret sk skey test tok token access admin prod bot pwd pass".split()
 )
 
-_SURE_WORDS: Final = frozenset({"sk", "pk", "key", "secret", "tok", "token", "pat", "apikey", "signkey", "skey"})
+_SURE_WORDS: Final = frozenset(
+    {"sk", "pk", "key", "secret", "tok", "token", "pat", "apikey", "signkey", "skey"}
+)
 
 
 def find_prefixed(scan: Scan) -> Iterator[TextRange]:
@@ -179,7 +183,9 @@ def _is_unseen(run: str) -> bool:
     """Return whether a run is the key of a vendor who is not in the table: a short prefix before random characters."""
     parts = _JOINTS.split(run)
     words = next((index for index, part in enumerate(parts) if len(part) >= _MIN_BODY_PART), 0)
-    return 0 < words <= _MAX_PREFIX_WORDS and _is_unseen_key(parts[:words], "".join(parts[words:]), dashed="-" in run)
+    return 0 < words <= _MAX_PREFIX_WORDS and _is_unseen_key(
+        parts[:words], "".join(parts[words:]), dashed="-" in run
+    )
 
 
 def _is_unseen_key(words: list[str], body: str, *, dashed: bool) -> bool:

@@ -57,7 +57,9 @@ def original(position: int, maps: list[Shifts]) -> int:
     return position
 
 
-def _decode(text: str, pattern: re.Pattern[str], character: Callable[[re.Match[str]], str], maps: list[Shifts]) -> str:
+def _decode(
+    text: str, pattern: re.Pattern[str], character: Callable[[re.Match[str]], str], maps: list[Shifts]
+) -> str:
     parts: list[str] = []
     places: list[int] = []
     shifts: list[int] = []

@@ -24,8 +24,12 @@ class NameKind(IntEnum):
     """A secret even if it is a plain word."""
 
 
-_SHORT_PASSWORDS: Final = frozenset({"pwd", "pw", "psw", "pswd", "passe", "mdp", "passwd", "pwds", "pswrd", "passw", "passwrd"})
-_SECRETS: Final = frozenset({"pass", "secret", "secrets", "pin", "otp", "cvv", "cvc", "passkey", "mnemonic", "pass1", "pass2"})
+_SHORT_PASSWORDS: Final = frozenset(
+    {"pwd", "pw", "psw", "pswd", "passe", "mdp", "passwd", "pwds", "pswrd", "passw", "passwrd"}
+)
+_SECRETS: Final = frozenset(
+    {"pass", "secret", "secrets", "pin", "otp", "cvv", "cvc", "passkey", "mnemonic", "pass1", "pass2"}
+)
 _TOKENS: Final = frozenset({
     "token", "tok", "apikey", "credential", "credentials", "cred", "creds", "auth", "authorization", "authtoken", "signature",
     "sig", "ptt", "pat", "bearer", "jwt", "apitoken", "accesskey", "secretkey", "accesstoken",
@@ -93,7 +97,11 @@ def kind_of(name: str, before: str) -> NameKind:
     if not words or words[-1] in _PLAIN_ENDINGS:
         return NameKind.NONE
     joined = "".join(words)
-    if any(word in joined for word in PASSWORD_WORDS) or not _SHORT_PASSWORDS.isdisjoint(words) or joined.endswith("pwd"):
+    if (
+        any(word in joined for word in PASSWORD_WORDS)
+        or not _SHORT_PASSWORDS.isdisjoint(words)
+        or joined.endswith("pwd")
+    ):
         return NameKind.PASSWORD
     if "secret" in joined or not _SECRETS.isdisjoint(words) or words[-1].endswith("pass"):
         return NameKind.NONE if joined in {"secretary", "compass", "bypass", "trespass"} else NameKind.SECRET

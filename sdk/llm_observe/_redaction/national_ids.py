@@ -32,7 +32,8 @@ def _is_cpf(digits: str) -> bool:
     if len(set(digits)) == 1:
         return False
     checks = [
-        sum((count + 1 - index) * int(digits[index]) for index in range(count)) * 10 % 11 % 10 for count in (9, 10)
+        sum((count + 1 - index) * int(digits[index]) for index in range(count)) * 10 % 11 % 10
+        for count in (9, 10)
     ]
     return digits[9:] == "".join(map(str, checks))
 
@@ -86,7 +87,6 @@ _ALL: Final = (
     NationalId("ID_PL", re.compile(r"(?<!\d)\d{11}(?!\d)"), lambda digits: _POLAND(digits) % 10 == 0),
     NationalId("ID_UK", re.compile(r"(?<!\d)\d{3}[ -]\d{3}[ -]\d{4}(?!\d)"), _is_nhs),
 )
-NATIONAL_KINDS: Final = frozenset(each.kind for each in _ALL)
 _SIGNS: Final = dict.fromkeys(map(ord, " .-"))
 
 

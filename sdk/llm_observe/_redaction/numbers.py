@@ -25,9 +25,7 @@ _US: Final = re.compile(
     r"(?<![\d$])(?<!\d\.)(?:\+?1[ .-]{0,2})?(?:\(\d{3}\)[ .-]?|\d{3}([ .-]))\d{3}(?(1)\1|[ .-])\d{4}(?!\d)"
 )
 _SSN: Final = re.compile(r"(?<!\d)(?<!\d-)\d{3}(?:-\d{2}-|  ?\d{2}  ?)\d{4}(?!\d)(?!-\d)")
-_INTERNATIONAL: Final = re.compile(
-    r"(?<!\d)(?:\+ ?|(?<![\d.,]-)00(?=[1-9]))\d(?:[ ./-]{0,2}\(?\d\)?){6,40}"
-)
+_INTERNATIONAL: Final = re.compile(r"(?<!\d)(?:\+ ?|(?<![\d.,]-)00(?=[1-9]))\d(?:[ ./-]{0,2}\(?\d\)?){6,40}")
 _NOT_A_PHONE: Final = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}(?: .*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d+\.\d+|\d{1,3}(?:\.\d{1,3}){2,4}"
     r"|(?:19|20)\d\d[-/](?:19|20)\d\d.*|\d{4}[./]\d\d[./]\d\d(?: .*)?"
@@ -49,7 +47,9 @@ _SSN_WORDS: Final = ("ssn", "social security", "social-security")
 _PLACES: Final = ("office", "fax", "mobile")
 _ALL_CONTEXT_WORDS: Final = sorted({*_PHONE_WORDS, *_PHONE_NAMES, *_PLACES, *_SSN_WORDS, "ext", "x"})
 _CONTEXT_WORDS: Final = tuple(
-    word for word in _ALL_CONTEXT_WORDS if not any(other in word for other in _ALL_CONTEXT_WORDS if other not in {word, "x"})
+    word
+    for word in _ALL_CONTEXT_WORDS
+    if not any(other in word for other in _ALL_CONTEXT_WORDS if other not in {word, "x"})
 )
 """One of these is near each number that is recognised by the words around it."""
 _PLACE_CHARS: Final = 12
@@ -233,8 +233,10 @@ def _continues(text: str, start: int, end: int) -> bool:
         before in {"-", "/"} and text[start - 2 : start - 1].isalnum()
     ):
         return True
-    return (after.isascii() and after.isalnum() and not _EXTENSION.match(text, end)) or after == "_" or (
-        after in {".", ","} and text[end + 1 : end + 2].isdigit()
+    return (
+        (after.isascii() and after.isalnum() and not _EXTENSION.match(text, end))
+        or after == "_"
+        or (after in {".", ","} and text[end + 1 : end + 2].isdigit())
     )
 
 
@@ -251,7 +253,11 @@ def _is_local_phone(shown: str, digits: str, before: str, after: str) -> bool:
         return False
     if any(char in shown for char in "-.( ") and not _SPACED_OUT.fullmatch(shown):
         return any(word in before for word in _PHONE_WORDS) or any(word in after for word in _PLACES)
-    named = any(word in before for word in _PHONE_NAMES) or _EXTENSION.match(after) is not None or any(word in after for word in _PLACES)
+    named = (
+        any(word in before for word in _PHONE_NAMES)
+        or _EXTENSION.match(after) is not None
+        or any(word in after for word in _PLACES)
+    )
     return named and len(digits) >= 9  # noqa: PLR2004 - one run of digits
 
 

@@ -115,10 +115,12 @@ HEADS: Final = frozenset(BY_HEAD)
 SHORT: Final = [prefix for prefix in ALL if len(prefix.text) < _HEAD_CHARS]
 """Prefixes of two characters, behind which a long run must follow."""
 GLUED: Final = re.compile(
-    _alternatives([
-        each.text
-        for each in ALL
-        if each.text not in ONLY_EXACT and re.fullmatch(r"[A-Za-z].{2,}_|[A-Za-z].{3,}[-.]", each.text)
-    ])  # shorter ones end words
+    _alternatives(
+        [
+            each.text
+            for each in ALL
+            if each.text not in ONLY_EXACT and re.fullmatch(r"[A-Za-z].{2,}_|[A-Za-z].{3,}[-.]", each.text)
+        ]
+    )  # shorter ones end words
 )
 """Matches a prefix that is unmistakable even right behind a letter or a digit."""

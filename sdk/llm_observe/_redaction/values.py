@@ -16,9 +16,13 @@ _CODE: Final = (
     "fn::", "./", "../", "~/", "<", "{{", "vault:", "ref+", "ssm:", "arn:", "!ref", "!sub", "secretsmanager:", "@", "&",
 )  # fmt: skip
 _PATH: Final = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.@-]{1,64}){2,}[/\\]?|/[a-z]{3,}")
-_CALL: Final = re.compile(r"[A-Za-z_$][\w.$:]*(?:\(|\[[^\]]*\])|[A-Za-z_]+(?:\.[A-Za-z_]+)+$|[A-Za-z]+(?:_[A-Za-z]+)+$")
+_CALL: Final = re.compile(
+    r"[A-Za-z_$][\w.$:]*(?:\(|\[[^\]]*\])|[A-Za-z_]+(?:\.[A-Za-z_]+)+$|[A-Za-z]+(?:_[A-Za-z]+)+$"
+)
 _BRACES: Final = re.compile(r"\{[\w. ]*\}|\[[A-Za-z_ ]*\](?:\.\.\.)?|\(\w*\)?|%\(?\w+\)?s?%?")
-_YOURS: Final = re.compile(r"(?i)(?:your|my|the|some|insert|enter|put|replace|example|sample|dummy|fake|placeholder|todo|change_?this)[-_ ].*|.*[-_ ]here|x+(?:-x+)*")
+_YOURS: Final = re.compile(
+    r"(?i)(?:your|my|the|some|insert|enter|put|replace|example|sample|dummy|fake|placeholder|todo|change_?this)[-_ ].*|.*[-_ ]here|x+(?:-x+)*"
+)
 _JOINTS: Final = re.compile(r"[-_./=:]+")
 _WORDY: Final = re.compile(r"(?:[A-Z]?[a-z]{0,24}|[A-Z]{0,24})[0-9]{0,12}(?:[a-z]{0,8}|[A-Z]{0,8})")
 _HOST: Final = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,12}(?::\d+)?")
@@ -98,8 +102,10 @@ def is_placeholder(value: str) -> bool:
     lowered = value.lower()
     if len(set(value)) == 1 or not value.strip("*xX.-_?#\u2022\u2026 "):  # ****, xxxx
         return True
-    return lowered in _PROSE or lowered.startswith(_CODE) or bool(
-        _BRACES.fullmatch(value) or _YOURS.fullmatch(value) or _PATH.fullmatch(value)
+    return (
+        lowered in _PROSE
+        or lowered.startswith(_CODE)
+        or bool(_BRACES.fullmatch(value) or _YOURS.fullmatch(value) or _PATH.fullmatch(value))
     )
 
 
@@ -165,7 +171,12 @@ def _is_stated(value: str, kind: NameKind, *, quoted: bool) -> bool:
 def _mixes_all(value: str) -> bool:
     """Return whether a value has digits and letters of both cases, and is not just a name with a number."""
     digits = sum(map(str.isdigit, value))
-    return digits > 0 and value != value.lower() and value != value.upper() and not value.rstrip("0123456789").istitle()
+    return (
+        digits > 0
+        and value != value.lower()
+        and value != value.upper()
+        and not value.rstrip("0123456789").istitle()
+    )
 
 
 def _is_odd_word(value: str) -> bool:

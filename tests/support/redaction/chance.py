@@ -23,7 +23,13 @@ class Chance(random.Random):
         """Draw characters, of which some are digits and some letters, as in any key."""
         while True:
             drawn = "".join(self.choices(signs, k=count))
-            if count < 8 or signs.isalpha() or (drawn[0].isalnum() and drawn[-1].isalnum() and not drawn.isalpha() and not drawn.isdigit()):  # noqa: PLR2004 - short parts may be anything
+            if (
+                count < 8
+                or signs.isalpha()
+                or (
+                    drawn[0].isalnum() and drawn[-1].isalnum() and not drawn.isalpha() and not drawn.isdigit()
+                )
+            ):  # noqa: PLR2004 - short parts may be anything
                 return drawn
 
     def digits(self, count: int) -> str:
@@ -41,12 +47,17 @@ class Chance(random.Random):
     def card(self, prefix: str, count: int) -> str:
         """Draw a card number with a valid check digit (Luhn)."""
         body = prefix + "".join(self.choices(string.digits, k=count - len(prefix) - 1))
-        total = sum(_DOUBLED[int(digit)] if index % 2 == 0 else int(digit) for index, digit in enumerate(reversed(body)))
+        total = sum(
+            _DOUBLED[int(digit)] if index % 2 == 0 else int(digit)
+            for index, digit in enumerate(reversed(body))
+        )
         return body + str(-total % 10)
 
     def ssn(self, sign: str = "-") -> str:
         """Draw a social security number."""
-        return f"{self.randrange(100, 665):03}{sign}{self.randrange(1, 99):02}{sign}{self.randrange(1, 9999):04}"
+        return (
+            f"{self.randrange(100, 665):03}{sign}{self.randrange(1, 99):02}{sign}{self.randrange(1, 9999):04}"
+        )
 
     def us_phone(self, template: str) -> str:
         """Draw a phone number of the United States."""
@@ -63,7 +74,9 @@ class Chance(random.Random):
 
     def ipv4(self) -> str:
         """Draw an address of four numbers."""
-        return f"{self.randrange(60, 220)}.{self.randrange(256)}.{self.randrange(256)}.{self.randrange(1, 255)}"
+        return (
+            f"{self.randrange(60, 220)}.{self.randrange(256)}.{self.randrange(256)}.{self.randrange(1, 255)}"
+        )
 
     def ipv6(self) -> str:
         """Draw an address of eight groups, or of fewer with a gap."""
@@ -76,7 +89,9 @@ class Chance(random.Random):
 
     def password(self) -> str:
         """Draw a password with a digit and a sign."""
-        return self.choice(("Harbour", "kestrel", "Oak", "tulip")) + self.choice("!#%*?_+") + self.text(ALNUM, 8)
+        return (
+            self.choice(("Harbour", "kestrel", "Oak", "tulip")) + self.choice("!#%*?_+") + self.text(ALNUM, 8)
+        )
 
     def word(self) -> str:
         """Draw a password that is a plain word, or looks like one."""

@@ -66,8 +66,28 @@ def _key(prefix: KeyPrefix) -> Maker:
     return draw
 
 
-_EXACT_SHAPES: Final = ((ascii_letters, 34), (UPPER, 16), (UPPER, 26), (ALNUM, 54), (ALNUM, 32), (LOWER, 36), (ALNUM, 40), (HEX, 32), (HEX, 36))
-_UNUSUAL: Final = ("eyJrIjoi", "pk.eyJ", "sk.eyJ", "tk.eyJ", "ops_eyJ", "AAAAAAAAAAAAAAAAAAAAA", "_gitlab_session=", "sha256~", "access_token$")
+_EXACT_SHAPES: Final = (
+    (ascii_letters, 34),
+    (UPPER, 16),
+    (UPPER, 26),
+    (ALNUM, 54),
+    (ALNUM, 32),
+    (LOWER, 36),
+    (ALNUM, 40),
+    (HEX, 32),
+    (HEX, 36),
+)
+_UNUSUAL: Final = (
+    "eyJrIjoi",
+    "pk.eyJ",
+    "sk.eyJ",
+    "tk.eyJ",
+    "ops_eyJ",
+    "AAAAAAAAAAAAAAAAAAAAA",
+    "_gitlab_session=",
+    "sha256~",
+    "access_token$",
+)
 KEYS: Final[dict[str, Maker]] = {prefix.text: _key(prefix) for prefix in ALL if prefix.text not in _UNUSUAL}
 """A key for each prefix of the table."""
 

@@ -122,6 +122,9 @@ def negatives(chance: Chance) -> Iterator[str]:
         filled = text.replace("###", chance.text(HEX, 64)).replace("##", chance.text(HEX, 40))
         filled = filled.replace("=#", "=" + chance.text(HEX, 32)).replace(": #", ": " + chance.text(HEX, 32))
         filled = filled.replace("¶", "-".join(chance.text(HEX, count) for count in (8, 4, 4, 4, 12)))
-        yield filled.replace("_%", "_" + chance.text(ALNUM, 24)).replace("-%", "-" + chance.text(ALNUM, 24)).replace(
-            "01%", "01" + chance.text(ALNUM, 22)
-        ).replace(" %", " " + chance.text(ALNUM, 24))
+        yield (
+            filled.replace("_%", "_" + chance.text(ALNUM, 24))
+            .replace("-%", "-" + chance.text(ALNUM, 24))
+            .replace("01%", "01" + chance.text(ALNUM, 22))
+            .replace(" %", " " + chance.text(ALNUM, 24))
+        )
