@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from llm_observe.redaction import Redactor
+
 from tests.support.redaction.chance import Chance
 from tests.support.redaction.contexts import CONTEXTS
 from tests.support.redaction.kinds import KEYS, KINDS, NAMED, PERSONAL, SHAPED

@@ -15,9 +15,9 @@ from llm_observe._redaction.assignments import find_assigned
 from llm_observe._redaction.commands import find_cookies, find_in_commands
 from llm_observe._redaction.connections import find_url_passwords
 from llm_observe._redaction.credentials import find_headers, find_jwts, find_prefixed, find_webhooks
+from llm_observe._redaction.ibans import find_ibans
 from llm_observe._redaction.national_ids import find_national_ids
 from llm_observe._redaction.normalise import Scan, TextRange
-from llm_observe._redaction.ibans import find_ibans
 from llm_observe._redaction.numbers import find_numbers
 from llm_observe._redaction.private_keys import find_private_keys
 from llm_observe._redaction.rules import (

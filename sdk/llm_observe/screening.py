@@ -15,7 +15,8 @@ from llm_observe._redaction.names import STEMS
 from llm_observe._redaction.prefixes import ALL, EXACT_CHARS, KeyPrefix
 
 __all__ = [
-    "ASCII_STEMS", "FOREIGN_STEMS", "IBAN_COUNTRIES", "KEY_PREFIXES", "SCHEMES", "WEBHOOK_HOSTS", "is_password", "is_secret",
+    "ASCII_STEMS", "FOREIGN_STEMS", "IBAN_COUNTRIES", "KEY_PREFIXES", "SCHEMES", "WEBHOOK_HOSTS",
+    "is_password", "is_secret",
 ]  # fmt: skip
 
 

@@ -19,8 +19,9 @@ from tests.support.redaction.negatives import negatives
 REDACTOR = Redactor()
 GROUPS = {"personal": PERSONAL, "shaped": SHAPED, "named": NAMED, "keys": KEYS}
 PROSE = (
-    "The customer asks when the order will arrive", "请用两句话总结下面的工单", "Краткое содержание обращения", "und danach nichts mehr",
-    "def add(a, b):\n    return a + b", "| a | b |", "it went on like this (as ever)", "Größe und Maß", "", "on the 3rd of May", "…",
+    "The customer asks when the order will arrive", "请用两句话总结下面的工单", "Краткое содержание обращения",
+    "und danach nichts mehr", "def add(a, b):\n    return a + b", "| a | b |",
+    "it went on like this (as ever)", "Größe und Maß", "", "on the 3rd of May", "…",
 )  # fmt: skip
 JOINTS = (" ", ", ", "\n", "\t", " | ", "; ", " – ", "。")
 MIN_VISIBLE = 12

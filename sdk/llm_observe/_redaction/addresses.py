@@ -35,8 +35,8 @@ _FILE: Final = re.compile(
     r"[-+.](?:tar|zip|whl|jar|dll|exe|deb|rpm|tgz|gz|msi|apk|dmg|nupkg|post|rc|beta|alpha|dev)"
 )
 _NETWORK_WORDS: Final = (
-    "ip", "host", "server", "addr", "peer", "client", "ping", "ssh", "dns", "gateway", "node", "proxy", "subnet",
-    "://", "@", "remote", "connect", "inet", "listen", "bind", "route", "地址", "адрес",
+    "ip", "host", "server", "addr", "peer", "client", "ping", "ssh", "dns", "gateway", "node", "proxy",
+    "subnet", "://", "@", "remote", "connect", "inet", "listen", "bind", "route", "地址", "адрес",
 )  # fmt: skip
 _LOW_OCTET: Final = 32
 _IPV6_MIDDLE: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
@@ -102,11 +102,8 @@ def find_machine_addresses(scan: Scan) -> Iterator[TextRange]:
 def _find_ipv4(text: str, lowered: str) -> Iterator[TextRange]:
     for match in _IPV4.finditer(text):
         start, end = match.span()
-        if (
-            max(map(int, match.group().split("."))) < 256
-            and not _is_version(  # noqa: PLR2004 - an octet
-                match.group(), lowered[max(0, start - 24) : start], text[end : end + 6]
-            )
+        if max(map(int, match.group().split("."))) < 256 and not _is_version(
+            match.group(), lowered[max(0, start - 24) : start], text[end : end + 6]
         ):
             yield TextRange(start, end, "IP_ADDRESS")
 

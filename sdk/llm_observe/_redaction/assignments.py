@@ -252,12 +252,11 @@ def _end_of_unquoted(text: str, start: int, end: int) -> int:
     end = min(end, pair.start()) if pair else end
     while end > start + 1:
         last = text[end - 1]
-        if last in ".,:;!?…。*" and not (
-            last in "!?*" and text[end : end + 1] in {"", "\n", "&"} and last != "*"
-        ):
-            end -= 1
-        elif last in ")]}" and text.count("([{"[")]}".index(last)], start, end) < text.count(
-            last, start, end
+        if (
+            last in ".,:;!?…。*"
+            and not (last in "!?*" and text[end : end + 1] in {"", "\n", "&"} and last != "*")
+        ) or (
+            last in ")]}" and text.count("([{"[")]}".index(last)], start, end) < text.count(last, start, end)
         ):
             end -= 1
         else:

@@ -36,13 +36,14 @@ _ECHO: Final = re.compile(
 )
 
 _TOOLS: Final = (
-    ("curl", _USER), ("http", _USER), ("wget", _USER), ("skopeo", _USER), ("podman", _USER), ("smbclient", _PERCENT),
-    ("rpcclient", _PERCENT), ("mysql", _P_JOINED), ("mariadb", _P_JOINED), ("sshpass", _P), ("docker login", _P),
-    ("podman login", _P), ("mongo", _P), ("az login", _P), ("helm registry login", _P), ("oc login", _P), ("cf login", _P),
-    ("psexec", _P), ("redis-cli", _A), ("valkey-cli", _A), ("ldap", _W), ("sqlcmd", _UPPER_P), ("bcp", _UPPER_P), ("zip", _UPPER_P),
-    ("7z", _P_JOINED), ("rar", _RAR), ("freerdp", _SLASH_P), ("openssl", _PASS), ("keytool", _PASS), ("htpasswd", _HTPASSWD),
-    ("net use", _NET_USE), ("cqlsh", _P), ("influx", _P), ("rdesktop", _P), ("clickhouse", _P), ("vault login", _LAST),
-    ("echo", _ECHO), ("printf", _ECHO),
+    ("curl", _USER), ("http", _USER), ("wget", _USER), ("skopeo", _USER), ("podman", _USER),
+    ("smbclient", _PERCENT), ("rpcclient", _PERCENT), ("mysql", _P_JOINED), ("mariadb", _P_JOINED),
+    ("sshpass", _P), ("docker login", _P), ("podman login", _P), ("mongo", _P), ("az login", _P),
+    ("helm registry login", _P), ("oc login", _P), ("cf login", _P), ("psexec", _P), ("redis-cli", _A),
+    ("valkey-cli", _A), ("ldap", _W), ("sqlcmd", _UPPER_P), ("bcp", _UPPER_P), ("zip", _UPPER_P),
+    ("7z", _P_JOINED), ("rar", _RAR), ("freerdp", _SLASH_P), ("openssl", _PASS), ("keytool", _PASS),
+    ("htpasswd", _HTPASSWD), ("net use", _NET_USE), ("cqlsh", _P), ("influx", _P), ("rdesktop", _P),
+    ("clickhouse", _P), ("vault login", _LAST), ("echo", _ECHO), ("printf", _ECHO),
 )  # fmt: skip
 """Tools, in lower case, each with a pattern of the argument that is a secret."""
 TOOL_NAMES: Final = tuple(sorted({tool for tool, _ in _TOOLS}))
@@ -109,5 +110,5 @@ def find_cookies(scan: Scan) -> Iterator[TextRange]:
                 pair.group(1).lower() not in _ATTRIBUTES
                 and looks_random(pair.group(2))
                 and len(set(pair.group(2))) > 5
-            ):  # noqa: PLR2004 - GA1.2.3
+            ):
                 yield TextRange(pair.start(2), pair.end(2), "SECRET")

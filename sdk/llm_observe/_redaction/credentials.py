@@ -65,22 +65,49 @@ _MIN_BODY_PART: Final = 12
 _MIN_UNSEEN_CHARS: Final = 24
 _MIN_PLAIN_UNSEEN_CHARS: Final = 32
 """Least characters of a body in one case, which may as well be a hash."""
-_ID_WORDS: Final = frozenset("""
-    acct agent app arn artifact asst audio batch blob block boot branch build bucket call cart cdn ch chat chatcmpl charge
-    checkpoint chunk class client cmpl col com commit conv conversation corr cs css cus customer data dataset deploy
-    deployment desc device di digest dir doc document dpl driver dtp el embed embd entity eni error etag event evt exec
-    experiment feat file fine font form ft ftjob function gen group hash host html http https icon id ids img image in index
-    inv invoice io item items job js key layer lib link list log main map md5 mem message meta metric min model module msg
-    name node note obj object off op or order org out page part path pi pm po price prod product project proj pub query
-    queue ref region release rel repo report req request res resource resp response rev role row rs rtb rule run s3 sample
-    sandbox schema seg seti session ses sess sg sha sha1 sha256 sha384 sha512 si snap snapshot source span src step store
-    stream sub subnet svc table tag task team temp thread ticket time tmp tool toolu toolcall trace tracing transaction tx
-    txn type upload uri url usage user usr uuid v v1 v2 v3 v4 var ver version video view vol volume vpc vs web widget
-    window work workflow worker workspace ws www x xml
-""".split())  # fmt: skip
+_ID_TEXT: Final = """
+    acct agent app arn artifact asst audio batch blob block boot branch build bucket call cart cdn
+    ch chat chatcmpl charge checkpoint chunk class client cmpl col com commit conv conversation corr
+    cs css cus customer data dataset deploy deployment desc device di digest dir doc document dpl
+    driver dtp el embed embd entity eni error etag event evt exec experiment feat file fine font
+    form ft ftjob function gen group hash host html http https icon id ids img image in index inv
+    invoice io item items job js key layer lib link list log main map md5 mem message meta metric
+    min model module msg name node note obj object off op or order org out page part path pi pm po
+    price prod product project proj pub query queue ref region release rel repo report req request
+    res resource resp response rev role row rs rtb rule run s3 sample sandbox schema seg seti
+    session ses sess sg sha sha1 sha256 sha384 sha512 si snap snapshot source span src step store
+    stream sub subnet svc table tag task team temp thread ticket time tmp tool toolu toolcall trace
+    tracing transaction tx txn type upload uri url usage user usr uuid v v1 v2 v3 v4 var ver version
+    video view vol volume vpc vs web widget window work workflow worker workspace ws www x xml
+"""
+_ID_WORDS: Final = frozenset(_ID_TEXT.split())
 """Words before ids: what follows is no secret."""
 _KEY_WORDS: Final = frozenset(
-    "ak api apikey auth live pat pk priv prv rk sec secret sk skey test tok token access admin prod bot pwd pass".split()
+    [
+        "ak",
+        "api",
+        "apikey",
+        "auth",
+        "live",
+        "pat",
+        "pk",
+        "priv",
+        "prv",
+        "rk",
+        "sec",
+        "secret",
+        "sk",
+        "skey",
+        "test",
+        "tok",
+        "token",
+        "access",
+        "admin",
+        "prod",
+        "bot",
+        "pwd",
+        "pass",
+    ]
 )
 
 _SURE_WORDS: Final = frozenset(

@@ -31,17 +31,18 @@ _NOT_A_PHONE: Final = re.compile(
     r"|(?:19|20)\d\d[-/](?:19|20)\d\d.*|\d{4}[./]\d\d[./]\d\d(?: .*)?"
 )
 _PHONE_WORDS: Final = (
-    "phone", "mobile", "tel", "cell", "fax", "call", "office", "desk", "number", "reach", "contact", "answer",
-    "text ", "message", "sms", "whatsapp", "dial", "ring", "hotline", "line", "mobil", "handy", "rufnummer", "móvil",
-    "telé", "telefon", "portable", "cellulare", "celular", "电话", "手机", "電話", "携帯", "전화", "телефон", "тел",
+    "phone", "mobile", "tel", "cell", "fax", "call", "office", "desk", "number", "reach", "contact",
+    "answer", "text ", "message", "sms", "whatsapp", "dial", "ring", "hotline", "line", "mobil", "handy",
+    "rufnummer", "móvil", "telé", "telefon", "portable", "cellulare", "celular", "电话", "手机", "電話", "携帯",
+    "전화", "телефон", "тел",
 )  # fmt: skip
 _NUMBER_WORDS: Final = (
-    "order", "ticket", "isbn", "invoice", "tracking", "version", "snowflake", "timestamp", " id", "ean", "gtin",
-    "barcode", "sku", "matrix", "issn", "upc", "part n", "serial", "model", "lot ",
+    "order", "ticket", "isbn", "invoice", "tracking", "version", "snowflake", "timestamp", " id", "ean",
+    "gtin", "barcode", "sku", "matrix", "issn", "upc", "part n", "serial", "model", "lot ",
 )  # fmt: skip
 _PHONE_NAMES: Final = (
-    "phone", "mobile", "tel", "cell", "fax", "call", "office", "whatsapp", "handy", "电话", "手机", "電話", "携帯", "전화",
-    "телефон", "móvil",
+    "phone", "mobile", "tel", "cell", "fax", "call", "office", "whatsapp", "handy", "电话", "手机", "電話",
+    "携帯", "전화", "телефон", "móvil",
 )  # fmt: skip
 _SSN_WORDS: Final = ("ssn", "social security", "social-security")
 _PLACES: Final = ("office", "fax", "mobile")

@@ -12,8 +12,9 @@ from llm_observe._redaction.name_kinds import NameKind
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _WORDS: Final = re.compile(r"[A-Za-z]+(?:[._/-]+[A-Za-z]+)*[0-9]{0,2}")
 _CODE: Final = (
-    "os.", "process.", "env.", "self.", "this.", "config.", "settings.", "getenv", "$", "%", "http://", "https://", "file:",
-    "fn::", "./", "../", "~/", "<", "{{", "vault:", "ref+", "ssm:", "arn:", "!ref", "!sub", "secretsmanager:", "@", "&",
+    "os.", "process.", "env.", "self.", "this.", "config.", "settings.", "getenv", "$", "%", "http://",
+    "https://", "file:", "fn::", "./", "../", "~/", "<", "{{", "vault:", "ref+", "ssm:", "arn:", "!ref",
+    "!sub", "secretsmanager:", "@", "&",
 )  # fmt: skip
 _PATH: Final = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.@-]{1,64}){2,}[/\\]?|/[a-z]{3,}")
 _CALL: Final = re.compile(
@@ -31,34 +32,41 @@ _MIN_TOKEN_CHARS: Final = 10
 _MIN_PASSWORD_CHARS: Final = 3
 _MIN_WORD_CHARS: Final = 5
 _MIN_STATED_CHARS: Final = 6
-_PROSE: Final = frozenset("""
-    a about above accepted access after again all also always an and any api app are argument as ask at auth authentication
-    authorization back based basic be bearer because been before being below between body boolean both but by bytes call can
-    change changed changes char characters check choose class code common compromised config confirm confirmation contain
-    contains copy correct could create created credentials data database default defined details did digit digits do does done
-    don't each either email empty encoded encrypted encryption enter env environment error every example expired expires
-    expiry fail failed failure false field file filled first flow for forgot forgotten form format found from function generate
-    generated get give given go had has hash hashed have header hello help here hidden hint how i id if import in incorrect
-    information input int integer invalid is it its join just keep key keys last leave leaked length letter letters like line link
-    list login long lost lower lowercase made make manager masked match maximum may mean me method minimum missing model more
-    most must name need needed needs never new next nil no none not note now null number object of off old on once one only
-    optional or other our out over page param parameter pass passed passwd passphrase password passwords path per phrase plain
-    please policy prompt property protected provide provided public put pwd random read received redacted register repeat
-    required reset reuse revoked rotate rotated rotation same save saved secret secrets secure security see select self send
-    sent service set setting settings shall share should show sign simple since size so some something store stored str
-    strength string strong such supplied support sure take team test text than that the their them then there these they this
-    through to today token tokens too true try two type typed undefined unique unknown until up updated upper uppercase us use
-    used user username users using valid validation value values varchar variable verified verify via void want was way we weak
-    were what when where whether which while who why will with within without word words work would write wrong yes yet you
-    your yours n/a tbd todo unset field? reset? dict bool float any literal bytes optional[str] secretstr
-    passwort kennwort vergessen erforderlich falsch ung\u00fcltig muss ist und oder der die das ein eine mit f\u00fcr nicht sie ihr
-    contrase\u00f1a obligatoria requerida incorrecta olvid\u00f3 debe una por los las con para del que
-    mot passe oubli\u00e9 requis incorrect doit votre une les des pour avec est
-    senha obrigat\u00f3ria inv\u00e1lida esqueceu deve sua um uma dos com
-    wachtwoord vergeten verplicht onjuist moet het een niet van
-    \u043f\u0430\u0440\u043e\u043b\u044c \u043e\u0431\u044f\u0437\u0430\u0442\u0435\u043b\u0435\u043d \u043d\u0435\u0432\u0435\u0440\u043d\u044b\u0439
-    has\u0142o l\u00f6senord \u015fifre parola adgangskode salasana jelsz\u00f3 heslo obbligatoria dimenticata errata
-""".split())  # fmt: skip
+_PROSE_WORDS: Final = """
+    a about above accepted access after again all also always an and any api app are argument as ask
+    at auth authentication authorization back based basic be bearer because been before being below
+    between body boolean both but by bytes call can change changed changes char characters check
+    choose class code common compromised config confirm confirmation contain contains copy correct
+    could create created credentials data database default defined details did digit digits do does
+    done don't each either email empty encoded encrypted encryption enter env environment error
+    every example expired expires expiry fail failed failure false field file filled first flow for
+    forgot forgotten form format found from function generate generated get give given go had has
+    hash hashed have header hello help here hidden hint how i id if import in incorrect information
+    input int integer invalid is it its join just keep key keys last leave leaked length letter
+    letters like line link list login long lost lower lowercase made make manager masked match
+    maximum may mean me method minimum missing model more most must name need needed needs never new
+    next nil no none not note now null number object of off old on once one only optional or other
+    our out over page param parameter pass passed passwd passphrase password passwords path per
+    phrase plain please policy prompt property protected provide provided public put pwd random read
+    received redacted register repeat required reset reuse revoked rotate rotated rotation same save
+    saved secret secrets secure security see select self send sent service set setting settings
+    shall share should show sign simple since size so some something store stored str strength
+    string strong such supplied support sure take team test text than that the their them then there
+    these they this through to today token tokens too true try two type typed undefined unique
+    unknown until up updated upper uppercase us use used user username users using valid validation
+    value values varchar variable verified verify via void want was way we weak were what when where
+    whether which while who why will with within without word words work would write wrong yes yet
+    you your yours n/a tbd todo unset field? reset? dict bool float any literal bytes optional[str]
+    secretstr passwort kennwort vergessen erforderlich falsch ung\xfcltig muss ist und oder der die
+    das ein eine mit f\xfcr nicht sie ihr contrase\xf1a obligatoria requerida incorrecta olvid\xf3
+    debe una por los las con para del que mot passe oubli\xe9 requis incorrect doit votre une les
+    des pour avec est senha obrigat\xf3ria inv\xe1lida esqueceu deve sua um uma dos com wachtwoord
+    vergeten verplicht onjuist moet het een niet van \u043f\u0430\u0440\u043e\u043b\u044c
+    \u043e\u0431\u044f\u0437\u0430\u0442\u0435\u043b\u0435\u043d
+    \u043d\u0435\u0432\u0435\u0440\u043d\u044b\u0439 has\u0142o l\xf6senord \u015fifre parola
+    adgangskode salasana jelsz\xf3 heslo obbligatoria dimenticata errata
+"""
+_PROSE: Final = frozenset(_PROSE_WORDS.split())
 """Words that stand beside the name of a secret in prose, forms and code, in lower case; not passwords."""
 _PROSE_ENDINGS: Final = ("ed", "ing", "able", "ly", "tion", "ment", "ness", "'s", "ies")
 

@@ -29,7 +29,7 @@ class Chance(random.Random):
                 or (
                     drawn[0].isalnum() and drawn[-1].isalnum() and not drawn.isalpha() and not drawn.isdigit()
                 )
-            ):  # noqa: PLR2004 - short parts may be anything
+            ):
                 return drawn
 
     def digits(self, count: int) -> str:
@@ -81,7 +81,7 @@ class Chance(random.Random):
     def ipv6(self) -> str:
         """Draw an address of eight groups, or of fewer with a gap."""
         groups = [f"{self.randrange(0x1000, 0xFFFF):x}" for _ in range(8)]
-        return ":".join(groups) if self.random() < 0.5 else "2001:db8::" + ":".join(groups[:3])  # noqa: PLR2004 - half
+        return ":".join(groups) if self.random() < 0.5 else "2001:db8::" + ":".join(groups[:3])
 
     def mac(self, sign: str) -> str:
         """Draw an address of a network card."""
