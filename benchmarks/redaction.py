@@ -1,9 +1,12 @@
-"""Recall by kind and by context, harmless texts altered, and speed: python -m benchmarks.redaction [--beside] [folder].
+"""Recall by kind and by context, harmless texts altered, and speed.
 
-First the matrix of tests/support/redaction, made at run time, then the labelled texts in a folder with their scorer
-(score.py), by default ../shared/data/redaction beside the repository. They are not part of it and are skipped where
-absent. With ``--beside``, the matrix is also given to Presidio's pattern recognisers and to detect-secrets, where
-they are installed (neither is a dependency; an environment of its own is best, with the SDK on PYTHONPATH).
+    python -m benchmarks.redaction [--beside] [folder]
+
+First the matrix of tests/support/redaction, made at run time, then the labelled texts in a folder with their
+scorer (score.py), by default ../shared/data/redaction beside the repository. They are not part of it and are
+skipped where absent. With ``--beside``, the matrix is also given to Presidio's pattern recognisers and to
+detect-secrets, where they are installed (neither is a dependency: use an environment of its own, with the SDK
+on PYTHONPATH).
 """
 
 from __future__ import annotations
@@ -61,7 +64,8 @@ def measure(name: str, function: Redact, *, step: int = 1) -> None:
     altered = sum(function(text) != text for text in texts)
     print(f"{name}: {sum(count.values()):,} texts, {len(count)} kinds in {len(contexts)} contexts")
     print(
-        f"  macro recall by kind {_macro(count, missed_kinds):.4f}, by context {_macro(contexts, missed_contexts):.4f}"
+        f"  macro recall by kind {_macro(count, missed_kinds):.4f},"
+        f" by context {_macro(contexts, missed_contexts):.4f}"
     )
     for group, kinds in _GROUPS.items():
         print(
@@ -71,7 +75,8 @@ def measure(name: str, function: Redact, *, step: int = 1) -> None:
         worst = ", ".join(f"{each} {1 - n / all_of[each]:.2f}" for each, n in missed.most_common(_SHOWN))
         print(f"  {label} missed most: {worst or 'none'}")
     print(
-        f"  harmless texts altered {altered / len(texts):.2%} of {len(texts)}; {median(times) * 1e6:.0f} µs a text"
+        f"  harmless texts altered {altered / len(texts):.2%} of {len(texts)};"
+        f" {median(times) * 1e6:.0f} µs a text"
     )
 
 

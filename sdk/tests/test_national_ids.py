@@ -9,7 +9,8 @@ from llm_observe._redaction.national_ids import _ALL  # the kinds with their che
 from llm_observe.redaction import NATIONAL_KINDS, Redactor
 
 SHAPES = {
-    "ID_BR": "###.###.###-##", "ID_CA": "### ### ###", "ID_CN": "######1990########", "ID_FR": "1 ## ## ## ### ### ##",
+    "ID_BR": "###.###.###-##", "ID_CA": "### ### ###", "ID_CN": "######1990########",
+    "ID_FR": "1 ## ## ## ### ### ##",
     "ID_IN": "3### #### ####", "ID_PL": "###########", "ID_UK": "### ### ####",
 }  # fmt: skip
 VALID = {each.kind: each.is_valid for each in _ALL}

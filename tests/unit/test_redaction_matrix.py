@@ -1,4 +1,4 @@
-"""Every kind of secret disappears in every surrounding, and the worker's screen never calls such a text plain."""
+"""Every kind of secret disappears in every surrounding, and no text with one passes the worker's screen."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from tests.support.redaction.negatives import negatives
 REDACTOR = Redactor()
 GROUPS = {"personal": PERSONAL, "shaped": SHAPED, "named": NAMED, "keys": KEYS}
 PROSE = (
-    "The customer asks when the order will arrive", "请用两句话总结下面的工单", "Краткое содержание обращения",
+    "The customer asks when the order will arrive", "请用两句话总结下面的工单",
+    "Краткое содержание обращения",
     "und danach nichts mehr", "def add(a, b):\n    return a + b", "| a | b |",
     "it went on like this (as ever)", "Größe und Maß", "", "on the 3rd of May", "…",
 )  # fmt: skip
-JOINTS = (" ", ", ", "\n", "\t", " | ", "; ", " – ", "。")
+JOINTS = (" ", ", ", "\n", "\t", " | ", "; ", " \u2013 ", "。")
 MIN_VISIBLE = 12
 """Characters of a key behind its prefix that give it away when the rest is cut off."""
 

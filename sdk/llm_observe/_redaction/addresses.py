@@ -29,7 +29,8 @@ _IPV4: Final = re.compile(r"\d(?<!\d\d)(?<!\d\.\d)\d{0,2}\.\d{1,3}\.\d{1,3}\.\d{
 _DOTTED: Final = re.compile(r"\.\d{1,3}\.\d")
 _VERSION: Final = re.compile(
     r"(?:(?<![a-z])(?:version|versión|versão|versie|wersja|sürüm|версия|ver|rel|release|section|clause|chapter|rev"
-    r"|revision|build|kernel|firmware|driver|§+)|版本|バージョン|버전|[a-z]{3}/|[=~<>^]=)[ .:=/#\"'(]{0,3}v?$|(?<![a-z])v\.?$|§ ?$"
+    r"|revision|build|kernel|firmware|driver|§+)|版本|バージョン|버전|[a-z]{3}/|[=~<>^]=)[ .:=/#\"'(]{0,3}v?$"
+    r"|(?<![a-z])v\.?$|§ ?$"
 )
 _FILE: Final = re.compile(
     r"[-+.](?:tar|zip|whl|jar|dll|exe|deb|rpm|tgz|gz|msi|apk|dmg|nupkg|post|rc|beta|alpha|dev)"
@@ -38,6 +39,7 @@ _NETWORK_WORDS: Final = (
     "ip", "host", "server", "addr", "peer", "client", "ping", "ssh", "dns", "gateway", "node", "proxy",
     "subnet", "://", "@", "remote", "connect", "inet", "listen", "bind", "route", "地址", "адрес",
 )  # fmt: skip
+_OCTETS: Final = 256
 _LOW_OCTET: Final = 32
 _IPV6_MIDDLE: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _IPV6: Final = re.compile(
@@ -102,14 +104,14 @@ def find_machine_addresses(scan: Scan) -> Iterator[TextRange]:
 def _find_ipv4(text: str, lowered: str) -> Iterator[TextRange]:
     for match in _IPV4.finditer(text):
         start, end = match.span()
-        if max(map(int, match.group().split("."))) < 256 and not _is_version(
+        if max(map(int, match.group().split("."))) < _OCTETS and not _is_version(
             match.group(), lowered[max(0, start - 24) : start], text[end : end + 6]
         ):
             yield TextRange(start, end, "IP_ADDRESS")
 
 
 def _is_version(shown: str, before: str, after: str) -> bool:
-    """Return whether four numbers are a version or a section: said to be, or all small and not said to be an address."""
+    """Return whether four numbers are a version: called one, or all small and not called an address."""
     if _VERSION.search(before) or _FILE.match(after):
         return True
     octets = [int(octet) for octet in shown.split(".")]

@@ -1,7 +1,7 @@
-"""Values beside names of secrets: ``password = …``, ``"apiKey": "…"``, ``<secret>…``, ``| token | … |``, ``--key …``.
+"""Values beside names of secrets: ``password = …``, ``"apiKey": "…"``, ``<secret>…``, ``| token | … |``.
 
-Searches for the parts of such names, reads the whole name, what stands between it and the next value, and the value.
-What stands between decides only how much the value must look like a secret.
+Searches for the parts of such names, reads the whole name, what stands between it and the next value, and the
+value. What stands between decides only how much the value must look like a secret.
 """
 
 from __future__ import annotations
@@ -25,31 +25,37 @@ _REST_OF_NAME: Final = re.compile(r"[A-Za-z0-9_.$-]{0,64}")
 _REST_OF_WORD: Final = re.compile(r"[^\W\d_]{0,24}")
 _WORD_BEFORE: Final = re.compile(r"([^\W_]{1,24})[ -]$")
 _CLOSE: Final = re.compile(r"[\"'`*\])}»”]{0,6}")
-_PHRASE: Final = r"(?: \([^()\n]{1,24}\)| (?:for|of|on|in|to|f\u00fcr|para|pour|de|di|von|del) (?!be )[\w.@-]{1,30}(?: [\w.@-]{1,20})?){0,2}"
+_PHRASE: Final = (
+    r"(?: \([^()\n]{1,24}\)| (?:for|of|on|in|to|f\u00fcr|para|pour|de|di|von|del)"
+    r" (?!be )[\w.@-]{1,30}(?: [\w.@-]{1,20})?){0,2}"
+)
 _SIGN: Final = re.compile(
-    _PHRASE
-    + r"[ \t]{0,20}(?:=>|->|\u2192|:=|~>|[:=\u2192]{1,3}>?)[*]{0,3}[ \t]{0,20}(?:(?<=[:: ])(?:[|>][+-]?(?=\n))?(?:\r?\n[ \t-]{0,20}){0,2}(?![\w.-]{1,64}[=:]))?"
+    _PHRASE + r"[ \t]{0,20}(?:=>|->|\u2192|:=|~>|[:=\u2192]{1,3}>?)[*]{0,3}[ \t]{0,20}"
+    r"(?:(?<=[: ])(?:[|>][+-]?(?=\n))?(?:\r?\n[ \t-]{0,20}){0,2}(?![\w.-]{1,64}[=:]))?"
 )
 _TYPE: Final = re.compile(
-    r"(?:&?(?:'static )?(?:str|String|string|char|text|bytes|const char ?\*|Optional\[str\]|str \| None|SecretStr|String\?))[ \t]*=[ \t]*(?=[\"'rbf`])"
+    r"(?:&?(?:'static )?(?:str|String|string|char|text|bytes|const char ?\*"
+    r"|Optional\[str\]|str \| None|SecretStr|String\?))[ \t]*=[ \t]*(?=[\"'rbf`])"
 )
 _TYPE_FIRST: Final = re.compile(r"[ \t]+(?:str|String|string|text)[ \t]*:?=[ \t]*(?=[\"'`])")
 _STATED: Final = re.compile(
-    _PHRASE
-    + r"[ \t]{1,3}(?:is|was|are|as|to|ist|lautet|war|es|era|est|\u00e9|\u00e8|\u00e4r|er|jest|equals|reads|on|bylo|je)(?: now| set to| still| again)?:?[ \t]{1,3}"
+    _PHRASE + r"[ \t]{1,3}(?:is|was|are|as|to|ist|lautet|war|es|era|est|\u00e9|\u00e8|\u00e4r|er|jest"
+    r"|equals|reads|on|bylo|je)(?: now| set to| still| again)?:?[ \t]{1,3}"
     r"|[ \t]{0,2}(?:\u662f|\u4e3a|\u70ba|\u306f|\uc740|\ub294|\uc774)[ \t]{0,2}"
 )
 _VALUE_PAIR: Final = re.compile(
-    r"[\"'`]?[ \t]{0,4},?\s{1,40}(?:[\w:-]{1,30}=[\"'][^\"'\n]{0,60}[\"'] {1,4}){0,3}[\"'`]?(?:value|val|content|default|defaultValue|Value|secret|text)[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}"
+    r"[\"'`]?[ \t]{0,4},?\s{1,40}(?:[\w:-]{1,30}=[\"'][^\"'\n]{0,60}[\"'] {1,4}){0,3}"
+    r"[\"'`]?(?:value|val|content|default|defaultValue|Value|secret|text)[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}"
 )
 _TAG: Final = re.compile(
-    r"[\"']?(?: [^<>\n]{0,80})?>\s{0,20}(?:<!\[CDATA\[|<(?:string|value|String)>)?([^<\n]{1,512})(?=</|\]\]>|$)"
+    r"[\"']?(?: [^<>\n]{0,80})?>\s{0,20}"
+    r"(?:<!\[CDATA\[|<(?:string|value|String)>)?([^<\n]{1,512})(?=</|\]\]>|$)"
 )
 _CELL: Final = re.compile(r"[ \t*`]{0,40}\|[ \t*`]{0,40}([^|\n]{1,200}?)[ \t*`]{0,40}(?:\||\n|$)")
 _COMMA: Final = re.compile(r"[ \t]{0,4},[ \t\r\n]{0,20}(?=[rbfu@]?[\"'`])")
 _GAP: Final = re.compile(r"(?:[ \t]{1,8}-{0,2}[ \t]{1,8}|[ \t]{1,8}|[,;\t])(?:\([^()\n]{0,20}\) )?")
-_QUOTE: Final = re.compile(r"[rbfuRBFU@$L]{0,2}(\"\"\"|'''|[\"'`]|[“«„‘])")
-_CLOSING: Final = {"“": "”", "«": "»", "„": "“", "‘": "’"}
+_QUOTE: Final = re.compile(r"[rbfuRBFU@$L]{0,2}(\"\"\"|'''|[\"'`]|[\u201c\u00ab\u201e\u2018])")
+_CLOSING: Final = {"\u201c": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c", "\u2018": "\u2019"}
 _UNQUOTED: Final = re.compile(r"[^\s\"'`<>]{1,512}")
 _PAIR_FOLLOWS: Final = re.compile(r"[,;&|](?=\s|$|[\w. -]{1,40}[=:])|[,;]?[\"'`]|,(?=[^,\s]{0,80}(?:,|$))")
 _LINE_START: Final = re.compile(r"(?:^|\n)[ \t]*(?:- |export |set |\* |# )?[\"']?$")
@@ -137,31 +143,45 @@ def _value_of(text: str, name: _Name) -> tuple[int, int] | None:
     after = _CLOSE.match(text, name.end)
     at = after.end() if after else name.end
     before = text[name.start - 1 : name.start] if name.start else ""
-    if before == "<" or (before == ":" and "<" in text[max(0, name.start - 16) : name.start]):
-        if (found := _in_tag(text, at, name)) is not None:
-            return found
+    tag = before == "<" or (before == ":" and "<" in text[max(0, name.start - 16) : name.start])
+    if tag and (found := _in_tag(text, at, name)) is not None:
+        return found
+    start = _start_of_tied(text, at, name)
+    if start is not None:
+        return _read(text, start, name.kind, sure=True, name=name)
+    return _in_markup(text, at, name) or _behind_gap(text, at, name, dashed=before == "-")
+
+
+def _start_of_tied(text: str, at: int, name: _Name) -> int | None:
+    """Return where a value begins that a sign or a comma between quotes ties to a name."""
     pair = _VALUE_PAIR.match(text, name.end)
     if pair is not None:
-        return _read(text, pair.end(), name.kind, sure=True, name=name)
+        return pair.end()
     sign = _SIGN.match(text, at) or _TYPE_FIRST.match(text, at)
     if sign is not None:
         typed = _TYPE.match(text, sign.end())
-        return _read(text, typed.end() if typed else sign.end(), name.kind, sure=True, name=name)
+        return typed.end() if typed else sign.end()
+    comma = _COMMA.match(text, at) if at > name.end else None
+    return comma.end() if comma else None
+
+
+def _in_markup(text: str, at: int, name: _Name) -> tuple[int, int] | None:
+    """Return the range of a value between tags, or in the next cell of a table."""
     if text.startswith(">", at):
         return _in_tag(text, at, name)
     cell = _CELL.match(text, at)
-    if cell is not None:
-        return _if_secret(text, cell.start(1), cell.end(1), name.kind, quoted=False)
-    comma = _COMMA.match(text, at) if at > name.end else None
-    if comma is not None:
-        return _read(text, comma.end(), name.kind, sure=True, name=name)
+    return _if_secret(text, cell.start(1), cell.end(1), name.kind, quoted=False) if cell else None
+
+
+def _behind_gap(text: str, at: int, name: _Name, *, dashed: bool) -> tuple[int, int] | None:
+    """Return the range of a value behind a verb or a space."""
     stated = _STATED.match(text, at)
     if stated is not None and (found := _read(text, stated.end(), name.kind, sure=False, name=name)):
         return found
     gap = _GAP.match(text, at)
     if gap is None:
         return None
-    option = text.startswith("--", name.start) or (before == "-" and text[name.end : name.end + 1] == " ")
+    option = text.startswith("--", name.start) or (dashed and text[name.end : name.end + 1] == " ")
     return _read(text, gap.end(), name.kind, sure=option, name=name)
 
 
@@ -231,7 +251,7 @@ def _phrase(text: str, start: int, name: _Name) -> tuple[int, int] | None:
 
 
 def _end_of_quoted(text: str, start: int, quote: str) -> int:
-    """Return where a quoted value ends: at a quote that no letter follows, or where the line or the text ends."""
+    """Return where a quoted value ends: at a quote that no letter follows, or where the line ends."""
     close = _CLOSING.get(quote, quote)
     limit = min(len(text), start + _MAX_VALUE_CHARS)
     at = text.find(close, start, limit)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _BARE: Final = r"([^\s\"'|;&<>]{3,256})"
 _VALUE: Final = r"[\"']?" + _BARE
 _USER: Final = re.compile(
-    rf"(?<=\s)(?:-u|--user|-U|--proxy-user|-a|--auth|--creds|--src-creds|--dest-creds)[ =]?[\"']?[^\s:\"'/]{{1,64}}:{_BARE}"
+    rf"(?<=\s)(?:-u|--user|-U|--proxy-user|-a|--auth|--creds|--src-creds|--dest-creds)"
+    rf"[ =]?[\"']?[^\s:\"'/]{{1,64}}:{_BARE}"
 )
 _P: Final = re.compile(rf"(?<=\s)-p[ =]?{_VALUE}")
 _P_JOINED: Final = re.compile(rf"(?<=\s)-p{_VALUE}")
@@ -52,6 +53,8 @@ _MAX_COMMAND_CHARS: Final = 400
 _PLACEHOLDERS: Final = ("$", "<", "{", "%", "*", "-")
 _COOKIE: Final = re.compile(r"cookie[\"']?\s{0,4}[:=,]\s{0,4}[\"']?")
 _COOKIE_PAIR: Final = re.compile(r"([A-Za-z0-9_.%-]{1,64})=\"?([A-Za-z0-9%._~+/:|=-]{8,4000})")
+_MIN_DISTINCT: Final = 5
+"""Different characters of a random value: GA1.2.3 has as many."""
 _MAX_COOKIE_CHARS: Final = 4_000
 _ATTRIBUTES: Final = (
     "path",
@@ -109,6 +112,6 @@ def find_cookies(scan: Scan) -> Iterator[TextRange]:
             if (
                 pair.group(1).lower() not in _ATTRIBUTES
                 and looks_random(pair.group(2))
-                and len(set(pair.group(2))) > 5
+                and len(set(pair.group(2))) > _MIN_DISTINCT
             ):
                 yield TextRange(pair.start(2), pair.end(2), "SECRET")

@@ -207,7 +207,7 @@ def _is_long_body(body: str) -> bool:
 
 
 def _is_unseen(run: str) -> bool:
-    """Return whether a run is the key of a vendor who is not in the table: a short prefix before random characters."""
+    """Return whether a run is the key of an unknown vendor: a short prefix before random characters."""
     parts = _JOINTS.split(run)
     words = next((index for index, part in enumerate(parts) if len(part) >= _MIN_BODY_PART), 0)
     return 0 < words <= _MAX_PREFIX_WORDS and _is_unseen_key(

@@ -21,7 +21,7 @@ _PERCENT: Final = re.compile(
 )
 """A character of a URL, in UTF-8."""
 _PERCENT_SIGN: Final = re.compile(r"%(?:3[aAdD]|40|2[bBfF])")
-"""A sign that joins the parts of a URL. Another escape that stands alone may as well be part of a password."""
+"""A sign that joins the parts of a URL. Another that stands alone may as well be part of a password."""
 _ENTITY: Final = re.compile(r"&(?:(quot|apos|lt|gt|amp|nbsp)|#(\d{2,6})|#x([0-9a-fA-F]{2,5}));")
 _SPACES: Final = dict.fromkeys("nrt", "\n")
 _ENTITIES: Final = {"quot": '"', "apos": "'", "lt": "<", "gt": ">", "amp": "&", "nbsp": " "}

@@ -1,4 +1,4 @@
-"""Numbers that states give to people and that have check digits. Each is a kind of its own, off unless asked for."""
+"""Numbers that states give to people, with check digits. Each is a kind of its own, off unless asked for."""
 
 from __future__ import annotations
 

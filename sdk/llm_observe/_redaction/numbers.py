@@ -1,7 +1,7 @@
 """Numbers of people among clusters of digits: cards, social security numbers, phone numbers.
 
-A cluster is digits with short gaps, whatever stands around it. In a cluster each shape is tried at each group of
-digits, so that what stands beside a number decides nothing: the edges of a number are the edges of its digits.
+A cluster is digits with short gaps, whatever stands around it. In a cluster each shape is tried at each group
+of digits, so that what stands beside a number decides nothing: its edges are those of its digits.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _NOT_A_PHONE: Final = re.compile(
 _PHONE_WORDS: Final = (
     "phone", "mobile", "tel", "cell", "fax", "call", "office", "desk", "number", "reach", "contact",
     "answer", "text ", "message", "sms", "whatsapp", "dial", "ring", "hotline", "line", "mobil", "handy",
-    "rufnummer", "móvil", "telé", "telefon", "portable", "cellulare", "celular", "电话", "手机", "電話", "携帯",
+    "rufnummer", "móvil", "telé", "telefon", "portable", "cellulare", "celular",
+    "电话", "手机", "電話", "携帯",
     "전화", "телефон", "тел",
 )  # fmt: skip
 _NUMBER_WORDS: Final = (

@@ -17,7 +17,8 @@ _BEGIN: Final = "-----BEGIN"
 _SSH2_BEGIN: Final = "---- BEGIN SSH2"
 _END: Final = re.compile(r"-{4,5} ?END[A-Za-z0-9 ]{0,40}-{4,5}")
 _HEAD: Final = re.compile(
-    r"-----BEGIN[A-Z0-9 ]{0,40}(?:PRIVATE KEY(?: BLOCK)?|OpenVPN Static key V1)-----|---- BEGIN SSH2[A-Z ]{0,20} PRIVATE KEY ----"
+    r"-----BEGIN[A-Z0-9 ]{0,40}(?:PRIVATE KEY(?: BLOCK)?|OpenVPN Static key V1)-----"
+    r"|---- BEGIN SSH2[A-Z ]{0,20} PRIVATE KEY ----"
 )
 _MAX_PEM_CHARS: Final = 16_000
 _ENCODED: Final = ("LS0tLS1CRUdJTi", "LS0tLS1CRUdJTiB")

@@ -15,7 +15,7 @@ KINDS: Final = frozenset({
 })  # fmt: skip
 """Every built-in kind."""
 NATIONAL_KINDS: Final = frozenset({"ID_BR", "ID_CA", "ID_CN", "ID_FR", "ID_IN", "ID_PL", "ID_UK"})
-"""National ids: CPF, SIN, resident id, INSEE, Aadhaar, PESEL, NHS number. They are redacted only if asked for."""
+"""National ids: CPF, SIN, resident id, INSEE, Aadhaar, PESEL, NHS number. Redacted only if asked for."""
 _KIND: Final = re.compile(r"[A-Z0-9_]{2,24}")
 
 

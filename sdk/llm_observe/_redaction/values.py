@@ -22,7 +22,8 @@ _CALL: Final = re.compile(
 )
 _BRACES: Final = re.compile(r"\{[\w. ]*\}|\[[A-Za-z_ ]*\](?:\.\.\.)?|\(\w*\)?|%\(?\w+\)?s?%?")
 _YOURS: Final = re.compile(
-    r"(?i)(?:your|my|the|some|insert|enter|put|replace|example|sample|dummy|fake|placeholder|todo|change_?this)[-_ ].*|.*[-_ ]here|x+(?:-x+)*"
+    r"(?i)(?:your|my|the|some|insert|enter|put|replace"
+    r"|example|sample|dummy|fake|placeholder|todo|change_?this)[-_ ].*|.*[-_ ]here|x+(?:-x+)*"
 )
 _JOINTS: Final = re.compile(r"[-_./=:]+")
 _WORDY: Final = re.compile(r"(?:[A-Z]?[a-z]{0,24}|[A-Z]{0,24})[0-9]{0,12}(?:[a-z]{0,8}|[A-Z]{0,8})")
@@ -31,6 +32,8 @@ _ORDERED: Final = ("abcdefgh", "0123456789")
 _MIN_TOKEN_CHARS: Final = 10
 _MIN_PASSWORD_CHARS: Final = 3
 _MIN_WORD_CHARS: Final = 5
+_MIN_STATED_TOKEN_CHARS: Final = 8
+_FIRST_CJK: Final = "\u2e80"
 _MIN_STATED_CHARS: Final = 6
 _PROSE_WORDS: Final = """
     a about above accepted access after again all also always an and any api app are argument as ask
@@ -93,7 +96,8 @@ def is_plain_word(value: str) -> bool:
     """Return whether a value may be a password without digits and signs, rather than prose."""
     word = value.lower().rstrip("?!.")
     return (
-        len(word) >= _MIN_WORD_CHARS and word.isalpha() and word not in _PROSE and not word.endswith(_PROSE_ENDINGS)
+        len(word) >= _MIN_WORD_CHARS and word.isalpha() and word not in _PROSE
+        and not word.endswith(_PROSE_ENDINGS)
         and (word.isascii() or word[0] < "\u2e80")
     )  # fmt: skip
 
@@ -129,16 +133,22 @@ def _is_password(value: str, *, plain: bool, quoted: bool) -> bool:
     if value.isdigit():
         return plain and len(value) >= 4  # noqa: PLR2004 - a PIN
     if value.isalpha():
-        if not value.isascii() and value[0] >= "\u2e80":
-            return False
-        return is_plain_word(value) if plain and not quoted else plain and value.lower() not in _PROSE
+        return plain and _is_one_word(value, quoted=quoted)
     if not any(char.isalnum() for char in value):
         return len(value) > 5  # noqa: PLR2004 - !@#$%^
-    if not plain and _mixes_all(value):
-        return True
-    if _WORDS.fullmatch(value) and not plain:
-        return len(value) >= 8 and looks_random(value) and not _is_made_of_words(value)  # noqa: PLR2004 - a password
-    return True
+    return plain or _mixes_all(value) or not _WORDS.fullmatch(value) or _is_odd(value)
+
+
+def _is_one_word(value: str, *, quoted: bool) -> bool:
+    """Return whether letters alone may be a password."""
+    if not value.isascii() and value[0] >= _FIRST_CJK:
+        return False
+    return value.lower() not in _PROSE if quoted else is_plain_word(value)
+
+
+def _is_odd(value: str) -> bool:
+    """Return whether letters and a digit look random rather than like a name."""
+    return len(value) >= 8 and looks_random(value) and not _is_made_of_words(value)  # noqa: PLR2004 - a password
 
 
 def _is_token(value: str) -> bool:
@@ -157,23 +167,27 @@ def _is_mixed_case(value: str) -> bool:
 
 
 def _is_stated(value: str, kind: NameKind, *, quoted: bool) -> bool:
-    if len(value) < (8 if kind <= NameKind.TOKEN else _MIN_STATED_CHARS) and not (quoted and len(value) > 3):  # noqa: PLR2004
+    """Return whether a value is a secret that only a verb or a space ties to its name."""
+    least = _MIN_STATED_TOKEN_CHARS if kind <= NameKind.TOKEN else _MIN_STATED_CHARS
+    if len(value) < least and not (quoted and len(value) > _MIN_PASSWORD_CHARS):
         return False
     if quoted and kind is NameKind.PASSWORD and is_plain_word(value):
         return True
     if _UUID.fullmatch(value) or "=" in value[:-2] or " " in value:
         return False
     letters, digits = any(map(str.isalpha, value)), any(map(str.isdigit, value))
+    if kind <= NameKind.TOKEN:
+        return letters and digits and _is_token(value)
     signs = any(not char.isalnum() and char not in "._-/'\"" for char in value)
     if kind is NameKind.PASSWORD and letters and signs and value[0] not in "([{":
         return True
-    if not (letters and digits):
-        return False
-    if kind <= NameKind.TOKEN:
-        return _is_token(value)
+    return letters and digits and _is_stated_password(value)
+
+
+def _is_stated_password(value: str) -> bool:
     if not value.isalnum() and _mixes_all(value):
         return True
-    return not _is_made_of_words(value) if not _WORDS.fullmatch(value) else _is_odd_word(value)
+    return _is_odd_word(value) if _WORDS.fullmatch(value) else not _is_made_of_words(value)
 
 
 def _mixes_all(value: str) -> bool:

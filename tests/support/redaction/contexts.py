@@ -55,7 +55,7 @@ TEMPLATES: Final = {
     "Markdown, list": "* one\n* §\n* three",
     "Markdown, link": "[here](§)",
     "Chinese": "请看§这个",
-    "Chinese with marks": "联系方式：§。请保存",
+    "Chinese with marks": "联系方式\uff1a§。请保存",
     "Japanese": "これは§です",
     "Korean": "정보는 §입니다",
     "Russian": "вот § и всё",
@@ -76,7 +76,7 @@ def _filled(template: str) -> Callable[[str], str]:
 CONTEXTS: Final[dict[str, Callable[[str], str]]] = {
     **{name: _filled(template) for name, template in TEMPLATES.items()},
     "JSON": lambda text: json.dumps({**_JSON, "value": text}, ensure_ascii=False),
-    "JSON in JSON": lambda text: json.dumps({"body": json.dumps({**_JSON, "value": text}, ensure_ascii=False)}, ensure_ascii=False),
+    "JSON in JSON": lambda text: json.dumps({"body": json.dumps({**_JSON, "value": text})}),
     "JSON in JSON in JSON": lambda text: json.dumps({"a": json.dumps({"b": json.dumps({"c": text})})}),
     "XML element": lambda text: f"<entry><value>{escape(text)}</value></entry>",
     "XML attribute": lambda text: f'<add name="value" text="{escape(text, {chr(34): "&quot;"})}" />',

@@ -43,7 +43,7 @@ PERSONAL: Final[dict[str, Maker]] = {
     "mac with dashes": lambda c: c.mac("-").upper(),
     "iban": lambda c: c.iban(c.choice(("DE", "FR", "ES")), spaced=False),
     "iban in groups": lambda c: c.iban(c.choice(("GB", "NL", "IE")), spaced=True),
-    "email": lambda c: f"{c.choice(('nora', 'li.wei', 'o_petrov'))}{c.digits(3)}@{c.choice(('mail', 'post'))}.example.org",
+    "email": lambda c: f"{c.choice(('nora', 'li.wei', 'o_petrov'))}{c.digits(3)}@mail.example.org",
     "email with accents": lambda c: f"jörg{c.digits(3)}@büro.example.de",
     "wallet": lambda c: "0x" + c.text(HEX, 40),
 }  # fmt: skip
@@ -102,6 +102,11 @@ def _jwt(chance: Chance) -> str:
     return f"{'eyJ'}{chance.text(ALNUM, 33)}.{'eyJ'}{chance.text(URL_SAFE, 60)}.{chance.text(URL_SAFE, 43)}"
 
 
+def _base64(chance: Chance) -> str:
+    return base64.b64encode(chance.text(ALNUM, 18).encode()).decode()
+
+
+_HOOKS: Final = "https://hooks." + "slack.com/services/"
 SHAPED: Final[dict[str, Maker]] = {
     "JWT": _jwt,
     "PEM in base64": lambda c: base64.b64encode(_pem(c).encode()).decode(),
@@ -114,8 +119,8 @@ SHAPED: Final[dict[str, Maker]] = {
     "unseen prefix, hexadecimal": lambda c: f"zorp_sk_{c.text(HEX, 48)}",
     "URL password": lambda c: Sample(f"postgres://app:{(secret := c.text(ALNUM, 14))}@db.example/x", secret),
     "bearer": lambda c: Sample(f"Bearer {(secret := c.text(ALNUM, 36))}", secret),
-    "basic": lambda c: Sample(f"Basic {(secret := base64.b64encode(c.text(ALNUM, 18).encode()).decode())}", secret),
-    "webhook": lambda c: Sample("https://hooks." + f"slack.com/services/T{c.text(UPPER, 8)}/B{c.text(UPPER, 8)}/{(secret := c.text(ALNUM, 24))}", secret),
+    "basic": lambda c: Sample(f"Basic {(secret := _base64(c))}", secret),
+    "webhook": lambda c: Sample(f"{_HOOKS}T{c.text(UPPER, 8)}/B{c.digits(9)}/{(s := c.text(ALNUM, 24))}", s),
 }  # fmt: skip
 NAMED: Final[dict[str, Maker]] = {
     "password": lambda c: Sample(f"password={(secret := c.password())}", secret),
