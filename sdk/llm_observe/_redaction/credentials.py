@@ -24,7 +24,6 @@ _BODY: Final = re.compile(r"[A-Za-z0-9_.~+/=%$:-]{1,4000}")
 _FILE_END: Final = re.compile(
     r"\.(?:png|gif|jpe?g|svg|js|mjs|css|html?|ico|webp|xml|json|map|woff2?|ttf|pdf|txt|mp4|zip|gz)(?![A-Za-z0-9])"
 )
-_LOWER_RUN: Final = re.compile(r"[a-z]{5}")
 _HASH: Final = re.compile(r"[0-9a-f]+")
 _RUN: Final = re.compile(r"[A-Za-z0-9_-]{20,}")
 _DIGIT: Final = re.compile(r"\d")
@@ -229,13 +228,13 @@ def _is_unseen_key(words: list[str], body: str, *, dashed: bool) -> bool:
 
 
 def _is_entropic(body: str) -> bool:
-    """Return whether characters look drawn by chance: many different ones, digits among letters, no words."""
+    """Return whether characters look drawn by chance: many different ones, whose sort changes often."""
     digits = sum(map(body.count, "0123456789"))
-    if digits < 2 and (len(body) < _MIN_PLAIN_UNSEEN_CHARS or not digits or _LOWER_RUN.search(body)):  # noqa: PLR2004
-        return False
-    if len(set(body)) < 9 or len(body) - digits < 4:  # noqa: PLR2004 - by chance there are more
+    if not digits or len(set(body)) < 9 or len(body) - digits < 4:  # noqa: PLR2004 - by chance there are more
         return False
     switches = sum(1 for a, b in pairwise(body) if a.isdigit() != b.isdigit() or a.isupper() != b.isupper())
+    if digits == 1:  # a name in CamelCase with a number changes less often than a key
+        return len(body) >= _MIN_PLAIN_UNSEEN_CHARS and switches * 5 >= len(body) * 2
     return switches * 4 >= len(body)
 
 

@@ -34,7 +34,12 @@ def cases(seed: int, kinds: list[str] | None = None) -> Iterator[Case]:
 
 def leaks(case: Case, redact: Callable[[str], str]) -> bool:
     """Return whether a part of the secret that would be of use stands in the redacted text."""
-    return survives(case.sample.secret, redact(case.text), digits=case.kind in PERSONAL)
+    return survives_in(case, redact(case.text))
+
+
+def survives_in(case: Case, shown: str) -> bool:
+    """Return whether a part of a case's secret stands in a redacted text."""
+    return survives(case.sample.secret, shown, digits=case.kind in PERSONAL)
 
 
 def survives(secret: str, text: str, *, digits: bool = False) -> bool:
