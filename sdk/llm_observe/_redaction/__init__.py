@@ -16,6 +16,6 @@ national_ids  numbers of other states, off unless asked for
 ibans         bank accounts
 addresses     email, IP, MAC, wallets
 
-Every detector first searches for a literal, which is cheap, and is linear in the length of the text. The edges of
-a secret are the edges of its own characters; what stands beside it decides at most whether it is one.
+Every detector first searches for a literal, which is cheap, and is linear in the length of the text. The
+edges of a secret are those of its own characters; what stands beside it decides at most whether it is one.
 """

@@ -43,7 +43,8 @@ _OCTETS: Final = 256
 _LOW_OCTET: Final = 32
 _IPV6_MIDDLE: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _IPV6: Final = re.compile(
-    rf"(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}(?:{_OCTET}(?:\.{_OCTET}){{3}}|[0-9A-Fa-f]{{1,4}})?(?![0-9A-Fa-f:]*:)"
+    rf"(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}(?:{_OCTET}(?:\.{_OCTET}){{3}}|[0-9A-Fa-f]{{1,4}})?"
+    r"(?![0-9A-Fa-f]{0,4}:)"
 )
 _HEX: Final = "0123456789abcdefABCDEF"
 _MAC_MIDDLE: Final = re.compile(r"[:-](?=[0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-])|\.(?=[0-9A-Fa-f]{4}\.)")

@@ -61,6 +61,8 @@ _PAIR_FOLLOWS: Final = re.compile(r"[,;&|](?=\s|$|[\w. -]{1,40}[=:])|[,;]?[\"'`]
 _LINE_START: Final = re.compile(r"(?:^|\n)[ \t]*(?:- |export |set |\* |# )?[\"']?$")
 _LINE_REST: Final = re.compile(r"[^\n\"'<>|]{1,120}")
 _END_OF_CLAUSE: Final = re.compile(r" *(?:$|[\t\r\n,.;!?)\]}|<\"']|(?:and|und|y|et|e|en|or|og|och) )")
+_MAX_CHECKS_PER_RUN: Final = 6
+"""Most names that are looked at in a run without spaces: hostile text then costs no more than other text."""
 _MAX_VALUE_CHARS: Final = 512
 _BARE_SIGN_KINDS: Final = (NameKind.SECRET, NameKind.PASSWORD)
 _FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
@@ -86,9 +88,15 @@ class _Name(NamedTuple):
 
 def find_assigned(scan: Scan) -> Iterator[TextRange]:
     """Yield values that stand beside the name of a secret and look like one."""
-    done = 0
+    done = run_end = checks = 0
     for name in _find_names(scan.text, scan.lowered):
         if name.start < done:
+            continue
+        if name.start >= run_end:
+            run = _UNQUOTED.match(scan.text, name.start)
+            run_end, checks = run.end() if run else name.end, 0
+        checks += 1
+        if checks > _MAX_CHECKS_PER_RUN:
             continue
         found = _value_of(scan.text, name)
         if found is not None:
@@ -134,7 +142,9 @@ def _name_at(text: str, lowered: str, at: int, stem: str) -> _Name:
             end -= 1
     else:
         end = at + len(stem)
-    word = _WORD_BEFORE.search(lowered, max(0, start - 26), start) if text[start] != "-" else None
+    # The word before matters for these alone: cache key, page token.
+    counts = text[start] != "-" and ("key" in lowered[start:end] or "token" in lowered[start:end])
+    word = _WORD_BEFORE.search(lowered, max(0, start - 26), start) if counts else None
     return _Name(start, end, kind_of(text[start:end], word.group(1) if word else ""))
 
 

@@ -25,6 +25,7 @@ _FILE_END: Final = re.compile(
     r"\.(?:png|gif|jpe?g|svg|js|mjs|css|html?|ico|webp|xml|json|map|woff2?|ttf|pdf|txt|mp4|zip|gz)(?![A-Za-z0-9])"
 )
 _HASH: Final = re.compile(r"[0-9a-f]+")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _RUN: Final = re.compile(r"[A-Za-z0-9_-]{20,}")
 _DIGIT: Final = re.compile(r"\d")
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]{10,8000}(?:\.[A-Za-z0-9_=-]{0,8000}){0,4}")
@@ -178,6 +179,9 @@ def _find_in_runs(text: str, runs: list[str]) -> Iterator[TextRange]:
     at = 0
     for run in runs:
         at = text.find(run, at)
+        if _UUID.fullmatch(run):
+            at += len(run)
+            continue
         found = GLUED.search(run, 1)
         if found is not None and run[found.start() - 1].isalnum() and _is_long_body(run[found.end() :]):
             yield TextRange(at + found.start(), at + len(run), "API_KEY")

@@ -121,7 +121,9 @@ def kind_of(name: str, before: str) -> NameKind:
 def _kind_of_key(name: str, words: list[str], before: str) -> NameKind:
     last = words[-1]
     if last in _TOKENS or last.endswith("token"):
-        plain = before in _PLAIN_TOKENS or not _PLAIN_TOKENS.isdisjoint(words[:-1])
+        plain = (before in _PLAIN_TOKENS and last.endswith("token")) or not _PLAIN_TOKENS.isdisjoint(
+            words[:-1]
+        )
         return NameKind.NONE if plain else NameKind.TOKEN
     if last.endswith("key"):
         qualifier = last[:-3] or before

@@ -54,6 +54,7 @@ _CONTEXT_WORDS: Final = tuple(
     if not any(other in word for other in _ALL_CONTEXT_WORDS if other not in {word, "x"})
 )
 """One of these is near each number that is recognised by the words around it."""
+_ASCII_CONTEXT_WORDS: Final = tuple(filter(str.isascii, _CONTEXT_WORDS))
 _PLACE_CHARS: Final = 12
 _MIN_SHAPED_DIGITS: Final = 9
 _MIN_LOCAL_CHARS: Final = 6
@@ -116,8 +117,11 @@ def _find_shapes(text: str, lowered: str, start: int, end: int, groups: bytes) -
 
 def _find_cards(text: str, lowered: str, start: int, end: int) -> Iterator[TextRange]:
     done = start
+    named = any(word in lowered[max(0, start - 24) : end] for word in _CARD_WORDS)
     for group in _GROUP.finditer(text, start, end):
-        if group.start() < done:
+        if group.start() < done or not (named or text[group.start()] in "1234568"):
+            continue
+        if text[group.start()] == "1" and not named and not text.startswith("1800", group.start()):
             continue
         for begin, stop in _card_ranges(text, group, start, end):
             if not _is_inside_word(text, begin, stop) and _is_card_here(text[begin:stop], lowered, begin):
@@ -187,7 +191,7 @@ def _find_local(scan: Scan, start: int, end: int) -> Iterator[TextRange]:
     """Yield phone numbers without a country code, by the words around them, between the other numbers."""
     text, lowered = scan.text, scan.lowered
     around = lowered[max(0, start - _CONTEXT_CHARS) : end + _PLACE_CHARS]
-    for word in _CONTEXT_WORDS:
+    for word in _ASCII_CONTEXT_WORDS if around.isascii() else _CONTEXT_WORDS:
         if word in around:
             break
     else:
