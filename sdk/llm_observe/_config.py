@@ -6,7 +6,7 @@ import math
 import os
 from typing import Final, NamedTuple
 
-from llm_observe._redaction.rules import check_kinds, make_rules, parse_kinds, parse_patterns
+from llm_observe._redaction.rules import NATIONAL_KINDS, check_kinds, make_rules, parse_kinds, parse_patterns
 
 _MAX_WAIT_S: Final = 1_000_000_000
 """Longest setting in seconds: a thread cannot wait much longer, nor forever."""
@@ -62,6 +62,8 @@ class Config(NamedTuple):
     """Most bytes that a process may leave in the spool. ``LLM_OBSERVE_SPOOL_MAX_BYTES``."""
     redaction_disabled_kinds: str = ""
     """Built-in kinds not to redact, separated by commas. ``LLM_OBSERVE_REDACTION_DISABLED_KINDS``."""
+    redaction_enabled_kinds: str = ""
+    """National ids to redact, separated by commas. ``LLM_OBSERVE_REDACTION_ENABLED_KINDS``."""
     redaction_patterns: str = ""
     """Your own kinds: a JSON object of placeholder to regular expression.
     ``LLM_OBSERVE_REDACTION_PATTERNS``."""
@@ -119,9 +121,12 @@ def _check(config: Config) -> None:
         )
     try:
         check_kinds(parse_kinds(config.redaction_disabled_kinds))
+        check_kinds(parse_kinds(config.redaction_enabled_kinds), NATIONAL_KINDS)
         make_rules(parse_patterns(config.redaction_patterns))
     except ValueError as error:
-        raise ConfigError(f"LLM_OBSERVE_REDACTION_DISABLED_KINDS or _PATTERNS: {error}") from None
+        raise ConfigError(
+            f"LLM_OBSERVE_REDACTION_DISABLED_KINDS, _ENABLED_KINDS or _PATTERNS: {error}"
+        ) from None
 
 
 def _check_types(config: Config) -> None:

@@ -75,7 +75,9 @@ class Runtime:
 def _make_redactor(config: Config) -> Redactor:
     from llm_observe.redaction import Redactor  # noqa: PLC0415 - compiles its patterns, on the sender's thread
 
-    return Redactor.from_settings(config.redaction_disabled_kinds, config.redaction_patterns)
+    return Redactor.from_settings(
+        config.redaction_disabled_kinds, config.redaction_patterns, config.redaction_enabled_kinds
+    )
 
 
 _lock = threading.Lock()
