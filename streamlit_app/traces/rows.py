@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from streamlit_app import format as fmt
-from streamlit_app.traces.scale import Scale
 from streamlit_app.traces.spans import LLM, Span
 from streamlit_app.traces.tree import Node, build_tree, sum_known, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from streamlit_app.traces.scale import Scale
 
 Order = Literal["time", "duration"]
 MAX_ROWS: Final = 500
@@ -179,7 +181,7 @@ def _with_gaps(rows: list[Row], nodes: Sequence[Node], scale: Scale) -> list[Row
 
 
 def _gaps(busy: Sequence[tuple[float, float]], total_s: float) -> Iterator[tuple[float, float]]:
-    for (_, end), (start, _) in zip(busy, busy[1:], strict=False):
+    for (_, end), (start, _) in pairwise(busy):
         if start - end > LONG_GAP * total_s:
             yield end, start
 

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 LLM: Final = "llm"
 TOOL: Final = "tool"
-_KINDS: Final = {"execute_tool": TOOL, "embeddings": "embedding", "rerank": "retriever", "invoke_agent": "agent"}
+_KINDS: Final = {
+    "execute_tool": TOOL,
+    "embeddings": "embedding",
+    "rerank": "retriever",
+    "invoke_agent": "agent",
+}
 _OUTCOMES: Final = {OUTCOME_ERROR: "error", OUTCOME_CANCELLED: "cancelled"}
 
 
