@@ -228,7 +228,7 @@ _WRITTEN: Final[Mapping[str, Callable[..., str]]] = {
 # -- links -------------------------------------------------------------------------------------------------
 
 
-def show_links(log: Log, view: View) -> None:
+def show_links(log: Log, view: View, *, with_trace: bool = True) -> None:
     """Show the ways on from a call: to what it was part of, and to others like it."""
     day = View(_window_with(log, view))
     with st.container(horizontal=True, gap="small", key="log_links"):
@@ -246,7 +246,7 @@ def show_links(log: Log, view: View) -> None:
             "Same model ±10 min", "logs", _nearby(log), icon=":material/schedule:",
             hint="Calls to this model around the time of this one",
         )  # fmt: skip
-        if log.trace_id or log.session_id:
+        if with_trace and (log.trace_id or log.session_id):
             target = {"trace": log.trace_id} if log.trace_id else {"session": log.session_id}
             page_link("Trace page", "trace", icon=":material/account_tree:", log=log.log_id, **target)
         page_link(

@@ -62,13 +62,13 @@ def show_drawer() -> None:
         st.rerun()
     with read_together("drawer", log_id) as reads:
         answer = reads.start("log", lambda: analytics.get_log(log_id))
-    _show_neighbours(log_id, view)
     if answer.value is None:
         if answer.error and answer.error.reason in _NOT_FOUND:
             _show_not_found(log_id)
         elif answer.error:
             show_error(answer.error)
         return
+    _show_neighbours(log_id, view)
     _show(answer.value, view)
 
 
@@ -137,7 +137,7 @@ def _show_neighbours(log_id: str, view: View) -> None:
 
 
 def _show_not_found(log_id: str) -> None:
-    st.subheader("There is no such call", anchor=False)
+    st.header("There is no such call", anchor=False)
     st.markdown(
         "It may not have been stored yet, it may have been deleted, its time to be kept may have ended, "
         "or the link may be cut. It may also belong to another project."

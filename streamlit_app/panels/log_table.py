@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 _OUTCOMES: Final = {OUTCOME_ERROR: ("error", "✕"), OUTCOME_CANCELLED: ("cancelled", "⊘")}
 _ROW_PX: Final = 32
 _HEAD_PX: Final = 36
-_BAR_PX: Final = 130
+_BAR_PX: Final = 88
 _TYPICAL: Final = 0.95
 """Quantile of the page's latencies that fills a bar: one very slow call must not make all others dots."""
 _NARROW: Final = ("When", "Call", "Latency")
 _WIDE: Final = (
-    "When", "Outcome", "Provider", "Model", "Timing", "Latency", "First token", "In", "Out", "Cost", "User",
-    "Prompt, or error",
+    "When", "Outcome", "Model", "Timing", "Latency", "First token", "In", "Out", "Cost", "Prompt, or error",
+    "User",
 )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def _row(log: Log, longest: float, colours: Palette) -> dict[str, object]:
         "Outcome": f"{sign} {word}",
         "Call": f"{sign} {log.model}",
         "Provider": log.provider,
-        "Model": log.model,
+        "Model": f"{log.provider} \u00b7 {log.model}",
         "Timing": _timing_image(log, longest, colours),
         "Latency": fmt.seconds(log.latency) * 1000 if log.HasField("latency") else None,
         "First token": fmt.seconds(log.time_to_first_token) * 1000
@@ -133,7 +133,7 @@ def _style_row(row: pd.Series, colours: Palette) -> list[str]:
     styles = {
         "Outcome": colour,
         "Call": failed,
-        "Provider": f"color: {colour_of(str(row['Provider']), colours)}",
+        "Model": f"color: {colour_of(str(row['Provider']), colours)}",
         "Prompt, or error": failed,
     }
     return [styles.get(str(name), "") for name in row.index]
@@ -141,22 +141,21 @@ def _style_row(row: pd.Series, colours: Palette) -> list[str]:
 
 def _columns() -> dict[str, ColumnConfig | None]:
     column = st.column_config
-    duration = column.NumberColumn(format="%,.0f ms", width=86)
-    count = column.NumberColumn(format="localized", width=62)
+    duration = column.NumberColumn(format="%,.0f ms", width=78)
+    count = column.NumberColumn(format="localized", width=54)
     return {
-        "When": column.DatetimeColumn(format="DD MMM HH:mm:ss", timezone=str(clock.viewer_zone()), width=124),
-        "Outcome": column.TextColumn(width=120),
+        "When": column.DatetimeColumn(format="DD MMM HH:mm:ss", timezone=str(clock.viewer_zone()), width=116),
+        "Outcome": column.TextColumn(width=108),
         "Call": column.TextColumn(width=150),
-        "Provider": column.TextColumn(width=82),
-        "Model": column.TextColumn(width=150),
+        "Model": column.TextColumn("Provider \u00b7 model", width=186),
         "Timing": column.ImageColumn(
-            width=146, help="A bar as long as the call; the tick is the first token"
+            width=_BAR_PX + 16, help="A bar as long as the call; the tick is the first token"
         ),
         "Latency": duration,
         "First token": duration,
         "In": count,
         "Out": count,
-        "Cost": column.NumberColumn(format="$%.5f", width=84, help="Of calls whose price is known"),
-        "User": column.TextColumn(width=90),
-        "Prompt, or error": column.TextColumn(width=420),
+        "Cost": column.NumberColumn(format="$%.5f", width=72, help="Of calls whose price is known"),
+        "User": column.TextColumn(width=80),
+        "Prompt, or error": column.TextColumn(width=248),
     }

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from streamlit_app.colours import Palette
 
-_HEIGHT: Final = 64
+_HEIGHT: Final = 108
 MODES: Final = {"calls": "Calls", "p95": "p95", "cost": "Cost"}
 
 

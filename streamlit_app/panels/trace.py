@@ -44,7 +44,8 @@ def show_trace(calls: Calls, *, selected: str, title: str, key: str, is_session:
     """Show sums, controls and waterfall; return the log that was clicked on, empty if none was."""
     spans = spans_of(calls.logs)
     _show_head(to_head(spans))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small") as row:
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    with row:
         show_choice(row, "Order", "sort", ORDERS, "time")
         show_switch(row, "Only LLM calls", "llm", hint="Leave out everything else, and the tree with it")
         waits = "full" if is_session else "short"
@@ -84,7 +85,7 @@ def _show_head(head: Head) -> None:
 
 def show_facts(facts: Sequence[tuple[str, str]], *, alarms: Sequence[str] = ()) -> None:
     """Show a few numbers in a row, smaller than cards."""
-    with st.container(horizontal=True, gap="medium", key="facts"):
+    with st.container(horizontal=True, gap="medium"):
         for label, value in facts:
             shown = f":red[**{literal(value)}**]" if label in alarms else f"**{literal(value)}**"
             st.markdown(f":gray[:small[{literal(label)}]]  \n{shown}", width="content")

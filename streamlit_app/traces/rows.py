@@ -174,7 +174,7 @@ def _with_gaps(rows: list[Row], nodes: Sequence[Node], scale: Scale) -> list[Row
     busy = merge(spans)
     result, gaps = [], list(_gaps(busy, _total_s(spans)))
     for row, node in zip(rows, nodes, strict=True):
-        while gaps and not node.is_missing and node.span.start >= gaps[0][1]:
+        while gaps and node.span.start >= gaps[0][1]:
             result.append(_gap_row(*gaps.pop(0), row.depth, scale))
         result.append(row)
     return result

@@ -79,7 +79,8 @@ def render() -> None:
 
 
 def _show_tools(view: View) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="log_tools") as row:
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="log_tools")
+    with row:
         write_filter(view, "q", lambda: None, "text in prompt, answer or error", is_search=True)
         show_switch(row, "Live", live.PARAMETER, hint="Show calls as they are stored")
         query = analytics.to_query(view, clock.now())
@@ -187,8 +188,7 @@ def _show_what_is_not_counted(view: View) -> None:
     others = [LABELS[key].lower() for key in KEYS if key not in _PULSE_KEYS and view.filters.get(key)]
     if others:
         st.caption(
-            f"The strip and the counts do not know of {literal(', '.join(others))}: "
-            "these narrow the table alone."
+            f"Counted without the filters {literal(', '.join(others))}: they narrow the table alone."
         )
 
 

@@ -75,5 +75,5 @@ def _show_selected(calls: Calls, log_id: str) -> None:
         if show_panel_state(answer) and answer.value:
             show_badges(answer.value.log)
             show_numbers(answer.value)
-            show_links(answer.value.log, last_view())
+            show_links(answer.value.log, last_view(), with_trace=False)
             show_call(answer.value.log)
