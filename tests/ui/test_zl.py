@@ -27,7 +27,7 @@ async def test_look(look_page, name):
         await p.get_by_role("tab", name="Trace" if name=="drawertrace" else "Fields").click()
         await p.wait_for_timeout(2500)
     if "drawer" in name and w0:
-        print(await p.evaluate("document.querySelector('[role=dialog]').outerHTML.slice(0,1500)"))
+        await p.get_by_role("dialog").wait_for(); print(await p.evaluate("document.querySelector(\"[role=dialog]\").innerHTML.slice(0,1500)"))
     w = p.viewport_size["width"]; d = await p.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     png = await (p.screenshot() if "drawer" in name or name=="notfound" else settled(p))
     Path(f"/tmp/lk/{name}-{w}-{'d' if d else 'l'}.png").write_bytes(png)
