@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter
 from datetime import timedelta
@@ -16,7 +15,7 @@ from streamlit_app import clock
 from streamlit_app import format as fmt
 from streamlit_app.colours import outcome_colour, palette
 from streamlit_app.components.links import page_link
-from streamlit_app.components.safe_text import literal, small
+from streamlit_app.components.safe_text import html_text, literal, safe_table, small
 from streamlit_app.pages import registered
 from streamlit_app.panels.log_table import outcome_of
 from streamlit_app.panels.trace import show_facts
@@ -64,7 +63,7 @@ def show_badges(log: Log) -> None:
     """Show how the call ended and what it was."""
     outcome, sign = outcome_of(log)
     with st.container(horizontal=True, gap="xsmall"):
-        st.badge(f"{sign} {literal(outcome)}", color=_COLORS[outcome])  # type: ignore[arg-type] # one of its colours
+        st.badge(literal(f"{sign} {outcome}"), color=_COLORS[outcome])  # type: ignore[arg-type] # one of its colours
         for text in (log.provider, log.model, log.operation, log.environment, log.release, *log.tags):
             if text:
                 st.badge(literal(text), color="gray")
@@ -125,7 +124,7 @@ def tokens_per_second(log: Log) -> float | None:
 
 
 def _show_timing(log: Log) -> None:
-    """Show a bar from start over first token to end. All that is in its markup are numbers."""
+    """Show a bar from start over first token to end."""
     latency, first = _latency(log), _first_token(log)
     if not latency:
         return
@@ -138,12 +137,14 @@ def _show_timing(log: Log) -> None:
         f"{speed:,.0f} tokens/s" if speed is not None else "",
         fmt.duration(latency),
     ]
-    parts = "".join(f"<span>{html.escape(word)}</span>" for word in words)
+    first_words, speed_words, whole = words
     st.html(
-        f"<div role='img' aria-label='{html.escape(', '.join(filter(None, words)))}' class='timing'>"
-        f"<div style='background:linear-gradient(to right,"
-        f"{colour}55 {share:.2f}%,{colour} {share:.2f}%)'></div>"
-        f"<p style='color:{colours.muted}'>{parts}</p></div>"
+        "<div class='timing' role='img' "
+        f"aria-label='{html_text(', '.join(filter(None, words)))}'>"
+        "<div style='background:linear-gradient(to right, "
+        f"{html_text(colour)}55 {share:.2f}%, {html_text(colour)} {share:.2f}%)'></div>"
+        f"<p style='color:{html_text(colours.muted)}'><span>{html_text(first_words)}</span>"
+        f"<span>{html_text(speed_words)}</span><span>{html_text(whole)}</span></p></div>"
     )
 
 
@@ -188,9 +189,9 @@ def show_fields(log: Log) -> None:
 
 
 def _show_group(title: str, fields: Iterable[tuple[str, str]]) -> None:
-    rows = [f"| {literal(name)} | {literal(value)} |" for name, value in fields if value]
+    rows = [(name, value) for name, value in fields if value]
     if rows:
-        st.markdown("\n".join([f"| {literal(title)} | |", "| :-- | :-- |", *rows]))
+        st.markdown(safe_table(title, rows))
 
 
 def _field(log: Log, name: str) -> str:

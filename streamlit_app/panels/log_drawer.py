@@ -121,7 +121,7 @@ def _show_neighbours(log_id: str, view: View) -> None:
             place = None if at is None else at + step
             exists = place is not None and 0 <= place < len(listed)
             st.button(
-                words,
+                literal(words),
                 icon=f":material/{icon}:",
                 key=f"neighbour_{key}",
                 shortcut=key,
@@ -130,7 +130,7 @@ def _show_neighbours(log_id: str, view: View) -> None:
                 args=(listed[place] if exists and place is not None else "",),
             )
         if at is not None:
-            st.caption(f"{at + 1} of {len(listed)} on this page", width="content")
+            st.caption(literal(f"{at + 1} of {len(listed)} on this page"), width="content")
         st.space("stretch")
         with st.popover("Link", icon=":material/link:"):
             st.code(page_url("logs", view, log=log_id), language=None, wrap_lines=True)

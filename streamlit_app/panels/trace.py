@@ -8,7 +8,7 @@ import streamlit as st
 
 from streamlit_app import format as fmt
 from streamlit_app.components.choices import chosen_in_url, is_on_in_url, show_choice, show_switch
-from streamlit_app.components.safe_text import literal
+from streamlit_app.components.safe_text import literal, small
 from streamlit_app.components.waterfall import show_waterfall
 from streamlit_app.data import analytics
 from streamlit_app.traces.rows import Head, Order, merge, to_head, to_rows
@@ -64,9 +64,8 @@ def show_trace(calls: Calls, *, selected: str, title: str, key: str, is_session:
     )
     picked = show_waterfall(rows, scale, selected=selected, title=title, key=key)
     if not calls.is_whole:
-        st.caption(
-            f"The {'latest' if is_session else 'first'} {fmt.exact(len(spans))} calls; there are more."
-        )
+        which = "latest" if is_session else "first"
+        st.caption(literal(f"The {which} {fmt.exact(len(spans))} calls; there are more."))
     return picked
 
 
@@ -87,5 +86,7 @@ def show_facts(facts: Sequence[tuple[str, str]], *, alarms: Sequence[str] = ()) 
     """Show a few numbers in a row, smaller than cards."""
     with st.container(horizontal=True, gap="medium"):
         for label, value in facts:
-            shown = f":red[**{literal(value)}**]" if label in alarms else f"**{literal(value)}**"
-            st.markdown(f":gray[:small[{literal(label)}]]  \n{shown}", width="content")
+            if label in alarms:
+                st.markdown(f"{small(label)}  \n:red[**{literal(value)}**]", width="content")
+            else:
+                st.markdown(f"{small(label)}  \n**{literal(value)}**", width="content")

@@ -98,7 +98,7 @@ def to_rows(
         )
     rows = [_row(node, depth, scale, is_flat=calls_only or order == "duration") for node, depth in shown]
     if order == "time":
-        rows = _with_gaps(rows, [node for node, _ in shown], scale)
+        rows = _with_gaps(rows, [node for node, _ in shown], spans, scale)
     return _folded(rows)
 
 
@@ -168,11 +168,9 @@ def _described(row: Row, span: Span, scale: Scale) -> Row:
     return Row(**{**asdict(row), "about": ", ".join(part for part in parts if part)})
 
 
-def _with_gaps(rows: list[Row], nodes: Sequence[Node], scale: Scale) -> list[Row]:
-    """Put a row where nothing ran for long, before the first span that began afterwards."""
-    spans = [node.span for node in nodes if not node.is_missing]
-    busy = merge(spans)
-    result, gaps = [], list(_gaps(busy, _total_s(spans)))
+def _with_gaps(rows: list[Row], nodes: Sequence[Node], spans: Sequence[Span], scale: Scale) -> list[Row]:
+    """Put a row where nothing ran for long, before the first of the rows that began afterwards."""
+    result, gaps = [], list(_gaps(merge(spans), _total_s(spans)))
     for row, node in zip(rows, nodes, strict=True):
         while gaps and node.span.start >= gaps[0][1]:
             result.append(_gap_row(*gaps.pop(0), row.depth, scale))

@@ -187,9 +187,7 @@ def _show_outcomes(view: View, current: pb.Metrics) -> None:
 def _show_what_is_not_counted(view: View) -> None:
     others = [LABELS[key].lower() for key in KEYS if key not in _PULSE_KEYS and view.filters.get(key)]
     if others:
-        st.caption(
-            f"Counted without the filters {literal(', '.join(others))}: they narrow the table alone."
-        )
+        st.caption(f"Counted without the filters {literal(', '.join(others))}: they narrow the table alone.")
 
 
 # -- the table ---------------------------------------------------------------------------------------------
@@ -221,16 +219,16 @@ def _follow(view: View, listed: list[Log]) -> list[Log]:
     shown, more = live.hold(live.merge_newest(tail.logs, listed, _PAGE_SIZE), is_held=is_held)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="live_line"):
         words = "held while you read" if is_held else "following"
-        st.markdown(f":green[●] Live · {words}", width="content")
+        st.markdown(f":green[●] {literal(f'Live · {words}')}", width="content")
         if more:
             st.button(
-                f"{fmt.exact(more)} new",
+                literal(f"{fmt.exact(more)} new"),
                 icon=":material/arrow_upward:",
                 key="live_more",
                 on_click=live.release,
             )
         if tail.missed:
-            st.caption(f"{fmt.exact(tail.missed)} came too fast to follow", width="content")
+            st.caption(literal(f"{fmt.exact(tail.missed)} came too fast to follow"), width="content")
         if tail.error:
             st.caption(f"Not following: {literal(tail.error.message)}", width="content")
     return shown

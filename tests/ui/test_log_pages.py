@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.event_service_pb2 import WatchLogsResponse
@@ -12,7 +14,6 @@ from streamlit_app.data.live_tail import LiveTail
 from streamlit_app.panels.log_details import describe_rank, tokens_per_second
 from streamlit_app.state.filters import KEYS, Filters
 from streamlit_app.state.live import merge_newest
-from tests.support.loading_markdown import LOADING
 from tests.support.ui.app import UNHURRIED_S, choose_timeout, page
 from tests.support.ui.sample import NOW
 from tests.support.ui.sample_logs import TRACE_ID, logs
@@ -27,6 +28,11 @@ def texts(app) -> str:
     """Return all that a page says, without the escapes of markdown."""
     kinds = (app.markdown, app.caption, app.warning, app.error, app.info, app.header, app.subheader, app.code)
     return " ".join(str(element.value) for kind in kinds for element in kind).replace("\\", "")
+
+
+def query_of(app, key: str) -> str:
+    value = app.query_params[key]
+    return value if isinstance(value, str) else value[0]
 
 
 def run(name: str, **query):
@@ -52,7 +58,7 @@ def test_pages_follow_each_other_within_one_window(connected):
     assert second.time_range == first.time_range  # the server refuses a token of another window
     assert "25 Nov" in texts(app)
 
-    again = run("logs", page=app.query_params["page"][0])  # the URL holds it
+    again = run("logs", page=query_of(app, "page"))  # the URL holds it
     assert connected.requests_to(LIST)[-1] == second
     again.button("newer").click().run()
     assert connected.requests_to(LIST)[-1].page_token == "0"
@@ -63,7 +69,7 @@ def test_pages_follow_each_other_within_one_window(connected):
 def test_a_page_of_another_view_is_not_asked_for(connected):
     app = run("logs")
     app.button("older").click().run()
-    run("logs", page=app.query_params["page"][0], user="user-001")
+    run("logs", page=query_of(app, "page"), user="user-001")
     assert not connected.requests_to(LIST)[-1].page_token
 
 
@@ -105,7 +111,7 @@ def test_no_match_says_when_something_matched_last(connected):
     assert "No calls match user = user-001 in this window" in texts(app)
     assert "Last matching call:" in texts(app)
     app.button("open_last").click().run()
-    assert app.query_params["log"] == [logs()[7].log_id]
+    assert query_of(app, "log") == logs()[7].log_id
     assert connected.requests_to(GET)[-1].log_id == logs()[7].log_id
 
 
@@ -171,23 +177,26 @@ def test_a_trace_sums_up_and_shows_the_call_that_was_chosen(connected):
 # -- safe text ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hostile", LOADING)
-def test_what_others_wrote_is_shown_as_it_is(hostile, connected):
+HOSTILE = (
+    "![x](http://evil.example/?q=1) <img src=//evil.example> :red[x] $y$ [a](http://b) `c` :material/add:"
+)
+MARKUP = re.compile(r"(?<!\\)(!\[x|<img|:red\[x|\$y|\[a\]|`c|:material/add|http:)")
+
+
+def test_what_others_wrote_is_shown_as_it_is(connected):
     """In every field of a log that may hold text."""
-    log = Log(log_id="l", outcome=OUTCOME_ERROR, tags=[hostile], metadata={hostile: hostile})
+    log = Log(log_id="l", outcome=OUTCOME_ERROR, tags=[HOSTILE], metadata={HOSTILE: HOSTILE})
     for field in log.DESCRIPTOR.fields:
         if field.type == field.TYPE_STRING and not field.is_repeated and field.name != "log_id":
-            setattr(log, field.name, hostile)
+            setattr(log, field.name, HOSTILE)
     connected.answers[GET] = pb.GetLogResponse(log=log)
     connected.answers[LIST] = pb.ListLogsResponse(logs=[log])
     connected.answers["AnalyticsService.GetTrace"] = pb.GetTraceResponse(logs=[log])
-    drawer, trace = run("logs", log="l"), run("trace", trace="t", log="l")
-    for app in (drawer, trace):
+    for app in (run("logs", log="l"), run("trace", trace="t", log="l")):
         for kind in (app.markdown, app.caption, app.error, app.info, app.header):
             for element in kind:
-                assert hostile not in element.value
-                assert "![" not in element.value.replace("\\!\\[", "")
-        assert any(element.value == hostile for element in app.code)
+                assert not MARKUP.search(element.value), element.value
+        assert any(element.value == HOSTILE for element in app.code)
 
 
 # -- parts -------------------------------------------------------------------------------------------------

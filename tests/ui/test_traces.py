@@ -1,4 +1,4 @@
-"""The rows of a waterfall: every call once, parents that never arrived, sums, waits and what decided the end."""
+"""The rows of a waterfall: every call once, lost parents, sums, waits, and what decided the end."""
 
 from __future__ import annotations
 
@@ -127,7 +127,12 @@ def test_a_call_is_read_from_its_log():
     log.end_time.seconds = 102
     read = from_log(log)
     assert (read.id, read.kind, read.name, read.end) == ("l", "tool", "execute_tool m", 102)
-    assert (read.outcome, read.error_code, read.tokens, read.cost_nano_usd) == ("error", "timeout", None, None)
+    assert (read.outcome, read.error_code, read.tokens, read.cost_nano_usd) == (
+        "error",
+        "timeout",
+        None,
+        None,
+    )
     log.ClearField("end_time")
     assert not from_log(log).has_end
     assert [one.parent_id for one in spans_of(log for log in logs() if log.trace_id == TRACE_ID)]
