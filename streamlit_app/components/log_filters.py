@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -31,8 +32,7 @@ def choose_log_filters(view: View, keys: Sequence[str], changed: Callable[[], No
         query = to_query(view.metrics_only(), clock.now())
         with read_together("suggestions", view.metrics_only()) as reads:
             answers = {
-                key: reads.start(key, lambda key=key: query_breakdown(query, key, _SUGGESTIONS))
-                for key in suggested
+                key: reads.start(key, partial(query_breakdown, query, key, _SUGGESTIONS)) for key in suggested
             }
         for key, answer in answers.items():
             rows = answer.value.rows if answer.value else []

@@ -197,7 +197,7 @@ def _show_group(title: str, fields: Iterable[tuple[str, str]]) -> None:
 def _field(log: Log, name: str) -> str:
     """Return a field in words; empty where it is not set."""
     field = log.DESCRIPTOR.fields_by_name[name]
-    if field.has_presence and not log.HasField(name):
+    if field.has_presence and name not in {known.name for known, _ in log.ListFields()}:
         return ""
     value = getattr(log, name)
     written = next((write for suffix, write in _WRITTEN.items() if name.endswith(suffix)), str)
@@ -248,8 +248,10 @@ def show_links(log: Log, view: View, *, with_trace: bool = True) -> None:
             hint="Calls to this model around the time of this one",
         )  # fmt: skip
         if with_trace and (log.trace_id or log.session_id):
-            target = {"trace": log.trace_id} if log.trace_id else {"session": log.session_id}
-            page_link("Trace page", "trace", icon=":material/account_tree:", log=log.log_id, **target)
+            page_link(
+                "Trace page", "trace", icon=":material/account_tree:", log=log.log_id,
+                trace=log.trace_id, session="" if log.trace_id else log.session_id,
+            )  # fmt: skip
         page_link(
             "Open in Chat", "chat", icon=":material/chat:", provider=log.provider, model=log.model
         )  # fmt: skip

@@ -33,9 +33,16 @@ def strip(page):
 
 
 async def click_row(page, number: int, table: str = "wide") -> None:
-    canvas = page.locator(f".st-key-logs_{table} canvas").first
+    await click_in_table(page, f".st-key-logs_{table}", number)
+
+
+async def click_in_table(page, selector: str, number: int) -> None:
+    canvas = page.locator(f"{selector} canvas").first
     await canvas.wait_for()
-    await canvas.click(position={"x": 60, "y": HEAD_PX + ROW_PX * number + ROW_PX // 2})
+    await canvas.scroll_into_view_if_needed()
+    await page.wait_for_timeout(1000)  # rows are drawn after the table
+    box = await canvas.bounding_box()
+    await page.mouse.click(box["x"] + 60, box["y"] + HEAD_PX + ROW_PX * number + ROW_PX // 2)
 
 
 async def test_a_row_opens_beside_the_list_and_keys_lead_to_its_neighbours(browser_page):
@@ -85,7 +92,7 @@ async def test_a_drag_over_the_strip_and_a_click_on_a_step_narrow_the_window(bro
 async def test_outcomes_text_and_facets_filter_and_survive_a_reload(browser_page):
     page = browser_page
     await open_logs(page)
-    await page.get_by_role("button", name=re.compile(r"✕ error \d+")).click()
+    await page.locator(".st-key-panel_pulse").get_by_text(re.compile(r"error \d+")).first.click()
     await page.get_by_role("button", name=re.compile("^Outcome: error")).wait_for()
     await page.get_by_placeholder("text in prompt, answer or error").fill("rate limit")
     await page.keyboard.press("Enter")
@@ -110,10 +117,7 @@ async def test_from_an_error_on_the_dashboard_to_its_call_its_trace_and_its_conv
     failed = next(log for log in logs() if log.trace_id == TRACE_ID and log.error_code)
     fake.answers["AnalyticsService.ListErrors"] = lambda _: _errors(failed)
     await page.goto("/")
-    table = page.locator(".st-key-panel_errors canvas").first
-    await table.wait_for()
-    await page.wait_for_timeout(1000)  # rows are drawn after the table
-    await table.click(position={"x": 60, "y": HEAD_PX + ROW_PX // 2})
+    await click_in_table(page, ".st-key-panel_errors", 0)
     drawer = page.get_by_role("dialog")
     await drawer.get_by_text(failed.error_message).first.wait_for()
     assert query_of(page) == {"outcome": ["error"], "log": [failed.log_id]}
@@ -178,7 +182,7 @@ async def test_the_list_is_saved_as_csv(browser_page, fake):
     page = browser_page
     await open_logs(page, "?model=gpt-5.1-mini")
     async with page.expect_download() as started:
-        await page.get_by_role("button", name="CSV").click()
+        await page.get_by_test_id("stDownloadButton").get_by_role("button").click()
     download = await started.value
     assert re.fullmatch(r"llm-observe-logs-[\d-]+\.csv", download.suggested_filename)
     assert (await _content(download)).startswith(b"log_id,model\n01a213f0")
