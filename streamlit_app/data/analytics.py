@@ -5,11 +5,11 @@ All raise ServerError if the call fails.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
-from llm_observe.v1.filter_pb2 import MetricFilter
+from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
 
 from streamlit_app import clock
 from streamlit_app import format as fmt
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from llm_observe.v1.filter_pb2 import LogFilter, TimeRange
+    from llm_observe.v1.filter_pb2 import TimeRange
     from llm_observe.v1.log_pb2 import Log
 
     from streamlit_app.state.view import View
 
+_EXPORT_TIMEOUT_S: Final = 120.0
 DIMENSIONS = {
     "provider": pb.DIMENSION_PROVIDER,
     "model": pb.DIMENSION_MODEL,
@@ -149,6 +150,26 @@ def list_logs(query: Query, page_size: int = 50, page_token: str = "") -> pb.Lis
     )
     with server_errors():
         return _stub().ListLogs(request, timeout=settings().timeout_s)
+
+
+def list_session(session_id: str, limit: int = 500) -> pb.ListLogsResponse:
+    """Return the latest logs of a session in the last year, newest first."""
+    request = pb.ListLogsRequest(filter=LogFilter(session_id=session_id), page_size=limit)
+    now = clock.now()
+    request.time_range.start_time.FromDatetime(now - MAX_LENGTH)
+    request.time_range.end_time.FromDatetime(now)
+    with server_errors():
+        return _stub().ListLogs(request, timeout=settings().timeout_s)
+
+
+def export_csv(query: Query, row_limit: int) -> bytes:
+    """Return logs as CSV, newest first."""
+    request = pb.ExportLogsCsvRequest(
+        time_range=query.time_range, filter=query.log_filter, row_limit=row_limit
+    )
+    with server_errors():
+        chunks = _stub().ExportLogsCsv(request, timeout=_EXPORT_TIMEOUT_S)
+        return b"".join(answer.chunk for answer in chunks)
 
 
 def find_last_log(log_filter: LogFilter | None = None) -> Log | None:

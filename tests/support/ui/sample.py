@@ -261,7 +261,7 @@ def list_facets(request: pb.ListFacetsRequest) -> pb.ListFacetsResponse:
     return pb.ListFacetsResponse(facets=facets, time_range=request.time_range)
 
 
-_MESSAGES = {
+MESSAGES = {
     "rate_limit_exceeded": (429, "Rate limit reached for requests"),
     "timeout": (None, "Request timed out."),
     "overloaded_error": (529, "Overloaded"),
@@ -283,7 +283,7 @@ def list_errors(request: pb.ListErrorsRequest) -> pb.ListErrorsResponse:
         if source is None:
             break
         code = chance.choice(CODES[source.provider])
-        status, message = _MESSAGES[code]
+        status, message = MESSAGES[code]
         log = Log(
             log_id=f"01a213{number:026x}",
             provider=source.provider,
@@ -297,15 +297,6 @@ def list_errors(request: pb.ListErrorsRequest) -> pb.ListErrorsResponse:
         log.start_time.FromDatetime(time)
         logs.append(log)
     return pb.ListErrorsResponse(logs=logs)
-
-
-def list_logs(request: pb.ListLogsRequest) -> pb.ListLogsResponse:
-    """Return the failed calls, which are all that the sample has as logs."""
-    _window(request.time_range)
-    found = list_errors(
-        pb.ListErrorsRequest(filter=request.filter.metric_filter, page_size=request.page_size)
-    )
-    return pb.ListLogsResponse(logs=found.logs)
 
 
 def check_health() -> health.CheckResponse:
@@ -327,7 +318,6 @@ def serve_sample(fake: FakeServer) -> None:
         "AnalyticsService.QueryBreakdown": query_breakdown,
         "AnalyticsService.ListFacets": list_facets,
         "AnalyticsService.ListErrors": list_errors,
-        "AnalyticsService.ListLogs": list_logs,
         "HealthService.Check": check_health(),
         "AdminService.QueryLedger": admin.QueryLedgerResponse(
             entries=[
