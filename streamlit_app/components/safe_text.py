@@ -44,6 +44,17 @@ def small(text: str) -> str:
     return f":gray[:small[{literal(text)}]]"
 
 
+def literal_lines(text: str) -> str:
+    """Return markdown that shows the text as it is, with its lines and their indentation."""
+    paragraphs = re.split(r"\n\s*\n", text.strip("\n"))
+    return "\n\n".join("\\\n".join(map(_literal_line, part.split("\n"))) for part in paragraphs)
+
+
+def _literal_line(line: str) -> str:
+    indented = len(line) - len(line.lstrip())
+    return "\u00a0" * indented + literal(line)
+
+
 def safe_markdown(text: str) -> str:
     """Return markdown that shows a text's structure, with links and images as words.
 

@@ -1,0 +1,67 @@
+"""Shows answers while they come, with a timer and a button that stops them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import streamlit as st
+
+from streamlit_app import format as fmt
+from streamlit_app.components.safe_text import literal
+from streamlit_app.panels.transcript import ANSWERED_BY, show_answer_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streamlit.delta_generator import DeltaGenerator
+
+    from streamlit_app.data.chat import LiveTurn
+
+_REDRAW_S: Final = 0.12
+"""Least time between two states of an answer on the page: each is parsed from its beginning."""
+_CURSOR: Final = "\u258d"
+_NOTICE_STOP_S: Final = 1.0
+
+
+def show_live(live: Mapping[int, LiveTurn], places: Mapping[int, DeltaGenerator]) -> None:
+    """Show answers as they come, each in its place, until all have ended.
+
+    Whatever interrupts this, such as the stop button or leaving the page, ends the calls.
+    """
+    drawings = {column: _Drawing(places[column], turn) for column, turn in live.items()}
+    st.fragment(_draw_stopped, run_every=_NOTICE_STOP_S, key="notice_stop")(list(live.values()))
+    try:
+        while not all([turn.wait(_REDRAW_S / len(live)) for turn in live.values()]):
+            for drawing in drawings.values():
+                drawing.draw()
+    finally:
+        for turn in live.values():
+            turn.stop()
+
+
+def _draw_stopped(live: list[LiveTurn]) -> None:
+    """Draw the page anew after the stop button of the input, which ends the page's run and no more."""
+    if all(turn.wait(0) for turn in live):
+        st.rerun()
+
+
+class _Drawing:
+    def __init__(self, place: DeltaGenerator, live: LiveTurn) -> None:
+        self._live = live
+        with place, st.chat_message("assistant", avatar=ANSWERED_BY):
+            self._text = st.empty()
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                self._status = st.empty()
+                # Any click runs the page anew, which ends the call.
+                st.button("Stop", icon=":material/stop:", key=f"stop_{id(live)}", type="tertiary")
+        self.draw()
+
+    def draw(self) -> None:
+        live = self._live
+        if live.answer.text:
+            show_answer_text(self._text, f"{live.answer.text} {_CURSOR}")
+        name = live.answer.model or live.answer.provider
+        words = "answering" if live.answer.text else "waiting for the first token"
+        self._status.caption(
+            f"**{literal(name)}** · {literal(words)} · {literal(f'{live.elapsed_s:.1f} s')}", width="content"
+        )
