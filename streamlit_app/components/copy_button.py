@@ -6,12 +6,11 @@ from typing import Final
 
 import streamlit as st
 
-_CSS: Final = """
-button { font: 0.85rem var(--st-font); color: var(--st-gray-text-color, inherit); background: none; border: 0;
-  border-radius: 0.4rem; padding: 0.2rem 0.45rem; cursor: pointer; line-height: 1.4; white-space: nowrap; }
-button:hover { color: var(--st-text-color); background: var(--st-secondary-background-color); }
-button:focus-visible { outline: 2px solid var(--st-primary-color); }
-"""
+# Styles of its own would be an element, which nothing in a message may be.
+_STYLE: Final = (
+    "font: 0.85rem var(--st-font); color: inherit; opacity: 0.75; background: none; border: 0; padding: 0.2rem 0.4rem;"
+    "cursor: pointer; white-space: nowrap"
+)
 # Without a secure address a browser has no clipboard: then the text is selected and copied.
 _JS: Final = """
 function copyBySelecting(text) {
@@ -28,10 +27,11 @@ export default function ({ data, parentElement }) {
     button = document.createElement('button');
     button.type = 'button';
     button.textContent = 'Copy';
+    button.style.cssText = data.style;
     parentElement.append(button);
   }
   button.onclick = async () => {
-    if (navigator.clipboard) await navigator.clipboard.writeText(data); else copyBySelecting(data);
+    if (navigator.clipboard) await navigator.clipboard.writeText(data.text); else copyBySelecting(data.text);
     button.textContent = 'Copied';
     setTimeout(() => { button.textContent = 'Copy'; }, 1500);
   };
@@ -41,5 +41,5 @@ export default function ({ data, parentElement }) {
 
 def copy_button(text: str, *, key: str) -> None:
     """Show a button that copies a text."""
-    component = st.components.v2.component("llm_observe_copy", css=_CSS, js=_JS)
-    component(data=text, key=key, width="content")
+    component = st.components.v2.component("llm_observe_copy", js=_JS)
+    component(data={"text": text, "style": _STYLE}, key=key, width="content")

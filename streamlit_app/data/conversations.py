@@ -1,4 +1,4 @@
-"""Calls ConversationService, and reads the calls behind a conversation. All raise ServerError if the call fails."""
+"""Calls ConversationService, and reads a conversation's logs. All raise ServerError if the call fails."""
 
 from __future__ import annotations
 

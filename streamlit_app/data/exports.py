@@ -41,7 +41,8 @@ def to_markdown(conversation: Conversation, messages: Sequence[Message]) -> str:
     """Return a conversation with its messages as Markdown."""
     state = ConversationState.Name(conversation.state).removeprefix("CONVERSATION_STATE_").lower()
     began = f"{fmt.timestamp(conversation.create_time):%Y-%m-%d %H:%M UTC}"
-    head = f"# {' '.join(conversation.title.split()) or 'Untitled'}\n\n{began} · {state} · {len(messages)} messages\n"
+    title = " ".join(conversation.title.split()) or "Untitled"
+    head = f"# {title}\n\n{began} · {state} · {len(messages)} messages\n"
     return "\n".join([head, *map(_message_to_markdown, messages)])
 
 

@@ -1,8 +1,8 @@
-"""A conversation as people read it: questions with their answers, made of messages, logs and what came just now."""
+"""A conversation as people read it: questions with their answers, made of messages and logs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -102,13 +102,15 @@ def to_turns(messages: Iterable[Message], calls: Sequence[Log] = ()) -> list[Tur
 
 
 def merge(stored: list[Turn], recent: Iterable[Turn]) -> list[Turn]:
-    """Return stored turns with what a visitor has just seen and the server does not tell yet, or keeps not."""
+    """Return stored turns with what a visitor has just seen: the server tells later, or does not keep it."""
     turns = {turn.question_id: turn for turn in stored}
     merged = list(stored)
     for turn in recent:
         same = turns.get(turn.question_id) if turn.question_id else None
         if same is None:
-            merged.append(turn)
+            same = replace(turn, answers=list(turn.answers))
+            turns[turn.question_id] = same
+            merged.append(same)
             continue
         same.question = same.question or turn.question
         for answer in turn.answers:

@@ -1,4 +1,4 @@
-"""The list of conversations: search, filters, cards, and pages. All of it is in the URL but what is ticked."""
+"""The list of conversations: search, cards, and pages. All of it is in the URL but what is ticked."""
 
 from __future__ import annotations
 
@@ -158,7 +158,9 @@ def _show_bulk(ticked: Sequence[Conversation], found: ListConversationsResponse)
             complete_all(ticked)
         if st.button("Delete", icon=":material/delete:", key="delete_ticked"):
             confirm_deletion(ticked)
-        st.button("", icon=":material/close:", key="untick", help="Choose none", on_click=_untick, args=(ticked,))
+        st.button(
+            "", icon=":material/close:", key="untick", help="Choose none", on_click=_untick, args=(ticked,)
+        )
 
 
 def _tick(conversation: Conversation) -> str:
@@ -173,7 +175,13 @@ def _untick(conversations: Sequence[Conversation]) -> None:
 def _show_card(conversation: Conversation, *, is_chosen: bool) -> None:
     kind = "chosen" if is_chosen else "card"
     with st.container(border=True, gap=None, key=f"{kind}_{conversation.conversation_id}"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        with st.container(
+            horizontal=True,
+            vertical_alignment="center",
+            gap="xsmall",
+            wrap=False,
+            key=f"title_{conversation.conversation_id}",
+        ):
             st.checkbox(
                 literal(f"Choose {title_of(conversation)}"),
                 key=_tick(conversation),
@@ -221,10 +229,12 @@ def show_pages(search: Search, found: ListConversationsResponse) -> None:
     """Show the page numbers, and how many conversations are on a page."""
     state = st.session_state
     pages = max(1, found.total_pages)
-    state["list_page"], state["list_size"] = min(search.page, pages), search.size
+    page = min(search.page, pages)
+    state["list_size"] = search.size
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="list_pages"):
         if pages > 1:
-            st.pagination(pages, key="list_page", max_visible_pages=5, on_change=_turn_page)
+            widget = f"list_page_{page}"  # of its page, as the URL may change without it
+            st.pagination(pages, default=page, key=widget, on_change=_turn_page, args=(widget,))
         st.space("stretch")
         st.selectbox(
             "Conversations on a page",
@@ -237,8 +247,8 @@ def show_pages(search: Search, found: ListConversationsResponse) -> None:
         )
 
 
-def _turn_page() -> None:
-    page = st.session_state["list_page"]
+def _turn_page(widget: str) -> None:
+    page = st.session_state[widget]
     if page == 1:
         st.query_params.pop("page", None)
     else:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from streamlit_app import format as fmt
 from streamlit_app.components.safe_text import literal
 from streamlit_app.panels.transcript import ANSWERED_BY, show_answer_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from streamlit.delta_generator import DeltaGenerator
 
@@ -23,20 +22,33 @@ _CURSOR: Final = "\u258d"
 _NOTICE_STOP_S: Final = 1.0
 
 
-def show_live(live: Mapping[int, LiveTurn], places: Mapping[int, DeltaGenerator]) -> None:
+def show_live(
+    live: Mapping[int, LiveTurn],
+    places: Mapping[int, DeltaGenerator],
+    begun: Callable[[int, LiveTurn], None],
+) -> None:
     """Show answers as they come, each in its place, until all have ended.
 
-    Whatever interrupts this, such as the stop button or leaving the page, ends the calls.
+    ``begun`` is called for each as soon as its conversation is known. Whatever interrupts this, such as the
+    stop button or leaving the page, ends the calls; nothing can be shown afterwards.
     """
     drawings = {column: _Drawing(places[column], turn) for column, turn in live.items()}
     st.fragment(_draw_stopped, run_every=_NOTICE_STOP_S, key="notice_stop")(list(live.values()))
     try:
-        while not all([turn.wait(_REDRAW_S / len(live)) for turn in live.values()]):
-            for drawing in drawings.values():
+        while not _wait(list(live.values())):
+            for column, drawing in drawings.items():
                 drawing.draw()
+                if live[column].conversation_id:
+                    begun(column, live[column])
     finally:
         for turn in live.values():
             turn.stop()
+
+
+def _wait(live: Sequence[LiveTurn]) -> bool:
+    """Wait until it is time to draw; return whether all answers have ended."""
+    ended = [turn.wait(_REDRAW_S / len(live)) for turn in live]  # of each, so that none delays another
+    return all(ended)
 
 
 def _draw_stopped(live: list[LiveTurn]) -> None:

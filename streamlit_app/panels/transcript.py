@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import streamlit as st
 
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 ASKED_BY: Final = ":material/person:"
 ANSWERED_BY: Final = ":material/auto_awesome:"
+_LOG_ICON: Final = ":material/receipt_long:"
 NO_TEXT: Final = "Its text is not kept: LLM_OBSERVE_STORE_MESSAGES is none."
+_CLEARLY: Final = 1.1
+"""How many times better an answer must be for the page to say so."""
 _WHAT_TO_DO: Final = {
     "PROVIDER_RATE_LIMITED": "Wait a little, or choose another model.",
     "PROVIDER_UNAVAILABLE": "Retry, or choose another model.",
@@ -70,23 +73,34 @@ def show_answer_text(place: DeltaGenerator, text: str) -> None:
         place.markdown(mark_redactions(safe_markdown(text)))
 
 
-def show_answer(answer: Answer, *, key: str, retry: Callable[[], None] | None = None) -> None:
-    """Show an answer with its numbers. ``retry`` is called by the button beside it."""
+class Actions(NamedTuple):
+    """What the buttons beside an answer do: ask again, and put the question into the input."""
+
+    retry: Callable[[], None]
+    edit: Callable[[], None]
+
+
+def show_answer(
+    answer: Answer, *, key: str, actions: Actions | None = None, praise: Sequence[str] = ()
+) -> None:
+    """Show an answer with its numbers, and buttons for the actions. ``praise`` says what it is better at."""
     with st.chat_message("assistant", avatar=ANSWERED_BY):
         if answer.text:
             show_answer_text(st.empty(), answer.text)
         elif answer.outcome == "success":
             st.caption(literal(f"The answer. {NO_TEXT}"))
         if answer.failed:
-            _show_failure(answer, key, retry)
+            _show_failure(answer, key, actions)
         elif answer.outcome == "cancelled":
             after = answer.numbers.latency_s
             words = "stopped" if after is None else f"stopped · {fmt.duration(after)}"
             st.badge(literal(words), icon=":material/stop_circle:", color="orange")
-        _show_foot(answer, key, None if answer.failed else retry)
+        if praise:
+            st.markdown(" ".join(f":green-badge[{literal(words)}]" for words in praise))
+        _show_foot(answer, key, actions)
 
 
-def _show_failure(answer: Answer, key: str, retry: Callable[[], None] | None) -> None:
+def _show_failure(answer: Answer, key: str, actions: Actions | None) -> None:
     sentence = describe_failure(answer)
     with st.container(key=f"failure_{key}", gap="xsmall"):
         before = "It broke off. " if answer.text else ""
@@ -94,8 +108,8 @@ def _show_failure(answer: Answer, key: str, retry: Callable[[], None] | None) ->
             f"{literal(before + sentence)} {small(answer.error_code)}",
             icon=":material/error:",
         )
-        if retry:
-            st.button("Retry", icon=":material/refresh:", key=f"retry_{key}", on_click=retry)
+        if actions:
+            st.button("Retry", icon=":material/refresh:", key=f"retry_{key}", on_click=actions.retry)
 
 
 def describe_failure(answer: Answer) -> str:
@@ -106,24 +120,22 @@ def describe_failure(answer: Answer) -> str:
     return f"{sentence} {_WHAT_TO_DO.get(answer.error_code, '')}".strip()
 
 
-def _show_foot(answer: Answer, key: str, retry: Callable[[], None] | None) -> None:
-    row = st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key=f"foot_{key}")
-    with row:
-        st.caption(describe_answer(answer), width="content", help=_describe_tokens(answer.numbers) or None)
+def _show_foot(answer: Answer, key: str, actions: Actions | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key=f"foot_{key}"):
+        st.caption(describe_answer(answer), width="content")
         st.space("stretch")
         if answer.text:
             copy_button(answer.text, key=f"copy_{key}")
-        if retry:
-            st.button(
-                "",
-                icon=":material/refresh:",
-                type="tertiary",
-                key=f"again_{key}",
-                help="Ask again",
-                on_click=retry,
-            )
+        if actions:
+            _icon_button("edit", f"edit_{key}", "Edit the question and send it again", actions.edit)
+        if actions and not answer.failed:
+            _icon_button("refresh", f"again_{key}", "Ask again", actions.retry)
         if answer.log_id:
-            page_link("Log", "logs", icon=":material/receipt_long:", hint="This call's log", log=answer.log_id)
+            page_link("Log", "logs", icon=_LOG_ICON, hint="This call's log", log=answer.log_id)
+
+
+def _icon_button(icon: str, key: str, hint: str, action: Callable[[], None]) -> None:
+    st.button("", icon=f":material/{icon}:", type="tertiary", key=key, help=hint, on_click=action)
 
 
 def describe_answer(answer: Answer) -> str:
@@ -146,20 +158,25 @@ def _describe_numbers(numbers: Numbers) -> list[str]:
     if numbers.tokens_per_s is not None:
         words.append(f"{numbers.tokens_per_s:.0f} tok/s")
     if numbers.input_tokens is not None or numbers.output_tokens is not None:
-        words.append(f"{fmt.exact(numbers.input_tokens)} → {fmt.exact(numbers.output_tokens)} tokens")
+        cached = f" ({fmt.exact(numbers.cached_tokens)} cached)" if numbers.cached_tokens else ""
+        words.append(f"{fmt.exact(numbers.input_tokens)}{cached} → {fmt.exact(numbers.output_tokens)} tokens")
     else:
         words.append("tokens unknown")
     words.append("no price known" if numbers.cost_nano_usd is None else fmt.money(numbers.cost_nano_usd))
     return words
 
 
-def _describe_tokens(numbers: Numbers) -> str:
-    if numbers.input_tokens is None:
-        return ""
-    cached = f", {fmt.exact(numbers.cached_tokens)} of them cached" if numbers.cached_tokens else ""
-    return literal(
-        f"{fmt.exact(numbers.input_tokens)} tokens in{cached}; {fmt.exact(numbers.output_tokens)} tokens out"
-    )
+def compare(one: Answer | None, other: Answer | None) -> list[str]:
+    """Return what one answer is clearly better at than another: ``2.1 times faster``."""
+    if not one or not other or one.outcome != "success" or other.outcome != "success":
+        return []
+    better = {
+        "faster": (one.numbers.latency_s, other.numbers.latency_s),
+        "faster to first token": (one.numbers.first_token_s, other.numbers.first_token_s),
+        "cheaper": (one.numbers.cost_nano_usd, other.numbers.cost_nano_usd),
+    }
+    ratios = {words: theirs / ours for words, (ours, theirs) in better.items() if ours and theirs}
+    return [f"{ratio:.1f} times {words}" for words, ratio in ratios.items() if ratio >= _CLEARLY]
 
 
 def show_sums(turns: Sequence[Turn]) -> None:
@@ -172,7 +189,7 @@ def show_sums(turns: Sequence[Turn]) -> None:
     unpriced = sum(answer.outcome == "success" for answer in answers) - len(costs)
     waited = sum(numbers.latency_s or 0 for numbers in tokens)
     parts = [
-        literal(f"{len(turns)} {'turn' if len(turns) == 1 else 'turns'}"),
+        literal(f"{len(turns)} turn{'' if len(turns) == 1 else 's'}"),
         literal(f"{fmt.exact(sent)} → {fmt.exact(received)} tokens"),
         literal(fmt.cost(sum(costs), len(costs), max(0, unpriced))),
         literal(f"{fmt.duration(waited)} of waiting"),

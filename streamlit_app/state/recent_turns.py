@@ -24,7 +24,7 @@ def recent_turns(conversation_id: str) -> list[LiveTurn]:
 
 
 def remember(live: Sequence[LiveTurn]) -> None:
-    """Add questions that are being answered. Those that the server refused before are asked anew: forget them."""
+    """Add questions that are being answered. Forget those that the server refused: they are asked anew."""
     kept = [turn for turn in _all() if turn.was_accepted]
     st.session_state[_RECENT] = [*kept, *live][-_MAX_RECENT:]
 

@@ -1,4 +1,4 @@
-"""Chat: try a model, see what it costs, come back later. Every call is recorded like any other application's."""
+"""Chat: try a model, see what it costs, come back later. Every call is recorded like any other."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from streamlit_app.panels.conversation_actions import (
     title_of,
 )
 from streamlit_app.panels.live_answers import show_live
-from streamlit_app.panels.transcript import describe_gap, show_answer, show_question
+from streamlit_app.panels.transcript import Actions, compare, describe_gap, show_answer, show_question
 from streamlit_app.state.recent_turns import ask_next, forget_refused, recent_turns, remember, take_next
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ _PLACEHOLDERS: Final = (60, 120, 60, 160)
 _PARAMETERS: Final = (("conversation", "model"), ("other", "compare"))
 """Of each column: the parameters of the URL that hold its conversation and its model."""
 _SAMPLES: Final = (
-    "Explain p95 latency to a product manager in three sentences.",
-    "Write a Python function that retries a call with exponential back-off.",
-    "Compare two ways to lower token costs, as a table.",
-    "Draft a polite reply to a customer whose order is late.",
+    "Explain p95 latency to a product manager.",
+    "Write a Python function that retries with back-off.",
+    "Compare two ways to lower token costs in a table.",
+    "Draft a reply to a customer whose order is late.",
 )
 
 
@@ -150,9 +150,12 @@ def _fill(column: _Column, known: Sequence[pb.ProviderModels]) -> None:
 
 
 def _suggested(last: Model | None, known: Sequence[pb.ProviderModels]) -> Model | None:
-    """Return the model of the last answer as it is suggested: answers name versions, such as gpt-5-2026-01-01."""
-    same = [model for model in configured_models(known) if last and model.provider == last.provider]
-    return next((model for model in same if last and last.name.startswith(model.name)), next(iter(same), None))
+    """Return the suggested model that gave the last answer: answers name versions, such as gpt-5-2026-01."""
+    if last is None:
+        return None
+    same = [model for model in configured_models(known) if model.provider == last.provider]
+    exact = [model for model in same if last.name.startswith(model.name)]
+    return max(exact, key=lambda model: len(model.name), default=next(iter(same), None))
 
 
 # -- the head ----------------------------------------------------------------------------------------------
@@ -169,7 +172,7 @@ def _show_header(columns: Sequence[_Column], known: Sequence[pb.ProviderModels])
             choose_model(columns[0].model, known, parameter="model", label="The model that is asked")
         instructions = choose_instructions()
         st.button(
-            "",
+            "Compare" if len(columns) == 1 else "End",
             icon=":material/compare_arrows:" if len(columns) == 1 else ":material/close:",
             key="compare",
             help="Ask two models the same" if len(columns) == 1 else "Ask one model",
@@ -184,7 +187,7 @@ def _show_header(columns: Sequence[_Column], known: Sequence[pb.ProviderModels])
 
 
 def _toggle_compare(model: str, models: Sequence[str]) -> None:
-    """Begin to compare, or end it. Both begin with an empty conversation, so that the models know the same."""
+    """Begin to compare, or end it: with an empty conversation, so that the models know the same."""
     is_comparing = "compare" in st.query_params
     _begin_anew()
     if is_comparing:
@@ -207,14 +210,16 @@ def _show_recent(recent: Read[ListConversationsResponse]) -> None:
         return
     with page_area().container(gap=None, key="recent_conversations"):
         st.caption("Recent")
-        for conversation in found:
-            is_shown = conversation.conversation_id == st.query_params.get("conversation")
-            page_link(
-                title_of(conversation),
-                "chat",
-                icon=":material/chat_bubble:" if is_shown else ":material/chat_bubble_outline:",
-                conversation=conversation.conversation_id,
-            )
+        shown = st.query_params.get("conversation")
+        for number, conversation in enumerate(found):
+            is_shown = conversation.conversation_id == shown
+            with st.container(gap=None, key="recent_shown" if is_shown else f"recent_{number}"):
+                page_link(
+                    title_of(conversation),
+                    "chat",
+                    icon=":material/chat_bubble:",
+                    conversation=conversation.conversation_id,
+                )
         page_link("All conversations", "conversations")
 
 
@@ -248,8 +253,9 @@ def _show_columns(
         _show_compared(columns, instructions)
     live = st.container()  # before the input, which may be at the bottom of the page
     asked = _show_input(columns, known)
-    requests = {column.number: _to_request(column, asked, instructions) for column in columns} if asked else {}
-    requests = requests or take_next()
+    requests = take_next()
+    if asked:
+        requests = {column.number: _to_request(column, asked, instructions) for column in columns}
     if requests:
         hint.empty()
         with live:
@@ -262,8 +268,6 @@ def _show_turns(column: _Column, instructions: Instructions) -> None:
         is_last = number == len(column.turns) - 1 and not column.is_closed
         show_question(turn, describe_gap(before, turn))
         _show_answers(column, turn, number, instructions if is_last else None)
-        if is_last and turn.question:
-            _edit_button(column, turn)
         before = next((answer.time for answer in reversed(turn.answers) if answer.time), None)
 
 
@@ -272,54 +276,60 @@ def _show_compared(columns: Sequence[_Column], instructions: Instructions) -> No
     for number, pair in enumerate(pairs):
         question = next(turn for turn in pair if turn)
         show_question(question)
+        answers = [turn.answers[-1] if turn and turn.answers else None for turn in pair]
         for place, column, turn in zip(st.columns(2), columns, pair, strict=True):
             with place.container(border=True, height="stretch"):
                 if turn and turn.question != question.question:
                     show_question(turn)
                 if turn:
-                    _show_answers(column, turn, number, instructions if number == len(pairs) - 1 else None)
+                    praise = compare(answers[column.number], answers[1 - column.number])
+                    is_last = number == len(pairs) - 1
+                    _show_answers(column, turn, number, instructions if is_last else None, praise)
 
 
-def _show_answers(column: _Column, turn: Turn, number: int, instructions: Instructions | None) -> None:
-    """Show the answers of a turn; the last one of a conversation can be asked for again."""
-    key = f"{column.number}_{number}"
+def _show_answers(
+    column: _Column,
+    turn: Turn,
+    number: int,
+    instructions: Instructions | None,
+    praise: Sequence[str] = (),
+) -> None:
+    """Show the answers of a turn. With instructions, the last one can be asked for again."""
+    actions = _actions(column, turn, instructions) if instructions and turn.question else None
     for attempt, answer in enumerate(turn.answers):
         is_last = attempt == len(turn.answers) - 1
-        retry = None
-        if is_last and instructions is not None and turn.question and column.model:
-            request = _request_again(column, turn, instructions)
-            retry = lambda request=request: ask_next({column.number: request})  # noqa: E731 - of this loop's request
-        show_answer(answer, key=f"{key}_{attempt}", retry=retry)
+        key = f"{column.number}_{number}_{attempt}"
+        show_answer(answer, key=key, actions=actions if is_last else None, praise=praise if is_last else ())
     if not turn.answers:
         st.caption(":material/hourglass_empty: No answer was stored.")
+        if actions:
+            st.button("Ask again", icon=":material/refresh:", key="unanswered", on_click=actions.retry)
 
 
-def _request_again(column: _Column, turn: Turn, instructions: Instructions) -> pb.ChatTurn:
-    """Return the request that asks a question again: the same one, if it failed and its model is still chosen."""
+def _actions(column: _Column, turn: Turn, instructions: Instructions) -> Actions:
     live = next((live for live in recent_turns(column.conversation_id) if _is_same(live.turn, turn)), None)
-    if live is None:
-        return _to_request(column, turn.question, instructions)
-    model = Model(live.request.provider, live.request.model)
-    if live.answer.failed and model == column.model:
+    text = live.request.content if live else turn.question  # what is stored may be redacted
+    request = _request_again(column, live, text, instructions)
+    return Actions(
+        retry=lambda: ask_next({column.number: request}),
+        edit=lambda: st.session_state.update({INPUT: text}),
+    )
+
+
+def _request_again(
+    column: _Column, live: LiveTurn | None, text: str, instructions: Instructions
+) -> pb.ChatTurn:
+    """Return what asks a question again: the same request, if it failed and its model is still chosen.
+
+    Then the server continues that attempt, and stores the question once.
+    """
+    if live and live.answer.failed and Model(live.request.provider, live.request.model) == column.model:
         return live.request
-    return _to_request(column, live.request.content, instructions)
+    return _to_request(column, text, instructions)
 
 
 def _is_same(one: Turn, other: Turn) -> bool:
     return one is other or bool(one.question_id and one.question_id == other.question_id)
-
-
-def _edit_button(column: _Column, turn: Turn) -> None:
-    live = next((live for live in recent_turns(column.conversation_id) if _is_same(live.turn, turn)), None)
-    text = live.request.content if live else turn.question  # what is stored may be redacted
-    st.button(
-        "Edit question",
-        icon=":material/edit:",
-        type="tertiary",
-        key="edit",
-        help="Put the question into the input, to change and send it again",
-        on_click=lambda: st.session_state.update({INPUT: text}),
-    )
 
 
 def _show_samples(columns: Sequence[_Column], instructions: Instructions) -> None:
@@ -374,10 +384,11 @@ def _show_closed(conversation: Conversation) -> None:
 
 def _show_demo(known: Sequence[pb.ProviderModels]) -> None:
     missing = [entry.required_setting for entry in known if not entry.configured]
-    ways = f" Set {' or '.join(missing)} to ask a real one." if missing else ""
+    is_alone = all(entry.provider == "demo" for entry in known if entry.configured)
+    way = f"Set {' or '.join(missing)} to ask" if is_alone else "Choose another model above for"
     st.caption(
         ":gray-badge[:material/science: demo] "
-        + literal(f"No model is called: the demo repeats what you write, for free.{ways}")
+        + literal(f"No model is called: the demo repeats what you write, for free. {way} a real one.")
     )
 
 
@@ -400,13 +411,17 @@ def _ask(columns: Sequence[_Column], requests: dict[int, pb.ChatTurn]) -> None:
     remember(list(live.values()))
     show_question(next(iter(live.values())).turn)
     places: list[DeltaGenerator] = [st.container()] if len(columns) == 1 else list(st.columns(2))
-    try:
-        show_live(live, dict(enumerate(places)))
-    finally:
-        for number, turn in live.items():
-            if turn.conversation_id:
-                st.query_params[_PARAMETERS[number][0]] = turn.conversation_id
+    show_live(live, dict(enumerate(places)), _keep_conversation)
+    for number, turn in live.items():
+        _keep_conversation(number, turn)
     refused = [turn.request.content for turn in live.values() if not turn.was_accepted]
     if refused:
         st.session_state[_REFUSED] = refused[0]
     st.rerun()
+
+
+def _keep_conversation(number: int, live: LiveTurn) -> None:
+    """Put the conversation into the URL."""
+    parameter = _PARAMETERS[number][0]
+    if live.conversation_id and st.query_params.get(parameter) != live.conversation_id:
+        st.query_params[parameter] = live.conversation_id

@@ -58,7 +58,8 @@ def render() -> None:
         _show_none()
         return
     # Of the two columns, a phone shows one: see style.css.
-    with st.container(horizontal=True, gap="medium", key="with_transcript" if stored else "without_transcript"):
+    key = "with_transcript" if stored else "without_transcript"
+    with st.container(horizontal=True, gap="medium", key=key):
         with st.container(key="list", width=430 if stored else "stretch"):
             providers = [entry.provider for entry in models.value or []]
             _show_list(search, found, providers, chosen_id)
@@ -151,9 +152,8 @@ def _show_head(conversation: Conversation, turns: Sequence[Turn]) -> None:
             page_link(
                 "Continue in Chat", "chat", icon=":material/forum:", conversation=conversation.conversation_id
             )
-        page_link(
-            "Logs", "logs", icon=":material/list_alt:", conversation=conversation.conversation_id, window="30d"
-        )
+        found = conversation.conversation_id
+        page_link("Logs", "logs", icon=":material/list_alt:", conversation=found, window="30d")
         show_menu(conversation, key="transcript_menu")
     show_sums(turns)
     began = fmt.exact_time(fmt.timestamp(conversation.create_time), clock.viewer_zone())

@@ -187,7 +187,7 @@ def list_conversations(request: pb.ListConversationsRequest) -> pb.ListConversat
 
 def get_conversation(request: pb.GetConversationRequest):
     number = next(
-        (index for index, each in enumerate(CONVERSATIONS) if each.conversation_id == request.conversation_id),
+        (at for at, each in enumerate(CONVERSATIONS) if each.conversation_id == request.conversation_id),
         None,
     )
     if number is None:
@@ -214,7 +214,9 @@ def list_models(_request: chat.ListModelsRequest) -> chat.ListModelsResponse:
                 provider="anthropic", configured=True, models=["claude-sonnet-5-5"],
                 required_setting="ANTHROPIC_API_KEY",
             ),
-            chat.ProviderModels(provider="gemini", models=["gemini-3.8-flash"], required_setting="GEMINI_API_KEY"),
+            chat.ProviderModels(
+                provider="gemini", models=["gemini-3.8-flash"], required_setting="GEMINI_API_KEY"
+            ),
             chat.ProviderModels(provider="demo", configured=True, models=["demo-echo"]),
         ]
     )  # fmt: skip
