@@ -8,8 +8,8 @@ import streamlit as st
 
 # Styles of its own would be an element, which nothing in a message may be.
 _STYLE: Final = (
-    "font: 0.85rem var(--st-font); color: inherit; opacity: 0.75; background: none; border: 0; padding: 0.2rem 0.4rem;"
-    "cursor: pointer; white-space: nowrap"
+    "font: 0.85rem var(--st-font); color: inherit; opacity: 0.75; background: none; border: 0;"
+    "padding: 0.2rem 0.4rem; cursor: pointer; white-space: nowrap"
 )
 # Without a secure address a browser has no clipboard: then the text is selected and copied.
 _JS: Final = """

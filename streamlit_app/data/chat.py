@@ -36,6 +36,8 @@ class LiveTurn:
         self.conversation_id = request.conversation_id
         self.answer = Answer(provider=request.provider, model=request.model)
         self.turn = Turn(request.content, time=clock.now(), answers=[self.answer])
+        self.was_returned = False
+        """Whether a question that the server did not take is back in the input."""
         self._began = time.monotonic()
         self._stopped = False
         with server_errors():

@@ -175,7 +175,7 @@ def _add_unanswered(turns: list[Turn], log: Log) -> None:
         provider=log.provider,
         model=log.response_model or log.model,
         outcome=_OUTCOMES[log.outcome],
-        time=fmt.timestamp(log.end_time) if log.HasField("end_time") else None,
+        time=fmt.timestamp(log.start_time) + log.latency.ToTimedelta(),
         numbers=Numbers(latency_s=fmt.seconds(log.latency) if log.HasField("latency") else None),
     )
     _add_log(answer, log)

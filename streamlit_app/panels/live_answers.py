@@ -33,7 +33,8 @@ def show_live(
     stop button or leaving the page, ends the calls; nothing can be shown afterwards.
     """
     drawings = {column: _Drawing(places[column], turn) for column, turn in live.items()}
-    st.fragment(_draw_stopped, run_every=_NOTICE_STOP_S, key="notice_stop")(list(live.values()))
+    # Its first run is now; the browser asks for others, which wait while the page runs.
+    st.fragment(_draw_stopped, run_every=_NOTICE_STOP_S, key="notice_stop")(list(live.values()), [])
     try:
         while not _wait(list(live.values())):
             for column, drawing in drawings.items():
@@ -51,9 +52,10 @@ def _wait(live: Sequence[LiveTurn]) -> bool:
     return all(ended)
 
 
-def _draw_stopped(live: list[LiveTurn]) -> None:
+def _draw_stopped(live: list[LiveTurn], runs: list[None]) -> None:
     """Draw the page anew after the stop button of the input, which ends the page's run and no more."""
-    if all(turn.wait(0) for turn in live):
+    runs.append(None)
+    if len(runs) > 1 and all(turn.wait(0) for turn in live):
         st.rerun()
 
 

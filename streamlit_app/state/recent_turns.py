@@ -34,6 +34,15 @@ def forget_refused() -> None:
     remember([])
 
 
+def take_refused() -> str:
+    """Return a question that the server did not take, once, to be put back to where it was written."""
+    for live in _all():
+        if not live.was_accepted and not live.was_returned and live.wait(0):
+            live.was_returned = True
+            return live.request.content
+    return ""
+
+
 def ask_next(requests: Mapping[int, ChatTurn]) -> None:
     """Have the page ask when it runs next: a request for each column. Call it in a callback."""
     st.session_state[_NEXT] = dict(requests)

@@ -38,7 +38,14 @@ from streamlit_app.panels.conversation_actions import (
 )
 from streamlit_app.panels.live_answers import show_live
 from streamlit_app.panels.transcript import Actions, compare, describe_gap, show_answer, show_question
-from streamlit_app.state.recent_turns import ask_next, forget_refused, recent_turns, remember, take_next
+from streamlit_app.state.recent_turns import (
+    ask_next,
+    forget_refused,
+    recent_turns,
+    remember,
+    take_next,
+    take_refused,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +59,7 @@ if TYPE_CHECKING:
     from streamlit_app.data.reads import Read, Reads
 
 INPUT: Final = "chat_text"
-_REFUSED: Final = "chat_refused"
+_MISSING: Final = frozenset({"CONVERSATION_NOT_FOUND", "INVALID_FIELD"})
 _MAX_CHARS: Final = 100_000
 _RECENT_CONVERSATIONS: Final = 8
 _PLACEHOLDERS: Final = (60, 120, 60, 160)
@@ -84,7 +91,7 @@ class _Column:
     @property
     def is_missing(self) -> bool:
         """Whether the server says that there is no such conversation."""
-        return bool(self.stored and self.stored.error and not self.stored.error.unreachable)
+        return bool(self.stored and self.stored.error and self.stored.error.reason in _MISSING)
 
     @property
     def is_closed(self) -> bool:
@@ -115,7 +122,15 @@ def render() -> None:
     with head.container():
         instructions = _show_header(columns, known)
     with st.container(key="chat_wide" if len(columns) > 1 else "chat"):
-        _show_columns(columns, known, instructions)
+        live = _show_columns(columns, known, instructions)
+    # Outside of the container, and so at the bottom of the page.
+    asked = _show_input(columns, known)
+    requests = take_next()
+    if asked:
+        requests = {column.number: _to_request(column, asked, instructions) for column in columns}
+    if requests:
+        with live.container():
+            _ask(columns, requests)
 
 
 def _reading() -> AbstractContextManager[Reads]:
@@ -236,30 +251,23 @@ def _show_missing() -> None:
 
 def _show_columns(
     columns: Sequence[_Column], known: Sequence[pb.ProviderModels], instructions: Instructions
-) -> None:
+) -> DeltaGenerator:
+    """Show the turns; return the place for the next one."""
     if len(columns) > 1:
         for place, column in zip(st.columns(2), columns, strict=True):
             with place:
                 choose_model(
                     column.model, known, parameter=_PARAMETERS[column.number][1], label="A model to compare"
                 )
-    hint = st.empty()
-    if not any(column.turns for column in columns):
-        with hint.container():
-            _show_samples(columns, instructions)
     if len(columns) == 1:
         _show_turns(columns[0], instructions)
     else:
         _show_compared(columns, instructions)
-    live = st.container()  # before the input, which may be at the bottom of the page
-    asked = _show_input(columns, known)
-    requests = take_next()
-    if asked:
-        requests = {column.number: _to_request(column, asked, instructions) for column in columns}
-    if requests:
-        hint.empty()
-        with live:
-            _ask(columns, requests)
+    place = st.empty()
+    if not any(column.turns for column in columns):
+        with place.container():
+            _show_samples(columns, instructions)
+    return place
 
 
 def _show_turns(column: _Column, instructions: Instructions) -> None:
@@ -354,24 +362,24 @@ def _show_samples(columns: Sequence[_Column], instructions: Instructions) -> Non
 
 def _show_input(columns: Sequence[_Column], known: Sequence[pb.ProviderModels]) -> str | None:
     """Show the input, or why there is none; return what was sent."""
-    with st.bottom.container(key="chat_bottom", gap="xxsmall"):
-        closed = next((column.conversation for column in columns if column.is_closed), None)
+    closed = next((column.conversation for column in columns if column.is_closed), None)
+    with st.bottom:
         if closed:
             _show_closed(closed)
             return None
         if any(column.model and column.model.provider == "demo" for column in columns):
             _show_demo(known)
-        refused = st.session_state.pop(_REFUSED, "")
-        if refused:  # back to where it was written
-            st.session_state[INPUT] = refused
-        sent = st.chat_input(
-            "Message",
-            key=INPUT,
-            max_chars=_MAX_CHARS,
-            submit_mode="stop",
-            disabled=not all(column.model for column in columns),
-        )
-        return str(sent) if sent else None
+    refused = take_refused()
+    if refused:
+        st.session_state[INPUT] = refused
+    sent = st.chat_input(
+        "Message",
+        key=INPUT,
+        max_chars=_MAX_CHARS,
+        submit_mode="stop",
+        disabled=not all(column.model for column in columns),
+    )
+    return str(sent) if sent else None
 
 
 def _show_closed(conversation: Conversation) -> None:
@@ -414,9 +422,6 @@ def _ask(columns: Sequence[_Column], requests: dict[int, pb.ChatTurn]) -> None:
     show_live(live, dict(enumerate(places)), _keep_conversation)
     for number, turn in live.items():
         _keep_conversation(number, turn)
-    refused = [turn.request.content for turn in live.values() if not turn.was_accepted]
-    if refused:
-        st.session_state[_REFUSED] = refused[0]
     st.rerun()
 
 
