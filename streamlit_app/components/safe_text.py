@@ -56,6 +56,17 @@ def safe_table(title: str, rows: Iterable[tuple[str, str]]) -> str:
     return "\n".join([f"| {literal(title)} | |", "| :-- | :-- |", *lines])
 
 
+def literal_lines(text: str) -> str:
+    """Return markdown that shows the text as it is, with its lines and their indentation."""
+    paragraphs = re.split(r"\n\s*\n", text.strip("\n"))
+    return "\n\n".join("\\\n".join(map(_literal_line, part.split("\n"))) for part in paragraphs)
+
+
+def _literal_line(line: str) -> str:
+    indented = len(line) - len(line.lstrip())
+    return "\u00a0" * indented + literal(line)
+
+
 def safe_markdown(text: str) -> str:
     """Return markdown that shows a text's structure, with links and images as words.
 
