@@ -32,7 +32,7 @@ ENTRIES: Final = (
     Entry("trace", "Trace", "account_tree", "Observe", hidden=True),
     Entry("chat", "Chat", "forum", "Talk"),
     Entry("conversations", "Conversations", "inbox", "Talk"),
-    Entry("operations", "Operations", "dns", "Run"),
+    Entry("operations", "Operations", "dns", "Run", has_view=True),
 )
 _REGISTERED: Final = "pages"
 

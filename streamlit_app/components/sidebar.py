@@ -77,14 +77,19 @@ def _show_server() -> None:
         health = reads.start("health", check_health)
         projects = reads.start("projects", list_projects)
     colour, words = describe(health)
+    state, _, counts = words.partition(" · ")
     with st.container(gap="xxsmall", key="server_line"):
         if "operations" in registered():
             st.page_link(
-                registered()["operations"], label=f":{literal(colour)}[●] {literal(words)}", icon=None
+                registered()["operations"], label=f":{literal(colour)}[●] {literal(state)}", icon=None
             )
         else:
-            st.markdown(f":{literal(colour)}[●] {literal(words)}")
-        lines = [_project(projects.value or []), f"version {health.value.version}" if health.value else ""]
+            st.markdown(f":{literal(colour)}[●] {literal(state)}")
+        lines = [
+            counts,
+            _project(projects.value or []),
+            f"version {health.value.version}" if health.value else "",
+        ]
         st.caption(literal(" · ".join(line for line in lines if line)))
 
 
@@ -104,7 +109,11 @@ def describe(health: Read[pb.CheckResponse]) -> tuple[str, str]:
 
 
 def _project(projects: list[Project]) -> str:
+    project = shown_project(projects)
+    return (project.display_name or project.project_id) if project else ""
+
+
+def shown_project(projects: list[Project]) -> Project | None:
     """Return the project that is shown: the key's, or the default one where no key is needed."""
-    shown = projects[0] if len(projects) == 1 else None
-    default = next((project for project in projects if project.project_id == _DEFAULT_PROJECT), shown)
-    return (default.display_name or default.project_id) if default else ""
+    only = projects[0] if len(projects) == 1 else None
+    return next((project for project in projects if project.project_id == _DEFAULT_PROJECT), only)

@@ -9,9 +9,13 @@ from llm_observe.v1 import health_service_pb2 as health
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 
+from streamlit_app import clock
 from streamlit_app.data.connection import channel, server_errors, settings
+from streamlit_app.data.queue_history import HISTORY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llm_observe.v1.filter_pb2 import TimeRange
 
 _MAX_PAGES: Final = 3
@@ -35,11 +39,19 @@ class Ledger(NamedTuple):
         """Logs that have arrived and are not stored yet."""
         return max(0, self.sent - self.stored - self.duplicate - self.rejected - self.dead)
 
+    @property
+    def lost(self) -> int:
+        """What is not stored and will not be by itself: logs, and batches that never arrived."""
+        return self.dead + self.dropped + self.rejected + self.missing_batches
+
 
 def check_health() -> health.CheckResponse:
-    """Return the state of the server and of what it depends on."""
+    """Return the state of the server and of what it depends on; the queue's is remembered."""
     with server_errors():
-        return HealthServiceStub(channel()).Check(health.CheckRequest(), timeout=settings().timeout_s)
+        answer = HealthServiceStub(channel()).Check(health.CheckRequest(), timeout=settings().timeout_s)
+    if answer.HasField("queue"):
+        HISTORY.add(answer.queue, clock.now())
+    return answer
 
 
 def list_projects() -> list[admin.Project]:
@@ -51,22 +63,42 @@ def list_projects() -> list[admin.Project]:
     return list(answer.projects)
 
 
-def sum_ledger(time_range: TimeRange) -> Ledger:
-    """Return the sums of the delivery ledger."""
+class LedgerEntries(NamedTuple):
+    """What each producer sent in each hour of a window, newest hour first."""
+
+    entries: Sequence[admin.LedgerEntry] = ()
+    is_whole: bool = True
+    """False if there were more than were read."""
+
+    def sum(self) -> Ledger:
+        """Return the sums of all."""
+        total = Ledger(is_whole=self.is_whole)
+        for entry in self.entries:
+            total = add_entry(total, entry)
+        return total
+
+
+def read_ledger(time_range: TimeRange) -> LedgerEntries:
+    """Return the delivery ledger of a window."""
     request = admin.QueryLedgerRequest(time_range=time_range, page_size=1000)
-    total = Ledger()
+    entries: list[admin.LedgerEntry] = []
     for _ in range(_MAX_PAGES):
         with server_errors():
             answer = AdminServiceStub(channel()).QueryLedger(request, timeout=settings().timeout_s)
-        for entry in answer.entries:
-            total = _add(total, entry)
+        entries += answer.entries
         if not answer.next_page_token:
-            return total
+            return LedgerEntries(entries)
         request.page_token = answer.next_page_token
-    return total._replace(is_whole=False)
+    return LedgerEntries(entries, is_whole=False)
 
 
-def _add(total: Ledger, entry: admin.LedgerEntry) -> Ledger:
+def sum_ledger(time_range: TimeRange) -> Ledger:
+    """Return the sums of the delivery ledger of a window."""
+    return read_ledger(time_range).sum()
+
+
+def add_entry(total: Ledger, entry: admin.LedgerEntry) -> Ledger:
+    """Return the sums with those of one more entry."""
     return Ledger(
         total.sent + entry.sent_count,
         total.stored + entry.stored_count,
@@ -75,4 +107,5 @@ def _add(total: Ledger, entry: admin.LedgerEntry) -> Ledger:
         total.dead + entry.dead_lettered_count,
         total.dropped + sum(entry.dropped_counts.values()),
         total.missing_batches + entry.missing_batch_count,
+        total.is_whole,
     )

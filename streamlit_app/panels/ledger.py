@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 def show_ledger(ledger: Ledger) -> None:
     """Show what producers sent in the window as a sum of what became of it."""
-    lost = ledger.dead + ledger.dropped + ledger.rejected + ledger.missing_batches
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="ledger"):
-        if lost:
+        if ledger.lost:
             st.caption(f":orange[:material/warning:] {literal(describe(ledger))}", width="content")
         else:
             st.caption(f":green[:material/check_circle:] {literal(describe(ledger))}", width="content")
