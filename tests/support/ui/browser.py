@@ -23,11 +23,7 @@ _HEIGHT = 900
 _HARMLESS = ("Infinite extent",)
 """Warnings of Vega on a chart without data."""
 _PROBES = ("/_stcore/health", "/_stcore/host-config")
-<<<<<<< HEAD
 """What Streamlit looks for beside a page that is opened by its own address, before it looks at the root."""
-=======
-"""Where Streamlit looks below the address of a page before it finds them at the root."""
->>>>>>> chatpage
 
 
 class Look(NamedTuple):
@@ -72,14 +68,9 @@ async def open_page(browser: Browser, address: str, look: Look) -> AsyncIterator
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-<<<<<<< HEAD
         if message.location.get("url", "").endswith(_PROBES):
             return
         if message.type == "error" and not message.text.startswith(_HARMLESS):
-=======
-        is_probe = message.location["url"].endswith(_PROBES)
-        if message.type == "error" and not is_probe and not message.text.startswith(_HARMLESS):
->>>>>>> chatpage
             errors.append(message.text)
 
     page.on("request", lambda request: requested.append(request.url))
