@@ -1,7 +1,8 @@
 """Pictures of pages, compared with those that somebody looked at.
 
 They are kept at half size and in few colours. Fonts are drawn a little differently on each machine: small
-differences are forgiven. ``UPDATE_PICTURES=1`` keeps the pictures as they are now: look at them.
+differences are forgiven. Another release of Chromium may lay out pages differently: it is not compared.
+``UPDATE_PICTURES=1`` keeps the pictures as they are now: look at them, all of them if Chromium is another.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent.parent.parent / "ui" / "pictures"
 UPDATE = "UPDATE_PICTURES"
+_RELEASE = FOLDER / "chromium.txt"
+"""Names the release of Chromium that took the pictures."""
 _COLOURS = 128
 _FORGIVEN_HEIGHT = 0.02
 _FORGIVEN_DIFFERENCE = 40
@@ -35,13 +38,17 @@ async def assert_picture(page: Page, name: str, folder: Path, *, loading: bool =
     ``folder`` is where the new picture is put if they differ: the test's ``tmp_path``. ``loading`` takes the
     page as it is; else it is taken when it changes no more.
     """
+    release = _release_of(page)
     width = (page.viewport_size or {"width": 0})["width"]
     dark = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     path = FOLDER / f"{name}-{width}-{'dark' if dark else 'light'}.png"
     taken = _shrink(await (page.screenshot(animations="disabled") if loading else settled(page)))
     if os.environ.get(UPDATE):
         taken.save(path, optimize=True)
+        _RELEASE.write_text(f"{release}\n")
         return
+    if release != _RELEASE.read_text().strip():
+        pytest.skip(f"the pictures are of Chromium {_RELEASE.read_text().strip()}, and this is {release}")
     if not path.exists():
         pytest.fail(f"no picture {path.name}: take it with {UPDATE}=1, and look at it")
     difference = compare(Image.open(path), taken)
@@ -50,6 +57,11 @@ async def assert_picture(page: Page, name: str, folder: Path, *, loading: bool =
         pytest.fail(
             f"{path.name}: {difference}; now {folder / path.name}. If it is right, take it with {UPDATE}=1"
         )
+
+
+def _release_of(page: Page) -> str:
+    browser = page.context.browser
+    return browser.version.partition(".")[0] if browser else ""
 
 
 def compare(expected: Image.Image, taken: Image.Image) -> str:
