@@ -28,7 +28,7 @@ from streamlit_app.panels.pulse import MODES, count_of, show_pulse
 from streamlit_app.state import live
 from streamlit_app.state.filters import KEYS, LABELS, METRIC_KEYS, OUTCOMES
 from streamlit_app.state.log_page import LogPage, go_to_page
-from streamlit_app.state.view import View, show_view
+from streamlit_app.state.view import View, current_view, show_view
 from streamlit_app.state.window import Window
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ _PULSE_KEYS: Final = (*METRIC_KEYS, "outcome")
 """Filters that the strip knows of; the others act on the table alone."""
 _TABLE: Final = "log_table"
 _LAST: Final = "logs_last_read"
+_CHANGED: Final = "logs_changed"
+_OUTCOMES: Final = "filter_outcome"
+_SIGNS: Final = {"success": "✓", "error": "✕", "cancelled": "⊘"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ def _show_tools(view: View) -> None:
 
 
 def _show_logs(header: Header) -> None:
+    if st.session_state.pop(_CHANGED, False):
+        st.rerun()  # the whole page: its header shows the filters, too
     view = header.view
     answers = _read(view)
     header.show_updated(answers.logs.read_time)
@@ -168,20 +173,21 @@ def _show_pulse(answers: _Answers) -> None:
 
 
 def _show_outcomes(view: View, current: pb.Metrics) -> None:
-    widget = "filter_outcome"
-    st.session_state[widget] = list(view.filters.outcome)
-    signs = {"success": "✓", "error": "✕", "cancelled": "⊘"}
-    chosen = st.pills(
+    st.session_state[_OUTCOMES] = list(view.filters.outcome)
+    st.pills(
         "Outcome",
-        list(OUTCOMES),
+        list(_SIGNS),
         selection_mode="multi",
-        format_func=lambda outcome: f"{signs[outcome]} {outcome} {fmt.compact(count_of(current, outcome))}",
-        key=widget,
+        format_func=lambda outcome: f"{_SIGNS[outcome]} {outcome} {fmt.compact(count_of(current, outcome))}",
+        key=_OUTCOMES,
+        on_change=_choose_outcomes,
         label_visibility="collapsed",
     )
-    if set(chosen) != set(view.filters.outcome):
-        show_view(view.filtered("outcome", *chosen))
-        st.rerun()
+
+
+def _choose_outcomes() -> None:
+    show_view(current_view().filtered("outcome", *st.session_state[_OUTCOMES]))
+    st.session_state[_CHANGED] = True
 
 
 def _show_what_is_not_counted(view: View) -> None:

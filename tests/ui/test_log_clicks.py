@@ -52,7 +52,7 @@ async def test_a_row_opens_beside_the_list_and_keys_lead_to_its_neighbours(brows
     drawer = page.get_by_role("dialog")
     await drawer.get_by_text("2 of 50 on this page").wait_for()
     assert query_of(page) == {"log": [logs()[1].log_id]}
-    await drawer.get_by_text("First token").wait_for()
+    await drawer.get_by_text("First token", exact=True).wait_for()
 
     await page.keyboard.press("j")
     await drawer.get_by_text("3 of 50 on this page").wait_for()

@@ -12,7 +12,7 @@ from tests.support.ui.sample_logs import TRACE_ID, list_logs, logs
 
 pytestmark = pytest.mark.browser
 ROWS = 12
-SUCCEEDED = logs()[7]
+SUCCEEDED = next(log for log in logs() if log.streamed and log.outcome == 1 and not log.trace_id)
 FAILED = next(log for log in logs() if log.trace_id == TRACE_ID and log.error_code == "timeout")
 WITHOUT_TEXT = Log(log_id="l", provider="ollama", model="llama4:8b", outcome=1, start_time=FAILED.start_time)
 

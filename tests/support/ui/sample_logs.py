@@ -92,6 +92,7 @@ def logs() -> tuple[Log, ...]:
         start -= timedelta(seconds=chance.uniform(5, 380))
         made.append(_log(number, start, chance.lognormvariate(0, 0.6), chance))
     _make_trace(made[2:10])
+    made.sort(key=lambda log: -log.start_time.ToNanoseconds())
     return tuple(made)
 
 
@@ -114,7 +115,6 @@ def _make_trace(calls: list[Log]) -> None:
             call.time_to_first_token.FromTimedelta(timedelta(seconds=first))
     calls[4].outcome, calls[4].error_code = OUTCOME_ERROR, "timeout"
     calls[4].error_message = "Request timed out."
-    calls.sort(key=lambda call: -call.start_time.ToNanoseconds())
 
 
 def matches(log: Log, asked: LogFilter) -> bool:
