@@ -129,8 +129,7 @@ def show_ledger_sum(ledger: Ledger, colours: Palette) -> None:
     if ledger.missing_batches:
         lost = fmt.exact(ledger.missing_batches)
         st.caption(
-            f":red[:material/error:] Batches that never arrived: {literal(lost)}. Their logs are counted as sent "
-            "once the producer reports them."
+            f":red[:material/error:] Batches that never arrived: {literal(lost)}. See the producers below."
         )
 
 
