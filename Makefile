@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients test-compose test-engines images sbom check proto proto-check proto-clients fmt lint types imports docs bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test test-clients test-compose test-engines images sbom check proto proto-check proto-clients fmt lint types imports docs licences audit secrets bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 .PHONY: docs-site proto-breaking release release-prepare
 
@@ -74,7 +74,7 @@ proto-clients: .venv/dev.done ## Generate the code of a client: CLIENT="node go 
 	@[ -d clients/node/node_modules ] || (cd clients/node && npm ci --no-audit --no-fund)
 	@scripts/generate_clients.sh $(CLIENT) && echo "generated clients/*/gen"
 
-docs: .venv/dev.done ## Make docs/cli.md, metrics.md, parquet-schema.md, reports.md and docs/sql
+docs: .venv/dev.done ## Make the pages and diagrams of docs/ that are made of code
 	@$(BIN)/python -m analytics.lake > docs/parquet-schema.md
 	@$(BIN)/python -m analytics.reports.document
 	@$(BIN)/python -m stack.cli.document
@@ -82,6 +82,17 @@ docs: .venv/dev.done ## Make docs/cli.md, metrics.md, parquet-schema.md, reports
 	@$(BIN)/python -m telemetry > docs/metrics.md
 	@$(BIN)/python scripts/api_reference.py docs/api
 	@$(BIN)/python scripts/draw_diagrams.py docs/images
+
+licences: .venv/dev.done ## Make docs/licences.md from the locks, and refuse what is not allowed
+	@$(BIN)/python scripts/licences.py > docs/licences.md
+
+AUDITED ?= run dev server app image
+audit: .venv/dev.done ## Compare the locks with known vulnerabilities; needs a network that reaches the advisories
+	@for lock in $(AUDITED); do $(BIN)/python -m uv tool run --quiet --from pip-audit==2.10.1 pip-audit --strict \
+	--disable-pip --require-hashes --progress-spinner off -r requirements/$$lock.lock || exit 1; done
+
+secrets: .venv/dev.done ## Look for credentials in the tree and in the whole history
+	@$(BIN)/python scripts/find_secrets.py && $(BIN)/python scripts/find_secrets.py --history
 
 bench: .venv/dev.done ## Measure ingest and durable writes beside their bare baselines
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable

@@ -28,10 +28,10 @@ cdef inline int normalise(const uint8_t* text, Py_ssize_t size, NormalText* into
     while at < size:
         byte = text[at]
         at += 1
-        if byte == c'\\' and at < size and (text[at] == c'n' or text[at] == c'r' or text[at] == c't'):  # two characters
-            into.norm[n] = into.low[n] = byte = c' '
-            n += 1
-            at += 1
+        if byte == c'\\':
+            byte = _after_backslash(text, size, &at)
+        elif byte == 0x1B or (byte == c'%' and _is_hex(text, size, at)) or (byte == c'&' and _is_entity(text, size, at)):
+            return -1  # an escape that llm_observe would decode
         elif byte >= 0x80:
             byte = _stand_in(_read_character(text, size, &at))
         if byte == 0:
@@ -42,6 +42,38 @@ cdef inline int normalise(const uint8_t* text, Py_ssize_t size, NormalText* into
     memset(into.norm + n, 0, ROOM - MAX_BYTES)
     memset(into.low + n, 0, ROOM - MAX_BYTES)
     return n
+
+
+cdef inline uint8_t _after_backslash(const uint8_t* text, Py_ssize_t size, Py_ssize_t* at) noexcept:
+    """Return what a backslash is, perhaps with the character behind it: a line's end, itself, or 0 where in doubt."""
+    cdef uint8_t letter
+    if at[0] == size:
+        return c'\\'
+    letter = text[at[0]]
+    if letter == c'n' or letter == c'r' or letter == c't':
+        at[0] += 1
+        return c'\n'
+    if letter == c'u' or letter == c'x' or letter == c'e' or letter == c'0':
+        return 0
+    if c'a' <= letter | 32 <= c'z' or c'1' <= letter <= c'9' or letter == c' ' or letter == c'\n' or letter >= 0x80:
+        return c'\\'
+    return 0
+
+
+cdef inline bint _is_hex_digit(uint8_t byte) noexcept:
+    return c'0' <= byte <= c'9' or c'a' <= byte | 32 <= c'f'
+
+
+cdef inline bint _is_hex(const uint8_t* text, Py_ssize_t size, Py_ssize_t at) noexcept:
+    return at + 1 < size and _is_hex_digit(text[at]) and _is_hex_digit(text[at + 1])
+
+
+cdef inline bint _is_entity(const uint8_t* text, Py_ssize_t size, Py_ssize_t at) noexcept:
+    """Tell whether an XML entity may stand here: a name or a number before a semicolon."""
+    cdef Py_ssize_t end = at
+    while end < size and end < at + 9 and (c'a' <= text[end] | 32 <= c'z' or c'0' <= text[end] <= c'9' or text[end] == c'#'):
+        end += 1
+    return end < size and text[end] == c';'
 
 
 cdef inline bint _is_tail(uint8_t byte) noexcept:
@@ -79,10 +111,8 @@ cdef inline uint8_t _stand_in(uint32_t code) noexcept:
         return OTHER  # quotes, bullets, dots, the euro, arrows
     if 0x2500 <= code < 0x2600 or 0x2700 <= code < 0x2760:  # boxes, ticks
         return OTHER
-    if code == 0x3001 or 0x3008 <= code < 0x3012 or 0x3041 <= code < 0x3100 or 0x4E00 <= code < 0xA000:
+    if code == 0x3001 or code == 0x3002 or 0x3008 <= code < 0x3012 or 0x3041 <= code < 0x3100 or 0x4E00 <= code < 0xA000:
         return OTHER  # Japanese, Chinese
-    if code == 0x3002:  # a full stop
-        return c'.'
     if 0xAC00 <= code < 0xD000:  # Korean; the rest of it shares a first byte with surrogates
         return OTHER
     if 0xFF01 <= code < 0xFF5F:  # full-width ASCII

@@ -14,7 +14,7 @@ from codec._normal_text cimport OTHER, NormalText, normalise
 from llm_observe import screening
 
 cdef enum:
-    MAX_LITERALS = 400
+    MAX_LITERALS = 600
     DIGIT = 1
     LETTER = 2
     ALNUM = DIGIT | LETTER
@@ -27,18 +27,30 @@ cdef enum:
     KEY_BEGIN = 256  # some key begins with it
     WORD_BEGIN = 512  # some word does, in either case
     COUNTRY = 1024  # some country of an IBAN does, in either case
+    TIE = 2048  # may tie a value to a name, or begin a value that is a secret
+    RUN = 4096  # may stand in a long run, in which keys without a known prefix are looked for
     LOOKED_AT = DIGIT | MARK | KEY_BEGIN | WORD_BEGIN | COUNTRY
     MIN_WALLET = 26  # letters and digits of the shortest wallet
+    MIN_RUN = 20  # characters of a run
+    MIN_RUN_PART = 12  # letters and digits before the exclamation mark of a token
     MIN_NUMBER = 6  # digits of the shortest phone number
     MIN_LONG_WORD = 20  # a value of this length counts as a secret without a digit
     MAX_NAME = 64  # characters of a name
+    MAX_WORD = 24  # characters of the word before a name
+    MAX_BETWEEN = 200  # characters between a name and the end of its value's first word
 
 
 cdef struct Literal:
     char text[40]
     int size
     int following  # characters of a key that must follow; -1 where the literal alone is enough
-    bint header  # a word that announces a header's value
+    int sort  # what a word announces: HEADER, NAME_PART, or nothing
+
+
+cdef enum:
+    ALONE = 0
+    HEADER = 1  # the scheme of an authorization header
+    NAME_PART = 2  # part of the name of a secret
 
 
 cdef struct Literals:
@@ -54,16 +66,16 @@ cdef uint8_t ibans[26][26]  # countries
 
 
 cdef int _fill(Literals* into, entries) except -1:
-    """Take (text, following, header) of ASCII texts of at least two characters."""
+    """Take (text, following, sort) of ASCII texts of at least two characters."""
     cdef int n = 0, first
     cdef Literal* literal
     memset(into, 0, sizeof(Literals))
-    for text, following, header in sorted(entries):
+    for text, following, sort in sorted(entries):
         data = text.encode("ascii")
         if not 2 <= len(data) < 40 or n == MAX_LITERALS:
             raise ValueError("a literal that does not fit")
         literal = &into.all[n]
-        literal.size, literal.following, literal.header = len(data), following, header
+        literal.size, literal.following, literal.sort = len(data), following, sort
         memcpy(literal.text, <const char*>data, literal.size)
         into.seconds[<int>data[0]] |= <uint32_t>1 << (data[1] & 31)
         n += 1
@@ -82,7 +94,9 @@ def _kinds_of(sign):
         | KEY * (alnum or sign in "_.~+/=%$:-")
         | NAME * (alnum or sign in "_.-")
         | GAP * (sign in " ().-/")
-        | MARK * (sign in "@%:=-.")
+        | MARK * (sign in "@:-.~ ")
+        | TIE * (sign.isdigit() or sign in ":=|>~\"'`\t<")
+        | RUN * (alnum or sign in "_-")
     )
 
 
@@ -92,14 +106,15 @@ for _code in range(128):
 for _country in screening.IBAN_COUNTRIES:
     ibans[<int>ord(_country[0]) - c'A'][<int>ord(_country[1]) - c'A'] = 1
 _fill(&keys, [
-    *((text, following, False) for text, following in screening.KEY_PREFIXES),
-    ("eyJ", 7, False),  # a JSON web token
-    ("----BEGIN", 0, False),
+    *((text, following, ALONE) for text, following in screening.KEY_PREFIXES),
+    ("----BEGIN", 0, ALONE),
+    ("---- BEGIN", 0, ALONE),
 ])
 _fill(&words, [
-    *((word, 0, False) for word in set(screening.SECRET_WORDS) - {"token"}),
-    *((word, 0, True) for word in ("bearer", "basic", "token")),
-    *((host, -1, False) for host in screening.WEBHOOK_HOSTS),
+    *((word, 0, NAME_PART) for word in set(screening.ASCII_STEMS) - set(screening.SCHEMES)),
+    *((word, 0, HEADER) for word in screening.SCHEMES),
+    *((host, -1, ALONE) for host in screening.WEBHOOK_HOSTS),
+    *((word, -1, ALONE) for word in ("eyj", "ls0tls1crudjt", "private-lines", "cookie", "vault login")),
 ])
 for _literal in range(keys.begin[256]):
     kinds[<uint8_t>keys.all[<int>_literal].text[0]] |= KEY_BEGIN
@@ -109,7 +124,6 @@ for _literal in range(words.begin[256]):
 for _country in screening.IBAN_COUNTRIES:
     kinds[<int>ord(_country[0])] |= COUNTRY
     kinds[<int>ord(_country[0]) + 32] |= COUNTRY
-_STEMS = tuple(stem.encode() for stem in screening.STEMS)
 
 
 cdef inline bint _may_be(const Literals* literals, uint8_t first, uint8_t second) noexcept:
@@ -132,20 +146,25 @@ cdef bint _is_key(const NormalText* text, int at) noexcept:
     return False
 
 
-cdef bint _is_stated(const NormalText* text, int at) noexcept:
+cdef int _announces(const NormalText* text, int at) except -1:
     """Tell whether a word stands here that announces a secret, and one may follow."""
     cdef int index
     cdef Literal* word
     for index in range(words.begin[text.low[at]], words.begin[text.low[at] + 1]):
         word = &words.all[index]
-        if word.text[1] == text.low[at + 1] and memcmp(text.low + at, word.text, word.size) == 0:
-            if word.following < 0 or _may_follow(text, at + word.size, word.header):
-                return True
+        if word.text[1] != text.low[at + 1] or memcmp(text.low + at, word.text, word.size) != 0:
+            continue
+        if word.following < 0:
+            return True
+        if word.sort == HEADER and _may_follow_scheme(text, at + word.size):
+            return True
+        if _names_secret(text, at, at + word.size):
+            return True
     return False
 
 
-cdef bint _may_follow(const NormalText* text, int at, bint header) noexcept:
-    """Tell whether the rest of this word or one of the next two may be a secret's value."""
+cdef bint _may_follow_scheme(const NormalText* text, int at) noexcept:
+    """Tell whether the rest of this word or one of the next two may be credentials."""
     cdef int spaces = 0, size = 0
     cdef uint8_t char
     while text.norm[at]:
@@ -158,49 +177,52 @@ cdef bint _may_follow(const NormalText* text, int at, bint header) noexcept:
                 return False
         else:
             size += 1
-            if kinds[char] & DIGIT or char == OTHER:
-                return True
-            if header and (c'A' <= char <= c'Z' or size >= MIN_LONG_WORD):
+            if kinds[char] & DIGIT or char == OTHER or c'A' <= char <= c'Z' or size >= MIN_LONG_WORD:
                 return True
         at += 1
     return False
 
 
-cdef inline bint _may_follow_name(uint8_t sign) noexcept:
-    """Tell whether a sign may stand between a name and the colon or equals sign after it."""
-    return (
-        sign == c' ' or sign == c'\t' or sign == c'"' or sign == c"'" or sign == c'`' or sign == c']' or sign == c':'
-    )
-
-
-cdef int _names_secret(const NormalText* text, int sign) except -1:
-    """Tell whether what is left of a colon or an equals sign is the name of a secret."""
-    cdef int end = sign, floor = max(0, sign - MAX_NAME), start
-    while end > floor and _may_follow_name(text.norm[end - 1]):
-        end -= 1
-    start = end
-    while start > floor and kinds[text.norm[start - 1]] & NAME:
+cdef int _names_secret(const NormalText* text, int start, int end) except -1:
+    """Tell whether a part of a name belongs to the name of a secret, and a value may follow."""
+    cdef int floor = max(0, start - MAX_NAME), before, limit
+    while start > floor and (kinds[text.norm[start - 1]] & NAME or text.norm[start - 1] == c'$'):
         start -= 1
-    if end - start < 3:
-        return False
-    name = bytes(text.low[start:end])
-    if name == b"value":
-        return True
-    for stem in _STEMS:
-        if stem in name:
-            return not screening.is_harmless_name(bytes(text.norm[start:end]).decode("ascii"))
-    return False
-
-
-cdef int _is_option(const NormalText* text, int at) except -1:
-    """Tell whether an option stands here whose value is a secret: --token"""
-    cdef int end = at
-    while c'a' <= text.norm[end] <= c'z' or text.norm[end] == c'-':
+    limit = end + MAX_NAME
+    while end < limit and (kinds[text.norm[end]] & NAME or text.norm[end] == c'$'):
         end += 1
-    name = bytes(text.norm[at:end])
-    for stem in _STEMS:
-        if stem in name:
+    if text.norm[end] == OTHER or (start and text.norm[start - 1] == OTHER):
+        return True  # the name may go on
+    while text.norm[end - 1] == c'.' or text.norm[end - 1] == c'-':
+        end -= 1
+    before = start
+    if text.norm[start] != c'-' and before and (text.norm[before - 1] == c' ' or text.norm[before - 1] == c'-'):
+        before -= 1
+    floor = max(0, before - MAX_WORD)
+    while before > floor and kinds[text.norm[before - 1]] & ALNUM:
+        before -= 1
+    if before and text.norm[before - 1] == OTHER:
+        return True
+    name = bytes(text.norm[start:end]).decode("ascii")
+    word = bytes(text.low[before:max(before, start - 1)]).decode("ascii")
+    if not screening.is_secret(name, word):
+        return False
+    if start and text.norm[start - 1] == c'-' or text.norm[start] == c'-':
+        return True
+    return _may_follow_name(text, end, screening.is_password(name, word))
+
+
+cdef bint _may_follow_name(const NormalText* text, int at, bint any_word) noexcept:
+    """Tell whether a value may follow a name: a sign that ties one to it, or a word that looks like one."""
+    cdef int limit = at + MAX_BETWEEN, letters = 0
+    while text.norm[at] and (at < limit or not kinds[text.norm[at]] & SPACE):
+        if kinds[text.norm[at]] & TIE or text.norm[at] == OTHER:
             return True
+        if kinds[text.norm[at]] & LETTER:
+            letters += 1
+            if any_word and letters == 3:
+                return True
+        at += 1
     return False
 
 
@@ -252,6 +274,8 @@ cdef bint _is_harmless(const NormalText* text, int start, int end, int digits) n
     cdef int point
     if start and (text.norm[start - 1] == c'+' or text.norm[start - 1] == c'('):
         return False
+    if text.norm[start] == c'0' and text.norm[start + 1] == c'0':
+        return False
     if start > 1 and text.norm[start - 1] == c' ' and text.norm[start - 2] == c'+':
         return False
     if end - start == digits:
@@ -281,7 +305,8 @@ cdef int is_plain(const uint8_t* data, Py_ssize_t size, Py_ssize_t limit) except
     cdef NormalText normal
     cdef const NormalText* text = &normal
     cdef int n = normalise(data, size, &normal), at, run = 0, number_end = 0, dots = 0, colons = 0
-    cdef bint digit = False, double_colon = False
+    cdef int together = 0  # characters that may stand in a long run
+    cdef bint together_digit = False, digit = False, double_colon = False, other = False
     cdef uint8_t char
     cdef uint16_t kind, before = 0
     if n < 0 or n > limit:
@@ -291,17 +316,27 @@ cdef int is_plain(const uint8_t* data, Py_ssize_t size, Py_ssize_t limit) except
         kind = kinds[char]
         if kind & ALNUM:
             run += 1
-        elif run >= MIN_WALLET:
+        elif run >= MIN_WALLET or (char == c'!' and run >= MIN_RUN_PART):  # a wallet; a token of Salesforce
             return False
         else:
             run = 0
-        if kind & LOOKED_AT:
-            if not before & ALNUM and (
-                (kind & KEY_BEGIN and _may_be(&keys, char, text.norm[at + 1]) and _is_key(text, at))
-                or (kind & COUNTRY and _is_iban(text, at))
-            ):
+        if kind & RUN:
+            if not together:
+                together_digit = False
+            together += 1
+            together_digit = together_digit or kind & DIGIT
+            if together >= MIN_RUN and together_digit:
                 return False
-            if kind & WORD_BEGIN and _may_be(&words, text.low[at], text.low[at + 1]) and _is_stated(text, at):
+        else:
+            together = 0
+        if char == OTHER:
+            other = True
+        if kind & LOOKED_AT:
+            if not before & ALNUM and kind & KEY_BEGIN and _may_be(&keys, char, text.norm[at + 1]) and _is_key(text, at):
+                return False
+            if kind & COUNTRY and _is_iban(text, at):
+                return False
+            if kind & WORD_BEGIN and _may_be(&words, text.low[at], text.low[at + 1]) and _announces(text, at):
                 return False
             if kind & DIGIT:
                 digit = True
@@ -322,7 +357,20 @@ cdef int is_plain(const uint8_t* data, Py_ssize_t size, Py_ssize_t limit) except
         if not kind & DIGIT and char != c'.':
             dots = 0
         before = kind
-    return run < MIN_WALLET and not (digit and (double_colon or colons >= 6))
+    if run >= MIN_WALLET:
+        return False
+    if digit and (double_colon or colons >= 6):
+        return False
+    return not other or not _has_foreign_name(data, size)
+
+
+cdef int _has_foreign_name(const uint8_t* data, Py_ssize_t size) except -1:
+    """Tell whether a part of a secret's name stands here that is not ASCII."""
+    lowered = data[:size].decode().lower()
+    for stem in screening.FOREIGN_STEMS:
+        if stem in lowered:
+            return True
+    return False
 
 
 cdef inline bint _is_iban(const NormalText* text, int at) noexcept:
@@ -333,20 +381,22 @@ cdef inline bint _is_iban(const NormalText* text, int at) noexcept:
     return ibans[text.low[at] - c'a'][second - c'a']
 
 
-cdef int _is_suspicious(const NormalText* text, int at, uint16_t before) except -1:
-    """Tell whether a mark may belong to an address, a key, a header or an assignment."""
+cdef bint _is_suspicious(const NormalText* text, int at, uint16_t before) noexcept:
+    """Tell whether a mark may belong to an address, a key or a command."""
     cdef uint8_t mark = text.norm[at], after = text.norm[at + 1]
     if mark == c'@':
         return True
-    if mark == c'%':  # %40
-        return after == c'4' and text.norm[at + 2] == c'0'
+    if mark == c'~':  # a key of Microsoft Entra
+        return at and text.norm[at - 1] == c'Q'
+    if mark == c' ':  # an option of a command
+        if after == c'-' and text.norm[at + 2] == c'-':
+            return kinds[text.norm[at + 3]] & LETTER
+        return (after == c'-' and kinds[text.norm[at + 2]] & LETTER) or (
+            after == c'/' and (text.norm[at + 2] == c'p' or text.norm[at + 2] == c'u')
+        )
     if mark == c':' and before & DIGIT and after == c'A':  # a Telegram bot's key
         return True
-    if (mark == c':' or mark == c'=') and _names_secret(text, at):
-        return True
-    if mark == c'-' and after == c'-' and c'a' <= text.norm[at + 2] <= c'z':
-        return _is_option(text, at + 2)
-    return mark != c'=' and _is_middle_of_mac(text, at)
+    return _is_middle_of_mac(text, at)
 
 
 def plain(str text not None, Py_ssize_t limit=500):

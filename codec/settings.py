@@ -15,6 +15,8 @@ class RedactionSettings(EnvSettings):
 
     disabled_kinds: str = Field("", alias="LLM_OBSERVE_REDACTION_DISABLED_KINDS")
     """Built-in kinds to leave alone, separated by commas."""
+    enabled_kinds: str = Field("", alias="LLM_OBSERVE_REDACTION_ENABLED_KINDS")
+    """Kinds of national ids to redact, separated by commas."""
     patterns: str = Field("", alias="LLM_OBSERVE_REDACTION_PATTERNS")
     """Kinds of your own: a JSON object of placeholder to regular expression."""
 
@@ -25,4 +27,4 @@ class RedactionSettings(EnvSettings):
 
     def make_redactor(self) -> Redactor:
         """Return a redactor of these settings."""
-        return Redactor.from_settings(self.disabled_kinds, self.patterns)
+        return Redactor.from_settings(self.disabled_kinds, self.patterns, self.enabled_kinds)

@@ -34,6 +34,7 @@ from analytics.reports.local_files import LocalFiles
 from analytics.sandbox.processes import QueryProcesses
 from codec.extensions import COMPILED
 from server.admin.health import HealthService
+from server.admin.health_checks import HealthChecks
 from server.admin.monitor import StoreMonitor
 from server.admin.service import AdminService
 from server.alerts.service import AlertService
@@ -59,6 +60,7 @@ from server.rpc.idempotency import IdempotencyKeys
 from server.rpc.pipeline import RpcPipeline
 from server.rpc.rate_limit import ChatLimits, RateLimiter
 from server.rpc.reflection import add_reflection
+from server.rpc.streams import StreamLimits
 from server.settings import ServerConfig
 from storage.pool import Database
 from telemetry import metrics
@@ -118,10 +120,10 @@ async def build_server(config: ServerConfig) -> Server:
     async with AsyncExitStack() as resources:
         shared = _open_shared(config, resources)
         services = _add_services(config, shared)
-        health_checks = await _add_health(shared.grpc_server, services.names)
+        health_checks = await _add_health(shared.grpc_server, services)
         if config.server.reflection:
             names = (*services.names, health.SERVICE_NAME)
-            add_reflection(shared.grpc_server, names, services.authenticator)
+            add_reflection(shared.grpc_server, names, services.authenticator, services.streams)
         if metrics.is_on():
             monitor = asyncio.create_task(
                 StoreMonitor(shared.reads, shared.broker, config.lake).run(), name="store-monitor"
@@ -181,6 +183,7 @@ class _Services(NamedTuple):
     feeds: LiveFeeds
     loopback: LoopbackExporter
     authenticator: Authenticator
+    streams: StreamLimits
     names: Sequence[str]
 
 
@@ -203,8 +206,13 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
         costs=ChatCosts(config.pricing.make_price_book(), redactor),
     )
 
-    authenticator = Authenticator(database, required=config.server.require_keys)
-    services = RpcPipeline(grpc_server, authenticator)
+    authenticator = Authenticator(
+        database,
+        required=config.server.require_keys,
+        wrong_keys_per_minute=config.server.wrong_keys_per_minute,
+    )
+    streams = StreamLimits(per_caller=config.server.max_streams_per_caller, in_all=config.server.max_streams)
+    services = RpcPipeline(grpc_server, authenticator, streams)
     services.add(ingest, ingest_service_pb2.DESCRIPTOR, {"IngestLogs": decode_batch})
     services.add(chat, chat_service_pb2.DESCRIPTOR)
     services.add(ConversationService(database, redactor, keys), conversation_service_pb2.DESCRIPTOR)
@@ -218,7 +226,7 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(alerts, alert_service_pb2.DESCRIPTOR)
     services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
-    return _Services(chat, feeds, loopback, authenticator, services.names)
+    return _Services(chat, feeds, loopback, authenticator, streams, services.names)
 
 
 def _make_reports(config: ServerConfig, shared: _Shared) -> ReportService:
@@ -257,11 +265,11 @@ def _make_chat(
     )
 
 
-async def _add_health(server: grpc.aio.Server, services: Sequence[str]) -> health.aio.HealthServicer:
+async def _add_health(server: grpc.aio.Server, services: _Services) -> health.aio.HealthServicer:
     """Serve grpc.health.v1. It says that this process serves, whatever its database does."""
-    checks = health.aio.HealthServicer()
+    checks = HealthChecks(services.streams)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    for name in ("", *services):
+    for name in ("", *services.names):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     return checks
 

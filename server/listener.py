@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import grpc
+from llm_observe.channel import check_tls_files
 from llm_observe.limits import MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
     from server.settings import ServerSettings
+
+MAX_MESSAGE_BYTES: Final = 2 * MAX_BATCH_BYTES
+"""Largest request, unpacked. Twice the contract's limit, so that a batch somewhat too large gets a rich
+answer."""
 
 
 class StartError(RuntimeError):
@@ -23,19 +28,11 @@ class StartError(RuntimeError):
             "LLM_OBSERVE_GRPC_HOST to an address of this machine"
         )
 
-    @classmethod
-    def tls_or_port(cls, host: str, port: int) -> Self:
-        """With TLS, gRPC does not tell a wrong certificate from a taken port."""
-        return cls(
-            f"{cls.port_taken(host, port)}; or check that the TLS files are a certificate and its key in PEM"
-        )
-
 
 def grpc_options(settings: ServerSettings) -> list[tuple[str, int]]:
     """Return the gRPC channel arguments of a server."""
     options = [
-        # Twice the contract's limit, so that a batch somewhat too large gets a rich answer.
-        ("grpc.max_receive_message_length", 2 * MAX_BATCH_BYTES),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.so_reuseport", int(settings.processes > 1)),
         ("grpc.max_concurrent_streams", settings.max_concurrent_calls),
         # Proxies and firewalls forget connections that are silent; clients may ping as often as ours do.
@@ -65,21 +62,17 @@ def bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
             return server.add_insecure_port(address)
         return server.add_secure_port(address, credentials)
     except RuntimeError:
-        explain = StartError.port_taken if credentials is None else StartError.tls_or_port
-        raise explain(settings.host, settings.port) from None
+        raise StartError.port_taken(settings.host, settings.port) from None
 
 
 def _credentials(settings: ServerSettings) -> grpc.ServerCredentials:
-    client_ca = _read(settings.tls_client_ca_file) if settings.tls_client_ca_file else None
-    return grpc.ssl_server_credentials(
-        [(_read(settings.tls_key_file), _read(settings.tls_cert_file))],
-        root_certificates=client_ca,
-        require_client_auth=client_ca is not None,
-    )
-
-
-def _read(name: str) -> bytes:
+    certificate, key, client_ca = settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file
     try:
-        return Path(name).read_bytes()
+        check_tls_files(client_ca, certificate, key)
+        key_and_certificate = Path(key).read_bytes(), Path(certificate).read_bytes()
+        roots = Path(client_ca).read_bytes() if client_ca else None
     except OSError as error:
-        raise StartError(f"cannot read the TLS file {name}: {error.strerror}") from None
+        raise StartError(f"cannot use the TLS file {error.filename}: {error.strerror}") from None
+    return grpc.ssl_server_credentials(
+        [key_and_certificate], root_certificates=roots, require_client_auth=roots is not None
+    )

@@ -40,6 +40,10 @@ class ServerSettings(EnvSettings):
     """PEM file of the authority that signs clients' certificates; if set, clients must present one (mTLS)."""
     max_concurrent_calls: int = Field(2_000, alias="LLM_OBSERVE_MAX_CONCURRENT_CALLS", ge=1)
     """Calls in flight; further calls of the same connection wait, those of other connections are refused."""
+    max_streams_per_caller: int = Field(200, alias="LLM_OBSERVE_MAX_STREAMS_PER_CALLER", ge=1)
+    """Streams of one method that a caller (a key, or without one an address) may have open in a process."""
+    wrong_keys_per_minute: int = Field(600, alias="LLM_OBSERVE_WRONG_KEYS_PER_MINUTE", ge=0)
+    """Wrong keys that an address may try per minute and process; 0 means any number."""
     max_connection_age_s: float = Field(0.0, alias="LLM_OBSERVE_MAX_CONNECTION_AGE_S", ge=0)
     """Seconds until clients are asked to reconnect, which spreads them over new replicas; 0 means never."""
     reflection: bool = Field(default=True, alias="LLM_OBSERVE_REFLECTION")
@@ -63,6 +67,11 @@ class ServerSettings(EnvSettings):
     """Longest silence of a provider before its answer is cancelled, in seconds."""
     chat_timeout_s: float = Field(300.0, alias="LLM_OBSERVE_CHAT_TIMEOUT_S", gt=0)
     """Longest a chat answer may take, in seconds."""
+
+    @property
+    def max_streams(self) -> int:
+        """Streams that all callers may have open at once: half of all calls, so that others find room."""
+        return max(1, self.max_concurrent_calls // 2)
 
     @model_validator(mode="after")
     def _require_safe_address(self) -> Self:

@@ -33,11 +33,21 @@ def ask_health(server: str) -> CheckResponse | None:
     Raises:
         OSError: A TLS file that the environment names cannot be read.
     """
+    try:
+        return query_health(server)
+    except grpc.RpcError:
+        return None
+
+
+def query_health(server: str) -> CheckResponse:
+    """Return a server's report on its health.
+
+    Raises:
+        grpc.RpcError: It does not answer within 3 seconds.
+        OSError: A TLS file that the environment names cannot be read.
+    """
     with open_from_env(server) as channel:
-        try:
-            return HealthServiceStub(channel).Check(CheckRequest(), timeout=3)
-        except grpc.RpcError:
-            return None
+        return HealthServiceStub(channel).Check(CheckRequest(), timeout=3)
 
 
 def local_address(host_variable: str, port: int | str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -53,9 +54,15 @@ def storage_errors() -> Iterator[None]:
     except (TimeoutError, asyncpg.QueryCanceledError) as error:
         raise QueryTimeout("the database took too long") from error
     except _DRIVER_ERRORS as error:
-        raise StorageUnavailable(f"the database is unavailable: {type(error).__name__}") from error
+        raise StorageUnavailable(f"the database is unavailable: {_describe(error)}") from error
     except asyncpg.PostgresError as error:
         raise _to_storage_error(error) from error
+
+
+def _describe(error: Exception) -> str:
+    """Return an error's name, and of a certificate what is wrong with it, which quotes no row."""
+    name = type(error).__name__
+    return f"{name} ({error.verify_message})" if isinstance(error, ssl.SSLCertVerificationError) else name
 
 
 def _to_storage_error(error: asyncpg.PostgresError) -> StorageError:

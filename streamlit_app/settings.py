@@ -60,6 +60,12 @@ class AppSettings(EnvSettings):
     tls_key_file: str = Field("", alias="LLM_OBSERVE_TLS_KEY_FILE")
     """PEM file of its key."""
 
+    @model_validator(mode="after")
+    def _require_whole_pair(self) -> Self:
+        if bool(self.tls_cert_file) != bool(self.tls_key_file):
+            raise ValueError("set both LLM_OBSERVE_TLS_CERT_FILE and LLM_OBSERVE_TLS_KEY_FILE, or neither")
+        return self
+
     @property
     def target(self) -> str:
         """The server's address."""

@@ -57,6 +57,7 @@ def configure(
     spool_dir: str | None = None,
     spool_max_bytes: int | None = None,
     redaction_disabled_kinds: Iterable[str] | None = None,
+    redaction_enabled_kinds: Iterable[str] | None = None,
     redaction_patterns: Mapping[str, str] | None = None,
     exporter: Exporter | None = None,
 ) -> None:
@@ -82,6 +83,7 @@ def configure(
         spool_dir: Folder where redacted batches wait on disk, so that they survive kill -9.
         spool_max_bytes: Most bytes that a process may leave there.
         redaction_disabled_kinds: Built-in kinds not to redact, such as ``PHONE``.
+        redaction_enabled_kinds: National ids to redact, such as ``ID_BR``.
         redaction_patterns: Your own kinds: placeholder to regular expression, such as
             ``{"STAFF_ID": r"\\bE-[0-9]{6}\\b"}``. Keep them free of nested repetition.
         exporter: Receives the batches instead of the collector; no endpoint is needed. See
@@ -91,9 +93,12 @@ def configure(
         ConfigError: A setting is invalid; the message names it.
     """
     overrides = {name: value for name, value in locals().items() if name != "exporter"}
-    if redaction_disabled_kinds is not None:
-        kinds = redaction_disabled_kinds
-        overrides["redaction_disabled_kinds"] = kinds if isinstance(kinds, str) else ",".join(kinds)
+    for name, kinds in (
+        ("redaction_disabled_kinds", redaction_disabled_kinds),
+        ("redaction_enabled_kinds", redaction_enabled_kinds),
+    ):
+        if kinds is not None:
+            overrides[name] = kinds if isinstance(kinds, str) else ",".join(kinds)
     if redaction_patterns is not None:
         overrides["redaction_patterns"] = json.dumps(dict(redaction_patterns))
     configure_runtime(Config.from_env(**overrides), exporter)

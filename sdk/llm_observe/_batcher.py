@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from llm_observe._counters import DeliveryCounters, FlushResult
 from llm_observe._delivery import Delivery
 from llm_observe._guard import report_internal_error
+from llm_observe._loading import forks_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ class Batcher:
         export: Sends a batch once.
         to_log: Builds the redacted Log of a call; runs on the thread.
         on_start: Called with the first call of a process.
+        prepare: Called on the thread before it sends; loads modules.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class Batcher:
         export: Export,
         to_log: Callable[[Call], Log],
         on_start: Callable[[], None] = lambda: None,
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self._config = config
         self._export = export
         self._to_log = to_log
         self._on_start = on_start
+        self._prepare = prepare
         self._spool: SpoolSender | None = None
         self._reset()
         itself = weakref.WeakMethod(self._reset)
@@ -93,7 +97,7 @@ class Batcher:
         """Queue a call; return why it must be dropped instead, or an empty text."""
         if self._stopped:
             return "shut_down"
-        size = call.waiting_bytes = call.size_bytes()
+        size = call.waiting_bytes = call.compact()
         if len(self._calls) >= self._config.queue_max_logs:
             return "queue_full"
         if self._waiting_bytes + size > self._config.queue_max_bytes:
@@ -111,6 +115,11 @@ class Batcher:
         self._on_start()
 
     def _run(self) -> None:
+        try:
+            with forks_wait():
+                self._prepare()
+        except Exception as error:  # noqa: BLE001 - what cannot be loaded fails again where it is needed
+            report_internal_error("prepare", type(error))
         if self._config.spool_dir:
             self._open_spool()
         while not (self._stopped and not self._calls):

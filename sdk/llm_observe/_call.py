@@ -11,14 +11,15 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._guard import guarded
+from llm_observe._background import forget, keep
+from llm_observe._guard import attempt
 from llm_observe._scope import current_scope
 from llm_observe._session import current_session
-from llm_observe._values import KEPT_TEXT_CHARS, to_content, to_text
+from llm_observe._values import KEPT_TEXT_CHARS, to_content, to_kept_text, to_text
 from llm_observe.trace_context import current_span_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from llm_observe._session import Session
     from llm_observe._vendor import VendorObject
@@ -32,8 +33,10 @@ CANCELLED: Final = 3
 
 _OVERHEAD_BYTES: Final = 700
 """Memory of a queued Call without its text, measured with tracemalloc."""
-_CHUNK_BYTES: Final = 58
-"""Memory of a chunk of text without its characters."""
+_SHORT_TEXTS: Final = (
+    "provider", "model", "response_model", "finish_reason", "provider_request_id", "provider_response_id",
+    "service_tier", "server_address", "error_code", "error_message",
+)  # fmt: skip
 
 
 class Call:
@@ -78,6 +81,14 @@ class Call:
     """A chunk whose numbers are read when the stream ends."""
     read_last: Callable[[VendorObject, Call], None]
     """Reads them."""
+    needs_end = False
+    """Whether the answer shows that it is complete. Without such evidence, it is not a success."""
+    end_seen = False
+    """Whether there was evidence that the answer is complete."""
+    background_id = ""
+    """Id of an answer that the provider makes in the background."""
+    usage_parts: dict[str, int] | None = None
+    """The counts from which a provider's usage is added up."""
     finished = False
     """Whether the call has been passed to the sink."""
 
@@ -100,53 +111,110 @@ class Call:
         if self.ttft_ns is None:
             self.ttft_ns = time.perf_counter_ns() - self.mono_start_ns
 
+    def keep_input(self, texts: Iterable[str]) -> None:
+        """Keep a copy of as much of the prompt's texts as a preview may show."""
+        room, kept = KEPT_TEXT_CHARS, []
+        for text in texts:
+            if room <= 0:
+                break
+            kept.append(text[:room])  # the same object, if it is short enough
+            room -= len(text)
+        self.input_text = tuple(kept)
+
     def add_output(self, text: object) -> None:
         """Keep a chunk of the answer while the preview has room; what is not text is converted."""
-        if self.output_chars < KEPT_TEXT_CHARS:
+        room = KEPT_TEXT_CHARS - self.output_chars
+        if room > 0:
             if type(text) is not str:
                 text = to_content(text)
+            if len(text) > room:
+                text = text[:room]
             self.output_chunks.append(text)
             self.output_chars += len(text)
+
+    def restart_output(self) -> None:
+        """Forget the chunks of the answer: they come again."""
+        self.output_chunks, self.output_chars = [], 0
+
+    def read_last_chunk(self) -> None:
+        """Read what was left of the last chunk."""
+        chunk, self.last_chunk = self.last_chunk, None
+        if chunk is not None and not attempt("read_last", self.read_last, chunk, self):
+            self.needs_end = False  # the end may have been in the chunk
 
     def finish(self, outcome: int = SUCCESS) -> None:
         """End the call and pass it to the sender. Only the first time counts.
 
-        An answer that reports a failure is one, even if its HTTP status is 200.
+        The outcome is what the application saw. But an answer that reports a failure is one, even if its HTTP
+        status is 200; an answer that was complete is no cancelled one; and one that breaks off no success.
         """
         if self.finished:
             return
+        self.read_last_chunk()
+        if self.background_id:
+            if not self.end_seen:
+                self._await_end()
+                return
+            forget(self)
         self.finished = True
         self.latency_ns = time.perf_counter_ns() - self.mono_start_ns
-        if self.last_chunk is not None:
-            with guarded("read_last"):
-                self.read_last(self.last_chunk, self)
-            self.last_chunk = None
-        self.outcome = ERROR if outcome == SUCCESS and self.error_code else outcome
+        if outcome == SUCCESS or (outcome == CANCELLED and self.end_seen):
+            outcome = self._judge()
+        self.outcome = outcome
         self.sink(self)
 
-    def size_bytes(self) -> int:
-        """Estimate the memory that the call holds while it is queued."""
-        chunks = self.output_chunks
+    def _judge(self) -> int:
+        """Return the outcome that the answer itself shows."""
+        if self.needs_end and not self.end_seen and not self.error_code:
+            self.error_code = "stream_incomplete" if self.streamed else "no_answer"
+        return ERROR if self.error_code else self.outcome
+
+    def _await_end(self) -> None:
+        """Keep the call until the application asks for its response again."""
+        oldest = keep(self)
+        if oldest is not None:
+            oldest.abandon()
+
+    def abandon(self) -> None:
+        """End a call in the background whose end the application will not see."""
+        self.background_id = ""
+        self.finish(CANCELLED)
+
+    def compact(self) -> int:
+        """Join and cut the texts; return the memory that the call holds while it is queued, in bytes."""
         return (
             _OVERHEAD_BYTES
-            + _CHUNK_BYTES * len(chunks)
-            + sum(map(len, chunks))
+            + self._join_output()
             + sum(map(str.__len__, self.input_text))
-            + self._short_text_chars()
+            + self._cut_short_texts()
             + (_pairs_chars(self.metadata) if self.metadata else 0)
             + _session_chars(self.session)
         )
 
-    def _short_text_chars(self) -> int:
+    def _join_output(self) -> int:
+        try:
+            text = "".join(self.output_chunks)
+        except TypeError:  # a server's own kind of content
+            text = "".join(map(to_content, self.output_chunks))
+        self.output_chunks = [text if len(text) <= KEPT_TEXT_CHARS else text[:KEPT_TEXT_CHARS]]
+        return len(self.output_chunks[0])
+
+    def _cut_short_texts(self) -> int:
         texts = (
             self.provider, self.model, self.response_model, self.finish_reason, self.provider_request_id,
             self.provider_response_id, self.service_tier, self.server_address, self.error_code,
             self.error_message,
         )  # fmt: skip
         try:
-            return sum(map(len, texts))
-        except Exception:  # noqa: BLE001 - a vendor's value of another type: the sender converts it
-            return sum(len(text) for text in texts if type(text) is str)
+            size = len("".join(texts))
+        except TypeError:  # a vendor's value of another type
+            size = KEPT_TEXT_CHARS + 1
+        return size if size <= KEPT_TEXT_CHARS else sum(map(self._cut_text, _SHORT_TEXTS))
+
+    def _cut_text(self, name: str) -> int:
+        text = to_kept_text(getattr(self, name))
+        setattr(self, name, text)
+        return len(text)
 
     def to_log(self, redactor: Redactor, *, environment: str, release: str, capture_content: bool) -> Log:
         """Build the redacted Log. Runs on the sender's thread."""

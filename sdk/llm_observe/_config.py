@@ -6,7 +6,7 @@ import math
 import os
 from typing import Final, NamedTuple
 
-from llm_observe._redaction.rules import check_kinds, make_rules, parse_kinds, parse_patterns
+from llm_observe._redaction.rules import NATIONAL_KINDS, check_kinds, make_rules, parse_kinds, parse_patterns
 
 _MAX_WAIT_S: Final = 1_000_000_000
 """Longest setting in seconds: a thread cannot wait much longer, nor forever."""
@@ -39,9 +39,9 @@ class Config(NamedTuple):
     capture_content: bool = True
     """False sends no text that may hold content: no previews, and only the code and status of errors.
     ``LLM_OBSERVE_CAPTURE_CONTENT``."""
-    request_stream_usage: bool = True
-    """Ask OpenAI for the usage chunk of streams and hide it from the application.
-    ``LLM_OBSERVE_REQUEST_STREAM_USAGE``."""
+    request_stream_usage: bool | None = None
+    """Ask for the usage chunk of OpenAI's streams and hide it from the application: true asks every server,
+    false none; by default, OpenAI and Azure are asked. ``LLM_OBSERVE_REQUEST_STREAM_USAGE``."""
     queue_max_logs: int = 10_000
     """Most calls in the queue. ``LLM_OBSERVE_QUEUE_MAX_LOGS``."""
     queue_max_bytes: int = 8 * 1024 * 1024
@@ -62,6 +62,8 @@ class Config(NamedTuple):
     """Most bytes that a process may leave in the spool. ``LLM_OBSERVE_SPOOL_MAX_BYTES``."""
     redaction_disabled_kinds: str = ""
     """Built-in kinds not to redact, separated by commas. ``LLM_OBSERVE_REDACTION_DISABLED_KINDS``."""
+    redaction_enabled_kinds: str = ""
+    """National ids to redact, separated by commas. ``LLM_OBSERVE_REDACTION_ENABLED_KINDS``."""
     redaction_patterns: str = ""
     """Your own kinds: a JSON object of placeholder to regular expression.
     ``LLM_OBSERVE_REDACTION_PATTERNS``."""
@@ -88,14 +90,14 @@ class Config(NamedTuple):
 
 def _parse(name: str, raw: str, default: object) -> object:
     try:
-        if isinstance(default, bool):
+        if default is None or isinstance(default, bool):
             return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
                 raw.strip().lower()
             ]
         if isinstance(default, int | float):
             return type(default)(raw)
     except (KeyError, ValueError):
-        kind = "true or false" if isinstance(default, bool) else "a number"
+        kind = "true or false" if default is None or isinstance(default, bool) else "a number"
         raise ConfigError(f"LLM_OBSERVE_{name.upper()} must be {kind}") from None
     return raw.strip()
 
@@ -119,15 +121,20 @@ def _check(config: Config) -> None:
         )
     try:
         check_kinds(parse_kinds(config.redaction_disabled_kinds))
+        check_kinds(parse_kinds(config.redaction_enabled_kinds), NATIONAL_KINDS)
         make_rules(parse_patterns(config.redaction_patterns))
     except ValueError as error:
-        raise ConfigError(f"LLM_OBSERVE_REDACTION_DISABLED_KINDS or _PATTERNS: {error}") from None
+        raise ConfigError(
+            f"LLM_OBSERVE_REDACTION_DISABLED_KINDS, _ENABLED_KINDS or _PATTERNS: {error}"
+        ) from None
 
 
 def _check_types(config: Config) -> None:
     for name, default in Config._field_defaults.items():
         value = getattr(config, name)
-        if isinstance(default, str | bool):
+        if default is None:
+            valid, expected = value is None or isinstance(value, bool), "true or false"
+        elif isinstance(default, str | bool):
             valid = isinstance(value, type(default))
             expected = "a string" if isinstance(default, str) else "true or false"
         else:

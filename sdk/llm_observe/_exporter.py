@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llm_observe.channel import bearer, open_configured
+from llm_observe._guard import logger
+from llm_observe._loading import forks_wait
+from llm_observe.channel import bearer, connection_problem, open_configured
 from llm_observe.exporter import ExportResult
 from llm_observe.trace_context import trace_metadata
 
@@ -21,6 +23,15 @@ _RETRYABLE: Final = frozenset(
 _MISSING_FILE_RETRY_S: Final = 5.0
 
 
+def _load() -> None:
+    """Load what is needed to send, while no process is forked."""
+    with forks_wait():
+        import grpc  # noqa: F401, PLC0415 - takes 80 ms, too long at import
+
+        from llm_observe import _retry_info  # noqa: F401, PLC0415 - as above
+        from llm_observe.v1 import ingest_service_pb2_grpc  # noqa: F401, PLC0415 - as above
+
+
 class GrpcExporter:
     """Sends over a channel to the collector, which is made with the first batch."""
 
@@ -29,23 +40,34 @@ class GrpcExporter:
         self._metadata = bearer(config.api_key)
         self._channel: grpc.Channel | None = None
         self._stub: IngestServiceStub | None = None
+        self._problem = ""
 
     def export(self, request: IngestLogsRequest, timeout_s: float) -> ExportResult:
         """Send a batch once, within timeout_s seconds. Errors of network and server do not raise."""
+        if self._stub is None:
+            _load()
         import grpc  # noqa: PLC0415 - takes 80 ms, too long at import
 
         try:
             metadata = (*self._metadata, *trace_metadata(request.logs))
             response = self._connect().IngestLogs(request, timeout=timeout_s, metadata=metadata)
         except OSError as error:  # a certificate's file, which may still appear
+            self._warn(f"cannot read {error.filename}: {error.strerror}")
             return ExportResult(retry=True, retry_after_s=_MISSING_FILE_RETRY_S, failure=type(error).__name__)
         except grpc.RpcError as error:
             from llm_observe._retry_info import retry_after_s  # noqa: PLC0415 - loaded when first needed
 
             code = error.code().name
             wait_s = retry_after_s(error)
+            self._warn(connection_problem(error))
             return ExportResult(retry=code in _RETRYABLE, retry_after_s=wait_s, failure=code)
         return ExportResult(accepted=response.accepted_log_count, rejected=response.rejected_log_count)
+
+    def _warn(self, problem: str) -> None:
+        """Say once what keeps every batch from being sent, until somebody mends it."""
+        if problem and problem != self._problem:
+            logger.warning("llm_observe: nothing can be sent to %s: %s", self._config.endpoint, problem)
+        self._problem = problem or self._problem
 
     def _connect(self) -> IngestServiceStub:
         if self._stub is None:

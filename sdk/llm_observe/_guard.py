@@ -44,15 +44,16 @@ class guarded:  # noqa: N801 - reads as a verb where it is used
         return True
 
 
-def attempt(where: str, function: Callable[..., object], *arguments: object) -> None:
-    """Call a function and swallow its error, at a fraction of the cost of guarded().
+def attempt(where: str, function: Callable[..., object], *arguments: object) -> bool:
+    """Call a function and swallow its error; return whether there was none. Costs a fraction of guarded().
 
     The readers of vendors' answers call this for each independent part, so that an odd part hides no other.
     """
     try:
         function(*arguments)
     except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
-        swallow(where, error)
+        return swallow(where, error)
+    return True
 
 
 def report_internal_error(where: str, kind: type[BaseException]) -> None:

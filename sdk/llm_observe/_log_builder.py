@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from llm_observe._providers.usage import reconcile
 from llm_observe._values import (
     KEPT_TEXT_CHARS,
     clean,
@@ -20,7 +21,7 @@ from llm_observe._values import (
 )
 from llm_observe._version import SDK_NAME
 from llm_observe.ids import uuid7
-from llm_observe.limits import LOWER_CASE_TEXTS, REQUIRED_TEXTS
+from llm_observe.limits import LOWER_CASE_TEXTS, MAX_COUNT, REQUIRED_TEXTS
 from llm_observe.trace_context import set_trace
 from llm_observe.v1.log_pb2 import Log as LogMessage
 from llm_observe.v1.log_pb2 import UsageSource
@@ -116,10 +117,12 @@ def _set_times(log: Log, call: Call) -> None:
 
 
 def _set_usage(log: Log, call: Call) -> None:
+    counts = {attribute: to_count(getattr(call, attribute)) for attribute, _ in _COUNTS}
+    reconcile(counts)
     known = False
     for attribute, field in _COUNTS:
-        count = to_count(getattr(call, attribute))
+        count = counts[attribute]
         if count is not None:
-            setattr(log, field, count)
+            setattr(log, field, min(count, MAX_COUNT))
             known = True
     log.usage_source = UsageSource.USAGE_SOURCE_REPORTED if known else UsageSource.USAGE_SOURCE_MISSING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from contextlib import aclosing
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llm_observe._arguments import Arguments
@@ -12,12 +12,13 @@ from llm_observe._call import Call
 from llm_observe._guard import guarded
 from llm_observe._providers.errors import read_error
 from llm_observe._runtime import submit
-from llm_observe._taps import atap, fail, tap
+from llm_observe._steps import end_with_future, make_async_generator, run_coroutine, run_generator
+from llm_observe._taps import fail
 from llm_observe._values import to_content, to_count, to_kept_text, to_pairs, to_text
 from llm_observe.limits import MAX_METADATA_PAIRS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 
     # Any, so that the application's function may take the type that its decorated function returns.
     Read = Callable[[Any], Mapping[str, object]]
@@ -70,7 +71,7 @@ def observe(
             call = Call(provider, operation, model, submit)
             call.streamed = streamed
             with guarded("observe"):
-                call.input_text = arguments.preview(positional, named)
+                call.keep_input(arguments.preview(positional, named))
             return call
 
         return cast("_Function", _shape(function)(function, begin, reader))
@@ -148,10 +149,27 @@ def _plain(
         except BaseException as error:
             fail(reader, call, error)
             raise
-        reader.end(result, call)
-        return result
+        return _settle(result, reader, call)
 
     return observed
+
+
+def _settle(result: Any, reader: _Reader, call: Call) -> object:
+    """Return what a function returned; if that is yet to run, return one like it that ends the call."""
+    kind = type(result)  # isinstance() raises for an unbound proxy
+    call.streamed = issubclass(kind, GeneratorType | AsyncGeneratorType)
+    if issubclass(kind, GeneratorType):
+        return run_generator(result, reader, call)
+    if issubclass(kind, AsyncGeneratorType):
+        return make_async_generator(lambda: (result, call), reader)()
+    if issubclass(kind, CoroutineType):
+        return run_coroutine(result, reader, call)
+    if callable(getattr(kind, "add_done_callback", None)):
+        with guarded("observe"):
+            end_with_future(result, reader, call)
+        return result
+    reader.end(result, call)
+    return result
 
 
 def _coroutine(
@@ -160,39 +178,27 @@ def _coroutine(
     @functools.wraps(function)
     async def observed(*arguments: object, **named: object) -> object:
         call = begin(arguments, named, streamed=False)
-        try:
-            result = await function(*arguments, **named)
-        except BaseException as error:
-            fail(reader, call, error)
-            raise
-        reader.end(result, call)
-        return result
+        return await run_coroutine(function(*arguments, **named), reader, call)
 
     return observed
 
 
 def _generator(
-    function: Callable[..., Iterator[object]], begin: Callable[..., Call], reader: _Reader
-) -> Callable[..., Iterator[object]]:
+    function: Callable[..., Generator[object, object, object]], begin: Callable[..., Call], reader: _Reader
+) -> Callable[..., Generator[object, object, object]]:
     @functools.wraps(function)
-    def observed(*arguments: object, **named: object) -> Iterator[object]:
+    def observed(*arguments: object, **named: object) -> Generator[object, object, object]:
+        inner = function(*arguments, **named)
         call = begin(arguments, named, streamed=True)
-        yield from tap(function(*arguments, **named), reader, call)
+        return (yield from run_generator(inner, reader, call))
 
     return observed
 
 
 def _async_generator(
-    function: Callable[..., AsyncGenerator[object, None]], begin: Callable[..., Call], reader: _Reader
-) -> Callable[..., AsyncIterator[object]]:
-    @functools.wraps(function)
-    async def observed(*arguments: object, **named: object) -> AsyncIterator[object]:
-        call = begin(arguments, named, streamed=True)
-        async with (
-            aclosing(function(*arguments, **named)) as inner,
-            aclosing(atap(inner, reader, call)) as tapped,
-        ):
-            async for chunk in tapped:
-                yield chunk
+    function: Callable[..., AsyncGenerator[object, object]], begin: Callable[..., Call], reader: _Reader
+) -> Callable[..., AsyncGenerator[object, object]]:
+    def start(*arguments: object, **named: object) -> tuple[AsyncGenerator[object, object], Call]:
+        return function(*arguments, **named), begin(arguments, named, streamed=True)
 
-    return observed
+    return functools.wraps(function)(make_async_generator(start, reader))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -13,7 +10,8 @@ from llm_observe._batcher import Batcher
 from llm_observe._config import Config, ConfigError
 from llm_observe._exporter import GrpcExporter
 from llm_observe._guard import guarded, logger, swallow
-from llm_observe._taps import cancel_open_streams
+from llm_observe._process_end import flush_at_end, watch_sigterm, watch_worker
+from llm_observe._taps import end_open_calls
 
 if TYPE_CHECKING:
     from llm_observe._call import Call
@@ -35,13 +33,23 @@ class Runtime:
         self._redactor: Redactor | None = None
         self._grpc_exporter = GrpcExporter(config)
         self._batcher = Batcher(
-            config, (exporter or self._grpc_exporter).export, self._to_log, on_start=_flush_worker_at_exit
+            config,
+            (exporter or self._grpc_exporter).export,
+            self._to_log,
+            on_start=watch_worker,
+            prepare=self._prepare,
         )
 
     def submit(self, call: Call) -> None:
         """Queue a finished call. Called on the application's thread."""
         if self.records:
             self._batcher.add(call)
+
+    def _prepare(self) -> None:
+        """Load what the sender's thread needs."""
+        from llm_observe import _log_builder  # noqa: F401, PLC0415 - loads protobuf
+
+        self._redactor = self._redactor or _make_redactor(self.config)
 
     def _to_log(self, call: Call) -> Log:
         if self._redactor is None:
@@ -67,13 +75,13 @@ class Runtime:
 def _make_redactor(config: Config) -> Redactor:
     from llm_observe.redaction import Redactor  # noqa: PLC0415 - compiles its patterns, on the sender's thread
 
-    return Redactor.from_settings(config.redaction_disabled_kinds, config.redaction_patterns)
+    return Redactor.from_settings(
+        config.redaction_disabled_kinds, config.redaction_patterns, config.redaction_enabled_kinds
+    )
 
 
 _lock = threading.Lock()
 _runtime: Runtime | None = None
-_exited_pid = 0
-"""The process whose exit has been handled: a forked child inherits the value, not the exit."""
 
 
 def get_runtime() -> Runtime:
@@ -110,7 +118,7 @@ def _install(config: Config, *, replace: bool, exporter: Exporter | None = None)
     global _runtime  # noqa: PLW0603 - one sender per process
     with _lock:
         if _runtime is None:
-            _flush_on_sigterm()
+            watch_sigterm()
         if _runtime is None or replace:
             _runtime = Runtime(config, exporter)
             if not _runtime.records:
@@ -118,46 +126,16 @@ def _install(config: Config, *, replace: bool, exporter: Exporter | None = None)
         return _runtime
 
 
-def _flush_on_sigterm() -> None:
-    """Flush the queue on SIGTERM, unless the application handles the signal itself.
-
-    A handler that the application or its framework installs later replaces ours.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _on_sigterm)
-
-
-def _on_sigterm(number: int, _frame: object) -> None:
-    _at_exit()
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-
-
-def _flush_worker_at_exit() -> None:
-    """Flush at the end of a multiprocessing worker, which exits by os._exit() and runs no atexit handler.
-
-    Only modules that are already loaded are checked: such a worker has loaded them. Celery's pool uses its
-    own copy, billiard.
-    """
-    for name in ("multiprocessing", "billiard"):
-        process, util = sys.modules.get(f"{name}.process"), sys.modules.get(f"{name}.util")
-        if process is not None and util is not None and process.current_process().name != "MainProcess":
-            util.Finalize(None, _at_exit, exitpriority=0)
-
-
-def _at_exit() -> None:
-    global _exited_pid  # noqa: PLW0603 - one exit per process, though two hooks may report it
+def _flush_at_end() -> None:
+    """Send what is queued, within exit_timeout_s, and report what is lost."""
     with guarded("at_exit"):
-        cancel_open_streams()
-        if _runtime is None or _exited_pid == os.getpid():
+        end_open_calls()
+        if _runtime is None:
             return
-        _exited_pid = os.getpid()
         result = _runtime.shutdown(_runtime.config.exit_timeout_s)
         if result.dropped or result.pending:
             kept = f", {result.pending} kept in the spool" if result.pending else ""
             sys.stderr.write(f"llm_observe: {result.sent} logs sent, {result.dropped} dropped{kept}\n")
 
 
-atexit.register(_at_exit)
+flush_at_end(_flush_at_end)

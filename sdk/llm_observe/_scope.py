@@ -192,7 +192,7 @@ def _entering_generators(frame: FrameType | None) -> tuple[list[int], int | None
     """
     frames: list[int] = []
     while _is_context_manager(frame):
-        frame = frame.f_back if frame is not None else None
+        frame = _entering_frame(frame)
         if (
             frame is None
             or not frame.f_code.co_flags & _GENERATOR
@@ -202,6 +202,14 @@ def _entering_generators(frame: FrameType | None) -> tuple[list[int], int | None
         frames.append(id(frame))
         frame = frame.f_back
     return frames, frames[-1] if frames else None
+
+
+def _entering_frame(frame: FrameType | None) -> FrameType | None:
+    """Return the frame that entered a context manager, by ``with`` or by ``async with``."""
+    outer = frame.f_back if frame is not None else None
+    if outer is not None and outer.f_code.co_name == "__aenter__" and outer.f_globals is not vars(contextlib):
+        return outer.f_back
+    return outer
 
 
 def _is_context_manager(frame: FrameType | None) -> bool:

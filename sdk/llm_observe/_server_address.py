@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from llm_observe._call import Call
-    from llm_observe._vendor import VendorObject
+    from llm_observe._vendor import VendorClass, VendorObject
 
 _KNOWN: Final = "_llm_observe_server_address"
 """Where a client keeps its base URL and that URL's host. A copy may get another URL."""
@@ -27,3 +28,29 @@ def _host_of(base_url: VendorObject) -> str:
         return urlsplit(str(base_url)).hostname or ""
     except ValueError:  # not a URL
         return ""
+
+
+_REPORTING_HOSTS: Final = (
+    ".openai.com",
+    ".openai.azure.com",
+    ".openai.azure.us",
+    ".cognitiveservices.azure.com",
+    ".services.ai.azure.com",
+)
+
+
+def reports_stream_usage(client: VendorObject, host: str) -> bool:
+    """Return whether a server is known to take OpenAI's ``stream_options``: others may refuse the request."""
+    client_class: VendorClass = type(client)
+    return _is_reporting_host(host) or _is_azure(client_class)
+
+
+@lru_cache(maxsize=256)
+def _is_reporting_host(host: str) -> bool:
+    return f".{host}".endswith(_REPORTING_HOSTS)
+
+
+@lru_cache(maxsize=256)
+def _is_azure(client_class: VendorClass) -> bool:
+    """Return whether a client speaks Azure's protocol, perhaps through a gateway."""
+    return any(base.__name__ in {"AzureOpenAI", "AsyncAzureOpenAI"} for base in client_class.__mro__)

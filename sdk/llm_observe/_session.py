@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import _GeneratorContextManager
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from llm_observe._scope import current_scope, enter, leave, scope_to_extend
 from llm_observe._values import to_pairs, to_tags, to_text
 from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
+    from types import TracebackType
+
+_Function = TypeVar("_Function", bound="Callable[..., object]")
 
 
 class Session(NamedTuple):
@@ -49,25 +52,51 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_process_session)
 
 
-@contextmanager
+class SessionContext(_GeneratorContextManager[str, None, None]):
+    """A session for ``with`` and ``async with``, and a decorator of functions, coroutines and generators."""
+
+    async def __aenter__(self) -> str:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self.__exit__(kind, error, trace)
+
+    def __call__(self, function: _Function) -> _Function:
+        """Return a function that runs in the session, each time in a new one if it has no id."""
+        from llm_observe._session_decorator import run_in  # noqa: PLC0415 - loads inspect
+
+        return run_in(self._recreate_cm, function) or super().__call__(function)
+
+
 def session(
     session_id: str | None = None,
     *,
     user_id: str | None = None,
     conversation_id: str | None = None,
-    tags: Sequence[str] = (),
+    tags: str | Sequence[str] = (),
     metadata: Mapping[str, str] | None = None,
-) -> Iterator[str]:
+) -> SessionContext:
     """Attach a session to every call made inside. A nested session adds to the outer one.
 
-    The session is current in the context in which it is entered and in the tasks and threads started inside.
+    Use it by ``with`` or ``async with``, or as a decorator of a function, coroutine or generator.
+
+    The session is current in the context in which it is entered, in the tasks started inside, and in threads
+    that run with a copy of this context, as those of ``asyncio.to_thread`` do.
     Entered by ``with`` in a generator, it is also current whenever that generator runs, in any context. It
     does not reach code in another context that the generator does not call: FastAPI enters a synchronous
     dependency with ``yield`` in a context of its own, but an ``async def`` one in that of the request.
 
-    Yields:
-        The session id: by default that of the outer session, or a new UUID.
+    Returns:
+        A context manager that gives the session id: by default that of the outer session, or a new UUID.
     """
+    return SessionContext(_open, (session_id, user_id, conversation_id, tags, metadata), {})
+
+
+def _open(
+    session_id: object, user_id: object, conversation_id: object, tags: object, metadata: object
+) -> Generator[str, None, None]:
     outer = scope_to_extend()
     own_id = to_text(session_id)
     inherited = outer.session if outer is not None else Session(session_id=own_id or uuid7())

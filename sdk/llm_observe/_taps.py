@@ -6,11 +6,11 @@ The taps are generators, which cost the application's thread the least per chunk
 from __future__ import annotations
 
 import os
-import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from llm_observe._background import take_all
 from llm_observe._call import CANCELLED, ERROR, Call
-from llm_observe._guard import attempt, guarded, swallow
+from llm_observe._guard import guarded, swallow
 from llm_observe._values import KEPT_TEXT_CHARS
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from llm_observe._providers import Reader
     from llm_observe._vendor import VendorObject
-
-_CANCELLATIONS: Final = (GeneratorExit, KeyboardInterrupt, SystemExit)
 
 _open_streams: set[Call] = set()
 """The calls of streams that have not ended."""
@@ -38,7 +36,8 @@ if hasattr(os, "register_at_fork"):
 
 def fail(provider: Reader, call: Call, error: BaseException) -> None:
     """End a call that raised an error or was cancelled."""
-    if isinstance(error, _CANCELLATIONS) or _is_cancelled(error):
+    # That a response in the background could not be asked for is no failure of the response.
+    if call.background_id or _is_cancellation(error):
         call.finish(CANCELLED)
         return
     with guarded("read_error"):
@@ -46,17 +45,23 @@ def fail(provider: Reader, call: Call, error: BaseException) -> None:
     call.finish(ERROR)
 
 
-def _is_cancelled(error: BaseException) -> bool:
-    # Importing asyncio takes longer than importing all of ours; an application that cancels has done it.
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
+def _is_cancellation(error: BaseException) -> bool:
+    """Return whether an error says that the call is not wanted any more.
+
+    By their nature, such errors are no Exceptions: asyncio's and trio's cancellation, gevent's GreenletExit,
+    GeneratorExit, KeyboardInterrupt. The time-outs of gevent and eventlet are no Exceptions either.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return "CancelledError" in names or (not isinstance(error, Exception) and "Timeout" not in names)
 
 
-def cancel_open_streams() -> None:
-    """End the calls of streams that are still open when the process exits."""
+def end_open_calls() -> None:
+    """End the calls whose answers are not complete when the process exits."""
     for call in list(_open_streams):
         call.finish(CANCELLED)
     _open_streams.clear()
+    for call in take_all():
+        call.abandon()
 
 
 class StreamFinalizer:
@@ -105,6 +110,7 @@ def _read(provider: Reader, chunk: VendorObject, call: Call) -> bool:
     try:
         return provider.read_chunk(chunk, call)
     except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
+        call.needs_end = False  # the end may have been in the chunk
         return swallow("read_chunk", error)
 
 
@@ -148,29 +154,28 @@ async def _apass(
 def _pass_deltas(
     inner: Iterator[VendorObject], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
 ) -> Iterator[VendorObject]:
-    append, room, last, begun = call.output_chunks.append, 0, None, False
+    append, room, begun = call.output_chunks.append, 0, False
     try:
         for chunk in inner:
             try:
                 text = chunk.choices[0].delta.content
                 if text and room > 0:
                     room -= len(text)
-                    append(text)
+                    append(text if room >= 0 else text[:room])
             except Exception:  # noqa: BLE001 - a chunk of another shape is read below
                 text = None
             if begun and text:
-                last = chunk
+                call.last_chunk = chunk  # some servers send usage and the finish reason with the text
             elif _read(provider, chunk, call):
                 if hide:
                     continue
-            else:
-                begun = call.ttft_ns is not None
-                room = KEPT_TEXT_CHARS - call.output_chars if begun else 0
+            elif not begun and call.ttft_ns is not None:
+                begun, room = True, KEPT_TEXT_CHARS - call.output_chars
             yield chunk
     except BaseException as error:
         fail(provider, call, error)
         raise
-    _end_deltas(last, call)
+    call.finish()
     del finalizer
 
 
@@ -182,38 +187,26 @@ async def _apass_deltas(
     *,
     hide: bool,
 ) -> AsyncGenerator[VendorObject, None]:
-    append, room, last, begun = call.output_chunks.append, 0, None, False
+    append, room, begun = call.output_chunks.append, 0, False
     try:
         async for chunk in inner:
             try:
                 text = chunk.choices[0].delta.content
                 if text and room > 0:
                     room -= len(text)
-                    append(text)
+                    append(text if room >= 0 else text[:room])
             except Exception:  # noqa: BLE001 - as above
                 text = None
             if begun and text:
-                last = chunk
+                call.last_chunk = chunk  # some servers send usage and the finish reason with the text
             elif _read(provider, chunk, call):
                 if hide:
                     continue
-            else:
-                begun = call.ttft_ns is not None
-                room = KEPT_TEXT_CHARS - call.output_chars if begun else 0
+            elif not begun and call.ttft_ns is not None:
+                begun, room = True, KEPT_TEXT_CHARS - call.output_chars
             yield chunk
     except BaseException as error:
         fail(provider, call, error)
         raise
-    _end_deltas(last, call)
-    del finalizer
-
-
-def _end_deltas(last: VendorObject, call: Call) -> None:
-    """End a call. Some servers send the finish reason with the last text."""
-    if last is not None and not call.finish_reason:
-        attempt("read_reason", _note_reason, last, call)
     call.finish()
-
-
-def _note_reason(last: VendorObject, call: Call) -> None:
-    call.finish_reason = last.choices[0].finish_reason or ""
+    del finalizer

@@ -6,16 +6,18 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from llm_observe._call import SUCCESS
 from llm_observe._guard import attempt, swallow
+from llm_observe._process_end import watch_sigterm
 from llm_observe._providers import anthropic as anthropic_provider
 from llm_observe._providers import openai as openai_provider
-from llm_observe._providers.errors import note_retries
+from llm_observe._providers.fields import answer_of, attribute
+from llm_observe._providers.ids import note_http
 from llm_observe._response_body import cancel_when_closed
+from llm_observe._response_bytes import read_passing_bytes
 from llm_observe._runtime import get_runtime, submit
-from llm_observe._server_address import note_server_address
+from llm_observe._server_address import note_server_address, reports_stream_usage
 from llm_observe._stand_in import observe, restore
-from llm_observe._taps import StreamFinalizer, atap, fail, tap
+from llm_observe._taps import atap, fail, tap
 from llm_observe._wrap_gemini import observe_gemini, restore_gemini
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ _CLIENT_TYPES: Final[dict[tuple[str, str], Provider]] = {
     **{("anthropic", f"{kind}Anthropic"): anthropic_provider for kind in ("", "Async")},
 }
 """Package and class of every client with a single request method."""
-_GEMINI_TYPES: Final = {("google", "Client"), ("google", "AsyncClient")}
+_GEMINI_TYPES: Final = {("google.genai", "Client"), ("google.genai", "AsyncClient")}
 
 
 def wrap_client(client: _Client) -> _Client:
@@ -44,6 +46,7 @@ def wrap_client(client: _Client) -> _Client:
     Raises:
         TypeError: The client's type is not supported.
     """
+    watch_sigterm()  # the first call may come from another thread, where that is not possible
     client_class = type(client)
     if _find_provider(client_class) is not None:
         observe(client, _client_members)
@@ -62,7 +65,13 @@ def unwrap_client(client: _Client) -> _Client:
 
 
 def _names(client_class: type) -> set[tuple[str, str]]:
-    return {(base.__module__.split(".")[0], base.__name__) for base in client_class.__mro__}
+    return {(_package_of(base), base.__name__) for base in client_class.__mro__}
+
+
+def _package_of(base: type) -> str:
+    """Return the package of a class; ``google`` is shared by many."""
+    package, _, rest = base.__module__.partition(".")
+    return f"{package}.{rest.partition('.')[0]}" if package == "google" else package
 
 
 def _find_provider(client_class: type) -> Provider | None:
@@ -84,11 +93,26 @@ def _begin(
         if call is not None:
             attempt("server_address", _note_server_address, client, call)
             if stream:
-                request_stream_usage = get_runtime().config.request_stream_usage
-                options, hide = provider.prepare(options, request_stream_usage=request_stream_usage)
+                ask = get_runtime().config.request_stream_usage
+                if ask is None:
+                    ask = reports_stream_usage(client, call.server_address)
+                options, hide = provider.prepare(options, request_stream_usage=ask)
+            elif getattr(options, "post_parser", None):
+                options = _read_before_parser(provider, call, options)
     except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
         swallow("describe", error)
     return call, options, hide
+
+
+def _read_before_parser(provider: Provider, call: Call, options: VendorObject) -> VendorObject:
+    """Return options whose parser first has the answer read: it may raise, and the answer is paid for."""
+    parse = options.post_parser
+
+    def read_and_parse(answer: VendorObject) -> VendorObject:
+        attempt("read_response", provider.read_response, answer, call)
+        return parse(answer)
+
+    return options.model_copy(update={"post_parser": read_and_parse})
 
 
 def _note_server_address(client: VendorObject, call: Call) -> None:
@@ -112,6 +136,7 @@ def _sync_request(client_class: VendorClass, provider: Provider) -> Callable[...
         try:
             response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         except BaseException as error:
+            attempt("read_paid_answer", _read_paid_answer, provider, call, error)
             fail(provider, call, error)
             raise
         return _settle(provider, call, response, hide=hide)
@@ -137,6 +162,7 @@ def _async_request(client_class: VendorClass, provider: Provider) -> Callable[..
                 self, cast_to, options, stream=stream, stream_cls=stream_cls
             )
         except BaseException as error:
+            attempt("read_paid_answer", _read_paid_answer, provider, call, error)
             fail(provider, call, error)
             raise
         return _settle(provider, call, response, hide=hide)
@@ -144,19 +170,33 @@ def _async_request(client_class: VendorClass, provider: Provider) -> Callable[..
     return request
 
 
+def _read_paid_answer(provider: Provider, call: Call, error: BaseException) -> None:
+    """Read the answer behind an error that the client raised although the server had answered."""
+    response = attribute(error, "response")
+    if not call.end_seen and attribute(response, "is_success") and attribute(response, "is_closed"):
+        answer = answer_of(response)
+        if answer is not None:
+            provider.read_response(answer, call)
+
+
 def _settle(provider: Provider, call: Call, response: VendorObject, *, hide: bool) -> VendorObject:
     """End the call of a complete answer, or tap its stream. Returns the same response object."""
     try:
         shape = _shape_of(_class_of(response))
-        if shape == "whole":
-            provider.read_response(response, call)
+        if shape == "model":
+            if not call.end_seen:  # read already, before a parser
+                provider.read_response(response, call)
             call.finish()
         elif shape == "stream":
             _tap_stream(provider, call, response, hide=hide)
+        elif shape == "raw":
+            call.retry_count = getattr(response, "retries_taken", None)
+            _read_http(provider, call, response.http_response)
         else:
-            _settle_raw(provider, call, response, hide=hide)
+            _read_other(provider, call, response)
     except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
         swallow("settle", error)
+        call.needs_end = False
         call.finish()
     return response
 
@@ -167,7 +207,9 @@ def _shape_of(response_class: VendorClass) -> str:
     if hasattr(response_class, "__stream__"):
         return "stream"
     declared = {name for base in response_class.__mro__ for name in getattr(base, "__annotations__", ())}
-    return "raw" if "http_response" in declared else "whole"
+    if "http_response" in declared:
+        return "raw"
+    return "model" if "model_fields" in dir(response_class) else "other"
 
 
 def _class_of(response: VendorObject) -> VendorClass:
@@ -181,53 +223,23 @@ def _tap_stream(provider: Provider, call: Call, stream: VendorObject, *, hide: b
     stream._iterator = tapped = tap_method(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
     response = getattr(stream, "response", None)
     cancel_when_closed(call, response, tapped)
-    attempt("read_retries", note_retries, response, call)
+    attempt("read_headers", note_http, response, call)
 
 
-def _settle_raw(provider: Provider, call: Call, raw: VendorObject, *, hide: bool) -> None:
-    """Read a raw response when the application parses it.
-
-    If its body has arrived already, it is parsed now; parse() caches, so the application pays only once.
-    """
-    call.retry_count = getattr(raw, "retries_taken", None)
-    asynchronous = inspect.iscoroutinefunction(raw.parse)
-    if not call.streamed and not asynchronous and raw.http_response.is_closed:
-        provider.read_response(raw.parse(), call)
-        call.finish()
+def _read_http(provider: Provider, call: Call, response: VendorObject) -> None:
+    """Read an HTTP response now, or its bytes as the application reads them."""
+    attempt("read_headers", note_http, response, call)
+    if not getattr(response, "is_closed", True):
+        read_passing_bytes(provider, call, response)
         return
-    raw._llm_observe_unread = _Unread(provider, call, hide=hide)  # noqa: SLF001 - ours
-    observe(raw, _raw_members)
+    _read_other(provider, call, response)
 
 
-class _Unread:
-    """The call of a raw response that has not been parsed. The response and its copies share it."""
-
-    def __init__(self, provider: Provider, call: Call, *, hide: bool) -> None:
-        self._settle = functools.partial(_settle, provider, call, hide=hide)
-        self._finalizer: StreamFinalizer | None = StreamFinalizer(call, SUCCESS)
-
-    def read(self, parsed: VendorObject) -> None:
-        """Read the parsed response, once."""
-        finalizer, self._finalizer = self._finalizer, None
-        if finalizer is not None:
-            finalizer.release()
-            self._settle(parsed)
-
-
-def _raw_members(raw_class: VendorClass) -> dict[str, object]:
-    @functools.wraps(raw_class.parse)
-    def parse(self: VendorObject, **options: object) -> VendorObject:
-        return _read_once(self, raw_class.parse(self, **options))
-
-    @functools.wraps(raw_class.parse)
-    async def aparse(self: VendorObject, **options: object) -> VendorObject:
-        return _read_once(self, await raw_class.parse(self, **options))
-
-    return {"parse": aparse if inspect.iscoroutinefunction(raw_class.parse) else parse}
-
-
-def _read_once(raw: VendorObject, parsed: VendorObject) -> VendorObject:
-    unread = getattr(raw, "_llm_observe_unread", None)
-    if unread is not None:
-        unread.read(parsed)
-    return parsed
+def _read_other(provider: Provider, call: Call, answer: VendorObject) -> None:
+    """Read an answer that is no vendor's model, and of which nothing is known if it is no JSON object."""
+    fields = answer_of(answer)
+    if fields is not None:
+        provider.read_response(fields, call)
+    else:
+        call.needs_end = False
+    call.finish()

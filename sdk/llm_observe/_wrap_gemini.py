@@ -67,8 +67,8 @@ def _note_server_address(models: VendorObject, options: dict[str, object], call:
 
 
 def _end(call: Call, response: VendorObject) -> None:
-    with guarded("read_response"):
-        gemini.read_response(response, call)
+    if not attempt("read_response", gemini.read_response, response, call):
+        call.needs_end = False  # whether the answer is complete is not known
     call.finish()
 
 

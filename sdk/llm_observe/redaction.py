@@ -12,16 +12,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._redaction.addresses import find_emails, find_machine_addresses, find_wallets
 from llm_observe._redaction.assignments import find_assigned
-from llm_observe._redaction.credentials import (
-    find_headers,
-    find_jwts,
-    find_prefixed,
-    find_private_keys,
-    find_url_secrets,
-)
+from llm_observe._redaction.commands import find_cookies, find_in_commands
+from llm_observe._redaction.connections import find_url_passwords
+from llm_observe._redaction.credentials import find_headers, find_jwts, find_prefixed, find_webhooks
+from llm_observe._redaction.ibans import find_ibans
+from llm_observe._redaction.national_ids import find_national_ids
 from llm_observe._redaction.normalise import Scan, TextRange
-from llm_observe._redaction.numbers import find_ibans, find_numbers
-from llm_observe._redaction.rules import KINDS, Rule, check_kinds, make_rules, parse_kinds, parse_patterns
+from llm_observe._redaction.numbers import find_numbers
+from llm_observe._redaction.private_keys import find_private_keys
+from llm_observe._redaction.rules import (
+    KINDS,
+    NATIONAL_KINDS,
+    Rule,
+    check_kinds,
+    make_rules,
+    parse_kinds,
+    parse_patterns,
+)
 from llm_observe._values import clean
 from llm_observe.limits import (
     MAX_METADATA_KEY_CHARS,
@@ -33,7 +40,7 @@ from llm_observe.limits import (
     MAX_TEXT_CHARS,
 )
 
-__all__ = ["KINDS", "PREVIEW_CHARS", "Redactor", "Rule", "clean", "cut"]
+__all__ = ["KINDS", "NATIONAL_KINDS", "PREVIEW_CHARS", "Redactor", "Rule", "clean", "cut"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,11 +48,14 @@ if TYPE_CHECKING:
 
 _TEXT_DETECTORS: Final = (
     find_private_keys,
-    find_url_secrets,
+    find_url_passwords,
+    find_webhooks,
     find_prefixed,
     find_jwts,
     find_headers,
     find_assigned,
+    find_in_commands,
+    find_cookies,
     find_emails,
 )
 _DIGIT_DETECTORS: Final = (find_wallets, find_ibans, find_machine_addresses, find_numbers)
@@ -86,13 +96,20 @@ class Redactor:
     Args:
         disabled_kinds: Kinds not to redact.
         extra_rules: Your own rules, applied first.
+        enabled_kinds: National ids to redact, of NATIONAL_KINDS.
 
     Raises:
-        ValueError: A disabled kind is not one of KINDS.
+        ValueError: A disabled kind is not one of KINDS, or an enabled one not one of NATIONAL_KINDS.
     """
 
-    def __init__(self, disabled_kinds: Iterable[str] = (), extra_rules: Iterable[Rule] = ()) -> None:
+    def __init__(
+        self,
+        disabled_kinds: Iterable[str] = (),
+        extra_rules: Iterable[Rule] = (),
+        enabled_kinds: Iterable[str] = (),
+    ) -> None:
         self._off = check_kinds(disabled_kinds)
+        self._national = check_kinds(enabled_kinds, NATIONAL_KINDS)
         self._extra = tuple(extra_rules)
         self._label = lru_cache(maxsize=1024)(self.preview)
 
@@ -102,24 +119,26 @@ class Redactor:
         return not self._extra
 
     @classmethod
-    def from_settings(cls, disabled_kinds: str, patterns: str) -> Redactor:
-        """Return the redactor for two settings: kinds separated by commas, and a JSON object of patterns.
+    def from_settings(cls, disabled_kinds: str, patterns: str, enabled_kinds: str = "") -> Redactor:
+        """Return the redactor for settings: kinds separated by commas, and a JSON object of patterns.
 
         Raises:
             ValueError: A setting is invalid.
         """
-        return cls(parse_kinds(disabled_kinds), make_rules(parse_patterns(patterns)))
+        return cls(
+            parse_kinds(disabled_kinds), make_rules(parse_patterns(patterns)), parse_kinds(enabled_kinds)
+        )
 
     def redact(self, text: str) -> str:
         """Return the text with every secret replaced. Linear in its length."""
         if not text:
             return text
-        ranges = [match for match in self._find(text) if match.kind not in self._off]
+        scan = Scan(text)
+        ranges = [scan.in_original(match) for match in self._find(scan) if match.kind not in self._off]
         return _replace(text, ranges) if ranges else text
 
-    def _find(self, text: str) -> Iterator[TextRange]:
+    def _find(self, scan: Scan) -> Iterator[TextRange]:
         """Yield secrets by priority: where two overlap, the first one names the placeholder."""
-        scan = Scan(text)
         for rule in self._extra:
             if not rule.anchors or any(anchor in scan.lowered for anchor in rule.anchors):
                 matches = rule.pattern.finditer(scan.text)
@@ -127,6 +146,8 @@ class Redactor:
         for detector in _TEXT_DETECTORS:
             yield from detector(scan)
         if any(digit in scan.text for digit in _DIGITS):
+            if self._national:
+                yield from find_national_ids(scan, self._national)
             for detector in _DIGIT_DETECTORS:
                 yield from detector(scan)
 

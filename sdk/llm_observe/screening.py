@@ -8,23 +8,40 @@ from __future__ import annotations
 
 from typing import Final
 
-from llm_observe._redaction.assignments import STATED_BEFORE
-from llm_observe._redaction.credentials import WEBHOOKS
-from llm_observe._redaction.names import NOT_NAMES, STEMS
-from llm_observe._redaction.numbers import IBAN_LENGTHS
-from llm_observe._redaction.prefixes import ALL
+from llm_observe._redaction.credentials import ELIDED_CHARS, SCHEMES, WEBHOOKS
+from llm_observe._redaction.ibans import IBAN_LENGTHS
+from llm_observe._redaction.name_kinds import NameKind, kind_of
+from llm_observe._redaction.names import STEMS
+from llm_observe._redaction.prefixes import ALL, EXACT_CHARS, KeyPrefix
 
-__all__ = ["IBAN_COUNTRIES", "KEY_PREFIXES", "SECRET_WORDS", "STEMS", "WEBHOOK_HOSTS", "is_harmless_name"]
+__all__ = [
+    "ASCII_STEMS", "FOREIGN_STEMS", "IBAN_COUNTRIES", "KEY_PREFIXES", "SCHEMES", "WEBHOOK_HOSTS",
+    "is_password", "is_secret",
+]  # fmt: skip
 
-KEY_PREFIXES: Final = tuple((prefix.text, prefix.min_chars) for prefix in ALL)
+
+def _least_chars(prefix: KeyPrefix) -> int:
+    """Return how many characters follow a prefix at least, in a whole key or in one before an ellipsis."""
+    elided = ELIDED_CHARS if prefix.text[-1] in "-_." else prefix.min_chars
+    return min(prefix.min_chars, EXACT_CHARS.get(prefix.text, prefix.min_chars), elided)
+
+
+KEY_PREFIXES: Final = tuple((prefix.text, _least_chars(prefix)) for prefix in ALL)
 """Prefixes of vendors' keys, each with the least number of characters that follow."""
-SECRET_WORDS: Final = tuple(STATED_BEFORE)
-"""Words that announce a secret in prose: ``my password is ...``."""
 WEBHOOK_HOSTS: Final = tuple(host for host, _ in WEBHOOKS)
 IBAN_COUNTRIES: Final = tuple(IBAN_LENGTHS)
 """Two letters each."""
+ASCII_STEMS: Final = tuple(stem for stem in STEMS if stem.isascii())
+"""Parts of names of secrets, in lower case."""
+FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
+"""Parts of names of secrets that are not ASCII, in lower case."""
 
 
-def is_harmless_name(name: str) -> bool:
-    """Return whether a name that contains one of STEMS is harmless, such as ``max_tokens``."""
-    return NOT_NAMES.fullmatch(name) is not None
+def is_secret(name: str, before: str) -> bool:
+    """Return whether a name, with the word before it, is that of a secret."""
+    return kind_of(name, before) is not NameKind.NONE
+
+
+def is_password(name: str, before: str) -> bool:
+    """Return whether a name is one of a password, whose value may be any word."""
+    return kind_of(name, before) is NameKind.PASSWORD

@@ -76,7 +76,7 @@ def test_no_thread_starts_before_the_first_call():
 
 
 @pytest.mark.parametrize(
-    "config", [CONFIG._replace(queue_max_logs=10), CONFIG._replace(queue_max_bytes=10 * call().size_bytes())]
+    "config", [CONFIG._replace(queue_max_logs=10), CONFIG._replace(queue_max_bytes=10 * call().compact())]
 )
 def test_calls_beyond_the_queue_limits_are_dropped_and_counted(config):
     batcher, collector = make(config)
@@ -198,7 +198,7 @@ def accounted(batcher: Batcher, result: FlushResult) -> bool:
 
 
 BREAKABLE = {
-    "counting the bytes": "llm_observe._call.Call.size_bytes",
+    "counting the bytes": "llm_observe._call.Call.compact",
     "building a log": "llm_observe._log_builder._set_times",
     "converting": "llm_observe._log_builder.to_text",
     "redacting": "llm_observe.redaction.Redactor.redact_log",

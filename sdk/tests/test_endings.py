@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR
+from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 from log_assertions import assert_call, assert_success
 from vendor_wire import Anthropic, Gemini, OpenAI
 
@@ -35,11 +35,11 @@ class Sync:
         for _ in self.vendor.stream():
             pass
 
-    async def leave(self, way: str) -> None:
+    async def leave(self, way: str, after: str = "all ") -> None:
         answer = self.vendor.stream()
         if way != "never read":
             for chunk in answer:
-                if "'all '" in repr(chunk):
+                if f"{after}'" in repr(chunk):
                     break
         if way == "close":
             answer.close()
@@ -58,14 +58,20 @@ class Async:
         async for _ in await self.vendor.astream(self.vendor.aclient()):
             pass
 
-    async def leave(self, way: str) -> None:
+    async def leave(self, way: str, after: str = "all ") -> None:
         answer = await self.vendor.astream(self.vendor.aclient())
         if way != "never read":
             async for chunk in answer:
-                if "'all '" in repr(chunk):
+                if f"{after}'" in repr(chunk):
                     break
         if way == "close":
             await (answer.aclose() if hasattr(answer, "aclose") else answer.close())
+
+
+async def collect_garbage() -> None:
+    for _ in range(3):  # the loop closes dropped generators, and those nested in them
+        gc.collect()
+        await asyncio.sleep(0.02)
 
 
 @pytest.fixture(params=[Sync, Async], ids=["sync", "async"])
@@ -116,12 +122,43 @@ async def test_a_broken_stream_keeps_the_text_received(way, vendor, recorder):
     assert recorder.only.HasField("time_to_first_token")
 
 
+async def test_a_stream_without_an_end_is_no_success(way, vendor, recorder):
+    vendor.wire.ending = "incomplete"
+    await way.read()
+    assert_call(recorder.only, vendor, OUTCOME_ERROR)
+    assert recorder.only.error_code == "stream_incomplete"
+    assert recorder.only.output_preview.startswith("all is")
+
+
+async def test_an_error_inside_a_stream_is_logged(way, vendor, recorder):
+    vendor.wire.ending = "error event"
+    with pytest.raises(Exception, match=r"slow down|RESOURCE_EXHAUSTED"):
+        await way.read()
+    assert_call(recorder.only, vendor, OUTCOME_ERROR)
+    assert recorder.only.error_code == vendor.error_code
+    assert recorder.only.output_preview.startswith("all is")
+    assert "slow down [EMAIL]" in recorder.only.error_message
+
+
+async def test_an_error_inside_an_answer_with_status_200_is_logged(way, vendor, recorder):
+    vendor.wire.ending = "error inside 200"
+    await way.ask()
+    assert_call(recorder.only, vendor, OUTCOME_ERROR)
+    # google-genai drops what it does not know, so that only the missing answer shows.
+    assert recorder.only.error_code == ("no_answer" if vendor.name == "gemini" else vendor.error_code)
+
+
+async def test_a_stream_left_after_its_end_is_a_success(way, vendor, recorder):
+    await way.leave("close", after="well")
+    await collect_garbage()
+    expected = OUTCOME_SUCCESS if vendor.name == "gemini" else OUTCOME_CANCELLED
+    assert recorder.only.outcome == expected  # Gemini's last text says that it is the last
+
+
 @pytest.mark.parametrize("leaving", ["close", "break", "never read"])
 async def test_a_stream_left_by_the_application_is_cancelled(way, vendor, recorder, leaving):
     await way.leave(leaving)
-    for _ in range(3):  # the loop closes dropped generators, and those nested in them
-        gc.collect()
-        await asyncio.sleep(0.02)
+    await collect_garbage()
     read = leaving != "never read"
     if not recorder.calls and vendor.name == "gemini" and not read:
         return  # google-genai sends nothing before the first step: there was no call

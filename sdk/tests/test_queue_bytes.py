@@ -58,31 +58,45 @@ def new_call() -> Call:
 @pytest.mark.parametrize("name", COUNTED)
 def test_each_text_counts_towards_the_size(name):
     call = new_call()
-    before = call.size_bytes()
+    before = call.compact()
     setattr(call, name, "x" * 3_000)
-    assert call.size_bytes() - before == 3_000
+    assert call.compact() - before == 3_000
 
 
 @pytest.mark.parametrize("name", SESSIONS)
 def test_texts_of_the_session_count_towards_the_size(name):
     call = new_call()
-    before = call.size_bytes()
+    before = call.compact()
     call.session = call.session._replace(**{name: SESSIONS[name]})
-    assert call.size_bytes() - before == 3_000
+    assert call.compact() - before == 3_000
 
 
-def test_a_value_of_another_type_is_not_counted():
+@pytest.mark.parametrize("value", [7, ["x" * 3_000] * 100, {"a": "x" * 100_000}, "x" * 1_000_000])
+@pytest.mark.parametrize("name", COUNTED)
+def test_a_value_of_any_type_is_counted_as_the_text_that_is_kept(name, value):
     call = new_call()
-    before = call.size_bytes()
-    call.finish_reason, call.model = 5, "m" * 10  # type: ignore[assignment] # as a vendor may answer
-    assert call.size_bytes() - before == 10
+    before = call.compact()
+    setattr(call, name, value)
+    size = call.compact() - before
+    assert size == len(getattr(call, name)) <= KEPT_TEXT_CHARS
+
+
+@pytest.mark.parametrize("chunk", ["x", "x" * 9_000_000, [{"type": "text", "text": "x" * 9_000_000}]])
+@pytest.mark.parametrize("count", [1, 50])
+def test_an_answer_is_kept_as_one_short_text(chunk, count):
+    call = new_call()
+    call.output_chunks = [chunk] * count
+    size = call.compact()
+    assert size < KEPT_TEXT_CHARS + 2_000
+    (text,) = call.output_chunks
+    assert set(text) == {"x"}
 
 
 def test_metadata_counts_towards_the_size():
     call = new_call()
-    before = call.size_bytes()
+    before = call.compact()
     call.metadata = PAIRS
-    assert call.size_bytes() - before == 3_000
+    assert call.compact() - before == 3_000
 
 
 @pytest.mark.parametrize("value", [LONG, LONG.encode(), [LONG], ValueError(LONG)])
@@ -92,7 +106,7 @@ def test_each_text_is_truncated_when_it_is_logged(recorder, name, value):
     llm_observe.log(**arguments)
     assert recorder.only is not None
     (call,) = recorder.calls
-    assert call.size_bytes() < KEPT_TEXT_CHARS + 2_000
+    assert call.compact() < KEPT_TEXT_CHARS + 2_000
 
 
 def test_metadata_is_truncated_when_it_is_logged(recorder):

@@ -122,7 +122,29 @@ def test_kinds_can_be_disabled_and_added():
 
 
 @pytest.mark.parametrize(
-    "fragment", ["a@", "1-", "4111 ", "eyJ", "sk-", "://a:", "password=", "1.2.3.", "+1 ", "A1"]
+    "fragment",
+    [
+        "a@",
+        "1-",
+        "4111 ",
+        "eyJ",
+        "sk-",
+        "://a:",
+        "password=",
+        "1.2.3.",
+        "+1 ",
+        "A1",
+        "::1",
+        "token=",
+        "1234 ",
+        '\\"',
+        "%20",
+        "&quot;",
+        "\\",
+        "| key | ",
+        "key",
+        "aB3_",
+    ],
 )
 def test_hostile_text_takes_linear_time(fragment):
     def seconds(size: int) -> float:

@@ -52,8 +52,8 @@ def test_only_the_first_choice_is_recorded(recorder):
     assert [log.output_preview for log in recorder.logs] == ["one", "one more"]
 
 
-def test_an_empty_stream_is_a_success_without_a_first_token(recorder):
-    client, _ = make_client([])
+def test_an_answer_without_text_is_a_success_without_a_first_token(recorder):
+    client, _ = make_client([chunk(None, finish="stop")])
     list(create(client, stream=True))
     assert recorder.only.outcome == OUTCOME_SUCCESS
     assert not recorder.only.HasField("time_to_first_token")

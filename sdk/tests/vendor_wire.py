@@ -109,6 +109,10 @@ class Wire:
 
     def __init__(self, whole: Any, events: list[dict[str, Any]], error: Any) -> None:
         self.whole, self.events, self.error = deepcopy(whole), deepcopy(events), error
+        self.error_event = error
+        """The error as an event in a stream."""
+        self.headers: dict[str, str] = {}
+        """Headers of a stream."""
         self.ending = "success"
         self.silent = asyncio.Event()
         """Set once the client waits for data that never comes."""
@@ -118,6 +122,8 @@ class Wire:
             raise httpx2.ConnectError("no")
         if self.ending == "timeout":
             raise httpx2.ReadTimeout("late")
+        if self.ending == "error inside 200":
+            return httpx2.Response(200, json=self.error)
         if self.ending == "error":
             return httpx2.Response(
                 429, json=self.error, headers={"request-id": "req_9", "x-request-id": "req_9"}
@@ -127,9 +133,11 @@ class Wire:
             return httpx2.Response(
                 200, json=self.whole, headers={"request-id": "req_1", "x-request-id": "req_1"}
             )
-        # Cut or stalled after the second piece of text.
-        whole = self.ending not in {"cut", "stall"}
+        # Cut, stalled or incomplete after the second piece of text.
+        whole = self.ending not in {"cut", "stall", "incomplete", "error event"}
         events = self.events if whole else self.events[: len(self.events) // 2 + 1]
+        if self.ending == "error event":
+            events = [*events, self.error_event]
         lines = [
             (f"event: {event['type']}\n" if "type" in event else "").encode()
             + f"data: {json.dumps(event)}\n\n".encode()
@@ -137,7 +145,7 @@ class Wire:
         ]
         return httpx2.Response(
             200,
-            headers={"content-type": "text/event-stream"},
+            headers={"content-type": "text/event-stream", **self.headers},
             stream=Body(
                 lines, broken=self.ending == "cut", stalled=self.silent if self.ending == "stall" else None
             ),

@@ -1,4 +1,4 @@
-"""The rules of a ProducerReport, and the address of a producer."""
+"""The rules of a ProducerReport."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from server.rpc.errors import InvalidField
 
 if TYPE_CHECKING:
     from llm_observe.v1.ingest_service_pb2 import ProducerReport
-
-    from server.rpc.context import Context
 
 _MAX_DROP_REASONS: Final = 50
 
@@ -33,9 +31,3 @@ def check_producer(producer: ProducerReport) -> None:
         raise InvalidField([("producer.dropped_counts", f"must have at most {_MAX_DROP_REASONS} reasons")])
     check_text("producer.sdk_name", producer.sdk_name, max_chars=64)
     check_text("producer.sdk_version", producer.sdk_version, max_chars=64)
-
-
-def peer_address(context: Context) -> str:
-    """Return the caller's address without its port, so that connections of one machine count together."""
-    peer = context.peer()
-    return peer.rpartition(":")[0] if peer.startswith(("ipv4:", "ipv6:")) else peer

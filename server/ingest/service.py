@@ -11,8 +11,9 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
 
 from codec.batch import AcceptedBatch
 from codec.rules import find_violation
-from server.ingest.producer import check_producer, peer_address
+from server.ingest.producer import check_producer
 from server.rpc.auth import caller
+from server.rpc.context import peer_address
 from server.rpc.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable, RateLimited, ServerIsBusy
 from telemetry import metrics, tracing
 from worker.queue.log_queue import QueueFull, QueueUnavailable

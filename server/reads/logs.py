@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from storage.columns import LogRow
     from storage.pool import Database
 
+_MAX_PAGE_SIZE: Final = 1000
 _MAX_TRACE_LOGS: Final = 1000
 _MAX_CSV_ROWS: Final = 1_000_000
 
@@ -38,7 +39,7 @@ class LogReads:
         self._database = database
 
     async def ListLogs(self, request: pb.ListLogsRequest, context: Context) -> pb.ListLogsResponse:
-        size = parse_limit("page_size", request.page_size, default=50, maximum=1000)
+        size = parse_limit("page_size", request.page_size, default=50, maximum=_MAX_PAGE_SIZE)
         log_filter = parse_log_filter(request.filter)
         page = await list_page(self._database, caller().project_id, log_filter, request, size)
         return pb.ListLogsResponse(
@@ -49,7 +50,7 @@ class LogReads:
         )
 
     async def ListErrors(self, request: pb.ListErrorsRequest, context: Context) -> pb.ListErrorsResponse:
-        size = parse_limit("page_size", request.page_size, default=50, maximum=1000)
+        size = parse_limit("page_size", request.page_size, default=50, maximum=_MAX_PAGE_SIZE)
         log_filter = parse_error_filter(request.filter)
         page = await list_page(self._database, caller().project_id, log_filter, request, size)
         return pb.ListErrorsResponse(

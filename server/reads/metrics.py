@@ -45,6 +45,7 @@ LOG_DIMENSIONS: Final = {
     pb.DIMENSION_TAG: "tag",
 }
 """Dimensions that only a breakdown has: rollups do not hold them."""
+_MAX_GROUPS: Final = 500
 _NUMBER_OF: Final = {name: number for number, name in ROLLUP_DIMENSIONS.items()}
 
 
@@ -82,7 +83,7 @@ class MetricReads:
         if not request.dimension:
             raise InvalidField([("dimension", "is required")])
         window = parse_window(request.time_range)
-        limit = parse_limit("limit", request.limit, default=50, maximum=500)
+        limit = parse_limit("limit", request.limit, default=50, maximum=_MAX_GROUPS)
         found = rollup_filter(caller().project_id, request.filter)
         if request.dimension in LOG_DIMENSIONS:
             group_by = LOG_DIMENSIONS[request.dimension]
@@ -100,7 +101,7 @@ class MetricReads:
 
     async def ListFacets(self, request: pb.ListFacetsRequest, context: Context) -> pb.ListFacetsResponse:
         found = rollup_filter(caller().project_id, request.filter)
-        limit = parse_limit("limit", request.limit, default=50, maximum=500)
+        limit = parse_limit("limit", request.limit, default=50, maximum=_MAX_GROUPS)
         window, facets = await aggregates.list_facets(
             self._database, parse_window(request.time_range), found, limit
         )

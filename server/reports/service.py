@@ -17,6 +17,7 @@ from server.reports.convert import to_report, to_responses, to_tables
 from server.reports.errors import ReportNotFound, SqlHasMistake, SqlIsRefused, SqlTookTooMuch
 from server.rpc.auth import caller
 from server.rpc.checks import check_text, parse_limit
+from server.rpc.error_texts import may_be_id
 from server.rpc.errors import InvalidField, QueryTookTooLong
 from server.rpc.times import parse_window
 
@@ -51,7 +52,8 @@ class ReportService:
         try:
             sql, parameters = report.statement(request.parameters, window)
         except ParameterInvalid as error:
-            raise InvalidField([(f"parameters[{error.name}]", error.problem)]) from error
+            field = f"parameters[{error.name}]" if may_be_id(error.name) else "parameters"
+            raise InvalidField([(field, error.problem)]) from error
         question = Question(
             sql=sql,
             parameters=parameters,

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from server.rpc.errors import DatabaseIsUnavailable, PermissionDenied, Unauthenticated
+from server.rpc.key_attempts import KeyAttempts
 from storage.api_keys import DEFAULT_PROJECT, ROLES, find_api_key, hash_of, prefix_of
 from storage.errors import StorageError
 
@@ -108,30 +109,44 @@ class Authenticator:
         database: Where keys are kept.
         required: Whether a caller must have a key.
         clock: Seconds, monotonic.
+        wrong_keys_per_minute: How many wrong keys an address may try in a minute; 0 means any number.
     """
 
     def __init__(
-        self, database: Database, *, required: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        *,
+        required: bool,
+        clock: Callable[[], float] = time.monotonic,
+        wrong_keys_per_minute: int = 0,
     ) -> None:
         self._database = database
+        self._attempts = KeyAttempts(wrong_keys_per_minute, clock)
         self._required = required
         self._clock = clock
         self._known: OrderedDict[str, _Lookup] = OrderedDict()
         self._lookups: dict[str, asyncio.Task[_Lookup | None]] = {}
         """By prefix: the one query that is in flight."""
 
-    async def authorize(self, metadata: Metadata, allowed_roles: frozenset[str]) -> None:
+    async def authorize(
+        self, metadata: Metadata, allowed_roles: frozenset[str], address_of: Callable[[], str] = str
+    ) -> None:
         """Check the key in a call's metadata, and set what caller() returns. Without roles, anybody may call.
+
+        ``address_of`` says where the call comes from; it is asked only for keys not known to be good.
 
         Raises:
             Unauthenticated: A key is required, or the given one is not valid.
+            RateLimited: The address has tried too many wrong keys.
             PermissionDenied: The key has none of the allowed roles.
             DatabaseIsUnavailable: The key cannot be checked now.
         """
         if not allowed_roles:
             return
         secret = _bearer_token(metadata)
-        authenticated = await self._authenticate(secret) if secret is not None else self._without_key()
+        authenticated = (
+            self._without_key() if secret is None else await self._authenticate(secret, address_of)
+        )
         if not authenticated.roles & allowed_roles:
             raise PermissionDenied(sorted(allowed_roles))
         _caller.set(authenticated)
@@ -141,14 +156,17 @@ class Authenticator:
             raise Unauthenticated("an API key is required: send the metadata `authorization: Bearer <key>`")
         return _LOCAL
 
-    async def _authenticate(self, secret: str) -> Caller:
+    async def _authenticate(self, secret: str, address_of: Callable[[], str]) -> Caller:
         prefix = prefix_of(secret)
         known = self._known.get(prefix)
         if known is None or self._clock() > known.recheck_at:
+            if known is None or known.caller is None:
+                self._attempts.check(address_of())
             known = await self._look_up(prefix)
         # Compared in constant time, also where there is no such key.
         matches = hmac.compare_digest(hash_of(secret), known.secret_hash)
         if not matches or known.caller is None:
+            self._attempts.count(address_of())
             raise Unauthenticated("the API key is unknown, expired or revoked")
         return known.caller
 

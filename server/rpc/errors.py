@@ -9,6 +9,8 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from llm_observe.v1.error_reason_pb2 import ErrorReason
 
+from server.rpc.error_texts import may_be_id, to_error_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -41,10 +43,10 @@ class ApiError(Exception):
         violations: Sequence[tuple[str, str]] = (),
     ) -> None:
         if message is not None:
-            self.message = message
+            self.message = to_error_text(message)
         super().__init__(self.message)
         self.metadata = dict(metadata or {})
-        self.violations = violations
+        self.violations = [(to_error_text(field), to_error_text(text)) for field, text in violations]
 
     def to_status(self) -> status_pb2.Status:
         """Return the google.rpc.Status with ErrorInfo and, where they apply, BadRequest and RetryInfo."""
@@ -251,7 +253,7 @@ class NotFound(ApiError):
     id_field: ClassVar[str]
 
     def __init__(self, resource_id: str) -> None:
-        super().__init__(metadata={self.id_field: resource_id})
+        super().__init__(metadata={self.id_field: resource_id} if may_be_id(resource_id) else {})
 
 
 class ProjectNotFound(NotFound):

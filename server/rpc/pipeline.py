@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
@@ -17,7 +18,8 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_status import rpc_status
 from llm_observe.ids import uuid7
 
-from server.rpc.auth import KEY_CACHE_TTL_S, roles_for
+from server.rpc.auth import KEY_CACHE_TTL_S, caller, roles_for
+from server.rpc.context import peer_address
 from server.rpc.errors import (
     ApiError,
     DatabaseIsUnavailable,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from server.rpc.auth import Authenticator
     from server.rpc.context import Context
+    from server.rpc.streams import StreamLimits
 
     # A request is what a decoder makes of it: a message, or for IngestLogs a DecodedBatch.
     Decoder: TypeAlias = Callable[[bytes], Any]
@@ -53,11 +56,13 @@ class RpcPipeline:
     Args:
         server: Serves what is added.
         authenticator: Decides who may call.
+        streams: Bounds the open streams.
     """
 
-    def __init__(self, server: grpc.aio.Server, authenticator: Authenticator) -> None:
+    def __init__(self, server: grpc.aio.Server, authenticator: Authenticator, streams: StreamLimits) -> None:
         self._server = server
         self._authenticator = authenticator
+        self._streams = streams
         self.names: list[str] = []
         """Full names of the services that were added."""
 
@@ -87,7 +92,8 @@ class RpcPipeline:
     def _handler(self, servicer: object, method: MethodDescriptor, decode: Decoder | None) -> RpcHandler:
         if method.client_streaming:
             raise ValueError(f"{method.full_name} streams requests")
-        wrapped = _Method(self._authenticator, method, getattr(servicer, method.name, None))
+        call = getattr(servicer, method.name, None)
+        wrapped = _Method(self._authenticator, self._streams, method, call)
         request_type, response_type = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
         make = (
             grpc.unary_stream_rpc_method_handler
@@ -126,10 +132,12 @@ class _Method:
     def __init__(
         self,
         authenticator: Authenticator,
+        streams: StreamLimits,
         method: MethodDescriptor,
         call: UnaryCall | StreamingCall | None,
     ) -> None:
         self._authenticator = authenticator
+        self._streams = streams
         self._name = f"/{method.containing_service.full_name}/{method.name}"
         self._allowed_roles = roles_for(method.containing_service.name, method.name)
         self._call: Any = call
@@ -150,16 +158,20 @@ class _Method:
         """
         try:
             await self._admit(request, context)
-            checked_at = time.monotonic()
-            async with aclosing(self._call(request, context)) as responses:
-                async for response in responses:
-                    # A stream may outlive its key by no more than this.
-                    if time.monotonic() - checked_at > KEY_CACHE_TTL_S:
-                        await self._authorize(context)
-                        checked_at = time.monotonic()
-                    await _write(context, response)
+            with self._streams.opened(self._name, caller().api_key_id or peer_address(context)):
+                await self._send(request, context)
         except Exception as error:  # noqa: BLE001 - as above
             await self._abort(error, context)
+
+    async def _send(self, request: Any, context: Context) -> None:
+        checked_at = time.monotonic()
+        async with aclosing(self._call(request, context)) as responses:
+            async for response in responses:
+                # A stream may outlive its key by no more than this.
+                if time.monotonic() - checked_at > KEY_CACHE_TTL_S:
+                    await self._authorize(context)
+                    checked_at = time.monotonic()
+                await _write(context, response)
 
     async def _admit(self, request: Any, context: Context) -> None:
         await self._authorize(context)
@@ -169,7 +181,9 @@ class _Method:
             raise InvalidField([("request", "cannot be decoded as the expected message")])
 
     async def _authorize(self, context: Context) -> None:
-        await self._authenticator.authorize(context.invocation_metadata() or (), self._allowed_roles)
+        await self._authenticator.authorize(
+            context.invocation_metadata() or (), self._allowed_roles, partial(peer_address, context)
+        )
 
     async def _abort(self, error: Exception, context: Context) -> None:
         if isinstance(error, grpc.aio.AbortError):

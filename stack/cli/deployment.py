@@ -6,7 +6,9 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import grpc
 import psutil
+from llm_observe.channel import connection_problem
 from llm_observe.v1.health_service_pb2 import HealthState
 
 from stack import readiness
@@ -68,18 +70,20 @@ def look() -> Deployment:
         return Deployment(DOWN, [str(error)], None, [], None)
     home = DataDir.from_env()
     processes = _find_processes(home, endpoint)
-    health = _ask_health(endpoint)
-    if health is None:
+    try:
+        health = _ask_health(endpoint)
+    except grpc.RpcError as error:
         hint = f"see the logs in {home.logs}" if processes else "is it running?"
-        return Deployment(DOWN, [f"no answer from {endpoint.address}: {hint}"], endpoint, processes, None)
+        reason = f"no answer from {endpoint.address}: {connection_problem(error) or hint}"
+        return Deployment(DOWN, [reason], endpoint, processes, None)
     ended = [f"{process.name} ended" for process in processes if process.start_time is None]
     state = _state_of(health, any_ended=bool(ended))
     return Deployment(state, [*ended, *_problems(health)], endpoint, processes, health)
 
 
-def _ask_health(endpoint: Endpoint) -> CheckResponse | None:
+def _ask_health(endpoint: Endpoint) -> CheckResponse:
     try:
-        return readiness.ask_health(endpoint.address)
+        return readiness.query_health(endpoint.address)
     except OSError as error:
         raise StackError(f"cannot read {error.filename}: {error.strerror}") from None
 

@@ -66,7 +66,7 @@ def print_fields(fields: Iterable[tuple[str, str | int]]) -> None:
 
 def hint(text: str) -> None:
     """Print advice to stderr; ``llm-observe ...`` in backticks becomes a command that can be pasted."""
-    click.echo(name_program(text), err=True)
+    click.echo(printable_lines(name_program(text)), err=True)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
@@ -95,6 +95,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> 
     wide = console.options.update(max_width=_MAX_WIDTH)
     console.width = max(console.width, console.measure(table, options=wide).minimum)
     console.print(table)
+
+
+def printable_lines(text: str) -> str:
+    """Return lines in which nothing commands a terminal."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def printable(value: str | int) -> str:

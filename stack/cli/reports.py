@@ -15,8 +15,9 @@ from llm_observe.v1 import report_service_pb2 as pb
 from llm_observe.v1.report_service_pb2_grpc import ReportServiceStub
 
 from server.reads.log_csv import escape_formula
-from stack.cli.output import print_items, print_table
+from stack.cli.output import print_items, print_table, printable_lines
 from stack.cli.server import server_channel
+from stack.cli.to_json import printable_json
 from stack.errors import StackError
 
 if TYPE_CHECKING:
@@ -148,14 +149,16 @@ def _write(table: pa.Table, form: str, output: IO[bytes]) -> None:
     if form == "csv":
         text = io.StringIO(newline="")
         csv.writer(text).writerows([table.column_names, *([_cell(value) for value in row] for row in rows)])
-        output.write(text.getvalue().encode())
+        # A file gets every character; a terminal would obey some.
+        output.write((printable_lines(text.getvalue()) if output.isatty() else text.getvalue()).encode())
     elif form == "json":
         named = [dict(zip(table.column_names, map(_finite, row), strict=True)) for row in rows]
-        output.write(json.dumps(named, default=_to_json, ensure_ascii=False, indent=1).encode() + b"\n")
+        shown = json.dumps(named, default=_to_json, ensure_ascii=False, indent=1)
+        output.write(printable_json(shown).encode() + b"\n")
     else:
         names = table.column_names
-        shown = [[_shown(name, value) for name, value in zip(names, row, strict=True)] for row in rows]
-        print_table([name.replace(_NANO_USD, "_usd") for name in names], shown)
+        cells = [[_shown(name, value) for name, value in zip(names, row, strict=True)] for row in rows]
+        print_table([name.replace(_NANO_USD, "_usd") for name in names], cells)
 
 
 def _rows(table: pa.Table) -> list[list[Any]]:

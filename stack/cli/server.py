@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 import grpc
 from grpc_status import rpc_status
-from llm_observe.channel import open_from_env
+from llm_observe.channel import connection_problem, open_from_env
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
 from stack.data_dir import DataDir
@@ -91,5 +91,6 @@ def server_channel() -> Iterator[grpc.Channel]:
         # The server's own errors carry a google.rpc.Status, gRPC's do not.
         status = rpc_status.from_call(error)  # type: ignore[arg-type] # grpc raises RpcErrors that are Calls
         if error.code() is grpc.StatusCode.UNAVAILABLE and status is None:
-            raise StackError(f"no answer from {endpoint}: is it running?") from None
+            problem = connection_problem(error) or "is it running?"
+            raise StackError(f"no answer from {endpoint}: {problem}") from None
         raise StackError(error.details() or error.code().name) from None

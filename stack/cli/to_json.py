@@ -17,8 +17,12 @@ def to_json(value: object, *, indent: int | None = 2) -> str:
     Messages have all fields but those that are absent, by their names in the proto; times and durations are
     those of protobuf's JSON, counts are numbers.
     """
-    text = json.dumps(value, default=_to_plain, ensure_ascii=False, indent=indent)
-    # What is not printable stands in strings alone, and could command a terminal.
+    return printable_json(json.dumps(value, default=_to_plain, ensure_ascii=False, indent=indent))
+
+
+def printable_json(text: str) -> str:
+    """Return JSON of the same values in which nothing commands a terminal."""
+    # What is not printable stands in strings alone.
     return "".join(char if char == "\n" or char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit_app import clock
 from streamlit_app import format as fmt
 from streamlit_app.components.errors import show_panel_state
+from streamlit_app.components.log_filters import choose_log_filters
 from streamlit_app.components.safe_text import literal
 from streamlit_app.data.analytics import list_facets, to_query
 from streamlit_app.data.reads import read_together
@@ -28,7 +29,7 @@ _FACETED: Final = ("provider", "model", "op", "env", "code")
 def filter_button(view: View, keys: Sequence[str]) -> None:
     """Show the button; the values that can be chosen are read when it opens."""
     # A fragment, so that opening it does not run the whole page.
-    st.fragment(_filter_popover, key="filters")(view, tuple(key for key in keys if key in _FACETED))
+    st.fragment(_filter_popover, key="filters")(view, tuple(keys))
 
 
 def _filter_popover(view: View, keys: tuple[str, ...]) -> None:
@@ -45,7 +46,9 @@ def _filter_popover(view: View, keys: tuple[str, ...]) -> None:
             facets = reads.start("facets", lambda: list_facets(to_query(view, clock.now())))
         show_panel_state(facets)
         for key in keys:
-            _choose(view, key, (facets.value or {}).get(key, []))
+            if key in _FACETED:
+                _choose(view, key, (facets.value or {}).get(key, []))
+        choose_log_filters(view, keys, _note_change)
 
 
 def _choose(view: View, key: str, values: Sequence[FacetValue]) -> None:
@@ -67,14 +70,18 @@ def _choose(view: View, key: str, values: Sequence[FacetValue]) -> None:
 def _apply(key: str) -> None:
     view = current_view()
     show_view(View(view.window, view.filters.with_values(key, st.session_state[f"filter_{key}"])))
+    _note_change()
+
+
+def _note_change() -> None:
+    """Have the whole page run after the fragment in which a filter was changed."""
     st.session_state[_CHANGED] = True
 
 
 def filter_badges(view: View, keys: Sequence[str]) -> None:
     """Show each value that is set, as a button that takes it away."""
     shown = [(key, value) for key, value in view.filters.items() if key in keys]
-    if not shown:
-        return
+    # A container even without badges: what follows keeps its place, and so its elements.
     with st.container(horizontal=True, gap="xsmall", key="badges"):
         for key, value in shown:
             st.button(

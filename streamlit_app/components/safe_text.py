@@ -10,6 +10,7 @@ whatever Streamlit's parser understands: images, HTML, links, math, directives, 
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -39,9 +40,31 @@ def literal(text: str) -> str:
     return _escape(" ".join(text.split()))
 
 
+def html_text(text: str) -> str:
+    """Return HTML that shows the text as it is, also within the quotes of an attribute."""
+    return html.escape(text)
+
+
 def small(text: str) -> str:
     """Return markdown that shows the text as it is, small and grey: a reason code, a unit."""
     return f":gray[:small[{literal(text)}]]"
+
+
+def safe_table(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Return markdown of a table of names and values, each as it is."""
+    lines = [f"| {literal(name)} | {literal(value)} |" for name, value in rows]
+    return "\n".join([f"| {literal(title)} | |", "| :-- | :-- |", *lines])
+
+
+def literal_lines(text: str) -> str:
+    """Return markdown that shows the text as it is, with its lines and their indentation."""
+    paragraphs = re.split(r"\n\s*\n", text.strip("\n"))
+    return "\n\n".join("\\\n".join(map(_literal_line, part.split("\n"))) for part in paragraphs)
+
+
+def _literal_line(line: str) -> str:
+    indented = len(line) - len(line.lstrip())
+    return "\u00a0" * indented + literal(line)
 
 
 def safe_markdown(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 from llm_observe.v1 import health_service_pb2 as pb
+from streamlit.delta_generator import DeltaGenerator
 
 from streamlit_app import format as fmt
 from streamlit_app.components.safe_text import literal
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = Path(__file__).parent.parent
 _DEFAULT_PROJECT: Final = "default"
+_PAGE_AREA: Final = "sidebar_page_area"
 _STATES: Final = {
     pb.HEALTH_STATE_HEALTHY: ("green", "healthy"),
     pb.HEALTH_STATE_DEGRADED: ("orange", "needs attention"),
@@ -40,8 +42,23 @@ def show_sidebar(view: View) -> None:
     with st.sidebar:
         for group, entries in groupby(ENTRIES, lambda entry: entry.group):
             _show_group(group, [entry for entry in entries if not entry.hidden], view)
+        st.session_state[_PAGE_AREA] = st.container(key="page_area")
+
+
+def show_server_line() -> None:
+    """Show at the foot of the sidebar whether the server is well.
+
+    Call it last, so that no page waits for the answer.
+    """
+    with st.sidebar:
         st.space("stretch")
         st.fragment(_show_server, run_every=settings().refresh_s, key="server")()
+
+
+def page_area() -> DeltaGenerator:
+    """Return the place in the sidebar for what the page adds to it."""
+    area = st.session_state.get(_PAGE_AREA)
+    return area if isinstance(area, DeltaGenerator) else st.sidebar.container()
 
 
 def _show_group(group: str, entries: list[Entry], view: View) -> None:

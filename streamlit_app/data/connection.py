@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from llm_observe.channel import open_channel, with_key
+from llm_observe.channel import connection_problem, open_channel, with_key
 
 from streamlit_app.settings import AppSettings
 from telemetry.settings import load_settings
@@ -81,5 +81,7 @@ def _to_server_error(error: grpc.RpcError) -> ServerError:
             return ServerError(status.message, info.reason)
     code = error.code()
     if code in _UNREACHABLE:
-        return ServerError(f"No answer from {settings().target}.", code.name, unreachable=True)
+        problem = connection_problem(error)
+        cause = f": {problem}" if problem else ""
+        return ServerError(f"No answer from {settings().target}{cause}.", code.name, unreachable=True)
     return ServerError("The call failed; the server gave no details.", code.name)

@@ -7,14 +7,23 @@ Logs are sent while each container is killed with SIGKILL; then the project goes
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+
+from tests.compose.observability import check_observability
+from tests.compose.project import (
+    WAIT_S,
+    check_counts,
+    compose,
+    container,
+    inside,
+    is_healthy,
+    run,
+    say,
+    until,
+)
 
 OURS = ("server", "worker", "scheduler", "app")
 STORES = ("valkey", "postgres")
@@ -23,7 +32,6 @@ SENT_LOGS = 3000
 GRPC_PORT = 50051
 ESTABLISHED, LOOPBACK = "01", "0100007F"
 """As /proc/net/tcp writes them."""
-WAIT_S = 300.0
 
 SENDER = """
 import sys, time, llm_observe as o
@@ -34,49 +42,6 @@ for number in range(count):
     time.sleep(0.02)
 print(o.flush(300))
 """
-
-
-def say(text: str) -> None:
-    print(f"-- {text}", flush=True)
-
-
-def run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if check and done.returncode:
-        raise SystemExit(f"{' '.join(command)}: status {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return done
-
-
-def compose(*arguments: str, check: bool = True) -> str:
-    done = run("docker", "compose", *arguments, check=check)
-    return (done.stdout + ("" if check else done.stderr)).strip()
-
-
-def inside(service: str, *command: str, check: bool = True) -> str:
-    return compose("exec", "-T", service, *command, check=check)
-
-
-def sql(query: str) -> int:
-    return int(inside("postgres", "psql", "-h", "/var/run/postgresql", "-U", "llm_observe", "-Atc", query))
-
-
-def container(service: str) -> Any:
-    """Describe the first container of a service."""
-    name = compose("ps", "-aq", service).splitlines()[0]
-    return json.loads(run("docker", "inspect", name).stdout)[0]
-
-
-def until(what: str, check: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not check():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"not so after {WAIT_S:.0f} s: {what}")
-        time.sleep(0.5)
-
-
-def is_healthy(service: str) -> bool:
-    state = container(service)["State"]
-    return bool(state["Running"]) and state["Health"]["Status"] == "healthy"
 
 
 def check_confinement() -> None:
@@ -140,24 +105,6 @@ def finish_sender(sender: str) -> None:
     assert f"sent={SENT_LOGS}, dropped=0, pending=0" in said
 
 
-def check_counts(expected: int) -> None:
-    until("all logs stored", lambda: sql("SELECT count(*) FROM logs") >= expected)
-    until("nothing queued", lambda: inside("valkey", "valkey-cli", "xlen", "llm_observe:logs") == "0")
-    counted = sql("SELECT count(*) FROM logs")
-    ledger = inside("server", "llm-observe", "ledger")
-    rows = [line.split("\t") for line in ledger.splitlines()]
-    sent, stored, duplicate, rejected, dead, dropped, lost = (
-        sum(int(row[column]) for row in rows) for column in range(2, 9)
-    )
-    say(f"rows {counted}; ledger: sent {sent}, stored {stored}, duplicate {duplicate}, rejected {rejected}, "
-        f"dead {dead}, dropped {dropped}, lost {lost}")  # fmt: skip
-    assert (counted, stored) == (expected, expected)
-    assert (rejected, dead, dropped, lost) == (0, 0, 0, 0)
-    verified = inside("server", "llm-observe", "rollups", "verify").splitlines()[-1]
-    say(verified)
-    assert verified == "0 rollups differ"
-
-
 def check_stops() -> None:
     """Each of ours ends by itself when it is asked to."""
     for service in OURS:
@@ -219,4 +166,8 @@ def check_scale() -> None:
 
 
 if __name__ == "__main__":
-    {"everything": check_everything, "scale": check_scale}[sys.argv[1]]()
+    {
+        "everything": check_everything,
+        "scale": check_scale,
+        "observability": check_observability,
+    }[sys.argv[1]]()

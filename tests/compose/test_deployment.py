@@ -35,7 +35,7 @@ def tool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what Git would commit, after the first of README's two commands."""
+    """A copy of what Git would commit."""
     folder = tmp_path_factory.mktemp("project")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode()
@@ -43,17 +43,33 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    shutil.copy(folder / ".env.example", folder / ".env")
     return folder
 
 
-@pytest.mark.parametrize(("check", "options"), [("everything", ()), ("scale", ("--profile", "scale"))])
-def test_the_deployment(tool, project, check, options):
+WITHOUT_GRAFANA = "server worker scheduler app collector jaeger prometheus"
+"""Nothing stands in for it."""
+
+
+@pytest.mark.parametrize(
+    ("check", "options", "services", "settings"),
+    [
+        ("everything", (), "", ""),
+        ("scale", ("--profile", "scale"), "", ""),
+        (
+            "observability",
+            ("--profile", "observability"),
+            WITHOUT_GRAFANA,
+            "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4317\n",
+        ),
+    ],
+)
+def test_the_deployment(tool, project, check, options, services, settings):
+    (project / ".env").write_text((project / ".env.example").read_text() + settings)
     work = os.environ.get("COMPOSE_VERIFY_WORK") or str(project.parent / "work")
     command = f"{sys.executable} -m tests.compose.check {check}"
     done = subprocess.run(
         [str(tool), work, str(project), *options, "--", command],
-        env={"CV_TIMEOUT": "600", **os.environ, **BASES},
+        env={"CV_TIMEOUT": "600", **os.environ, **BASES, "CV_UP_ARGS": services},
         check=False,
     )
     assert done.returncode == 0

@@ -9,8 +9,9 @@ import llm_observe
 import pytest
 from llm_observe import _runtime
 from llm_observe._adapters.gemini import _Connection
-from llm_observe._adapters.raw_events import JsonObject, RawEventsMixin
+from llm_observe._adapters.raw_events import RawEventsMixin
 from llm_observe._call import CANCELLED, ERROR, SUCCESS, Call
+from llm_observe._providers.fields import JsonObject
 
 from tests.support.waiting import eventually
 

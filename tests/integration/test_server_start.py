@@ -16,6 +16,7 @@ from server.reads.live_feed import LiveFeeds
 from server.rpc import auth
 from server.rpc.auth import Authenticator
 from server.rpc.pipeline import RpcPipeline
+from server.rpc.streams import StreamLimits
 from storage.pool import Database
 from tests.support.server import SERVICES, make_config
 from worker.queue.broker import LogBroker
@@ -90,10 +91,13 @@ class FakeGrpcServer:
         self.handlers[service] = handlers
 
 
+STREAMS = StreamLimits(per_caller=1, in_all=1)
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_method_of_every_service_is_handled(name, database):
     grpc_server: Any = FakeGrpcServer()
-    pipeline = RpcPipeline(grpc_server, Authenticator(database, required=True))
+    pipeline = RpcPipeline(grpc_server, Authenticator(database, required=True), STREAMS)
     pipeline.add(None, SERVICES[name].file)
     (handlers,) = grpc_server.handlers.values()
     streaming = {method.name: method.server_streaming for method in SERVICES[name].methods}
@@ -103,6 +107,6 @@ def test_every_method_of_every_service_is_handled(name, database):
 def test_a_service_without_an_access_rule_cannot_be_added(database, monkeypatch):
     monkeypatch.delitem(auth._SERVICE_ROLES, "HealthService")
     grpc_server: Any = FakeGrpcServer()
-    pipeline = RpcPipeline(grpc_server, Authenticator(database, required=True))
+    pipeline = RpcPipeline(grpc_server, Authenticator(database, required=True), STREAMS)
     with pytest.raises(KeyError):
         pipeline.add(None, SERVICES["HealthService"].file)

@@ -19,7 +19,7 @@ import time, llm_observe as o
 o.configure(endpoint="server.{NAMESPACE}.svc:50051")
 for number in range({SENT_LOGS}):
     o.log(provider="check", model=f"m{{number % 7}}", latency_s=0.1, input_tokens=3, output_tokens=5)
-    time.sleep(0.04)
+    time.sleep(0.2)
 print(o.flush(300))
 """
 
@@ -59,7 +59,7 @@ def wait_until_ready() -> None:
 
 
 def start_sender() -> None:
-    """Start a pod that sends SENT_LOGS logs, which takes two minutes, as restricted as ours."""
+    """Start a pod that sends SENT_LOGS logs, which takes ten minutes, as restricted as ours."""
     image = ours("get", "deployment/server", "-o", "jsonpath={.spec.template.spec.containers[0].image}")
     context = {
         "runAsNonRoot": True, "runAsUser": 10001, "allowPrivilegeEscalation": False,
@@ -79,9 +79,12 @@ def start_sender() -> None:
     kubectl("--namespace", SENDERS, "apply", "-f", "-", given=json.dumps(pod))
 
 
+def sender_phase() -> str:
+    return kubectl("--namespace", SENDERS, "get", "pod/sender", "-o", "jsonpath={.status.phase}")
+
+
 def finish_sender() -> None:
-    phase = ("--namespace", SENDERS, "get", "pod/sender", "-o", "jsonpath={.status.phase}")
-    until("all logs sent", lambda: kubectl(*phase) in {"Succeeded", "Failed"})
+    until("all logs sent", lambda: sender_phase() in {"Succeeded", "Failed"})
     said = kubectl("--namespace", SENDERS, "logs", "sender")
     say(f"sender: {said}")
     assert f"sent={SENT_LOGS}, dropped=0, pending=0" in said
@@ -96,9 +99,10 @@ def delete_every_pod() -> None:
         "status.phase=Running",
     )
     for pod in ours("get", "pods", *selector, "-o", "name").splitlines():
-        ours("delete", pod, "--wait=false")
+        started = time.monotonic()
+        ours("delete", pod, "--ignore-not-found")
         wait_until_ready()
-        say(f"{pod}: deleted, and all is ready again")
+        say(f"{pod}: deleted, and all is ready again {time.monotonic() - started:.0f} s later")
 
 
 def drain_every_node() -> None:
@@ -121,6 +125,7 @@ def main() -> None:
     wait_until_ready()
     before = counts()
     start_sender()
+    until("logs arrive", lambda: counts()[1] > before[1])
     ours("rollout", "restart", "deployment/server")
     wait_until_ready()
     say("servers rolled out")
@@ -129,6 +134,7 @@ def main() -> None:
     wait_until_ready()
     say("three workers")
     drain_every_node()
+    say(f"sender: {sender_phase()}, {counts()[1] - before[1]} logs stored")
     finish_sender()
     until("all logs stored", lambda: counts()[1] - before[1] >= SENT_LOGS)
     changes = [now - earlier for now, earlier in zip(counts(), before, strict=True)]

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+HOUR = dt.timedelta(hours=1)
+
 
 class Authority:
     """Signs certificates for this machine."""
@@ -21,29 +23,32 @@ class Authority:
         self.ca_file = str(folder / f"{name}.pem")
         (folder / f"{name}.pem").write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def _make(self, name: str, key, *, authority: bool):
+    def _make(self, name: str, key, *, authority: bool, host: str = "localhost", expired: bool = False):
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         issuer = subject if authority else self._certificate.subject
         now = dt.datetime.now(dt.UTC)
-        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+        end = now - HOUR if expired else now + HOUR
+        names: list[x509.GeneralName] = [x509.DNSName(host)]
+        if host == "localhost":
+            names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - dt.timedelta(minutes=1))
-            .not_valid_after(now + dt.timedelta(hours=1))
+            .not_valid_before(end - 3 * HOUR)
+            .not_valid_after(end)
             .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .sign(self._key, hashes.SHA256())
         )
 
-    def sign(self, name: str) -> tuple[str, str]:
-        """Return the files of a new certificate and its key."""
+    def sign(self, name: str, *, host: str = "localhost", expired: bool = False) -> tuple[str, str]:
+        """Return the files of a new certificate and its key, by default for this machine and an hour."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate, key_file = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        signed = self._make(name, key, authority=False)
+        signed = self._make(name, key, authority=False, host=host, expired=expired)
         certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         key_file.write_bytes(
             key.private_bytes(

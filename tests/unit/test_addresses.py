@@ -27,6 +27,7 @@ REFUSED = [
     "100.64.0.1",
     "127.0.0.1",
     "127.255.255.254",
+    "168.63.129.16",  # Azure
     "169.254.169.254",
     "172.16.0.1",
     "172.31.255.255",
@@ -99,6 +100,88 @@ def test_refused_addresses(address):
 )
 def test_refused_urls(url):
     assert find_url_violation(url, allow_private=False)
+
+
+SPELLINGS = {
+    "decimal": "2130706433",
+    "hexadecimal": "0x7f000001",
+    "octal": "017700000001",
+    "hexadecimal bytes": "0x7f.0x0.0x0.0x1",
+    "octal bytes": "0177.0.0.01",
+    "mixed bytes": "0x7f.0.1",
+    "two parts": "127.1",
+    "zero": "0",
+    "trailing dot": "127.0.0.1.",
+    "decimal metadata": "2852039166",
+    "hexadecimal metadata": "0xa9fea9fe",
+    "octal metadata": "0251.0376.0251.0376",
+    "metadata of Alibaba": "100.100.100.200",
+    "metadata of Oracle": "192.0.0.192",
+    "metadata of Azure": "168.63.129.16",
+    "metadata of AWS by IPv6": "[fd00:ec2::254]",
+    "mapped": "[::ffff:127.0.0.1]",
+    "mapped, hexadecimal": "[::ffff:a9fe:a9fe]",
+    "mapped, uncompressed": "[0:0:0:0:0:ffff:7f00:1]",
+    "translated": "[::ffff:0:7f00:1]",
+    "compatible": "[::127.0.0.1]",
+    "NAT64": "[64:ff9b::169.254.169.254]",
+    "6to4": "[2002:a9fe:a9fe::]",
+    "unspecified": "[::]",
+    "scoped": "[fe80::1%25lo]",
+    "name of this machine": "localhost",
+    "its name with a dot": "localhost.",
+    "its name in capitals": "LOCALHOST",
+    "subdomain of it": "a.localhost",
+    "metadata of Google": "metadata.google.internal",
+    "its name with a dot at the end": "metadata.google.internal.",
+}
+"""Hosts that are refused as they are written, before anything is resolved."""
+DISGUISES = {
+    "credentials": "https://example.com@127.0.0.1/",
+    "password": "https://a:" + "b@127.0.0.1/",
+    "port as credentials": "https://example.com:443@127.0.0.1/",
+    "backslash": "https://example.com\\@127.0.0.1/",
+    "fragment": "https://127.0.0.1#@example.com/",
+    "query": "https://127.0.0.1?@example.com/",
+    "escaped digits": "https://%31%32%37.0.0.1/",
+    "escaped host": "https://localhost%00.example.com/",
+    "full-width digits": "https://１２７.0.0.1/",  # noqa: RUF001 - a disguise
+    "ideographic stops": "https://127。0。0。1/",
+    "circled digits": "https://①②⑦.0.0.1/",
+    "tab in the host": "https://local\thost/",
+    "line end in the host": "https://127.0.0.1\n.example.com/",
+    "no slashes": "https:127.0.0.1",
+    "one slash": "https:/127.0.0.1/",
+    "many slashes": "https:////127.0.0.1/",
+    "no scheme": "//127.0.0.1/",
+    "gopher": "gopher://127.0.0.1:6379/_FLUSHALL",
+    "file": "file:///etc/passwd",
+    "unix socket": "unix:///var/run/docker.sock",
+    "http": "http://example.com/",
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_every_spelling_of_a_refused_address_is_refused(spelling):
+    assert find_url_violation(f"https://{SPELLINGS[spelling]}/hook", allow_private=False)
+
+
+@pytest.mark.parametrize("url", [*DISGUISES.values(), *(f"https://{host}/" for host in SPELLINGS.values())])
+async def test_nothing_is_connected_to_behind_a_disguise(monkeypatch, url):
+    """Even where every name resolves to this machine, and the check when it was stored was passed by."""
+    resolving(monkeypatch, ["127.0.0.1"])
+    connected = []
+
+    async def connect_tcp(self, host, *args, **kwargs):
+        connected.append(host)
+        raise OSError
+
+    monkeypatch.setattr("httpcore2.AnyIOBackend.connect_tcp", connect_tcp)
+    for find in (find_url_violation, lambda *_, **__: ""):
+        monkeypatch.setattr("worker.notices.http.find_url_violation", find)
+        with pytest.raises((NotDelivered, TypeError)):  # the latter of text that is not ASCII
+            await post_json(url, b"{}", {}, allow_private=False)
+    assert connected == []
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_every_file_of_a_package_is_installed_with_it():
     ]
     for name in listed.split("\0"):
         package, _, inner = name.partition("/")
-        if package in packages and not inner.endswith((".py", ".pyi", ".pyx", ".pxd")):
+        if package in packages and not inner.endswith((".py", ".pyi", ".pyx", ".pxd", "README.md")):
             assert any(fnmatch(inner, pattern) for pattern in patterns.get(package, ())), name
 
 

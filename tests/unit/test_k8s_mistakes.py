@@ -7,18 +7,9 @@ from functools import cache
 import pytest
 
 from tests.k8s import rules, schemas
-from tests.k8s.manifests import Manifests, Object, render
+from tests.k8s.manifests import render
 from tests.k8s.mistakes import MISTAKES
-from tests.k8s.mistakes.edits import Mistake
-
-
-def find(manifests: Manifests, mistake: Mistake) -> Object | None:
-    """Return the object; a generated name ends in a hash."""
-    for item in manifests.of(mistake.kind):
-        name = item["metadata"]["name"]
-        if name == mistake.name or (mistake.kind == "ConfigMap" and name.startswith(f"{mistake.name}-")):
-            return item
-    return None
+from tests.k8s.mistakes.edits import find
 
 
 @cache

@@ -11,9 +11,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from stack.cli.main import cli
+from stack.cli.main import cli, main
 from stack.cli.output import print_items, print_table, progress
 from stack.cli.program import program
+from stack.cli.to_json import to_json
+from stack.errors import StackError
+from tests.support.text_fields import HOSTILE
 
 ID = "0198a1b2-0000-7000-8000-000000000000"
 LISTS = {"list", "show", "verify", "status", "doctor", "ledger", "alerts rules test", "report", "sql"}
@@ -54,6 +57,22 @@ def test_a_terminal_gets_a_table_with_complete_values(monkeypatch, columns):
     assert text.count("word") == 30
     assert "\x1b" not in text  # escape sequences in values are removed
     assert max(map(len, text.splitlines())) <= max(int(columns), 85)
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_json_holds_the_same_and_commands_no_terminal(kind):
+    shown = to_json({"a": HOSTILE[kind]})
+    assert json.loads(shown) == {"a": HOSTILE[kind]}
+    assert all(char.isprintable() or char == "\n" for char in shown)
+
+
+def test_an_errors_text_commands_no_terminal(monkeypatch, capsys):
+    def fail(**_: object) -> None:
+        raise StackError("refused:\n\x1b[2J\x9b31m\u202e")
+
+    monkeypatch.setattr("stack.cli.main.cli", fail)
+    assert main() == 1
+    assert capsys.readouterr().err == "llm-observe: refused:\n [2J 31m \n"
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])

@@ -7,7 +7,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_observe._redaction import assignments, credentials, names, prefixes
+from llm_observe._redaction import credentials, names, prefixes
 from llm_observe.redaction import Redactor
 
 from codec._plain_text import plain
@@ -47,7 +47,7 @@ KEYS = tuple(
     prefix.text + ("aB3" * 30)[: prefix.min_chars + more] for prefix in prefixes.ALL for more in (-1, 0, 9)
 )
 HOSTS = tuple(host for host, _ in credentials.WEBHOOKS)
-WORDS = (*assignments.STATED_BEFORE, *names.STEMS, "bearer", "basic", *HOSTS)
+WORDS = (*names.STEMS, "bearer", "basic", *HOSTS)
 PROSE = (
     "Summarise the support ticket below in two sentences and say what the customer wants.",
     "Basic understanding of tokens per request; chapter 12 of 34, version 1.2.3, about 56.7 %.",
@@ -124,4 +124,4 @@ def test_no_mutation_is_wrongly_plain(seed):
         if plain(text, 4000):
             plain_count += 1
             assert is_kept(text), text
-    assert plain_count > 300
+    assert plain_count > 120

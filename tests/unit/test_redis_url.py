@@ -55,3 +55,15 @@ def test_an_invalid_url_is_refused_without_showing_it(url, monkeypatch):
     with pytest.raises(SettingsError, match="REDIS_URL") as caught:
         load_settings(QueueSettings)
     assert "topsecret" not in str(caught.value)
+
+
+def test_tls_files_are_for_the_sentinels_and_for_the_master():
+    url = "rediss+sentinel://one/main?ssl_ca_certs=%2Fca.pem&ssl_certfile=c.pem&ssl_keyfile=k.pem"
+    pool = make_pool(url, max_connections=3, timeout=1)
+    (sentinel,) = pool.sentinel_manager.sentinels  # type: ignore[attr-defined] # of a sentinel's pool
+    for options in (pool.connection_kwargs, sentinel.connection_pool.connection_kwargs):
+        assert (options["ssl_ca_certs"], options["ssl_certfile"], options["ssl_keyfile"]) == (
+            "/ca.pem",
+            "c.pem",
+            "k.pem",
+        )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from streamlit_app.components.safe_text import literal, safe_markdown
+from streamlit_app.components.safe_text import html_text, literal, safe_markdown, safe_table
 from tests.support.loading_markdown import LOADING
 from tests.support.properties import examples
 
@@ -139,28 +139,42 @@ def test_literal_shows_every_character(text):
     assert written == " ".join(text.split())
 
 
+@pytest.mark.parametrize("text", LOADING.values())
+def test_a_table_shows_every_character(text):
+    table = safe_table("Title", [("name", text), (text, "value")])
+    shown = [token for token in all_tokens(table) if token.type == "inline"]
+    assert len(shown) == 6, "a title, nothing beside it, and two rows of two"
+    assert_safe(table)
+
+
+def test_html_text_is_no_markup():
+    assert html_text("<img src='x' alt=\"y\">&") == "&lt;img src=&#x27;x&#x27; alt=&quot;y&quot;&gt;&amp;"
+
+
 # -- every page uses it ------------------------------------------------------------------------------------
 
 MARKDOWN = {
-    "badge", "button", "caption", "error", "exception", "header", "info", "markdown", "metric", "popover",
-    "subheader", "success", "title", "toast", "warning", "write", "write_stream", "html", "latex",
+    "badge", "button", "caption", "checkbox", "datetime_input", "error", "exception", "expander",
+    "header", "html", "info", "latex", "markdown", "metric", "multiselect", "pills", "popover",
+    "radio", "segmented_control", "selectbox", "subheader", "success", "text_area", "text_input",
+    "title", "toast", "toggle", "warning", "write", "write_stream",
 }  # fmt: skip
-SAFE = {"literal", "safe_markdown", "small"}
+SAFE = {"literal", "safe_markdown", "small", "html_text", "safe_table"}
 
 
 def is_safe(node: ast.expr) -> bool:
     """Return whether an argument consists of constants, formatted numbers and text made safe."""
     match node:
-        case ast.JoinedStr(values=values) | ast.BoolOp(values=values):
-            return all(map(is_safe, values))
+        case ast.JoinedStr(values=parts) | ast.BoolOp(values=parts):
+            return all(map(is_safe, parts))
+        case ast.IfExp(body=one, orelse=other):
+            return is_safe(one) and is_safe(other)
         case ast.FormattedValue(format_spec=spec, value=value):
             return spec is not None or is_safe(value)
-        case ast.IfExp(body=body, orelse=other):
-            return is_safe(body) and is_safe(other)
-        case ast.BinOp(left=ast.Name(id="_FOLDER"), op=ast.Div(), right=file):  # a file of ours
-            return is_safe(file)
         case ast.Call(func=ast.Name(id=name)):
             return name in SAFE
+        case ast.BinOp(left=ast.Name(id="_FOLDER"), op=ast.Div()):  # a file of ours
+            return True
     return isinstance(node, ast.Constant)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import time
 
+import grpc
 import pytest
 from click.testing import CliRunner
 from google.protobuf.duration_pb2 import Duration
@@ -58,7 +59,13 @@ def deployment(monkeypatch, tmp_path):
                 "processes": [{"name": "worker", "pid": own.pid, "create_time": start}],
             }
         )
-        monkeypatch.setattr("stack.readiness.ask_health", lambda address: answer)
+
+        def query_health(address: str) -> CheckResponse:
+            if answer is None:
+                raise grpc.RpcError
+            return answer
+
+        monkeypatch.setattr("stack.readiness.query_health", query_health)
 
     return make
 

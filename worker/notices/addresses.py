@@ -14,6 +14,8 @@ from worker.notices.errors import NotDelivered
 _NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 _PROTOCOL_ASSIGNMENTS: Final = IPv4Network("192.0.0.0/24")
 """Which some releases of Python count as global."""
+_CLOUD_HOSTS: Final = (IPv4Address("168.63.129.16"),)
+"""Azure's own, which every virtual machine there reaches, though it is a public address."""
 _COMPATIBLE: Final = IPv6Network("::/96")
 _IPV4_BITS: Final = 0xFFFF_FFFF
 MAX_URL_CHARS: Final = 2000
@@ -36,7 +38,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 def _is_local(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address):
         return address.is_site_local
-    return address in _PROTOCOL_ASSIGNMENTS
+    return address in _PROTOCOL_ASSIGNMENTS or address in _CLOUD_HOSTS
 
 
 def _ipv4_inside(address: IPv6Address) -> IPv4Address | None:
@@ -74,12 +76,23 @@ def find_url_violation(url: str, *, allow_private: bool) -> str:
 
 
 def _is_private_literal(host: str) -> bool:
+    host = host.removesuffix(".")
     if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
         return True
+    address = _parse_literal(host)
+    return address is not None and not is_public(address)
+
+
+def _parse_literal(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that a host spells; None for a name, which is resolved when it is used."""
     try:
-        return not is_public(ip_address(host))
+        return ip_address(host)
     except ValueError:
-        return False  # a name, which is resolved when it is used
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(host))  # 2130706433, 0x7f.1, 0177.0.0.1, 127.1
+    except OSError:
+        return None
 
 
 async def resolve(host: str, port: int, *, allow_private: bool) -> str:

@@ -11,6 +11,8 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 _SENTINEL_PORT: Final = 26379
 _SENTINEL_SCHEMES: Final = {"redis+sentinel": False, "rediss+sentinel": True}
 """Scheme to whether it means TLS."""
+_TLS_FILES: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+"""Parameters of URLs, under the driver's own names."""
 _PLAIN_SCHEMES: Final = ("redis", "rediss", "unix")
 
 
@@ -65,12 +67,14 @@ def _read_sentinel_url(parts: SplitResult) -> _SentinelUrl:
     if not sentinels or not service or not (database or "0").isdigit():
         raise ValueError("must be redis+sentinel://[user:password@]host:port[,host:port...]/service[/db]")
     user, _, password = credentials.partition(":")
-    tls = {"ssl": True} if _SENTINEL_SCHEMES[parts.scheme] else {}
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    files: dict[str, Any] = {name: query[name] for name in _TLS_FILES if name in query}
+    tls: dict[str, Any] = {"ssl": True, **files} if _SENTINEL_SCHEMES[parts.scheme] else {}
     options: dict[str, Any] = {"db": int(database or "0"), **tls}
     if password:
         options |= {"username": unquote(user) or None, "password": unquote(password)}
-    passwords = parse_qs(parts.query).get("sentinel_password", [])
-    return _SentinelUrl(sentinels, service, {"password": passwords[0], **tls} if passwords else tls, options)
+    password = query.get("sentinel_password", "")
+    return _SentinelUrl(sentinels, service, {"password": password, **tls} if password else tls, options)
 
 
 def _read_host(text: str) -> tuple[str, int]:

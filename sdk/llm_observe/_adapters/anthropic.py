@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._adapters.base import VendorAdapter, omit_none
+from llm_observe._adapters.base import VendorAdapter, omit_none, refuse_redirects
 from llm_observe._adapters.raw_events import with_raw_events
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class AnthropicAdapter(VendorAdapter):
         import anthropic  # noqa: PLC0415 - an optional extra
 
         client_class = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
-        return with_raw_events(client_class)(api_key=self._api_key, base_url=self._base_url)
+        client = with_raw_events(client_class)(api_key=self._api_key, base_url=self._base_url)
+        return refuse_redirects(client)
 
     def _open(
         self, client: VendorObject, model: str, messages: MessageList, parameters: ChatParameters

@@ -124,6 +124,14 @@ def _wrapped(client: VendorObject) -> VendorObject:
     return wrap_client(client)
 
 
+def refuse_redirects(client: VendorObject) -> VendorObject:
+    """Have an OpenAI or Anthropic client follow no redirect: it would take prompt and key to another host."""
+    http: VendorObject = getattr(client, "_client", None)
+    if hasattr(http, "follow_redirects"):
+        http.follow_redirects = False
+    return client
+
+
 def omit_none(**settings: object) -> dict[str, object]:
     """Return the settings that are not None; the provider chooses the others."""
     return {name: value for name, value in settings.items() if value is not None}

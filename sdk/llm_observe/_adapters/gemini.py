@@ -8,7 +8,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._adapters.base import VendorAdapter, omit_none
-from llm_observe._adapters.raw_events import snake_case, to_json_objects
+from llm_observe._adapters.raw_events import snake_case
+from llm_observe._providers.fields import to_json_objects
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from llm_observe._vendor import VendorClass, VendorObject
 
 _ROLES: Final = {"assistant": "model"}
+_NO_REDIRECTS: Final = {"follow_redirects": False}
 
 
 class GeminiAdapter(VendorAdapter):
@@ -28,7 +30,11 @@ class GeminiAdapter(VendorAdapter):
         from google import genai  # noqa: PLC0415 - an optional extra
         from google.genai.types import HttpOptions  # noqa: PLC0415 - as above
 
-        options = HttpOptions(base_url=self._base_url) if self._base_url else None
+        options = HttpOptions(
+            base_url=self._base_url or None,
+            client_args=_NO_REDIRECTS,
+            async_client_args={**_NO_REDIRECTS, "allow_redirects": False},  # the latter is aiohttp's name
+        )
         client = genai.Client(api_key=self._api_key, http_options=options)
         if not asynchronous:
             return client

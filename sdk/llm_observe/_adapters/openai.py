@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llm_observe._adapters.base import VendorAdapter, omit_none
+from llm_observe._adapters.base import VendorAdapter, omit_none, refuse_redirects
 from llm_observe._adapters.raw_events import with_raw_events
+from llm_observe._runtime import get_runtime
 
 if TYPE_CHECKING:
     from llm_observe._adapters.base import ChatParameters, MessageList
@@ -21,7 +22,8 @@ class OpenAIAdapter(VendorAdapter):
         import openai  # noqa: PLC0415 - an optional extra
 
         client_class = openai.AsyncOpenAI if asynchronous else openai.OpenAI
-        return with_raw_events(client_class)(api_key=self._api_key, base_url=self._base_url)
+        client = with_raw_events(client_class)(api_key=self._api_key, base_url=self._base_url)
+        return refuse_redirects(client)
 
     def _open(
         self, client: VendorObject, model: str, messages: MessageList, parameters: ChatParameters
@@ -32,6 +34,8 @@ class OpenAIAdapter(VendorAdapter):
             max_completion_tokens=parameters.max_output_tokens,
             stop=list(parameters.stop_sequences) or None,
         )
+        if get_runtime().config.request_stream_usage is not False:
+            settings["stream_options"] = {"include_usage": True}
         return client.chat.completions.create(model=model, messages=messages, stream=True, **settings)
 
     def _text(self, chunk: VendorObject) -> str | None:

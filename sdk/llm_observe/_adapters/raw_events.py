@@ -6,30 +6,10 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from llm_observe._providers.fields import to_json_objects
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llm_observe._vendor import VendorClass, VendorObject
-
-
-class JsonObject:
-    """A JSON object with its members as attributes. A missing member is None, as in the vendors' models."""
-
-    def __init__(self, members: dict[str, object]) -> None:
-        self.__dict__ = members
-
-    def __getattr__(self, name: str) -> None:
-        if name.startswith("__"):
-            raise AttributeError(name)
-
-
-def to_json_objects(value: object, rename: Callable[[str], str] = str) -> VendorObject:
-    """Return a JSON value with every mapping in it as a JsonObject; ``rename`` maps the members' names."""
-    if isinstance(value, dict):
-        return JsonObject({rename(name): to_json_objects(member, rename) for name, member in value.items()})
-    if isinstance(value, list):
-        return [to_json_objects(entry, rename) for entry in value]
-    return value
 
 
 @functools.lru_cache(maxsize=256)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from llm_observe._call import Call
 from llm_observe._guard import attempt
-from llm_observe._providers.errors import read_error
-from llm_observe._providers.openai import note_ids, note_input
-from llm_observe._values import to_count
+from llm_observe._providers.errors import read_error, read_error_body
+from llm_observe._providers.fields import to_plain_json, undeclared_of
+from llm_observe._providers.ids import note_ids
+from llm_observe._providers.openai import note_input
+from llm_observe._providers.usage import read_anthropic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,7 @@ def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None
         return None
     call = Call("anthropic", "chat", body.get("model"), sink)
     call.streamed = stream
+    call.needs_end = True
     attempt("describe", note_input, body, call)
     return call
 
@@ -36,14 +39,19 @@ def prepare(options: VendorObject, *, request_stream_usage: bool) -> tuple[Vendo
 
 
 def read_response(response: VendorObject, call: Call) -> None:
-    """Record text, usage and finish reason of a Message."""
+    """Record text, usage and finish reason of a Message, or the error that came instead."""
+    if error := undeclared_of(response).get("error"):
+        read_error_body(error, call)
+        return
     attempt("read_ids", note_ids, response, call)
     attempt("read_usage", _read_usage, response, call)
-    attempt("read_content", _read_content, response, call)
+    if not attempt("read_content", _read_content, response, call):
+        call.needs_end = False  # whether the answer is complete is not known
 
 
 def _read_content(response: VendorObject, call: Call) -> None:
     call.finish_reason = response.stop_reason or ""
+    call.end_seen = bool(response.stop_reason or response.content)
     for block in response.content or ():
         attempt("read_block", _read_block, block, call)
 
@@ -53,7 +61,7 @@ def _read_block(block: VendorObject, call: Call) -> None:
         call.add_output(block.text)
     elif block.type == "tool_use":
         call.add_output(f"[tool call] {block.name} ")
-        call.add_output(block.input)
+        call.add_output(to_plain_json(block.input))
 
 
 def read_chunk(chunk: VendorObject, call: Call) -> bool:
@@ -77,31 +85,14 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
     elif kind == "message_delta":
         attempt("read_usage", _read_usage, chunk, call)
         call.finish_reason = chunk.delta.stop_reason or call.finish_reason
+        call.end_seen = bool(call.finish_reason)
+    elif kind == "message_stop":
+        call.end_seen = True
+    elif kind == "error":
+        read_error_body(chunk.error, call)
     return False
 
 
 def _read_usage(message: VendorObject, call: Call) -> None:
-    """Record usage. Anthropic's input tokens exclude cached ones; ours include them.
-
-    A message_delta repeats the totals; for those that it omits, message_start's are kept.
-    """
-    usage = message.usage
-    if usage is None:
-        return
-    read = to_count(getattr(usage, "cache_read_input_tokens", None))
-    written = to_count(getattr(usage, "cache_creation_input_tokens", None))
-    uncached = to_count(getattr(usage, "input_tokens", None))
-    output = to_count(getattr(usage, "output_tokens", None))
-    if uncached is not None:
-        call.input_tokens = uncached + (read or 0) + (written or 0)
-    call.cache_read_tokens = read if read is not None else call.cache_read_tokens
-    call.cache_write_tokens = written if written is not None else call.cache_write_tokens
-    call.output_tokens = output if output is not None else call.output_tokens
-    if call.input_tokens is not None and call.output_tokens is not None:
-        call.total_tokens = call.input_tokens + call.output_tokens
-    fields = usage.__dict__  # not getattr(), which is slow for a missing attribute of a model
-    call.service_tier = fields.get("service_tier") or call.service_tier
-    if (details := fields.get("output_tokens_details")) is not None:
-        call.reasoning_tokens = getattr(details, "thinking_tokens", None) or call.reasoning_tokens
-    if (lifetimes := fields.get("cache_creation")) is not None:
-        call.cache_write_1h_tokens = getattr(lifetimes, "ephemeral_1h_input_tokens", None)
+    if message.usage is not None:
+        read_anthropic(message.usage, call)

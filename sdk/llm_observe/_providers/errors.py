@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import attempt
-from llm_observe._values import to_http_status, to_kept_text, to_retry_count, to_text, type_name
+from llm_observe._providers.fields import attribute, fields_of
+from llm_observe._providers.ids import note_retries
+from llm_observe._values import to_http_status, to_kept_text, to_text, type_name
 
 if TYPE_CHECKING:
     from llm_observe._call import Call
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
 _CODE: Final = re.compile(r"[\w.:/+-]{1,64}", re.ASCII)
 """A code or an id. Other scripts write a sentence without spaces."""
-_RETRIES_HEADER: Final = "x-stainless-retry-count"
 
 
 def read_error(error: BaseException, call: Call) -> None:
@@ -31,19 +32,12 @@ def note_failure(call: Call, error: BaseException, *, code: object) -> None:
     call.error_message = to_kept_text(attribute(error, "message") or error)
 
 
-def note_retries(answer: VendorObject, call: Call) -> None:
-    """Record how many attempts came before that of an error or a response: the request's header says so."""
-    headers = attribute(attribute(answer, "request"), "headers")
-    if headers is not None:
-        call.retry_count = to_retry_count(headers.get(_RETRIES_HEADER))
-
-
-def attribute(owner: VendorObject, name: str) -> VendorObject:
-    """Return an attribute, as of an error; None if it is missing or cannot be read."""
-    try:
-        return getattr(owner, name, None)
-    except Exception:  # noqa: BLE001 - a property of the application's own error may raise anything
-        return None
+def read_error_body(error: VendorObject, call: Call) -> None:
+    """Record an error that came in an answer: an object with code and message, or text."""
+    fields = fields_of(error)
+    code = fields.get("code") or fields.get("status") or fields.get("type")
+    call.error_code = to_code(code) or "error"
+    call.error_message = to_kept_text(fields.get("message") or (error if isinstance(error, str) else ""))
 
 
 def to_code(value: object) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from llm_observe._call import Call
 from llm_observe._guard import attempt
-from llm_observe._providers.errors import attribute, note_failure
+from llm_observe._providers.errors import note_failure
+from llm_observe._providers.fields import attribute
+from llm_observe._providers.usage import read_gemini, read_gemini_embeddings
 from llm_observe._values import to_http_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llm_observe._vendor import VendorObject
-
-
-_TIERS: Final = {"on_demand": "default", "traffic_type_unspecified": ""}
 
 
 def describe(
@@ -25,12 +24,13 @@ def describe(
     call = Call("gemini", operation, options.get("model"), sink)
     call.model = call.model.removeprefix("models/")
     call.streamed = stream
+    call.needs_end = operation == "chat"
     attempt("describe", _note_input, options, call)
     return call
 
 
 def _note_input(options: dict[str, object], call: Call) -> None:
-    call.input_text = _last_user_text(options.get("contents"))
+    call.keep_input(_last_user_text(options.get("contents")))
 
 
 def _last_user_text(contents: object) -> tuple[str, ...]:
@@ -63,12 +63,14 @@ def base_url_of(options: dict[str, object]) -> VendorObject:
 def read_response(response: VendorObject, call: Call) -> None:
     """Record text, usage and finish reason of a GenerateContentResponse, complete or a chunk of a stream."""
     _read_numbers(response, call)
-    attempt("read_content", _read_content, response, call)
+    if not attempt("read_content", _read_content, response, call):
+        call.needs_end = False  # whether the answer is complete is not known
 
 
 def _read_content(response: VendorObject, call: Call) -> None:
     candidates = getattr(response, "candidates", None)
     if candidates:  # only the first: the texts of several would run together
+        call.end_seen = call.end_seen or not call.streamed
         content = candidates[0].content
         for part in (content.parts if content is not None else None) or ():
             attempt("read_part", _read_part, part, call)
@@ -79,7 +81,8 @@ def _read_numbers(response: VendorObject, call: Call) -> None:
     call.response_model = getattr(response, "model_version", None) or call.response_model
     call.provider_response_id = getattr(response, "response_id", None) or call.provider_response_id
     attempt("read_usage", _read_usage, response, call)
-    attempt("read_reason", _read_reason, response, call)
+    if not attempt("read_reason", _read_reason, response, call):
+        call.needs_end = False
 
 
 def _read_reason(response: VendorObject, call: Call) -> None:
@@ -92,6 +95,7 @@ def _read_reason(response: VendorObject, call: Call) -> None:
 
 def _note_reason(reason: VendorObject, call: Call) -> None:
     if reason is not None:
+        call.end_seen = True
         call.finish_reason = str(getattr(reason, "value", reason))
 
 
@@ -114,50 +118,21 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
                 return False
         except (AttributeError, IndexError, TypeError, ValueError):
             pass  # a chunk of another shape is read in full
+    call.read_last_chunk()
     before = call.output_chars
     read_response(chunk, call)
     if call.output_chars > before:
         call.note_first_token()
-    call.last_chunk, call.read_last = None, _read_numbers
+    call.read_last = _read_numbers
     return False
 
 
 def _read_usage(response: VendorObject, call: Call) -> None:
-    """Record usage. Gemini counts thoughts and tool prompts separately; our counts include them."""
     usage = getattr(response, "usage_metadata", None)
-    if usage is None or usage.prompt_token_count is None:
-        return
-    call.input_tokens = usage.prompt_token_count + (usage.tool_use_prompt_token_count or 0)
-    call.cache_read_tokens = usage.cached_content_token_count
-    call.reasoning_tokens = usage.thoughts_token_count
-    if usage.candidates_token_count is not None or usage.thoughts_token_count is not None:
-        call.output_tokens = (usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0)
-    call.total_tokens = usage.total_token_count
-    attempt("read_kinds", _read_kinds, usage.__dict__, call)
-
-
-def _read_kinds(usage: dict[str, VendorObject], call: Call) -> None:
-    """Record what decides the price of the tokens: how the request was served, and how many are audio."""
-    traffic = usage.get("traffic_type")
-    if traffic is not None:
-        call.service_tier = _tier_of(str(getattr(traffic, "value", traffic)).lower())
-    call.audio_input_tokens = _audio_of(
-        usage.get("prompt_tokens_details"), usage.get("tool_use_prompt_tokens_details")
-    )
-    call.audio_output_tokens = _audio_of(usage.get("candidates_tokens_details"))
-
-
-def _tier_of(traffic_type: str) -> str:
-    """Return Vertex AI's traffic type in the words of other providers: on_demand_flex is ``flex``."""
-    return _TIERS.get(traffic_type, traffic_type.removeprefix("on_demand_"))
-
-
-def _audio_of(*breakdowns: VendorObject) -> int | None:
-    """Return how many tokens the breakdowns by modality count as audio; None where there are none."""
-    if not any(breakdowns):
-        return None
-    entries = [entry for breakdown in breakdowns for entry in breakdown or ()]
-    return sum(entry.token_count or 0 for entry in entries if entry.modality == "AUDIO")
+    if usage is not None:
+        read_gemini(usage, call)
+    if call.operation == "embeddings":
+        attempt("read_embeddings", read_gemini_embeddings, response.embeddings, call)
 
 
 def read_error(error: BaseException, call: Call) -> None:

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import Call
 from llm_observe._guard import attempt
-from llm_observe._providers.errors import read_error, to_code
-from llm_observe._values import to_text
+from llm_observe._providers import openai_responses
+from llm_observe._providers.errors import read_error, read_error_body
+from llm_observe._providers.fields import undeclared_of
+from llm_observe._providers.ids import note_ids
+from llm_observe._providers.usage import read_openai
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,35 +25,39 @@ _OPERATIONS: Final = {
     "/embeddings": "embeddings",
     "/completions": "text_completion",
 }
-_TEXT_EVENTS: Final = frozenset({"response.output_text.delta", "response.refusal.delta"})
-_TOOL_EVENTS: Final = frozenset(
-    {"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"}
-)
-_NO_FIELDS: Final[dict[str, object]] = {}
-_LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_STREAMED_USAGE: Final = frozenset({"/chat/completions", "/completions"})
+"""Endpoints whose streams report usage only on request."""
+_RESPONSES: Final = "/responses"
+_RAW_HEADER: Final = "x-stainless-raw-response"
+"""Marks the requests of with_raw_response and with_streaming_response."""
+_MAX_INPUTS: Final = 20
 
 
 def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
     """Begin the Call of a request, if it runs a model."""
     operation = _OPERATIONS.get(options.url)
+    if operation is None:
+        return openai_responses.find_background_call(options)
     body = options.json_data
-    if operation is None or not isinstance(body, dict):
+    if not isinstance(body, dict):
         return None
     call = Call("openai", operation, body.get("model"), sink)
     call.kind = options.url
     call.streamed = stream
+    call.needs_end = operation != "embeddings"
     attempt("describe", _describe, body, call)
     return call
 
 
 def _describe(body: dict[str, object], call: Call) -> None:
     call.has_deltas = call.kind == "/chat/completions" and (body.get("n") or 1) == 1
+    call.read_last = _read_ending
     note_input(body, call)
 
 
 def note_input(body: dict[str, object], call: Call) -> None:
-    """Record references to the newest user message, or to the prompt."""
-    call.input_text = _input_text(body)
+    """Keep what is needed of the newest user message, or of the prompt."""
+    call.keep_input(_input_text(body))
 
 
 def _input_text(body: dict[str, object]) -> tuple[str, ...]:
@@ -60,7 +67,7 @@ def _input_text(body: dict[str, object]) -> tuple[str, ...]:
     if isinstance(prompt, str):
         return (prompt,)
     if isinstance(prompt, list | tuple) and prompt and all(isinstance(part, str) for part in prompt):
-        return tuple(prompt[:20])
+        return tuple(prompt[:_MAX_INPUTS])
     return last_user_text(prompt)
 
 
@@ -82,39 +89,43 @@ def last_user_text(messages: object) -> tuple[str, ...]:
 
 def prepare(options: VendorObject, *, request_stream_usage: bool) -> tuple[VendorObject, bool]:
     """Request the usage chunk in a copy of the options, unless the application set include_usage itself."""
+    if not request_stream_usage or options.url not in _STREAMED_USAGE or _is_raw(options):
+        return options, False
     body = options.json_data
-    if options.url not in {"/chat/completions", "/completions"}:
-        return options, False
     stream_options = body.get("stream_options")
-    if not request_stream_usage or (stream_options is not None and not isinstance(stream_options, dict)):
+    if stream_options is not None and (
+        not isinstance(stream_options, dict) or "include_usage" in stream_options
+    ):
         return options, False
-    if stream_options is not None and "include_usage" in stream_options:
+    if "stream_options" in (getattr(options, "extra_json", None) or ()):  # it replaces ours
         return options, False
     stream_options = {**(stream_options or {}), "include_usage": True}
     return options.model_copy(update={"json_data": {**body, "stream_options": stream_options}}), True
 
 
+def _is_raw(options: VendorObject) -> bool:
+    """Return whether the application gets the HTTP response, whose bytes it may pass on."""
+    headers = options.headers
+    return isinstance(headers, dict) and any(name.lower() == _RAW_HEADER for name in headers)
+
+
 def read_response(response: VendorObject, call: Call) -> None:
     """Record text, usage and finish reason of a complete answer of any endpoint."""
-    attempt("read_ids", note_ids, response, call)
-    if call.kind == "/responses":
-        attempt("read_usage", _read_response_usage, response, call)
-        attempt("read_status", _read_status, response, call)
-        if not call.output_chunks:
-            attempt("read_output", _read_output, response, call)
+    if call.kind == _RESPONSES:
+        openai_responses.read_response(response, call)
         return
+    attempt("read_ids", note_ids, response, call)
     attempt("read_usage", _read_usage, response, call)
-    if call.kind != "/embeddings":
-        attempt("read_choice", _read_choice, response, call)
+    if call.kind != "/embeddings" and not attempt("read_choice", _read_choice, response, call):
+        call.needs_end = False  # whether the answer is complete is not known
+    attempt("read_failure", _read_failure, response, call)
 
 
-def note_ids(response: VendorObject, call: Call) -> None:
-    """Record the model, the answer's id, its tier, and the request id that the client keeps on it."""
-    call.response_model = response.model or ""
-    fields = response.__dict__  # not getattr(), which is slow for a missing attribute of a model
-    call.provider_response_id = fields.get("id") or call.provider_response_id
-    call.provider_request_id = fields.get("_request_id") or call.provider_request_id
-    call.service_tier = fields.get("service_tier") or call.service_tier
+def _read_failure(answer: VendorObject, call: Call) -> None:
+    """Record an error that came as an answer with HTTP status 200."""
+    error = undeclared_of(answer).get("error")
+    if error:
+        read_error_body(error, call)
 
 
 def _read_choice(response: VendorObject, call: Call) -> None:
@@ -122,7 +133,8 @@ def _read_choice(response: VendorObject, call: Call) -> None:
     if not response.choices:
         return
     choice = response.choices[0]
-    call.finish_reason = choice.finish_reason or ""
+    call.end_seen = True
+    _note_reason(choice, call)
     if call.kind == "/completions":
         call.add_output(choice.text)
         return
@@ -135,27 +147,15 @@ def _read_choice(response: VendorObject, call: Call) -> None:
     _note_tools(message.tool_calls, call)
 
 
-def _read_status(response: VendorObject, call: Call) -> None:
-    """Record how a Response ended."""
-    reason = getattr(getattr(response, "incomplete_details", None), "reason", None)
-    call.finish_reason = reason or getattr(response, "status", None) or ""
-    if error := getattr(response, "error", None):
-        call.error_code = to_code(getattr(error, "code", None)) or "error"
-        call.error_message = to_text(getattr(error, "message", None))
-
-
-def _read_output(response: VendorObject, call: Call) -> None:
-    for item in response.output or ():
-        attempt("read_item", _read_item, item, call)
-
-
-def _read_item(item: VendorObject, call: Call) -> None:
-    """Record the text of one item of a Response."""
-    if getattr(item, "type", "") == "function_call":
-        call.add_output(f"[tool call] {item.name} ")
-        call.add_output(item.arguments)
-    for part in getattr(item, "content", None) or ():
-        call.add_output(getattr(part, "text", None) or getattr(part, "refusal", None))
+def _note_reason(choice: VendorObject, call: Call) -> None:
+    """Record why an answer ended. Gateways report the failure of a provider behind them in the choice."""
+    reason = choice.finish_reason
+    if reason:
+        call.finish_reason = reason
+        call.end_seen = True
+    error = undeclared_of(choice).get("error")
+    if error or reason == "error":
+        read_error_body(error, call)
 
 
 def read_chunk(chunk: VendorObject, call: Call) -> bool:
@@ -163,17 +163,28 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
 
     Runs for every chunk on the application's thread: it only reads attributes, the likeliest first.
     """
-    if call.kind == "/responses":
-        _read_event(chunk.type, chunk, call)
+    if call.kind == _RESPONSES:
+        openai_responses.read_event(chunk, call)
         return False
-    if not chunk.choices:
-        attempt("read_usage", _read_usage, chunk, call)
-        return chunk.usage is not None
+    call.read_last_chunk()
     if not call.response_model:
         attempt("read_ids", note_ids, chunk, call)
+    if not chunk.choices:
+        attempt("read_usage", _read_usage, chunk, call)
+        attempt("read_failure", _read_failure, chunk, call)
+        if chunk.usage is None:
+            return False
+        call.end_seen = True
+        return _has_only_usage(chunk)
     attempt("read_delta", _read_delta, chunk, call)
-    attempt("read_ending", _read_ending, chunk, call)
+    if not attempt("read_ending", _read_ending, chunk, call):
+        call.needs_end = False
     return False
+
+
+def _has_only_usage(chunk: VendorObject) -> bool:
+    """Return whether a chunk without choices has nothing else to say, either."""
+    return not getattr(chunk, "__pydantic_extra__", None) and not chunk.__dict__.get("moderation")
 
 
 def _read_delta(chunk: VendorObject, call: Call) -> None:
@@ -204,21 +215,10 @@ def _read_rare_delta(delta: VendorObject, call: Call) -> None:
 
 def _read_ending(chunk: VendorObject, call: Call) -> None:
     """Record the rest of a chunk: finish reason, and usage, which some servers send in every chunk."""
-    if chunk.usage is not None:
-        attempt("read_usage", _read_usage, chunk, call)
+    attempt("read_usage", _read_usage, chunk, call)
     choice = chunk.choices[0]
-    if choice.finish_reason and not choice.index:
-        call.finish_reason = choice.finish_reason
-
-
-def _read_event(kind: str, event: VendorObject, call: Call) -> None:
-    if kind in _TEXT_EVENTS or kind in _TOOL_EVENTS:
-        call.note_first_token()
-        call.add_output(event.delta)
-    elif kind in _LAST_EVENTS:
-        read_response(event.response, call)
-    elif kind == "response.created":
-        note_ids(event.response, call)
+    if not choice.index:
+        _note_reason(choice, call)
 
 
 def _note_tools(tool_calls: VendorObject, call: Call) -> None:
@@ -233,43 +233,9 @@ def _note_tools(tool_calls: VendorObject, call: Call) -> None:
 
 
 def _read_usage(answer: VendorObject, call: Call) -> None:
-    """Record usage. OpenAI's prompt and completion tokens include cached and reasoning tokens, as ours do."""
+    """Record the usage of a chunk or an answer. Some servers state it in the choice instead."""
     usage = answer.usage
-    if usage is None:
-        return
-    call.input_tokens = getattr(usage, "prompt_tokens", None)
-    call.total_tokens = getattr(usage, "total_tokens", None)
-    if call.kind == "/embeddings":
-        return
-    call.output_tokens = getattr(usage, "completion_tokens", None)
-    _read_details(usage, "prompt_tokens_details", "completion_tokens_details", call)
-
-
-def _read_response_usage(response: VendorObject, call: Call) -> None:
-    usage = response.usage
-    if usage is None:
-        return
-    call.input_tokens = getattr(usage, "input_tokens", None)
-    call.output_tokens = getattr(usage, "output_tokens", None)
-    call.total_tokens = getattr(usage, "total_tokens", None)
-    _read_details(usage, "input_tokens_details", "output_tokens_details", call)
-
-
-def _read_details(usage: VendorObject, of_input: str, of_output: str, call: Call) -> None:
-    """Record the parts of the counts."""
-    details = getattr(usage, of_input, None)
-    if details is not None:
-        call.cache_read_tokens = getattr(details, "cached_tokens", None)
-        call.audio_input_tokens = _undeclared(details, "audio_tokens")
-    details = getattr(usage, of_output, None)
-    if details is not None:
-        call.reasoning_tokens = getattr(details, "reasoning_tokens", None)
-        call.audio_output_tokens = _undeclared(details, "audio_tokens")
-
-
-def _undeclared(details: VendorObject, name: str) -> VendorObject:
-    """Return a field that not every class of details declares; getattr() is slow where it is missing."""
-    fields = getattr(details, "__dict__", None) or _NO_FIELDS
-    if name in fields:
-        return fields[name]
-    return (getattr(details, "__pydantic_extra__", None) or _NO_FIELDS).get(name)
+    if usage is None and getattr(answer, "choices", None):
+        usage = undeclared_of(answer.choices[0]).get("usage")
+    if usage is not None:
+        read_openai(usage, call)

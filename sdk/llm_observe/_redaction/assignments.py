@@ -1,153 +1,294 @@
-"""Values assigned to names of secrets: ``password = …``, ``"apiKey": "…"``, ``x-api-key: …``, ``--token …``.
+"""Values beside names of secrets: ``password = …``, ``"apiKey": "…"``, ``<secret>…``, ``| token | … |``.
 
-Searches for the sign between name and value, which is rare in prose, and then reads the name backwards.
+Searches for the parts of such names, reads the whole name, what stands between it and the next value, and the
+value. What stands between decides only how much the value must look like a secret.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from llm_observe._redaction.credentials import looks_random
-from llm_observe._redaction.names import NOT_NAMES, STEMS, STRONG
+from llm_observe._redaction.name_kinds import NameKind, kind_of
+from llm_observe._redaction.names import STEMS
 from llm_observe._redaction.normalise import TextRange
+from llm_observe._redaction.values import is_phrase, is_plain_word, is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llm_observe._redaction.normalise import Scan
 
-_NAME_CHARS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+_NAME_CHARS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.$"
 _MAX_NAME_CHARS: Final = 64
-_SIGN: Final = re.compile(r"[:=]")
-_VALUE: Final = re.compile(r"[>=:]?[ \t]{0,4}(?:[rbfu]?([\"'`]{1,3}))?([^\s\"'`,;<>(){}\[\]\\&]{4,512})")
-_YAML_NAME: Final = re.compile(r"name: {0,3}[\"']?([\w.-]{1,64})[\"']?\s{1,12}(?:value)$")
-STATED_BEFORE: Final = (
-    "password",
-    "passphrase",
-    "passcode",
-    "pwd",
-    "secret",
-    "token",
-    "api key",
-    "api-key",
-    "apikey",
+_REST_OF_NAME: Final = re.compile(r"[A-Za-z0-9_.$-]{0,64}")
+_REST_OF_WORD: Final = re.compile(r"[^\W\d_]{0,24}")
+_WORD_BEFORE: Final = re.compile(r"([^\W_]{1,24})[ -]$")
+_CLOSE: Final = re.compile(r"[\"'`*\])}»”]{0,6}")
+_PHRASE: Final = (
+    r"(?: \([^()\n]{1,24}\)| (?:for|of|on|in|to|f\u00fcr|para|pour|de|di|von|del)"
+    r" (?!be )[\w.@-]{1,30}(?: [\w.@-]{1,20})?){0,2}"
 )
-_STATED: Final = re.compile(r"(?: (?:is|was|to|as)|:)? [\"'`]?([^\s\"'`,;<>(){}\[\]|\\]{6,512})")
-_OPTION: Final = re.compile(r"--([a-z-]{1,40}) [\"'`]?([^\s\"'`,;<>(){}\[\]|\\]{6,512})")
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_WORDS: Final = re.compile(r"[A-Za-z]+(?:[._/-]+[A-Za-z]+)*[0-9]{0,2}")
-_CODE: Final = (
-    "os.", "process.", "env.", "self.", "this.", "config.", "settings.", "getenv", "$", "%", "http", "file:",
-    "fn::", "./", "../", "/",
-)  # fmt: skip
-_BARE_KEY: Final = "key alone"
-_JOINTS: Final = re.compile(r"[-_./=:]+")
-_WORDY: Final = re.compile(r"[A-Za-z]{0,24}[0-9]{0,12}[A-Za-z]{0,8}")
-_HOST: Final = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,12}(?::\d+)?")
-_ORDERED: Final = ("abcdefgh", "0123456789")
+_SIGN: Final = re.compile(
+    _PHRASE + r"[ \t]{0,20}(?:=>|->|\u2192|:=|~>|[:=\u2192]{1,3}>?)[*]{0,3}[ \t]{0,20}"
+    r"(?:(?<=[: ])(?:[|>][+-]?(?=\n))?(?:\r?\n[ \t-]{0,20}){0,2}(?![\w.-]{1,64}[=:]))?"
+)
+_TYPE: Final = re.compile(
+    r"(?:&?(?:'static )?(?:str|String|string|char|text|bytes|const char ?\*"
+    r"|Optional\[str\]|str \| None|SecretStr|String\?))[ \t]*=[ \t]*(?=[\"'rbf`])"
+)
+_TYPE_FIRST: Final = re.compile(r"[ \t]+(?:str|String|string|text)[ \t]*:?=[ \t]*(?=[\"'`])")
+_STATED: Final = re.compile(
+    _PHRASE + r"[ \t]{1,3}(?:is|was|are|as|to|ist|lautet|war|es|era|est|\u00e9|\u00e8|\u00e4r|er|jest"
+    r"|equals|reads|on|bylo|je)(?: now| set to| still| again)?:?[ \t]{1,3}"
+    r"|[ \t]{0,2}(?:\u662f|\u4e3a|\u70ba|\u306f|\uc740|\ub294|\uc774)[ \t]{0,2}"
+)
+_VALUE_PAIR: Final = re.compile(
+    r"[\"'`]?[ \t]{0,4},?\s{1,40}(?:[\w:-]{1,30}=[\"'][^\"'\n]{0,60}[\"'] {1,4}){0,3}"
+    r"[\"'`]?(?:value|val|content|default|defaultValue|Value|secret|text)[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}"
+)
+_TAG: Final = re.compile(
+    r"[\"']?(?: [^<>\n]{0,80})?>\s{0,20}"
+    r"(?:<!\[CDATA\[|<(?:string|value|String)>)?([^<\n]{1,512})(?=</|\]\]>|$)"
+)
+_CELL: Final = re.compile(r"[ \t*`]{0,40}\|[ \t*`]{0,40}([^|\n]{1,200}?)[ \t*`]{0,40}(?:\||\n|$)")
+_COMMA: Final = re.compile(r"[ \t]{0,4},[ \t\r\n]{0,20}(?=[rbfu@]?[\"'`])")
+_GAP: Final = re.compile(r"(?:[ \t]{1,8}-{0,2}[ \t]{1,8}|[ \t]{1,8}|[,;\t])(?:\([^()\n]{0,20}\) )?")
+_QUOTE: Final = re.compile(r"[rbfuRBFU@$L]{0,2}(\"\"\"|'''|[\"'`]|[\u201c\u00ab\u201e\u2018])")
+_CLOSING: Final = {"\u201c": "\u201d", "\u00ab": "\u00bb", "\u201e": "\u201c", "\u2018": "\u2019"}
+_UNQUOTED: Final = re.compile(r"[^\s\"'`<>]{1,512}")
+_PAIR_FOLLOWS: Final = re.compile(r"[,;&|](?=\s|$|[\w. -]{1,40}[=:])|[,;]?[\"'`]|,(?=[^,\s]{0,80}(?:,|$))")
+_LINE_START: Final = re.compile(r"(?:^|\n)[ \t]*(?:- |export |set |\* |# )?[\"']?$")
+_LINE_REST: Final = re.compile(r"[^\n\"'<>|]{1,120}")
+_END_OF_CLAUSE: Final = re.compile(r" *(?:$|[\t\r\n,.;!?)\]}|<\"']|(?:and|und|y|et|e|en|or|og|och) )")
 _MAX_CHECKS_PER_RUN: Final = 6
-_MIN_TOKEN_CHARS: Final = 10
+"""Most names that are looked at in a run without spaces: hostile text then costs no more than other text."""
+_MAX_VALUE_CHARS: Final = 512
+_BARE_SIGN_KINDS: Final = (NameKind.SECRET, NameKind.PASSWORD)
+_FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
+_WHOLE_STEMS: Final = frozenset({"pat", "pin", "sid", "sig", "otp", "ptt", "mdp", "psw", "pw"})
+"""Stems too short to be looked for inside words."""
+_ASCII_STEMS: Final = tuple(
+    stem
+    for stem in STEMS
+    if stem.isascii()
+    and "api" not in stem
+    and not any(other in stem for other in STEMS if other != stem and other not in _WHOLE_STEMS)
+)
+
+
+_API_STEMS: Final = tuple(stem for stem in STEMS if stem.isascii() and "api" in stem)
+
+
+class _Name(NamedTuple):
+    start: int
+    end: int
+    kind: NameKind
 
 
 def find_assigned(scan: Scan) -> Iterator[TextRange]:
-    """Yield values that are assigned to the name of a secret and look like one."""
-    text, lowered = scan.text, scan.lowered
-    if not any(stem in lowered for stem in STEMS):
-        return
-    run_end = checks = 0
-    for sign in _SIGN.finditer(text):
-        at = sign.start()
-        checks = checks + 1 if at < run_end else 0
+    """Yield values that stand beside the name of a secret and look like one."""
+    done = run_end = checks = 0
+    for name in _find_names(scan.text, scan.lowered):
+        if name.start < done:
+            continue
+        if name.start >= run_end:
+            run = _UNQUOTED.match(scan.text, name.start)
+            run_end, checks = run.end() if run else name.end, 0
+        checks += 1
         if checks > _MAX_CHECKS_PER_RUN:
             continue
-        stem = _stem_before(text, at)
-        value = _VALUE.match(text, sign.end()) if stem else None
-        if value is None:
-            continue
-        run_end = value.end()
-        if stem != _BARE_KEY or not (_UUID.fullmatch(value.group(2)) or _is_made_of_words(value.group(2))):
-            yield from _check_value(stem, value, text)
-    yield from _find_stated(text, lowered)
-    yield from _find_options(text)
+        found = _value_of(scan.text, name)
+        if found is not None:
+            done = found[1]
+            yield TextRange(*found, "SECRET")
 
 
-def _stem_before(text: str, at: int) -> str:
-    """Return the stem in the name before a sign, or an empty text."""
-    before = text[max(0, at - _MAX_NAME_CHARS) : at].rstrip(" \t\"'`]:")
-    name = before[len(before.rstrip(_NAME_CHARS)) :]
-    if name.lower() == "value":
-        yaml = _YAML_NAME.search(before)
-        name = yaml.group(1) if yaml else name
-    if NOT_NAMES.fullmatch(name):
-        return ""
-    lowered = name.lower()
-    if lowered == "key":
-        return _BARE_KEY
-    return next((stem for stem in (*STRONG, *STEMS) if stem in lowered), "")
-
-
-def _check_value(stem: str, value: re.Match[str], text: str) -> Iterator[TextRange]:
-    quoted = bool(value.group(1))
-    secret = value.group(2) if quoted else value.group(2).rstrip(".:!?")
-    end = value.start(2) + len(secret)
-    if secret.startswith(_CODE) or (not quoted and text[end : end + 1] in {"(", "["}):
-        return
-    if _is_password(secret, quoted=quoted) if stem in STRONG else _is_token(secret):
-        yield TextRange(value.start(2), end, "SECRET")
-
-
-def _find_stated(text: str, lowered: str) -> Iterator[TextRange]:
-    """Yield secrets that a sentence states, such as my password is ..."""
-    for word in STATED_BEFORE:
-        at = lowered.find(word)
+def _find_names(text: str, lowered: str) -> Iterator[_Name]:
+    stems = [stem for stem in _ASCII_STEMS if stem in lowered]
+    if "api" in lowered:
+        stems += [stem for stem in _API_STEMS if stem in lowered]
+    if not lowered.isascii():
+        stems += [stem for stem in _FOREIGN_STEMS if stem in lowered]
+    places: list[tuple[int, str]] = []
+    for stem in stems:
+        at = lowered.find(stem)
         while at >= 0:
-            match = _STATED.match(text, at + len(word))
-            if match is not None:
-                yield from _if_secret(match.group(1), match.start(1), 8 if word == "token" else 6)
-            at = lowered.find(word, at + len(word))
+            if stem not in _WHOLE_STEMS or _is_whole(lowered, at, at + len(stem)):
+                places.append((at, stem))
+            at = lowered.find(stem, at + len(stem))
+    end = 0
+    for at, stem in sorted(places):
+        if at < end:
+            continue
+        name = _name_at(text, lowered, at, stem)
+        end = max(end, name.end)
+        if name.kind:
+            yield name
 
 
-def _find_options(text: str) -> Iterator[TextRange]:
-    """Yield secrets among a command's options, such as --token ..."""
-    at = text.find("--")
+def _is_whole(lowered: str, start: int, end: int) -> bool:
+    return not "a" <= lowered[end : end + 1] <= "z" and not (start and "a" <= lowered[start - 1] <= "z")
+
+
+def _name_at(text: str, lowered: str, at: int, stem: str) -> _Name:
+    """Return the name in which a stem stands. Names in scripts without spaces are the stem alone."""
+    before = text[max(0, at - _MAX_NAME_CHARS) : at]
+    start = at - len(before) + len(before.rstrip(_NAME_CHARS))
+    if stem[-1] < "\u0590":  # scripts with spaces
+        rest = (_REST_OF_NAME if stem.isascii() else _REST_OF_WORD).match(text, at + len(stem))
+        end = rest.end() if rest else at + len(stem)
+        while text[end - 1] in ".-":
+            end -= 1
+    else:
+        end = at + len(stem)
+    # The word before matters for these alone: cache key, page token.
+    counts = text[start] != "-" and ("key" in lowered[start:end] or "token" in lowered[start:end])
+    word = _WORD_BEFORE.search(lowered, max(0, start - 26), start) if counts else None
+    return _Name(start, end, kind_of(text[start:end], word.group(1) if word else ""))
+
+
+def _value_of(text: str, name: _Name) -> tuple[int, int] | None:
+    """Return the range of the value that stands beside a name, if it is a secret."""
+    after = _CLOSE.match(text, name.end)
+    at = after.end() if after else name.end
+    before = text[name.start - 1 : name.start] if name.start else ""
+    tag = before == "<" or (before == ":" and "<" in text[max(0, name.start - 16) : name.start])
+    if tag and (found := _in_tag(text, at, name)) is not None:
+        return found
+    start = _start_of_tied(text, at, name)
+    if start is not None:
+        return _read(text, start, name.kind, sure=True, name=name)
+    return _in_markup(text, at, name) or _behind_gap(text, at, name, dashed=before == "-")
+
+
+def _start_of_tied(text: str, at: int, name: _Name) -> int | None:
+    """Return where a value begins that a sign or a comma between quotes ties to a name."""
+    pair = _VALUE_PAIR.match(text, name.end)
+    if pair is not None:
+        return pair.end()
+    sign = _SIGN.match(text, at) or _TYPE_FIRST.match(text, at)
+    if sign is not None:
+        typed = _TYPE.match(text, sign.end())
+        return typed.end() if typed else sign.end()
+    comma = _COMMA.match(text, at) if at > name.end else None
+    return comma.end() if comma else None
+
+
+def _in_markup(text: str, at: int, name: _Name) -> tuple[int, int] | None:
+    """Return the range of a value between tags, or in the next cell of a table."""
+    if text.startswith(">", at):
+        return _in_tag(text, at, name)
+    cell = _CELL.match(text, at)
+    return _if_secret(text, cell.start(1), cell.end(1), name.kind, quoted=False) if cell else None
+
+
+def _behind_gap(text: str, at: int, name: _Name, *, dashed: bool) -> tuple[int, int] | None:
+    """Return the range of a value behind a verb or a space."""
+    stated = _STATED.match(text, at)
+    if stated is not None and (found := _read(text, stated.end(), name.kind, sure=False, name=name)):
+        return found
+    gap = _GAP.match(text, at)
+    if gap is None:
+        return None
+    option = text.startswith("--", name.start) or (dashed and text[name.end : name.end + 1] == " ")
+    return _read(text, gap.end(), name.kind, sure=option, name=name)
+
+
+def _in_tag(text: str, at: int, name: _Name) -> tuple[int, int] | None:
+    match = _TAG.match(text, at)
+    return _if_secret(text, match.start(1), match.end(1), name.kind, quoted=True) if match else None
+
+
+def _if_secret(
+    text: str, start: int, end: int, kind: NameKind, *, quoted: bool, sure: bool = True
+) -> tuple[int, int] | None:
+    return (start, end) if is_secret(kind, text[start:end], sure=sure, quoted=quoted) else None
+
+
+def _read(text: str, at: int, kind: NameKind, *, sure: bool, name: _Name) -> tuple[int, int] | None:
+    """Return the range of the value that begins here, if it is a secret."""
+    quote = _QUOTE.match(text, at)
+    if quote is not None:
+        end = _end_of_quoted(text, quote.end(), quote.group(1))
+        return _if_secret(text, quote.end(), end, kind, quoted=True, sure=sure)
+    match = _UNQUOTED.match(text, at)
+    if match is None:
+        return None
+    start, end = match.start(), _end_of_unquoted(text, *match.span())
+    if sure and kind is NameKind.PASSWORD:
+        phrase = _phrase(text, start, name)
+        if phrase is not None:
+            return phrase
+    value = text[start:end]
+    tight = sure and text[at - 1] in "=:" and kind is NameKind.PASSWORD
+    if (
+        value.isalpha()
+        and kind in _BARE_SIGN_KINDS
+        and not (tight or _stands_alone(text, end, value, kind, sure=sure))
+    ):
+        return None
+    return _if_secret(text, start, end, kind, quoted=False, sure=sure) or _stated_word(
+        value, start, end, kind, sure=sure
+    )
+
+
+def _stands_alone(text: str, end: int, value: str, kind: NameKind, *, sure: bool) -> bool:
+    """Return whether a plain word is a value of its own and not the start of a sentence."""
+    return (
+        kind is NameKind.PASSWORD
+        and is_plain_word(value)
+        and _END_OF_CLAUSE.match(text, end) is not None
+        and (
+            sure or len(value) > 5  # noqa: PLR2004 - shorter words after a verb are prose
+        )
+    )
+
+
+def _stated_word(value: str, start: int, end: int, kind: NameKind, *, sure: bool) -> tuple[int, int] | None:
+    return (start, end) if not sure and value.isalpha() and kind is NameKind.PASSWORD else None
+
+
+def _phrase(text: str, start: int, name: _Name) -> tuple[int, int] | None:
+    """Return the rest of a line that names a password and holds nothing else, if it is a phrase."""
+    if not _LINE_START.search(text, max(0, name.start - 24), name.start):
+        return None
+    match = _LINE_REST.match(text, start)
+    if match is None or text[match.end() : match.end() + 1] not in {"", "\n"}:
+        return None
+    value = match.group().rstrip()
+    return (start, start + len(value)) if " " in value and is_phrase(value) else None
+
+
+def _end_of_quoted(text: str, start: int, quote: str) -> int:
+    """Return where a quoted value ends: at a quote that no letter follows, or where the line ends."""
+    close = _CLOSING.get(quote, quote)
+    limit = min(len(text), start + _MAX_VALUE_CHARS)
+    at = text.find(close, start, limit)
     while at >= 0:
-        match = _OPTION.match(text, at)
-        if match is not None and any(stem in match.group(1) for stem in STEMS):
-            yield from _if_secret(match.group(2), match.start(2), 6)
-        at = text.find("--", at + 2)
+        following = text[at + len(close) : at + len(close) + 1]
+        if not following.isalnum() or at == start:
+            return at
+        at = text.find(close, at + 1, limit)
+    line = text.find("\n", start, limit)
+    return line if line >= 0 else limit
 
 
-def _if_secret(value: str, start: int, min_chars: int) -> Iterator[TextRange]:
-    value = value.rstrip(".:!?")
-    if len(value) < min_chars or value.startswith(_CODE) or "=" in value[:-2]:
-        return
-    mixed = any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
-    if mixed and not (_WORDS.fullmatch(value) or _is_made_of_words(value) or _UUID.fullmatch(value)):
-        yield TextRange(start, start + len(value), "SECRET")
-
-
-def _is_password(value: str, *, quoted: bool) -> bool:
-    """Return whether a value looks like a password, which may be a word with a digit or a sign."""
-    digits = any(char.isdigit() for char in value)
-    letters = any(char.isalpha() for char in value)
-    signs = any(not char.isalnum() and char not in "._-/" for char in value)
-    if value.isdigit():
-        return quoted and len(value) >= 6  # noqa: PLR2004 - a PIN
-    if _WORDS.fullmatch(value) and not (quoted and digits):
-        return len(value) >= 8 and looks_random(value) and not _is_made_of_words(value)  # noqa: PLR2004 - a password
-    return letters and (digits or signs)
-
-
-def _is_token(value: str) -> bool:
-    if len(value) < _MIN_TOKEN_CHARS or value.replace(".", "").replace("-", "").isdigit():
-        return False
-    if _WORDS.fullmatch(value) or _is_made_of_words(value) or _HOST.fullmatch(value):
-        return False
-    return looks_random(value) and not any(order in value.lower() for order in _ORDERED)
-
-
-def _is_made_of_words(value: str) -> bool:
-    """Return whether a value is words, numbers and versions joined by signs, like the name of a thing."""
-    parts = [part for part in _JOINTS.split(value) if part]
-    return len(parts) > 1 and all(_WORDY.fullmatch(part) for part in parts)
+def _end_of_unquoted(text: str, start: int, end: int) -> int:
+    """Return where an unquoted value ends: before another pair, or before brackets that it did not open."""
+    pair = _PAIR_FOLLOWS.search(text, start + 1, end)
+    if pair is None:
+        pair = _PAIR_FOLLOWS.search(text, end - 1, end + 1) if end - 1 > start else None
+    end = min(end, pair.start()) if pair else end
+    while end > start + 1:
+        last = text[end - 1]
+        if (
+            last in ".,:;!?…。*"
+            and not (last in "!?*" and text[end : end + 1] in {"", "\n", "&"} and last != "*")
+        ) or (
+            last in ")]}" and text.count("([{"[")]}".index(last)], start, end) < text.count(last, start, end)
+        ):
+            end -= 1
+        else:
+            break
+    return end

@@ -1,8 +1,10 @@
-"""Makes a copy of a text with the same offsets, in which look-alike characters are ASCII."""
+"""The forms of a text in which the detectors search."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
+
+from llm_observe._redaction.escapes import decode, original
 
 _LONG_CHARS: Final = 12
 
@@ -25,30 +27,33 @@ _TABLE: Final = {
     **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
     **{0x0660 + digit: str(digit) for digit in range(10)},
     **{0x06F0 + digit: str(digit) for digit in range(10)},
+    0x0130: "I",  # its lower case is two characters
     0x2024: ".",
-    0x3002: ".",
 }
 
 
 def normalise(text: str) -> str:
-    """Return a text of the same length, in which escaped newlines and tabs are spaces."""
-    if not text.isascii():
-        text = text.translate(_TABLE)
-    if "\\" in text:
-        for escape in ("\\n", "\\r", "\\t"):
-            text = text.replace(escape, "  ")
-    return text
+    """Return a text of the same length, in which look-alike characters are ASCII."""
+    return text if text.isascii() else text.translate(_TABLE)
 
 
 class Scan:
     """The forms of a text that the detectors need, computed once."""
 
-    __slots__ = ("joined", "longest", "lowered", "text")
+    __slots__ = ("_maps", "joined", "longest", "lowered", "text")
 
     def __init__(self, text: str) -> None:
-        self.text = normalise(text)
+        decoded, self._maps = decode(text)
+        self.text = normalise(decoded)
+        """The text without escapes; ranges refer to it."""
         self.lowered = self.text.lower()
         long_words = [word for word in self.text.split() if len(word) >= _LONG_CHARS]
         self.joined = "\n".join(long_words)
         """The long words: only they can hold keys, and most prose has few."""
         self.longest = max(map(len, long_words), default=0)
+
+    def in_original(self, found: TextRange) -> TextRange:
+        """Return a range of the text as a range of the original."""
+        if not self._maps:
+            return found
+        return TextRange(original(found.start, self._maps), original(found.end, self._maps), found.kind)

@@ -14,6 +14,8 @@ KINDS: Final = frozenset({
     "PRIVATE_KEY", "SECRET", "SSN", "URL_PASSWORD", "WALLET", "WEBHOOK",
 })  # fmt: skip
 """Every built-in kind."""
+NATIONAL_KINDS: Final = frozenset({"ID_BR", "ID_CA", "ID_CN", "ID_FR", "ID_IN", "ID_PL", "ID_UK"})
+"""National ids: CPF, SIN, resident id, INSEE, Aadhaar, PESEL, NHS number. Redacted only if asked for."""
 _KIND: Final = re.compile(r"[A-Z0-9_]{2,24}")
 
 
@@ -28,14 +30,14 @@ class Rule(NamedTuple):
     """Text to replace. Avoid nested repetition: hostile text could make it slow."""
 
 
-def check_kinds(kinds: Iterable[str]) -> frozenset[str]:
-    """Return the kinds not to redact.
+def check_kinds(kinds: Iterable[str], known: frozenset[str] = KINDS) -> frozenset[str]:
+    """Return the kinds as a set.
 
     Raises:
-        ValueError: A kind is not in KINDS; a typo must not go unnoticed.
+        ValueError: A kind is not known; a typo must not go unnoticed.
     """
     checked = frozenset(kinds)
-    if unknown := checked - KINDS:
+    if unknown := checked - known:
         raise ValueError(f"unknown kinds: {', '.join(sorted(unknown))}")
     return checked
 

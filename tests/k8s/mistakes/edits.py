@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.k8s.manifests import Object
+from tests.k8s.manifests import Manifests, Object
 
 
 class Mistake(NamedTuple):
@@ -15,6 +15,15 @@ class Mistake(NamedTuple):
     name: str
     change: Callable[[Object], object]
     said: str
+
+
+def find(manifests: Manifests, mistake: Mistake) -> Object | None:
+    """Return the object that a mistake changes; a generated name ends in a hash."""
+    for item in manifests.of(mistake.kind):
+        name = item["metadata"]["name"]
+        if name == mistake.name or (mistake.kind == "ConfigMap" and name.startswith(f"{mistake.name}-")):
+            return item
+    return None
 
 
 def container(item: Object) -> Object:

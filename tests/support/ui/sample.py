@@ -144,6 +144,7 @@ def matching(chosen: MetricFilter) -> list[Source]:
 
 def _window(time_range: TimeRange) -> tuple[datetime, datetime]:
     start, end = (time.ToDatetime(tzinfo=UTC) for time in (time_range.start_time, time_range.end_time))
+    assert timedelta(0) <= end - start <= timedelta(days=366)  # as the server demands
     return start, end
 
 
@@ -171,6 +172,8 @@ def get_summary(request: pb.GetSummaryRequest) -> pb.GetSummaryResponse:
 def query_time_series(request: pb.QueryTimeSeriesRequest) -> pb.QueryTimeSeriesResponse:
     start, end = _window(request.time_range)
     step = max(request.step.ToTimedelta(), _SLOT)
+    if start < NOW - timedelta(hours=48):  # as the server demands
+        assert request.step.ToTimedelta() % timedelta(hours=1) == timedelta(0)
     sources = matching(request.filter)
     series = []
     for group in _groups(sources, request.group_by):
@@ -258,7 +261,7 @@ def list_facets(request: pb.ListFacetsRequest) -> pb.ListFacetsResponse:
     return pb.ListFacetsResponse(facets=facets, time_range=request.time_range)
 
 
-_MESSAGES = {
+MESSAGES = {
     "rate_limit_exceeded": (429, "Rate limit reached for requests"),
     "timeout": (None, "Request timed out."),
     "overloaded_error": (529, "Overloaded"),
@@ -280,7 +283,7 @@ def list_errors(request: pb.ListErrorsRequest) -> pb.ListErrorsResponse:
         if source is None:
             break
         code = chance.choice(CODES[source.provider])
-        status, message = _MESSAGES[code]
+        status, message = MESSAGES[code]
         log = Log(
             log_id=f"01a213{number:026x}",
             provider=source.provider,
@@ -294,14 +297,6 @@ def list_errors(request: pb.ListErrorsRequest) -> pb.ListErrorsResponse:
         log.start_time.FromDatetime(time)
         logs.append(log)
     return pb.ListErrorsResponse(logs=logs)
-
-
-def list_logs(request: pb.ListLogsRequest) -> pb.ListLogsResponse:
-    """Return the failed calls, which are all that the sample has as logs."""
-    found = list_errors(
-        pb.ListErrorsRequest(filter=request.filter.metric_filter, page_size=request.page_size)
-    )
-    return pb.ListLogsResponse(logs=found.logs)
 
 
 def check_health() -> health.CheckResponse:
@@ -323,7 +318,6 @@ def serve_sample(fake: FakeServer) -> None:
         "AnalyticsService.QueryBreakdown": query_breakdown,
         "AnalyticsService.ListFacets": list_facets,
         "AnalyticsService.ListErrors": list_errors,
-        "AnalyticsService.ListLogs": list_logs,
         "HealthService.Check": check_health(),
         "AdminService.QueryLedger": admin.QueryLedgerResponse(
             entries=[

@@ -1,0 +1,105 @@
+"""Looks for credentials in the tree, or with `--history` in everything that was ever committed.
+
+It finds what the product's redaction finds: keys by their prefix, tokens, private keys, webhooks and
+passwords in URLs. It prints where and of what kind, never the secret. Called by `make secrets`; ends with
+status 1 if it finds any.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from llm_observe._redaction.credentials import (
+    find_headers,
+    find_jwts,
+    find_prefixed,
+    find_private_keys,
+    find_url_secrets,
+)
+from llm_observe._redaction.normalise import Scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT: Final = Path(__file__).parent.parent
+_DETECTORS: Final = (find_private_keys, find_url_secrets, find_prefixed, find_jwts, find_headers)
+_MIN_CHARS: Final = 16
+"""Shorter ones are examples in documents and tests: no key is as short."""
+_MIN_PASSWORD_CHARS: Final = 12
+_PLACEHOLDER: Final = re.compile(r"\[[A-Z_]+\]")
+"""What redaction leaves."""
+_MAX_FILE_CHARS: Final = 4_000_000
+
+
+class Finding(NamedTuple):
+    """A credential, and where it is."""
+
+    where: str
+    kind: str
+
+
+def find_in(text: str, where: str) -> Iterator[Finding]:
+    """Yield the credentials in a text."""
+    scan = Scan(text[:_MAX_FILE_CHARS])
+    for detect in _DETECTORS:
+        for found in detect(scan):
+            least = _MIN_PASSWORD_CHARS if found.kind == "URL_PASSWORD" else _MIN_CHARS
+            value = scan.text[found.start : found.end]
+            if len(value) >= least and not _PLACEHOLDER.fullmatch(value):
+                line = scan.text.count("\n", 0, found.start) + 1
+                yield Finding(f"{where}:{line}", found.kind)
+
+
+def find_in_tree() -> Iterator[Finding]:
+    """Yield the credentials in the files that git knows."""
+    for name in _git("ls-files", "-z").split("\0"):
+        path = ROOT / name
+        if name and path.is_file():
+            yield from find_in(path.read_bytes().decode("utf-8", "ignore"), name)
+
+
+def find_in_history() -> Iterator[Finding]:
+    """Yield the credentials in lines that any commit of any branch has added, and in its message."""
+    options = (
+        "--all",
+        "-p",
+        "--diff-merges=dense-combined",
+        "--unified=0",
+        "--no-color",
+        "--format=%x00%h%n%B",
+    )
+    for commit in _git("log", *options).split("\0"):
+        name, _, rest = commit.partition("\n")
+        message, *diffs = rest.split("\ndiff --")
+        yield from find_in(message, f"{name} message")
+        for diff in diffs:
+            path = diff.partition("\n")[0].rpartition(" ")[2].removeprefix("b/")
+            added = "\n".join(
+                line.lstrip("+") for line in diff.splitlines() if line.lstrip(" ").startswith("+")
+            )
+            yield from find_in(added, f"{name} {path}")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    done = subprocess.run(command, capture_output=True, check=True)
+    return done.stdout.decode("utf-8", "ignore")
+
+
+def main() -> int:
+    """Print what was found."""
+    history = sys.argv[1:] == ["--history"]
+    findings = sorted(set(find_in_history() if history else find_in_tree()))
+    for finding in findings:
+        sys.stdout.write(f"{finding.where}: {finding.kind}\n")
+    where = "the history" if history else "the tree"
+    sys.stdout.write(f"{len(findings)} credentials in {where}\n")
+    return int(bool(findings))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

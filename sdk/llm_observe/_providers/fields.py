@@ -1,0 +1,85 @@
+"""The fields of a part of an answer, whether a vendor's model declares them or not, or of plain JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from llm_observe._vendor import VendorObject
+
+_NONE: Final[Mapping[str, VendorObject]] = {}
+
+
+def fields_of(part: VendorObject) -> Mapping[str, VendorObject]:
+    """Return the fields of a model or a JSON object; none of anything else."""
+    if isinstance(part, dict):
+        return part
+    declared = getattr(part, "__dict__", _NONE)
+    undeclared = getattr(part, "__pydantic_extra__", None)
+    return {**declared, **undeclared} if undeclared else declared
+
+
+def undeclared_of(part: VendorObject) -> Mapping[str, VendorObject]:
+    """Return the fields that a model does not declare, or all of a JSON object. Faster than fields_of()."""
+    undeclared = getattr(part, "__pydantic_extra__", None)
+    return undeclared or (vars(part) if type(part) is JsonObject else _NONE)
+
+
+class JsonObject:
+    """A JSON object with its members as attributes. A missing member is None, as in the vendors' models."""
+
+    def __init__(self, members: dict[str, object]) -> None:
+        self.__dict__ = members
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
+def to_json_objects(value: object, rename: Callable[[str], str] = str) -> VendorObject:
+    """Return a JSON value with every mapping in it as a JsonObject; ``rename`` maps the members' names."""
+    if isinstance(value, dict):
+        return JsonObject({rename(name): to_json_objects(member, rename) for name, member in value.items()})
+    if isinstance(value, list):
+        return [to_json_objects(entry, rename) for entry in value]
+    return value
+
+
+def to_plain_json(value: object) -> object:
+    """Return a JSON value with every JsonObject in it as a mapping."""
+    if isinstance(value, JsonObject):
+        return {name: to_plain_json(member) for name, member in vars(value).items()}
+    return [to_plain_json(entry) for entry in value] if isinstance(value, list) else value
+
+
+def parse_json_object(text: bytes | str) -> JsonObject | None:
+    """Return the JSON object that a text is; None if it is anything else."""
+    try:
+        value = json.loads(text)
+        return to_json_objects(value) if isinstance(value, dict) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def answer_of(answer: VendorObject) -> VendorObject:
+    """Return the JSON object in an answer that is no vendor's model; None if there is none.
+
+    An application may ask a client's ``post()`` for text, a mapping or the HTTP response itself.
+    """
+    if isinstance(answer, dict):
+        return to_json_objects(answer)
+    if isinstance(answer, str | bytes):
+        return parse_json_object(answer)
+    content = attribute(answer, "content") if attribute(answer, "is_closed") else None
+    return parse_json_object(content) if isinstance(content, bytes) else None
+
+
+def attribute(owner: VendorObject, name: str) -> VendorObject:
+    """Return an attribute, as of an error; None if it is missing or cannot be read."""
+    try:
+        return getattr(owner, name, None)
+    except Exception:  # noqa: BLE001 - a property of the application's own error may raise anything
+        return None

@@ -1,0 +1,41 @@
+"""Reads what identifies an answer: its model, its ids, and what the HTTP headers say of its request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from llm_observe._providers.fields import attribute
+from llm_observe._values import to_retry_count
+
+if TYPE_CHECKING:
+    from llm_observe._call import Call
+    from llm_observe._vendor import VendorObject
+
+_RETRIES_HEADER: Final = "x-stainless-retry-count"
+_REQUEST_ID_HEADERS: Final = {"openai": "x-request-id", "anthropic": "request-id"}
+
+
+def note_ids(answer: VendorObject, call: Call) -> None:
+    """Record the model, the answer's id, its tier, and the request id that the client keeps on it."""
+    call.response_model = answer.model or call.response_model
+    # The declared fields; not getattr(), which is slow for a missing attribute of a model.
+    fields = answer.__dict__
+    call.provider_response_id = fields.get("id") or call.provider_response_id
+    call.provider_request_id = fields.get("_request_id") or call.provider_request_id
+    call.service_tier = fields.get("service_tier") or call.service_tier
+
+
+def note_http(response: VendorObject, call: Call) -> None:
+    """Record the request id of an HTTP response, and how often the client had tried before."""
+    headers = attribute(response, "headers")
+    if headers is not None:
+        name = _REQUEST_ID_HEADERS.get(call.provider)
+        call.provider_request_id = (headers.get(name) if name else None) or call.provider_request_id
+    note_retries(response, call)
+
+
+def note_retries(answer: VendorObject, call: Call) -> None:
+    """Record how many attempts came before that of an error or a response: the request's header says so."""
+    headers = attribute(attribute(answer, "request"), "headers")
+    if headers is not None:
+        call.retry_count = to_retry_count(headers.get(_RETRIES_HEADER))
