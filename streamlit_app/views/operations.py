@@ -101,9 +101,16 @@ def _show_delivery(
         show_denied()
     else:
         _show_ledger(ledger, look)
+    queue = health.value.queue if health.value and health.value.HasField("queue") else None
+    if queue:
+        show_queue_cards(queue, stats.value)
     left, right = st.columns(2)
-    with left:
-        _show_queue(health, stats, look, now)
+    with left, panel("Queue", note="the last hour", key="queue"):
+        if queue:
+            last_hour = look._replace(bounds=Bounds(now - KEPT, now, KEPT))
+            show_queue_history(HISTORY.last_hour(now), last_hour)
+        else:
+            st.caption("Redis does not answer, so the queue cannot be seen.")
     if is_denied(ledger, letters):
         return
     with right, panel("Throughput", note="logs by what became of them", key="throughput"):
@@ -119,21 +126,6 @@ def _show_ledger(ledger: Read[LedgerEntries], look: Look) -> None:
     with panel("Delivery", note="every log that was recorded, and what became of it", key="ledger"):
         if show_state(ledger) and ledger.value:
             show_ledger_sum(ledger.value.sum(), look.colours)
-
-
-def _show_queue(
-    health: Read[health_pb.CheckResponse],
-    stats: Read[admin.GetQueueStatsResponse],
-    look: Look,
-    now: datetime,
-) -> None:
-    with panel("Queue", note="the last hour", key="queue"):
-        if health.value is None or not health.value.HasField("queue"):
-            st.caption("Redis does not answer, so the queue cannot be seen.")
-            return
-        show_queue_cards(health.value.queue, stats.value)
-        last_hour = look._replace(bounds=Bounds(now - KEPT, now, KEPT))
-        show_queue_history(HISTORY.last_hour(now), last_hour)
 
 
 def _show_dead_letters(letters: Read[data.DeadLetters], state: str) -> None:

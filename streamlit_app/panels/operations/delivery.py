@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from streamlit_app.state.window import Bounds
 
 _BAR_PX: Final = 22
-_HEIGHT: Final = 330
+_HEIGHT: Final = 250
 _BAD_COLUMNS: Final = ("Rejected", "Dead", "Dropped", "Batches lost")
 _HOUR: Final = timedelta(hours=1)
 _STEPS: Final = (_HOUR, timedelta(hours=6), timedelta(days=1))
@@ -109,7 +109,7 @@ def show_ledger_sum(ledger: Ledger, colours: Palette) -> None:
     parts = [part for part in parts_of(ledger, colours) if part.count or part.always]
     total = sum(part.count for part in parts)
     at_least = "" if ledger.is_whole else "\u2265 "
-    with st.container(horizontal=True, gap="large", key="ledger_sum"):
+    with st.container(horizontal=True, gap="medium", key="ledger_sum"):
         st.metric(
             "Logged",
             f"{at_least}{fmt.exact(total)}",
@@ -129,8 +129,7 @@ def show_ledger_sum(ledger: Ledger, colours: Palette) -> None:
     if ledger.missing_batches:
         lost = fmt.exact(ledger.missing_batches)
         st.caption(
-            f":red[:material/error:] Batches that never arrived: {literal(lost)}. Their logs count as sent "
-            "once the producer reports them."
+            f":red[:material/error:] Batches that never arrived: {literal(lost)}. See the producers below."
         )
 
 
