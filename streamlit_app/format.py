@@ -103,14 +103,20 @@ def change(current: float | None, previous: float | None) -> str | None:
     if current is None or not previous:
         return None
     share = (current - previous) / previous
-    return f"{share * 100:+.1f} %" if abs(share) < _LARGEST_CHANGE else "> +1,000 %"
+    return f"{_signed(share * 100)} %" if abs(share) < _LARGEST_CHANGE else "> +1,000 %"
 
 
 def points(current: float | None, previous: float | None) -> str | None:
     """Return the change of a share in percentage points: ``+0.4 pp``; None if it is unknown."""
     if current is None or previous is None:
         return None
-    return f"{(current - previous) * 100:+.1f} pp"
+    return f"{_signed((current - previous) * 100)} pp"
+
+
+def _signed(value: float) -> str:
+    """Return a change with one decimal; none has no sign."""
+    shown = f"{value:+.1f}"
+    return "0.0" if shown.lstrip("+-") == "0.0" else shown
 
 
 # -- money -------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from streamlit_app.components.sidebar import show_sidebar
+from streamlit_app.components.errors import unexpected_errors
+from streamlit_app.components.sidebar import show_server_line, show_sidebar
 from streamlit_app.data.connection import settings
 from streamlit_app.login import require_login
 from streamlit_app.pages import ENTRIES, register
@@ -23,4 +24,6 @@ if settings().login:
     require_login()
 has_view = any(entry.has_view for entry in ENTRIES if entry.title == page.title)
 show_sidebar(current_view() if has_view else last_view())
-page.run()
+with unexpected_errors():
+    page.run()
+show_server_line()

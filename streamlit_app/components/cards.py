@@ -30,6 +30,7 @@ _DELTA_COLORS: Final[dict[str, Literal["normal", "inverse", "off"]]] = {
     "down": "inverse",
     "neither": "off",
 }
+_SMALL: Final = {"%": 1.0, "pp": 0.1}
 _MIN_CARD_PX: Final = 150
 
 
@@ -38,7 +39,7 @@ def show_cards(cards: Sequence[Card]) -> None:
     with st.grid(len(cards), min_column_width=_MIN_CARD_PX, gap="xsmall"):
         for card in cards:
             change = card.change
-            unchanged = change is None or not change.strip("+-0. %p")
+            unchanged = change is None or _is_small(change)
             st.metric(
                 literal(card.label),
                 card.value,
@@ -52,6 +53,12 @@ def show_cards(cards: Sequence[Card]) -> None:
                 chart_data=_sparkline(card.course),
                 chart_type="area",
             )
+
+
+def _is_small(change: str) -> bool:
+    """Return whether a change, ``+0.3 %`` or ``-0.1 pp``, is too small to be good or bad news."""
+    number, unit = change.split()[-2:]
+    return abs(float(number.replace(",", ""))) < _SMALL.get(unit, 0)
 
 
 def _sparkline(course: Sequence[float | None]) -> list[float] | None:

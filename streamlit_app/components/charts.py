@@ -153,7 +153,7 @@ def hover_layer(
     hover = alt.selection_point(name="hover", on="pointerover", clear="pointerout", empty=False)
     layer: alt.Chart = (
         chart_of(rows)
-        .mark_bar(color="gray", binSpacing=0)
+        .mark_bar(color="gray", binSpacing=0, clip=True)
         .encode(
             x=time_axis(bounds),
             x2="to:T",
@@ -172,7 +172,7 @@ def before_layer(rows: Sequence[Row], bounds: Bounds, y: alt.Y, colour: str) -> 
     known = [row for row in rows if row["value"] is not None]
     layer: alt.Chart = (
         chart_of(known)
-        .mark_line(interpolate="step-after", strokeWidth=1.4, color=colour)
+        .mark_line(interpolate="step-after", strokeWidth=1.4, color=colour, clip=True)
         .encode(x=time_axis(bounds, bars=False), y=y)
     )
     return layer

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
+import structlog
 
 from streamlit_app import clock
 from streamlit_app import format as fmt
@@ -12,12 +14,28 @@ from streamlit_app.components.safe_text import literal, small
 from streamlit_app.data.connection import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from streamlit_app.data.connection import ServerError
     from streamlit_app.data.reads import Read, Reads
 
-_ICON = ":material/cloud_off:"
+_ICON: Final = ":material/cloud_off:"
+logger = structlog.get_logger("streamlit_app")
+
+
+@contextmanager
+def unexpected_errors() -> Iterator[None]:
+    """Show a sentence instead of an exception, which goes to the log."""
+    try:
+        yield
+    except Exception:
+        logger.exception("page_failed")
+        st.error(
+            "This page failed, which is a bug: the log of the app says why. The rest of the app still works.",
+            icon=":material/bug_report:",
+        )
+        st.button("Try again", icon=":material/refresh:", key="retry_page")
 
 
 def show_error(error: ServerError, *, retry: bool = True) -> None:
@@ -72,4 +90,5 @@ def _sentence(error: ServerError) -> str:
     if error.unreachable:
         return f"{error.message} Is it running? Run llm-observe status to find out."
     text = error.message.strip()
+    text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -73,8 +73,7 @@ def _apply(key: str) -> None:
 def filter_badges(view: View, keys: Sequence[str]) -> None:
     """Show each value that is set, as a button that takes it away."""
     shown = [(key, value) for key, value in view.filters.items() if key in keys]
-    if not shown:
-        return
+    # A container even without badges: what follows keeps its place, and so its elements.
     with st.container(horizontal=True, gap="xsmall", key="badges"):
         for key, value in shown:
             st.button(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import timedelta
+from functools import wraps
+from typing import TYPE_CHECKING, Final, ParamSpec
 
 import streamlit as st
 
 from streamlit_app import clock
 from streamlit_app import format as fmt
+from streamlit_app.components.errors import unexpected_errors
 from streamlit_app.components.filters import filter_badges, filter_button
 from streamlit_app.components.links import page_url
 from streamlit_app.components.safe_text import literal
@@ -18,10 +20,12 @@ from streamlit_app.state.view import View, current_view, show_view
 from streamlit_app.state.window import PRESETS, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from streamlit.delta_generator import DeltaGenerator
 
+P = ParamSpec("P")
 _PRESET: Final = "header_preset"
 _START: Final = "header_start"
 _END: Final = "header_end"
@@ -39,6 +43,16 @@ class Header:
     def refresh_s(self) -> float | None:
         """How often to refresh, in seconds; None while the visitor has paused it. For ``run_every``."""
         return None if st.session_state.get(_PAUSED) else settings().refresh_s
+
+    def refreshing(self, part: Callable[P, None]) -> Callable[P, None]:
+        """Return a part of a page as one that refreshes by itself, unless the visitor has paused it."""
+
+        @wraps(part)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+            with unexpected_errors():
+                part(*args, **kwargs)
+
+        return st.fragment(guarded, run_every=self.refresh_s)
 
     def show_updated(self, time: datetime | None) -> None:
         """Say when the page's numbers were read."""

@@ -11,11 +11,10 @@ from streamlit_app.components.links import page_link
 from streamlit_app.components.safe_text import literal, small
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from streamlit.delta_generator import DeltaGenerator
 
-    from streamlit_app.components.charts import Row
     from streamlit_app.state.view import View
 
 
@@ -35,13 +34,3 @@ def logs_link(row: DeltaGenerator, view: View, label: str = "Logs") -> None:
     """Show a link from a panel to the logs behind its numbers."""
     with row:
         page_link(label, "logs", view, icon=":material/list_alt:", hint="The calls behind these numbers")
-
-
-def table_button(row: DeltaGenerator, rows: Sequence[Row], columns: dict[str, str], *, key: str) -> None:
-    """Show a button that opens a chart's numbers as a table. ``columns`` has their titles by their fields."""
-    with row.popover(
-        "", icon=":material/table:", help="Show as a table", on_change="rerun", key=f"table_{key}"
-    ) as opened:
-        if opened.open:
-            shown = [{title: row.get(field) for field, title in columns.items()} for row in rows]
-            st.dataframe(shown, hide_index=True, height=360, row_height=28)

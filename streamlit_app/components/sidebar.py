@@ -40,6 +40,14 @@ def show_sidebar(view: View) -> None:
     with st.sidebar:
         for group, entries in groupby(ENTRIES, lambda entry: entry.group):
             _show_group(group, [entry for entry in entries if not entry.hidden], view)
+
+
+def show_server_line() -> None:
+    """Show at the foot of the sidebar whether the server is well.
+
+    Call it last, so that no page waits for the answer.
+    """
+    with st.sidebar:
         st.space("stretch")
         st.fragment(_show_server, run_every=settings().refresh_s, key="server")()
 

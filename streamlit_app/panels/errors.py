@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 _ROW_PX: Final = 30
 _PROVIDER_AXIS: Final = alt.Axis(
-    orient="top", labelAngle=0, domain=False, ticks=False, labelOverlap=False, labelLimit=90
+    orient="top",
+    labelAngle=0,
+    domain=False,
+    ticks=False,
+    labelAlign="center",
+    labelOverlap=False,
+    labelLimit=90,
 )
 _MAX_CODES: Final = 8
 _MAX_ROWS: Final = 8
@@ -38,8 +44,8 @@ class Cell(NamedTuple):
 def show_error_codes(counts: Mapping[str, Mapping[str, int]], colours: Palette, key: str) -> Cell | None:
     """Show how often each code came from each provider; return the cell that was clicked on."""
     totals: dict[str, int] = {}
-    for codes in counts.values():
-        for code, count in codes.items():
+    for of_provider in counts.values():
+        for code, count in of_provider.items():
             totals[code] = totals.get(code, 0) + count
     codes = sorted(totals, key=lambda code: -totals[code])[:_MAX_CODES]
     rows: list[Row] = [
@@ -50,7 +56,7 @@ def show_error_codes(counts: Mapping[str, Mapping[str, int]], colours: Palette, 
     ]
     described = ", ".join(f"{row['provider']} {row['code']} {row['words']}" for row in rows)
     selection = show_chart(
-        _heat(rows, codes, colours),
+        _heat(rows, codes, [totals[code] for code in codes], colours),
         height=_ROW_PX * max(2, len(codes)),
         key=f"codes {key}",
         alt_text=f"Failed calls by error code and provider: {described}.",
@@ -61,8 +67,10 @@ def show_error_codes(counts: Mapping[str, Mapping[str, int]], colours: Palette, 
     return Cell(str(cell["provider"]), str(cell["code"])) if isinstance(cell, dict) else None
 
 
-def _heat(rows: Sequence[Row], codes: Sequence[str], colours: Palette) -> alt.LayerChart:
-    most = max((row["count"] for row in rows), default=1)
+def _heat(
+    rows: Sequence[Row], codes: Sequence[str], counts: Sequence[int], colours: Palette
+) -> alt.LayerChart:
+    most = max(counts)
     base = chart_of(rows).encode(
         x=alt.X("provider:N", title=None, axis=_PROVIDER_AXIS),
         y=alt.Y(

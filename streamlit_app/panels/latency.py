@@ -24,14 +24,12 @@ from streamlit_app.components.charts import (
     time_row,
     when_tooltips,
 )
-from streamlit_app.components.panel import table_button
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import tzinfo
 
     from llm_observe.v1.analytics_service_pb2 import Metrics
-    from streamlit.delta_generator import DeltaGenerator
 
 _HEIGHT: Final = 196
 _FIRST_TOKEN_HEIGHT: Final = 62
@@ -41,21 +39,14 @@ _NUMBERS: Final[Mapping[str, Callable[[Metrics], float | None]]] = {
     "p99": of.p99_latency,
     "ttft": of.first_token,
 }
-_COLUMNS: Final = {
-    "when": "Time", "calls": "Calls", "p50_words": "p50", "p95_words": "p95", "p99_words": "p99",
-    "ttft_words": "First token p50",
-}  # fmt: skip
 
 
-def show_latency(
-    place: DeltaGenerator, steps: Sequence[Step], before: Sequence[Step], look: Look
-) -> Mapping[str, object]:
+def show_latency(steps: Sequence[Step], before: Sequence[Step], look: Look) -> Mapping[str, object]:
     """Show both charts; return what is selected.
 
-    ``before`` are the steps of the window before, moved to this one; ``place`` gets a button for the table.
+    ``before`` are the steps of the window before, moved to this one.
     """
     rows = [_row(step, look.zone) for step in steps]
-    table_button(place, rows, _COLUMNS, key="latency")
     selection = show_chart(
         _latency_chart(rows, [_before_row(step, look.zone) for step in before], look),
         height=_HEIGHT,
@@ -92,13 +83,13 @@ def _latency_chart(rows: Sequence[Row], before: Sequence[Row], look: Look) -> al
     known = [row for row in rows if row["p50"] is not None]
     base = chart_of(known).encode(x=time_axis(bounds), x2="to:T")
     faded = alt.condition("datum.finished", alt.value(0.28), alt.value(0.12))
-    band = base.mark_bar(binSpacing=0, color=colours.p95).encode(
+    band = base.mark_bar(binSpacing=0, clip=True, color=colours.p95).encode(
         y=seconds_axis("p50:Q"), y2="p95:Q", opacity=faded
     )
     lines = base.encode(x=time_axis(bounds, bars=False))
-    p95 = lines.mark_rule(strokeWidth=1.2, color=colours.p95).encode(y="p95:Q")
-    p50 = lines.mark_rule(strokeWidth=2.2, color=colours.p50).encode(y="p50:Q")
-    p99 = lines.mark_rule(strokeWidth=1.2, strokeDash=[3, 2], color=colours.p99).encode(y="p99:Q")
+    p95 = lines.mark_rule(clip=True, strokeWidth=1.2, color=colours.p95).encode(y="p95:Q")
+    p50 = lines.mark_rule(clip=True, strokeWidth=2.2, color=colours.p50).encode(y="p50:Q")
+    p99 = lines.mark_rule(clip=True, strokeWidth=1.2, strokeDash=[3, 2], color=colours.p99).encode(y="p99:Q")
     tooltips = when_tooltips(
         alt.Tooltip("p50_words:N", title="p50"),
         alt.Tooltip("p95_words:N", title="p95"),
@@ -116,7 +107,7 @@ def _first_token_chart(rows: Sequence[Row], look: Look) -> alt.LayerChart:
     known = [row for row in rows if row["ttft"] is not None]
     line = (
         chart_of(known)
-        .mark_rule(strokeWidth=2, color=look.colours.ttft)
+        .mark_rule(clip=True, strokeWidth=2, color=look.colours.ttft)
         .encode(x=time_axis(bounds, labels=False, bars=False), x2="to:T", y=seconds_axis("ttft:Q", ticks=2))
     )
     tooltips = when_tooltips(alt.Tooltip("ttft_words:N", title="first token p50"))

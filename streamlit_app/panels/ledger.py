@@ -32,6 +32,7 @@ def describe(ledger: Ledger) -> str:
     terms = " + ".join(f"{fmt.exact(count)} {name}" for name, count in parts if count) or "0 stored"
     losses = f"{fmt.exact(ledger.dropped)} dropped by producers"
     if ledger.missing_batches:
-        losses += f" · {fmt.exact(ledger.missing_batches)} batches never arrived"
+        plural = "" if ledger.missing_batches == 1 else "es"
+        losses += f" · {fmt.exact(ledger.missing_batches)} batch{plural} never arrived"
     at_least = "" if ledger.is_whole else "at least "
     return f"Sent {at_least}{fmt.exact(ledger.sent)} = {terms} · {losses}"

@@ -26,24 +26,20 @@ from streamlit_app.components.charts import (
     time_row,
     when_tooltips,
 )
-from streamlit_app.components.panel import table_button
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import tzinfo
 
     from llm_observe.v1.analytics_service_pb2 import QueryTimeSeriesResponse, TimeSeries
-    from streamlit.delta_generator import DeltaGenerator
 
 _HEIGHT: Final = 174
 _ERRORS_HEIGHT: Final = 62
 OTHERS: Final = "all others"
 """The groups beyond the largest, summed."""
-_COLUMNS: Final = {"when": "Time", "group": "Of", "words": "Requests", "failed_words": "Failed"}
 
 
 def show_requests(
-    place: DeltaGenerator,
     answer: QueryTimeSeriesResponse,
     overall: Sequence[Step],
     before: Sequence[Step],
@@ -51,10 +47,9 @@ def show_requests(
 ) -> Mapping[str, object]:
     """Show both charts; return what is selected.
 
-    ``before`` are the steps of the window before, moved to this one; ``place`` gets a button for the table.
+    ``before`` are the steps of the window before, moved to this one.
     """
     rows = _group_rows(answer, look)
-    table_button(place, rows, _COLUMNS, key="requests")
     selection = show_chart(
         _requests_chart(rows, _before_rows(before, overall, look.zone), answer, look),
         height=_HEIGHT,
@@ -113,7 +108,7 @@ def _requests_chart(
     legend = alt.Legend(orient="top", title=None, symbolType="square", offset=2, columns=6, labelLimit=140)
     bars = (
         chart_of(rows)
-        .mark_bar(binSpacing=1)
+        .mark_bar(binSpacing=1, clip=True)
         .encode(
             x=time_axis(bounds),
             x2="to:T",
@@ -143,7 +138,7 @@ def _error_row(step: Step, zone: tzinfo) -> Row:
 def _errors_chart(rows: Sequence[Row], look: Look) -> alt.LayerChart:
     bars = (
         chart_of([row for row in rows if row["failed"]])
-        .mark_bar(binSpacing=1, color=look.colours.error)
+        .mark_bar(binSpacing=1, clip=True, color=look.colours.error)
         .encode(x=time_axis(look.bounds, labels=False), x2="to:T", y=count_axis("failed:Q", ticks=2))
     )
     tooltips = when_tooltips(alt.Tooltip("words:N", title="failed"))

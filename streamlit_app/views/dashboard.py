@@ -57,7 +57,7 @@ _MAX_PROVIDERS: Final = 6
 def render() -> None:
     """Show the page; its numbers refresh by themselves."""
     header = page_header("Dashboard", "dashboard")
-    st.fragment(_show_numbers, run_every=header.refresh_s, key="numbers")(header)
+    header.refreshing(_show_numbers)(header)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +175,12 @@ def _show_charts(answers: _Answers) -> None:
         show_switch(row, "Compare", "compare", hint="Draw the window before as a grey line")
         logs_link(row, answers.view.filtered("outcome", "success"))
         if show_panel_state(answers.overall):
-            _apply(answers.view, show_latency(row, steps, before, look))
+            _apply(answers.view, show_latency(steps, before, look))
     with right, panel("Requests", note="below: failed", key="requests") as row:
         show_choice(row, "Stacked by", "by", _STACKED_BY, "provider")
         logs_link(row, answers.view)
         if show_panel_state(answers.stacked) and answers.stacked.value:
             selection = show_requests(
-                row,
                 answers.stacked.value,
                 steps,
                 before,
@@ -233,7 +232,7 @@ def _show_errors(answers: _Answers) -> None:
     left, right = st.columns([2, 3])
     with left, panel("Errors", note="by code and provider", key="codes") as row:
         logs_link(row, failures)
-        if show_panel_state(codes) and codes.value:
+        if show_panel_state(answers.providers) and show_panel_state(codes) and codes.value:
             cell = show_error_codes(codes.value, palette(), _key(answers.view))
             if cell and "logs" in registered():
                 open_page("logs", failures.filtered("provider", cell.provider).filtered("code", cell.code))

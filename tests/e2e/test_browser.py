@@ -65,9 +65,9 @@ async def ask(page, text: str) -> None:
 
 async def test_a_chat_is_streamed_and_counted(page, provider_mock):
     await page.goto("/")
-    await page.get_by_text("No calls in this window yet").wait_for()
+    await page.get_by_text("No calls yet").wait_for()
 
-    await page.get_by_role("link", name="Chat").click()
+    await page.get_by_role("link", name="Chat", exact=True).click()
     await ask(page, "hello from the browser")
     await page.get_by_text("gpt-4o-mini-mock").wait_for()
     assert await page.get_by_text("first token").count() == 1
@@ -77,8 +77,7 @@ async def test_a_chat_is_streamed_and_counted(page, provider_mock):
     requests = page.get_by_test_id("stMetric").filter(has_text="Requests").get_by_test_id("stMetricValue")
     await requests.wait_for()
     assert (await requests.inner_text()).strip() == "1"
-    await page.get_by_text("Requests by provider").wait_for()
-    await page.get_by_text("None in this window.").wait_for()
+    await page.locator("[aria-label^='Requests over time, 1 in all']").first.wait_for()
 
 
 async def test_a_provider_error_is_explained_and_counted_on_the_dashboard(page, provider_mock):
@@ -88,15 +87,16 @@ async def test_a_provider_error_is_explained_and_counted_on_the_dashboard(page, 
     await page.get_by_text("PROVIDER_RATE_LIMITED").first.wait_for()
     assert await page.get_by_text("Traceback").count() == 0
     await page.goto("/")
-    value = page.get_by_test_id("stMetric").filter(has_text="Success rate").get_by_test_id("stMetricValue")
+    value = page.get_by_test_id("stMetric").filter(has_text="Error rate").get_by_test_id("stMetricValue")
     await value.wait_for()
-    assert (await value.inner_text()).strip() == "0.0 %"
+    assert (await value.inner_text()).strip() == "100.0 %"
+    await page.locator("[aria-label^='Failed calls by error code']").first.wait_for()
 
 
 async def test_an_unreachable_server_is_reported_without_a_traceback(page, server):
     await server.stop(0)
     await page.goto("/")
-    await page.get_by_text("does not answer").wait_for()
+    await page.get_by_text("No answer from").first.wait_for()
     assert await page.get_by_text("Traceback").count() == 0
 
 

@@ -61,6 +61,8 @@ from streamlit_app import format as fmt
         (fmt.points(0.014, 0.01), "+0.4 pp"),
         (fmt.points(0, 0.01), "-1.0 pp"),
         (fmt.points(None, 0.01), None),
+        (fmt.points(0.0100001, 0.0100002), "0.0 pp"),
+        (fmt.change(100, 100), "0.0 %"),
         (fmt.length(timedelta(minutes=1)), "1 minute"),
         (fmt.length(timedelta(minutes=90)), "90 minutes"),
         (fmt.length(timedelta(days=7)), "7 days"),

@@ -71,6 +71,17 @@ def test_an_error_of_one_panel_stays_in_it(method, connected):
     assert len(app.header) >= 2
 
 
+def test_a_bug_is_told_of_without_its_text(connected, monkeypatch):
+    def fail(*_args):
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr("streamlit_app.views.dashboard.show_summary", fail)
+    app = page("dashboard").run()
+    assert not app.exception
+    assert "This page failed" in texts(app.error)
+    assert "secret" not in texts(app.error)
+
+
 def test_the_timeout_is_shorter_than_the_refresh_period():
     """A refresh cancels the one before, and with it the error that it was about to show."""
     for timeout_s in (0.1, 3, 9.9, 10, 60, 3600):

@@ -142,8 +142,10 @@ def test_literal_shows_every_character(text):
 # -- every page uses it ------------------------------------------------------------------------------------
 
 MARKDOWN = {
-    "badge", "button", "caption", "error", "exception", "header", "info", "markdown", "metric", "popover",
-    "subheader", "success", "title", "toast", "warning", "write", "write_stream", "html", "latex",
+    "badge", "button", "caption", "checkbox", "datetime_input", "error", "exception", "expander",
+    "header", "html", "info", "latex", "markdown", "metric", "multiselect", "pills", "popover",
+    "radio", "segmented_control", "selectbox", "subheader", "success", "text_area", "text_input",
+    "title", "toast", "toggle", "warning", "write", "write_stream",
 }  # fmt: skip
 SAFE = {"literal", "safe_markdown", "small"}
 

@@ -38,13 +38,17 @@ def choose_timeout(monkeypatch, seconds: str) -> None:
 
 
 @contextmanager
-def running_app(grpc_port: int, log: Path) -> Iterator[str]:
-    """Run the app as a process, at the time of the sample; yield its address."""
+def running_app(grpc_port: int, log: Path, timeout_s: str = UNHURRIED_S) -> Iterator[str]:
+    """Run the app as a process, at the time of the sample; yield its address.
+
+    ``timeout_s`` is how long it waits for an answer of the server.
+    """
     port = free_port()
     script = Path(__file__).with_name("fixed_app.py")
     env = {
         **os.environ,
         "LLM_OBSERVE_GRPC_PORT": str(grpc_port),
+        "LLM_OBSERVE_UI_TIMEOUT_S": timeout_s,
         "PYTHONPATH": str(ROOT),
     }
     settings = ListenSettings(LLM_OBSERVE_UI_PORT=port)

@@ -30,8 +30,12 @@ class Look(NamedTuple):
     width: int
     theme: str
 
+    def __str__(self) -> str:
+        return f"{self.width}-{self.theme}"
+
 
 LOOKS = [Look(width, theme) for width in (1440, 390) for theme in ("light", "dark")]
+TWO_LOOKS = [Look(1440, "light"), Look(390, "dark")]
 
 
 @asynccontextmanager
@@ -83,7 +87,7 @@ async def settled(page: Page) -> bytes:
     while True:
         assert await page.get_by_test_id("stException").count() == 0
         await page.wait_for_function(
-            "() => !document.querySelector('[data-testid=stSkeleton],[data-testid=stStatusWidget]')"
+            "() => !document.querySelector('[data-testid^=stSkeleton],[data-testid=stStatusWidget]')"
             " && !document.querySelector('[data-stale=true]')"
         )
         height = await page.evaluate(

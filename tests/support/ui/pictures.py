@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent.parent.parent / "ui" / "pictures"
 UPDATE = "UPDATE_PICTURES"
-_COLOURS = 48
+_COLOURS = 128
 _FORGIVEN_HEIGHT = 0.02
 _FORGIVEN_DIFFERENCE = 40
 """Of 255: how much a blurred pixel may differ."""
@@ -29,15 +29,16 @@ _FORGIVEN_SHARE = 0.012
 """How many pixels may differ more."""
 
 
-async def assert_picture(page: Page, name: str, folder: Path) -> None:
+async def assert_picture(page: Page, name: str, folder: Path, *, loading: bool = False) -> None:
     """Compare what the page shows with the picture of that name, for its width and theme.
 
-    ``folder`` is where the new picture is put if they differ: the test's ``tmp_path``.
+    ``folder`` is where the new picture is put if they differ: the test's ``tmp_path``. ``loading`` takes the
+    page as it is; else it is taken when it changes no more.
     """
     width = (page.viewport_size or {"width": 0})["width"]
     dark = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     path = FOLDER / f"{name}-{width}-{'dark' if dark else 'light'}.png"
-    taken = _shrink(await settled(page))
+    taken = _shrink(await (page.screenshot(animations="disabled") if loading else settled(page)))
     if os.environ.get(UPDATE):
         taken.save(path, optimize=True)
         return
@@ -70,4 +71,4 @@ def compare(expected: Image.Image, taken: Image.Image) -> str:
 def _shrink(picture: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     half = image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS)
-    return half.quantize(_COLOURS, dither=Image.Dither.NONE)
+    return half.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
