@@ -11,6 +11,7 @@ from tests.support.ui.app import UNHURRIED_S, running_app
 from tests.support.ui.browser import LOOKS, TWO_LOOKS, Look, open_page, running_browser
 from tests.support.ui.fake_server import FakeServer
 from tests.support.ui.sample import NOW, serve_sample
+from tests.support.ui.sample_reports import serve_reports
 from tests.support.waiting import eventually
 
 
@@ -26,6 +27,7 @@ def fake(_fake_server):
     _fake_server.answers.clear()
     _fake_server.requests.clear()
     serve_sample(_fake_server)
+    serve_reports(_fake_server)
     yield _fake_server
     _fake_server.resume()
 
