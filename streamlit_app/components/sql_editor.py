@@ -38,7 +38,7 @@ def show_sql_editor(
                 "name": table.name,
                 "description": table.description,
                 "columns": [
-                    {"name": column.name, "type": column.type.lower(), "description": column.description}
+                    {"name": column.name, "type": column.type.lower().replace("timestamp with time zone", "timestamptz"), "description": column.description}
                     for column in table.columns
                 ],
             }

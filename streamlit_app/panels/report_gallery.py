@@ -55,8 +55,9 @@ def icon_of(name: str) -> str:
 def show_gallery(reports: Mapping[str, Report], view: View) -> None:
     """Show a tile for each report; a click opens it."""
     for topic, members in topics(reports).items():
-        st.header(literal(topic), anchor=False)
-        with st.grid(4, min_column_width=_TILE_PX, gap="small"):
+        with st.container(key=f"topic_{topic.lower()}"):
+            st.header(literal(topic), anchor=False)
+        with st.grid(3, min_column_width=_TILE_PX, gap="small"):
             for report in members:
                 with st.container(border=True, height="stretch", gap="xxsmall", key=f"tile_{report.name}"):
                     icon = f":material/{icon_of(report.name)}:"

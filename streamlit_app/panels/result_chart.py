@@ -23,9 +23,15 @@ _MAX_BARS: Final = 25
 _MAX_DAYS: Final = 400
 _BAR_PX: Final = 24
 _HEIGHT: Final = 280
+_LEGEND_ROW_PX: Final = 18
 _LABEL_CHARS: Final = 48
+_MAX_MARKED: Final = 60
+"""Points of a line that are marked each; more would hide it."""
 _LABELS: Final[dict[Unit, str]] = {
-    "usd": "format(datum.value, datum.value < 0.1 ? '$~r' : '$,~s')",
+    "usd": (
+        "datum.value == 0 ? '$0' : abs(datum.value) < 0.1 ? format(datum.value, '$.2~r')"
+        " : abs(datum.value) < 1000 ? format(datum.value, '$,.2f') : format(datum.value, '$,.3~s')"
+    ),
     "ms": "datum.value >= 1000 ? format(datum.value / 1000, '~r') + ' s' : format(datum.value, '~r') + ' ms'",
     "s": "format(datum.value, '~s') + ' s'",
     "share": "format(datum.value, '.2~%')",
@@ -55,9 +61,13 @@ def show_result_chart(result: Result, plan: Plan, kind: ChartType, measure: Colu
         note = _left_out(rows["series"].nunique(), len(names), "groups")
         draw = {"lines": _lines, "bars": _bars, "heat": _heat, "points": _points}[kind]
         chart = draw(kept, plan.x, measure, colours)
-        height = max(120, 26 * len(names) + 40) if kind == "heat" else _HEIGHT
+        height = max(120, 26 * len(names) + 40) if kind == "heat" else _height(len(names))
     show_chart(chart, height=height, key=f"result {kind} {measure.name}", alt_text=_describe(kept, measure))
     return note
+
+
+def _height(series_count: int) -> int:
+    return _HEIGHT + (_LEGEND_ROW_PX * ((series_count + 1) // 2) if series_count > 1 else 0)
 
 
 def _left_out(count: int, shown: int, what: str) -> str:
@@ -126,7 +136,7 @@ def _colour(rows: pd.DataFrame, measure: Column, colours: Palette) -> alt.Color 
     if len(names) < 2:  # noqa: PLR2004 - one needs no legend
         return alt.value(colours.error if measure.name.startswith("error_") else colours.p50)
     scale = alt.Scale(domain=names, range=series_colours(names, colours))
-    legend = alt.Legend(orient="top", title=None, symbolType="square", labelLimit=180, columns=4)
+    legend = alt.Legend(orient="top", title=None, symbolType="square", labelLimit=140, columns=2, offset=4)
     return alt.Color("series:N", scale=scale, legend=legend)
 
 
@@ -165,9 +175,10 @@ def _tooltip(measure: Column, column: Column | None = None) -> list[alt.Tooltip]
 
 
 def _lines(rows: pd.DataFrame, x: Column, measure: Column, colours: Palette) -> alt.Chart:
+    opacity = 1 if rows["x"].nunique() <= _MAX_MARKED else 0  # they still show a tooltip
     chart: alt.Chart = (
         alt.Chart(rows)
-        .mark_line(point=alt.OverlayMarkDef(size=28, filled=True), strokeWidth=1.8)
+        .mark_line(point=alt.OverlayMarkDef(size=28, filled=True, opacity=opacity), strokeWidth=1.8)
         .encode(
             x=_x(rows, x, band=False),
             y=_y(measure),

@@ -86,7 +86,8 @@ def _is_read(read: Read[object]) -> bool:
 
 
 def _show_report(report: Report, header: Header, *, is_away: bool) -> None:
-    page_link("All reports", "analytics", header.view, icon=":material/arrow_back:")
+    with st.container(key="report_back"):
+        page_link("All reports", "analytics", header.view, icon=":material/arrow_back:")
     values = questions.parameters_in_url(report)
     dimension = values.get("dimension", "")
     with st.container(horizontal=True, vertical_alignment="center", key="report_head"):

@@ -22,6 +22,8 @@ _ARGUMENTS = [
 _HEIGHT = 900
 _HARMLESS = ("Infinite extent",)
 """Warnings of Vega on a chart without data."""
+_PROBES = ("/_stcore/health", "/_stcore/host-config")
+"""Where Streamlit looks below the address of a page before it finds them at the root."""
 
 
 class Look(NamedTuple):
@@ -66,7 +68,8 @@ async def open_page(browser: Browser, address: str, look: Look) -> AsyncIterator
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        if message.type == "error" and not message.text.startswith(_HARMLESS):
+        is_probe = message.location["url"].endswith(_PROBES)
+        if message.type == "error" and not is_probe and not message.text.startswith(_HARMLESS):
             errors.append(message.text)
 
     page.on("request", lambda request: requested.append(request.url))
