@@ -57,7 +57,7 @@ _DARK: Final = Palette(
     others=("#4db5e8", "#a3c45a", "#e07cc0", "#c4ae66", "#8fa2f0", "#4fc0d4"),
 )  # fmt: skip
 PALETTES: Final[Mapping[Theme, Palette]] = {"light": _LIGHT, "dark": _DARK}
-_OUTCOMES: Final = {"success": "good", "error": "error", "cancelled": "warning"}
+OUTCOMES: Final = {"success": "good", "error": "error", "cancelled": "warning"}
 
 
 def palette() -> Palette:
@@ -73,4 +73,4 @@ def colour_of(name: str, colours: Palette) -> str:
 
 def outcome_colour(outcome: str, colours: Palette) -> str:
     """Return the colour of ``success``, ``error`` or ``cancelled``."""
-    return str(getattr(colours, _OUTCOMES.get(outcome, "muted")))
+    return str(getattr(colours, OUTCOMES.get(outcome, "muted")))

@@ -88,6 +88,15 @@ def exact(value: int | None) -> str:
     return NOTHING if value is None else f"{value:,}"
 
 
+def size(count_bytes: int) -> str:
+    """Return a number of bytes: ``950 B``, ``12.4 KB``, ``3.1 MB``."""
+    scaled, units = float(count_bytes), ["B", "KB", "MB", "GB", "TB"]
+    while round(scaled, 1) >= _THOUSAND and len(units) > 1:
+        scaled /= _THOUSAND
+        units.pop(0)
+    return f"{count_bytes} B" if units[0] == "B" else f"{scaled:.1f} {units[0]}"
+
+
 def percent(share: float | None) -> str:
     """Return a share as ``98.7 %``; one that is not quite nothing or all never as 0 or 100 %."""
     if share is None:

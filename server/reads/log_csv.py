@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from llm_observe.v1.log_pb2 import Log
 
+from analytics.result_files import escape_formula
 from codec.rows import DURATIONS
 from server.reads.log_search import search_logs
 from server.reads.work import in_thread
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 _READ_ROWS: Final = 500
 _CHUNK_CHARS: Final = 128 * 1024
 """A chunk ends with the line that exceeds this. Lines have at most 200 KB, so that chunks stay below 1 MB."""
-_FORMULA: Final = re.compile(
-    r"[\s\x00-\x1f\x7f\"'`´‘’‚‛“”„‟«»＂＇\u200b-\u200f\u2028-\u202f\u2060-\u2064\ufeff]*"  # noqa: RUF001 - quotes that a spreadsheet may drop
-    r"[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001 - full-width forms, which some spreadsheets read as the others
-)
-"""What a spreadsheet may run: signs that begin formulas, though quotes or invisible characters precede."""
 
 
 def _columns() -> tuple[str, ...]:
@@ -111,13 +106,3 @@ def _cell(value: Value) -> str | int:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return str(value)
-
-
-def escape_formula(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet may run."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def unescape_formula(cell: str) -> str:
-    """Return the text that became a cell."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell

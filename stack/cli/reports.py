@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
 from llm_observe.v1 import report_service_pb2 as pb
 from llm_observe.v1.report_service_pb2_grpc import ReportServiceStub
 
-from server.reads.log_csv import escape_formula
+from analytics.result_files import to_csv, to_json, to_parquet, to_text
 from stack.cli.output import print_items, print_table, printable_lines
 from stack.cli.server import server_channel
 from stack.cli.to_json import printable_json
@@ -141,33 +140,27 @@ def _read(parts: Iterable[pb.RunReportResponse | pb.RunSqlResponse]) -> pa.Table
 
 def _write(table: pa.Table, form: str, output: IO[bytes]) -> None:
     if form == "parquet":
-        from pyarrow import parquet  # noqa: PLC0415 - as above
-
-        parquet.write_table(table, output, compression="zstd")
+        output.write(to_parquet(table))
         return
-    rows = _rows(table)
-    if form == "csv":
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows([table.column_names, *([_cell(value) for value in row] for row in rows)])
-        # A file gets every character; a terminal would obey some.
-        output.write((printable_lines(text.getvalue()) if output.isatty() else text.getvalue()).encode())
-    elif form == "json":
-        named = [dict(zip(table.column_names, map(_finite, row), strict=True)) for row in rows]
-        shown = json.dumps(named, default=_to_json, ensure_ascii=False, indent=1)
-        output.write(printable_json(shown).encode() + b"\n")
-    else:
-        names = table.column_names
-        cells = [[_shown(name, value) for name, value in zip(names, row, strict=True)] for row in rows]
-        print_table([name.replace(_NANO_USD, "_usd") for name in names], cells)
-
-
-def _rows(table: pa.Table) -> list[list[Any]]:
     try:
-        return [list(row.values()) for row in table.to_pylist()]
+        if form == "csv":
+            text = to_csv(table)
+            # A file gets every character; a terminal would obey some.
+            output.write(printable_lines(text.decode()).encode() if output.isatty() else text)
+            return
+        rows = [list(row.values()) for row in table.to_pylist()]
     except (OverflowError, ValueError):
         raise StackError(
             "a time of the answer is not in the years 1 to 9999: cast it to text, or use --format parquet"
         ) from None
+    names = table.column_names
+    if form == "json":
+        named = [dict(zip(names, map(_finite, row), strict=True)) for row in rows]
+        shown = json.dumps(named, default=to_json, ensure_ascii=False, indent=1)
+        output.write(printable_json(shown).encode() + b"\n")
+    else:
+        cells = [[_shown(name, value) for name, value in zip(names, row, strict=True)] for row in rows]
+        print_table([name.replace(_NANO_USD, "_usd") for name in names], cells)
 
 
 def _finite(value: Any) -> Any:
@@ -181,14 +174,6 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _cell(value: Any) -> str | int | float:  # any value that Arrow can hold
-    if value is None:
-        return ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    return escape_formula(_text(value))
-
-
 def _shown(name: str, value: Any) -> str | int:
     """Return a value for people: dollars for 10^-9 of them, times to the second."""
     if name.endswith(_NANO_USD) and isinstance(value, int | float):
@@ -200,21 +185,4 @@ def _shown(name: str, value: Any) -> str | int:
         return value
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1 else f"{value:,.1f}"
-    return "" if value is None else _text(value)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return (
-        value.isoformat()
-        if isinstance(value, date)
-        else json.dumps(value, default=_to_json, ensure_ascii=False)
-    )
-
-
-def _to_json(value: Any) -> str:
-    """Return what JSON has no word for: times as ISO 8601, others as they print."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return "" if value is None else to_text(value)

@@ -20,7 +20,7 @@ from streamlit_app.state.view import View, current_view, show_view
 from streamlit_app.state.window import PRESETS, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from streamlit.delta_generator import DeltaGenerator
@@ -30,6 +30,8 @@ _PRESET: Final = "header_preset"
 _START: Final = "header_start"
 _END: Final = "header_end"
 _PAUSED: Final = "paused"
+REFRESH: Final = "refresh"
+"""Key of the button that is on while the page runs because of it."""
 
 
 class Header:
@@ -62,10 +64,19 @@ class Header:
             self._updated.caption(f"{literal(words)} {literal(at)}", width="content")
 
 
-def page_header(title: str, page: str, *, filter_keys: Sequence[str] = METRIC_KEYS) -> Header:
+def page_header(
+    title: str,
+    page: str,
+    *,
+    filter_keys: Sequence[str] = METRIC_KEYS,
+    refreshes: bool = True,
+    link: Mapping[str, str] | None = None,
+) -> Header:
     """Show the header of a page that has a window; return what it says.
 
-    ``page`` is the page's name in ``pages.py``; ``filter_keys`` are the filters that act on it.
+    ``page`` is the page's name in ``pages.py``; ``filter_keys`` are the filters that act on it. ``refreshes``
+    says whether it reads by itself again and again, which can be paused; ``link`` has what a link to it says
+    beside window and filters.
     """
     view = current_view()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header"):
@@ -76,8 +87,11 @@ def page_header(title: str, page: str, *, filter_keys: Sequence[str] = METRIC_KE
         if filter_keys:
             with st.container(width="content"):
                 filter_button(view, filter_keys)
-        _refresh_buttons()
-        _link_button(page, view)
+        if refreshes:
+            _pause_button()
+        # Any click runs the page, and with it everything that it reads.
+        st.button("", icon=":material/refresh:", key=REFRESH, help="Refresh now", shortcut="u")
+        _link_button(page, view, link or {})
     if filter_keys:
         filter_badges(view, filter_keys)
     return Header(view, updated)
@@ -131,7 +145,7 @@ def _choose_range() -> None:
         show_view(current_view().during(window))
 
 
-def _refresh_buttons() -> None:
+def _pause_button() -> None:
     paused = bool(st.session_state.get(_PAUSED))
     st.button(
         "",
@@ -140,15 +154,13 @@ def _refresh_buttons() -> None:
         help="Refresh by itself again" if paused else "Stop refreshing by itself",
         on_click=_toggle_paused,
     )
-    # Any click runs the page, and with it everything that it reads.
-    st.button("", icon=":material/refresh:", key="refresh", help="Refresh now", shortcut="u")
 
 
 def _toggle_paused() -> None:
     st.session_state[_PAUSED] = not st.session_state.get(_PAUSED)
 
 
-def _link_button(page: str, view: View) -> None:
+def _link_button(page: str, view: View, others: Mapping[str, str]) -> None:
     with st.popover("", icon=":material/link:", help="Link to what is shown"):
         st.caption("Link to this window with these filters")
-        st.code(page_url(page, view), language=None, wrap_lines=True)
+        st.code(page_url(page, view, **others), language=None, wrap_lines=True)

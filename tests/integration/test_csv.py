@@ -13,9 +13,10 @@ from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.filter_pb2 import LogFilter
 
+from analytics.result_files import unescape_formula
 from codec.rows import to_row
 from server.reads import log_csv, log_search
-from server.reads.log_csv import COLUMNS, unescape_formula
+from server.reads.log_csv import COLUMNS
 from server.reads.log_filter import LogMatcher, parse_log_filter
 from tests.support.logs import make_log
 from tests.support.packing import insert

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import asyncpg
 
+from analytics.result_files import unescape_formula
 from analytics.sketch import bucket_of
 from analytics.windows import MINUTE, floor
-from server.reads.log_csv import unescape_formula
 from storage.columns import LOG_COLUMNS, ROLLUP_DIMENSIONS, ROLLUP_SUMS, LogRow
 
 Tally: TypeAlias = dict[tuple[datetime, str, str, str, str], tuple[int, ...]]

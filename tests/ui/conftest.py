@@ -12,6 +12,7 @@ from tests.support.ui.browser import LOOKS, TWO_LOOKS, Look, open_page, running_
 from tests.support.ui.fake_server import FakeServer
 from tests.support.ui.sample import NOW, serve_sample
 from tests.support.ui.sample_logs import log_answers
+from tests.support.ui.sample_reports import serve_reports
 from tests.support.waiting import eventually
 
 
@@ -28,6 +29,7 @@ def fake(_fake_server):
     _fake_server.requests.clear()
     serve_sample(_fake_server)
     _fake_server.answers |= log_answers()
+    serve_reports(_fake_server)
     yield _fake_server
     _fake_server.resume()
 

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llm_observe.v1.log_pb2 import Log
 
+from analytics.result_files import escape_formula, unescape_formula
 from codec.rows import DURATIONS, to_row
-from server.reads.log_csv import COLUMNS, escape_formula, format_rows, unescape_formula
+from server.reads.log_csv import COLUMNS, format_rows
 from storage.columns import LogRow
 from tests.support.logs import make_log
 from tests.support.prices import BOOK
