@@ -30,7 +30,7 @@ from llm_observe.v1.analytics_service_pb2 import (
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.log_pb2 import Log
 
-from server.reads.log_csv import unescape_formula
+from analytics.result_files import unescape_formula
 from stack.cli.main import cli
 from telemetry.logging import LogSettings, start_logging
 from tests.support.logs import make_log, make_request
