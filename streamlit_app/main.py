@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from streamlit_app.components.errors import unexpected_errors
-from streamlit_app.components.sidebar import show_sidebar
+from streamlit_app.components.sidebar import show_server_line, show_sidebar
 from streamlit_app.data.connection import settings
 from streamlit_app.login import require_login
 from streamlit_app.pages import ENTRIES, register
@@ -26,3 +26,4 @@ has_view = any(entry.has_view for entry in ENTRIES if entry.title == page.title)
 show_sidebar(current_view() if has_view else last_view())
 with unexpected_errors():
     page.run()
+show_server_line()

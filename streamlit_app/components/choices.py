@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from streamlit_app.components.safe_text import literal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -30,9 +32,9 @@ def show_choice(
     widget = f"choice_{parameter}"
     st.session_state[widget] = chosen_in_url(parameter, options, default)
     place.segmented_control(
-        label,
+        literal(label),
         list(options),
-        format_func=lambda option: options[option],
+        format_func=lambda option: literal(options[option]),
         key=widget,
         on_change=_keep,
         args=(parameter, default),
@@ -44,7 +46,9 @@ def show_switch(place: DeltaGenerator, label: str, parameter: str, *, hint: str 
     """Show a switch that is off unless the URL says ``1``."""
     widget = f"choice_{parameter}"
     st.session_state[widget] = is_on_in_url(parameter)
-    place.toggle(label, key=widget, help=hint or None, on_change=_keep, args=(parameter, False))
+    place.toggle(
+        literal(label), key=widget, help=literal(hint) or None, on_change=_keep, args=(parameter, False)
+    )
 
 
 def _keep(parameter: str, default: str | bool) -> None:  # noqa: FBT001 - the value of a switch

@@ -40,6 +40,7 @@ def show_no_data(what: str = "calls") -> None:
                 f'llm_observe.configure(endpoint="{settings().target}")\n'
                 "client = llm_observe.wrap(OpenAI())",
                 language="python",
+                wrap_lines=True,
             )
 
 

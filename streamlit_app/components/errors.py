@@ -90,4 +90,5 @@ def _sentence(error: ServerError) -> str:
     if error.unreachable:
         return f"{error.message} Is it running? Run llm-observe status to find out."
     text = error.message.strip()
+    text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."

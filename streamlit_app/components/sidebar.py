@@ -43,6 +43,14 @@ def show_sidebar(view: View) -> None:
         for group, entries in groupby(ENTRIES, lambda entry: entry.group):
             _show_group(group, [entry for entry in entries if not entry.hidden], view)
         st.session_state[_PAGE_AREA] = st.container(key="page_area")
+
+
+def show_server_line() -> None:
+    """Show at the foot of the sidebar whether the server is well.
+
+    Call it last, so that no page waits for the answer.
+    """
+    with st.sidebar:
         st.space("stretch")
         st.fragment(_show_server, run_every=settings().refresh_s, key="server")()
 

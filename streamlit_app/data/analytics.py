@@ -5,28 +5,27 @@ All raise ServerError if the call fails.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.filter_pb2 import MetricFilter
 
+from streamlit_app import clock
 from streamlit_app import format as fmt
 from streamlit_app.data.connection import channel, server_errors, settings
 from streamlit_app.state.filters import METRIC_KEYS
-from streamlit_app.state.window import Bounds
+from streamlit_app.state.window import MAX_LENGTH, Bounds, shortest_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from llm_observe.v1.filter_pb2 import LogFilter, TimeRange
     from llm_observe.v1.log_pb2 import Log
 
     from streamlit_app.state.view import View
 
-_BEFORE_ALL: Final = datetime(2000, 1, 1, tzinfo=UTC)
 DIMENSIONS = {
     "provider": pb.DIMENSION_PROVIDER,
     "model": pb.DIMENSION_MODEL,
@@ -63,9 +62,13 @@ def to_query(view: View, now: datetime) -> Query:
 
 
 def window_before(query: Query) -> Query:
-    """Return the same query of the window before, as far as this one has come."""
+    """Return the same query of the window before, as far as this one has come.
+
+    Its steps are longer where it is so old that the server has only hours.
+    """
     start, end = (fmt.timestamp(time) for time in (query.time_range.start_time, query.time_range.end_time))
-    bounds = Bounds(start - (end - start), start, query.bounds.step)
+    before = start - (end - start)
+    bounds = Bounds(before, start, max(query.bounds.step, shortest_step(before, clock.now())))
     return query._replace(bounds=bounds, time_range=bounds.to_time_range(start))
 
 
@@ -149,9 +152,11 @@ def list_logs(query: Query, page_size: int = 50, page_token: str = "") -> pb.Lis
 
 
 def find_last_log(log_filter: LogFilter | None = None) -> Log | None:
-    """Return the newest log that matches, whenever that was; None if there never was one."""
+    """Return the newest log of the last year that matches; None if there is none."""
     request = pb.ListLogsRequest(filter=log_filter, page_size=1)
-    request.time_range.start_time.FromDatetime(_BEFORE_ALL)
+    now = clock.now()
+    request.time_range.start_time.FromDatetime(now - MAX_LENGTH)
+    request.time_range.end_time.FromDatetime(now)
     with server_errors():
         logs = _stub().ListLogs(request, timeout=settings().timeout_s).logs
     return logs[0] if logs else None

@@ -93,7 +93,7 @@ def read_together(page: str, view: Hashable) -> Iterator[Reads]:
 
 def has_answers(page: str, view: Hashable) -> bool:
     """Return whether anything was read before for a page and view."""
-    return any(key[0] == (page, view) for key in st.session_state.get(_KEPT, ()))
+    return any(key[0] == (page, view) for key in st.session_state.get(_KEPT, {}))
 
 
 def _settle(key: Hashable, answer: Read[object], future: Future[object]) -> None:

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 _ROW_PX: Final = 30
 _PROVIDER_AXIS: Final = alt.Axis(
-    orient="top", labelAngle=0, domain=False, ticks=False, labelOverlap=False, labelLimit=90
+    orient="top",
+    labelAngle=0,
+    domain=False,
+    ticks=False,
+    labelAlign="center",
+    labelOverlap=False,
+    labelLimit=90,
 )
 _MAX_CODES: Final = 8
 _MAX_ROWS: Final = 8

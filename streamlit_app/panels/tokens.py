@@ -28,7 +28,7 @@ def show_tokens(metrics: Metrics, colours: Palette) -> None:
     reasoning = metrics.reasoning_token_count
     parts = (
         ("input", metrics.input_token_count - cached, colours.p50),
-        ("cached input", cached, colours.p99),
+        ("cached", cached, colours.p99),
         ("output", metrics.output_token_count - reasoning, colours.ttft),
         ("reasoning", reasoning, colours.others[1]),
     )
@@ -45,7 +45,7 @@ def show_tokens(metrics: Metrics, colours: Palette) -> None:
         }
         for rank, (name, count, _) in enumerate(shown)
     ]
-    with st.container(border=True, horizontal=True, vertical_alignment="center", wrap=False, key="tokens"):
+    with st.container(border=True, gap="xxsmall", key="tokens"):
         st.markdown(f"**Tokens** {literal(fmt.compact(total))}", width="content")
         words = ", ".join(f"{row['part']}" for row in rows)
         st.altair_chart(

@@ -34,6 +34,8 @@ _STEPS: Final = tuple(
 _MAX_STEPS: Final = 100
 _MINUTES_KEPT: Final = timedelta(hours=47)
 """Older numbers are kept by the hour (an hour less than the server's default)."""
+MAX_LENGTH: Final = timedelta(days=365)
+"""The server counts no windows that are longer than a year and a day."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -65,9 +67,9 @@ class Window:
 
     @classmethod
     def between(cls, start: datetime, end: datetime) -> Window:
-        """Return a window between two times, whole minutes of which count."""
+        """Return a window between two times, of whole minutes; the end of one that is too long."""
         start, end = (time.astimezone(UTC).replace(second=0, microsecond=0) for time in sorted((start, end)))
-        return cls("", start, max(end, start + timedelta(minutes=1)))
+        return cls("", max(start, end - MAX_LENGTH), max(end, start + timedelta(minutes=1)))
 
     def bounds(self, now: datetime) -> Bounds:
         """Return where the window begins and ends."""
@@ -93,9 +95,13 @@ class Window:
         return {} if self.preset == DEFAULT_PRESET else {"window": [self.preset]}
 
 
+def shortest_step(start: datetime, now: datetime) -> timedelta:
+    """Return the shortest step of a window that the server has."""
+    return timedelta(minutes=1) if start > now - _MINUTES_KEPT else timedelta(hours=1)
+
+
 def _choose_step(start: datetime, end: datetime, now: datetime) -> timedelta:
-    shortest = timedelta(minutes=1) if start > now - _MINUTES_KEPT else timedelta(hours=1)
-    steps = [step for step in _STEPS if step >= shortest]
+    steps = [step for step in _STEPS if step >= shortest_step(start, now)]
     return next((step for step in steps if (end - start) / step <= _MAX_STEPS), steps[-1])
 
 

@@ -232,7 +232,7 @@ def _show_errors(answers: _Answers) -> None:
     left, right = st.columns([2, 3])
     with left, panel("Errors", note="by code and provider", key="codes") as row:
         logs_link(row, failures)
-        if show_panel_state(codes) and codes.value:
+        if show_panel_state(answers.providers) and show_panel_state(codes) and codes.value:
             cell = show_error_codes(codes.value, palette(), _key(answers.view))
             if cell and "logs" in registered():
                 open_page("logs", failures.filtered("provider", cell.provider).filtered("code", cell.code))

@@ -67,7 +67,7 @@ async def test_a_chat_is_streamed_and_counted(page, provider_mock):
     await page.goto("/")
     await page.get_by_text("No calls yet").wait_for()
 
-    await page.get_by_role("link", name="Chat").click()
+    await page.get_by_role("link", name="Chat", exact=True).click()
     await ask(page, "hello from the browser")
     await page.get_by_text("gpt-4o-mini-mock").wait_for()
     assert await page.get_by_text("first token").count() == 1

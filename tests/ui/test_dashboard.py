@@ -17,7 +17,7 @@ def query_of(page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
 
 
-async def card(page, label: str) -> str:
+async def card(page, label: str):
     metric = page.get_by_test_id("stMetric").filter(has_text=label)
     return (await metric.get_by_test_id("stMetricValue").first.inner_text()).strip()
 
@@ -55,11 +55,11 @@ async def test_a_click_on_a_bar_filters_by_its_group(browser_page):
     await badge.wait_for()
 
 
-async def changed(page, label: str, from_value: str) -> bool:
+async def changed(page, label: str, from_value: str):
     return await card(page, label) != from_value
 
 
-async def is_card(page, label: str, value: str) -> bool:
+async def is_card(page, label: str, value: str):
     return await card(page, label) == value
 
 

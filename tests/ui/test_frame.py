@@ -43,6 +43,12 @@ def test_the_sidebar_names_groups_project_and_version(app):
     assert captions[-1] == "Default · version 0.1.0"
 
 
+def test_no_page_waits_for_the_health_line(app, connected):
+    app.run()
+    assert connected.requests[0][0].startswith("AnalyticsService")
+    assert connected.requests[-1][0].startswith(("HealthService", "AdminService"))
+
+
 def answered(**fields) -> Read[health.CheckResponse]:
     read: Read[health.CheckResponse] = Read()
     read.value = health.CheckResponse(**fields)

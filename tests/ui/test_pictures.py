@@ -67,7 +67,7 @@ async def test_dashboard_stale(hurried_page, fake, tmp_path):
 async def test_dashboard_loading(state_page, fake, tmp_path):
     fake.hang()
     await state_page.goto("/")
-    await state_page.get_by_test_id("stSkeleton").first.wait_for()
+    await state_page.get_by_test_id("stSkeletonElement").first.wait_for()
     await assert_picture(state_page, "dashboard-loading", tmp_path, loading=True)
 
 

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamlit_app import clock
+from streamlit_app.data.analytics import to_query, window_before
 from streamlit_app.state.filters import KEYS, LABELS, MAX_VALUES, Filters
 from streamlit_app.state.view import View
 from streamlit_app.state.window import PRESETS, Window
@@ -36,8 +38,7 @@ def test_a_window_is_as_long_as_it_says_and_the_running_step(preset):
         (timedelta(minutes=1), timedelta(0), timedelta(minutes=1)),
         (timedelta(hours=2), timedelta(0), timedelta(minutes=2)),
         (timedelta(hours=2), timedelta(days=5), timedelta(hours=1)),
-        (timedelta(days=400), timedelta(0), timedelta(days=7)),
-        (timedelta(days=4000), timedelta(0), timedelta(days=7)),
+        (timedelta(days=365), timedelta(0), timedelta(days=7)),
     ],
 )
 def test_a_chosen_range_has_steps_that_the_server_keeps(length, age, step):
@@ -45,6 +46,22 @@ def test_a_chosen_range_has_steps_that_the_server_keeps(length, age, step):
     bounds = Window.between(end - length, end).bounds(NOW)
     assert bounds.step == step
     assert bounds.start == (end - length).replace(second=0)
+
+
+def test_a_range_is_no_longer_than_the_server_counts():
+    assert Window.between(NOW - timedelta(days=999), NOW).bounds(NOW).start > NOW - timedelta(days=367)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_window_before_is_as_long_and_has_steps_that_the_server_keeps(preset, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    query = to_query(View(Window(preset)), NOW)
+    before = window_before(query)
+    assert before.bounds.end == query.bounds.start
+    assert before.bounds.end - before.bounds.start == NOW - query.bounds.start
+    assert before.bounds.step % query.bounds.step == timedelta(0)
+    if before.bounds.start < NOW - timedelta(hours=48):
+        assert before.bounds.step % timedelta(hours=1) == timedelta(0)
 
 
 times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - zone added

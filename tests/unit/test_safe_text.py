@@ -142,8 +142,10 @@ def test_literal_shows_every_character(text):
 # -- every page uses it ------------------------------------------------------------------------------------
 
 MARKDOWN = {
-    "badge", "button", "caption", "error", "exception", "header", "info", "markdown", "metric", "popover",
-    "subheader", "success", "title", "toast", "warning", "write", "write_stream", "html", "latex",
+    "badge", "button", "caption", "checkbox", "datetime_input", "error", "exception", "expander",
+    "header", "html", "info", "latex", "markdown", "metric", "multiselect", "pills", "popover",
+    "radio", "segmented_control", "selectbox", "subheader", "success", "text_area", "text_input",
+    "title", "toast", "toggle", "warning", "write", "write_stream",
 }  # fmt: skip
 SAFE = {"literal", "safe_markdown", "small"}
 
@@ -151,21 +153,17 @@ SAFE = {"literal", "safe_markdown", "small"}
 def is_safe(node: ast.expr) -> bool:
     """Return whether an argument consists of constants, formatted numbers and text made safe."""
     match node:
-        case ast.Constant():
-            return True
-        case ast.JoinedStr(values=values):
-            return all(map(is_safe, values))
+        case ast.JoinedStr(values=parts) | ast.BoolOp(values=parts):
+            return all(map(is_safe, parts))
+        case ast.IfExp(body=one, orelse=other):
+            return is_safe(one) and is_safe(other)
         case ast.FormattedValue(format_spec=spec, value=value):
             return spec is not None or is_safe(value)
-        case ast.IfExp(body=body, orelse=other):
-            return is_safe(body) and is_safe(other)
-        case ast.BinOp(left=ast.Name(id="_FOLDER"), op=ast.Div(), right=file):  # a file of ours
-            return is_safe(file)
-        case ast.BoolOp(values=values):
-            return all(map(is_safe, values))
         case ast.Call(func=ast.Name(id=name)):
             return name in SAFE
-    return False
+        case ast.BinOp(left=ast.Name(id="_FOLDER"), op=ast.Div()):  # a file of ours
+            return True
+    return isinstance(node, ast.Constant)
 
 
 PAGES = sorted(path for path in APP.rglob("*.py") if path.name != "__main__.py")  # which starts them

@@ -90,7 +90,7 @@ async def settled(page: Page) -> bytes:
     while True:
         assert await page.get_by_test_id("stException").count() == 0
         await page.wait_for_function(
-            "() => !document.querySelector('[data-testid=stSkeleton],[data-testid=stStatusWidget]')"
+            "() => !document.querySelector('[data-testid^=stSkeleton],[data-testid=stStatusWidget]')"
             " && !document.querySelector('[data-stale=true]')"
         )
         height = await page.evaluate(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent.parent.parent / "ui" / "pictures"
 UPDATE = "UPDATE_PICTURES"
-_COLOURS = 48
+_COLOURS = 128
 _FORGIVEN_HEIGHT = 0.02
 _FORGIVEN_DIFFERENCE = 40
 """Of 255: how much a blurred pixel may differ."""
@@ -71,4 +71,4 @@ def compare(expected: Image.Image, taken: Image.Image) -> str:
 def _shrink(picture: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     half = image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS)
-    return half.quantize(_COLOURS, dither=Image.Dither.NONE)
+    return half.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)

@@ -144,6 +144,7 @@ def matching(chosen: MetricFilter) -> list[Source]:
 
 def _window(time_range: TimeRange) -> tuple[datetime, datetime]:
     start, end = (time.ToDatetime(tzinfo=UTC) for time in (time_range.start_time, time_range.end_time))
+    assert timedelta(0) <= end - start <= timedelta(days=366)  # as the server demands
     return start, end
 
 
@@ -171,6 +172,8 @@ def get_summary(request: pb.GetSummaryRequest) -> pb.GetSummaryResponse:
 def query_time_series(request: pb.QueryTimeSeriesRequest) -> pb.QueryTimeSeriesResponse:
     start, end = _window(request.time_range)
     step = max(request.step.ToTimedelta(), _SLOT)
+    if start < NOW - timedelta(hours=48):  # as the server demands
+        assert request.step.ToTimedelta() % timedelta(hours=1) == timedelta(0)
     sources = matching(request.filter)
     series = []
     for group in _groups(sources, request.group_by):
@@ -298,6 +301,7 @@ def list_errors(request: pb.ListErrorsRequest) -> pb.ListErrorsResponse:
 
 def list_logs(request: pb.ListLogsRequest) -> pb.ListLogsResponse:
     """Return the failed calls, which are all that the sample has as logs."""
+    _window(request.time_range)
     found = list_errors(
         pb.ListErrorsRequest(filter=request.filter.metric_filter, page_size=request.page_size)
     )
