@@ -11,7 +11,9 @@ from llm_observe.v1.conversation_pb2 import Conversation
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from llm_observe.v1.filter_pb2 import LogFilter
 
+from streamlit_app import clock
 from streamlit_app.data.connection import channel, server_errors, settings
+from streamlit_app.state.window import MAX_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,14 +51,16 @@ def get_conversation(conversation_id: str) -> pb.GetConversationResponse:
 
 
 def list_calls(conversation_id: str) -> list[Log]:
-    """Return the logs of a conversation, newest first: with reasons of failures, and tokens that were cached.
+    """Return a conversation's logs of the last year, newest first.
 
-    They appear a moment after the messages, and are gone when their time is over.
+    They tell why calls failed, and of tokens that were cached. They appear a moment after the messages.
     """
     request = analytics.ListLogsRequest(
         filter=LogFilter(conversation_id=conversation_id), page_size=_MAX_CALLS
     )
-    request.time_range.start_time.FromSeconds(0)
+    now = clock.now()
+    request.time_range.start_time.FromDatetime(now - MAX_LENGTH)
+    request.time_range.end_time.FromDatetime(now)
     with server_errors():
         answer = AnalyticsServiceStub(channel()).ListLogs(request, timeout=settings().timeout_s)
     return list(answer.logs)

@@ -93,6 +93,64 @@ async def test_a_provider_error_is_explained_and_counted_on_the_dashboard(page, 
     await page.locator("[aria-label^='Failed calls by error code']").first.wait_for()
 
 
+async def test_a_conversation_survives_a_reload_and_a_new_tab(page, provider_mock):
+    await page.goto("/chat")
+    await ask(page, "hello from the browser")
+    await page.get_by_text("gpt-4o-mini-mock").wait_for()
+    assert "conversation=" in page.url
+    await page.reload()
+    await page.get_by_text("hello from the browser").first.wait_for()
+    await page.get_by_text("gpt-4o-mini-mock").wait_for()
+    await ask(page, "and now?")
+    await page.get_by_text("gpt-4o-mini-mock").nth(1).wait_for()
+    asked = [message["content"] for message in provider_mock.requests[-1]["messages"]]
+    assert asked[0] == "hello from the browser"
+    assert asked[-1] == "and now?"
+    other = await page.context.new_page()
+    await other.goto(page.url)
+    await other.get_by_text("and now?").first.wait_for()
+    await other.close()
+
+
+async def test_a_stopped_answer_stays_and_the_provider_stops(page, provider_mock):
+    provider_mock.default_behaviour = {"text": "word " * 5_000, "chunk_s": 0.05}
+    await page.goto("/chat")
+    await ask(page, "tell me everything")
+    await page.get_by_text("word word").first.wait_for()
+    await page.get_by_test_id("stChatInputStopButton").click()
+    await page.get_by_text("stopped ·").wait_for()
+    await eventually(lambda: provider_mock.disconnects >= 1)
+    await page.reload()
+    await page.get_by_text("stopped ·").wait_for()
+    assert await page.get_by_text("word word").count() >= 1
+
+
+async def test_a_failed_question_is_asked_again(page, provider_mock):
+    provider_mock.default_behaviour = {"status": 429}
+    await page.goto("/chat")
+    await ask(page, "hello")
+    await page.get_by_text("PROVIDER_RATE_LIMITED").first.wait_for()
+    provider_mock.default_behaviour = {}
+    await page.get_by_role("button", name="Retry").click()
+    await page.get_by_text("gpt-4o-mini-mock").wait_for()
+    await page.reload()
+    await page.get_by_text("gpt-4o-mini-mock").wait_for()
+    assert await page.get_by_text("hello", exact=True).count() == 1  # the question is stored once
+
+
+async def test_a_conversation_is_deleted_after_a_question(page):
+    await page.goto("/chat")
+    await ask(page, "delete me")
+    await page.get_by_text("gpt-4o-mini-mock").wait_for()
+    await page.get_by_role("link", name="Conversations", exact=True).click()
+    await page.locator("[class*=st-key-open_] button").click()
+    await page.locator(".st-key-transcript_menu button").first.click()
+    await page.get_by_role("menuitem", name="Delete").click()
+    await page.get_by_text("“delete me” with its 2 messages").wait_for()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await page.get_by_text("No conversations yet").wait_for()
+
+
 async def test_an_unreachable_server_is_reported_without_a_traceback(page, server):
     await server.stop(0)
     await page.goto("/")

@@ -117,7 +117,7 @@ async def test_deletion_names_what_would_be_gone_and_waits_for_a_yes(fake, brows
     serve_chats(fake)
     fake.answers["ConversationService.DeleteConversation"] = pb.DeleteConversationResponse()
     await browser_page.goto(f"/conversations?conversation={conversation_id(0)}")
-    await browser_page.locator(".st-key-transcript_menu button").click()
+    await browser_page.locator(".st-key-transcript_menu button").first.click()
     await browser_page.get_by_text("Delete").click()
     await browser_page.get_by_text("“Why is p95 higher on Mondays?” with its 8 messages").wait_for()
     assert fake.requests_to("ConversationService.DeleteConversation") == []
