@@ -18,7 +18,7 @@ from tests.support.ui.sample import CODES, MESSAGES, NOW, SOURCES
 COUNT = 400
 PROMPTS = (
     ("Summarise this support ticket in two sentences for [EMAIL].",
-     "The customer cannot log in since Monday. A reset link was sent to [EMAIL]; she has not answered yet."),
+     "The customer cannot log in since Monday. A reset link was sent to [EMAIL]; it waits for her."),
     ("Which invoices are overdue, and by how much?",
      "Three invoices are overdue:\n\n| invoice | days | amount |\n|---|---|---|\n| 1042 | 12 | $310.00 |"),
     ("Translate the release notes into German.", "Diese Version behebt den Fehler beim Anmelden."),
