@@ -137,9 +137,9 @@ def test_a_decorated_function_leaks_no_secret(recorder):
 def test_the_spool_and_the_output_hold_no_secret(tmp_path):
     code = (
         f"secret = {CANARY[:8]!r} + {CANARY[8:]!r}\n"
-        "import logging; logging.basicConfig(level=logging.DEBUG)\n"
+        "import logging, pathlib, time; logging.basicConfig(level=logging.DEBUG)\n"
         "llm_observe.log(provider='p', model=secret, input_text=secret, error_message=secret)\n"
-        "llm_observe.flush(0.3)\n"
+        f"while not list(pathlib.Path({str(tmp_path)!r}).glob('*/*.batch')): time.sleep(0.01)\n"
     )
     process = start(code, "127.0.0.1:9", spool_dir=str(tmp_path), exit_timeout_s="0.3")
     output = "".join(process.communicate(timeout=600))
