@@ -68,7 +68,7 @@ async def test_dead_letters_are_replayed_and_stored(page, database):
     await page.get_by_text("None is waiting").wait_for()
 
     async def all_are_stored() -> bool:
-        return await count_logs(database) == 6
+        return await count_logs(database, project_id="default") == 6
 
     await eventually(all_are_stored)
 
