@@ -77,6 +77,7 @@ async def test_dead_letters_of_a_reason_are_discarded_once_confirmed(page, datab
     await add_dead_letters(database, [letter("failed:Boom"), letter("failed:Boom"), letter("refused")])
     await page.goto("/operations")
     table = page.locator(".st-key-panel_dead_letters").get_by_test_id("stDataFrame")
+    await table.scroll_into_view_if_needed()  # it is drawn once it is in sight
     await table.locator("canvas").first.wait_for()
     await table.click(position={"x": 60, "y": 48})
     await page.get_by_text("Payload, redacted").wait_for()
@@ -111,6 +112,7 @@ async def test_a_key_is_made_shown_once_and_revoked(page, channel):
     assert secret not in await page.content()
 
     table = page.locator(".st-key-panel_keys").get_by_test_id("stDataFrame")
+    await table.scroll_into_view_if_needed()  # it is drawn once it is in sight
     await table.locator("canvas").first.wait_for()
     await table.click(position={"x": 60, "y": 48})
     await page.get_by_role("button", name="Revoke").click()
