@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -35,14 +36,17 @@ from streamlit_app.panels.operations.verdict import show_verdict
 from streamlit_app.state.window import Bounds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from llm_observe.v1 import alert_service_pb2 as alert_pb
     from llm_observe.v1 import health_service_pb2 as health_pb
+    from llm_observe.v1.export_service_pb2 import Export
+    from llm_observe.v1.filter_pb2 import TimeRange
 
     from streamlit_app.components.header import Header
-    from streamlit_app.data.reads import Read
+    from streamlit_app.data.reads import Read, Reads
     from streamlit_app.data.server import LedgerEntries
-    from streamlit_app.state.view import View
 
 _TABS: Final = {"delivery": "Delivery", "alerts": "Alerts", "storage": "Storage", "keys": "API keys"}
 _DEAD_LETTERS: Final = {"waiting": "Waiting", "replayed": "Replayed", "discarded": "Discarded"}
@@ -66,44 +70,110 @@ def _show_all(header: Header) -> None:
     view, now = header.view, clock.now()
     bounds = view.window.bounds(now)
     time_range = bounds.to_time_range(now)
+    tab = chosen_in_url("tab", _TABS, "delivery")
     with read_with_placeholders("operations", view.window, _PLACEHOLDERS) as reads:
         health = reads.start("health", check_health)
         ledger = reads.start("ledger", lambda: read_ledger(time_range))
+        part = _START[tab](reads)
     header.show_updated(health.read_time)
     if not show_connection_state(reads):
         return
     if health.value:
         show_verdict(health.value, ledger.value.sum() if ledger.value else None)
     show_choice(st.container(), "Part", "tab", _TABS, "delivery")
-    tab = chosen_in_url("tab", _TABS, "delivery")
-    if tab == "delivery":
+    if isinstance(part, _Delivery):
         look = Look(bounds, palette(), clock.viewer_zone(), repr(sorted(view.window.to_query().items())))
-        _show_delivery(health, ledger, look, now)
-    elif tab == "alerts":
-        _show_alerts(view)
-    elif tab == "storage":
-        _show_storage(health, view, now)
+        _show_delivery(health, ledger, part, look, now)
+    elif isinstance(part, _Alerts):
+        _show_alerts(part)
+    elif isinstance(part, _Storage):
+        _show_storage(health, part, time_range)
     else:
-        _show_keys(now)
+        _show_keys(part, now)
+
+
+# -- what each part reads, together with the rest ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    state: str
+    stats: Read[admin.GetQueueStatsResponse]
+    letters: Read[data.DeadLetters]
+
+
+@dataclass(frozen=True, slots=True)
+class _Alerts:
+    rules: Read[list[alert_pb.AlertRule]]
+    budgets: Read[list[alert_data.BudgetWithStatus]]
+    opened: Read[list[alert_pb.Alert]]
+    latest: Read[list[alert_pb.Alert]]
+    channels: Read[list[alert_pb.Channel]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Storage:
+    exports: Read[list[Export]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    projects: Read[list[admin.Project]]
+
+
+def _start_delivery(reads: Reads) -> _Delivery:
+    state = chosen_in_url("dead", _DEAD_LETTERS, "waiting")
+    return _Delivery(
+        state,
+        reads.start("queue", data.get_queue_stats),
+        reads.start(f"letters {state}", lambda: data.list_dead_letters(_STATES[state])),
+    )
+
+
+def _start_alerts(reads: Reads) -> _Alerts:
+    return _Alerts(
+        rules=reads.start("rules", alert_data.list_alert_rules),
+        budgets=reads.start("budgets", alert_data.list_budgets),
+        opened=reads.start("open", alert_data.list_open_alerts),
+        latest=reads.start("latest", lambda: alert_data.list_alerts(_LISTED)),
+        channels=reads.start("channels", alert_data.list_channels),
+    )
+
+
+def _start_storage(reads: Reads) -> _Storage:
+    return _Storage(reads.start("exports", lambda: data.list_exports(_LISTED)))
+
+
+def _start_keys(reads: Reads) -> _Keys:
+    return _Keys(reads.start("projects", list_projects))
+
+
+_START: Final[dict[str, Callable[[Reads], _Delivery | _Alerts | _Storage | _Keys]]] = {
+    "delivery": _start_delivery,
+    "alerts": _start_alerts,
+    "storage": _start_storage,
+    "keys": _start_keys,
+}
 
 
 # -- delivery ----------------------------------------------------------------------------------------------
 
 
 def _show_delivery(
-    health: Read[health_pb.CheckResponse], ledger: Read[LedgerEntries], look: Look, now: datetime
+    health: Read[health_pb.CheckResponse],
+    ledger: Read[LedgerEntries],
+    part: _Delivery,
+    look: Look,
+    now: datetime,
 ) -> None:
-    state = chosen_in_url("dead", _DEAD_LETTERS, "waiting")
-    with read_together("operations delivery", state) as reads:
-        stats = reads.start("queue", data.get_queue_stats)
-        letters = reads.start("letters", lambda: data.list_dead_letters(_STATES[state]))
+    letters = part.letters
     if is_denied(ledger, letters):
         show_denied()
     else:
         _show_ledger(ledger, look)
     queue = health.value.queue if health.value and health.value.HasField("queue") else None
     if queue:
-        show_queue_cards(queue, stats.value)
+        show_queue_cards(queue, part.stats.value)
     left, right = st.columns(2)
     with left, panel("Queue", note="the last hour", key="queue"):
         if queue:
@@ -116,7 +186,7 @@ def _show_delivery(
     with right, panel("Throughput", note="logs by what became of them", key="throughput"):
         if show_state(ledger) and ledger.value:
             show_throughput(ledger.value.entries, look)
-    _show_dead_letters(letters, state)
+    _show_dead_letters(letters, part.state)
     with panel("Producers", note="what each one sent", key="producers"):
         if show_state(ledger) and ledger.value:
             show_producers(ledger.value, look.colours)
@@ -148,17 +218,12 @@ def _show_dead_letters(letters: Read[data.DeadLetters], state: str) -> None:
 # -- alerts ------------------------------------------------------------------------------------------------
 
 
-def _show_alerts(view: View) -> None:
-    with read_with_placeholders("operations alerts", view.window, _PLACEHOLDERS) as reads:
-        rules = reads.start("rules", alert_data.list_alert_rules)
-        budgets = reads.start("budgets", alert_data.list_budgets)
-        opened = reads.start("open", alert_data.list_open_alerts)
-        latest = reads.start("latest", lambda: alert_data.list_alerts(_LISTED))
-        channels = reads.start("channels", alert_data.list_channels)
-    if is_denied(*reads.answers):
+def _show_alerts(part: _Alerts) -> None:
+    rules, budgets, opened, latest = part.rules, part.budgets, part.opened, part.latest
+    if is_denied(rules, budgets, opened, latest, part.channels):
         show_denied()
         return
-    known = channels.value or []
+    known = part.channels.value or []
     with panel("Alert rules", note="evaluated each minute; click one to delete it", key="rules") as row:
         with row:
             show_new_rule_button(known)
@@ -179,15 +244,14 @@ def _show_alerts(view: View) -> None:
 # -- storage and keys --------------------------------------------------------------------------------------
 
 
-def _show_storage(health: Read[health_pb.CheckResponse], view: View, now: datetime) -> None:
-    with read_with_placeholders("operations storage", view.window, _PLACEHOLDERS[1:]) as reads:
-        exports = reads.start("exports", lambda: data.list_exports(_LISTED))
+def _show_storage(health: Read[health_pb.CheckResponse], part: _Storage, time_range: TimeRange) -> None:
+    exports = part.exports
     with panel(
         "Exports", note="finished hours as Parquet files; click one for its files", key="exports"
     ) as row:
         if not is_denied(exports):
             with row:
-                show_new_export_button(view.window.bounds(now).to_time_range(now))
+                show_new_export_button(time_range)
         if show_state(exports) and exports.value is not None:
             show_exports(exports.value)
     with panel("Rollups and retention", key="storage"):
@@ -195,9 +259,8 @@ def _show_storage(health: Read[health_pb.CheckResponse], view: View, now: dateti
             show_storage(health.value)
 
 
-def _show_keys(now: datetime) -> None:
-    with read_with_placeholders("operations projects", None, _PLACEHOLDERS[1:2]) as reads:
-        projects = reads.start("projects", list_projects)
+def _show_keys(part: _Keys, now: datetime) -> None:
+    projects = part.projects
     if not show_state(projects) or not projects.value:
         return
     names = {project.project_id: project.display_name or project.project_id for project in projects.value}

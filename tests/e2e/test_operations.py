@@ -68,7 +68,7 @@ async def test_dead_letters_are_replayed_and_stored(page, database):
     await page.get_by_text("None is waiting").wait_for()
 
     async def all_are_stored() -> bool:
-        return await count_logs(database) == 6
+        return await count_logs(database, project_id="default") == 6
 
     await eventually(all_are_stored)
 
@@ -76,7 +76,9 @@ async def test_dead_letters_are_replayed_and_stored(page, database):
 async def test_dead_letters_of_a_reason_are_discarded_once_confirmed(page, database):
     await add_dead_letters(database, [letter("failed:Boom"), letter("failed:Boom"), letter("refused")])
     await page.goto("/operations")
-    table = page.locator(".st-key-panel_dead_letters").get_by_test_id("stDataFrame")
+    panel = page.locator(".st-key-panel_dead_letters")
+    await panel.scroll_into_view_if_needed()  # a table is drawn once it is in sight
+    table = panel.get_by_test_id("stDataFrame")
     await table.locator("canvas").first.wait_for()
     await table.click(position={"x": 60, "y": 48})
     await page.get_by_text("Payload, redacted").wait_for()
@@ -110,7 +112,9 @@ async def test_a_key_is_made_shown_once_and_revoked(page, channel):
     await page.get_by_role("dialog").wait_for(state="detached")
     assert secret not in await page.content()
 
-    table = page.locator(".st-key-panel_keys").get_by_test_id("stDataFrame")
+    panel = page.locator(".st-key-panel_keys")
+    await panel.scroll_into_view_if_needed()  # a table is drawn once it is in sight
+    table = panel.get_by_test_id("stDataFrame")
     await table.locator("canvas").first.wait_for()
     await table.click(position={"x": 60, "y": 48})
     await page.get_by_role("button", name="Revoke").click()

@@ -35,7 +35,9 @@ async def test_other_parts(tab, words, state_page, operations, tmp_path):
 
 async def test_inside_a_dead_letter(state_page, operations, tmp_path):
     await state_page.goto("/operations")
-    table = state_page.locator(".st-key-panel_dead_letters").get_by_test_id("stDataFrame")
+    panel = state_page.locator(".st-key-panel_dead_letters")
+    await panel.scroll_into_view_if_needed()  # a table is drawn once it is in sight
+    table = panel.get_by_test_id("stDataFrame")
     await table.locator("canvas").first.wait_for()
     await table.click(position={"x": 60, "y": 48})
     await state_page.get_by_text("Payload, redacted").wait_for()

@@ -67,15 +67,18 @@ def show_queue_history(samples: Sequence[Sample], look: Look) -> None:
             "leave a page open."
         )
         return
+    # A scale from 0 to 0, of an empty queue, has no labels.
+    depths = count_axis("depth:Q", ticks=3).scale(domain=[0, max(1, deepest)])
+    ages = seconds_axis("age:Q", ticks=2).scale(domain=[0, max(1.0, oldest_s)])
     show_chart(
-        _chart(rows, count_axis("depth:Q", ticks=3), look, look.colours.p50, _HEIGHT, labels=False),
+        _chart(rows, depths, look, look.colours.p50, _HEIGHT, labels=False),
         height=_HEIGHT,
         key="queue_depth",
         alt_text=f"Batches in the queue over the last hour: at most {fmt.exact(deepest)}.",
     )
     st.caption("Age of the oldest batch")
     show_chart(
-        _chart(rows, seconds_axis("age:Q", ticks=2), look, look.colours.ttft, _AGE_HEIGHT, labels=True),
+        _chart(rows, ages, look, look.colours.ttft, _AGE_HEIGHT, labels=True),
         height=_AGE_HEIGHT,
         key="queue_age",
         alt_text=f"Age of the oldest batch over the last hour: at most {fmt.duration(oldest_s)}.",
