@@ -111,7 +111,7 @@ def _answer(
             "CREATE OR REPLACE TEMP VIEW logs AS SELECT * FROM calls WHERE start_time >= "
             f"'{start.isoformat()}' AND start_time < '{end.isoformat()}'"
         )
-        connection.execute(sql, parameters)  # whose errors name a line
+        connection.execute(sql, parameters).fetchall()  # whose errors name a line
         found = connection.sql(sql, params=parameters)
         described = [
             pb.ResultColumn(name=name, type=str(kind))
