@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Kind = Literal["time", "date", "number", "text", "truth"]
 Unit = Literal["", "usd", "ms", "s", "share", "change"]
 _UNITS: Final[tuple[tuple[str, Unit, float], ...]] = (
-    ("_nano_usd", "usd", 1e-9), ("_us", "ms", 1e-3), ("_s", "s", 1), ("_share", "share", 1), ("_change", "change", 1),
+    ("_nano_usd", "usd", 1e-9), ("_us", "ms", 1e-3), ("_s", "s", 1),
+    ("_share", "share", 1), ("_change", "change", 1),
 )  # fmt: skip
 """What the names of reports' columns end with, the unit they are shown in, and the factor to it."""
 _COUNTED: Final = re.compile(r"(?:^|_)(request|error|user|session|model|hit|day|retry|token)_count$")

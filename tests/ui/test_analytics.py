@@ -22,7 +22,6 @@ from tests.support.ui.app import UNHURRIED_S, choose_timeout, page
 
 HURRIED_S = "0.2"
 COUNT = "SELECT count(*) AS calls FROM logs"
-NEVER = "RunReport", "RunSql"
 
 
 def texts(elements) -> str:
@@ -83,7 +82,7 @@ def test_parameters_are_widgets_and_stay_in_the_url(connected):
     assert list(app.selectbox[1].options)[:3] == ["all", "provider", "model"]
     app.selectbox(key="parameter_latency-percentiles_dimension").select("user").run()
     app.number_input(key="parameter_latency-percentiles_limit").set_value(3).run()
-    assert app.query_params["set-dimension"] == ["user"]
+    assert app.query_params["set-dimension"] == "user"
     request = asked(connected)[-1]
     assert dict(request.parameters) == {"dimension": "user", "limit": "3"}
     assert len(app.dataframe[0].value) == 3
@@ -111,7 +110,7 @@ def test_numbers_stay_numbers_in_units_that_people_read(connected):
 def test_a_click_elsewhere_does_not_ask_again_and_refresh_does(connected):
     app = page("analytics", report="hours-of-day", window="7d").run()
     app.selectbox(key="result_measure").select("request_count").run()
-    assert app.query_params["y"] == ["request_count"]
+    assert app.query_params["y"] == "request_count"
     assert len(asked(connected)) == 1
     app.button("refresh").click().run()
     assert len(asked(connected)) == 2
@@ -122,7 +121,7 @@ def test_a_click_elsewhere_does_not_ask_again_and_refresh_does(connected):
 
 def test_the_chart_can_be_another_one_or_none(connected):
     app = page("analytics", report="hours-of-day", chart="lines").run()
-    assert "mark_line" in app.get("vega_lite_chart")[0].proto.spec or "line" in app.get("vega_lite_chart")[0].proto.spec
+    assert '"type": "line"' in app.get("vega_lite_chart")[0].proto.spec
     app = page("analytics", report="hours-of-day", chart="none").run()
     assert not app.get("vega_lite_chart")
     assert app.dataframe
@@ -135,7 +134,7 @@ def test_open_as_sql_finds_the_same(connected):
     assert not app.exception
     assert not app.error
     assert "report" not in app.query_params
-    assert app.query_params["tab"] == ["sql"]
+    assert app.query_params["tab"] == "sql"
     after = app.dataframe[0].value
     assert list(after["request_count"]) == list(before["Requests"])
 
@@ -199,7 +198,7 @@ def test_a_refused_statement_says_why_and_where(sql, reason, words, connected):
     assert len(asked(connected, "RunSql")) == 1  # it would say the same
 
 
-@pytest.mark.parametrize("error", [SqlTookTooMuch("time", "The query takes longer than it may."), QueryTookTooLong()])
+@pytest.mark.parametrize("error", [SqlTookTooMuch("time", "It takes too long."), QueryTookTooLong()])
 def test_a_limit_is_told_of(error, connected):
     connected.answers["ReportService.RunSql"] = error
     app = open_sql(COUNT).run()
@@ -225,8 +224,9 @@ def test_texts_are_shown_as_they_are(connected):
     "expression",
     [
         "CAST(9223372036854775807 AS HUGEINT) * 4", "1.50::DECIMAL(9, 2)", "'2026-11-25'::DATE",
-        "'25000-01-01'::TIMESTAMP", "'99999-01-01'::DATE", "[1, 2]", "{'a': 1}", "MAP {'a': 'b'}", "INTERVAL 1 DAY", "'x'::BLOB",
-        "TRUE", "NULL", "'nan'::DOUBLE", "uuid()", "TIME '10:00'", "'infinity'::TIMESTAMPTZ",
+        "'25000-01-01'::TIMESTAMP", "'99999-01-01'::DATE", "[1, 2]", "{'a': 1}", "MAP {'a': 'b'}", "TRUE",
+        "INTERVAL 1 DAY", "'x'::BLOB", "NULL",
+        "'nan'::DOUBLE", "uuid()", "TIME '10:00'", "'infinity'::TIMESTAMPTZ",
     ],
 )  # fmt: skip
 def test_values_of_any_type_are_shown(expression, connected):
@@ -274,9 +274,9 @@ def test_a_key_without_the_role_is_told_which_one_it_needs(tab, method, connecte
 
 def test_a_busy_server_can_be_asked_again(connected):
     answer = connected.answers["ReportService.RunReport"]
-    connected.answers["ReportService.RunReport"] = ServerIsBusy("other questions are being answered; retry later")
+    connected.answers["ReportService.RunReport"] = ServerIsBusy("other questions are being answered")
     app = page("analytics", report="cost").run()
-    assert "other questions are being answered" in texts(app.error)
+    assert "ther questions are being answered" in texts(app.error)
     connected.answers["ReportService.RunReport"] = answer
     app.button("retry_SERVER_BUSY").click().run()
     assert not app.error
