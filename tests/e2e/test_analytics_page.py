@@ -1,19 +1,24 @@
-"""Analytics in Chromium against the real server: its sandbox, a lake, and Postgres for what is not exported."""
+"""Analytics in Chromium against the real server: its sandbox, a lake, and Postgres for the rest."""
 
 from __future__ import annotations
+
+import os
+import sys
 
 import pytest
 
 from analytics.lake.settings import LakeSettings
-from stack import readiness
+from stack import processes, readiness
 from tests.support.lake_history import LAKE_WINDOW, export_hours, row_at
 from tests.support.packing import insert
+from tests.support.ports import free_port
+from tests.support.processes import stop
 from tests.support.server import running_server
-from tests.support.ui.app import running_app
 from tests.support.ui.browser import Look, open_page, running_browser
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.browser
+LOOK = Look(1440, "light")
 
 
 @pytest.fixture
@@ -23,14 +28,17 @@ async def page(database, database_url, queue_settings, tmp_path):
     await insert(database, calls)
     await export_hours(database, tmp_path / "lake", hours=4)
     lake = LakeSettings(url=str(tmp_path / "lake"))
-    async with (
-        running_server(database_url, queue_settings, lake=lake) as server,
-        running_browser() as browser,
-    ):
-        with running_app(server.port, tmp_path / "app.out") as address:
+    port = free_port()
+    async with running_server(database_url, queue_settings, lake=lake) as server:
+        env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(server.port), "LLM_OBSERVE_UI_PORT": str(port)}
+        app = processes.start([sys.executable, "-m", "streamlit_app"], log=tmp_path / "app.out", env=env)
+        try:
+            address = f"127.0.0.1:{port}"
             await eventually(lambda: readiness.ui_answers(address))
-            async with open_page(browser, address, Look(1440, "light")) as opened:
+            async with running_browser() as browser, open_page(browser, address, LOOK) as opened:
                 yield opened
+        finally:
+            stop(app)
 
 
 def window() -> str:
@@ -43,7 +51,7 @@ async def test_a_report_and_sql_from_files_and_the_database(page):
     await page.goto(f"/analytics?report=cost&set-dimension=model&{window()}")
     await page.get_by_text("2 rows").wait_for()
     await page.get_by_text("hours from Parquet files").wait_for()
-    assert await page.locator(".stVegaLiteChart svg").count() == 1
+    await page.locator(".stVegaLiteChart svg").wait_for()
 
     await page.get_by_role("button", name="Open as SQL").click()
     await page.get_by_text("2 rows").wait_for()
