@@ -55,7 +55,7 @@ def show_not_exported(error: ServerError, window: Window) -> None:
         f"**Not exported yet.** {literal(error.message)}. {small(error.reason)}",
         icon=":material/inventory_2:",
     )
-    st.fragment(_show_export, run_every=_POLL_S if st.session_state.get(_REQUESTED) else None)(window)
+    st.fragment(_show_export, run_every=_POLL_S)(window)
 
 
 def _show_export(window: Window) -> None:
