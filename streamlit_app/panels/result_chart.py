@@ -134,7 +134,7 @@ def series_colours(names: Sequence[str], colours: Palette) -> list[str]:
 def _colour(rows: pd.DataFrame, measure: Column, colours: Palette) -> alt.Color | alt.ColorValue:
     names = sorted(rows["series"].unique())
     if len(names) < 2:  # noqa: PLR2004 - one needs no legend
-        return alt.value(colours.error if measure.name.startswith("error_") else colours.p50)
+        return alt.ColorValue(colours.error if measure.name.startswith("error_") else colours.p50)
     scale = alt.Scale(domain=names, range=series_colours(names, colours))
     legend = alt.Legend(orient="top", title=None, symbolType="square", labelLimit=140, columns=2, offset=4)
     return alt.Color("series:N", scale=scale, legend=legend)

@@ -74,7 +74,7 @@ def to_result(
     frame = pd.DataFrame(index=range(table.num_rows))
     for place, column in enumerate(columns):
         values = table.column(place)
-        unit, factor = _unit(column.name) if of_report and _is_number(values.type) else ("", 1)
+        unit, factor = _unit(column.name if of_report and _is_number(values.type) else "")
         title = _title(column.name, unit) if of_report else column.name
         if of_report and value_title and column.name == "value":
             title = value_title
@@ -121,7 +121,7 @@ def _distinct(title: str, taken: Sequence[str]) -> str:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _kind(kind: pa.DataType) -> Kind:
