@@ -15,8 +15,9 @@ from analytics.reports.catalogue import reports
 from analytics.result_files import to_csv, to_parquet
 from server.reports.errors import LakeIsBehind, SqlTookTooMuch
 from server.rpc.errors import PermissionDenied, QueryTookTooLong, ServerIsBusy
+from streamlit_app.data.connection import ServerError
 from streamlit_app.panels.report_gallery import topics
-from streamlit_app.panels.sql_box import EXAMPLES
+from streamlit_app.panels.sql_box import EXAMPLES, wrong_line
 from streamlit_app.state.questions import MAX_URL_CHARS
 from tests.support.ui.app import UNHURRIED_S, choose_timeout, page
 
@@ -196,6 +197,24 @@ def test_a_refused_statement_says_why_and_where(sql, reason, words, connected):
         assert '"wrong_line": 3' in editor.proto.json or '"wrong_line":3' in editor.proto.json
     app.run()
     assert len(asked(connected, "RunSql")) == 1  # it would say the same
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ('Parser Error: syntax error at or near "nothing"\n\nLINE 2: FROM logs', 2),
+        ('Binder Error: Referenced column "nothing" not found in FROM clause!\nCandidates: "model"', 3),
+        ("Catalog Error: Scalar Function with name coun does not exist!", 1),
+        ("There is no table Logs. Logs are in the view logs.", 2),
+        ('Referenced column "elsewhere" not found', 0),
+        ("Conversion Error: no number", 0),
+    ],
+)
+def test_the_line_of_a_mistake_is_found(message, line):
+    sql = "SELECT coun(*)\nFROM logs\nWHERE nothing = 1"
+    assert wrong_line(ServerError(message, "SQL_FAILED"), sql) == line
+    refused = wrong_line(ServerError(message, "SQL_REFUSED"), sql)
+    assert refused == (line if "LINE" in message else 0)
 
 
 @pytest.mark.parametrize("error", [SqlTookTooMuch("time", "It takes too long."), QueryTookTooLong()])
