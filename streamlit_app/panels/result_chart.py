@@ -24,6 +24,8 @@ _MAX_DAYS: Final = 400
 _BAR_PX: Final = 24
 _HEIGHT: Final = 280
 _LEGEND_ROW_PX: Final = 18
+_HEAT_ROW_PX: Final = 30
+_HEAT_REST_PX: Final = 110
 _LABEL_CHARS: Final = 48
 _MAX_MARKED: Final = 60
 """Points of a line that are marked each; more would hide it."""
@@ -61,7 +63,7 @@ def show_result_chart(result: Result, plan: Plan, kind: ChartType, measure: Colu
         note = _left_out(rows["series"].nunique(), len(names), "groups")
         draw = {"lines": _lines, "bars": _bars, "heat": _heat, "points": _points}[kind]
         chart = draw(kept, plan.x, measure, colours)
-        height = max(120, 26 * len(names) + 40) if kind == "heat" else _height(len(names))
+        height = _HEAT_ROW_PX * len(names) + _HEAT_REST_PX if kind == "heat" else _height(len(names))
     show_chart(chart, height=height, key=f"result {kind} {measure.name}", alt_text=_describe(kept, measure))
     return note
 
