@@ -34,6 +34,9 @@ holds calls up to this moment: finished hours are read from Parquet files, later
 database, each call once. A number that is not known is empty, never 0. `ReportService` answers the same
 over gRPC, as an Arrow IPC stream. See [decision 20](decisions/0020-reports.md).
 
+The page Analytics of the app shows reports with charts, and has an editor for SQL. Answers can be saved as
+CSV or Parquet.
+
 SQL runs in a process that can read this table and nothing else, with limits on memory and time; an answer
 has at most 10,000 rows. An error says which rule or limit it was.
 """

@@ -38,11 +38,7 @@ def show_sql_editor(
                 "name": table.name,
                 "description": table.description,
                 "columns": [
-                    {
-                        "name": column.name,
-                        "type": column.type.lower().replace("timestamp with time zone", "timestamptz"),
-                        "description": column.description,
-                    }
+                    {"name": column.name, "type": _short(column.type), "description": column.description}
                     for column in table.columns
                 ],
             }
@@ -51,3 +47,7 @@ def show_sql_editor(
     }
     state = _COMPONENT(data=data, key=key, on_run_change=lambda: None)
     return str(state.get("run") or "")
+
+
+def _short(kind: str) -> str:
+    return kind.lower().replace("timestamp with time zone", "timestamptz")

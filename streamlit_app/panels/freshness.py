@@ -55,7 +55,7 @@ def show_not_exported(error: ServerError, window: Window) -> None:
         f"**Not exported yet.** {literal(error.message)}. {small(error.reason)}",
         icon=":material/inventory_2:",
     )
-    st.fragment(_show_export, run_every=_POLL_S if st.session_state.get(_REQUESTED) else None)(window)
+    st.fragment(_show_export, run_every=_POLL_S)(window)
 
 
 def _show_export(window: Window) -> None:
@@ -93,7 +93,8 @@ def describe_export(export: pb.Export, now: datetime) -> str:
     """Return what became of an export, in words."""
     when = fmt.ago(fmt.timestamp(export.create_time), now)
     state = pb.ExportState.Name(export.state).removeprefix("EXPORT_STATE_").lower()
-    files = f"{fmt.exact(len(export.files))} files, {fmt.exact(export.row_count)} logs, {fmt.size(export.size_bytes)}"
+    written = f"{fmt.exact(len(export.files))} files, {fmt.exact(export.row_count)} logs"
+    files = f"{written}, {fmt.size(export.size_bytes)}"
     problem = f": {export.error_message}" if export.error_message else ""
     return f"Last export {when}, {state}: {files}{problem}"
 

@@ -24,6 +24,8 @@ _MAX_DAYS: Final = 400
 _BAR_PX: Final = 24
 _HEIGHT: Final = 280
 _LEGEND_ROW_PX: Final = 18
+_HEAT_ROW_PX: Final = 30
+_HEAT_REST_PX: Final = 110
 _LABEL_CHARS: Final = 48
 _MAX_MARKED: Final = 60
 """Points of a line that are marked each; more would hide it."""
@@ -61,7 +63,7 @@ def show_result_chart(result: Result, plan: Plan, kind: ChartType, measure: Colu
         note = _left_out(rows["series"].nunique(), len(names), "groups")
         draw = {"lines": _lines, "bars": _bars, "heat": _heat, "points": _points}[kind]
         chart = draw(kept, plan.x, measure, colours)
-        height = max(120, 26 * len(names) + 40) if kind == "heat" else _height(len(names))
+        height = _HEAT_ROW_PX * len(names) + _HEAT_REST_PX if kind == "heat" else _height(len(names))
     show_chart(chart, height=height, key=f"result {kind} {measure.name}", alt_text=_describe(kept, measure))
     return note
 
@@ -134,7 +136,7 @@ def series_colours(names: Sequence[str], colours: Palette) -> list[str]:
 def _colour(rows: pd.DataFrame, measure: Column, colours: Palette) -> alt.Color | alt.ColorValue:
     names = sorted(rows["series"].unique())
     if len(names) < 2:  # noqa: PLR2004 - one needs no legend
-        return alt.value(colours.error if measure.name.startswith("error_") else colours.p50)
+        return alt.ColorValue(colours.error if measure.name.startswith("error_") else colours.p50)
     scale = alt.Scale(domain=names, range=series_colours(names, colours))
     legend = alt.Legend(orient="top", title=None, symbolType="square", labelLimit=140, columns=2, offset=4)
     return alt.Color("series:N", scale=scale, legend=legend)

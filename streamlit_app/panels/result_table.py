@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MAX_HEIGHT: Final = 480
 _ROW_PX: Final = 32
 _FORMATS: Final = {"ms": "%,.0f ms", "s": "%,.0f s", "share": "percent", "change": "%+.1f %%"}
-_SMALL_USD: Final = 1.0
+_LARGE_USD: Final = 1.0
 _SHORT_COLUMN: Final = 110
 
 
@@ -59,24 +59,25 @@ def show_table(result: Result, key: str) -> tuple[int, Column] | None:
 
 def _config(column: Column, values: pd.Series[object]) -> ColumnConfig:
     config, hint = st.column_config, literal(column.help) or None
+    made = config.TextColumn(help=hint, width="large" if column.name in _WIDE else None)
     if column.is_log_id and "logs" in registered():
-        return config.LinkColumn(help=hint, display_text="Open log", width=_SHORT_COLUMN)
-    if column.kind == "number":
-        if column.unit == "usd":
-            largest = values.abs().max()
-            style = "$%,.2f" if largest == largest and largest >= _SMALL_USD else "$%,.6f"  # noqa: PLR0124 - NaN
-            return config.NumberColumn(help=hint, format=style)
-        plain = "%d" if column.is_ordinal else "localized"
-        return config.NumberColumn(help=hint, format=_FORMATS.get(column.unit, plain))
-    if column.kind == "time":
-        return config.DatetimeColumn(
-            help=hint, timezone=str(clock.viewer_zone()), format="D MMM YYYY, HH:mm:ss"
-        )
-    if column.kind == "date":
-        return config.DateColumn(help=hint, format="D MMM YYYY")
-    if column.kind == "truth":
-        return config.CheckboxColumn(help=hint)
-    return config.TextColumn(help=hint, width="large" if column.name in _WIDE else None)
+        made = config.LinkColumn(help=hint, display_text="Open log", width=_SHORT_COLUMN)
+    elif column.kind == "number":
+        made = config.NumberColumn(help=hint, format=_number_format(column, values))
+    elif column.kind == "time":
+        zone = str(clock.viewer_zone())
+        made = config.DatetimeColumn(help=hint, timezone=zone, format="D MMM YYYY, HH:mm:ss")
+    elif column.kind == "date":
+        made = config.DateColumn(help=hint, format="D MMM YYYY")
+    elif column.kind == "truth":
+        made = config.CheckboxColumn(help=hint)
+    return made
+
+
+def _number_format(column: Column, values: pd.Series[object]) -> str:
+    if column.unit == "usd":
+        return "$%,.2f" if (values.abs() >= _LARGE_USD).any() else "$%,.6f"
+    return _FORMATS.get(column.unit, "%d" if column.is_ordinal else "localized")
 
 
 _WIDE: Final = frozenset({"template", "input_preview", "output_preview", "error_message"})

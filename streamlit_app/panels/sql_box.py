@@ -28,6 +28,7 @@ _DRAFT: Final = "sql_draft"
 _HISTORY: Final = "sql_history"
 _MAX_HISTORY: Final = 20
 _LINE: Final = re.compile(r"^LINE (\d+):", re.MULTILINE)
+_NAMED: Final = re.compile(r"\b(?:column|table|name|alias|type) \"?([A-Za-z_]\w*)", re.IGNORECASE)
 _SUMMARY_CHARS: Final = 60
 EXAMPLES: Final = {
     "Calls and cost by model": (
@@ -86,7 +87,7 @@ def show_sql_box(tables: Sequence[Table], sql: str, error: ServerError | None) -
         draft.text,
         tables,
         version=draft.version,
-        wrong_line=wrong_line(error) if error else 0,
+        wrong_line=wrong_line(error, sql) if error else 0,
         max_chars=MAX_CHARS,
         key="sql_editor",
     )
@@ -104,10 +105,20 @@ LIMITS: Final = (
 )
 
 
-def wrong_line(error: ServerError) -> int:
-    """Return the line of a statement that an error names; 0 if it names none."""
+def wrong_line(error: ServerError, sql: str) -> int:
+    """Return the line of a statement that an error is about; 0 where that is not known.
+
+    Errors of the parser name the line. Others name what does not exist: its first line is meant.
+    """
     found = _LINE.search(error.message)
-    return int(found[1]) if found else 0
+    if found:
+        return int(found[1])
+    named = _NAMED.search(error.message.partition("\n")[0])
+    if error.reason != "SQL_FAILED" or not named:
+        return 0
+    word = re.compile(rf"\b{re.escape(named[1])}\b", re.IGNORECASE)
+    lines = enumerate(sql.split("\n"), 1)
+    return next((number for number, line in lines if word.search(line)), 0)
 
 
 def note_question(sql: str, outcome: Outcome) -> None:

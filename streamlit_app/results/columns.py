@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Kind = Literal["time", "date", "number", "text", "truth"]
 Unit = Literal["", "usd", "ms", "s", "share", "change"]
 _UNITS: Final[tuple[tuple[str, Unit, float], ...]] = (
-    ("_nano_usd", "usd", 1e-9), ("_us", "ms", 1e-3), ("_s", "s", 1), ("_share", "share", 1), ("_change", "change", 1),
+    ("_nano_usd", "usd", 1e-9), ("_us", "ms", 1e-3), ("_s", "s", 1),
+    ("_share", "share", 1), ("_change", "change", 1),
 )  # fmt: skip
 """What the names of reports' columns end with, the unit they are shown in, and the factor to it."""
 _COUNTED: Final = re.compile(r"(?:^|_)(request|error|user|session|model|hit|day|retry|token)_count$")
@@ -73,7 +74,7 @@ def to_result(
     frame = pd.DataFrame(index=range(table.num_rows))
     for place, column in enumerate(columns):
         values = table.column(place)
-        unit, factor = _unit(column.name) if of_report and _is_number(values.type) else ("", 1)
+        unit, factor = _unit(column.name if of_report and _is_number(values.type) else "")
         title = _title(column.name, unit) if of_report else column.name
         if of_report and value_title and column.name == "value":
             title = value_title
@@ -120,7 +121,7 @@ def _distinct(title: str, taken: Sequence[str]) -> str:
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _kind(kind: pa.DataType) -> Kind:

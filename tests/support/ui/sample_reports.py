@@ -33,11 +33,7 @@ _CALLS = 6000
 _DAYS = 30
 _ROW_LIMIT = 10_000
 _LOCK = threading.Lock()
-_PROMPTS = (
-    "Summarise this ticket for the shift lead",
-    "Translate the release notes",
-    "Why was my card charged twice?",
-)
+_PROMPTS = ("Summarise this ticket", "Translate the release notes", "Why was my card charged twice?")
 
 
 def _call(number: int, chance: random.Random) -> dict[str, object]:
@@ -49,11 +45,8 @@ def _call(number: int, chance: random.Random) -> dict[str, object]:
     failed = chance.random() < source.errors * 3
     streamed = source.op == "chat"
     tokens_in, tokens_out = int(chance.lognormvariate(6.4, 0.7)), int(chance.lognormvariate(5.2, 0.8))
-    cost = (
-        None
-        if source.nano_usd is None or failed
-        else int(source.nano_usd * (tokens_in + 3 * tokens_out) / 1200)
-    )
+    priced = source.nano_usd is not None and not failed
+    cost = int((source.nano_usd or 0) * (tokens_in + 3 * tokens_out) / 1200) if priced else None
     user = f"user-{min(int(chance.expovariate(0.35)) + 1, 12):03}"
     return {
         "log_id": f"01a2{number:028x}",
@@ -116,10 +109,11 @@ def _answer(
     with _LOCK:
         connection = _database()
         connection.execute(
-            "CREATE OR REPLACE TEMP VIEW logs AS SELECT * FROM calls WHERE start_time >= "
+            "CREATE OR REPLACE VIEW logs AS SELECT * FROM calls WHERE start_time >= "
             f"'{start.isoformat()}' AND start_time < '{end.isoformat()}'"
         )
-        connection.execute(sql, parameters)  # whose errors name a line
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)  # whose errors name a line
         found = connection.sql(sql, params=parameters)
         described = [
             pb.ResultColumn(name=name, type=str(kind))
@@ -163,7 +157,10 @@ def run_sql(request: pb.RunSqlRequest) -> list[pb.RunSqlResponse] | ApiError:
     except SqlRefused as error:
         return SqlIsRefused(error.rule, error.sentence)
     except duckdb.Error as error:
-        return SqlHasMistake(explain(error).sentence)
+        explained = explain(error)
+        if isinstance(explained, SqlRefused):
+            return SqlIsRefused(explained.rule, explained.sentence)
+        return SqlHasMistake(explained.sentence)
 
 
 def last_export(time: datetime = LAKE_TIME) -> exports.ListExportsResponse:
@@ -181,9 +178,7 @@ def last_export(time: datetime = LAKE_TIME) -> exports.ListExportsResponse:
 def serve_reports(fake: FakeServer) -> None:
     """Have a server answer reports and SQL over the sample's calls."""
     fake.answers |= {
-        "ReportService.ListReports": lambda _: pb.ListReportsResponse(
-            reports=map(to_report, reports().values())
-        ),
+        "ReportService.ListReports": pb.ListReportsResponse(reports=map(to_report, reports().values())),
         "ReportService.DescribeTables": lambda _: pb.DescribeTablesResponse(tables=to_tables()),
         "ReportService.RunReport": run_report,
         "ReportService.RunSql": run_sql,
