@@ -42,15 +42,6 @@ def check_health() -> health.CheckResponse:
         return HealthServiceStub(channel()).Check(health.CheckRequest(), timeout=settings().timeout_s)
 
 
-def list_projects() -> list[admin.Project]:
-    """Return the projects that the app's key gives access to."""
-    with server_errors():
-        answer = AdminServiceStub(channel()).ListProjects(
-            admin.ListProjectsRequest(), timeout=settings().timeout_s
-        )
-    return list(answer.projects)
-
-
 def sum_ledger(time_range: TimeRange) -> Ledger:
     """Return the sums of the delivery ledger."""
     request = admin.QueryLedgerRequest(time_range=time_range, page_size=1000)
