@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Entry(NamedTuple):
     """A page.
 
-    ``has_view`` tells whether links to it carry the window and the filters; of ``roles``, a visitor needs one.
+    ``has_view`` tells whether links to it carry the window and filters; of ``roles``, a visitor needs one.
     """
 
     name: str

@@ -54,7 +54,7 @@ class AppSettings(EnvSettings):
     users: str = Field("", alias="LLM_OBSERVE_UI_USERS")
     """Who may log in, by email address or ``@domain``, separated by commas, each with ``=`` and their roles.
 
-    ``ada@example.com=admin,@example.com=read+chat``. Without roles: all that the key has. Empty means everybody
+    ``ada@example.com=admin,@example.com=read+chat``. Without roles: all that the key has. Empty: everybody
     whom the provider lets in.
     """
     session_s: float = Field(43_200.0, alias="LLM_OBSERVE_UI_SESSION_S", gt=0)
@@ -83,7 +83,7 @@ class AppSettings(EnvSettings):
         return users
 
     def roles_of(self, email: str) -> frozenset[str] | None:
-        """Return the roles of a visitor with an address, empty if they may not log in; None means the key's."""
+        """Return the roles of who logs in with an address, empty if they may not; None means the key's."""
         known = _parse_users(self.users)
         if not known:
             return None

@@ -6,13 +6,15 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import grpc
 from llm_observe.v1 import admin_service_pb2 as pb
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
 from streamlit_app.data.connection import ServerError, channel, server_errors, settings
+
+if TYPE_CHECKING:
+    import grpc
 
 _PREFIX: Final = "API_KEY_ROLE_"
 _TTL_S: Final = 60.0

@@ -22,6 +22,8 @@ _ARGUMENTS = [
 _HEIGHT = 900
 _HARMLESS = ("Infinite extent",)
 """Warnings of Vega on a chart without data."""
+_PROBES = ("/_stcore/health", "/_stcore/host-config")
+"""What Streamlit looks for beside a page that is opened by its own address, before it looks at the root."""
 
 
 class Look(NamedTuple):
@@ -69,6 +71,8 @@ async def open_page(browser: Browser, address: str, look: Look, *also: str) -> A
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
+        if message.location.get("url", "").endswith(_PROBES):
+            return
         if message.type == "error" and not message.text.startswith(_HARMLESS):
             errors.append(message.text)
 
