@@ -21,8 +21,8 @@ def may_open(entry: Entry) -> bool:
     if error is not None:
         plain_header(entry.title)
         st.error(
-            "The server accepts no call of this app, because it sends no API key, or one that is unknown, "
-            "expired or revoked. Make one with `llm-observe keys create --role read --role chat --role admin`, set "
+            "The server accepts no call of this app: it sends no API key, or one that is unknown, expired or "
+            "revoked. Make one with `llm-observe keys create --role read --role chat --role admin`, set "
             f"LLM_OBSERVE_UI_API_KEY to it, and restart the app. {small(error.reason)}",
             icon=":material/key_off:",
         )
