@@ -6,10 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from streamlit_app.components.access import may_open
 from streamlit_app.components.errors import unexpected_errors
 from streamlit_app.components.sidebar import show_server_line, show_sidebar
 from streamlit_app.data.connection import settings
-from streamlit_app.login import require_login
+from streamlit_app.login import require_login, show_user
 from streamlit_app.pages import ENTRIES, register
 from streamlit_app.state.view import current_view, last_view
 
@@ -22,8 +23,11 @@ st.set_page_config(page_title=f"{page.title} · LLM Observe")
 st.html(_FOLDER / "style.css")
 if settings().login:
     require_login()
-has_view = any(entry.has_view for entry in ENTRIES if entry.title == page.title)
-show_sidebar(current_view() if has_view else last_view())
+entry = next(entry for entry in ENTRIES if entry.title == page.title)
+show_sidebar(current_view() if entry.has_view else last_view())
 with unexpected_errors():
-    page.run()
+    if may_open(entry):
+        page.run()
 show_server_line()
+if settings().login:
+    show_user()

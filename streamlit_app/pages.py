@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """A page. ``has_view`` tells whether links to it carry the window and the filters."""
+    """A page.
+
+    ``has_view`` tells whether links to it carry the window and filters; of ``roles``, a visitor needs one.
+    """
 
     name: str
     title: str
@@ -23,6 +26,7 @@ class Entry(NamedTuple):
     group: str
     has_view: bool = False
     hidden: bool = False
+    roles: tuple[str, ...] = ("read",)
 
 
 ENTRIES: Final = (
@@ -30,8 +34,8 @@ ENTRIES: Final = (
     Entry("logs", "Logs", "list_alt", "Observe", has_view=True),
     Entry("analytics", "Analytics", "query_stats", "Observe", has_view=True),
     Entry("trace", "Trace", "account_tree", "Observe", hidden=True),
-    Entry("chat", "Chat", "forum", "Talk"),
-    Entry("conversations", "Conversations", "inbox", "Talk"),
+    Entry("chat", "Chat", "forum", "Talk", roles=("chat",)),
+    Entry("conversations", "Conversations", "inbox", "Talk", roles=("read", "chat")),
     Entry("operations", "Operations", "dns", "Run", has_view=True),
 )
 _REGISTERED: Final = "pages"
@@ -39,9 +43,7 @@ _REGISTERED: Final = "pages"
 
 def register() -> Page:
     """Tell Streamlit of the pages that there are; return the one to run."""
-    pages = {
-        entry.name: _to_page(entry) for entry in ENTRIES if find_spec(f"streamlit_app.views.{entry.name}")
-    }
+    pages = {entry.name: _to_page(entry) for entry in ENTRIES if _is_there(entry)}
     st.session_state[_REGISTERED] = pages
     # The sidebar has links of its own, which carry the window and the filters.
     return st.navigation(list(pages.values()), position="hidden")
@@ -51,6 +53,10 @@ def registered() -> Mapping[str, Page]:
     """Return the pages by name; none where a page runs alone, in a test."""
     pages: Mapping[str, Page] = st.session_state.get(_REGISTERED, {})
     return pages
+
+
+def _is_there(entry: Entry) -> bool:
+    return find_spec(f"streamlit_app.views.{entry.name}") is not None
 
 
 def _to_page(entry: Entry) -> Page:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from telemetry.settings import EnvSettings, is_loopback
 
 _MIN_REFRESH_S: Final = 15.0
 _CHAT_MARGIN_S: Final = 30.0
 """How much longer than an answer may take a page waits for it: the server opens and stores it, too."""
+
+_USER_ROLES: Final = frozenset({"read", "chat", "admin"})
 
 
 class ListenSettings(EnvSettings):
@@ -49,6 +51,14 @@ class AppSettings(EnvSettings):
 
     login: bool = Field(default=False, alias="LLM_OBSERVE_UI_LOGIN")
     """Require visitors to log in by OpenID Connect, configured in Streamlit's ``[auth]`` secrets."""
+    users: str = Field("", alias="LLM_OBSERVE_UI_USERS")
+    """Who may log in, by email address or ``@domain``, separated by commas, each with ``=`` and their roles.
+
+    ``ada@example.com=admin,@example.com=read+chat``. Without roles: all that the key has. Empty: everybody
+    whom the provider lets in.
+    """
+    session_s: float = Field(43_200.0, alias="LLM_OBSERVE_UI_SESSION_S", gt=0)
+    """How long a login lasts, in seconds."""
     api_key: SecretStr = Field(SecretStr(""), alias="LLM_OBSERVE_UI_API_KEY")
     """Key of the project to show, with the roles read, chat and admin; empty if the server needs none."""
     tls: bool = Field(default=False, alias="LLM_OBSERVE_TLS")
@@ -65,6 +75,24 @@ class AppSettings(EnvSettings):
         if bool(self.tls_cert_file) != bool(self.tls_key_file):
             raise ValueError("set both LLM_OBSERVE_TLS_CERT_FILE and LLM_OBSERVE_TLS_KEY_FILE, or neither")
         return self
+
+    @field_validator("users")
+    @classmethod
+    def _require_known_roles(cls, users: str) -> str:
+        _parse_users(users)
+        return users
+
+    def roles_of(self, email: str) -> frozenset[str] | None:
+        """Return the roles of who logs in with an address, empty if they may not; None means the key's."""
+        known = _parse_users(self.users)
+        if not known:
+            return None
+        address = email.casefold()
+        # The person's own entry stands before that of the domain.
+        for who in (address, "@" + address.rpartition("@")[2]):
+            if address and who in known:
+                return known[who]
+        return frozenset()
 
     @property
     def target(self) -> str:
@@ -87,3 +115,22 @@ class AppSettings(EnvSettings):
         error that it was about to show.
         """
         return max(_MIN_REFRESH_S, 2 * self.timeout_s)
+
+
+def _parse_users(text: str) -> dict[str, frozenset[str] | None]:
+    """Return the roles of each user, None for all.
+
+    Raises:
+        ValueError: An entry is malformed.
+    """
+    users: dict[str, frozenset[str] | None] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        who, has_roles, words = entry.partition("=")
+        roles = frozenset(word.strip() for word in words.split("+"))
+        if "@" not in who or (has_roles and not roles <= _USER_ROLES):
+            raise ValueError(
+                "each user is an email address or @domain, and after `=` some of the roles read, chat and "
+                "admin, joined by `+`"
+            )
+        users[who.strip().casefold()] = roles if has_roles else None
+    return users

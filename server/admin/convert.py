@@ -19,6 +19,8 @@ from codec.words import words_of
 from server.rpc.times import to_duration, to_timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from storage import api_keys, dead_letters, ledger
     from worker.queue.log_queue import QueueStats
 
@@ -69,12 +71,17 @@ def to_api_key(row: api_keys.ApiKey) -> ApiKey:
         project_id=row.project_id,
         display_name=row.display_name,
         prefix=row.prefix,
-        roles=[words_of(ApiKeyRole).index(role) for role in row.roles],  # type: ignore[misc] # as above
+        roles=to_roles(row.roles),
     )
     for field in ("create_time", "expire_time", "revoke_time", "last_use_time"):
         if getattr(row, field) is not None:
             getattr(key, field).CopyFrom(to_timestamp(getattr(row, field)))
     return key
+
+
+def to_roles(roles: Collection[str]) -> list[ApiKeyRole.ValueType]:
+    """Convert roles, in the order of the enum."""
+    return [number for number, word in enumerate(words_of(ApiKeyRole)) if word in roles]  # type: ignore[misc] # the enum's number
 
 
 def to_ledger_entry(row: ledger.LedgerEntry) -> LedgerEntry:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from llm_observe.v1 import admin_service_pb2 as pb
 from llm_observe.v1.admin_service_pb2_grpc import AdminServiceServicer
 
-from server.admin.convert import to_api_key, to_project
+from server.admin.convert import to_api_key, to_project, to_roles
 from server.rpc.auth import caller
 from server.rpc.checks import check_text, parse_uuid, parse_words
 from server.rpc.errors import (
@@ -36,6 +36,15 @@ class KeyAdmin(AdminServiceServicer):
     def __init__(self, database: Database, redactor: Redactor) -> None:
         self._database = database
         self._redactor = redactor
+
+    async def GetCaller(self, request: pb.GetCallerRequest, context: Context) -> pb.GetCallerResponse:
+        who = caller()
+        rows = await api_keys.list_projects(self._database, who.project_id)
+        if not rows:
+            raise ProjectNotFound(who.project_id)
+        return pb.GetCallerResponse(
+            project=to_project(rows[0]), roles=to_roles(who.roles), api_key_id=who.api_key_id
+        )
 
     async def CreateProject(
         self, request: pb.CreateProjectRequest, context: Context

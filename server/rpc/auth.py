@@ -48,6 +48,8 @@ _READ_TOO: Final = {
     ("AlertService", "ListAlerts"),
 }
 """Methods that role read may call, too."""
+_ANY_ROLE: Final = {("AdminService", "GetCaller")}
+"""Methods that every key may call, whatever its roles."""
 KEY_CACHE_TTL_S: Final = 3.0
 """How long a key is trusted without asking the database, in seconds: a revoked key works no longer."""
 STALE_KEY_TTL_S: Final = 600.0
@@ -84,6 +86,8 @@ def roles_for(service: str, method: str) -> frozenset[str]:
     roles = _SERVICE_ROLES[service]
     if not roles:
         return _NO_ROLES
+    if (service, method) in _ANY_ROLE:
+        return frozenset(ROLES)
     extra = {"read"} if (service, method) in _READ_TOO else set()
     return frozenset({*roles, *extra, "admin"})
 

@@ -12,20 +12,19 @@ from streamlit.delta_generator import DeltaGenerator
 
 from streamlit_app import format as fmt
 from streamlit_app.components.safe_text import literal
+from streamlit_app.data.caller import get_caller
 from streamlit_app.data.connection import settings
 from streamlit_app.data.reads import read_together
-from streamlit_app.data.server import check_health, list_projects
+from streamlit_app.data.server import check_health
 from streamlit_app.pages import ENTRIES, registered
+from streamlit_app.roles import why_not
 
 if TYPE_CHECKING:
-    from llm_observe.v1.admin_service_pb2 import Project
-
     from streamlit_app.data.reads import Read
     from streamlit_app.pages import Entry
     from streamlit_app.state.view import View
 
 _FOLDER: Final = Path(__file__).parent.parent
-_DEFAULT_PROJECT: Final = "default"
 _PAGE_AREA: Final = "sidebar_page_area"
 _STATES: Final = {
     pb.HEALTH_STATE_HEALTHY: ("green", "healthy"),
@@ -69,13 +68,20 @@ def _show_group(group: str, entries: list[Entry], view: View) -> None:
         st.caption(literal(group))
         for entry in entries:
             query = view.to_query() if entry.has_view else None
-            st.page_link(registered()[entry.name], query_params=query, width="stretch")
+            reason = why_not(*entry.roles)
+            st.page_link(
+                registered()[entry.name],
+                query_params=query,
+                width="stretch",
+                disabled=reason is not None,
+                help=reason,
+            )
 
 
 def _show_server() -> None:
     with read_together("sidebar", None) as reads:
         health = reads.start("health", check_health)
-        projects = reads.start("projects", list_projects)
+        caller = reads.start("caller", get_caller)
     colour, words = describe(health)
     state, _, counts = words.partition(" · ")
     with st.container(gap="xxsmall", key="server_line"):
@@ -87,7 +93,7 @@ def _show_server() -> None:
             st.markdown(f":{literal(colour)}[●] {literal(state)}")
         lines = [
             counts,
-            _project(projects.value or []),
+            caller.value.project_name if caller.value else "",
             f"version {health.value.version}" if health.value else "",
         ]
         st.caption(literal(" · ".join(line for line in lines if line)))
@@ -106,14 +112,3 @@ def describe(health: Read[pb.CheckResponse]) -> tuple[str, str]:
         counts.append(f"{fmt.compact(dead)} dead letter{'' if dead == 1 else 's'}")
     colour, word = _STATES.get(answer.state, ("gray", "unknown"))
     return colour, " · ".join([word, *counts])
-
-
-def _project(projects: list[Project]) -> str:
-    project = shown_project(projects)
-    return (project.display_name or project.project_id) if project else ""
-
-
-def shown_project(projects: list[Project]) -> Project | None:
-    """Return the project that is shown: the key's, or the default one where no key is needed."""
-    only = projects[0] if len(projects) == 1 else None
-    return next((project for project in projects if project.project_id == _DEFAULT_PROJECT), only)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llm_observe.v1.filter_pb2 import TimeRange
 
 _MAX_PAGES: Final = 3
+_DEFAULT_PROJECT: Final = "default"
 
 
 class Ledger(NamedTuple):
@@ -61,6 +62,12 @@ def list_projects() -> list[admin.Project]:
             admin.ListProjectsRequest(), timeout=settings().timeout_s
         )
     return list(answer.projects)
+
+
+def shown_project(projects: list[admin.Project]) -> admin.Project | None:
+    """Return the project that is shown: the key's, or the default one where no key is needed."""
+    only = projects[0] if len(projects) == 1 else None
+    return next((project for project in projects if project.project_id == _DEFAULT_PROJECT), only)
 
 
 class LedgerEntries(NamedTuple):

@@ -18,12 +18,11 @@ from streamlit_app.components.errors import show_connection_state
 from streamlit_app.components.header import page_header
 from streamlit_app.components.panel import panel
 from streamlit_app.components.safe_text import literal
-from streamlit_app.components.sidebar import shown_project
 from streamlit_app.data import alerts as alert_data
 from streamlit_app.data import operations as data
 from streamlit_app.data.queue_history import HISTORY, KEPT
 from streamlit_app.data.reads import read_together
-from streamlit_app.data.server import check_health, list_projects, read_ledger
+from streamlit_app.data.server import check_health, list_projects, read_ledger, shown_project
 from streamlit_app.panels.operations.alert_forms import show_new_budget_button, show_new_rule_button
 from streamlit_app.panels.operations.alerts import show_alerts, show_budgets, show_rules
 from streamlit_app.panels.operations.common import is_denied, show_denied, show_state

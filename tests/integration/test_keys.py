@@ -21,6 +21,7 @@ from tests.support.keys import make_key
 from tests.support.methods import METHODS, call, empty_request, reason_of
 from tests.support.rpc import bearer, stub
 
+FOR_ANY_ROLE = "AdminService/GetCaller"
 GUARDED = [method for method in sorted(METHODS) if not method.startswith("Health")]
 
 
@@ -37,9 +38,29 @@ async def test_health_requires_no_key(locked_channel):
 async def test_every_method_requires_a_role(locked_channel, database):
     for method in GUARDED:
         others = sorted(set(api_keys.ROLES) - roles_for(*method.split("/")))
+        if method == FOR_ANY_ROLE:
+            assert not others
+            continue
         secret = await make_key(database, *others)
         reason = await reason_of(call(locked_channel, method, empty_request(method), secret))
         assert reason == "PERMISSION_DENIED", method
+
+
+@pytest.mark.parametrize("role", api_keys.ROLES)
+async def test_a_caller_is_told_its_project_and_roles(locked_channel, database, role):
+    secret = await make_key(database, role, project="theirs")
+    answer = await call(locked_channel, FOR_ANY_ROLE, admin.GetCallerRequest(), secret)
+    assert answer.project.project_id == "theirs"
+    assert answer.roles == [admin.ApiKeyRole.Value(f"API_KEY_ROLE_{role.upper()}")]
+    [key] = await api_keys.list_api_keys(database, "theirs")
+    assert answer.api_key_id == str(key.api_key_id)
+
+
+async def test_a_caller_without_a_key_has_all_roles_of_the_default_project(channel):
+    answer = await call(channel, FOR_ANY_ROLE, admin.GetCallerRequest())
+    assert answer.project.project_id == api_keys.DEFAULT_PROJECT
+    assert len(answer.roles) == len(api_keys.ROLES)
+    assert not answer.api_key_id
 
 
 @pytest.mark.parametrize(

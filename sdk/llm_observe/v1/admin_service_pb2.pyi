@@ -83,6 +83,49 @@ API_KEY_ROLE_ADMIN: ApiKeyRole.ValueType  # 4
 global___ApiKeyRole = ApiKeyRole
 
 @typing.final
+class GetCallerRequest(google.protobuf.message.Message):
+    """GetCallerRequest is empty."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___GetCallerRequest = GetCallerRequest
+
+@typing.final
+class GetCallerResponse(google.protobuf.message.Message):
+    """GetCallerResponse is who makes the call."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PROJECT_FIELD_NUMBER: builtins.int
+    ROLES_FIELD_NUMBER: builtins.int
+    API_KEY_ID_FIELD_NUMBER: builtins.int
+    api_key_id: builtins.str
+    """The key. Empty for a caller without one, where keys are optional."""
+    @property
+    def project(self) -> global___Project:
+        """The project that the call works in."""
+
+    @property
+    def roles(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___ApiKeyRole.ValueType]:
+        """What the caller may do. API_KEY_ROLE_ADMIN includes all others."""
+
+    def __init__(
+        self,
+        *,
+        project: global___Project | None = ...,
+        roles: collections.abc.Iterable[global___ApiKeyRole.ValueType] | None = ...,
+        api_key_id: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["project", b"project"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["api_key_id", b"api_key_id", "project", b"project", "roles", b"roles"]) -> None: ...
+
+global___GetCallerResponse = GetCallerResponse
+
+@typing.final
 class GetQueueStatsRequest(google.protobuf.message.Message):
     """GetQueueStatsRequest is empty."""
 

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class AdminServiceStub(object):
     """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
-    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
+    keys. Role `admin`; GetCaller is for any role. Calls that read the database also fail with
+    DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel):
@@ -36,6 +37,11 @@ class AdminServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.GetCaller = channel.unary_unary(
+                '/llm_observe.v1.AdminService/GetCaller',
+                request_serializer=llm__observe_dot_v1_dot_admin__service__pb2.GetCallerRequest.SerializeToString,
+                response_deserializer=llm__observe_dot_v1_dot_admin__service__pb2.GetCallerResponse.FromString,
+                _registered_method=True)
         self.GetQueueStats = channel.unary_unary(
                 '/llm_observe.v1.AdminService/GetQueueStats',
                 request_serializer=llm__observe_dot_v1_dot_admin__service__pb2.GetQueueStatsRequest.SerializeToString,
@@ -95,8 +101,17 @@ class AdminServiceStub(object):
 
 class AdminServiceServicer(object):
     """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
-    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
+    keys. Role `admin`; GetCaller is for any role. Calls that read the database also fail with
+    DATABASE_UNAVAILABLE.
     """
+
+    def GetCaller(self, request, context):
+        """GetCaller returns what the key of the call gives access to, so that a program can offer only what it may do.
+        Safe to repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def GetQueueStats(self, request, context):
         """GetQueueStats returns the state of the ingest queue. Errors: QUEUE_UNAVAILABLE.
@@ -185,6 +200,11 @@ class AdminServiceServicer(object):
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'GetCaller': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCaller,
+                    request_deserializer=llm__observe_dot_v1_dot_admin__service__pb2.GetCallerRequest.FromString,
+                    response_serializer=llm__observe_dot_v1_dot_admin__service__pb2.GetCallerResponse.SerializeToString,
+            ),
             'GetQueueStats': grpc.unary_unary_rpc_method_handler(
                     servicer.GetQueueStats,
                     request_deserializer=llm__observe_dot_v1_dot_admin__service__pb2.GetQueueStatsRequest.FromString,
@@ -250,8 +270,36 @@ def add_AdminServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class AdminService(object):
     """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
-    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
+    keys. Role `admin`; GetCaller is for any role. Calls that read the database also fail with
+    DATABASE_UNAVAILABLE.
     """
+
+    @staticmethod
+    def GetCaller(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/llm_observe.v1.AdminService/GetCaller',
+            llm__observe_dot_v1_dot_admin__service__pb2.GetCallerRequest.SerializeToString,
+            llm__observe_dot_v1_dot_admin__service__pb2.GetCallerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetQueueStats(request,

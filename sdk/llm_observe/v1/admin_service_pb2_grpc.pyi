@@ -19,10 +19,19 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
 
 class AdminServiceStub:
     """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
-    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
+    keys. Role `admin`; GetCaller is for any role. Calls that read the database also fail with
+    DATABASE_UNAVAILABLE.
     """
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
+    GetCaller: grpc.UnaryUnaryMultiCallable[
+        llm_observe.v1.admin_service_pb2.GetCallerRequest,
+        llm_observe.v1.admin_service_pb2.GetCallerResponse,
+    ]
+    """GetCaller returns what the key of the call gives access to, so that a program can offer only what it may do.
+    Safe to repeat.
+    """
+
     GetQueueStats: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.admin_service_pb2.GetQueueStatsRequest,
         llm_observe.v1.admin_service_pb2.GetQueueStatsResponse,
@@ -105,7 +114,16 @@ class AdminServiceStub:
 
 class AdminServiceAsyncStub:
     """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
-    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
+    keys. Role `admin`; GetCaller is for any role. Calls that read the database also fail with
+    DATABASE_UNAVAILABLE.
+    """
+
+    GetCaller: grpc.aio.UnaryUnaryMultiCallable[
+        llm_observe.v1.admin_service_pb2.GetCallerRequest,
+        llm_observe.v1.admin_service_pb2.GetCallerResponse,
+    ]
+    """GetCaller returns what the key of the call gives access to, so that a program can offer only what it may do.
+    Safe to repeat.
     """
 
     GetQueueStats: grpc.aio.UnaryUnaryMultiCallable[
@@ -190,8 +208,19 @@ class AdminServiceAsyncStub:
 
 class AdminServiceServicer(metaclass=abc.ABCMeta):
     """AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
-    keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
+    keys. Role `admin`; GetCaller is for any role. Calls that read the database also fail with
+    DATABASE_UNAVAILABLE.
     """
+
+    @abc.abstractmethod
+    def GetCaller(
+        self,
+        request: llm_observe.v1.admin_service_pb2.GetCallerRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[llm_observe.v1.admin_service_pb2.GetCallerResponse, collections.abc.Awaitable[llm_observe.v1.admin_service_pb2.GetCallerResponse]]:
+        """GetCaller returns what the key of the call gives access to, so that a program can offer only what it may do.
+        Safe to repeat.
+        """
 
     @abc.abstractmethod
     def GetQueueStats(

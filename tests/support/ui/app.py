@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from streamlit.testing.v1 import AppTest
 
@@ -38,18 +39,26 @@ def choose_timeout(monkeypatch, seconds: str) -> None:
 
 
 @contextmanager
-def running_app(grpc_port: int, log: Path, timeout_s: str = UNHURRIED_S) -> Iterator[str]:
+def running_app(
+    grpc_port: int,
+    log: Path,
+    timeout_s: str = UNHURRIED_S,
+    *,
+    port: int = 0,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[str]:
     """Run the app as a process, at the time of the sample; yield its address.
 
-    ``timeout_s`` is how long it waits for an answer of the server.
+    ``timeout_s`` is how long it waits for an answer of the server; ``variables`` are more settings.
     """
-    port = free_port()
+    port = port or free_port()
     script = Path(__file__).with_name("fixed_app.py")
     env = {
         **os.environ,
         "LLM_OBSERVE_GRPC_PORT": str(grpc_port),
         "LLM_OBSERVE_UI_TIMEOUT_S": timeout_s,
         "PYTHONPATH": str(ROOT),
+        **variables,
     }
     settings = ListenSettings(LLM_OBSERVE_UI_PORT=port)
     command = [sys.executable, "-m", "streamlit", "run", str(script)]

@@ -53,8 +53,11 @@ async def running_browser() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def open_page(browser: Browser, address: str, look: Look) -> AsyncIterator[Page]:
-    """Open a window on the app; at the end, assert that it logged no error and asked no other host."""
+async def open_page(browser: Browser, address: str, look: Look, *also: str) -> AsyncIterator[Page]:
+    """Open a window on the app; at the end, assert that it logged no error and asked no other host.
+
+    ``also`` are addresses that it may ask: of a login's provider.
+    """
     context = await browser.new_context(
         base_url=f"http://{address}",
         viewport={"width": look.width, "height": _HEIGHT},
@@ -77,7 +80,7 @@ async def open_page(browser: Browser, address: str, look: Look) -> AsyncIterator
     page.on("console", note)
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
-    own = (f"http://{address}/", f"blob:http://{address}/", "data:")
+    own = (f"http://{address}/", f"blob:http://{address}/", "data:", *(f"http://{other}/" for other in also))
     outside = [url for url in requested if not url.startswith(own)]
     assert outside == [], outside
     assert errors == [], errors

@@ -324,6 +324,15 @@ def serve_sample(fake: FakeServer) -> None:
                 admin.LedgerEntry(producer_id="p1", sent_count=13_902, stored_count=13_894, duplicate_count=8)
             ]
         ),
+        "AdminService.GetCaller": admin.GetCallerResponse(
+            project=admin.Project(project_id="default", display_name="Default"),
+            roles=[
+                admin.API_KEY_ROLE_INGEST,
+                admin.API_KEY_ROLE_READ,
+                admin.API_KEY_ROLE_CHAT,
+                admin.API_KEY_ROLE_ADMIN,
+            ],
+        ),
         "AdminService.ListProjects": admin.ListProjectsResponse(
             projects=[admin.Project(project_id="default", display_name="Default")]
         ),

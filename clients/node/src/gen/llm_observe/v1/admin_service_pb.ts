@@ -16,7 +16,57 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llm_observe/v1/admin_service.proto.
  */
 export const file_llm_observe_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJsbG1fb2JzZXJ2ZS92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEg5sbG1fb2JzZXJ2ZS52MSIWChRHZXRRdWV1ZVN0YXRzUmVxdWVzdCJZChVHZXRRdWV1ZVN0YXRzUmVzcG9uc2USKgoFcXVldWUYASABKAsyGy5sbG1fb2JzZXJ2ZS52MS5RdWV1ZUhlYWx0aBIUCgxtZW1vcnlfYnl0ZXMYAiABKAMiyQIKCkRlYWRMZXR0ZXISFgoOZGVhZF9sZXR0ZXJfaWQYASABKAkSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDgoGbG9nX2lkGAQgASgJEhUKDWF0dGVtcHRfY291bnQYBSABKAUSNgoSZmlyc3RfYXR0ZW1wdF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1ChFsYXN0X2F0dGVtcHRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoFc3RhdGUYCCABKA4yHy5sbG1fb2JzZXJ2ZS52MS5EZWFkTGV0dGVyU3RhdGUSEQoJbG9nX2NvdW50GAkgASgDEhQKDHBheWxvYWRfanNvbhgKIAEoCRITCgtwcm9kdWNlcl9pZBgLIAEoCSKbAQoQRGVhZExldHRlckZpbHRlchIXCg9kZWFkX2xldHRlcl9pZHMYASADKAkSDgoGcmVhc29uGAIgASgJEi0KCnRpbWVfcmFuZ2UYAyABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2USLwoGc3RhdGVzGAQgAygOMh8ubGxtX29ic2VydmUudjEuRGVhZExldHRlclN0YXRlInEKFkxpc3REZWFkTGV0dGVyc1JlcXVlc3QSMAoGZmlsdGVyGAEgASgLMiAubGxtX29ic2VydmUudjEuRGVhZExldHRlckZpbHRlchIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJkChdMaXN0RGVhZExldHRlcnNSZXNwb25zZRIwCgxkZWFkX2xldHRlcnMYASADKAsyGi5sbG1fb2JzZXJ2ZS52MS5EZWFkTGV0dGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIuChRHZXREZWFkTGV0dGVyUmVxdWVzdBIWCg5kZWFkX2xldHRlcl9pZBgBIAEoCSJIChVHZXREZWFkTGV0dGVyUmVzcG9uc2USLwoLZGVhZF9sZXR0ZXIYASABKAsyGi5sbG1fb2JzZXJ2ZS52MS5EZWFkTGV0dGVyIkwKGFJlcGxheURlYWRMZXR0ZXJzUmVxdWVzdBIwCgZmaWx0ZXIYASABKAsyIC5sbG1fb2JzZXJ2ZS52MS5EZWFkTGV0dGVyRmlsdGVyIkgKGVJlcGxheURlYWRMZXR0ZXJzUmVzcG9uc2USFgoOcmVwbGF5ZWRfY291bnQYASABKAMSEwoLdG90YWxfY291bnQYAiABKAMiTQoZRGlzY2FyZERlYWRMZXR0ZXJzUmVxdWVzdBIwCgZmaWx0ZXIYASABKAsyIC5sbG1fb2JzZXJ2ZS52MS5EZWFkTGV0dGVyRmlsdGVyIjUKGkRpc2NhcmREZWFkTGV0dGVyc1Jlc3BvbnNlEhcKD2Rpc2NhcmRlZF9jb3VudBgBIAEoAyLsAgoLTGVkZ2VyRW50cnkSEwoLcHJvZHVjZXJfaWQYASABKAkSKAoEaG91chgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKc2VudF9jb3VudBgDIAEoAxIUCgxzdG9yZWRfY291bnQYBCABKAMSFwoPZHVwbGljYXRlX2NvdW50GAUgASgDEhYKDnJlamVjdGVkX2NvdW50GAYgASgDEhsKE2RlYWRfbGV0dGVyZWRfY291bnQYByABKAMSRgoOZHJvcHBlZF9jb3VudHMYCCADKAsyLi5sbG1fb2JzZXJ2ZS52MS5MZWRnZXJFbnRyeS5Ecm9wcGVkQ291bnRzRW50cnkSGwoTbWlzc2luZ19iYXRjaF9jb3VudBgJIAEoAxILCgNzZGsYCiABKAkaNAoSRHJvcHBlZENvdW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAzoCOAEifwoSUXVlcnlMZWRnZXJSZXF1ZXN0Ei0KCnRpbWVfcmFuZ2UYASABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2USEwoLcHJvZHVjZXJfaWQYAiABKAkSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkiXAoTUXVlcnlMZWRnZXJSZXNwb25zZRIsCgdlbnRyaWVzGAEgAygLMhsubGxtX29ic2VydmUudjEuTGVkZ2VyRW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImQKB1Byb2plY3QSEgoKcHJvamVjdF9pZBgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSLwoLY3JlYXRlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkAKFENyZWF0ZVByb2plY3RSZXF1ZXN0EigKB3Byb2plY3QYASABKAsyFy5sbG1fb2JzZXJ2ZS52MS5Qcm9qZWN0IkEKFUNyZWF0ZVByb2plY3RSZXNwb25zZRIoCgdwcm9qZWN0GAEgASgLMhcubGxtX29ic2VydmUudjEuUHJvamVjdCIVChNMaXN0UHJvamVjdHNSZXF1ZXN0IkEKFExpc3RQcm9qZWN0c1Jlc3BvbnNlEikKCHByb2plY3RzGAEgAygLMhcubGxtX29ic2VydmUudjEuUHJvamVjdCLHAgoGQXBpS2V5EhIKCmFwaV9rZXlfaWQYASABKAkSEgoKcHJvamVjdF9pZBgCIAEoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSDgoGcHJlZml4GAQgASgJEikKBXJvbGVzGAUgAygOMhoubGxtX29ic2VydmUudjEuQXBpS2V5Um9sZRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3Jldm9rZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKbAQoTQ3JlYXRlQXBpS2V5UmVxdWVzdBISCgpwcm9qZWN0X2lkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRIpCgVyb2xlcxgDIAMoDjIaLmxsbV9vYnNlcnZlLnYxLkFwaUtleVJvbGUSLwoLZXhwaXJlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk8KFENyZWF0ZUFwaUtleVJlc3BvbnNlEicKB2FwaV9rZXkYASABKAsyFi5sbG1fb2JzZXJ2ZS52MS5BcGlLZXkSDgoGc2VjcmV0GAIgASgJIigKEkxpc3RBcGlLZXlzUmVxdWVzdBISCgpwcm9qZWN0X2lkGAEgASgJIj8KE0xpc3RBcGlLZXlzUmVzcG9uc2USKAoIYXBpX2tleXMYASADKAsyFi5sbG1fb2JzZXJ2ZS52MS5BcGlLZXkiKQoTUmV2b2tlQXBpS2V5UmVxdWVzdBISCgphcGlfa2V5X2lkGAEgASgJIj8KFFJldm9rZUFwaUtleVJlc3BvbnNlEicKB2FwaV9rZXkYASABKAsyFi5sbG1fb2JzZXJ2ZS52MS5BcGlLZXkqlAEKD0RlYWRMZXR0ZXJTdGF0ZRIhCh1ERUFEX0xFVFRFUl9TVEFURV9VTlNQRUNJRklFRBAAEh0KGURFQURfTEVUVEVSX1NUQVRFX1dBSVRJTkcQARIeChpERUFEX0xFVFRFUl9TVEFURV9SRVBMQVlFRBACEh8KG0RFQURfTEVUVEVSX1NUQVRFX0RJU0NBUkRFRBADKokBCgpBcGlLZXlSb2xlEhwKGEFQSV9LRVlfUk9MRV9VTlNQRUNJRklFRBAAEhcKE0FQSV9LRVlfUk9MRV9JTkdFU1QQARIVChFBUElfS0VZX1JPTEVfUkVBRBACEhUKEUFQSV9LRVlfUk9MRV9DSEFUEAMSFgoSQVBJX0tFWV9ST0xFX0FETUlOEAQypggKDEFkbWluU2VydmljZRJcCg1HZXRRdWV1ZVN0YXRzEiQubGxtX29ic2VydmUudjEuR2V0UXVldWVTdGF0c1JlcXVlc3QaJS5sbG1fb2JzZXJ2ZS52MS5HZXRRdWV1ZVN0YXRzUmVzcG9uc2USYgoPTGlzdERlYWRMZXR0ZXJzEiYubGxtX29ic2VydmUudjEuTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBonLmxsbV9vYnNlcnZlLnYxLkxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlElwKDUdldERlYWRMZXR0ZXISJC5sbG1fb2JzZXJ2ZS52MS5HZXREZWFkTGV0dGVyUmVxdWVzdBolLmxsbV9vYnNlcnZlLnYxLkdldERlYWRMZXR0ZXJSZXNwb25zZRJqChFSZXBsYXlEZWFkTGV0dGVycxIoLmxsbV9vYnNlcnZlLnYxLlJlcGxheURlYWRMZXR0ZXJzUmVxdWVzdBopLmxsbV9vYnNlcnZlLnYxLlJlcGxheURlYWRMZXR0ZXJzUmVzcG9uc2UwARJrChJEaXNjYXJkRGVhZExldHRlcnMSKS5sbG1fb2JzZXJ2ZS52MS5EaXNjYXJkRGVhZExldHRlcnNSZXF1ZXN0GioubGxtX29ic2VydmUudjEuRGlzY2FyZERlYWRMZXR0ZXJzUmVzcG9uc2USVgoLUXVlcnlMZWRnZXISIi5sbG1fb2JzZXJ2ZS52MS5RdWVyeUxlZGdlclJlcXVlc3QaIy5sbG1fb2JzZXJ2ZS52MS5RdWVyeUxlZGdlclJlc3BvbnNlElwKDUNyZWF0ZVByb2plY3QSJC5sbG1fb2JzZXJ2ZS52MS5DcmVhdGVQcm9qZWN0UmVxdWVzdBolLmxsbV9vYnNlcnZlLnYxLkNyZWF0ZVByb2plY3RSZXNwb25zZRJZCgxMaXN0UHJvamVjdHMSIy5sbG1fb2JzZXJ2ZS52MS5MaXN0UHJvamVjdHNSZXF1ZXN0GiQubGxtX29ic2VydmUudjEuTGlzdFByb2plY3RzUmVzcG9uc2USWQoMQ3JlYXRlQXBpS2V5EiMubGxtX29ic2VydmUudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBokLmxsbV9vYnNlcnZlLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlElYKC0xpc3RBcGlLZXlzEiIubGxtX29ic2VydmUudjEuTGlzdEFwaUtleXNSZXF1ZXN0GiMubGxtX29ic2VydmUudjEuTGlzdEFwaUtleXNSZXNwb25zZRJZCgxSZXZva2VBcGlLZXkSIy5sbG1fb2JzZXJ2ZS52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiQubGxtX29ic2VydmUudjEuUmV2b2tlQXBpS2V5UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_llm_observe_v1_filter, file_llm_observe_v1_health_service]);
+  fileDesc("CiJsbG1fb2JzZXJ2ZS92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEg5sbG1fb2JzZXJ2ZS52MSISChBHZXRDYWxsZXJSZXF1ZXN0InwKEUdldENhbGxlclJlc3BvbnNlEigKB3Byb2plY3QYASABKAsyFy5sbG1fb2JzZXJ2ZS52MS5Qcm9qZWN0EikKBXJvbGVzGAIgAygOMhoubGxtX29ic2VydmUudjEuQXBpS2V5Um9sZRISCgphcGlfa2V5X2lkGAMgASgJIhYKFEdldFF1ZXVlU3RhdHNSZXF1ZXN0IlkKFUdldFF1ZXVlU3RhdHNSZXNwb25zZRIqCgVxdWV1ZRgBIAEoCzIbLmxsbV9vYnNlcnZlLnYxLlF1ZXVlSGVhbHRoEhQKDG1lbW9yeV9ieXRlcxgCIAEoAyLJAgoKRGVhZExldHRlchIWCg5kZWFkX2xldHRlcl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIOCgZsb2dfaWQYBCABKAkSFQoNYXR0ZW1wdF9jb3VudBgFIAEoBRI2ChJmaXJzdF9hdHRlbXB0X3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjUKEWxhc3RfYXR0ZW1wdF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgVzdGF0ZRgIIAEoDjIfLmxsbV9vYnNlcnZlLnYxLkRlYWRMZXR0ZXJTdGF0ZRIRCglsb2dfY291bnQYCSABKAMSFAoMcGF5bG9hZF9qc29uGAogASgJEhMKC3Byb2R1Y2VyX2lkGAsgASgJIpsBChBEZWFkTGV0dGVyRmlsdGVyEhcKD2RlYWRfbGV0dGVyX2lkcxgBIAMoCRIOCgZyZWFzb24YAiABKAkSLQoKdGltZV9yYW5nZRgDIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIvCgZzdGF0ZXMYBCADKA4yHy5sbG1fb2JzZXJ2ZS52MS5EZWFkTGV0dGVyU3RhdGUicQoWTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBIwCgZmaWx0ZXIYASABKAsyIC5sbG1fb2JzZXJ2ZS52MS5EZWFkTGV0dGVyRmlsdGVyEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImQKF0xpc3REZWFkTGV0dGVyc1Jlc3BvbnNlEjAKDGRlYWRfbGV0dGVycxgBIAMoCzIaLmxsbV9vYnNlcnZlLnYxLkRlYWRMZXR0ZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIi4KFEdldERlYWRMZXR0ZXJSZXF1ZXN0EhYKDmRlYWRfbGV0dGVyX2lkGAEgASgJIkgKFUdldERlYWRMZXR0ZXJSZXNwb25zZRIvCgtkZWFkX2xldHRlchgBIAEoCzIaLmxsbV9vYnNlcnZlLnYxLkRlYWRMZXR0ZXIiTAoYUmVwbGF5RGVhZExldHRlcnNSZXF1ZXN0EjAKBmZpbHRlchgBIAEoCzIgLmxsbV9vYnNlcnZlLnYxLkRlYWRMZXR0ZXJGaWx0ZXIiSAoZUmVwbGF5RGVhZExldHRlcnNSZXNwb25zZRIWCg5yZXBsYXllZF9jb3VudBgBIAEoAxITCgt0b3RhbF9jb3VudBgCIAEoAyJNChlEaXNjYXJkRGVhZExldHRlcnNSZXF1ZXN0EjAKBmZpbHRlchgBIAEoCzIgLmxsbV9vYnNlcnZlLnYxLkRlYWRMZXR0ZXJGaWx0ZXIiNQoaRGlzY2FyZERlYWRMZXR0ZXJzUmVzcG9uc2USFwoPZGlzY2FyZGVkX2NvdW50GAEgASgDIuwCCgtMZWRnZXJFbnRyeRITCgtwcm9kdWNlcl9pZBgBIAEoCRIoCgRob3VyGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpzZW50X2NvdW50GAMgASgDEhQKDHN0b3JlZF9jb3VudBgEIAEoAxIXCg9kdXBsaWNhdGVfY291bnQYBSABKAMSFgoOcmVqZWN0ZWRfY291bnQYBiABKAMSGwoTZGVhZF9sZXR0ZXJlZF9jb3VudBgHIAEoAxJGCg5kcm9wcGVkX2NvdW50cxgIIAMoCzIuLmxsbV9vYnNlcnZlLnYxLkxlZGdlckVudHJ5LkRyb3BwZWRDb3VudHNFbnRyeRIbChNtaXNzaW5nX2JhdGNoX2NvdW50GAkgASgDEgsKA3NkaxgKIAEoCRo0ChJEcm9wcGVkQ291bnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4ASJ/ChJRdWVyeUxlZGdlclJlcXVlc3QSLQoKdGltZV9yYW5nZRgBIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRITCgtwcm9kdWNlcl9pZBgCIAEoCRIRCglwYWdlX3NpemUYAyABKAUSEgoKcGFnZV90b2tlbhgEIAEoCSJcChNRdWVyeUxlZGdlclJlc3BvbnNlEiwKB2VudHJpZXMYASADKAsyGy5sbG1fb2JzZXJ2ZS52MS5MZWRnZXJFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiZAoHUHJvamVjdBISCgpwcm9qZWN0X2lkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRIvCgtjcmVhdGVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQAoUQ3JlYXRlUHJvamVjdFJlcXVlc3QSKAoHcHJvamVjdBgBIAEoCzIXLmxsbV9vYnNlcnZlLnYxLlByb2plY3QiQQoVQ3JlYXRlUHJvamVjdFJlc3BvbnNlEigKB3Byb2plY3QYASABKAsyFy5sbG1fb2JzZXJ2ZS52MS5Qcm9qZWN0IhUKE0xpc3RQcm9qZWN0c1JlcXVlc3QiQQoUTGlzdFByb2plY3RzUmVzcG9uc2USKQoIcHJvamVjdHMYASADKAsyFy5sbG1fb2JzZXJ2ZS52MS5Qcm9qZWN0IscCCgZBcGlLZXkSEgoKYXBpX2tleV9pZBgBIAEoCRISCgpwcm9qZWN0X2lkGAIgASgJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRIOCgZwcmVmaXgYBCABKAkSKQoFcm9sZXMYBSADKA4yGi5sbG1fb2JzZXJ2ZS52MS5BcGlLZXlSb2xlEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmV2b2tlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKDWxhc3RfdXNlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpsBChNDcmVhdGVBcGlLZXlSZXF1ZXN0EhIKCnByb2plY3RfaWQYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEikKBXJvbGVzGAMgAygOMhoubGxtX29ic2VydmUudjEuQXBpS2V5Um9sZRIvCgtleHBpcmVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoUQ3JlYXRlQXBpS2V5UmVzcG9uc2USJwoHYXBpX2tleRgBIAEoCzIWLmxsbV9vYnNlcnZlLnYxLkFwaUtleRIOCgZzZWNyZXQYAiABKAkiKAoSTGlzdEFwaUtleXNSZXF1ZXN0EhIKCnByb2plY3RfaWQYASABKAkiPwoTTGlzdEFwaUtleXNSZXNwb25zZRIoCghhcGlfa2V5cxgBIAMoCzIWLmxsbV9vYnNlcnZlLnYxLkFwaUtleSIpChNSZXZva2VBcGlLZXlSZXF1ZXN0EhIKCmFwaV9rZXlfaWQYASABKAkiPwoUUmV2b2tlQXBpS2V5UmVzcG9uc2USJwoHYXBpX2tleRgBIAEoCzIWLmxsbV9vYnNlcnZlLnYxLkFwaUtleSqUAQoPRGVhZExldHRlclN0YXRlEiEKHURFQURfTEVUVEVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASHQoZREVBRF9MRVRURVJfU1RBVEVfV0FJVElORxABEh4KGkRFQURfTEVUVEVSX1NUQVRFX1JFUExBWUVEEAISHwobREVBRF9MRVRURVJfU1RBVEVfRElTQ0FSREVEEAMqiQEKCkFwaUtleVJvbGUSHAoYQVBJX0tFWV9ST0xFX1VOU1BFQ0lGSUVEEAASFwoTQVBJX0tFWV9ST0xFX0lOR0VTVBABEhUKEUFQSV9LRVlfUk9MRV9SRUFEEAISFQoRQVBJX0tFWV9ST0xFX0NIQVQQAxIWChJBUElfS0VZX1JPTEVfQURNSU4QBDL4CAoMQWRtaW5TZXJ2aWNlElAKCUdldENhbGxlchIgLmxsbV9vYnNlcnZlLnYxLkdldENhbGxlclJlcXVlc3QaIS5sbG1fb2JzZXJ2ZS52MS5HZXRDYWxsZXJSZXNwb25zZRJcCg1HZXRRdWV1ZVN0YXRzEiQubGxtX29ic2VydmUudjEuR2V0UXVldWVTdGF0c1JlcXVlc3QaJS5sbG1fb2JzZXJ2ZS52MS5HZXRRdWV1ZVN0YXRzUmVzcG9uc2USYgoPTGlzdERlYWRMZXR0ZXJzEiYubGxtX29ic2VydmUudjEuTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBonLmxsbV9vYnNlcnZlLnYxLkxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlElwKDUdldERlYWRMZXR0ZXISJC5sbG1fb2JzZXJ2ZS52MS5HZXREZWFkTGV0dGVyUmVxdWVzdBolLmxsbV9vYnNlcnZlLnYxLkdldERlYWRMZXR0ZXJSZXNwb25zZRJqChFSZXBsYXlEZWFkTGV0dGVycxIoLmxsbV9vYnNlcnZlLnYxLlJlcGxheURlYWRMZXR0ZXJzUmVxdWVzdBopLmxsbV9vYnNlcnZlLnYxLlJlcGxheURlYWRMZXR0ZXJzUmVzcG9uc2UwARJrChJEaXNjYXJkRGVhZExldHRlcnMSKS5sbG1fb2JzZXJ2ZS52MS5EaXNjYXJkRGVhZExldHRlcnNSZXF1ZXN0GioubGxtX29ic2VydmUudjEuRGlzY2FyZERlYWRMZXR0ZXJzUmVzcG9uc2USVgoLUXVlcnlMZWRnZXISIi5sbG1fb2JzZXJ2ZS52MS5RdWVyeUxlZGdlclJlcXVlc3QaIy5sbG1fb2JzZXJ2ZS52MS5RdWVyeUxlZGdlclJlc3BvbnNlElwKDUNyZWF0ZVByb2plY3QSJC5sbG1fb2JzZXJ2ZS52MS5DcmVhdGVQcm9qZWN0UmVxdWVzdBolLmxsbV9vYnNlcnZlLnYxLkNyZWF0ZVByb2plY3RSZXNwb25zZRJZCgxMaXN0UHJvamVjdHMSIy5sbG1fb2JzZXJ2ZS52MS5MaXN0UHJvamVjdHNSZXF1ZXN0GiQubGxtX29ic2VydmUudjEuTGlzdFByb2plY3RzUmVzcG9uc2USWQoMQ3JlYXRlQXBpS2V5EiMubGxtX29ic2VydmUudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBokLmxsbV9vYnNlcnZlLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlElYKC0xpc3RBcGlLZXlzEiIubGxtX29ic2VydmUudjEuTGlzdEFwaUtleXNSZXF1ZXN0GiMubGxtX29ic2VydmUudjEuTGlzdEFwaUtleXNSZXNwb25zZRJZCgxSZXZva2VBcGlLZXkSIy5sbG1fb2JzZXJ2ZS52MS5SZXZva2VBcGlLZXlSZXF1ZXN0GiQubGxtX29ic2VydmUudjEuUmV2b2tlQXBpS2V5UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_llm_observe_v1_filter, file_llm_observe_v1_health_service]);
+
+/**
+ * GetCallerRequest is empty.
+ *
+ * @generated from message llm_observe.v1.GetCallerRequest
+ */
+export type GetCallerRequest = Message<"llm_observe.v1.GetCallerRequest"> & {
+};
+
+/**
+ * Describes the message llm_observe.v1.GetCallerRequest.
+ * Use `create(GetCallerRequestSchema)` to create a new message.
+ */
+export const GetCallerRequestSchema: GenMessage<GetCallerRequest> = /*@__PURE__*/
+  messageDesc(file_llm_observe_v1_admin_service, 0);
+
+/**
+ * GetCallerResponse is who makes the call.
+ *
+ * @generated from message llm_observe.v1.GetCallerResponse
+ */
+export type GetCallerResponse = Message<"llm_observe.v1.GetCallerResponse"> & {
+  /**
+   * The project that the call works in.
+   *
+   * @generated from field: llm_observe.v1.Project project = 1;
+   */
+  project?: Project | undefined;
+
+  /**
+   * What the caller may do. API_KEY_ROLE_ADMIN includes all others.
+   *
+   * @generated from field: repeated llm_observe.v1.ApiKeyRole roles = 2;
+   */
+  roles: ApiKeyRole[];
+
+  /**
+   * The key. Empty for a caller without one, where keys are optional.
+   *
+   * @generated from field: string api_key_id = 3;
+   */
+  apiKeyId: string;
+};
+
+/**
+ * Describes the message llm_observe.v1.GetCallerResponse.
+ * Use `create(GetCallerResponseSchema)` to create a new message.
+ */
+export const GetCallerResponseSchema: GenMessage<GetCallerResponse> = /*@__PURE__*/
+  messageDesc(file_llm_observe_v1_admin_service, 1);
 
 /**
  * GetQueueStatsRequest is empty.
@@ -31,7 +81,7 @@ export type GetQueueStatsRequest = Message<"llm_observe.v1.GetQueueStatsRequest"
  * Use `create(GetQueueStatsRequestSchema)` to create a new message.
  */
 export const GetQueueStatsRequestSchema: GenMessage<GetQueueStatsRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 0);
+  messageDesc(file_llm_observe_v1_admin_service, 2);
 
 /**
  * GetQueueStatsResponse is the state of the queue.
@@ -59,7 +109,7 @@ export type GetQueueStatsResponse = Message<"llm_observe.v1.GetQueueStatsRespons
  * Use `create(GetQueueStatsResponseSchema)` to create a new message.
  */
 export const GetQueueStatsResponseSchema: GenMessage<GetQueueStatsResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 1);
+  messageDesc(file_llm_observe_v1_admin_service, 3);
 
 /**
  * DeadLetter holds logs that could not be stored: one log, or a whole batch.
@@ -152,7 +202,7 @@ export type DeadLetter = Message<"llm_observe.v1.DeadLetter"> & {
  * Use `create(DeadLetterSchema)` to create a new message.
  */
 export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 2);
+  messageDesc(file_llm_observe_v1_admin_service, 4);
 
 /**
  * DeadLetterFilter selects dead letters. Empty fields mean all.
@@ -194,7 +244,7 @@ export type DeadLetterFilter = Message<"llm_observe.v1.DeadLetterFilter"> & {
  * Use `create(DeadLetterFilterSchema)` to create a new message.
  */
 export const DeadLetterFilterSchema: GenMessage<DeadLetterFilter> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 3);
+  messageDesc(file_llm_observe_v1_admin_service, 5);
 
 /**
  * ListDeadLettersRequest asks for a page of dead letters.
@@ -229,7 +279,7 @@ export type ListDeadLettersRequest = Message<"llm_observe.v1.ListDeadLettersRequ
  * Use `create(ListDeadLettersRequestSchema)` to create a new message.
  */
 export const ListDeadLettersRequestSchema: GenMessage<ListDeadLettersRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 4);
+  messageDesc(file_llm_observe_v1_admin_service, 6);
 
 /**
  * ListDeadLettersResponse is a page of dead letters.
@@ -257,7 +307,7 @@ export type ListDeadLettersResponse = Message<"llm_observe.v1.ListDeadLettersRes
  * Use `create(ListDeadLettersResponseSchema)` to create a new message.
  */
 export const ListDeadLettersResponseSchema: GenMessage<ListDeadLettersResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 5);
+  messageDesc(file_llm_observe_v1_admin_service, 7);
 
 /**
  * GetDeadLetterRequest names a dead letter.
@@ -278,7 +328,7 @@ export type GetDeadLetterRequest = Message<"llm_observe.v1.GetDeadLetterRequest"
  * Use `create(GetDeadLetterRequestSchema)` to create a new message.
  */
 export const GetDeadLetterRequestSchema: GenMessage<GetDeadLetterRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 6);
+  messageDesc(file_llm_observe_v1_admin_service, 8);
 
 /**
  * GetDeadLetterResponse returns a dead letter.
@@ -299,7 +349,7 @@ export type GetDeadLetterResponse = Message<"llm_observe.v1.GetDeadLetterRespons
  * Use `create(GetDeadLetterResponseSchema)` to create a new message.
  */
 export const GetDeadLetterResponseSchema: GenMessage<GetDeadLetterResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 7);
+  messageDesc(file_llm_observe_v1_admin_service, 9);
 
 /**
  * ReplayDeadLettersRequest selects dead letters.
@@ -320,7 +370,7 @@ export type ReplayDeadLettersRequest = Message<"llm_observe.v1.ReplayDeadLetters
  * Use `create(ReplayDeadLettersRequestSchema)` to create a new message.
  */
 export const ReplayDeadLettersRequestSchema: GenMessage<ReplayDeadLettersRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 8);
+  messageDesc(file_llm_observe_v1_admin_service, 10);
 
 /**
  * ReplayDeadLettersResponse reports progress.
@@ -348,7 +398,7 @@ export type ReplayDeadLettersResponse = Message<"llm_observe.v1.ReplayDeadLetter
  * Use `create(ReplayDeadLettersResponseSchema)` to create a new message.
  */
 export const ReplayDeadLettersResponseSchema: GenMessage<ReplayDeadLettersResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 9);
+  messageDesc(file_llm_observe_v1_admin_service, 11);
 
 /**
  * DiscardDeadLettersRequest selects dead letters.
@@ -369,7 +419,7 @@ export type DiscardDeadLettersRequest = Message<"llm_observe.v1.DiscardDeadLette
  * Use `create(DiscardDeadLettersRequestSchema)` to create a new message.
  */
 export const DiscardDeadLettersRequestSchema: GenMessage<DiscardDeadLettersRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 10);
+  messageDesc(file_llm_observe_v1_admin_service, 12);
 
 /**
  * DiscardDeadLettersResponse says how many were discarded.
@@ -390,7 +440,7 @@ export type DiscardDeadLettersResponse = Message<"llm_observe.v1.DiscardDeadLett
  * Use `create(DiscardDeadLettersResponseSchema)` to create a new message.
  */
 export const DiscardDeadLettersResponseSchema: GenMessage<DiscardDeadLettersResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 11);
+  messageDesc(file_llm_observe_v1_admin_service, 13);
 
 /**
  * LedgerEntry is one producer in one hour. sent = stored + duplicate + rejected + dead-lettered + still
@@ -475,7 +525,7 @@ export type LedgerEntry = Message<"llm_observe.v1.LedgerEntry"> & {
  * Use `create(LedgerEntrySchema)` to create a new message.
  */
 export const LedgerEntrySchema: GenMessage<LedgerEntry> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 12);
+  messageDesc(file_llm_observe_v1_admin_service, 14);
 
 /**
  * QueryLedgerRequest names a window.
@@ -517,7 +567,7 @@ export type QueryLedgerRequest = Message<"llm_observe.v1.QueryLedgerRequest"> & 
  * Use `create(QueryLedgerRequestSchema)` to create a new message.
  */
 export const QueryLedgerRequestSchema: GenMessage<QueryLedgerRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 13);
+  messageDesc(file_llm_observe_v1_admin_service, 15);
 
 /**
  * QueryLedgerResponse is a page of the ledger.
@@ -545,7 +595,7 @@ export type QueryLedgerResponse = Message<"llm_observe.v1.QueryLedgerResponse"> 
  * Use `create(QueryLedgerResponseSchema)` to create a new message.
  */
 export const QueryLedgerResponseSchema: GenMessage<QueryLedgerResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 14);
+  messageDesc(file_llm_observe_v1_admin_service, 16);
 
 /**
  * Project is a tenant: all data belongs to one.
@@ -580,7 +630,7 @@ export type Project = Message<"llm_observe.v1.Project"> & {
  * Use `create(ProjectSchema)` to create a new message.
  */
 export const ProjectSchema: GenMessage<Project> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 15);
+  messageDesc(file_llm_observe_v1_admin_service, 17);
 
 /**
  * CreateProjectRequest describes a project.
@@ -601,7 +651,7 @@ export type CreateProjectRequest = Message<"llm_observe.v1.CreateProjectRequest"
  * Use `create(CreateProjectRequestSchema)` to create a new message.
  */
 export const CreateProjectRequestSchema: GenMessage<CreateProjectRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 16);
+  messageDesc(file_llm_observe_v1_admin_service, 18);
 
 /**
  * CreateProjectResponse returns the project.
@@ -622,7 +672,7 @@ export type CreateProjectResponse = Message<"llm_observe.v1.CreateProjectRespons
  * Use `create(CreateProjectResponseSchema)` to create a new message.
  */
 export const CreateProjectResponseSchema: GenMessage<CreateProjectResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 17);
+  messageDesc(file_llm_observe_v1_admin_service, 19);
 
 /**
  * ListProjectsRequest is empty.
@@ -637,7 +687,7 @@ export type ListProjectsRequest = Message<"llm_observe.v1.ListProjectsRequest"> 
  * Use `create(ListProjectsRequestSchema)` to create a new message.
  */
 export const ListProjectsRequestSchema: GenMessage<ListProjectsRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 18);
+  messageDesc(file_llm_observe_v1_admin_service, 20);
 
 /**
  * ListProjectsResponse lists projects.
@@ -658,7 +708,7 @@ export type ListProjectsResponse = Message<"llm_observe.v1.ListProjectsResponse"
  * Use `create(ListProjectsResponseSchema)` to create a new message.
  */
 export const ListProjectsResponseSchema: GenMessage<ListProjectsResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 19);
+  messageDesc(file_llm_observe_v1_admin_service, 21);
 
 /**
  * ApiKey is a key without its secret.
@@ -735,7 +785,7 @@ export type ApiKey = Message<"llm_observe.v1.ApiKey"> & {
  * Use `create(ApiKeySchema)` to create a new message.
  */
 export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 20);
+  messageDesc(file_llm_observe_v1_admin_service, 22);
 
 /**
  * CreateApiKeyRequest describes a key.
@@ -777,7 +827,7 @@ export type CreateApiKeyRequest = Message<"llm_observe.v1.CreateApiKeyRequest"> 
  * Use `create(CreateApiKeyRequestSchema)` to create a new message.
  */
 export const CreateApiKeyRequestSchema: GenMessage<CreateApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 21);
+  messageDesc(file_llm_observe_v1_admin_service, 23);
 
 /**
  * CreateApiKeyResponse returns the key.
@@ -805,7 +855,7 @@ export type CreateApiKeyResponse = Message<"llm_observe.v1.CreateApiKeyResponse"
  * Use `create(CreateApiKeyResponseSchema)` to create a new message.
  */
 export const CreateApiKeyResponseSchema: GenMessage<CreateApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 22);
+  messageDesc(file_llm_observe_v1_admin_service, 24);
 
 /**
  * ListApiKeysRequest names a project.
@@ -826,7 +876,7 @@ export type ListApiKeysRequest = Message<"llm_observe.v1.ListApiKeysRequest"> & 
  * Use `create(ListApiKeysRequestSchema)` to create a new message.
  */
 export const ListApiKeysRequestSchema: GenMessage<ListApiKeysRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 23);
+  messageDesc(file_llm_observe_v1_admin_service, 25);
 
 /**
  * ListApiKeysResponse lists keys.
@@ -847,7 +897,7 @@ export type ListApiKeysResponse = Message<"llm_observe.v1.ListApiKeysResponse"> 
  * Use `create(ListApiKeysResponseSchema)` to create a new message.
  */
 export const ListApiKeysResponseSchema: GenMessage<ListApiKeysResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 24);
+  messageDesc(file_llm_observe_v1_admin_service, 26);
 
 /**
  * RevokeApiKeyRequest names a key.
@@ -868,7 +918,7 @@ export type RevokeApiKeyRequest = Message<"llm_observe.v1.RevokeApiKeyRequest"> 
  * Use `create(RevokeApiKeyRequestSchema)` to create a new message.
  */
 export const RevokeApiKeyRequestSchema: GenMessage<RevokeApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 25);
+  messageDesc(file_llm_observe_v1_admin_service, 27);
 
 /**
  * RevokeApiKeyResponse returns the key.
@@ -889,7 +939,7 @@ export type RevokeApiKeyResponse = Message<"llm_observe.v1.RevokeApiKeyResponse"
  * Use `create(RevokeApiKeyResponseSchema)` to create a new message.
  */
 export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_admin_service, 26);
+  messageDesc(file_llm_observe_v1_admin_service, 28);
 
 /**
  * DeadLetterState is the life of a dead letter. It may grow.
@@ -982,11 +1032,23 @@ export const ApiKeyRoleSchema: GenEnum<ApiKeyRole> = /*@__PURE__*/
 
 /**
  * AdminService shows operators the queue, dead letters and the delivery ledger, and manages projects and API
- * keys. Role `admin`. Calls that read the database also fail with DATABASE_UNAVAILABLE.
+ * keys. Role `admin`; GetCaller is for any role. Calls that read the database also fail with
+ * DATABASE_UNAVAILABLE.
  *
  * @generated from service llm_observe.v1.AdminService
  */
 export const AdminService: GenService<{
+  /**
+   * GetCaller returns what the key of the call gives access to, so that a program can offer only what it may do.
+   * Safe to repeat.
+   *
+   * @generated from rpc llm_observe.v1.AdminService.GetCaller
+   */
+  getCaller: {
+    methodKind: "unary";
+    input: typeof GetCallerRequestSchema;
+    output: typeof GetCallerResponseSchema;
+  },
   /**
    * GetQueueStats returns the state of the ingest queue. Errors: QUEUE_UNAVAILABLE.
    *

@@ -1,0 +1,34 @@
+"""What a visitor sees instead of a page that the key, or their own roles, do not open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from streamlit_app.components.header import plain_header
+from streamlit_app.components.safe_text import literal, small
+from streamlit_app.data.caller import key_error
+from streamlit_app.roles import why_not
+
+if TYPE_CHECKING:
+    from streamlit_app.pages import Entry
+
+
+def may_open(entry: Entry) -> bool:
+    """Return whether the visitor may open a page; if not, say why, and what to do."""
+    error = key_error()
+    if error is not None:
+        plain_header(entry.title)
+        st.error(
+            "The server accepts no call of this app: it sends no API key, or one that is unknown, expired or "
+            "revoked. Make one with `llm-observe keys create --role read --role chat --role admin`, set "
+            f"LLM_OBSERVE_UI_API_KEY to it, and restart the app. {small(error.reason)}",
+            icon=":material/key_off:",
+        )
+        return False
+    reason = why_not(*entry.roles)
+    if reason is not None:
+        plain_header(entry.title)
+        st.info(literal(reason), icon=":material/lock:")
+    return reason is None
