@@ -12,6 +12,7 @@ from llm_observe._counters import DeliveryCounters, FlushResult
 from llm_observe._delivery import Delivery
 from llm_observe._guard import report_internal_error
 from llm_observe._loading import forks_wait
+from llm_observe._wake_up import WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +67,8 @@ class Batcher:
         self._counters = DeliveryCounters()
         self._lock = self._counters.lock
         self._delivery = Delivery(self._config, self._export)
-        self._wake = threading.Event()
-        self._hurry = threading.Event()
+        self._wake = WakeUp()
+        self._hurry = WakeUp()
         self._calls: deque[Call] = deque()
         self._waiting_bytes = 0
         self._thread: threading.Thread | None = None
