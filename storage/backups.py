@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 _QUERIES: Final = load_queries(__file__)
 _CONNECT_TIMEOUT_S: Final = 10.0
 _LOCK_TIMEOUT: Final = "10s"
+_NO_TIMEOUTS: Final = (
+    "SET statement_timeout = 0; SET transaction_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+)
+"""Whatever a role or a database has: the transaction idles while files of the lake are copied."""
 _NOTES: Final = "schema_migrations"
 """Says which schema it is; restoring writes it by migrating."""
 _FILLED_BY_MIGRATIONS: Final = {
@@ -109,11 +113,12 @@ async def read_snapshot(settings: StorageSettings) -> AsyncIterator[Snapshot]:
     Meanwhile no partition is dropped, and no user erased.
 
     Raises:
-        StorageUnavailable: The database cannot be reached, a migration runs, or it holds nothing of ours.
+        StorageUnavailable: The database cannot be reached or holds nothing of ours, or a migration or an
+            erasure runs.
     """
     async with _connect(settings) as connection:
         with storage_errors():
-            await connection.execute(_QUERIES["keep_erasures_out"].text)
+            await _keep_erasures_out(connection)
             tables = await _list_tables(connection)
         if _NOTES not in {table.name for table in tables}:
             raise StorageUnavailable("the database holds no tables of LLM Observe: check DATABASE_URL")
@@ -225,6 +230,15 @@ async def _empty(connection: asyncpg.Connection, tables: Sequence[SnapshotTable]
         await connection.execute(f"DELETE FROM {name}")  # noqa: S608 - from the catalogue
 
 
+async def _keep_erasures_out(connection: asyncpg.Connection) -> None:
+    try:
+        await connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
+        await connection.execute(_QUERIES["keep_erasures_out"].text)
+        await connection.execute("SET lock_timeout = 0")
+    except asyncpg.LockNotAvailableError as error:
+        raise StorageUnavailable("a user is being erased: try again after it") from error
+
+
 async def _lock(connection: asyncpg.Connection, tables: Sequence[SnapshotTable], mode: str) -> None:
     names = ", ".join(table.name for table in tables)
     try:
@@ -262,6 +276,8 @@ async def _connect(settings: StorageSettings) -> AsyncIterator[asyncpg.Connectio
             server_settings={"DateStyle": "ISO", "TimeZone": "UTC", "IntervalStyle": "postgres"},
         )
     try:
+        with storage_errors():
+            await connection.execute(_NO_TIMEOUTS)
         yield connection
     finally:
         connection.terminate()

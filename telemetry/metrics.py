@@ -5,7 +5,7 @@ A module keeps the children that it needs, one for each combination of labels, a
     _ACCEPTED = metrics.INGEST_LOGS.child("accepted")
     _ACCEPTED.record(3)
 
-Recording does nothing until a registry is bound (telemetry.metrics_export), and no label is looked up then.
+Recording does nothing until a registry is bound (telemetry.prometheus), and no label is looked up then.
 Labels have few values, all of them ours: no name, text or address that a caller chooses.
 """
 

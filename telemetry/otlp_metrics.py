@@ -8,6 +8,7 @@ import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import structlog
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import export as sdk
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric as Family
     from prometheus_client.samples import Sample
+
+logger = structlog.get_logger("telemetry.otlp_metrics")
 
 _CUMULATIVE = sdk.AggregationTemporality.CUMULATIVE
 
@@ -40,7 +43,12 @@ class MetricSender:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._interval_s):
-            self._send()
+            try:
+                self._send()
+            except (
+                Exception
+            ):  # a process that starts has files that cannot be read yet; the next time they can
+                logger.exception("metrics not sent")
 
     def _send(self) -> None:
         found = list(_to_metrics(self._registry.collect(), self._start_ns, time.time_ns()))

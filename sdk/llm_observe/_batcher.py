@@ -12,6 +12,7 @@ from llm_observe._counters import DeliveryCounters, FlushResult
 from llm_observe._delivery import Delivery
 from llm_observe._guard import report_internal_error
 from llm_observe._loading import forks_wait
+from llm_observe._wake_up import WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +67,8 @@ class Batcher:
         self._counters = DeliveryCounters()
         self._lock = self._counters.lock
         self._delivery = Delivery(self._config, self._export)
-        self._wake = threading.Event()
-        self._hurry = threading.Event()
+        self._wake = WakeUp()
+        self._hurry = WakeUp()
         self._calls: deque[Call] = deque()
         self._waiting_bytes = 0
         self._thread: threading.Thread | None = None
@@ -117,6 +118,7 @@ class Batcher:
     def _run(self) -> None:
         try:
             with forks_wait():
+                self._load()
                 self._prepare()
         except Exception as error:  # noqa: BLE001 - what cannot be loaded fails again where it is needed
             report_internal_error("prepare", type(error))
@@ -130,6 +132,13 @@ class Batcher:
                 self._hurry.clear()
             while self._calls:
                 self._send_batch()
+
+    def _load(self) -> None:
+        """Load what the thread itself needs."""
+        from llm_observe.v1 import ingest_service_pb2  # noqa: F401, PLC0415 - loaded with the first send
+
+        if self._config.spool_dir:
+            from llm_observe import _spool_sender  # noqa: F401, PLC0415 - loaded only if it is used
 
     def _open_spool(self) -> None:
         from llm_observe._spool_sender import SpoolSender  # noqa: PLC0415 - loaded only if it is used

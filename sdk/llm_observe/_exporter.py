@@ -73,8 +73,8 @@ class GrpcExporter:
         if self._stub is None:
             from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub  # noqa: PLC0415 - as above
 
-            config = self._config
-            self._channel = open_configured(config)
+            with forks_wait():  # gRPC loads the rest of itself with its first channel
+                self._channel = open_configured(self._config)
             self._stub = IngestServiceStub(self._channel)
         return self._stub
 

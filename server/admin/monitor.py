@@ -84,13 +84,18 @@ class StoreMonitor:
         now = datetime.now(UTC)
         try:
             await self._sample_counts(now)
-            if self._round % _SLOW_ROUNDS == 0:
-                await self._sample_slowly(now)
         except StorageError:
             up.record(0)
             _set(_OF_DATABASE, (_UNKNOWN,) * len(_OF_DATABASE))
+            _forget_slow()
+            self._round = 0
             return
         up.record(1)
+        if self._round % _SLOW_ROUNDS == 0:
+            try:
+                await self._sample_slowly(now)
+            except StorageError:  # a query that takes too long is no store that is down
+                _forget_slow()
         self._round += 1
 
     async def _sample_counts(self, now: datetime) -> None:
@@ -117,6 +122,12 @@ class StoreMonitor:
             waiting = await find_waiting_hours(self._database, end=self._lake.last_end(now))
             end = waiting.oldest_hour and waiting.oldest_hour + HOUR
         metrics.EXPORT_LAG.child().record(_age_s(end, now))
+
+
+def _forget_slow() -> None:
+    metrics.EXPORT_LAG.child().record(_UNKNOWN)
+    for reason in _REASONS:
+        metrics.SDK_DROPPED.child(reason).record(_UNKNOWN)
 
 
 def _age_s(time: datetime | None, now: datetime) -> float:

@@ -18,6 +18,7 @@ from stack.erasure import UserErasure
 from storage import log_erasure
 from storage.backups import read_snapshot
 from storage.columns import ERASED_COLUMNS, LOG_COLUMNS, LogRow
+from storage.errors import StorageUnavailable
 from storage.lake import list_dropped_hours
 from storage.log_erasure import ErasureBusy, UserData, digest_user, erase_payload, list_erasures
 from storage.settings import StorageSettings
@@ -276,7 +277,8 @@ async def test_it_is_noted_who_erased_how_much_and_not_whom(database, sql, erasu
     assert USER not in await dump(sql)
 
 
-async def test_backups_and_erasures_exclude_each_other(database, database_url, erasure):
+async def test_backups_and_erasures_exclude_each_other(database, database_url, erasure, monkeypatch):
+    monkeypatch.setattr("storage.backups._LOCK_TIMEOUT", "10ms")
     settings = StorageSettings(database_url=database_url)
     async with read_snapshot(settings):
         with pytest.raises(ErasureBusy, match="backup"):
@@ -284,6 +286,9 @@ async def test_backups_and_erasures_exclude_each_other(database, database_url, e
     async with log_erasure.only_erasure(database):
         with pytest.raises(ErasureBusy):
             await erasure.erase("default", USER, "ops")
+        with pytest.raises(StorageUnavailable, match="erased"):
+            async with read_snapshot(settings):
+                pytest.fail("the backup would hold a part of the user")
     await erasure.erase("default", USER, "ops")
 
 

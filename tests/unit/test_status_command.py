@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -20,6 +22,7 @@ from llm_observe.v1.health_service_pb2 import (
     RollupHealth,
 )
 
+from stack.cli import status as status_command
 from stack.cli.deployment import look
 from stack.cli.main import cli
 from stack.data_dir import DataDir
@@ -157,3 +160,9 @@ def test_watching_ends_with_ctrl_c_and_tells_the_last_state(deployment, monkeypa
     done = CliRunner().invoke(cli, ["status", "--watch", "--json"])
     assert done.exit_code == 3
     assert [json.loads(line)["state"] for line in done.stdout.splitlines()] == ["healthy", "degraded"]
+
+
+def test_the_runbook_knows_the_exit_statuses():
+    page = (Path(__file__).parents[2] / "docs" / "runbooks.md").read_text()
+    documented = dict(re.findall(r"(\d) (healthy|degraded|down|\w*unhealthy)", page))
+    assert {state: int(code) for code, state in documented.items()} == status_command._EXIT_CODES

@@ -69,7 +69,7 @@ def observed_write(
         batch_count: Batches that they come from.
         traceparents: The spans that these come from. Without any there is no span.
     """
-    begin, result = time.perf_counter(), _OK
+    begin, result = time.perf_counter(), _UNAVAILABLE  # so is what was cancelled
     with _open_span(batch_count, list(dict.fromkeys(traceparents))[:_MAX_LINKS]) as span:
         try:
             yield WriteObservation(span)
@@ -77,6 +77,8 @@ def observed_write(
             result = _UNAVAILABLE if isinstance(error, StorageUnavailable) else _REFUSED
             span.fail(type(error).__name__)
             raise
+        else:
+            result = _OK
         finally:
             result.record(time.perf_counter() - begin)
             _LOGS.record(log_count)

@@ -17,6 +17,7 @@ import storage.migrate
 from analytics.checks import verify_rollups
 from stack.backup.archive import BackupError, list_archives, new_archive, read_manifest, remove_old
 from stack.backup.create import create_backup
+from storage.backups import read_snapshot
 from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.support.backups import STRANGE, silent, some_file, some_rows
@@ -232,3 +233,13 @@ async def test_only_its_owner_can_read_a_backup(database, make_backup):
     """It holds hashes of keys, and secrets of alert channels."""
     path = await make_backup()
     assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout"]
+)
+async def test_a_backup_takes_as_long_as_it_needs(database, database_url, sql, name):
+    database_name = await sql.fetchval("SELECT current_database()")
+    await sql.execute(f"ALTER DATABASE {database_name} SET {name} = '1h'")
+    async with read_snapshot(StorageSettings(database_url=database_url)) as snapshot:
+        assert await snapshot._connection.fetchval(f"SHOW {name}") == "0"
