@@ -117,9 +117,10 @@ async def test_a_stopped_answer_stays_and_the_provider_stops(page, provider_mock
     await page.goto("/chat")
     await ask(page, "tell me everything")
     await page.get_by_text("word word").first.wait_for()
+    assert provider_mock.open_streams == 1
     await page.get_by_test_id("stChatInputStopButton").click()
     await page.get_by_text("stopped ·").wait_for()
-    await eventually(lambda: provider_mock.disconnects >= 1)
+    await eventually(lambda: provider_mock.open_streams == 0)
     await page.reload()
     await page.get_by_text("stopped ·").wait_for()
     assert await page.get_by_text("word word").count() >= 1
