@@ -65,7 +65,7 @@ async def test_conversations(look_page, tmp_path):
 
 async def test_conversations_list(state_page, tmp_path):
     address = "/conversations?size=10&page=2&state=active"
-    await look(state_page, address, "41 conversations", "conversations-list", tmp_path)
+    await look(state_page, address, "44 conversations", "conversations-list", tmp_path)
 
 
 async def test_conversations_none(state_page, fake, tmp_path):
