@@ -31,7 +31,7 @@ def list_conversations(
     *,
     page: int = 1,
     page_size: int = 20,
-    states: Sequence[ConversationState] = (),
+    states: Sequence[ConversationState.ValueType] = (),
     provider: str = "",
     text: str = "",
 ) -> pb.ListConversationsResponse:

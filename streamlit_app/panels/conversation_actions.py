@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import streamlit as st
 from llm_observe.limits import MAX_TITLE_CHARS
@@ -19,11 +19,12 @@ from streamlit_app.data import exports
 from streamlit_app.data.connection import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from llm_observe.v1.conversation_pb2 import Conversation
+    from llm_observe.v1.conversation_pb2 import Conversation, ConversationState
 
-STATES: Final = {
+_Colour = Literal["green", "gray", "orange"]
+STATES: Final[Mapping[ConversationState.ValueType, tuple[str, _Colour]]] = {
     CONVERSATION_STATE_ACTIVE: ("active", "green"),
     CONVERSATION_STATE_COMPLETED: ("completed", "gray"),
     CONVERSATION_STATE_CANCELLED: ("cancelled", "orange"),
@@ -37,7 +38,7 @@ _DELETE: Final = ":red[:material/delete: Delete]"
 _DONE: Final = "conversation_notice"
 
 
-def describe_state(conversation: Conversation) -> tuple[str, str]:
+def describe_state(conversation: Conversation) -> tuple[str, _Colour]:
     """Return the word and the colour of a conversation's state."""
     return STATES.get(conversation.state, ("unknown", "gray"))
 
@@ -85,10 +86,12 @@ def complete_all(conversations: Sequence[Conversation]) -> None:
     """Complete several conversations; those that are cancelled stay so."""
     active = [each for each in conversations if not is_closed(each)]
     count = len(active)
-    _do(
-        lambda: [data.complete(each.conversation_id) for each in active],
-        f"Completed {count} conversation{'' if count == 1 else 's'}",
-    )
+
+    def complete_each() -> None:
+        for each in active:
+            data.complete(each.conversation_id)
+
+    _do(complete_each, f"Completed {count} conversation{'' if count == 1 else 's'}")
 
 
 def _change_state(conversation: Conversation, action: str) -> None:

@@ -65,7 +65,7 @@ async def test_conversations(look_page, tmp_path):
 
 async def test_conversations_list(state_page, tmp_path):
     address = "/conversations?size=10&page=2&state=active"
-    await look(state_page, address, "41 conversations", "conversations-list", tmp_path)
+    await look(state_page, address, "44 conversations", "conversations-list", tmp_path)
 
 
 async def test_conversations_none(state_page, fake, tmp_path):
@@ -90,7 +90,7 @@ async def test_conversations_without_text(state_page, fake, tmp_path):
 async def test_conversations_deletion(state_page, tmp_path):
     await state_page.goto(f"/conversations?size=10&conversation={conversation_id(0)}")
     await state_page.locator(".st-key-transcript_menu button").first.click()
-    await state_page.get_by_text("Delete").click()
+    await state_page.get_by_role("menuitem", name="Delete").click()
     await state_page.get_by_text("Delete for ever?").wait_for()
     await assert_picture(state_page, "conversations-deletion", tmp_path)
 

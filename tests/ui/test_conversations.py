@@ -118,10 +118,10 @@ async def test_deletion_names_what_would_be_gone_and_waits_for_a_yes(fake, brows
     fake.answers["ConversationService.DeleteConversation"] = pb.DeleteConversationResponse()
     await browser_page.goto(f"/conversations?conversation={conversation_id(0)}")
     await browser_page.locator(".st-key-transcript_menu button").first.click()
-    await browser_page.get_by_text("Delete").click()
+    await browser_page.get_by_role("menuitem", name="Delete").click()
     await browser_page.get_by_text("“Why is p95 higher on Mondays?” with its 8 messages").wait_for()
     assert fake.requests_to("ConversationService.DeleteConversation") == []
-    await browser_page.get_by_role("button", name="Delete").click()
+    await browser_page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await browser_page.get_by_text("Deleted “Why is p95 higher on Mondays?”").wait_for()
     (request,) = fake.requests_to("ConversationService.DeleteConversation")
     assert request.conversation_id == conversation_id(0)

@@ -20,6 +20,11 @@ _ARGUMENTS = [
     "--disable-component-update", "--disable-sync", "--font-render-hinting=none", "--hide-scrollbars",
 ]  # fmt: skip
 _HEIGHT = 900
+_WHOLE_HEIGHT = """() => {
+    const height = (id) => document.querySelector(`[data-testid=${id}]`)?.scrollHeight ?? 0;
+    return Math.max(900, height("stMainBlockContainer") + height("stBottomBlockContainer") + 60);
+}"""
+"""How high a window is that shows all of the page."""
 _HARMLESS = ("Infinite extent",)
 """Warnings of Vega on a chart without data."""
 _PROBES = ("/_stcore/health", "/_stcore/host-config")
@@ -89,7 +94,9 @@ async def open_page(browser: Browser, address: str, look: Look, *also: str) -> A
 
 async def settled(page: Page) -> bytes:
     """Wait until the page changes no more; return a picture of all of it."""
-    await page.get_by_test_id("stMain").wait_for()
+    await page.get_by_test_id(
+        "stMainBlockContainer"
+    ).wait_for()  # stMain is absent beside an input at the bottom
     last = b""
     while True:
         assert await page.get_by_test_id("stException").count() == 0
@@ -97,9 +104,7 @@ async def settled(page: Page) -> bytes:
             "() => !document.querySelector('[data-testid^=stSkeleton],[data-testid=stStatusWidget]')"
             " && !document.querySelector('[data-stale=true]')"
         )
-        height = await page.evaluate(
-            "Math.max(900, document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight + 60)"
-        )
+        height = await page.evaluate(_WHOLE_HEIGHT)
         size = page.viewport_size or {"width": 0, "height": 0}
         if size["height"] != height:
             await page.set_viewport_size({"width": size["width"], "height": height})
