@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients test-compose test-engines images sbom check proto proto-check proto-clients fmt lint types imports docs licences audit secrets bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test test-clients test-compose test-engines test-pictures images sbom check proto proto-check proto-clients fmt lint types imports docs licences audit secrets bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 .PHONY: docs-site proto-breaking release release-prepare
 
@@ -26,6 +26,9 @@ ENGINES ?= clickhouse
 test-engines: $(ENGINES:%=.venv-engines/%.done) ## Run the reports on other engines (ENGINES="clickhouse spark")
 	@set -e; for engine in $(ENGINES); do PYTHONPATH=.venv-engines/$$engine \
 	$(BIN)/python -m pytest -m $$engine tests/engines/test_$$engine.py; done
+
+test-pictures: .venv/dev.done ## Compare the pages with their pictures (UPDATE_PICTURES=1 takes them again: look at them)
+	@$(BIN)/python -m pytest -m pictures tests/ui
 
 test-clients: .venv/dev.done ## Run the clients in Go, Java, C++ and Ruby against real servers
 	@$(BIN)/python -m pytest -m clients -s tests/clients

@@ -13,20 +13,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from llm_observe._redaction.credentials import (
-    find_headers,
-    find_jwts,
-    find_prefixed,
-    find_private_keys,
-    find_url_secrets,
-)
+from llm_observe._redaction.connections import find_url_passwords
+from llm_observe._redaction.credentials import find_headers, find_jwts, find_prefixed, find_webhooks
 from llm_observe._redaction.normalise import Scan
+from llm_observe._redaction.private_keys import find_private_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parent.parent
-_DETECTORS: Final = (find_private_keys, find_url_secrets, find_prefixed, find_jwts, find_headers)
+_DETECTORS: Final = (
+    find_private_keys, find_url_passwords, find_prefixed, find_jwts, find_headers, find_webhooks,
+)  # fmt: skip
 _MIN_CHARS: Final = 16
 """Shorter ones are examples in documents and tests: no key is as short."""
 _MIN_PASSWORD_CHARS: Final = 12

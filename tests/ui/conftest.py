@@ -91,3 +91,11 @@ async def hurried_page(request, fake, _browser, _hurried_address):
     """Likewise, of an app that waits 3 s for an answer, as in production: for a server that hangs."""
     async with open_page(_browser, _hurried_address, request.param) as page:
         yield page
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that compare pictures by the windows that they ask for."""
+    for item in items:
+        if {"look_page", "state_page", "hurried_page"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("pictures")

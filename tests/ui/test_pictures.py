@@ -7,7 +7,7 @@ from llm_observe.v1 import analytics_service_pb2 as pb
 
 from server.rpc.errors import QueryTookTooLong
 from tests.support.ui.pictures import FOLDER, assert_picture
-from tests.support.ui.sample import list_logs
+from tests.support.ui.sample_logs import list_logs
 
 pytestmark = pytest.mark.browser
 NOTHING = pb.GetSummaryResponse(current=pb.Metrics(), previous=pb.Metrics())
