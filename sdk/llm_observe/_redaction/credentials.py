@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 _SURE_CHARS: Final = 20
 ELIDED_CHARS: Final = 10
 """Characters of a key before an ellipsis that are too many to be an example's."""
-_HEAD: Final = re.compile(r"(?<![A-Za-z0-9])(?=(...))")
+_HEAD: Final = re.compile(r"(?=(...))(?:[A-Za-z0-9]++|_)")
+"""Matches words, and gives the first three characters of each, which may reach into the next."""
 _BODY: Final = re.compile(r"[A-Za-z0-9_.~+/=%$:-]{1,4000}")
 _FILE_END: Final = re.compile(
     r"\.(?:png|gif|jpe?g|svg|js|mjs|css|html?|ico|webp|xml|json|map|woff2?|ttf|pdf|txt|mp4|zip|gz)(?![A-Za-z0-9])"
 )
 _HASH: Final = re.compile(r"[0-9a-f]+")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_RUN: Final = re.compile(r"[A-Za-z0-9_-]{20,}")
-_DIGIT: Final = re.compile(r"\d")
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]{10,8000}(?:\.[A-Za-z0-9_=-]{0,8000}){0,4}")
 _COMMON_SCHEMES: Final = ("bearer", "basic", "token")
 SCHEMES: Final = (*_COMMON_SCHEMES, "digest", "negotiate", "apikey", "ssws", "flyv1")
@@ -51,7 +50,7 @@ _SHAPES: Final = tuple(
         ("Q~", r"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}"),  # Microsoft Entra
         ("JQQJ9", r"[A-Za-z0-9]{52}JQQJ9[9D][A-Za-z0-9]{20,40}"),  # Azure AI
         ("_mmk", r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),  # MaxMind
-        ("!", r"00D[A-Za-z0-9]{12,15}![A-Za-z0-9_.]{60,120}"),  # Salesforce
+        ("00D", r"00D[A-Za-z0-9]{12,15}![A-Za-z0-9_.]{60,120}"),  # Salesforce
     )
 )
 """Keys that have no prefix but a shape of their own, each with a mark that it holds."""
@@ -127,11 +126,10 @@ def find_prefixed(scan: Scan) -> Iterator[TextRange]:
             if is_key:
                 yield TextRange(at, end, prefix.kind)
             at = text.find(prefix.text, end)
-    runs = [run for run in _RUN.findall(joined) if _DIGIT.search(run)]
-    if runs:
-        yield from _find_in_runs(text, runs)
+    if scan.runs:
+        yield from _find_in_runs(text, scan.runs)
     for mark, shape in _SHAPES:
-        if mark in joined:
+        if mark in joined and shape.search(joined):
             for match in shape.finditer(text):
                 if looks_random(match.group()):
                     yield TextRange(match.start(), match.end(), "API_KEY")

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from llm_observe._redaction.normalise import Scan
 
-_CLUSTER: Final = re.compile(r"\d(?:[ ().\-/+,;|]{0,3}\d){5,}")
+_CLUSTER: Final = re.compile(rb"0(?:[ ().\-/+,;|]{0,3}0){5,}")
+"""Matches in Scan.classes."""
+_SIX_DIGITS: Final = b"000000"
+_GAP_SIGNS: Final = b" ().-/+,;|"
 _GROUP: Final = re.compile(r"\d+")
 _SPLIT: Final = re.compile(r"[,;|]|\d[ ./-]{1,2}(?=\+\d)|  +")
 """Ends a phone number: a sign that joins no number, a following plus, or two spaces."""
@@ -61,6 +64,7 @@ _MIN_LOCAL_CHARS: Final = 6
 _PAIRS: Final = re.compile(r"\d\d(?:[ .-]\d\d){2}")
 _SPACED_OUT: Final = re.compile(r"\d(?:[ ,-]\d)+")
 _CARD_WORDS: Final = ("card", "visa", "karte", "tarjeta", "carte", "cartão", "карт", "卡", "カード", "카드")
+_ASCII_CARD_WORDS: Final = tuple(filter(str.isascii, _CARD_WORDS))
 _CONTEXT_CHARS: Final = 48
 _WORD_CHARS: Final = 6
 _WORD_END: Final = re.compile(r"[A-Za-z0-9]+$")
@@ -83,11 +87,13 @@ _MIN_CARD_DIGITS: Final = 12
 
 def find_numbers(scan: Scan) -> Iterator[TextRange]:
     """Yield cards, social security numbers and phone numbers."""
+    if _SIX_DIGITS not in scan.classes.translate(None, _GAP_SIGNS):
+        return
     text = scan.text
-    for cluster in _CLUSTER.finditer(text):
+    for cluster in _CLUSTER.finditer(scan.classes):
         start, end = cluster.span()
         free = start
-        groups = bytes(min(len(group), 255) for group in _GROUP.findall(text, start, end))
+        groups = bytes([min(len(group), 255) for group in _GROUP.findall(text, start, end)])
         if sum(groups) >= _MIN_SHAPED_DIGITS or "+" in text[max(0, start - 2) : end]:
             for found in sorted(_find_shapes(text, scan.lowered, start, end, groups)):
                 yield found
@@ -117,7 +123,7 @@ def _find_shapes(text: str, lowered: str, start: int, end: int, groups: bytes) -
 
 def _find_cards(text: str, lowered: str, start: int, end: int) -> Iterator[TextRange]:
     done = start
-    named = any(word in lowered[max(0, start - 24) : end] for word in _CARD_WORDS)
+    named = _names_card(lowered[max(0, start - 24) : end])
     for group in _GROUP.finditer(text, start, end):
         if group.start() < done or not (named or text[group.start()] in "1234568"):
             continue
@@ -148,10 +154,15 @@ def _card_ranges(text: str, group: re.Match[str], start: int, end: int) -> Itera
 
 def _is_card_here(shown: str, lowered: str, start: int) -> bool:
     digits = shown.translate(_DROP_SEPARATORS)
-    named = any(word in lowered[max(0, start - 24) : start] for word in _CARD_WORDS)
+    named = _names_card(lowered[max(0, start - 24) : start])
     if len(digits) == 13 and not named and _is_ean(digits):  # noqa: PLR2004 - the length of an EAN
         return False
     return named or is_card(digits)
+
+
+def _names_card(around: str) -> bool:
+    words = _ASCII_CARD_WORDS if around.isascii() else _CARD_WORDS
+    return any([word in around for word in words])
 
 
 def _is_inside_word(text: str, start: int, end: int) -> bool:
