@@ -47,17 +47,18 @@ if TYPE_CHECKING:
 
 
 _TEXT_DETECTORS: Final = (
-    find_private_keys,
-    find_url_passwords,
-    find_webhooks,
-    find_prefixed,
-    find_jwts,
-    find_headers,
-    find_assigned,
-    find_in_commands,
-    find_cookies,
-    find_emails,
+    ("", find_private_keys),
+    ("@", find_url_passwords),
+    ("", find_webhooks),
+    ("", find_prefixed),
+    ("eyj", find_jwts),
+    ("", find_headers),
+    ("", find_assigned),
+    ("", find_in_commands),
+    ("cookie", find_cookies),
+    ("@", find_emails),
 )
+"""Each with a literal, in lower case, without which there is nothing to find."""
 _DIGIT_DETECTORS: Final = (find_wallets, find_ibans, find_machine_addresses, find_numbers)
 """Skipped for text without a digit."""
 
@@ -142,8 +143,9 @@ class Redactor:
             if not rule.anchors or any(anchor in scan.lowered for anchor in rule.anchors):
                 matches = rule.pattern.finditer(scan.text)
                 yield from (TextRange(*match.span(), rule.kind) for match in matches)
-        for detector in _TEXT_DETECTORS:
-            yield from detector(scan)
+        for literal, detector in _TEXT_DETECTORS:
+            if literal in scan.lowered:
+                yield from detector(scan)
         if b"0" in scan.classes:
             if self._national:
                 yield from find_national_ids(scan, self._national)

@@ -58,6 +58,7 @@ _DISCORD: Final = re.compile(r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Z
 _ASANA: Final = re.compile(r"[012]/[0-9]{10,20}(?:/[0-9]{10,20})?:[0-9a-f]{32}")
 _ASANA_CHARS: Final = 48
 _PREFIX_WORD: Final = re.compile(r"[a-z][a-z0-9]{0,11}")
+_SAME_SORT: Final = re.compile(r"[0-9]+|[A-Z]+|[^0-9A-Z]+")
 _JOINTS: Final = re.compile(r"[-_]")
 _MAX_PREFIX_WORDS: Final = 4
 _MIN_BODY_PART: Final = 12
@@ -191,11 +192,11 @@ def _find_in_runs(text: str, runs: list[str]) -> Iterator[TextRange]:
 
 def _find_at_run(text: str, at: int, run: str) -> Iterator[TextRange]:
     """Yield the keys of which a run is a part."""
-    for prefix in SHORT:
-        if run.startswith(prefix.text):
-            end, is_key = _end_of_key(text, at, prefix)
-            if is_key:
-                yield TextRange(at, end, prefix.kind)
+    prefix = SHORT.get(run[:2])
+    if prefix is not None:
+        end, is_key = _end_of_key(text, at, prefix)
+        if is_key:
+            yield TextRange(at, end, prefix.kind)
     match = _DISCORD.match(text, at) if run[0] in "MNO" else None
     if match is None and text[at - 1 : at] == ":":
         match = _ASANA.search(text, max(0, at - _ASANA_CHARS), at + len(run))
@@ -234,7 +235,7 @@ def _is_entropic(body: str) -> bool:
     digits = sum(map(body.count, "0123456789"))
     if not digits or len(set(body)) < 9 or len(body) - digits < 4:  # noqa: PLR2004 - by chance there are more
         return False
-    switches = sum(1 for a, b in pairwise(body) if a.isdigit() != b.isdigit() or a.isupper() != b.isupper())
+    switches = len(_SAME_SORT.findall(body)) - 1
     if digits == 1:  # a name in CamelCase with a number changes less often than a key
         return len(body) >= _MIN_PLAIN_UNSEEN_CHARS and switches * 5 >= len(body) * 2
     return switches * 4 >= len(body)

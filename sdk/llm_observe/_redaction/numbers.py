@@ -93,9 +93,9 @@ def find_numbers(scan: Scan) -> Iterator[TextRange]:
     for cluster in _CLUSTER.finditer(scan.classes):
         start, end = cluster.span()
         free = start
-        groups = bytes([min(len(group), 255) for group in _GROUP.findall(text, start, end)])
-        if sum(groups) >= _MIN_SHAPED_DIGITS or "+" in text[max(0, start - 2) : end]:
-            for found in sorted(_find_shapes(text, scan.lowered, start, end, groups)):
+        digits = scan.classes.count(b"0", start, end)
+        if digits >= _MIN_SHAPED_DIGITS or "+" in text[max(0, start - 2) : end]:
+            for found in sorted(_find_shapes(text, scan.lowered, start, end, digits)):
                 yield found
                 if found.start - free >= _MIN_LOCAL_CHARS:
                     yield from _find_local(scan, free, found.start)
@@ -104,9 +104,10 @@ def find_numbers(scan: Scan) -> Iterator[TextRange]:
             yield from _find_local(scan, free, end)
 
 
-def _find_shapes(text: str, lowered: str, start: int, end: int, groups: bytes) -> Iterator[TextRange]:
-    """Yield the numbers that their own shape gives away; ``groups`` are the counts of digits."""
+def _find_shapes(text: str, lowered: str, start: int, end: int, digits: int) -> Iterator[TextRange]:
+    """Yield the numbers that their own shape gives away."""
     begin = max(0, start - 3)
+    groups = bytes([min(len(group), 255) for group in _GROUP.findall(text, start, end)])
     if b"\3\2\4" in groups:
         for match in _SSN.finditer(text, begin, end):
             yield TextRange(*match.span(), "SSN")
@@ -114,7 +115,7 @@ def _find_shapes(text: str, lowered: str, start: int, end: int, groups: bytes) -
         for match in _US.finditer(text, begin, end):
             extension = _EXTENSION.match(text, match.end())
             yield TextRange(match.start(), extension.end() if extension else match.end(), "PHONE")
-    if sum(groups) >= _MIN_CARD_DIGITS:
+    if digits >= _MIN_CARD_DIGITS:
         yield from _find_cards(text, lowered, start, end)
     if "+" in text[begin:end] or "00" in text[start:end]:
         for match in _INTERNATIONAL.finditer(text, begin, end):
