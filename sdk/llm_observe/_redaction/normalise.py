@@ -45,6 +45,8 @@ _TABLE: Final = {
 _LOOK_ALIKE: Final = re.compile(
     f"[{''.join(chr(code) for code in _TABLE if code < 0x10000)}\U00010000-\U0010ffff]"  # one range is fast
 )
+_MANY_LOOK_ALIKES: Final = 8
+"""Up to so many, replacing one after another is faster."""
 _CLASSES: Final = bytes.maketrans(
     b"123456789bcdefABCDEFhijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ",
     b"000000000" + b"a" * 11 + b"g" * 39,
@@ -53,7 +55,14 @@ _CLASSES: Final = bytes.maketrans(
 
 def normalise(text: str) -> str:
     """Return a text of the same length, in which look-alike characters are ASCII."""
-    return text if text.isascii() or not _LOOK_ALIKE.search(text) else text.translate(_TABLE)
+    if text.isascii():
+        return text
+    found = set(_LOOK_ALIKE.findall(text))
+    if len(found) > _MANY_LOOK_ALIKES:
+        return text.translate(_TABLE)
+    for char in found:
+        text = text.replace(char, _TABLE.get(ord(char), char))
+    return text
 
 
 def _runs_in(words: str) -> list[str]:
