@@ -57,7 +57,7 @@ _CONTEXT_WORDS: Final = tuple(
     if not any(other in word for other in _ALL_CONTEXT_WORDS if other not in {word, "x"})
 )
 """One of these is near each number that is recognised by the words around it."""
-_ASCII_CONTEXT_WORDS: Final = tuple(filter(str.isascii, _CONTEXT_WORDS))
+ASCII_CONTEXT_WORDS: Final = tuple(filter(str.isascii, _CONTEXT_WORDS))
 _PLACE_CHARS: Final = 12
 _MIN_SHAPED_DIGITS: Final = 9
 _MIN_LOCAL_CHARS: Final = 6
@@ -203,7 +203,7 @@ def _find_local(scan: Scan, start: int, end: int) -> Iterator[TextRange]:
     """Yield phone numbers without a country code, by the words around them, between the other numbers."""
     text, lowered = scan.text, scan.lowered
     around = lowered[max(0, start - _CONTEXT_CHARS) : end + _PLACE_CHARS]
-    for word in _ASCII_CONTEXT_WORDS if around.isascii() else _CONTEXT_WORDS:
+    for word in ASCII_CONTEXT_WORDS if around.isascii() else _CONTEXT_WORDS:
         if word in around:
             break
     else:
