@@ -498,8 +498,8 @@ cdef inline bint _is_iban(const NormalText* text, int at) noexcept:
 cdef bint _is_suspicious(const NormalText* text, int at, uint16_t before) noexcept:
     """Tell whether a mark may belong to an address, a key or a command."""
     cdef uint8_t mark = text.norm[at], after = text.norm[at + 1]
-    if mark == c'@':
-        return True
+    if mark == c'@':  # an address or a password is before it
+        return at > 0 and not before & SPACE
     if mark == c'~':  # a key of Microsoft Entra
         return at and text.norm[at - 1] == c'Q'
     if mark == c' ':  # an option of a command

@@ -16,8 +16,8 @@ from llm_observe._redaction.numbers import ASCII_CONTEXT_WORDS
 from llm_observe._redaction.prefixes import ALL, EXACT_CHARS, KeyPrefix
 
 __all__ = [
-    "ASCII_STEMS", "FOREIGN_STEMS", "IBAN_COUNTRIES", "KEY_MARKS", "KEY_PREFIXES", "LINKING_WORDS", "NUMBER_WORDS",
-    "SCHEMES", "WEBHOOK_HOSTS", "is_password", "is_secret",
+    "ASCII_STEMS", "FOREIGN_STEMS", "IBAN_COUNTRIES", "KEY_MARKS", "KEY_PREFIXES", "LINKING_WORDS",
+    "NUMBER_WORDS", "SCHEMES", "WEBHOOK_HOSTS", "is_password", "is_secret",
 ]  # fmt: skip
 
 
@@ -38,10 +38,11 @@ ASCII_STEMS: Final = tuple(stem for stem in STEMS if stem.isascii())
 """Parts of names of secrets, in lower case."""
 NUMBER_WORDS: Final = tuple(word for word in ASCII_CONTEXT_WORDS if word != "x")
 """Words near a number of which one makes it a person's, in lower case; or an extension (x 12) follows it."""
-LINKING_WORDS: Final = frozenset(
-    "for of on in to para pour de di von del is was are as ist lautet war es era est er jest equals reads bylo je"
-    " str string text char bytes const value val content default secret".split()
-)
+_LINKING_TEXT: Final = """
+    for of on in to para pour de di von del is was are as ist lautet war es era est er jest equals
+    reads bylo je str string text char bytes const value val content default secret
+"""
+LINKING_WORDS: Final = frozenset(_LINKING_TEXT.split())
 """Words of a-z that may stand between a name and its value."""
 FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
 """Parts of names of secrets that are not ASCII, in lower case."""

@@ -153,7 +153,7 @@ def _name_at(text: str, lowered: str, at: int, stem: str) -> _Name:
 
 
 def _word_before(lowered: str, at: int) -> str:
-    """Return the word before a name, if only a space or a dash stands between them, and perhaps a line's end."""
+    """Return the word before a name, if only a space or a dash is between them, and perhaps a line's end."""
     if at and lowered[at - 1] == "\n":
         at -= 1
     if not at or lowered[at - 1] not in " -":

@@ -73,7 +73,7 @@ _ATTRIBUTES: Final = (
 def find_in_commands(scan: Scan) -> Iterator[TextRange]:
     """Yield secrets among the arguments of command-line tools."""
     text, lowered = scan.text, scan.lowered
-    if not any([mark in text for mark in _OPTION_MARKS]) or not _OPTION.search(text):
+    if not any(mark in text for mark in _OPTION_MARKS) or not _OPTION.search(text):
         return
     for tool, pattern in _TOOLS:
         at = lowered.find(tool)

@@ -114,11 +114,7 @@ def kind_of(name: str, before: str) -> NameKind:
     if not words or words[-1] in _PLAIN_ENDINGS:
         return NameKind.NONE
     joined = "".join(words)
-    if (
-        _PASSWORD_WORD.search(joined)
-        or not _SHORT_PASSWORDS.isdisjoint(words)
-        or joined.endswith("pwd")
-    ):
+    if _PASSWORD_WORD.search(joined) or not _SHORT_PASSWORDS.isdisjoint(words) or joined.endswith("pwd"):
         return NameKind.PASSWORD
     if "secret" in joined or not _SECRETS.isdisjoint(words) or words[-1].endswith("pass"):
         return NameKind.NONE if joined in {"secretary", "compass", "bypass", "trespass"} else NameKind.SECRET

@@ -42,9 +42,11 @@ _TABLE: Final = {
     0x0130: "I",  # its lower case is two characters
     0x2024: ".",
 }
+_LAST_SMALL: Final = "\uffff"
 _LOOK_ALIKE: Final = re.compile(
-    f"[{''.join(chr(code) for code in _TABLE if code < 0x10000)}\U00010000-\U0010ffff]"  # one range is fast
+    f"[{''.join(char for char in map(chr, _TABLE) if char <= _LAST_SMALL)}\U00010000-\U0010ffff]"
 )
+"""Matches too much beyond the basic plane, where single characters would make the pattern slow."""
 _MANY_LOOK_ALIKES: Final = 8
 """Up to so many, replacing one after another is faster."""
 _CLASSES: Final = bytes.maketrans(
@@ -80,8 +82,8 @@ class Scan:
         """The text without escapes; ranges refer to it."""
         self.lowered = self.text.lower()
         self.classes = self.text.encode("ascii", "replace").translate(_CLASSES)
-        """For each character a byte: ``0`` for a digit, ``a`` for a hexadecimal letter, ``g`` for another one, and
-        else the character itself, or ``?`` if it is not ASCII. A search in it tells cheaply what cannot be there."""
+        """For each character a byte: ``0`` for a digit, ``a`` for a hexadecimal letter, ``g`` for another
+        one, and else the character itself, or ``?`` if it is not ASCII. A search in it is cheap."""
         long_words = [word for word in self.text.split() if len(word) >= _LONG_CHARS]
         self.joined = "\n".join(long_words)
         """The long words: only they can hold keys, and most prose has few."""

@@ -163,7 +163,7 @@ def _is_card_here(shown: str, lowered: str, start: int) -> bool:
 
 def _names_card(around: str) -> bool:
     words = _ASCII_CARD_WORDS if around.isascii() else _CARD_WORDS
-    return any([word in around for word in words])
+    return any(word in around for word in words)
 
 
 def _is_inside_word(text: str, start: int, end: int) -> bool:
