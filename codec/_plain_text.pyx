@@ -31,9 +31,16 @@ cdef enum:
     RUN = 4096  # may stand in a long run, in which keys without a known prefix are looked for
     LOOKED_AT = DIGIT | MARK | KEY_BEGIN | WORD_BEGIN | COUNTRY
     MIN_WALLET = 26  # letters and digits of the shortest wallet
+    MAX_WALLET = 35  # of the longest without a prefix
+    TRON_WALLET = 34
+    HEX_WALLET = 42  # 0x included
     MIN_RUN = 20  # characters of a run
+    MIN_CHANGES = 5  # between digits, capitals and others, in the shortest key without a known prefix
+    UUID = 36
     MIN_RUN_PART = 12  # letters and digits before the exclamation mark of a token
     MIN_NUMBER = 6  # digits of the shortest phone number
+    MIN_CARD = 12  # digits of the shortest number of a card
+    NUMBER_CONTEXT = 64  # characters beside a number in which a word may make it a phone number
     MIN_LONG_WORD = 20  # a value of this length counts as a secret without a digit
     MAX_NAME = 64  # characters of a name
     MAX_WORD = 24  # characters of the word before a name
@@ -100,6 +107,9 @@ def _kinds_of(sign):
     )
 
 
+_NUMBER_WORDS = tuple(word.encode() for word in screening.NUMBER_WORDS)
+_LINKING_WORDS = frozenset(word.encode() for word in screening.LINKING_WORDS)
+
 memset(kinds, 0, sizeof(kinds))
 for _code in range(128):
     kinds[<int>_code] = _kinds_of(chr(_code))
@@ -114,7 +124,7 @@ _fill(&words, [
     *((word, 0, NAME_PART) for word in set(screening.ASCII_STEMS) - set(screening.SCHEMES)),
     *((word, 0, HEADER) for word in screening.SCHEMES),
     *((host, -1, ALONE) for host in screening.WEBHOOK_HOSTS),
-    *((word, -1, ALONE) for word in ("eyj", "ls0tls1crudjt", "private-lines", "cookie", "vault login")),
+    *((word, -1, ALONE) for word in ("eyj", "ls0tls1crudjt", "private-lines", "cookie", "vault login", *screening.KEY_MARKS)),
 ])
 for _literal in range(keys.begin[256]):
     kinds[<uint8_t>keys.all[<int>_literal].text[0]] |= KEY_BEGIN
@@ -209,7 +219,24 @@ cdef int _names_secret(const NormalText* text, int start, int end) except -1:
         return False
     if start and text.norm[start - 1] == c'-' or text.norm[start] == c'-':
         return True
-    return _may_follow_name(text, end, screening.is_password(name, word))
+    # An element's value follows its tag, whatever its attributes are.
+    in_tag = start and (text.norm[start - 1] == c'<' or text.norm[start - 1] == c':')
+    any_word = screening.is_password(name, word)
+    return (any_word or in_tag or not _is_plain_word(text, end)) and _may_follow_name(text, end, any_word)
+
+
+cdef int _is_plain_word(const NormalText* text, int at) except -1:
+    """Tell whether the next word is one of letters, which neither is a token nor links one to its name."""
+    cdef int start = at + 1, end = start
+    if text.norm[at] != c' ':
+        return False
+    while c'a' <= text.norm[end] <= c'z':
+        end += 1
+    if end == start or bytes(text.norm[start:end]) in _LINKING_WORDS:
+        return False
+    if text.norm[end] == c'.' or text.norm[end] == c',':
+        end += 1
+    return not text.norm[end] or text.norm[end] == c' ' or text.norm[end] == c'\n'
 
 
 cdef bint _may_follow_name(const NormalText* text, int at, bint any_word) noexcept:
@@ -224,6 +251,54 @@ cdef bint _may_follow_name(const NormalText* text, int at, bint any_word) noexce
                 return True
         at += 1
     return False
+
+
+cdef bint _may_be_wallet(const NormalText* text, int start, int end) noexcept:
+    """Tell whether letters and digits may be a wallet, by their length and how they begin."""
+    cdef const uint8_t* run = text.norm + start
+    cdef int size = end - start
+    if size < MIN_WALLET:
+        return False
+    if run[0] == c'1' or run[0] == c'3' or run[0] == c'L' or run[0] == c'M':
+        return size <= MAX_WALLET
+    if run[0] == c'T':
+        return size == TRON_WALLET or text.norm[start + 1] == c'B'
+    if run[0] == c'0':
+        return size == HEX_WALLET and run[1] == c'x'
+    return (run[1] == c'c' or run[1] == c'b') and run[2] == c'1' or (run[0] == c'l' and run[1] == c't')
+
+
+cdef bint _may_be_unseen_key(const NormalText* text, int start, int end) noexcept:
+    """Tell whether a long run may be, or begin, a key that has no known prefix."""
+    cdef int at, changes = 0, sort, before = 0
+    cdef bint joined = False
+    cdef uint8_t char
+    if start and text.norm[start - 1] == c':':  # Asana
+        return True
+    if text.norm[end] == c'.' and c'M' <= text.norm[start] <= c'O':  # Discord
+        return True
+    for at in range(start, end):
+        char = text.norm[at]
+        sort = 1 if kinds[char] & DIGIT else 2 if c'A' <= char <= c'Z' else 3
+        changes += before != 0 and sort != before
+        before = sort
+        joined = joined or not kinds[char] & ALNUM
+        if char == c'-' and text.norm[at + 1] == c'u' and text.norm[at + 2] == c's':  # Mailchimp
+            return True
+    return joined and changes >= MIN_CHANGES and not _is_uuid(text, start, end)
+
+
+cdef bint _is_uuid(const NormalText* text, int start, int end) noexcept:
+    cdef int at
+    if end - start != UUID:
+        return False
+    for at in range(UUID):
+        if at == 8 or at == 13 or at == 18 or at == 23:
+            if text.norm[start + at] != c'-':
+                return False
+        elif not kinds[text.norm[start + at]] & HEX:
+            return False
+    return True
 
 
 cdef inline bint _joins_mac(uint8_t sign) noexcept:
@@ -253,7 +328,7 @@ cdef inline int _end_of_digits(const NormalText* text, int at) noexcept:
     return at
 
 
-cdef int _end_of_number(const NormalText* text, int start) noexcept:
+cdef int _end_of_number(const NormalText* text, int start) except -1:
     """Return where the digits end that begin here, gaps of up to three signs included; 0 if a person's number."""
     cdef int at = start, last = start, digits = 0
     while text.norm[at] and at - last <= 4:
@@ -266,7 +341,45 @@ cdef int _end_of_number(const NormalText* text, int start) noexcept:
     last += 1
     if digits < MIN_NUMBER or _is_harmless(text, start, last, digits):
         return last
-    return 0
+    return 0 if digits >= MIN_CARD or _has_shape(text, start, last) or _is_called_phone(text, start, last) else last
+
+
+cdef bint _has_shape(const NormalText* text, int start, int end) noexcept:
+    """Tell whether a number may be one of a person by its groups of digits or the sign before it."""
+    cdef int at = start, size, before = 0, second = 0
+    if start and (text.norm[start - 1] == c'+' or text.norm[start - 1] == c'('):
+        return True
+    if start > 1 and text.norm[start - 1] == c' ' and text.norm[start - 2] == c'+':
+        return True
+    while at < end:
+        if not kinds[text.norm[at]] & DIGIT:
+            at += 1
+            continue
+        size = _end_of_digits(text, at) - at
+        if text.norm[at] == c'0' and text.norm[at + 1] == c'0':
+            return True
+        if second == 3 and (before == 2 or before == 3) and size == 4:
+            return True
+        second, before = before, size
+        at += size
+    return False
+
+
+cdef int _is_called_phone(const NormalText* text, int start, int end) except -1:
+    """Tell whether a word near a number may make it a phone number or one of social security."""
+    cdef int after = end, floor = max(0, start - NUMBER_CONTEXT)
+    if text.norm[after] == c' ':
+        after += 1
+    if text.low[after] == c'x' or (text.low[after] == c'e' and text.low[after + 1] == c'x'):
+        return True
+    around = bytes(text.low[floor:end + NUMBER_CONTEXT])
+    for word in _NUMBER_WORDS:
+        if word in around:
+            return True
+    for at in range(len(around)):
+        if around[at] == OTHER:
+            return True  # perhaps a word of another script
+    return False
 
 
 cdef bint _is_harmless(const NormalText* text, int start, int end, int digits) noexcept:
@@ -316,19 +429,18 @@ cdef int is_plain(const uint8_t* data, Py_ssize_t size, Py_ssize_t limit) except
         kind = kinds[char]
         if kind & ALNUM:
             run += 1
-        elif run >= MIN_WALLET or (char == c'!' and run >= MIN_RUN_PART):  # a wallet; a token of Salesforce
-            return False
-        else:
+        elif run:
+            if _may_be_wallet(text, at - run, at) or (char == c'!' and run >= MIN_RUN_PART):  # a token of Salesforce
+                return False
             run = 0
         if kind & RUN:
-            if not together:
-                together_digit = False
             together += 1
             together_digit = together_digit or kind & DIGIT
-            if together >= MIN_RUN and together_digit:
+        elif together:
+            if together >= MIN_RUN and together_digit and _may_be_unseen_key(text, at - together, at):
                 return False
-        else:
             together = 0
+            together_digit = False
         if char == OTHER:
             other = True
         if kind & LOOKED_AT:
@@ -357,7 +469,9 @@ cdef int is_plain(const uint8_t* data, Py_ssize_t size, Py_ssize_t limit) except
         if not kind & DIGIT and char != c'.':
             dots = 0
         before = kind
-    if run >= MIN_WALLET:
+    if _may_be_wallet(text, n - run, n):
+        return False
+    if together >= MIN_RUN and together_digit and _may_be_unseen_key(text, n - together, n):
         return False
     if digit and (double_colon or colons >= 6):
         return False
@@ -384,8 +498,8 @@ cdef inline bint _is_iban(const NormalText* text, int at) noexcept:
 cdef bint _is_suspicious(const NormalText* text, int at, uint16_t before) noexcept:
     """Tell whether a mark may belong to an address, a key or a command."""
     cdef uint8_t mark = text.norm[at], after = text.norm[at + 1]
-    if mark == c'@':
-        return True
+    if mark == c'@':  # an address or a password is before it
+        return at > 0 and not before & SPACE
     if mark == c'~':  # a key of Microsoft Entra
         return at and text.norm[at - 1] == c'Q'
     if mark == c' ':  # an option of a command

@@ -47,17 +47,18 @@ if TYPE_CHECKING:
 
 
 _TEXT_DETECTORS: Final = (
-    find_private_keys,
-    find_url_passwords,
-    find_webhooks,
-    find_prefixed,
-    find_jwts,
-    find_headers,
-    find_assigned,
-    find_in_commands,
-    find_cookies,
-    find_emails,
+    ("", find_private_keys),
+    ("@", find_url_passwords),
+    ("", find_webhooks),
+    ("", find_prefixed),
+    ("eyj", find_jwts),
+    ("", find_headers),
+    ("", find_assigned),
+    ("", find_in_commands),
+    ("cookie", find_cookies),
+    ("@", find_emails),
 )
+"""Each with a literal, in lower case, without which there is nothing to find."""
 _DIGIT_DETECTORS: Final = (find_wallets, find_ibans, find_machine_addresses, find_numbers)
 """Skipped for text without a digit."""
 
@@ -87,7 +88,6 @@ _LABELS: Final = frozenset(
 )
 """Fields with few distinct values, whose redacted values are cached."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 
 
 class Redactor:
@@ -143,9 +143,10 @@ class Redactor:
             if not rule.anchors or any(anchor in scan.lowered for anchor in rule.anchors):
                 matches = rule.pattern.finditer(scan.text)
                 yield from (TextRange(*match.span(), rule.kind) for match in matches)
-        for detector in _TEXT_DETECTORS:
-            yield from detector(scan)
-        if any(digit in scan.text for digit in _DIGITS):
+        for literal, detector in _TEXT_DETECTORS:
+            if literal in scan.lowered:
+                yield from detector(scan)
+        if b"0" in scan.classes:
             if self._national:
                 yield from find_national_ids(scan, self._national)
             for detector in _DIGIT_DETECTORS:

@@ -12,11 +12,12 @@ from llm_observe._redaction.credentials import ELIDED_CHARS, SCHEMES, WEBHOOKS
 from llm_observe._redaction.ibans import IBAN_LENGTHS
 from llm_observe._redaction.name_kinds import NameKind, kind_of
 from llm_observe._redaction.names import STEMS
+from llm_observe._redaction.numbers import ASCII_CONTEXT_WORDS
 from llm_observe._redaction.prefixes import ALL, EXACT_CHARS, KeyPrefix
 
 __all__ = [
-    "ASCII_STEMS", "FOREIGN_STEMS", "IBAN_COUNTRIES", "KEY_PREFIXES", "SCHEMES", "WEBHOOK_HOSTS",
-    "is_password", "is_secret",
+    "ASCII_STEMS", "FOREIGN_STEMS", "IBAN_COUNTRIES", "KEY_MARKS", "KEY_PREFIXES", "LINKING_WORDS",
+    "NUMBER_WORDS", "SCHEMES", "WEBHOOK_HOSTS", "is_password", "is_secret",
 ]  # fmt: skip
 
 
@@ -28,11 +29,21 @@ def _least_chars(prefix: KeyPrefix) -> int:
 
 KEY_PREFIXES: Final = tuple((prefix.text, _least_chars(prefix)) for prefix in ALL)
 """Prefixes of vendors' keys, each with the least number of characters that follow."""
+KEY_MARKS: Final = ("atlasv1", "jqqj9", "_mmk")
+"""Marks, in lower case, of keys without a prefix that nothing else gives away."""
 WEBHOOK_HOSTS: Final = tuple(host for host, _ in WEBHOOKS)
 IBAN_COUNTRIES: Final = tuple(IBAN_LENGTHS)
 """Two letters each."""
 ASCII_STEMS: Final = tuple(stem for stem in STEMS if stem.isascii())
 """Parts of names of secrets, in lower case."""
+NUMBER_WORDS: Final = tuple(word for word in ASCII_CONTEXT_WORDS if word != "x")
+"""Words near a number of which one makes it a person's, in lower case; or an extension (x 12) follows it."""
+_LINKING_TEXT: Final = """
+    for of on in to para pour de di von del is was are as ist lautet war es era est er jest equals
+    reads bylo je str string text char bytes const value val content default secret
+"""
+LINKING_WORDS: Final = frozenset(_LINKING_TEXT.split())
+"""Words of a-z that may stand between a name and its value."""
 FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
 """Parts of names of secrets that are not ASCII, in lower case."""
 

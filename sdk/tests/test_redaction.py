@@ -26,6 +26,7 @@ SECRETS = {
     "mac": ("dev d5:a9:01:11:5e:f6", "dev [MAC_ADDRESS]"),
     "wallet": ("to 0x" + "a4197b6d87033bBB552DA4f2f8505Ec761381006", "to [WALLET]"),
     "full width": ("card " + "\uff14" + "\uff11" * 15, "card [CREDIT_CARD]"),
+    "digits of another script": ("call +" + "४९ ३० ९०१८२०", "call [PHONE]"),
     "no-break hyphen": ("call 1\u2011201\u2011588\u20117151", "call [PHONE]"),
     "low entropy": ("key sk-" + "a" * 30, "key [API_KEY]"),
     "yaml": ('name: DB_PASSWORD\n  value: "' + "s3cr3t!x" + '"', 'name: DB_PASSWORD\n  value: "[SECRET]"'),

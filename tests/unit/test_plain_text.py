@@ -57,6 +57,10 @@ PROSE = (
     "def add(a, b):\n    return a + b  # it's 2026-11-25, 14:30",
     '{"total": 12, "items": ["a", "b"], "ok": true}',
     "first line\\nsecond line\\tend",
+    "request 0f9c2c8e-7b1a-4c3d-9e2f-aa6b7c8d9e0f of file_google_protobuf_v2",
+    "sha256 of it: e22ce7cacb013b22d5f6388268acb850c813fd521dd77cdcf02347c1f59ff479",
+    "/**\n * @generated from message google.rpc.Status\n */",
+    "The session expires after that; see ticket 1234567890.",
 )
 PIECES = (*NUMBERS, *ADDRESSES, *STATED, *KEYS, *WORDS, *PROSE)
 SIGNS = (

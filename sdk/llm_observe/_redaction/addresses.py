@@ -52,6 +52,7 @@ _MAC: Final = re.compile(
     r"[0-9A-Fa-f]{2}([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?!\1?[0-9A-Fa-f]{2}\b)(?![0-9A-Fa-f])"
     r"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![0-9A-Fa-f.])"
 )
+_AS_IN_MAC: Final = bytes.maketrans(b"a-", b"0:")
 _NO_DEVICE: Final = frozenset(
     {"aabbccddeeff", "0123456789ab", "001122334455", "112233445566", "123456789abc"}
 )
@@ -96,9 +97,10 @@ def find_machine_addresses(scan: Scan) -> Iterator[TextRange]:
     text = scan.text
     if _DOTTED.search(text):
         yield from _find_ipv4(text, scan.lowered)
-    if text.count(":") > 1:
+    if scan.classes.count(b":") > 1 and b"0" in scan.classes:
         yield from _find_ipv6(text)
-    if _MAC_MIDDLE.search(scan.joined):
+    hexadecimals = scan.classes.translate(_AS_IN_MAC)
+    if b":00:00:" in hexadecimals or b".0000." in hexadecimals:
         yield from _find_macs(text)
 
 
@@ -173,7 +175,7 @@ def _is_ipv6(shown: str, before: str, after: str) -> bool:
 def find_wallets(scan: Scan) -> Iterator[TextRange]:
     """Yield addresses of cryptocurrency wallets."""
     text = scan.text
-    if scan.longest < _MIN_WALLET_CHARS or not _WALLET.search(scan.joined):
+    if scan.longest < _MIN_WALLET_CHARS or not _WALLET.search("\n".join(scan.runs)):
         return
     for match in _WALLET.finditer(text):
         shown = match.group()

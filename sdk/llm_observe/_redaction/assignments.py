@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from llm_observe._redaction.name_kinds import NameKind, kind_of
 from llm_observe._redaction.names import STEMS
 from llm_observe._redaction.normalise import TextRange
+from llm_observe._redaction.prefixes import alternatives
 from llm_observe._redaction.values import is_phrase, is_plain_word, is_secret
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _NAME_CHARS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345
 _MAX_NAME_CHARS: Final = 64
 _REST_OF_NAME: Final = re.compile(r"[A-Za-z0-9_.$-]{0,64}")
 _REST_OF_WORD: Final = re.compile(r"[^\W\d_]{0,24}")
-_WORD_BEFORE: Final = re.compile(r"([^\W_]{1,24})[ -]$")
+_MAX_WORD_CHARS: Final = 24
 _CLOSE: Final = re.compile(r"[\"'`*\])}»”]{0,6}")
 _PHRASE: Final = (
     r"(?: \([^()\n]{1,24}\)| (?:for|of|on|in|to|f\u00fcr|para|pour|de|di|von|del)"
@@ -72,12 +73,26 @@ _ASCII_STEMS: Final = tuple(
     stem
     for stem in STEMS
     if stem.isascii()
-    and "api" not in stem
     and not any(other in stem for other in STEMS if other != stem and other not in _WHOLE_STEMS)
 )
+_FOLLOWING: Final = frozenset(" \t\"'`,;(=-~:>*|\u2192\u662f\u4e3a\u70ba\u306f\uc740\ub294\uc774")
+"""What may follow a name that has a value, apart from other spaces."""
 
 
-_API_STEMS: Final = tuple(stem for stem in STEMS if stem.isascii() and "api" in stem)
+def _stem_pattern() -> re.Pattern[str]:
+    """Return a pattern of the ASCII stems that tries each only at its first letter."""
+    branches = []
+    for first in sorted({stem[0] for stem in _ASCII_STEMS}):
+        rests = [stem[1:] for stem in _ASCII_STEMS if stem[0] == first]
+        whole = [rest for rest in rests if first + rest in _WHOLE_STEMS]
+        others = alternatives([rest for rest in rests if rest not in whole])
+        words = f"(?<![a-z]{first}){alternatives(whole)}(?![a-z])" if whole else ""
+        branches.append(f"{first}(?:{'|'.join(filter(None, (words, others)))})")
+    return re.compile("|".join(branches))
+
+
+_STEM: Final = _stem_pattern()
+_FOREIGN_STEM: Final = re.compile(alternatives(list(_FOREIGN_STEMS)))
 
 
 class _Name(NamedTuple):
@@ -105,30 +120,19 @@ def find_assigned(scan: Scan) -> Iterator[TextRange]:
 
 
 def _find_names(text: str, lowered: str) -> Iterator[_Name]:
-    stems = [stem for stem in _ASCII_STEMS if stem in lowered]
-    if "api" in lowered:
-        stems += [stem for stem in _API_STEMS if stem in lowered]
+    # Stems that overlap are in one name, which the first of them finds.
+    places = [(match.start(), match.group()) for match in _STEM.finditer(lowered)]
     if not lowered.isascii():
-        stems += [stem for stem in _FOREIGN_STEMS if stem in lowered]
-    places: list[tuple[int, str]] = []
-    for stem in stems:
-        at = lowered.find(stem)
-        while at >= 0:
-            if stem not in _WHOLE_STEMS or _is_whole(lowered, at, at + len(stem)):
-                places.append((at, stem))
-            at = lowered.find(stem, at + len(stem))
+        places += [(match.start(), match.group()) for match in _FOREIGN_STEM.finditer(lowered)]
+        places.sort()
     end = 0
-    for at, stem in sorted(places):
+    for at, stem in places:
         if at < end:
             continue
         name = _name_at(text, lowered, at, stem)
         end = max(end, name.end)
         if name.kind:
             yield name
-
-
-def _is_whole(lowered: str, start: int, end: int) -> bool:
-    return not "a" <= lowered[end : end + 1] <= "z" and not (start and "a" <= lowered[start - 1] <= "z")
 
 
 def _name_at(text: str, lowered: str, at: int, stem: str) -> _Name:
@@ -144,8 +148,21 @@ def _name_at(text: str, lowered: str, at: int, stem: str) -> _Name:
         end = at + len(stem)
     # The word before matters for these alone: cache key, page token.
     counts = text[start] != "-" and ("key" in lowered[start:end] or "token" in lowered[start:end])
-    word = _WORD_BEFORE.search(lowered, max(0, start - 26), start) if counts else None
-    return _Name(start, end, kind_of(text[start:end], word.group(1) if word else ""))
+    word = _word_before(lowered, start) if counts else ""
+    return _Name(start, end, kind_of(text[start:end], word))
+
+
+def _word_before(lowered: str, at: int) -> str:
+    """Return the word before a name, if only a space or a dash is between them, and perhaps a line's end."""
+    if at and lowered[at - 1] == "\n":
+        at -= 1
+    if not at or lowered[at - 1] not in " -":
+        return ""
+    start = end = at - 1
+    floor = max(0, end - _MAX_WORD_CHARS)
+    while start > floor and lowered[start - 1].isalnum():
+        start -= 1
+    return lowered[start:end]
 
 
 def _value_of(text: str, name: _Name) -> tuple[int, int] | None:
@@ -156,6 +173,9 @@ def _value_of(text: str, name: _Name) -> tuple[int, int] | None:
     tag = before == "<" or (before == ":" and "<" in text[max(0, name.start - 16) : name.start])
     if tag and (found := _in_tag(text, at, name)) is not None:
         return found
+    following = text[at : at + 1]
+    if following not in _FOLLOWING and not following.isspace():
+        return None
     start = _start_of_tied(text, at, name)
     if start is not None:
         return _read(text, start, name.kind, sure=True, name=name)

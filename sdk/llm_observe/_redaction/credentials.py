@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 _SURE_CHARS: Final = 20
 ELIDED_CHARS: Final = 10
 """Characters of a key before an ellipsis that are too many to be an example's."""
-_HEAD: Final = re.compile(r"(?<![A-Za-z0-9])(?=(...))")
+_HEAD: Final = re.compile(r"(?=(...))(?:[A-Za-z0-9]++|_)")
+"""Matches words, and gives the first three characters of each, which may reach into the next."""
 _BODY: Final = re.compile(r"[A-Za-z0-9_.~+/=%$:-]{1,4000}")
 _FILE_END: Final = re.compile(
     r"\.(?:png|gif|jpe?g|svg|js|mjs|css|html?|ico|webp|xml|json|map|woff2?|ttf|pdf|txt|mp4|zip|gz)(?![A-Za-z0-9])"
 )
 _HASH: Final = re.compile(r"[0-9a-f]+")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_RUN: Final = re.compile(r"[A-Za-z0-9_-]{20,}")
-_DIGIT: Final = re.compile(r"\d")
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]{10,8000}(?:\.[A-Za-z0-9_=-]{0,8000}){0,4}")
 _COMMON_SCHEMES: Final = ("bearer", "basic", "token")
 SCHEMES: Final = (*_COMMON_SCHEMES, "digest", "negotiate", "apikey", "ssws", "flyv1")
@@ -51,7 +50,7 @@ _SHAPES: Final = tuple(
         ("Q~", r"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}"),  # Microsoft Entra
         ("JQQJ9", r"[A-Za-z0-9]{52}JQQJ9[9D][A-Za-z0-9]{20,40}"),  # Azure AI
         ("_mmk", r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),  # MaxMind
-        ("!", r"00D[A-Za-z0-9]{12,15}![A-Za-z0-9_.]{60,120}"),  # Salesforce
+        ("00D", r"00D[A-Za-z0-9]{12,15}![A-Za-z0-9_.]{60,120}"),  # Salesforce
     )
 )
 """Keys that have no prefix but a shape of their own, each with a mark that it holds."""
@@ -59,6 +58,7 @@ _DISCORD: Final = re.compile(r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Z
 _ASANA: Final = re.compile(r"[012]/[0-9]{10,20}(?:/[0-9]{10,20})?:[0-9a-f]{32}")
 _ASANA_CHARS: Final = 48
 _PREFIX_WORD: Final = re.compile(r"[a-z][a-z0-9]{0,11}")
+_SAME_SORT: Final = re.compile(r"[0-9]+|[A-Z]+|[^0-9A-Z]+")
 _JOINTS: Final = re.compile(r"[-_]")
 _MAX_PREFIX_WORDS: Final = 4
 _MIN_BODY_PART: Final = 12
@@ -127,11 +127,10 @@ def find_prefixed(scan: Scan) -> Iterator[TextRange]:
             if is_key:
                 yield TextRange(at, end, prefix.kind)
             at = text.find(prefix.text, end)
-    runs = [run for run in _RUN.findall(joined) if _DIGIT.search(run)]
-    if runs:
-        yield from _find_in_runs(text, runs)
+    if scan.runs:
+        yield from _find_in_runs(text, scan.runs)
     for mark, shape in _SHAPES:
-        if mark in joined:
+        if mark in joined and shape.search(joined):
             for match in shape.finditer(text):
                 if looks_random(match.group()):
                     yield TextRange(match.start(), match.end(), "API_KEY")
@@ -193,11 +192,11 @@ def _find_in_runs(text: str, runs: list[str]) -> Iterator[TextRange]:
 
 def _find_at_run(text: str, at: int, run: str) -> Iterator[TextRange]:
     """Yield the keys of which a run is a part."""
-    for prefix in SHORT:
-        if run.startswith(prefix.text):
-            end, is_key = _end_of_key(text, at, prefix)
-            if is_key:
-                yield TextRange(at, end, prefix.kind)
+    prefix = SHORT.get(run[:2])
+    if prefix is not None:
+        end, is_key = _end_of_key(text, at, prefix)
+        if is_key:
+            yield TextRange(at, end, prefix.kind)
     match = _DISCORD.match(text, at) if run[0] in "MNO" else None
     if match is None and text[at - 1 : at] == ":":
         match = _ASANA.search(text, max(0, at - _ASANA_CHARS), at + len(run))
@@ -236,7 +235,7 @@ def _is_entropic(body: str) -> bool:
     digits = sum(map(body.count, "0123456789"))
     if not digits or len(set(body)) < 9 or len(body) - digits < 4:  # noqa: PLR2004 - by chance there are more
         return False
-    switches = sum(1 for a, b in pairwise(body) if a.isdigit() != b.isdigit() or a.isupper() != b.isupper())
+    switches = len(_SAME_SORT.findall(body)) - 1
     if digits == 1:  # a name in CamelCase with a number changes less often than a key
         return len(body) >= _MIN_PLAIN_UNSEEN_CHARS and switches * 5 >= len(body) * 2
     return switches * 4 >= len(body)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from llm_observe._redaction.normalise import Scan
 
-_CHECK: Final = re.compile(r"\d(?<=[A-Za-z]\d)\d")
+_CHECK: Final = re.compile(rb"00(?<=[ag][ag]00)")
+"""Matches two digits behind two letters, in Scan.classes."""
 _MAX_GAPS: Final = 34
 _TABLE: Final = """
 AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28
@@ -28,9 +29,9 @@ IBAN_LENGTHS: Final = {word[:2]: int(word[2:]) for word in _TABLE.split()}
 def find_ibans(scan: Scan) -> Iterator[TextRange]:
     """Yield IBANs with their country's length and valid check digits (ISO 13616, mod 97)."""
     text = scan.text
-    for run in _CHECK.finditer(text):
-        start = run.start() - 2
-        length = IBAN_LENGTHS.get(text[start : start + 2].upper()) if start >= 0 else None
+    for digits in _CHECK.finditer(scan.classes):
+        start = digits.start() - 2
+        length = IBAN_LENGTHS.get(text[start : start + 2].upper())
         if length is None:
             continue
         compact, end = _read(text, start, length)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
 from llm_observe._redaction.names import KEY_WORDS, NOT_NAMES, PASSWORD_WORDS, words_of
+from llm_observe._redaction.prefixes import alternatives
 
 
 class NameKind(IntEnum):
@@ -90,16 +92,21 @@ _VALUE_ENDINGS: Final = frozenset({
     "new", "primary", "secondary", "backup", "current", "raw", "text", "plain", "production",
     "development", "sandbox", "default", "a", "eu", "us", "main",
 })  # fmt: skip
-_FOREIGN: Final = (*(word for word in PASSWORD_WORDS if not word.isascii()), "mot de passe", "kata sandi")
+_PASSWORD_WORD: Final = re.compile(alternatives(list(PASSWORD_WORDS)))
+_KEY_WORD: Final = re.compile(alternatives(list(KEY_WORDS)))
+_UNSPLIT_PASSWORD_WORD: Final = re.compile(
+    alternatives([word for word in PASSWORD_WORDS if not word.isascii() or " " in word])
+)
+"""Matches words that words_of() would split."""
 
 
 @lru_cache(maxsize=4096)
 def kind_of(name: str, before: str) -> NameKind:
     """Return what a name says of its value; ``before`` is the word before it, in lower case."""
     lowered = name.lower()
-    if any(word in lowered for word in _FOREIGN):
+    if _UNSPLIT_PASSWORD_WORD.search(lowered):
         return NameKind.PASSWORD
-    if any(word in lowered for word in KEY_WORDS):
+    if _KEY_WORD.search(lowered):
         return NameKind.TOKEN
     words = words_of(name)
     while len(words) > 1 and words[-1] in _VALUE_ENDINGS:
@@ -107,11 +114,7 @@ def kind_of(name: str, before: str) -> NameKind:
     if not words or words[-1] in _PLAIN_ENDINGS:
         return NameKind.NONE
     joined = "".join(words)
-    if (
-        any(word in joined for word in PASSWORD_WORDS)
-        or not _SHORT_PASSWORDS.isdisjoint(words)
-        or joined.endswith("pwd")
-    ):
+    if _PASSWORD_WORD.search(joined) or not _SHORT_PASSWORDS.isdisjoint(words) or joined.endswith("pwd"):
         return NameKind.PASSWORD
     if "secret" in joined or not _SECRETS.isdisjoint(words) or words[-1].endswith("pass"):
         return NameKind.NONE if joined in {"secretary", "compass", "bypass", "trespass"} else NameKind.SECRET

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from llm_observe._redaction.normalise import Scan
 
-_CLUSTER: Final = re.compile(r"\d(?:[ ().\-/+,;|]{0,3}\d){5,}")
+_CLUSTER: Final = re.compile(rb"0(?:[ ().\-/+,;|]{0,3}0){5,}")
+"""Matches in Scan.classes."""
+_SIX_DIGITS: Final = b"000000"
+_GAP_SIGNS: Final = b" ().-/+,;|"
 _GROUP: Final = re.compile(r"\d+")
 _SPLIT: Final = re.compile(r"[,;|]|\d[ ./-]{1,2}(?=\+\d)|  +")
 """Ends a phone number: a sign that joins no number, a following plus, or two spaces."""
@@ -54,13 +57,14 @@ _CONTEXT_WORDS: Final = tuple(
     if not any(other in word for other in _ALL_CONTEXT_WORDS if other not in {word, "x"})
 )
 """One of these is near each number that is recognised by the words around it."""
-_ASCII_CONTEXT_WORDS: Final = tuple(filter(str.isascii, _CONTEXT_WORDS))
+ASCII_CONTEXT_WORDS: Final = tuple(filter(str.isascii, _CONTEXT_WORDS))
 _PLACE_CHARS: Final = 12
 _MIN_SHAPED_DIGITS: Final = 9
 _MIN_LOCAL_CHARS: Final = 6
 _PAIRS: Final = re.compile(r"\d\d(?:[ .-]\d\d){2}")
 _SPACED_OUT: Final = re.compile(r"\d(?:[ ,-]\d)+")
 _CARD_WORDS: Final = ("card", "visa", "karte", "tarjeta", "carte", "cartão", "карт", "卡", "カード", "카드")
+_ASCII_CARD_WORDS: Final = tuple(filter(str.isascii, _CARD_WORDS))
 _CONTEXT_CHARS: Final = 48
 _WORD_CHARS: Final = 6
 _WORD_END: Final = re.compile(r"[A-Za-z0-9]+$")
@@ -83,13 +87,15 @@ _MIN_CARD_DIGITS: Final = 12
 
 def find_numbers(scan: Scan) -> Iterator[TextRange]:
     """Yield cards, social security numbers and phone numbers."""
+    if _SIX_DIGITS not in scan.classes.translate(None, _GAP_SIGNS):
+        return
     text = scan.text
-    for cluster in _CLUSTER.finditer(text):
+    for cluster in _CLUSTER.finditer(scan.classes):
         start, end = cluster.span()
         free = start
-        groups = bytes(min(len(group), 255) for group in _GROUP.findall(text, start, end))
-        if sum(groups) >= _MIN_SHAPED_DIGITS or "+" in text[max(0, start - 2) : end]:
-            for found in sorted(_find_shapes(text, scan.lowered, start, end, groups)):
+        digits = scan.classes.count(b"0", start, end)
+        if digits >= _MIN_SHAPED_DIGITS or "+" in text[max(0, start - 2) : end]:
+            for found in sorted(_find_shapes(text, scan.lowered, start, end, digits)):
                 yield found
                 if found.start - free >= _MIN_LOCAL_CHARS:
                     yield from _find_local(scan, free, found.start)
@@ -98,9 +104,10 @@ def find_numbers(scan: Scan) -> Iterator[TextRange]:
             yield from _find_local(scan, free, end)
 
 
-def _find_shapes(text: str, lowered: str, start: int, end: int, groups: bytes) -> Iterator[TextRange]:
-    """Yield the numbers that their own shape gives away; ``groups`` are the counts of digits."""
+def _find_shapes(text: str, lowered: str, start: int, end: int, digits: int) -> Iterator[TextRange]:
+    """Yield the numbers that their own shape gives away."""
     begin = max(0, start - 3)
+    groups = bytes([min(len(group), 255) for group in _GROUP.findall(text, start, end)])
     if b"\3\2\4" in groups:
         for match in _SSN.finditer(text, begin, end):
             yield TextRange(*match.span(), "SSN")
@@ -108,7 +115,7 @@ def _find_shapes(text: str, lowered: str, start: int, end: int, groups: bytes) -
         for match in _US.finditer(text, begin, end):
             extension = _EXTENSION.match(text, match.end())
             yield TextRange(match.start(), extension.end() if extension else match.end(), "PHONE")
-    if sum(groups) >= _MIN_CARD_DIGITS:
+    if digits >= _MIN_CARD_DIGITS:
         yield from _find_cards(text, lowered, start, end)
     if "+" in text[begin:end] or "00" in text[start:end]:
         for match in _INTERNATIONAL.finditer(text, begin, end):
@@ -117,7 +124,7 @@ def _find_shapes(text: str, lowered: str, start: int, end: int, groups: bytes) -
 
 def _find_cards(text: str, lowered: str, start: int, end: int) -> Iterator[TextRange]:
     done = start
-    named = any(word in lowered[max(0, start - 24) : end] for word in _CARD_WORDS)
+    named = _names_card(lowered[max(0, start - 24) : end])
     for group in _GROUP.finditer(text, start, end):
         if group.start() < done or not (named or text[group.start()] in "1234568"):
             continue
@@ -148,10 +155,15 @@ def _card_ranges(text: str, group: re.Match[str], start: int, end: int) -> Itera
 
 def _is_card_here(shown: str, lowered: str, start: int) -> bool:
     digits = shown.translate(_DROP_SEPARATORS)
-    named = any(word in lowered[max(0, start - 24) : start] for word in _CARD_WORDS)
+    named = _names_card(lowered[max(0, start - 24) : start])
     if len(digits) == 13 and not named and _is_ean(digits):  # noqa: PLR2004 - the length of an EAN
         return False
     return named or is_card(digits)
+
+
+def _names_card(around: str) -> bool:
+    words = _ASCII_CARD_WORDS if around.isascii() else _CARD_WORDS
+    return any(word in around for word in words)
 
 
 def _is_inside_word(text: str, start: int, end: int) -> bool:
@@ -191,7 +203,7 @@ def _find_local(scan: Scan, start: int, end: int) -> Iterator[TextRange]:
     """Yield phone numbers without a country code, by the words around them, between the other numbers."""
     text, lowered = scan.text, scan.lowered
     around = lowered[max(0, start - _CONTEXT_CHARS) : end + _PLACE_CHARS]
-    for word in _ASCII_CONTEXT_WORDS if around.isascii() else _CONTEXT_WORDS:
+    for word in ASCII_CONTEXT_WORDS if around.isascii() else _CONTEXT_WORDS:
         if word in around:
             break
     else:

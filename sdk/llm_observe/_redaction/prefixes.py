@@ -97,13 +97,13 @@ EXACT_CHARS: Final = {"sdk-": 36, "api-": 36, "00": 40}
 """Lengths of the keys that EXACT allows to be shorter than their prefix's least number of characters."""
 
 
-def _alternatives(texts: list[str]) -> str:
+def alternatives(texts: list[str]) -> str:
     """Return a pattern that matches the longest of the texts, in the shape of a tree."""
     by_first: dict[str, list[str]] = {}
     for text in texts:
         if text:
             by_first.setdefault(text[0], []).append(text[1:])
-    branches = [re.escape(first) + _alternatives(rest) for first, rest in sorted(by_first.items())]
+    branches = [re.escape(first) + alternatives(rest) for first, rest in sorted(by_first.items())]
     if not branches:
         return ""
     return f"(?:{'|'.join(branches)})" + ("?" if "" in texts else "")
@@ -116,10 +116,10 @@ BY_HEAD: Final = {
 }
 """Prefixes by their first three characters."""
 HEADS: Final = frozenset(BY_HEAD)
-SHORT: Final = [prefix for prefix in ALL if len(prefix.text) < _HEAD_CHARS]
+SHORT: Final = {prefix.text: prefix for prefix in ALL if len(prefix.text) < _HEAD_CHARS}
 """Prefixes of two characters, behind which a long run must follow."""
 GLUED: Final = re.compile(
-    _alternatives(
+    alternatives(
         [
             each.text
             for each in ALL
