@@ -144,7 +144,7 @@ def _show_head(conversation: Conversation, turns: Sequence[Turn]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="transcript_head"):
         st.header(literal(title_of(conversation)), anchor=False, width="content")
         word, colour = describe_state(conversation)
-        st.badge(literal(word), color=colour)  # type: ignore[arg-type] # one of its colours
+        st.badge(literal(word), color=colour)
         st.space("stretch")
         if is_closed(conversation):
             show_resume_button(conversation, key="resume")
