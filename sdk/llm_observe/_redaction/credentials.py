@@ -61,6 +61,8 @@ _PREFIX_WORD: Final = re.compile(r"[a-z][a-z0-9]{0,11}")
 _SAME_SORT: Final = re.compile(r"[0-9]+|[A-Z]+|[^0-9A-Z]+")
 _JOINTS: Final = re.compile(r"[-_]")
 _MAX_PREFIX_WORDS: Final = 4
+_NAME_IN_CODE: Final = re.compile(r"(?:[a-z]+[-_]|[0-9]{1,6}[-_](?=[a-z])){2,}(?:[a-z]+|[0-9]{1,6})")
+"""Words and numbers, such as what follows in test_all_100_logs_arrive: a function, no key."""
 _MIN_BODY_PART: Final = 12
 _MIN_UNSEEN_CHARS: Final = 24
 _MIN_PLAIN_UNSEEN_CHARS: Final = 32
@@ -157,7 +159,7 @@ def _end_of_key(text: str, at: int, prefix: KeyPrefix) -> tuple[int, bool]:
 def _is_body(key: KeyPrefix, body: str, *, elided: bool) -> bool:
     prefix = key.text
     exact = EXACT.get(prefix)
-    if _FILE_END.search(body):
+    if _FILE_END.search(body) or _NAME_IN_CODE.fullmatch(body):
         return False
     if exact is not None and exact.match(body):
         return True

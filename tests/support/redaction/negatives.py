@@ -28,6 +28,9 @@ public key: #
 KeyError: 'customer_number'
 key = "name"
 keys = ["a", "b"]
+def test_all_100_logs_arrive_however_the_process_ends():
+def test_large_logs_go_in_batches_of_at_most_4_mb
+assert live_view_of_the_2_newest_rows_is_empty
 sorted(items, key=len)
 The key insight: attention is all you need
 Press Ctrl+Shift+K, then F12
