@@ -76,7 +76,7 @@ def test_a_credential_that_was_deleted_is_found_in_the_history(script, repositor
 
 def test_a_credential_in_a_message_is_found(script, repository):
     commit(repository, "a", message=f"use {MADE_UP['a key']}")
-    (found,) = script.find_in_history()
+    (found,) = {*script.find_in_history()}
     assert found.where.endswith("message:1")
 
 
