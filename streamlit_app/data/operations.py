@@ -45,9 +45,9 @@ def get_queue_stats() -> admin.GetQueueStatsResponse:
 # -- dead letters ------------------------------------------------------------------------------------------
 
 
-def list_dead_letters(state: admin.DeadLetterState) -> DeadLetters:
+def list_dead_letters(state: admin.DeadLetterState.ValueType) -> DeadLetters:
     """Return the dead letters in a state, newest first."""
-    request = admin.ListDeadLettersRequest(filter={"states": [state]}, page_size=_PAGE)
+    request = admin.ListDeadLettersRequest(filter=admin.DeadLetterFilter(states=[state]), page_size=_PAGE)
     found: list[admin.DeadLetter] = []
     for _ in range(_MAX_PAGES):
         with server_errors():
@@ -70,7 +70,7 @@ def replay_dead_letters(dead_letter_ids: Sequence[str]) -> Iterator[int]:
     """Queue dead letters again; yield how many of them have been so far."""
     done = 0
     for part in _parts(dead_letter_ids):
-        request = admin.ReplayDeadLettersRequest(filter={"dead_letter_ids": part})
+        request = admin.ReplayDeadLettersRequest(filter=admin.DeadLetterFilter(dead_letter_ids=part))
         replayed = 0
         with server_errors():
             for progress in _admin().ReplayDeadLetters(request, timeout=_CHANGE_TIMEOUT_S):
@@ -83,7 +83,7 @@ def discard_dead_letters(dead_letter_ids: Sequence[str]) -> Iterator[int]:
     """Discard dead letters; yield how many of them have been so far."""
     done = 0
     for part in _parts(dead_letter_ids):
-        request = admin.DiscardDeadLettersRequest(filter={"dead_letter_ids": part})
+        request = admin.DiscardDeadLettersRequest(filter=admin.DeadLetterFilter(dead_letter_ids=part))
         with server_errors():
             done += _admin().DiscardDeadLetters(request, timeout=_CHANGE_TIMEOUT_S).discarded_count
         yield done
@@ -105,7 +105,7 @@ def list_api_keys(project_id: str) -> list[admin.ApiKey]:
 
 
 def create_api_key(
-    project_id: str, name: str, roles: Sequence[admin.ApiKeyRole], expire_time: datetime | None
+    project_id: str, name: str, roles: Sequence[admin.ApiKeyRole.ValueType], expire_time: datetime | None
 ) -> str:
     """Create a key; return its secret, which cannot be read again."""
     request = admin.CreateApiKeyRequest(project_id=project_id, display_name=name, roles=roles)

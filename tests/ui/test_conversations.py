@@ -27,7 +27,8 @@ def show(**query):
 
 
 def last_list(fake) -> pb.ListConversationsRequest:
-    return fake.requests_to("ConversationService.ListConversations")[-1]
+    request: pb.ListConversationsRequest = fake.requests_to("ConversationService.ListConversations")[-1]
+    return request
 
 
 def titles(app) -> list[str]:

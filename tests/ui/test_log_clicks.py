@@ -161,7 +161,7 @@ async def test_the_waterfall_is_a_tree_for_the_keyboard(browser_page):
 
 
 async def has_count(items, count: int) -> bool:
-    return await items.count() == count
+    return bool(await items.count() == count)
 
 
 async def test_names_in_a_waterfall_are_text(browser_page, fake):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from llm_observe.v1 import analytics_service_pb2 as pb
-from llm_observe.v1.log_pb2 import Log
+from llm_observe.v1.log_pb2 import OUTCOME_SUCCESS, Log
 
 from server.rpc.errors import QueryTookTooLong
 from tests.support.ui.pictures import assert_picture
@@ -14,7 +14,9 @@ pytestmark = pytest.mark.browser
 ROWS = 12
 SUCCEEDED = next(log for log in logs() if log.streamed and log.outcome == 1 and not log.trace_id)
 FAILED = next(log for log in logs() if log.trace_id == TRACE_ID and log.error_code == "timeout")
-WITHOUT_TEXT = Log(log_id="l", provider="ollama", model="llama4:8b", outcome=1, start_time=FAILED.start_time)
+WITHOUT_TEXT = Log(
+    log_id="l", provider="ollama", model="llama4:8b", outcome=OUTCOME_SUCCESS, start_time=FAILED.start_time
+)
 
 
 @pytest.fixture

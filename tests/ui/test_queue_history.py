@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from llm_observe.v1.health_service_pb2 import QueueHealth
 
@@ -13,7 +13,6 @@ from streamlit_app.panels.operations.queue import history_rows
 from streamlit_app.state.window import Bounds
 from tests.support.ui.sample import NOW
 
-UTC = NOW.tzinfo
 LOOK = Look(Bounds(NOW - KEPT, NOW, KEPT), PALETTES["light"], UTC, "")
 
 
@@ -38,6 +37,6 @@ def test_two_visitors_at_the_same_time_are_one_sample():
 
 def test_no_line_crosses_a_gap():
     rows = history_rows(history_at(600, 585, 100, 85).last_hour(NOW), LOOK)
-    runs = {run: [row["at"] for row in rows if row["run"] == run] for run in (0, 1)}
-    assert max(runs[0]) == NOW - timedelta(seconds=525)  # it speaks for a minute
-    assert min(runs[1]) == NOW - timedelta(seconds=100)
+    runs = {run: [str(row["at"]) for row in rows if row["run"] == run] for run in (0, 1)}
+    assert max(runs[0]) == str(NOW - timedelta(seconds=525))  # it speaks for a minute
+    assert min(runs[1]) == str(NOW - timedelta(seconds=100))

@@ -117,8 +117,8 @@ def test_the_head_sums_up():
         span("a", 0, 2, tokens=10, cost_nano_usd=5), span("b", 1, 3, outcome="error"),
         span("c", 4, 8, tokens=1, cost_nano_usd=6),
     ])  # fmt: skip
-    assert head == (8, 7 / 8, 3, 1, 11, 11, 1)
-    assert to_head([]) == (0, None, 0, 0, None, None, 0)
+    assert tuple(head) == (8, 7 / 8, 3, 1, 11, 11, 1)
+    assert tuple(to_head([])) == (0, None, 0, 0, None, None, 0)
 
 
 def test_a_call_is_read_from_its_log():

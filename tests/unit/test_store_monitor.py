@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import cast
 
@@ -51,8 +53,15 @@ def failures(monkeypatch):
 def values():
     """The gauges, by name and labels."""
     found: dict[tuple[str, ...], float] = {}
+
+    def recorder(name: str, labels: Sequence[str]) -> Callable[[float], None]:
+        def record(value: float) -> None:
+            found[(name, *labels)] = value
+
+        return record
+
     for gauge in GAUGES:
-        gauge.bind(lambda labels, name=gauge.name: lambda value: found.__setitem__((name, *labels), value))
+        gauge.bind(partial(recorder, gauge.name))
     yield found
     for gauge in GAUGES:
         gauge.bind(None)

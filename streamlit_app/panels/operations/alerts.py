@@ -172,16 +172,15 @@ def _amount(budget: pb.Budget) -> str:
 
 def _budget_row(entry: BudgetWithStatus, alerts: Sequence[pb.Alert]) -> dict[str, object]:
     budget, status = entry
-    known = status is not None
     forecast = status.forecast_nano_usd if status and status.HasField("forecast_nano_usd") else None
     return {
         "State": state_of(budget, open_of(alerts, budget.budget_id)),
         "Name": budget.display_name,
         "Amount": _amount(budget),
-        "Spent": fmt.money(status.spent_nano_usd if known else None),
-        "Share": min(_MAX_SHOWN_PERCENT, status.spent_nano_usd / budget.amount_nano_usd) if known else None,
+        "Spent": fmt.money(status.spent_nano_usd if status else None),
+        "Share": min(_MAX_SHOWN_PERCENT, status.spent_nano_usd / budget.amount_nano_usd) if status else None,
         "Forecast": fmt.money(forecast),
-        "Not priced": status.unpriced_count if known else None,
+        "Not priced": status.unpriced_count if status else None,
         "Evaluated": optional_time(budget.evaluate_time),
     }
 

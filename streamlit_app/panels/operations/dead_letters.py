@@ -153,7 +153,7 @@ def _show_drawer(group: Group, can_change: bool) -> None:  # noqa: FBT001 - call
 
 def _choose_letter(total: int) -> int:
     """Show which one is open, and how to get to the others; return its number."""
-    number = min(st.session_state.get("dead_letter", 0), total - 1)
+    number: int = min(st.session_state.get("dead_letter", 0), total - 1)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="letter_row"):
         for label, step, icon, shortcut in (
             ("Newer", -1, ":material/arrow_upward:", "k"),

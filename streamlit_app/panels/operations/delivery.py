@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import altair as alt
 import pandas as pd
@@ -48,7 +48,8 @@ _STEPS: Final = (_HOUR, timedelta(hours=6), timedelta(days=1))
 _MAX_STEPS: Final = 80
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Part:
     """Logs with the same fate. ``always`` says whether it is a term of the sum even if there are none."""
 
     name: str

@@ -92,7 +92,7 @@ def history_rows(samples: Sequence[Sample], look: Look) -> list[Row]:
     ends = [*(sample.time for sample in samples[1:]), look.bounds.end]
     for sample, next_time in zip(samples, ends, strict=True):
         end = min(next_time, sample.time + _LONGEST_STEP)
-        values = {
+        values: dict[str, str | float | bool | None] = {
             "depth": sample.depth,
             "age": sample.oldest_age_s,
             "run": run,

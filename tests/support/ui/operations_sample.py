@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from llm_observe.v1 import admin_service_pb2 as admin
 from llm_observe.v1 import alert_service_pb2 as alerts
@@ -22,7 +22,7 @@ _PRODUCERS = (
 )
 
 
-def _before(**ago: float) -> object:
+def _before(**ago: float) -> datetime:
     return NOW - timedelta(**ago)
 
 
@@ -56,7 +56,7 @@ _LETTERS = (
 
 def dead_letters() -> list[admin.DeadLetter]:
     """Return eight waiting dead letters of three reasons, newest first."""
-    letters = []
+    letters: list[admin.DeadLetter] = []
     for reason, message, number in _LETTERS:
         for index in range(number):
             letter = admin.DeadLetter(
@@ -170,7 +170,7 @@ def exports() -> list[export.Export]:
 
 def alert_rules() -> list[alerts.AlertRule]:
     """Return a rule that fires, one that is quiet, and one that cannot be evaluated."""
-    rules = []
+    rules: list[alerts.AlertRule] = []
     for name, metric, threshold, severity, error in (
         ("Too many errors", alerts.ALERT_METRIC_ERROR_RATE, 0.05, alerts.ALERT_SEVERITY_CRITICAL, ""),
         ("Slow", alerts.ALERT_METRIC_LATENCY_P95, 8, alerts.ALERT_SEVERITY_WARNING, ""),

@@ -77,7 +77,7 @@ def _end(log: Log, chance: random.Random) -> None:
         if status:
             log.http_status = status
         for field in ("output_token_count", "total_token_count", "cost_nano_usd", "time_to_first_token"):
-            log.ClearField(field)  # type: ignore[arg-type] # names of fields
+            log.ClearField(field)
         log.output_preview = ""
     elif ending < 0.09:
         log.outcome = OUTCOME_CANCELLED

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -32,6 +33,7 @@ LAKE_TIME = NOW.replace(minute=0, second=0)
 _CALLS = 6000
 _DAYS = 30
 _ROW_LIMIT = 10_000
+Response = TypeVar("Response", pb.RunReportResponse, pb.RunSqlResponse)
 _LOCK = threading.Lock()
 _PROMPTS = ("Summarise this ticket", "Translate the release notes", "Why was my card charged twice?")
 
@@ -103,8 +105,8 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 
 def _answer(
-    make: type[pb.RunReportResponse | pb.RunSqlResponse], sql: str, parameters: dict, time_range: TimeRange
-) -> Iterator[pb.RunReportResponse | pb.RunSqlResponse]:
+    make: type[Response], sql: str, parameters: Mapping[str, object], time_range: TimeRange
+) -> Iterator[Response]:
     start, end = (time.ToDatetime(tzinfo=UTC) for time in (time_range.start_time, time_range.end_time))
     with _LOCK:
         connection = _database()
