@@ -23,7 +23,9 @@ def forget_calls():
 
 
 def state(status: str, **members: Any) -> dict[str, Any]:
-    ended = {"output": [], "usage": None} if status in {"queued", "in_progress", "cancelled"} else {}
+    ended: dict[str, Any] = (
+        {"output": [], "usage": None} if status in {"queued", "in_progress", "cancelled"} else {}
+    )
     return response(**{"status": status, "background": True, "incomplete_details": None, **ended, **members})
 
 
