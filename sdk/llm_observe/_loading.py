@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MAX_WAIT_S: Final = 10.0
+_MAX_WAIT_S: Final = 60.0
 """How long a fork waits at most: the thread may itself wait for the thread that forks."""
 _lock = threading.Lock()
-_is_held_by_fork = False
+_fork = threading.local()
+"""Whether this thread, which forks, holds the lock."""
 
 
 @contextmanager
@@ -28,12 +29,11 @@ def forks_wait() -> Iterator[None]:
 
 
 def _before_fork() -> None:
-    global _is_held_by_fork  # noqa: PLW0603 - one fork at a time: the lock is held
-    _is_held_by_fork = _lock.acquire(timeout=_MAX_WAIT_S)
+    _fork.holds_lock = _lock.acquire(timeout=_MAX_WAIT_S)
 
 
 def _after_fork_in_parent() -> None:
-    if _is_held_by_fork:
+    if _fork.holds_lock:
         _lock.release()
 
 
