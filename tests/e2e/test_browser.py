@@ -146,7 +146,7 @@ async def test_a_conversation_is_deleted_after_a_question(page):
     await page.get_by_text("gpt-4o-mini-mock").wait_for()
     await page.get_by_role("link", name="Conversations", exact=True).click()
     await page.locator("[class*=st-key-open_] button").click()
-    await page.locator(".st-key-transcript_menu button").first.click()
+    await page.locator(".st-key-transcript_menu button").filter(visible=True).click()
     await page.get_by_role("menuitem", name="Delete").click()
     await page.get_by_text("“delete me” with its 2 messages").wait_for()
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()

@@ -89,7 +89,7 @@ async def test_conversations_without_text(state_page, fake, tmp_path):
 
 async def test_conversations_deletion(state_page, tmp_path):
     await state_page.goto(f"/conversations?size=10&conversation={conversation_id(0)}")
-    await state_page.locator(".st-key-transcript_menu button").first.click()
+    await state_page.locator(".st-key-transcript_menu button").filter(visible=True).click()
     await state_page.get_by_role("menuitem", name="Delete").click()
     await state_page.get_by_text("Delete for ever?").wait_for()
     await assert_picture(state_page, "conversations-deletion", tmp_path)
@@ -99,6 +99,6 @@ async def test_conversations_stale(hurried_page, fake, tmp_path):
     await hurried_page.goto("/conversations?size=10")
     await hurried_page.get_by_text("47 conversations").wait_for()
     fake.hang()
-    await hurried_page.locator(".st-key-refresh button").click()
+    await hurried_page.locator(".st-key-refresh button").filter(visible=True).click()
     await hurried_page.get_by_text("Stale since").wait_for()
     await assert_picture(hurried_page, "conversations-stale", tmp_path)

@@ -118,7 +118,7 @@ async def test_deletion_names_what_would_be_gone_and_waits_for_a_yes(fake, brows
     serve_chats(fake)
     fake.answers["ConversationService.DeleteConversation"] = pb.DeleteConversationResponse()
     await browser_page.goto(f"/conversations?conversation={conversation_id(0)}")
-    await browser_page.locator(".st-key-transcript_menu button").first.click()
+    await browser_page.locator(".st-key-transcript_menu button").filter(visible=True).click()
     await browser_page.get_by_role("menuitem", name="Delete").click()
     await browser_page.get_by_text("“Why is p95 higher on Mondays?” with its 8 messages").wait_for()
     assert fake.requests_to("ConversationService.DeleteConversation") == []
@@ -155,7 +155,8 @@ async def test_several_are_deleted_at_once_or_kept(fake, browser_page):
 async def test_search_survives_reload_and_a_card_opens_by_a_click_anywhere(fake, browser_page):
     serve_chats(fake)
     await browser_page.goto("/conversations?q=outage&size=10")
-    await browser_page.get_by_text("Between 14:02 and 14:31 UTC").first.click()
+    # Forced, as what takes the click is not the text: it is the button that covers the card.
+    await browser_page.get_by_text("Between 14:02 and 14:31 UTC").first.click(force=True)
     await browser_page.locator(".st-key-transcript_head").wait_for()
     await browser_page.reload()
     await browser_page.locator(".st-key-transcript_head").wait_for()
