@@ -9,6 +9,7 @@ from llm_observe.v1.conversation_pb2 import CONVERSATION_STATE_CANCELLED, CONVER
 from server.rpc.errors import ConversationNotFound, QueryTookTooLong
 from tests.support.ui.app import page
 from tests.support.ui.sample_chats import conversation_id, serve_chats
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -152,16 +153,20 @@ async def test_several_are_deleted_at_once_or_kept(fake, browser_page):
 
 
 @pytest.mark.browser
-async def test_search_survives_reload_and_a_card_opens_by_a_click_anywhere(fake, browser_page):
+async def test_search_and_the_open_conversation_survive_a_reload(fake, browser_page):
     serve_chats(fake)
     await browser_page.goto("/conversations?q=outage&size=10")
-    # Forced, as what takes the click is not the text: it is the button that covers the card.
-    await browser_page.get_by_text("Between 14:02 and 14:31 UTC").first.click(force=True)
+    await browser_page.locator("[class*=st-key-open_] button").filter(visible=True).first.click()
     await browser_page.locator(".st-key-transcript_head").wait_for()
     await browser_page.reload()
     await browser_page.locator(".st-key-transcript_head").wait_for()
     assert "q=outage" in browser_page.url
-    assert await browser_page.get_by_placeholder("Search titles and messages").input_value() == "outage"
+    search = browser_page.get_by_placeholder("Search titles and messages")
+
+    async def is_kept() -> bool:
+        return await search.input_value() == "outage"
+
+    await eventually(is_kept)
 
 
 def test_only_open_conversations_are_completed(chats):
