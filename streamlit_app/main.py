@@ -19,6 +19,8 @@ _FOLDER = Path(__file__).parent
 # Our own icon, before any page is known: Streamlit would load the page's icon from another origin.
 st.set_page_config(page_icon=_FOLDER / "icon.svg", layout="wide")
 page = register()
+# A link to the page that is open leaves its address as it was, unless the address is said again.
+st.query_params.update({key: st.query_params.get_all(key) for key in st.query_params})
 st.set_page_config(page_title=f"{page.title} · LLM Observe")
 st.html(_FOLDER / "style.css")
 if settings().login:

@@ -173,7 +173,8 @@ async def test_content_of_messages_and_answers_is_never_fetched(page, provider_m
         assert "![x](http://evil.example/leak)" in await message.inner_text()  # verbatim, or in code
         body = message.get_by_test_id("stChatMessageContent")
         assert await body.locator("img, svg image, video, iframe, style, script").count() == 0
-        for anchor in await body.locator("a").all():  # the text of a link shows its target
+        links = body.locator("[data-testid=stMarkdownContainer] a")  # and not our own link to the log
+        for anchor in await links.all():  # the text of a link shows its target
             assert unquote(await anchor.get_attribute("href")).endswith(await anchor.inner_text())
 
 

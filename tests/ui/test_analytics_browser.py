@@ -27,18 +27,18 @@ def _read(path: Path) -> str:
 async def test_a_tile_opens_its_report_whose_files_can_be_taken_away(browser_page):
     page = browser_page
     await page.goto("/analytics?window=7d")
-    await page.get_by_text("How long successful calls take").click()
+    await page.get_by_role("link", name="Latency percentiles").click()
     await page.get_by_role("heading", name="Latency percentiles").wait_for()
     await page.locator(".stVegaLiteChart svg").wait_for()
-    assert "report=latency-percentiles" in page.url
+    await page.wait_for_url("**report=latency-percentiles**")
     assert "window=7d" in page.url
     async with page.expect_download() as waiting:
-        await page.get_by_role("button", name="Parquet").click()
+        await page.get_by_role("button", name="Parquet", exact=True).click()
     download = await waiting.value
     assert download.suggested_filename == "latency-percentiles.parquet"
     assert parquet.read_table(await download.path()).num_rows == 5
     async with page.expect_download() as waiting:
-        await page.get_by_role("button", name="CSV").click()
+        await page.get_by_role("button", name="CSV", exact=True).click()
     text = _read(await (await waiting.value).path())
     assert text.startswith("value,request_count,average_us")
     await page.reload()
