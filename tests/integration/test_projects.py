@@ -126,6 +126,7 @@ CROSSINGS = {
     "AdminService/QueryLedger": (EMPTY, lambda ours: admin.QueryLedgerRequest()),
     "AdminService/CreateProject": (OTHER, "refused to every key, tested above"),
     "AdminService/ListProjects": (OTHER, "tested below"),
+    "AdminService/GetCaller": (EMPTY, lambda ours: admin.GetCallerRequest()),
     "AdminService/CreateApiKey": (
         MISSING,
         lambda ours: admin.CreateApiKeyRequest(project_id="ours", roles=[admin.API_KEY_ROLE_ADMIN]),
