@@ -166,7 +166,7 @@ MADE_ELSEWHERE = {
     "panels/result.py", "panels/transcript.py", "views/analytics.py", "views/chat.py",
     "views/conversations.py",
 }  # fmt: skip
-"""Files with texts that are put together before they are shown, which this test cannot follow. Tests in a browser
+"""Files with texts that are put together before they are shown, which this test cannot follow. Browser tests
 (tests/e2e/test_browser.py, tests/ui) look at what these pages make of hostile texts."""
 
 
