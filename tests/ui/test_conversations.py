@@ -164,7 +164,7 @@ async def test_search_and_the_open_conversation_survive_a_reload(fake, browser_p
     search = browser_page.get_by_placeholder("Search titles and messages")
 
     async def is_kept() -> bool:
-        return await search.input_value() == "outage"
+        return bool(await search.input_value() == "outage")
 
     await eventually(is_kept)
 
