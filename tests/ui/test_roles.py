@@ -66,7 +66,7 @@ def test_a_page_that_the_key_does_not_open_says_what_to_do(connected):
 def test_a_key_of_another_role_still_names_its_project(connected):
     connected.answers["AdminService.GetCaller"] = caller("read")
     captions = [caption.value for caption in app().run().sidebar.caption]
-    assert captions[-1].startswith("shop")
+    assert captions[-1].startswith("queue 0 · shop")
 
 
 def test_an_app_without_a_key_says_how_to_make_one(connected):
