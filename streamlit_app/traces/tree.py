@@ -98,8 +98,8 @@ def _mark_critical(roots: Sequence[Node], end: float) -> None:
     """Mark the critical path: from the end back, always the part that ended last before the one after it."""
     waiting = [(roots, end)]
     while waiting:
-        siblings, until = waiting.pop()
-        for node in sorted(siblings, key=lambda node: node.span.end, reverse=True):
+        children, until = waiting.pop()
+        for node in sorted(children, key=lambda node: node.span.end, reverse=True):
             if node.span.end <= until:
                 node.is_critical = True
                 waiting.append((node.children, node.span.end))
