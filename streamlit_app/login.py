@@ -25,7 +25,7 @@ def require_login() -> None:
     if not st.user.is_logged_in:
         _stop_at_sign_in("Sign in to see the calls of this project.")
     if _session_is_over():
-        _stop_at_sign_in(f"Your session of {literal(_user_name())} has ended. Sign in again to go on.")
+        _stop_at_sign_in(f"Your session of {_user_name()} has ended. Sign in again to go on.")
     if signed_in_roles() == frozenset():
         _stop_at_refusal()
 
@@ -71,7 +71,7 @@ def _user_name() -> str:
 
 def _stop_at_sign_in(words: str) -> None:
     st.title("LLM Observe", anchor=False)
-    st.write(words)
+    st.write(literal(words))
     st.button("Sign in", on_click=st.login, type="primary", key="sign_in")
     st.caption(
         "Back here without being signed in? The provider refused, or took longer than it may: try again, or "

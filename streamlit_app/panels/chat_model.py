@@ -117,7 +117,7 @@ def choose_instructions() -> Instructions:
     changed = sum(bool(state.get(key)) for key in ("system_prompt", "max_tokens", "stop_sequences"))
     changed += sum(state.get(key) is not None for key in ("temperature", "top_p"))
     with st.popover(
-        str(changed) if changed else "", icon=":material/tune:", help="System prompt and parameters"
+        literal(str(changed)) if changed else "", icon=":material/tune:", help="System prompt and parameters"
     ):
         return _instructions()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
+from streamlit_app.components.safe_text import literal
 from streamlit_app.panels.chat_columns import PARAMETERS, Column, to_request
 from streamlit_app.panels.chat_model import Instructions, Model, choose_model
 from streamlit_app.panels.transcript import Actions, compare, describe_gap, show_answer, show_question
@@ -130,7 +131,7 @@ def _show_samples(columns: Sequence[Column], instructions: Instructions) -> None
         for number, sample in enumerate(_SAMPLES):
             requests = {column.number: to_request(column, sample, instructions) for column in columns}
             (right if number % 2 else left).button(
-                sample,
+                literal(sample),
                 key=f"sample_{number}",
                 width="stretch",
                 disabled=not all(column.model for column in columns),

@@ -48,31 +48,33 @@ def _matters(name: str, values: Mapping[str, str]) -> bool:
 
 def _show(report: str, parameter: pb.ReportParameter, value: str) -> None:
     key = f"parameter_{report}_{parameter.name}"
-    label = literal(_LABELS.get(parameter.name) or title_of(parameter.name))
-    hint = literal(parameter.description)
+    label = _LABELS.get(parameter.name) or title_of(parameter.name)
+    hint = parameter.description
     args = (key, parameter.name, parameter.default_value)
     if parameter.allowed_values:
         options = list(parameter.allowed_values)
         st.session_state[key] = value if value in options else parameter.default_value
         st.selectbox(
-            label,
+            literal(label),
             options,
             format_func=words,
             key=key,
-            help=hint,
+            help=literal(hint),
             width=_WIDTH_PX,
             on_change=_keep,
             args=args,
         )
     elif parameter.type in _NUMBERS:
         st.session_state[key] = _number(value, parameter)
-        st.number_input(label, key=key, help=hint, width=_WIDTH_PX, step=1, on_change=_keep, args=args)
+        st.number_input(
+            literal(label), key=key, help=literal(hint), width=_WIDTH_PX, step=1, on_change=_keep, args=args
+        )
     else:
         st.session_state[key] = value[:_MAX_TEXT_CHARS]
         st.text_input(
-            label,
+            literal(label),
             key=key,
-            help=hint,
+            help=literal(hint),
             width=_WIDTH_PX,
             max_chars=_MAX_TEXT_CHARS,
             on_change=_keep,

@@ -161,7 +161,8 @@ def _show_rows(question: Question, answer: Answer, result: Result, name: str) ->
             st.code(to_command(request), language="bash", wrap_lines=True)
         if answer.truncated:
             st.warning(
-                f"Cut after {fmt.exact(count)} rows: there are more. Group them, or ask for fewer by WHERE.",
+                f"Cut after {literal(fmt.exact(count))} rows: there are more. "
+                "Group them, or ask for fewer by WHERE.",
                 icon=":material/content_cut:",
             )
         cell = show_table(result, key=f"result_table {hash(question)}")

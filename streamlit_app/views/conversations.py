@@ -127,7 +127,8 @@ def _show_transcript(stored: Read[GetConversationResponse], calls: Read[list[Log
     if calls:
         show_panel_state(calls)
     if conversation.message_count > MAX_MESSAGES:
-        st.caption(f"The last {MAX_MESSAGES} of {conversation.message_count:,} messages; an export has all.")
+        shown = f"The last {MAX_MESSAGES} of {conversation.message_count:,} messages; an export has all."
+        st.caption(literal(shown))
     before = None
     for number, turn in enumerate(turns):
         if _has_failed(turn):

@@ -89,7 +89,7 @@ def _show_form(project_id: str) -> None:
             list(_ROLES),
             selection_mode="multi",
             default=["ingest"],
-            help="; ".join(f"{role}: {words}" for role, (_, words) in _ROLES.items()),  # our own words
+            help=literal("; ".join(f"{role}: {words}" for role, (_, words) in _ROLES.items())),
         )
         lifetime = st.selectbox("Works for", list(_LIFETIMES), index=1)
         submitted = st.form_submit_button("Make the key", type="primary")
