@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
 from click.testing import CliRunner
 
@@ -19,8 +22,9 @@ def migrate(monkeypatch):
     async def sleep(pause_s: float) -> None:
         seconds[0] += pause_s
 
-    monkeypatch.setattr("asyncio.sleep", sleep)
-    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
+    # The names of this module alone: other threads of the tests' process sleep too.
+    monkeypatch.setattr(database, "asyncio", SimpleNamespace(run=asyncio.run, sleep=sleep))
+    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
 
     def run(errors: list[Exception], *arguments: str):
         async def attempt(_settings: object, **_options: object) -> list[str]:

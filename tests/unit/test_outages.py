@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from types import SimpleNamespace
 
 import pytest
 from redis._parsers.base import BaseParser
@@ -98,7 +98,8 @@ async def test_pauses_grow_during_an_outage_and_restart_after_it(log, monkeypatc
         pauses.append(pause_s)
 
     outage = Outage("read")
-    monkeypatch.setattr(asyncio, "sleep", sleep)
+    # This module's name alone: other threads of the tests' process sleep too.
+    monkeypatch.setattr(outages, "asyncio", SimpleNamespace(sleep=sleep))
     for _ in range(4):
         await outage.wait(OSError())
     outage.end()
