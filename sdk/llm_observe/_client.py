@@ -103,9 +103,7 @@ class ChatStream:
         await self._chunks.aclose()
 
     def fail(self, error_code: str) -> None:
-        """Record the call as failed, unless it has ended. Call it before a stop that is an error, as a time-out
-        is: close() and a cancellation are recorded as cancelled.
-        """
+        """Record the call as failed, unless it has ended; close() would record it as cancelled."""
         call = self._pending.call
         if call is not None and not call.finished:
             call.error_code = error_code

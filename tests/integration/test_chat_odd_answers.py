@@ -30,7 +30,7 @@ async def test_lone_surrogates_are_replaced(chat, conversations, provider_mock, 
     assert answer.outcome == OUTCOME_SUCCESS
 
 
-async def finished(chat, streamed: bool) -> pb.ChatFinished:
+async def finished(chat, streamed) -> pb.ChatFinished:
     if streamed:
         return (await read_stream(chat, make_turn()))[-1].finished
     return (await chat.Chat(pb.ChatRequest(turn=make_turn()))).finished

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import pytest
@@ -35,13 +35,13 @@ class Endings:
             await asyncio.Event().wait()
         raise self.raised or AssertionError
 
-    async def Check(self, request, context):
+    async def Check(self, request, context):  # noqa: N802 - the method's name
         try:
             await self._end()
         finally:
             self.closed.set()
 
-    async def WatchLogs(self, request, context):
+    async def WatchLogs(self, request, context):  # noqa: N802 - as above
         try:
             for _ in range(self.sent):
                 yield event_service_pb2.WatchLogsResponse()
@@ -62,7 +62,7 @@ class Running:
         self.pipeline.add(endings, event_service_pb2.DESCRIPTOR)
         self._port = self._server.add_insecure_port("127.0.0.1:0")
 
-    async def __aenter__(self) -> Running:
+    async def __aenter__(self) -> Self:
         await self._server.start()
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{self._port}")
         return self

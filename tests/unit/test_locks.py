@@ -1,7 +1,7 @@
 """Whoever waits behind a lock waits for what its holder awaits, so each lock says why that is bounded.
 
-A store that hangs must delay each call by its own time-out, once. A lock held across a call to it would add the
-time-outs of all who wait: 200 callers and a time-out of a second were 200 seconds.
+A store that hangs must delay each call by its own time-out, once. A lock held across a call to it would add
+the time-outs of all who wait: 200 callers and a time-out of a second were 200 seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ROOT = Path(server.__file__).parent.parent
 _PACKAGES = ("server", "worker", "codec", "analytics", "storage", "telemetry")
 _KINDS = {"Lock", "Semaphore", "BoundedSemaphore", "Condition"}
 _REASONS = {
-    "server/reports/turns.py": "waiting for a turn has a time-out, after which the caller is told SERVER_BUSY",
+    "server/reports/turns.py": "waiting for a turn has a time-out; then the caller is told SERVER_BUSY",
     "analytics/sandbox/processes.py": "waiting for a process has a time-out, too",
     "storage/pool.py": "held while a pool without connections is made, which asks nobody",
     "worker/queue/broker.py": "a condition of the worker alone, held for no await but its own",
