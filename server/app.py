@@ -35,6 +35,7 @@ from analytics.sandbox.processes import QueryProcesses
 from codec.extensions import COMPILED
 from server.admin.health import HealthService
 from server.admin.health_checks import HealthChecks
+from server.admin.health_log import HealthLog
 from server.admin.monitor import StoreMonitor
 from server.admin.service import AdminService
 from server.alerts.service import AlertService
@@ -59,6 +60,7 @@ from server.rpc.auth import Authenticator
 from server.rpc.idempotency import IdempotencyKeys
 from server.rpc.pipeline import RpcPipeline
 from server.rpc.rate_limit import ChatLimits, RateLimiter
+from server.rpc.receive_clock import ReceiveClock
 from server.rpc.reflection import add_reflection
 from server.rpc.streams import StreamLimits
 from server.settings import ServerConfig
@@ -140,6 +142,9 @@ async def build_server(config: ServerConfig) -> Server:
             )
             resources.callback(monitor.cancel)
         port = bind(shared.grpc_server, config.server)
+        await services.health_log.look()  # the first batch has the common clock already
+        health_log = asyncio.create_task(services.health_log.run(), name="health-log")
+        resources.callback(health_log.cancel)
         await shared.grpc_server.start()
         # Chat's own calls are logged as those of any application, but without a network call.
         llm_observe.configure(exporter=services.loopback, spool_dir="")
@@ -193,6 +198,7 @@ class _Services(NamedTuple):
     chat: ChatService
     feeds: LiveFeeds
     loopback: LoopbackExporter
+    health_log: HealthLog
     authenticator: Authenticator
     streams: StreamLimits
     calls: RunningCalls
@@ -205,7 +211,8 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     redactor, log_queue = config.redaction.make_redactor(), LogQueue(broker)
     keys, feeds = IdempotencyKeys(database), LiveFeeds(broker)
     limiter = RateLimiter(broker, "ingest", config.server.ingest_logs_per_minute)
-    ingest = IngestService(log_queue, limiter, redactor)
+    clock = ReceiveClock()
+    ingest = IngestService(log_queue, limiter, redactor, clock)
     loopback = LoopbackExporter(ingest)
     store = MessageStore(database, redactor, config.server.store_messages)
     chat = _make_chat(
@@ -236,9 +243,19 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
         database=database, reads=reads, broker=broker, notifier=Notifier(config.notices), redactor=redactor
     )
     services.add(alerts, alert_service_pb2.DESCRIPTOR)
-    services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
+    health_service = HealthService(reads, broker, config.server.folders)
+    services.add(health_service, health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
-    return _Services(chat, feeds, loopback, authenticator, streams, services.calls, services.names)
+    return _Services(
+        chat=chat,
+        feeds=feeds,
+        loopback=loopback,
+        health_log=HealthLog(health_service, clock),
+        authenticator=authenticator,
+        streams=streams,
+        calls=services.calls,
+        names=services.names,
+    )
 
 
 def _stream_limits(settings: ServerSettings) -> StreamLimits:

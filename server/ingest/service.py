@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from server.ingest.request import DecodedBatch
     from server.rpc.context import Context
     from server.rpc.rate_limit import RateLimiter
+    from server.rpc.receive_clock import ReceiveClock
     from worker.queue.log_queue import LogQueue
 
 _MAX_REJECTED_SHOWN: Final = 10
@@ -39,11 +40,13 @@ _BATCH_LOGS: Final = metrics.INGEST_BATCH_LOGS.child()
 class IngestService(IngestServiceServicer):
     """See ingest_service.proto. Its requests are decoded by decode_batch()."""
 
-    def __init__(self, queue: LogQueue, limiter: RateLimiter, redactor: Redactor) -> None:
+    def __init__(
+        self, queue: LogQueue, limiter: RateLimiter, redactor: Redactor, clock: ReceiveClock
+    ) -> None:
         self._queue = queue
         self._limiter = limiter
         self._redactor = redactor
-        self._last_receive_us = 0
+        self._clock = clock
 
     async def IngestLogs(  # type: ignore[override] # RpcPipeline decodes its requests with decode_batch()
         self, batch: DecodedBatch, context: Context
@@ -83,7 +86,7 @@ class IngestService(IngestServiceServicer):
                 AcceptedBatch(
                     payload,
                     project_id,
-                    self._receive_time_us(),
+                    self._clock.now_us(),
                     batch.log_count,
                     len(rejected),
                     traceparents,
@@ -124,11 +127,6 @@ class IngestService(IngestServiceServicer):
             del request.logs[rejection.index]
         _drop_repeated(request)
         return request.SerializeToString(), rejected
-
-    def _receive_time_us(self) -> int:
-        """Return now in microseconds since 1970, never the same twice: it orders corrections."""
-        self._last_receive_us = max(time.time_ns() // 1000, self._last_receive_us + 1)
-        return self._last_receive_us
 
 
 def _check_size(batch: DecodedBatch) -> None:

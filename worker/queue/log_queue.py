@@ -156,6 +156,6 @@ async def _read_stats(broker: LogBroker) -> QueueStats:
     )
 
 
-def _distinct(values: Sequence[bytes | None]) -> tuple[str, ...]:
+def _distinct(values: Sequence[bytes | str | None]) -> tuple[str, ...]:
     """Return what heartbeats say; those of version 0.2.0 say 1."""
-    return tuple(sorted({value.decode() for value in values if value and value != b"1"}))
+    return tuple(sorted({value.decode() for value in values if isinstance(value, bytes)} - {"", "1"}))
