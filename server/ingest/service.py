@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _MAX_REJECTED_SHOWN: Final = 10
 _MAX_LOG_ID_CHARS: Final = 64
+_UNDECODABLE: Final = "cannot be decoded: texts must be UTF-8"
 _ACCEPTED: Final = metrics.INGEST_LOGS.child("accepted")
 _REJECTED: Final = metrics.INGEST_LOGS.child("rejected")
 _LIMITED: Final = metrics.INGEST_LOGS.child("limited")
@@ -79,7 +80,7 @@ class IngestService(IngestServiceServicer):
         """
         payload, rejected = batch.payload, list[RejectedLog]()
         if batch.request is not None:
-            payload, rejected = self._drop_invalid(batch.request)
+            payload, rejected = self._drop_invalid(batch.request, batch.undecodable)
         # The ledger counts batches that were rejected whole, too.
         if len(rejected) < batch.log_count or batch.producer.producer_id:
             await self._enqueue(
@@ -112,12 +113,14 @@ class IngestService(IngestServiceServicer):
             _REFUSED.record(batch.log_count)
             raise ServerIsBusy from None
 
-    def _drop_invalid(self, request: IngestLogsRequest) -> tuple[bytes, list[RejectedLog]]:
+    def _drop_invalid(
+        self, request: IngestLogsRequest, undecodable: frozenset[int]
+    ) -> tuple[bytes, list[RejectedLog]]:
         """Remove the logs that break a rule; return the payload of the rest, and why each was rejected."""
         now_s = time.time()
         rejected = []
         for index, log in enumerate(request.logs):
-            violation = find_violation(log, now_s)
+            violation = _UNDECODABLE if index in undecodable else find_violation(log, now_s)
             if violation is not None:
                 log_id = self._redactor.preview(log.log_id, _MAX_LOG_ID_CHARS)
                 rejected.append(
