@@ -95,6 +95,8 @@ class Supervisor:
     # -- start -----------------------------------------------------------------------------------------
 
     async def _start_all(self) -> None:
+        if url := self.env.get("REDIS_URL"):
+            await readiness.check_redis(url)
         self._end_leftovers()
         self._choose_ports()
         self.env.setdefault(LAKE_URL, str(self.home.lake))
@@ -223,7 +225,10 @@ class Supervisor:
                         f"{service.name} exited at startup: see {self.home.logs}/{service.name}.*"
                     )
             if time.monotonic() > deadline:
-                raise StackError(f"not ready after 60 s: see the logs in {self.home.logs}")
+                reasons = await readiness.why_not_ready(server)
+                raise StackError(
+                    f"not ready after 60 s{reasons and f' ({reasons})'}: see the logs in {self.home.logs}"
+                )
             await asyncio.sleep(0.1)
 
     # -- watch -----------------------------------------------------------------------------------------
