@@ -38,7 +38,8 @@ cdef int MAX_LOGS = limits.MAX_BATCH_LOGS
 if 2 * MAX_LOGS > SLOTS:
     raise ImportError("too few slots for the ids of a batch")
 cdef int64_t MAX_TIMESTAMP_S = rules.MAX_TIMESTAMP_S
-cdef int64_t MAX_DURATION_S = rules.MAX_DURATION_S
+cdef TimeValue LONGEST
+LONGEST.seconds, LONGEST.nanos = rules.MAX_LATENCY_S, 0
 cdef int64_t AHEAD_S = rules.MAX_AHEAD_S
 cdef int MAX_PAIRS = rules.METADATA_PAIRS
 cdef int MAX_KEY_CHARS = rules.METADATA_KEY_CHARS
@@ -219,7 +220,7 @@ cdef bint _keeps_rules(Reader r, TimeValue latest, Ids* ids) except -1:
             elif _is_in(field, TIMES):
                 good = read_time(part, MAX_TIMESTAMP_S, &times[field])
             else:
-                good = _is_in(field, DURATIONS) and read_time(part, MAX_DURATION_S, &times[field])
+                good = _is_in(field, DURATIONS) and read_time(part, LONGEST.seconds, &times[field])
         else:
             good = False
         if not good or not r.sound:
@@ -229,8 +230,13 @@ cdef bint _keeps_rules(Reader r, TimeValue latest, Ids* ids) except -1:
 
 cdef bint _in_order(TimeValue* times, uint64_t seen, TimeValue latest) noexcept:
     cdef TimeValue first = times[START_TIME]
-    if _is_before(latest, first):
-        return False
+    cdef int field
+    for field in (START_TIME, FIRST_TOKEN_TIME, END_TIME):
+        if _is_in(field, seen) and _is_before(latest, times[field]):
+            return False
+    for field in (LATENCY, TTFT):
+        if _is_in(field, seen) and _is_before(LONGEST, times[field]):
+            return False
     if _is_in(FIRST_TOKEN_TIME, seen):
         if _is_before(times[FIRST_TOKEN_TIME], first):
             return False

@@ -36,6 +36,8 @@ SPAN_FIELDS: Final = (
     ("parent_span_id", 16, _SPAN_ID),
 )
 MAX_AHEAD_S: Final = limits.MAX_AHEAD_S
+MAX_LATENCY_S: Final = limits.MAX_LATENCY_S
+_TIMES: Final = ("start_time", "first_token_time", "end_time")
 MAX_TIMESTAMP_S: Final = 253_402_300_799
 MAX_DURATION_S: Final = 315_576_000_000
 NANOS: Final = 1_000_000_000
@@ -97,8 +99,9 @@ def _times(log: Log, now_s: float) -> str | None:
     start = _timestamp(log.start_time)
     if start is None:
         return "start_time: must be a timestamp from 1970 on"
-    if start[0] > now_s + MAX_AHEAD_S:
-        return "start_time: must not be more than 24 hours in the future"
+    for field in _TIMES:
+        if getattr(log, field).seconds > now_s + MAX_AHEAD_S:
+            return f"{field}: must not be more than 24 hours in the future"
     first_token, end = start, None
     if log.HasField("first_token_time"):
         arrived = _timestamp(log.first_token_time)
@@ -122,19 +125,19 @@ def _durations(log: Log) -> str | None:
     if log.HasField("latency"):
         latency = _duration(log.latency)
         if latency is None:
-            return "latency: must be a duration and not negative"
+            return "latency: must be a duration, not negative, of at most 7 days"
     if log.HasField("time_to_first_token"):
         ttft = _duration(log.time_to_first_token)
         if ttft is None:
-            return "time_to_first_token: must be a duration and not negative"
+            return "time_to_first_token: must be a duration, not negative, of at most 7 days"
         if latency is not None and ttft > latency:
             return "time_to_first_token: must not be above latency"
     return None
 
 
 def _duration(duration: Duration) -> tuple[int, int] | None:
-    valid = 0 <= duration.seconds <= MAX_DURATION_S and 0 <= duration.nanos < NANOS
-    return (duration.seconds, duration.nanos) if valid else None
+    value = (duration.seconds, duration.nanos)
+    return value if 0 <= duration.nanos < NANOS and (0, 0) <= value <= (MAX_LATENCY_S, 0) else None
 
 
 def _numbers(log: Log) -> str | None:

@@ -35,6 +35,7 @@ from analytics.sandbox.processes import QueryProcesses
 from codec.extensions import COMPILED
 from server.admin.health import HealthService
 from server.admin.health_checks import HealthChecks
+from server.admin.health_log import HealthLog
 from server.admin.monitor import StoreMonitor
 from server.admin.service import AdminService
 from server.alerts.service import AlertService
@@ -59,6 +60,7 @@ from server.rpc.auth import Authenticator
 from server.rpc.idempotency import IdempotencyKeys
 from server.rpc.pipeline import RpcPipeline
 from server.rpc.rate_limit import ChatLimits, RateLimiter
+from server.rpc.receive_clock import ReceiveClock
 from server.rpc.reflection import add_reflection
 from server.rpc.streams import StreamLimits
 from server.settings import ServerConfig
@@ -74,12 +76,15 @@ from worker.queue.log_queue import LogQueue
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from server.rpc.running_calls import RunningCalls
     from server.settings import ServerSettings
 
 logger = structlog.get_logger("server")
 
 _FLUSH_S: Final = 2.0
 """How long stopping waits for the logs of chat's own calls, in seconds."""
+_STATUS_S: Final = 0.5
+"""How long calls have for their status when the grace period is over, in seconds."""
 _SWITCH_INTERVAL_S: Final = 0.0002
 """How long a thread that makes a large answer keeps the interpreter from the event loop, in seconds."""
 
@@ -93,21 +98,28 @@ class Server:
     health_checks: health.aio.HealthServicer
     chat: ChatService
     feeds: LiveFeeds
+    calls: RunningCalls
     resources: AsyncExitStack
     """Closes what the services use: providers, queue, database."""
 
     async def stop(self, grace_s: float) -> None:
-        """Let running calls end within grace_s seconds, refusing new ones, and close all resources."""
+        """Let running calls end within grace_s seconds, refusing new ones, and close all resources.
+
+        What has not ended by then gets SHUTTING_DOWN; chat has two more seconds to store what came.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace_s
         async with self.resources:
             await self.health_checks.enter_graceful_shutdown()
-            # The logs of chat's own calls must be in the queue before it closes.
-            await self.chat.drain(grace_s)
-            await asyncio.to_thread(llm_observe.shutdown, _FLUSH_S)
             # A live tail never ends by itself, and would use up the grace period of calls that do.
             await self.feeds.stop()
-            await self.grpc_server.stop(max(0.0, deadline - loop.time()))
+            await self.chat.drain(grace_s)
+            remaining_s = max(0.0, deadline - loop.time())
+            ending = loop.call_later(remaining_s, self.calls.stop)
+            await self.grpc_server.stop(remaining_s + _STATUS_S)
+            ending.cancel()
+            # The logs of chat's own calls must be in the queue before it closes.
+            await asyncio.to_thread(llm_observe.shutdown, _FLUSH_S)
 
 
 async def build_server(config: ServerConfig) -> Server:
@@ -120,7 +132,7 @@ async def build_server(config: ServerConfig) -> Server:
     async with AsyncExitStack() as resources:
         shared = _open_shared(config, resources)
         services = _add_services(config, shared)
-        health_checks = await _add_health(shared.grpc_server, services)
+        health_checks = await _add_health(shared.grpc_server, config.server, services.names)
         if config.server.reflection:
             names = (*services.names, health.SERVICE_NAME)
             add_reflection(shared.grpc_server, names, services.authenticator, services.streams)
@@ -130,6 +142,9 @@ async def build_server(config: ServerConfig) -> Server:
             )
             resources.callback(monitor.cancel)
         port = bind(shared.grpc_server, config.server)
+        await services.health_log.look()  # the first batch has the common clock already
+        health_log = asyncio.create_task(services.health_log.run(), name="health-log")
+        resources.callback(health_log.cancel)
         await shared.grpc_server.start()
         # Chat's own calls are logged as those of any application, but without a network call.
         llm_observe.configure(exporter=services.loopback, spool_dir="")
@@ -139,6 +154,7 @@ async def build_server(config: ServerConfig) -> Server:
             health_checks=health_checks,
             chat=services.chat,
             feeds=services.feeds,
+            calls=services.calls,
             resources=resources.pop_all(),
         )
 
@@ -182,8 +198,10 @@ class _Services(NamedTuple):
     chat: ChatService
     feeds: LiveFeeds
     loopback: LoopbackExporter
+    health_log: HealthLog
     authenticator: Authenticator
     streams: StreamLimits
+    calls: RunningCalls
     names: Sequence[str]
 
 
@@ -193,7 +211,8 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     redactor, log_queue = config.redaction.make_redactor(), LogQueue(broker)
     keys, feeds = IdempotencyKeys(database), LiveFeeds(broker)
     limiter = RateLimiter(broker, "ingest", config.server.ingest_logs_per_minute)
-    ingest = IngestService(log_queue, limiter, redactor)
+    clock = ReceiveClock()
+    ingest = IngestService(log_queue, limiter, redactor, clock)
     loopback = LoopbackExporter(ingest)
     store = MessageStore(database, redactor, config.server.store_messages)
     chat = _make_chat(
@@ -211,7 +230,7 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
         required=config.server.require_keys,
         wrong_keys_per_minute=config.server.wrong_keys_per_minute,
     )
-    streams = StreamLimits(per_caller=config.server.max_streams_per_caller, in_all=config.server.max_streams)
+    streams = _stream_limits(config.server)
     services = RpcPipeline(grpc_server, authenticator, streams)
     services.add(ingest, ingest_service_pb2.DESCRIPTOR, {"IngestLogs": decode_batch})
     services.add(chat, chat_service_pb2.DESCRIPTOR)
@@ -224,9 +243,23 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
         database=database, reads=reads, broker=broker, notifier=Notifier(config.notices), redactor=redactor
     )
     services.add(alerts, alert_service_pb2.DESCRIPTOR)
-    services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
+    health_service = HealthService(reads, broker, config.server.folders)
+    services.add(health_service, health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
-    return _Services(chat, feeds, loopback, authenticator, streams, services.names)
+    return _Services(
+        chat=chat,
+        feeds=feeds,
+        loopback=loopback,
+        health_log=HealthLog(health_service, clock),
+        authenticator=authenticator,
+        streams=streams,
+        calls=services.calls,
+        names=services.names,
+    )
+
+
+def _stream_limits(settings: ServerSettings) -> StreamLimits:
+    return StreamLimits(per_caller=settings.max_streams_per_caller, in_all=settings.max_streams)
 
 
 def _make_reports(config: ServerConfig, shared: _Shared) -> ReportService:
@@ -265,11 +298,16 @@ def _make_chat(
     )
 
 
-async def _add_health(server: grpc.aio.Server, services: _Services) -> health.aio.HealthServicer:
-    """Serve grpc.health.v1. It says that this process serves, whatever its database does."""
-    checks = HealthChecks(services.streams)
+async def _add_health(
+    server: grpc.aio.Server, settings: ServerSettings, names: Sequence[str]
+) -> health.aio.HealthServicer:
+    """Serve grpc.health.v1. It says that this process serves, whatever its database does.
+
+    Its streams are counted apart: they take no room of others, nor others theirs.
+    """
+    checks = HealthChecks(_stream_limits(settings))
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
-    for name in ("", *services.names):
+    for name in ("", *names):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     return checks
 

@@ -50,6 +50,8 @@ class ServerSettings(EnvSettings):
     """Serve reflection, so that grpcurl works without proto files."""
     grace_s: float = Field(10.0, alias="LLM_OBSERVE_SERVER_GRACE_S", ge=0)
     """How long SIGTERM waits for calls in flight, in seconds."""
+    watched_folders: str = Field("", alias="LLM_OBSERVE_WATCHED_FOLDERS")
+    """Folders whose disks health watches, separated by commas; `llm-observe up` sets those of its stores."""
     ingest_logs_per_minute: int = Field(
         600_000, alias="LLM_OBSERVE_INGEST_LOGS_PER_MINUTE", ge=MAX_BATCH_LOGS
     )
@@ -67,6 +69,11 @@ class ServerSettings(EnvSettings):
     """Longest silence of a provider before its answer is cancelled, in seconds."""
     chat_timeout_s: float = Field(300.0, alias="LLM_OBSERVE_CHAT_TIMEOUT_S", gt=0)
     """Longest a chat answer may take, in seconds."""
+
+    @property
+    def folders(self) -> list[str]:
+        """The watched folders."""
+        return [folder.strip() for folder in self.watched_folders.split(",") if folder.strip()]
 
     @property
     def max_streams(self) -> int:

@@ -8,7 +8,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NotRequired, TypedDict
+from typing import IO, TYPE_CHECKING, NotRequired, TypedDict, TypeGuard
 
 from stack.errors import StackError
 from stack.processes import ProcessId
@@ -83,20 +83,37 @@ class DataDir:
         return self.root / "lake"
 
     def secret(self, name: str) -> str:
-        """Return a generated password, the same one every time."""
+        """Return a generated password, the same one every time.
+
+        Raises:
+            StackError: The file of passwords is damaged.
+        """
         path = self.root / "secrets.json"
-        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        known = _read_json(path) if path.exists() else {}
+        if not isinstance(known, dict) or not all(isinstance(value, str) for value in known.values()):
+            raise StackError(
+                f"{path} is damaged; it has the passwords of the stores in {self.root}: put back a copy, "
+                "or delete the folder to start over without what is in it"
+            )
         if name not in known:
             known[name] = secrets.token_urlsafe(24)
             write_private(path, json.dumps(known))
-        return known[name]
+        return str(known[name])
 
     def read_state(self) -> State:
-        """Return what the last supervisor wrote; empty if none did."""
-        try:
-            state: State = json.loads((self.root / "state.json").read_text())
-        except (OSError, ValueError):
+        """Return what the last supervisor wrote; empty if none did.
+
+        Raises:
+            StackError: It is not what a supervisor writes.
+        """
+        path = self.root / "state.json"
+        if not path.exists():
             return {}
+        state = _read_json(path)
+        if not _is_state(state):
+            raise StackError(
+                f"{path} is damaged; it says what runs from {self.root}: stop that, and delete the file"
+            )
         return state
 
     def write_state(self, state: State) -> None:
@@ -129,10 +146,42 @@ class DataDir:
         return handle
 
 
+def _is_state(value: object) -> TypeGuard[State]:
+    """Tell whether a value has the form in which a supervisor writes its state."""
+    if not isinstance(value, dict):
+        return False
+    ports, entries = value.get("ports", {}), value.get("processes", [])
+    return (
+        isinstance(ports, dict)
+        and all(isinstance(port, int) for port in ports.values())
+        and isinstance(entries, list)
+        and all(_is_entry(entry) and isinstance(entry.get("name"), str) for entry in entries)
+        and ("supervisor" not in value or _is_entry(value["supervisor"]))
+    )
+
+
+def _is_entry(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("pid"), int)
+        and isinstance(value.get("create_time"), int | float)
+    )
+
+
+def _read_json(path: Path) -> object:
+    """Return what a file holds; None where it cannot be read as JSON."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, atomically."""
+    """Write a file that only its owner can read, atomically, also if the machine loses power."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as handle:
         handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
     temporary.replace(path)

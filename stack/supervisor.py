@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 GRPC_PORT: Final = ("LLM_OBSERVE_GRPC_PORT", 50051)
 UI_PORT: Final = ("LLM_OBSERVE_UI_PORT", 8501)
 LAKE_URL: Final = "LLM_OBSERVE_LAKE_URL"
+WATCHED_FOLDERS: Final = "LLM_OBSERVE_WATCHED_FOLDERS"
 METRICS_PORT: Final = "LLM_OBSERVE_METRICS_PORT"
 _METRICS_PORTS: Final = {"server": 0, "worker": 1, "scheduler": 2}
 """What is added to that port: each process needs one of its own."""
@@ -94,6 +95,8 @@ class Supervisor:
     # -- start -----------------------------------------------------------------------------------------
 
     async def _start_all(self) -> None:
+        if url := self.env.get("REDIS_URL"):
+            await readiness.check_redis(url)
         self._end_leftovers()
         self._choose_ports()
         self.env.setdefault(LAKE_URL, str(self.home.lake))
@@ -158,13 +161,14 @@ class Supervisor:
         )
 
     async def _start_stores(self) -> None:
-        waits = []
+        waits, folders = [], [str(self.home.root)]
         if not self.env.get("DATABASE_URL"):
             _refuse_passwords(self.env)
             postgres = EmbeddedPostgres(self.home, self.ports["postgres"])
             self.report(f"starting PostgreSQL in {postgres.data}")
             postgres.prepare()
             self.env["DATABASE_URL"] = postgres.url
+            folders.append(str(postgres.data))
             self._start(
                 Service(
                     "postgres",
@@ -183,6 +187,7 @@ class Supervisor:
             self._start(Service("valkey", valkey.command(), stop_order=2))
             valkey.keep_synced()  # for as long as this process lives
             waits.append(valkey.wait_ready())
+        self.env.setdefault(WATCHED_FOLDERS, ",".join(folders))
         await asyncio.gather(*waits)
 
     def _start(self, service: Service) -> None:
@@ -220,7 +225,10 @@ class Supervisor:
                         f"{service.name} exited at startup: see {self.home.logs}/{service.name}.*"
                     )
             if time.monotonic() > deadline:
-                raise StackError(f"not ready after 60 s: see the logs in {self.home.logs}")
+                reasons = await readiness.why_not_ready(server)
+                raise StackError(
+                    f"not ready after 60 s{reasons and f' ({reasons})'}: see the logs in {self.home.logs}"
+                )
             await asyncio.sleep(0.1)
 
     # -- watch -----------------------------------------------------------------------------------------

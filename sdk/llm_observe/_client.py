@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from llm_observe._adapters import Adapter, ChatParameters, make_adapter
 from llm_observe._answer_text import AnswerText
-from llm_observe._call import PendingCall
+from llm_observe._call import ERROR, PendingCall
 from llm_observe._values import clean, to_count, to_pairs, to_text
 from llm_observe.ids import uuid7
 
@@ -101,6 +101,13 @@ class ChatStream:
     async def aclose(self) -> None:
         """Like close(), for a stream from astream()."""
         await self._chunks.aclose()
+
+    def fail(self, error_code: str) -> None:
+        """Record the call as failed, unless it has ended; close() would record it as cancelled."""
+        call = self._pending.call
+        if call is not None and not call.finished:
+            call.error_code = error_code
+            call.finish(ERROR)
 
     def result(self) -> ChatResult:
         """Return the text received so far, with the numbers of the call."""

@@ -7,6 +7,7 @@ placeholder or unknown: no value may cost the log.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._providers.usage import reconcile
@@ -21,12 +22,14 @@ from llm_observe._values import (
 )
 from llm_observe._version import SDK_NAME
 from llm_observe.ids import uuid7
-from llm_observe.limits import LOWER_CASE_TEXTS, MAX_COUNT, REQUIRED_TEXTS
+from llm_observe.limits import LOWER_CASE_TEXTS, MAX_AHEAD_S, MAX_COUNT, MAX_LATENCY_S, REQUIRED_TEXTS
 from llm_observe.trace_context import set_trace
 from llm_observe.v1.log_pb2 import Log as LogMessage
 from llm_observe.v1.log_pb2 import UsageSource
 
 if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
     from llm_observe._call import Call
     from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
@@ -108,12 +111,19 @@ def _keep_required(log: Log) -> None:
 def _set_times(log: Log, call: Call) -> None:
     latency_ns, ttft_ns = call.latency_ns, call.ttft_ns
     log.start_time.FromNanoseconds(call.start_ns)
-    if latency_ns is not None:
+    longest_ns = MAX_LATENCY_S * 10**9
+    if latency_ns is not None and latency_ns <= longest_ns:
         log.latency.FromNanoseconds(latency_ns)
-        log.end_time.FromNanoseconds(call.start_ns + latency_ns)
-    if ttft_ns is not None and (latency_ns is None or ttft_ns <= latency_ns):
+        _set_time(log.end_time, call.start_ns + latency_ns)
+    if ttft_ns is not None and ttft_ns <= (longest_ns if latency_ns is None else min(latency_ns, longest_ns)):
         log.time_to_first_token.FromNanoseconds(ttft_ns)
-        log.first_token_time.FromNanoseconds(call.start_ns + ttft_ns)
+        _set_time(log.first_token_time, call.start_ns + ttft_ns)
+
+
+def _set_time(timestamp: Timestamp, time_ns: int) -> None:
+    """Set a time unless it is too far in the future for a log."""
+    if time_ns <= time.time_ns() + MAX_AHEAD_S * 10**9:
+        timestamp.FromNanoseconds(time_ns)
 
 
 def _set_usage(log: Log, call: Call) -> None:

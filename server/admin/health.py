@@ -1,118 +1,142 @@
-"""HealthService: checks Postgres and Redis, within a time-out, and always answers."""
+"""HealthService: asks Postgres, Redis and the disks, within a time-out, and always answers."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llm_observe import __version__
 from llm_observe.v1.health_service_pb2 import (
+    HEALTH_STATE_HEALTHY,
+    HEALTH_STATE_UNHEALTHY,
     CheckRequest,
     CheckResponse,
     DependencyHealth,
-    HealthState,
+    HealthProblem,
     RollupHealth,
 )
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceServicer
 
 from server.admin.convert import to_queue_health
+from server.admin.health_problems import Disk, Observed, find_problems
 from server.rpc.times import to_duration, to_timestamp
-from storage.alert_messages import count_undelivered
-from storage.dead_letters import count_waiting_dead_letters
-from storage.errors import StorageError
-from storage.rollups import get_rollup_health
-from worker.queue.log_queue import QueueStats, QueueUnavailable, queue_stats
+from storage.errors import SchemaMismatch, StorageError
+from storage.health import PostgresHealth, get_postgres_health
+from worker.queue.log_queue import QueueUnavailable
+from worker.queue.redis_health import RedisHealth, get_redis_health
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from server.rpc.context import Context
     from storage.pool import Database
     from worker.queue.broker import LogBroker
 
 _TIMEOUT_S: Final = 1.5
-_LATE_S: Final = 60.0
-"""The queue is degraded when a batch has waited longer than this, in seconds; rollups when a merge has."""
+_AWAY: Final = "does not answer"
 
 
-class _Found(NamedTuple):
-    """What Postgres answered."""
+class Examination(NamedTuple):
+    """What was found out, and how long the answers of Postgres and Redis took, in seconds."""
 
-    dead_letter_count: int
-    rollups: RollupHealth
-    undelivered_count: int
-    """Of messages about alerts."""
+    observed: Observed
+    postgres_s: float
+    redis_s: float
 
 
 class HealthService(HealthServiceServicer):
-    """See health_service.proto."""
+    """See health_service.proto. Callers that come at once share an examination.
 
-    def __init__(self, database: Database, broker: LogBroker) -> None:
+    Args:
+        database: Postgres.
+        broker: The queue.
+        folders: Whose disks are looked at.
+    """
+
+    def __init__(self, database: Database, broker: LogBroker, folders: Sequence[str] = ()) -> None:
         self._database = database
         self._broker = broker
+        self._folders = folders
         self._start_time = datetime.now(UTC)
+        self._examining: asyncio.Task[Examination] | None = None
 
     async def Check(self, request: CheckRequest, context: Context) -> CheckResponse:
-        (postgres, found), (redis, stats) = await asyncio.gather(self._check_postgres(), self._check_redis())
+        observed, postgres_s, redis_s = await self.examine()
+        now = datetime.now(UTC)
+        problems = find_problems(observed, now)
         response = CheckResponse(
-            dependencies=[postgres, redis], version=__version__, start_time=to_timestamp(self._start_time)
+            state=max((problem.state for problem in problems), default=HEALTH_STATE_HEALTHY),
+            dependencies=[
+                _dependency("postgres", problems, None if observed.postgres == _AWAY else postgres_s),
+                _dependency("redis", problems, None if observed.redis == _AWAY else redis_s),
+            ],
+            version=__version__,
+            start_time=to_timestamp(self._start_time),
+            problems=problems,
         )
-        states = [postgres.state, redis.state]
-        if found is not None:
-            response.dead_letter_count = found.dead_letter_count
-            response.rollups.CopyFrom(found.rollups)
-            response.undelivered_alert_message_count = found.undelivered_count
-            states.append(_state(degraded=found.dead_letter_count > 0 or found.undelivered_count > 0))
-            states.append(_state(degraded=found.rollups.merge_lag.seconds > _LATE_S))
-        if stats is not None:
-            response.queue.CopyFrom(to_queue_health(stats))
-            states.append(_queue_state(stats))
-        response.state = max(states)
+        if isinstance(observed.postgres, PostgresHealth):
+            _add_postgres(response, observed.postgres, now)
+        if isinstance(observed.redis, RedisHealth):
+            response.queue.CopyFrom(to_queue_health(observed.redis.stats))
         return response
 
-    async def _check_postgres(self) -> tuple[DependencyHealth, _Found | None]:
+    async def examine(self) -> Examination:
+        """Ask everything, within 1.5 seconds."""
+        if self._examining is None or self._examining.done():
+            self._examining = asyncio.create_task(self._examine(), name="health")
+        return await asyncio.shield(self._examining)
+
+    async def _examine(self) -> Examination:
+        (postgres, schema, postgres_s), (redis, redis_s) = await asyncio.gather(
+            self._ask_postgres(), self._ask_redis()
+        )
+        disks = [Disk(folder, shutil.disk_usage(folder).free) for folder in self._folders]
+        return Examination(Observed(postgres, redis, schema, disks), postgres_s, redis_s)
+
+    async def _ask_postgres(self) -> tuple[PostgresHealth | str, str, float]:
         begin = time.perf_counter()
+        answer: PostgresHealth | str
+        schema = ""
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                dead_letters = await count_waiting_dead_letters(self._database)
-                rollups = await self._check_rollups()
-                since = datetime.now(UTC) - timedelta(days=1)
-                undelivered = await count_undelivered(self._database, since=since)
+                answer = await get_postgres_health(self._database)
+        except SchemaMismatch as error:
+            answer = schema = str(error)
         except (StorageError, TimeoutError):
-            return _down("postgres", "does not answer"), None
-        return _up("postgres", begin), _Found(dead_letters, rollups, undelivered)
+            answer = _AWAY
+        return answer, schema, time.perf_counter() - begin
 
-    async def _check_rollups(self) -> RollupHealth:
-        now = datetime.now(UTC)
-        found = await get_rollup_health(self._database, since=now - timedelta(days=1))
-        health = RollupHealth(overflow_hour_count=found.overflow_hour_count)
-        if found.oldest_delta_time is not None:
-            lag_us = (now - found.oldest_delta_time) // timedelta(microseconds=1)
-            health.merge_lag.CopyFrom(to_duration(max(0, lag_us)))
-        return health
-
-    async def _check_redis(self) -> tuple[DependencyHealth, QueueStats | None]:
+    async def _ask_redis(self) -> tuple[RedisHealth | str, float]:
         begin = time.perf_counter()
+        answer: RedisHealth | str
         try:
-            stats = await queue_stats(self._broker)
+            answer = await get_redis_health(self._broker)
         except QueueUnavailable:
-            return _down("redis", "does not answer"), None
-        return _up("redis", begin), stats
+            answer = _AWAY
+        return answer, time.perf_counter() - begin
 
 
-def _up(name: str, begin: float) -> DependencyHealth:
-    latency = to_duration((time.perf_counter() - begin) * 1e6)
-    return DependencyHealth(name=name, state=HealthState.HEALTH_STATE_HEALTHY, latency=latency)
+def _dependency(name: str, problems: Sequence[HealthProblem], latency_s: float | None) -> DependencyHealth:
+    """Return the state of a store; ``latency_s`` is None where it does not answer."""
+    if latency_s is None:
+        return DependencyHealth(name=name, state=HEALTH_STATE_UNHEALTHY, message=_AWAY)
+    own = [problem for problem in problems if problem.kind.startswith(f"{name}_")]
+    return DependencyHealth(
+        name=name,
+        state=max((problem.state for problem in own), default=HEALTH_STATE_HEALTHY),
+        latency=to_duration(latency_s * 1e6),
+        message="; ".join(problem.message for problem in own),
+    )
 
 
-def _down(name: str, message: str) -> DependencyHealth:
-    return DependencyHealth(name=name, state=HealthState.HEALTH_STATE_UNHEALTHY, message=message)
-
-
-def _queue_state(stats: QueueStats) -> HealthState.ValueType:
-    late = stats.oldest_age_s is not None and stats.oldest_age_s > _LATE_S
-    return _state(degraded=late or not stats.consumers)
-
-
-def _state(*, degraded: bool) -> HealthState.ValueType:
-    return HealthState.HEALTH_STATE_DEGRADED if degraded else HealthState.HEALTH_STATE_HEALTHY
+def _add_postgres(response: CheckResponse, postgres: PostgresHealth, now: datetime) -> None:
+    response.dead_letter_count = postgres.dead_letters
+    response.undelivered_alert_message_count = postgres.undelivered
+    response.rollups.CopyFrom(RollupHealth(overflow_hour_count=postgres.rollups.overflow_hour_count))
+    oldest = postgres.rollups.oldest_delta_time
+    if oldest is not None:
+        lag_us = (now - oldest) // timedelta(microseconds=1)
+        response.rollups.merge_lag.CopyFrom(to_duration(max(0, lag_us)))

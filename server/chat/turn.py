@@ -30,6 +30,9 @@ logger = structlog.get_logger("server")
 _CLOSE_TIMEOUT_S: Final = 2.0
 """How long a provider's stream may take to close, in seconds."""
 
+_TIMEOUT: Final = "PROVIDER_TIMEOUT"
+"""The error code of a log, which is the reason that the client gets."""
+
 Outcome = Literal["success", "error", "cancelled"]
 
 
@@ -112,6 +115,8 @@ class Turn:
         self._stop(_Ending("cancelled", error))
 
     def _time_out(self) -> None:
+        if self._stopped is None:
+            self._stream.fail(_TIMEOUT)  # its log would say cancelled, as the task is
         self._stop(_Ending("error", TimeoutError()))
 
     def _stop(self, ending: _Ending) -> None:

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from server.ingest.request import DecodedBatch
     from server.rpc.context import Context
     from server.rpc.rate_limit import RateLimiter
+    from server.rpc.receive_clock import ReceiveClock
     from worker.queue.log_queue import LogQueue
 
 _MAX_REJECTED_SHOWN: Final = 10
 _MAX_LOG_ID_CHARS: Final = 64
+_UNDECODABLE: Final = "cannot be decoded: texts must be UTF-8"
 _ACCEPTED: Final = metrics.INGEST_LOGS.child("accepted")
 _REJECTED: Final = metrics.INGEST_LOGS.child("rejected")
 _LIMITED: Final = metrics.INGEST_LOGS.child("limited")
@@ -39,11 +41,13 @@ _BATCH_LOGS: Final = metrics.INGEST_BATCH_LOGS.child()
 class IngestService(IngestServiceServicer):
     """See ingest_service.proto. Its requests are decoded by decode_batch()."""
 
-    def __init__(self, queue: LogQueue, limiter: RateLimiter, redactor: Redactor) -> None:
+    def __init__(
+        self, queue: LogQueue, limiter: RateLimiter, redactor: Redactor, clock: ReceiveClock
+    ) -> None:
         self._queue = queue
         self._limiter = limiter
         self._redactor = redactor
-        self._last_receive_us = 0
+        self._clock = clock
 
     async def IngestLogs(  # type: ignore[override] # RpcPipeline decodes its requests with decode_batch()
         self, batch: DecodedBatch, context: Context
@@ -76,14 +80,14 @@ class IngestService(IngestServiceServicer):
         """
         payload, rejected = batch.payload, list[RejectedLog]()
         if batch.request is not None:
-            payload, rejected = self._drop_invalid(batch.request)
+            payload, rejected = self._drop_invalid(batch.request, batch.undecodable)
         # The ledger counts batches that were rejected whole, too.
         if len(rejected) < batch.log_count or batch.producer.producer_id:
             await self._enqueue(
                 AcceptedBatch(
                     payload,
                     project_id,
-                    self._receive_time_us(),
+                    self._clock.now_us(),
                     batch.log_count,
                     len(rejected),
                     traceparents,
@@ -109,12 +113,14 @@ class IngestService(IngestServiceServicer):
             _REFUSED.record(batch.log_count)
             raise ServerIsBusy from None
 
-    def _drop_invalid(self, request: IngestLogsRequest) -> tuple[bytes, list[RejectedLog]]:
+    def _drop_invalid(
+        self, request: IngestLogsRequest, undecodable: frozenset[int]
+    ) -> tuple[bytes, list[RejectedLog]]:
         """Remove the logs that break a rule; return the payload of the rest, and why each was rejected."""
         now_s = time.time()
         rejected = []
         for index, log in enumerate(request.logs):
-            violation = find_violation(log, now_s)
+            violation = _UNDECODABLE if index in undecodable else find_violation(log, now_s)
             if violation is not None:
                 log_id = self._redactor.preview(log.log_id, _MAX_LOG_ID_CHARS)
                 rejected.append(
@@ -124,11 +130,6 @@ class IngestService(IngestServiceServicer):
             del request.logs[rejection.index]
         _drop_repeated(request)
         return request.SerializeToString(), rejected
-
-    def _receive_time_us(self) -> int:
-        """Return now in microseconds since 1970, never the same twice: it orders corrections."""
-        self._last_receive_us = max(time.time_ns() // 1000, self._last_receive_us + 1)
-        return self._last_receive_us
 
 
 def _check_size(batch: DecodedBatch) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from server.rpc.errors import QueueIsUnavailable
+from server.rpc.errors import QueueIsUnavailable, ShuttingDown
 from worker.queue.live import listen_live
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from llm_observe.v1.event_service_pb2 import WatchLogsResponse
 
+    from server.rpc.errors import ApiError
     from worker.queue.broker import LogBroker
 
 _MAX_WAITING_GROUPS: Final = 64
@@ -26,7 +27,7 @@ class Subscriber:
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[WatchLogsResponse | None] = asyncio.Queue(_MAX_WAITING_GROUPS)
-        self._ended = False
+        self._end: ApiError | None = None
         self.missed_count = 0
 
     def offer(self, group: WatchLogsResponse) -> None:
@@ -37,9 +38,9 @@ class Subscriber:
         except asyncio.QueueFull:
             self.missed_count += len(group.logs)
 
-    def end(self) -> None:
-        """Say that nothing will come any more."""
-        self._ended = True
+    def end(self, error: ApiError) -> None:
+        """Say that nothing will come any more, and why."""
+        self._end = error
         with suppress(asyncio.QueueFull):
             self._waiting.put_nowait(None)
 
@@ -48,10 +49,11 @@ class Subscriber:
 
         Raises:
             QueueIsUnavailable: The tail is interrupted.
+            ShuttingDown: The server stops.
         """
-        group = None if self._ended and self._waiting.empty() else await self._waiting.get()
+        group = None if self._end and self._waiting.empty() else await self._waiting.get()
         if group is None:
-            raise QueueIsUnavailable
+            raise self._end or QueueIsUnavailable()
         return group
 
 
@@ -109,6 +111,7 @@ class LiveFeed:
             raise QueueIsUnavailable from None
 
     async def _listen(self, ready: asyncio.Future[None]) -> None:
+        end: ApiError = QueueIsUnavailable()
         try:
             async with aclosing(listen_live(self._broker.stream, self._project_id)) as groups:
                 # A subscription that hangs is dropped, or callers who keep trying would all wait for it.
@@ -118,6 +121,9 @@ class LiveFeed:
                 async for group in groups:
                     for subscriber in self._subscribers:
                         subscriber.offer(group)
+        except asyncio.CancelledError:
+            end = ShuttingDown()  # it is stopped only then while it has subscribers
+            raise
         except Exception:  # noqa: BLE001 - whatever interrupts it, the callers are told
             if not ready.done():
                 ready.set_exception(QueueIsUnavailable())
@@ -125,7 +131,7 @@ class LiveFeed:
             # Where another task listens by now, the subscribers are its own.
             if self._listening in {None, asyncio.current_task()}:
                 for subscriber in self._subscribers:
-                    subscriber.end()
+                    subscriber.end(end)
 
     async def stop(self) -> None:
         """Stop listening; the subscribers are told."""

@@ -29,6 +29,7 @@ from server.rpc.errors import (
     QueryTookTooLong,
 )
 from server.rpc.observation import observed
+from server.rpc.running_calls import ClientLeft, RunningCalls
 from storage.errors import QueryTimeout, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class RpcPipeline:
         self._server = server
         self._authenticator = authenticator
         self._streams = streams
+        self.calls = RunningCalls()
         self.names: list[str] = []
         """Full names of the services that were added."""
 
@@ -93,7 +95,7 @@ class RpcPipeline:
         if method.client_streaming:
             raise ValueError(f"{method.full_name} streams requests")
         call = getattr(servicer, method.name, None)
-        wrapped = _Method(self._authenticator, self._streams, method, call)
+        wrapped = _Method(self._authenticator, self._streams, self.calls, method, call)
         request_type, response_type = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
         make = (
             grpc.unary_stream_rpc_method_handler
@@ -133,22 +135,25 @@ class _Method:
         self,
         authenticator: Authenticator,
         streams: StreamLimits,
+        calls: RunningCalls,
         method: MethodDescriptor,
         call: UnaryCall | StreamingCall | None,
     ) -> None:
         self._authenticator = authenticator
         self._streams = streams
+        self._calls = calls
         self._name = f"/{method.containing_service.full_name}/{method.name}"
         self._allowed_roles = roles_for(method.containing_service.name, method.name)
         self._call: Any = call
 
     async def answer(self, request: Any, context: Context) -> Any:
         """Answer a call with one response."""
-        try:
-            await self._admit(request, context)
-            return await self._call(request, context)
-        except Exception as error:  # noqa: BLE001 - every error gets an answer
-            await self._abort(error, context)
+        with self._calls.noted():
+            try:
+                await self._admit(request, context)
+                return await self._call(request, context)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - every end has a status
+                await self._abort(error, context)
 
     async def stream(self, request: Any, context: Context) -> None:
         """Answer a call with a stream of responses.
@@ -156,12 +161,13 @@ class _Method:
         Writes them itself: gRPC leaves a generator that it iterates suspended when the call is cancelled.
         Here it is closed in the call's own task and context.
         """
-        try:
-            await self._admit(request, context)
-            with self._streams.opened(self._name, caller().api_key_id or peer_address(context)):
-                await self._send(request, context)
-        except Exception as error:  # noqa: BLE001 - as above
-            await self._abort(error, context)
+        with self._calls.noted():
+            try:
+                await self._admit(request, context)
+                with self._streams.opened(self._name, caller().api_key_id or peer_address(context)):
+                    await self._send(request, context)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - as above
+                await self._abort(error, context)
 
     async def _send(self, request: Any, context: Context) -> None:
         checked_at = time.monotonic()
@@ -185,9 +191,11 @@ class _Method:
             context.invocation_metadata() or (), self._allowed_roles, partial(peer_address, context)
         )
 
-    async def _abort(self, error: Exception, context: Context) -> None:
+    async def _abort(self, error: BaseException, context: Context) -> None:
         if isinstance(error, grpc.aio.AbortError):
             raise error
+        if isinstance(error, asyncio.CancelledError):
+            error = self._calls.explain(error)
         status = _to_api_error(error, self._name).to_status()
         await context.abort_with_status(rpc_status.to_status(status))
 
@@ -196,15 +204,15 @@ async def _write(context: Context, response: Message) -> None:
     """Send a response.
 
     Raises:
-        asyncio.CancelledError: The client has left; it depends on timing whether gRPC says so itself.
+        ClientLeft: It depends on timing whether gRPC says so itself.
     """
     try:
         await context.write(response)
     except grpc.aio.InternalError:
-        raise asyncio.CancelledError from None
+        raise ClientLeft from None
 
 
-def _to_api_error(error: Exception, method: str) -> ApiError:
+def _to_api_error(error: BaseException, method: str) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, QueryTimeout):

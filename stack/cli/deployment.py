@@ -13,14 +13,11 @@ from llm_observe.v1.health_service_pb2 import HealthState
 
 from stack import readiness
 from stack.cli.server import find_server, local_server
-from stack.cli.units import count_of, format_duration
 from stack.data_dir import DataDir
 from stack.errors import StackError
 from stack.processes import ProcessId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from llm_observe.v1.health_service_pb2 import CheckResponse
 
     from stack.cli.server import Endpoint
@@ -29,8 +26,6 @@ if TYPE_CHECKING:
 HEALTHY: Final = "healthy"
 DEGRADED: Final = "degraded"
 DOWN: Final = "down"
-_LATE_S: Final = 60.0
-"""As the server has it (server.admin.health)."""
 
 
 class RunningProcess(NamedTuple):
@@ -78,7 +73,9 @@ def look() -> Deployment:
         return Deployment(DOWN, [reason], endpoint, processes, None)
     ended = [f"{process.name} ended" for process in processes if process.start_time is None]
     state = _state_of(health, any_ended=bool(ended))
-    return Deployment(state, [*ended, *_problems(health)], endpoint, processes, health)
+    return Deployment(
+        state, [*ended, *(problem.message for problem in health.problems)], endpoint, processes, health
+    )
 
 
 def _ask_health(endpoint: Endpoint) -> CheckResponse:
@@ -125,22 +122,3 @@ def _state_of(health: CheckResponse, *, any_ended: bool) -> str:
     if health.state == HealthState.HEALTH_STATE_HEALTHY:
         return DEGRADED if any_ended else HEALTHY
     return DEGRADED if health.state == HealthState.HEALTH_STATE_DEGRADED else DOWN
-
-
-def _problems(health: CheckResponse) -> Iterator[str]:
-    """Yield what keeps a server from being healthy, by the rules of health_service.proto."""
-    for part in health.dependencies:
-        if part.state != HealthState.HEALTH_STATE_HEALTHY:
-            yield f"{part.name} {part.message}"
-    if health.HasField("queue"):
-        if not health.queue.consumer_count:
-            yield "no worker runs"
-        if (oldest_s := health.queue.oldest_age.ToMicroseconds() / 1e6) > _LATE_S:
-            yield f"a batch has waited {format_duration(oldest_s)}"
-    if health.dead_letter_count:
-        waiting = count_of(health.dead_letter_count, "dead letter")
-        yield f"{waiting} waiting (`llm-observe dead-letters list`)"
-    if (lag_s := health.rollups.merge_lag.ToMicroseconds() / 1e6) > _LATE_S:
-        yield f"no rollups were merged for {format_duration(lag_s)}"
-    if health.undelivered_alert_message_count:
-        yield f"{count_of(health.undelivered_alert_message_count, 'message')} about alerts not delivered"

@@ -15,12 +15,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import structlog
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from stack.data_dir import write_private
 from stack.embedded.postgres import package_folder
 from stack.errors import StackError
+from worker.queue.redis_health import SYNCED_KEY, SYNCED_TTL_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,15 +78,22 @@ class EmbeddedValkey:
                 os.fsync(file.fileno())
 
     def keep_synced(self) -> Callable[[], None]:
-        """Sync every second, in a thread of its own, until the returned function is called."""
+        """Sync every second, in a thread of its own, until the returned function is called.
+
+        A key says that it does, for as long as it does: health would warn of the setting otherwise.
+        """
         stop = threading.Event()
 
         def run() -> None:
+            client = SyncRedis.from_url(self.url, socket_connect_timeout=1, socket_timeout=1)
             while not stop.wait(_SYNC_EVERY_S):
                 try:
                     self.sync()
+                    with suppress(RedisError):  # it may just be starting
+                        client.set(SYNCED_KEY, "1", ex=SYNCED_TTL_S)
                 except OSError as error:
                     logger.warning("append-only file not synced", error_type=type(error).__name__)
+            client.close()
 
         threading.Thread(target=run, name="valkey-sync", daemon=True).start()
         return stop.set

@@ -92,15 +92,16 @@ async def test_a_worker_waits_for_the_migration_of_its_release(
 async def test_logs_wait_while_a_table_or_column_is_missing(
     database_url, database, broker, raw, queue_settings, tmp_path, older, newer
 ):
-    worker = start_worker(database_url, queue_settings, tmp_path)
+    settings = queue_settings.model_copy(update={"max_attempts": 2})
+    worker = start_worker(database_url, settings, tmp_path)
     try:
         await queue_logs(broker, 1)
         await assert_stored_exactly(database, broker, raw, 5)
         await raw.execute(older)
         await queue_logs(broker, 3)
-        # More outages than a batch has attempts: an outage uses none.
+        # As many outages as a batch has attempts: an outage uses none.
         log = tmp_path / "worker.log"
-        await eventually(lambda: '"outages": 4' in log.read_text(), 60)
+        await eventually(lambda: f'"outages": {settings.max_attempts}' in log.read_text(), 60)
         await raw.execute(newer)
         await assert_stored_exactly(database, broker, raw, 20)
     finally:

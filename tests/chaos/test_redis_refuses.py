@@ -27,7 +27,7 @@ from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import LogQueue, QueueUnavailable, queue_stats
 from worker.queue.settings import QueueSettings
-from worker.queue.stream import LogStream
+from worker.queue.stream import Attempts, LogStream
 
 pytestmark = pytest.mark.chaos
 
@@ -109,8 +109,7 @@ async def queue_work_of_a_dead_worker(redis) -> None:
     stream = LogStream(redis.settings)
     await stream.join("dead-worker", liveness_s=0.001)
     delayed, *_ = await stream.fetch("dead-worker")
-    await stream.delay(delayed.data, 0.1)
-    await stream.settle(delayed.entry_id)
+    await stream.delay(delayed.entry_id, 0.1, Attempts(failures=1))
     await stream.close()
     for _ in range(6):
         await redis.put(5)

@@ -15,7 +15,7 @@ from llm_observe.v1 import chat_service_pb2 as pb
 from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
 from llm_observe.v1.conversation_service_pb2 import GetConversationRequest
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
-from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
+from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR
 
 from server.ingest.loopback import LoopbackExporter
 from server.rpc import pipeline
@@ -178,7 +178,8 @@ async def test_a_timeout_has_a_status_and_keeps_the_text_received(
     assert info_of(error)[0] == "PROVIDER_TIMEOUT"
     assert stored.outcome == OUTCOME_ERROR
     assert stored.content == cut(answer.text, MAX_STORED_CHARS)
-    assert [log.outcome != OUTCOME_SUCCESS for log in await logs_of(answer, logs)] == [True]
+    (log,) = await logs_of(answer, logs)
+    assert (log.outcome, log.error_code) == (OUTCOME_ERROR, "PROVIDER_TIMEOUT")
     await eventually(lambda: provider_mock.open_streams == 0)
     assert timers.pending == 0
 

@@ -12,7 +12,7 @@ from llm_observe.v1.analytics_service_pb2 import GetLogRequest, GetSummaryReques
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
-from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, IngestLogsResponse
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.log_pb2 import Log
 
@@ -148,7 +148,11 @@ BAD_LOGS: dict[str, dict[str, Any]] = {
     "start_time past": {"startTime": "1950-01-01T00:00:00Z"},
     "end_time": {"startTime": "2026-01-02T00:00:00Z", "endTime": "2026-01-01T00:00:00Z"},
     "first_token_time": {"startTime": "2026-01-02T00:00:00Z", "firstTokenTime": "2026-01-01T00:00:00Z"},
+    "end_time future": {"endTime": "2999-01-01T00:00:00Z"},
+    "first_token_time future": {"firstTokenTime": "2999-01-01T00:00:00Z"},
     "latency": {"latency": "-1s"},
+    "latency long": {"latency": "604800.000000001s"},
+    "time_to_first_token long": {"timeToFirstToken": "604801s"},
     "time_to_first_token": {"latency": "1s", "timeToFirstToken": "2s"},
     "input_token_count": {"inputTokenCount": -1},
     "output_token_count": {"outputTokenCount": -5},
@@ -186,6 +190,17 @@ async def test_an_invalid_log_is_refused_alone(ingest, name):
     refusal = among.rejected_logs[0]
     assert (refusal.index, refusal.reason) == (1, "INVALID_LOG")
     assert refusal.message.startswith(name.split()[0] + ":")
+
+
+async def test_a_log_that_is_not_utf8_is_refused_alone(channel):
+    damaged = b"\x0a\x04\x12\x02\xff\xfe"
+    send = channel.unary_unary(
+        "/llm_observe.v1.IngestService/IngestLogs", response_deserializer=IngestLogsResponse.FromString
+    )
+    answer = await send(damaged + make_request(make_log()).SerializeToString())
+    assert (answer.accepted_log_count, answer.rejected_log_count) == (1, 1)
+    assert answer.rejected_logs[0].message == "cannot be decoded: texts must be UTF-8"
+    assert answer.rejected_logs[0].index == 0
 
 
 async def test_a_missing_start_time_is_refused(ingest):
@@ -228,9 +243,7 @@ async def test_a_batch_of_500_logs_is_accepted(ingest):
 
 
 async def test_unknown_conversations_and_extreme_numbers_are_stored(ingest, worker, database):
-    log = make_log(
-        conversationId=str(uuid.uuid4()), inputTokenCount=str(2**63 - 1), latency="315576000000.999999999s"
-    )
+    log = make_log(conversationId=str(uuid.uuid4()), inputTokenCount=str(2**63 - 1), latency="604800s")
     assert (await ingest.IngestLogs(make_request(log))).accepted_log_count == 1
 
     async def stored():

@@ -126,7 +126,7 @@ def test_a_slow_subscriber_misses_logs_and_learns_how_many():
 async def test_an_interrupted_tail_raises_after_the_queued_logs():
     subscriber = Subscriber()
     subscriber.offer(WatchLogsResponse(logs=[make_log()]))
-    subscriber.end()
+    subscriber.end(QueueIsUnavailable())
     assert len((await subscriber.next()).logs) == 1
     for _ in range(2):
         with pytest.raises(QueueIsUnavailable):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import uuid
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,16 +11,12 @@ from typing import Any
 import pytest
 from redis._parsers.base import BaseParser
 from redis.exceptions import ConnectionError  # noqa: A004 - redis' own
-from taskiq.acks import AcknowledgeType
 
-from storage.errors import StorageUnavailable
+from tests.support.queue_worker import Worker, message
 from tests.support.waiting import eventually
 from worker.queue import broker as broker_module
 from worker.queue import outages, receiver, scripts, stream
-from worker.queue.broker import LogBroker, WorkerBroker
-from worker.queue.log_queue import WRITE_LOGS
-from worker.queue.message import BATCHES, QueuedBatch, pack
-from worker.queue.receiver import LogReceiver, RetryMiddleware
+from worker.queue.broker import LogBroker
 from worker.queue.stream import GROUP, HANDED_BACK, LogStream
 
 REPLIES = (
@@ -46,6 +40,7 @@ REPLIES = (
     "ERR unknown command",
 )
 COMMANDS = ("XREADGROUP", "XINFO CONSUMERS", "XPENDING", "XCLAIM", "HGET")
+NOT_OF_A_WORKER = {"LEAVE", "OLDEST"}
 SCRIPTS = {
     name: hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - as Redis names scripts
     for name, text in vars(scripts).items()
@@ -83,65 +78,6 @@ class FailingOperation:
         return answer
 
 
-class Sink:
-    """Keeps dead letters; fails at first."""
-
-    def __init__(self) -> None:
-        self.letters: Counter[tuple[str, int]] = Counter()
-        self.failures = 1
-
-    async def dead_letter_message(self, data: bytes, reason: str, attempts: int) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise StorageUnavailable("down")
-        self.letters[reason, attempts] += 1
-
-
-class Worker:
-    """The real broker and receiver, with a task that records the payloads it was given."""
-
-    def __init__(self, settings: Any) -> None:
-        self.sink = Sink()
-        self.stored: Counter[bytes] = Counter()
-        self.failures = 1
-        self.broker = WorkerBroker(settings, self.sink)
-        self.broker.register_task(self._make_task(), task_name=WRITE_LOGS)
-        self.broker.add_middlewares(RetryMiddleware(self.broker, settings.max_attempts))
-        self._listening: asyncio.Task[None] | None = None
-
-    def _make_task(self) -> Callable[..., Any]:
-        async def write(batches: list[QueuedBatch]) -> None:
-            payloads = {batch[0] for batch in batches}
-            if b"fails" in payloads and self.failures:
-                self.failures -= 1
-                raise StorageUnavailable("down")
-            self.stored.update(payloads)
-
-        return write
-
-    async def start(self) -> None:
-        await self.broker.startup()
-        listener = LogReceiver(
-            broker=self.broker,
-            max_async_tasks=4,
-            run_startup=False,
-            ack_type=AcknowledgeType.WHEN_EXECUTED,
-            wait_tasks_timeout=5,
-        )
-        self._listening = asyncio.create_task(listener.listen(self.broker.stopping))
-
-    async def stop(self) -> None:
-        self.broker.stopping.set()
-        assert self._listening is not None
-        await asyncio.wait_for(self._listening, 20)
-        await asyncio.wait_for(self.broker.shutdown(), 20)
-
-
-def message(*payloads: bytes) -> bytes:
-    head = {"task_id": uuid.uuid4().hex, "task_name": WRITE_LOGS, "labels": {}, "args": []}
-    return pack(head, {BATCHES: [(payload, "default", 1, 1, 0) for payload in payloads]})
-
-
 async def queue_everything(queue: LogStream) -> None:
     """Queue messages that make a worker use each of its commands."""
     await queue.join(DEAD_WORKER, liveness_s=0.001)
@@ -176,7 +112,7 @@ def settings(queue_settings, monkeypatch):
     monkeypatch.setattr(broker_module, "_RECLAIM_EVERY_S", 0.01)
     monkeypatch.setattr(broker_module, "_SETTLE_PAUSES_S", (0.001, 0.001))
     monkeypatch.setattr(stream, "_BLOCK_S", 0.02)
-    monkeypatch.setattr(receiver, "_FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr(receiver, "_OUTAGE_DELAY_S", 0.01)
     return queue_settings.model_copy(update={"heartbeat_s": 0.01, "liveness_s": 0.03})
 
 
@@ -187,7 +123,7 @@ async def sender(settings):
     await broker.shutdown()
 
 
-@pytest.mark.parametrize("operation", [*COMMANDS, *(name for name in SCRIPTS if name != "LEAVE")])
+@pytest.mark.parametrize("operation", [*COMMANDS, *(name for name in SCRIPTS if name not in NOT_OF_A_WORKER)])
 async def test_a_worker_survives_every_error_and_processes_everything(settings, sender, operation):
     await queue_everything(sender.stream)
     worker = Worker(settings)
@@ -199,7 +135,7 @@ async def test_a_worker_survives_every_error_and_processes_everything(settings, 
     async def drained() -> bool:
         pending = (await sender.redis.xpending(sender.queue_name, GROUP))["pending"]
         waiting = await sender.redis.xlen(sender.queue_name)
-        delayed = await sender.redis.zcard(sender.stream.delayed_key)
+        delayed = await sender.redis.zcard(sender.stream.retries_key)
         return not failing.left and (pending, waiting, delayed) == (0, 0, 0)
 
     try:
@@ -208,7 +144,8 @@ async def test_a_worker_survives_every_error_and_processes_everything(settings, 
         await worker.stop()
     assert worker.stored.keys() == EXPECTED
     assert worker.sink.letters.keys() == LETTERS
-    assert await sender.redis.hlen(sender.stream.runs_key) == 0
+    for key in (sender.stream.runs_key, sender.stream.attempts_key):
+        assert await sender.redis.hlen(key) == 0
     assert await sender.redis.xinfo_consumers(sender.queue_name, GROUP) == []
 
 
@@ -280,21 +217,3 @@ async def test_a_message_stays_a_suspect_while_it_cannot_be_dead_lettered(settin
         await worker.stop()
     assert worker.sink.letters == {("killed_worker", 3): 1}
     assert not worker.stored
-
-
-async def test_a_long_outage_keeps_the_maximum_delay(settings, monkeypatch):
-    worker = Worker(settings)
-    delays: list[float] = []
-
-    async def note(_data: bytes, delay_s: float) -> None:
-        delays.append(delay_s)
-
-    monkeypatch.setattr(worker.broker.stream, "delay", note)
-    monkeypatch.setattr(receiver, "_FIRST_DELAY_S", 1.0)
-    retry = RetryMiddleware(worker.broker, 3)
-    task = worker.broker.formatter.loads(message(b"new"))
-    task.labels["outages"] = "5000"
-    result: Any = None
-    await retry.on_error(task, result, StorageUnavailable("down"))
-    await worker.broker.stream.close()
-    assert 15 <= delays[0] <= 45

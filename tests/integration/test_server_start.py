@@ -5,9 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import grpc
 import llm_observe
 import pytest
+from llm_observe._adapters.demo import DemoAdapter
+from llm_observe.v1.chat_service_pb2 import ChatTurn, StreamChatRequest
+from llm_observe.v1.chat_service_pb2_grpc import ChatServiceStub
+from llm_observe.v1.event_service_pb2 import WatchLogsRequest
+from llm_observe.v1.event_service_pb2_grpc import EventServiceStub
+from llm_observe.v1.health_service_pb2 import CheckRequest
+from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 
+from server.admin.health import HealthService
 from server.app import build_server
 from server.chat.providers import Providers
 from server.chat.service import ChatService
@@ -18,7 +27,9 @@ from server.rpc.auth import Authenticator
 from server.rpc.pipeline import RpcPipeline
 from server.rpc.streams import StreamLimits
 from storage.pool import Database
+from tests.support.rpc import info_of, stub
 from tests.support.server import SERVICES, make_config
+from tests.support.waiting import eventually
 from worker.queue.broker import LogBroker
 
 RESOURCES = {Providers: "aclose", LogBroker: "shutdown", Database: "close"}
@@ -70,7 +81,7 @@ async def test_an_invalid_sdk_setting_frees_the_port(
 async def test_stopping_ends_calls_before_closing_their_resources(database_url, queue_settings, closed):
     running = await build_server(make_config(database_url, queue_settings))
     await running.stop(0)
-    assert closed == ["ChatService", "LiveFeeds", *CLOSED]
+    assert closed == ["LiveFeeds", "ChatService", *CLOSED]
 
 
 async def test_an_error_while_stopping_leaves_nothing_open(database_url, queue_settings, closed, monkeypatch):
@@ -79,6 +90,40 @@ async def test_an_error_while_stopping_leaves_nothing_open(database_url, queue_s
     with pytest.raises(ZeroDivisionError):
         await running.stop(0)
     assert closed[-4:] == CLOSED
+
+
+async def test_a_stopping_server_tells_every_call_why_it_ends(database_url, queue_settings, monkeypatch):
+    begun = asyncio.Event()
+
+    async def hang(self, request, context):
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(HealthService, "Check", hang)
+    monkeypatch.setattr(DemoAdapter, "_PACE_S", 3600)
+    running = await build_server(make_config(database_url, queue_settings))
+    turn = ChatTurn(session_id="s1", provider="demo", content="hello")
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+        chat = stub(ChatServiceStub, channel).StreamChat(StreamChatRequest(turn=turn))
+        tail = stub(EventServiceStub, channel).WatchLogs(WatchLogsRequest())
+        unary = stub(HealthServiceStub, channel).Check(CheckRequest())
+        ended = [asyncio.create_task(reason_of(call)) for call in (unary, chat, tail)]
+        await begun.wait()
+        await eventually(
+            lambda: running.chat._turns._in_flight and running.feeds._feeds["default"]._subscribers
+        )
+        await running.stop(0)
+        assert await asyncio.gather(*ended) == ["SHUTTING_DOWN"] * 3
+
+
+async def reason_of(call) -> str:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        if hasattr(call, "read"):
+            while await call.read() is not grpc.aio.EOF:
+                pass
+        await call
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    return info_of(caught.value)[0]
 
 
 class FakeGrpcServer:

@@ -103,6 +103,7 @@ async def test_streams_of_all_callers_leave_room(database_url, queue_settings, d
         tails = [await watch(channel, secrets[number % 2]) for number in range(PER_CALLER)]
         await assert_refused(watch(channel, secrets[1]))
         await assert_answered(channel)
+        (await watch_health(channel)).cancel()  # has room of its own
         for tail in tails:
             tail.cancel()
 

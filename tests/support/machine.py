@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Self
 
+from redis.asyncio import Redis
+
 from stack.data_dir import DataDir
 from stack.embedded.postgres import EmbeddedPostgres
 from stack.embedded.valkey import EmbeddedValkey
@@ -22,6 +24,7 @@ from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.support.ports import free_port
 from tests.support.processes import Processes
+from worker.queue.redis_health import SYNCED_KEY
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
 _PREFIX = "llm-observe-test-"
@@ -59,6 +62,9 @@ class Machine(Processes):
 
     async def _make_tables(self) -> None:
         await asyncio.gather(self.postgres.wait_ready(), self.valkey.wait_ready())
+        if self._options:  # nobody syncs the file, which health would tell
+            async with Redis.from_url(self.valkey.url) as redis:
+                await redis.set(SYNCED_KEY, "1")
         settings = StorageSettings(database_url=self.postgres.url)
         await migrate(settings)
         database = Database(settings)

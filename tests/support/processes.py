@@ -86,6 +86,7 @@ def queue_env(database_url: str, queue: QueueSettings) -> dict[str, str]:
         "LLM_OBSERVE_QUEUE_NAME": queue.queue_name,
         "LLM_OBSERVE_QUEUE_HEARTBEAT_S": str(queue.heartbeat_s),
         "LLM_OBSERVE_QUEUE_LIVENESS_S": str(queue.liveness_s),
+        "LLM_OBSERVE_QUEUE_MAX_ATTEMPTS": str(queue.max_attempts),
         "LLM_OBSERVE_ROLLUP_MERGE_INTERVAL_S": "0.05",
     }
 

@@ -46,7 +46,23 @@ def overflow(answer: pb.CheckResponse) -> None:
     answer.rollups.overflow_hour_count = 1
 
 
+def redis_evicts(answer: pb.CheckResponse) -> None:
+    dependency = answer.dependencies.add(
+        name="redis", state=pb.HEALTH_STATE_DEGRADED, message="Redis has `maxmemory-policy allkeys-lru`"
+    )
+    dependency.latency.nanos = 1
+    answer.problems.add(state=pb.HEALTH_STATE_DEGRADED, kind="redis_evicts", message=dependency.message)
+
+
+def disk_full(answer: pb.CheckResponse) -> None:
+    answer.problems.add(
+        state=pb.HEALTH_STATE_UNHEALTHY, kind="disk_full", message="0.1 GB are left on the disk of /data"
+    )
+
+
 OF_HEALTH = {
+    redis_evicts: (Level.WARNING, "Redis has `maxmemory-policy allkeys-lru`."),
+    disk_full: (Level.BAD, "0.1 GB are left on the disk of /data."),
     redis_down: (Level.BAD, "Redis does not work: timed out."),
     old_queue: (Level.WARNING, "3 batches in the queue, the oldest for 10 min 00 s."),
     no_worker: (Level.BAD, "No worker is running, so nothing is stored."),

@@ -27,6 +27,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 UNUSED = {
     "LLM_OBSERVE_LOG_FILE": "containers log to stderr",
     "LLM_OBSERVE_DB_PASSWORD": "it is in a file",
+    "LLM_OBSERVE_WATCHED_FOLDERS": "the stores' disks are in other containers",
     "LLM_OBSERVE_QUERY_USER": "no container runs as root",
 }
 

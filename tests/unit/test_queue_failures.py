@@ -48,7 +48,7 @@ class Stream:
         self.errors = list(errors)
         self.ended = asyncio.Event()
 
-    async def beat(self, _consumer: str, _liveness_s: float) -> None:
+    async def beat(self, _consumer: str, _liveness_s: float, _waits_for: str) -> None:
         if not self.errors:
             self.ended.set()
             return

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
-from llm_observe.limits import MAX_AHEAD_S
+from llm_observe.limits import MAX_AHEAD_S, MAX_LATENCY_S
 from llm_observe.v1.admin_service_pb2 import DeadLetterFilter
 from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
 
@@ -97,3 +97,24 @@ def test_a_log_does_not_begin_in_the_far_future():
     log = make_log()
     assert find_violation(log, log.start_time.seconds - MAX_AHEAD_S) is None
     assert "24 hours" in (find_violation(log, log.start_time.seconds - MAX_AHEAD_S - 1) or "")
+
+
+@pytest.mark.parametrize("field", ["first_token_time", "end_time"])
+def test_nor_does_it_end_there(field):
+    log = make_log()
+    getattr(log, field).FromSeconds(log.start_time.seconds + 9)
+    assert find_violation(log, log.start_time.seconds + 9 - MAX_AHEAD_S) is None
+    assert f"{field}: must not be more" in (
+        find_violation(log, log.start_time.seconds + 8 - MAX_AHEAD_S) or ""
+    )
+
+
+@pytest.mark.parametrize("field", ["latency", "time_to_first_token"])
+def test_a_call_takes_a_week_at_most(field):
+    log = make_log()
+    log.ClearField("latency")
+    getattr(log, field).seconds = MAX_LATENCY_S
+    now_s = log.start_time.seconds
+    assert find_violation(log, now_s) is None
+    getattr(log, field).nanos = 1
+    assert "7 days" in (find_violation(log, now_s) or "")

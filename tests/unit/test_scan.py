@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
+from llm_observe.limits import MAX_AHEAD_S, MAX_LATENCY_S
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, ProducerReport
 from llm_observe.v1.log_pb2 import Log
 
@@ -19,6 +21,7 @@ from tests.support.properties import examples
 from tests.support.twins import on_both_scans
 
 NOW_S = 1_795_600_000.0  # 2026-11-25
+LATEST = datetime.fromtimestamp(NOW_S + MAX_AHEAD_S, UTC).isoformat().replace("+00:00", "Z")
 TEXTS = dict(REQUIRED_TEXTS + OPTIONAL_TEXTS)
 
 ascii_text = st.text(st.characters(min_codepoint=1, max_codepoint=127), max_size=64)
@@ -39,10 +42,10 @@ def full_log(number: int = 0) -> Log:
         **{name: "x" * limit for name, limit in TEXTS.items()},
         **{name: "a" * digits for name, digits, _ in SPAN_FIELDS},
         **{name: 2**31 - 1 if name == "retry_count" else str(2**63 - 1) for name in COUNTS},
-        first_token_time="9999-12-31T23:59:59.999999999Z",
-        end_time="9999-12-31T23:59:59.999999999Z",
-        latency="315576000000.999999999s",
-        time_to_first_token="315576000000.999999999s",
+        first_token_time=LATEST,
+        end_time=LATEST,
+        latency=f"{MAX_LATENCY_S}s",
+        time_to_first_token=f"{MAX_LATENCY_S}s",
         http_status=599,
         metadata={f"{number:064}": "v" * 500 for number in range(50)},
         tags=["t" * 64] * 20,
@@ -101,7 +104,13 @@ def test_a_value_beyond_its_limit_is_left_to_the_rules(twin, field):
     elif field in (*COUNTS, "http_status", "outcome", "usage_source"):
         setattr(log, field, -1)
     elif field in ("start_time", "first_token_time", "end_time", "latency", "time_to_first_token"):
-        getattr(log, field).nanos = 10**9
+        if field == "start_time":
+            log.start_time.FromJsonString(LATEST)
+            log.ClearField("first_token_time")
+            log.ClearField("end_time")
+        if field.endswith("_time"):
+            getattr(log, field).seconds += 1
+        getattr(log, field).nanos += 1
     elif field == "metadata":
         log.metadata["k"] = "v"
     elif field == "tags":

@@ -18,8 +18,8 @@ from llm_observe.v1.health_service_pb2 import (
     HEALTH_STATE_UNHEALTHY,
     CheckResponse,
     DependencyHealth,
+    HealthProblem,
     QueueHealth,
-    RollupHealth,
 )
 
 from stack.cli import status as status_command
@@ -29,8 +29,8 @@ from stack.data_dir import DataDir
 from stack.processes import ProcessId
 
 POSTGRES = DependencyHealth(name="postgres", state=HEALTH_STATE_HEALTHY, latency=Duration(nanos=1_639_000))
-AWAY = DependencyHealth(name="redis", state=HEALTH_STATE_UNHEALTHY, message="does not answer")
-LATE = Duration(seconds=3700)
+AWAY = HealthProblem(state=HEALTH_STATE_UNHEALTHY, kind="redis_down", message="Redis is away")
+NO_WORKER = HealthProblem(state=HEALTH_STATE_DEGRADED, kind="no_worker", message="no worker runs")
 
 
 def health(state=HEALTH_STATE_HEALTHY, **fields) -> CheckResponse:
@@ -75,24 +75,8 @@ def deployment(monkeypatch, tmp_path):
 
 CASES = [
     (health(), 0, "healthy"),
-    (health(HEALTH_STATE_DEGRADED, queue=QueueHealth()), 3, "degraded: no worker runs"),
-    (
-        health(HEALTH_STATE_DEGRADED, queue=QueueHealth(consumer_count=1, depth=4, oldest_age=LATE)),
-        3,
-        "degraded: a batch has waited 1 h 1 min",
-    ),
-    (health(HEALTH_STATE_DEGRADED, dead_letter_count=3), 3, "degraded: 3 dead letters waiting (`"),
-    (
-        health(HEALTH_STATE_DEGRADED, rollups=RollupHealth(merge_lag=LATE)),
-        3,
-        "degraded: no rollups were merged for 1 h 1 min",
-    ),
-    (
-        health(HEALTH_STATE_DEGRADED, undelivered_alert_message_count=2),
-        3,
-        "degraded: 2 messages about alerts not delivered",
-    ),
-    (health(HEALTH_STATE_UNHEALTHY, dependencies=[AWAY]), 1, "down: redis does not answer"),
+    (health(HEALTH_STATE_DEGRADED, problems=[NO_WORKER]), 3, "degraded: no worker runs"),
+    (health(HEALTH_STATE_UNHEALTHY, problems=[AWAY, NO_WORKER]), 1, "down: Redis is away; no worker runs"),
     (health(HEALTH_STATE_DEGRADED), 3, "degraded"),
     (None, 1, "down: no answer from 127.0.0.1:5002: see the logs in "),
 ]

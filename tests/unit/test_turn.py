@@ -48,6 +48,9 @@ class Stream:
         if self.close_error is not None:
             raise self.close_error
 
+    def fail(self, error_code):
+        self.error_code = error_code
+
     def result(self):
         result = ChatResult(self.text, self.log_id, "model", "stop", 0.1, 0.1, 1, 1, 2)
         return result._replace(**self.numbers)

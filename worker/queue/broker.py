@@ -7,7 +7,8 @@ takes over from dead workers. Each of these properties answers a loss or a dupli
   also when the queue is idle, each consumer's in one step;
 * acknowledged entries are deleted, so that Redis' memory follows the backlog;
 * a batch that may have killed its worker runs alone, and is counted: only the culprit is dead-lettered;
-* a failed batch waits for its retry in a sorted set and occupies no slot;
+* a failed batch waits for its retry in its place in the stream, where it keeps its age and occupies no slot;
+* while Postgres stores nothing, one batch at a time finds out whether it does again;
 * at shutdown, what was fetched and not begun is handed back;
 * the group begins at 0: nothing queued before it existed is skipped;
 * an error reply is an outage like any other, which is waited out; a Redis whose memory is full is drained.
@@ -30,7 +31,7 @@ from worker.queue.liveness import Liveness
 from worker.queue.message import BatchFormatter
 from worker.queue.outages import REDIS_ERRORS, Outage, wait_out
 from worker.queue.recovery import DeadLetterSink, Delivery, Recovery
-from worker.queue.stream import COMMAND_TIMEOUT_S, LogStream
+from worker.queue.stream import COMMAND_TIMEOUT_S, Attempts, LogStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -116,11 +117,14 @@ class WorkerBroker(LogBroker):
         """Ends listen(). taskiq cancels its read, too, but a cancellation was seen to get lost on the way."""
         self.dead_letters = dead_letters
         self.consumer_name: Final = uuid.uuid4().hex
+        self.storing = Outage("store logs")
+        """Why Postgres stores nothing, which the heartbeat tells."""
         self._liveness = Liveness(
             self.stream,
             self.consumer_name,
             heartbeat_s=settings.heartbeat_s,
             liveness_s=settings.liveness_s,
+            waits_for=lambda: self.storing.reason,
         )
         self._recovery = Recovery(
             self.stream, self.consumer_name, self._liveness, dead_letters, settings.max_attempts
@@ -130,6 +134,8 @@ class WorkerBroker(LogBroker):
         self._buffer: deque[Delivery] = deque()
         """Fetched and not begun."""
         self._in_flight: set[bytes] = set()
+        self._retries: dict[bytes, tuple[float, Attempts]] = {}
+        """By id of an entry in flight: after how many seconds it is tried again."""
         self._settled = asyncio.Condition()
 
     # -- life ------------------------------------------------------------------------------------------
@@ -154,6 +160,7 @@ class WorkerBroker(LogBroker):
         """Yield messages until ``stopping`` is set. An outage of Redis, or of Postgres, is waited out."""
         outage = Outage("read the queue")
         while not self.stopping.is_set():
+            await self._pace()
             try:
                 delivery = await self._next_delivery()
             except (StorageError, *REDIS_ERRORS) as error:
@@ -171,6 +178,13 @@ class WorkerBroker(LogBroker):
             )
             if delivery.suspect:
                 await self._wait_until_idle()
+
+    async def _pace(self) -> None:
+        """While Postgres stores nothing, wait until nothing is in flight, and then for a while."""
+        if self.storing.reason:
+            await self._wait_until_idle()
+        if self.storing.reason:
+            await self.storing.pause()
 
     async def _next_delivery(self) -> Delivery | None:
         """Return what to begin next, if there is anything."""
@@ -201,14 +215,9 @@ class WorkerBroker(LogBroker):
 
     # -- settling --------------------------------------------------------------------------------------
 
-    async def retry_later(self, message: BrokerMessage, delay_s: float) -> None:
-        """Queue a message again after a delay; the caller acknowledges the failed one afterwards.
-
-        Raises:
-            RedisError: Redis refused; the failed one must not be acknowledged.
-            OSError: Redis cannot be reached, or does not answer; likewise.
-        """
-        await self.stream.delay(message.message, delay_s)
+    def retry_later(self, entry_id: bytes, delay_s: float, attempts: Attempts) -> None:
+        """Have an entry in flight wait and be tried again, where its acknowledgement would delete it."""
+        self._retries[entry_id] = (delay_s, attempts)
 
     def _ack_of(self, entry_id: bytes) -> Callable[[], Awaitable[None]]:
         async def ack() -> None:
@@ -217,21 +226,27 @@ class WorkerBroker(LogBroker):
         return ack
 
     async def _settle(self, entry_id: bytes) -> None:
-        """Acknowledge an entry; an outage is waited out for a while, then the entry is redelivered."""
-        for pause_s in _SETTLE_PAUSES_S:
+        """Delete an entry, or let it wait. If Redis is away for longer than a while, it is redelivered."""
+        retry = self._retries.pop(entry_id, None)
+        for pause_s in (*_SETTLE_PAUSES_S, None):
             try:
-                await self.stream.settle(entry_id)
+                if retry is None:
+                    await self.stream.settle(entry_id)
+                else:
+                    await self.stream.delay(entry_id, *retry)
             except REDIS_ERRORS:
+                if pause_s is None:
+                    raise
                 await asyncio.sleep(pause_s)
             else:
                 return
-        await self.stream.settle(entry_id)
 
     async def release(self, message: AckableMessage | bytes) -> None:
         """Note that a delivery is no longer in flight; one that was not acknowledged will be redelivered."""
         async with self._settled:
             if isinstance(message, QueuedMessage):
                 self._in_flight.discard(message.entry_id)
+                self._retries.pop(message.entry_id, None)
             self._settled.notify_all()
 
     async def _wait_until_idle(self) -> None:

@@ -11,6 +11,8 @@ import structlog
 from worker.queue.outages import REDIS_ERRORS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from worker.queue.stream import LogStream
 
 logger = structlog.get_logger("worker.queue.liveness")
@@ -26,13 +28,23 @@ class Liveness:
         consumer: Whose heartbeat it is.
         heartbeat_s: How often the key is renewed.
         liveness_s: How long the key lives without.
+        waits_for: Says what the consumer waits for; empty where it does not.
     """
 
-    def __init__(self, stream: LogStream, consumer: str, *, heartbeat_s: float, liveness_s: float) -> None:
+    def __init__(
+        self,
+        stream: LogStream,
+        consumer: str,
+        *,
+        heartbeat_s: float,
+        liveness_s: float,
+        waits_for: Callable[[], str] = str,
+    ) -> None:
         self._stream = stream
         self._consumer = consumer
         self._heartbeat_s = heartbeat_s
         self._liveness_s = liveness_s
+        self._waits_for = waits_for
         self._task: asyncio.Task[None] | None = None
         self._may_judge_from = 0.0
         """By the monotonic clock."""
@@ -48,7 +60,7 @@ class Liveness:
             RedisError: Redis refused.
             OSError: Redis cannot be reached, or does not answer.
         """
-        await self._stream.join(self._consumer, self._liveness_s)
+        await self._stream.join(self._consumer, self._liveness_s, self._waits_for())
 
     async def stop(self) -> None:
         """Let the key lapse."""
@@ -69,7 +81,7 @@ class Liveness:
         while True:
             await asyncio.sleep(self._heartbeat_s)
             try:
-                await self._stream.beat(self._consumer, self._liveness_s)
+                await self._stream.beat(self._consumer, self._liveness_s, self._waits_for())
                 is_logged = False
             except REDIS_ERRORS:  # listen() waits for the same Redis, and logs it
                 self.note_outage()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from telemetry import metrics
 from worker.queue.coalescer import Coalescer, CoalescerFull
@@ -59,7 +58,9 @@ class QueueStats(NamedTuple):
     consumers: int
     """Live workers."""
     oldest_age_s: float | None
-    """Age of the oldest message, in seconds; None when the queue is empty."""
+    """Age of the oldest message, delayed ones included, in seconds; None when the queue is empty."""
+    waits: tuple[str, ...] = ()
+    """What workers wait for, each reason once."""
 
 
 class LogQueue:
@@ -135,18 +136,26 @@ async def queue_memory_bytes(broker: LogBroker) -> int:
 
 
 async def _read_stats(broker: LogBroker) -> QueueStats:
-    redis, name = broker.redis, broker.queue_name
+    redis, stream = broker.redis, broker.stream
     async with redis.pipeline(transaction=True) as both:  # or one that moves between is counted in neither
-        both.xlen(name)
-        both.zcard(broker.stream.delayed_key)
-        waiting, delayed = await both.execute()
-    groups = await redis.xinfo_groups(name) if waiting or await redis.exists(name) else []
-    pending = sum(int(group["pending"]) for group in groups if group["name"] == GROUP.encode())
-    alive = [key async for key in redis.scan_iter(broker.stream.alive_key("*"), count=1000)]
-    # (cast: redis-py's reply type is a union over its options and protocol versions.)
-    oldest = cast("list[tuple[bytes, object]]", await redis.xrange(name, count=1))
-    age = None
-    if oldest:
-        queued_ms = int(oldest[0][0].split(b"-")[0])
-        age = max(0.0, datetime.now(UTC).timestamp() - queued_ms / 1000)
-    return QueueStats(waiting + delayed, pending, delayed, len(alive), age)
+        both.xlen(stream.name)
+        both.zcard(stream.retries_key)
+        both.zcard(stream.delayed_key)
+        entries, retries, put_aside = await both.execute()
+    groups = await redis.xinfo_groups(stream.name) if entries or await redis.exists(stream.name) else []
+    held = sum(int(group["pending"]) for group in groups if group["name"] == GROUP.encode())
+    alive = [key async for key in redis.scan_iter(stream.alive_key("*"), count=1000)]
+    oldest = await stream.oldest()
+    return QueueStats(
+        depth=entries + put_aside,
+        pending=max(0, held - retries),
+        delayed=retries + put_aside,
+        consumers=len(alive),
+        oldest_age_s=None if oldest is None else max(0.0, time.time() - oldest),
+        waits=_distinct(await redis.mget(alive)) if alive else (),
+    )
+
+
+def _distinct(values: Sequence[bytes | str | None]) -> tuple[str, ...]:
+    """Return what heartbeats say; those of version 0.2.0 say 1."""
+    return tuple(sorted({value.decode() for value in values if isinstance(value, bytes)} - {"", "1"}))

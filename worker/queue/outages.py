@@ -41,12 +41,17 @@ class Outage:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._reason = ""
+        self.reason = ""
+        """Why the last attempt failed; empty when it did not."""
         self._pause_s = _FIRST_PAUSE_S
 
     async def wait(self, error: Exception) -> None:
-        """Note a failure, and wait before the next attempt, longer each time, for 2 seconds at most."""
+        """Note a failure, and pause()."""
         self.note(error)
+        await self.pause()
+
+    async def pause(self) -> None:
+        """Wait before the next attempt, longer each time, for 2 seconds at most."""
         pause_s, self._pause_s = self._pause_s, min(self._pause_s * 2, _MAX_PAUSE_S)
         await asyncio.sleep(pause_s)
 
@@ -54,15 +59,15 @@ class Outage:
         """Log a failure, unless the one before had the same reason."""
         # Texts of storage and of the lake are ours and say what to do; Redis' are not.
         reason = str(error) if isinstance(error, StorageError | LakeUnavailable) else error_code(error)
-        if reason != self._reason:
+        if reason != self.reason:
             logger.warning("waiting for a dependency", step=self._name, reason=reason)
-            self._reason = reason
+            self.reason = reason
 
     def end(self) -> None:
         """Note that it succeeded."""
-        if self._reason:
+        if self.reason:
             logger.info("dependency is back", step=self._name)
-            self._reason, self._pause_s = "", _FIRST_PAUSE_S
+            self.reason, self._pause_s = "", _FIRST_PAUSE_S
 
 
 async def wait_out(name: str, step: Callable[[], Awaitable[Result]]) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -13,22 +14,26 @@ from taskiq.utils import maybe_awaitable
 from storage.dead_letters import UNPARSABLE, failure_reason
 from storage.errors import StorageError, StorageUnavailable
 from telemetry import metrics
+from worker.queue.broker import QueuedMessage
 from worker.queue.outages import REDIS_ERRORS, error_code
 
 if TYPE_CHECKING:
     from taskiq import TaskiqMessage, TaskiqResult
 
     from worker.queue.broker import WorkerBroker
+    from worker.queue.stream import Attempts
 
 logger = structlog.get_logger("worker.queue.receiver")
 
-_ATTEMPT: Final = "attempt"
-_OUTAGES: Final = "outages"
 _AFTER_OUTAGE: Final = metrics.RETRIES.child("outage")
 _AFTER_FAILURE: Final = metrics.RETRIES.child("failure")
 _FIRST_DELAY_S: Final = 1.0
 _MAX_DELAY_S: Final = 30.0
-_MAX_DOUBLINGS: Final = 10
+_OUTAGE_DELAY_S: Final = 1.0
+"""The broker paces what it begins in an outage, so that a batch need not wait long after it."""
+
+_delivery: ContextVar[QueuedMessage] = ContextVar("llm_observe_delivery")
+"""What runs."""
 
 
 class LogReceiver(Receiver):
@@ -38,6 +43,8 @@ class LogReceiver(Receiver):
 
     async def callback(self, message: bytes | AckableMessage, raise_err: bool = False) -> None:  # noqa: FBT001, FBT002 - taskiq's signature
         """Run one delivery. If it cannot be settled, it stays pending and is redelivered."""
+        if isinstance(message, QueuedMessage):
+            _delivery.set(message)
         try:
             if not isinstance(message, AckableMessage) or await self._is_readable(message):
                 await super().callback(message, raise_err)
@@ -62,9 +69,9 @@ class LogReceiver(Receiver):
 
 
 class RetryMiddleware(TaskiqMiddleware):
-    """Queues a failed batch again, later each time, and dead-letters it after the last attempt.
+    """Has a failed batch tried again, later each time, and dead-letters it after the last attempt.
 
-    Runs before the failed delivery is acknowledged: a crash in between repeats work and loses nothing.
+    It decides before the failed delivery is acknowledged: a crash in between repeats work and loses nothing.
     """
 
     def __init__(self, broker: WorkerBroker, max_attempts: int) -> None:
@@ -72,36 +79,43 @@ class RetryMiddleware(TaskiqMiddleware):
         self._queue = broker
         self._max_attempts = max_attempts
 
+    def post_execute(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
+        """Note that Postgres stores again."""
+        del message
+        if not result.is_err:
+            self._queue.storing.end()
+
     async def on_error(
         self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException
     ) -> None:
         """Retry a failed batch, or dead-letter it."""
-        del result
-        attempt = int(message.labels.get(_ATTEMPT, 1))
-        outages = int(message.labels.get(_OUTAGES, 0))
+        del message, result
+        delivery = _delivery.get()
+        earlier = await self._queue.stream.attempts_of(delivery.entry_id)
         if isinstance(exception, StorageUnavailable):
             _AFTER_OUTAGE.record(1)
+            self._queue.storing.note(exception)
             # The batch is not to blame, so no attempt is used up. Our own text says what is.
-            await self._retry(message, attempt, outages + 1, outages, str(exception))
-        elif attempt < self._max_attempts:
+            attempts = earlier._replace(outages=earlier.outages + 1)
+            self._retry(attempts, _OUTAGE_DELAY_S, str(exception))
+            return
+        attempts = earlier._replace(failures=earlier.failures + 1)
+        if attempts.failures < self._max_attempts:
             _AFTER_FAILURE.record(1)
-            await self._retry(message, attempt + 1, outages, attempt - 1, type(exception).__name__)
+            delay_s = min(_FIRST_DELAY_S * 2**earlier.failures, _MAX_DELAY_S)
+            self._retry(attempts, delay_s, type(exception).__name__)
         else:
-            data = self._queue.formatter.dumps(message).message
-            await self._queue.dead_letters.dead_letter_message(data, failure_reason(exception), attempt)
+            await self._queue.dead_letters.dead_letter_message(
+                delivery.data, failure_reason(exception), attempts.failures
+            )
 
-    async def _retry(
-        self, message: TaskiqMessage, attempt: int, outages: int, wait: int, reason: str
-    ) -> None:
-        labels = {**message.labels, _ATTEMPT: str(attempt), _OUTAGES: str(outages)}
-        retry = message.model_copy(update={"labels": labels})
-        delay_s = min(_FIRST_DELAY_S * 2 ** min(wait, _MAX_DOUBLINGS), _MAX_DELAY_S)
+    def _retry(self, attempts: Attempts, delay_s: float, reason: str) -> None:
         delay_s *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-        await self._queue.retry_later(self._queue.formatter.dumps(retry), delay_s)
+        self._queue.retry_later(_delivery.get().entry_id, delay_s, attempts)
         logger.info(
             "batch will be retried",
-            attempt=attempt,
-            outages=outages,
+            failures=attempts.failures,
+            outages=attempts.outages,
             delay_s=round(delay_s, 2),
             reason=reason,
         )

@@ -12,7 +12,7 @@ import structlog
 
 from storage.dead_letters import KILLED_WORKER
 from worker.queue.message import split_message
-from worker.queue.stream import HANDED_BACK
+from worker.queue.stream import HANDED_BACK, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -64,7 +64,7 @@ class Recovery:
         has to be asked."""
 
     async def reclaim(self, is_held: Callable[[bytes], bool]) -> AsyncIterator[Sequence[Delivery]]:
-        """Yield what dead workers held, what was handed back, and what this worker failed to settle.
+        """Yield what is due, what dead workers held, what was handed back, and what was not settled here.
 
         Args:
             is_held: Tells whether this worker is at work on an entry, or will be.
@@ -73,9 +73,12 @@ class Recovery:
             RedisError: Redis refused. What was yielded before is this worker's all the same.
             OSError: Redis cannot be reached, or does not answer; likewise.
         """
+        yield [Delivery(*entry) for entry in await self._stream.take_due(self._consumer)]
         if not self._liveness.may_judge():
             return
         for consumer in await self._stream.consumers():
+            if consumer.name == WAITING:
+                continue
             if consumer.name != self._consumer:
                 yield await self._take_over(consumer.name)
             elif consumer.pending:

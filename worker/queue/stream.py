@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar, cast
@@ -37,6 +36,8 @@ Result = TypeVar("Result")
 GROUP: Final = "writers"
 HANDED_BACK: Final = "handed-back"
 """The consumer that holds what workers fetched and did not begin. It is never alive."""
+WAITING: Final = "waiting"
+"""The consumer that holds what waits for a retry. Nor is it."""
 COMMAND_TIMEOUT_S: Final = 1.5
 _BLOCK_S: Final = 0.5
 _FETCH_COUNT: Final = 32
@@ -50,6 +51,14 @@ class Entry(NamedTuple):
 
     entry_id: bytes
     data: bytes
+
+
+class Attempts(NamedTuple):
+    """How often an entry was tried in vain."""
+
+    failures: int = 0
+    outages: int = 0
+    """Those that were not to blame on it."""
 
 
 class Consumer(NamedTuple):
@@ -104,8 +113,18 @@ class LogStream:
     # -- keys and connections --------------------------------------------------------------------------
 
     @property
+    def retries_key(self) -> str:
+        """Sorted set of the ids of entries that wait for a retry, by the time when it is due."""
+        return f"{self.name}:retries"
+
+    @property
+    def attempts_key(self) -> str:
+        """Hash of how often each entry was tried in vain."""
+        return f"{self.name}:attempts"
+
+    @property
     def delayed_key(self) -> str:
-        """Sorted set of messages that wait for a retry."""
+        """Sorted set of whole messages that a worker of version 0.2.0 put aside for a retry."""
         return f"{self.name}:delayed"
 
     @property
@@ -166,28 +185,22 @@ class LogStream:
         self._senders.append(connection)
 
     @_bounded
-    async def delay(self, data: bytes, delay_s: float) -> None:
-        """Put a message aside, to be appended again after a delay."""
-        # Members begin with an id, so that equal messages stay distinct.
-        member = str(uuid.uuid4()).encode() + data
-        await self._run(scripts.DELAY, [self.delayed_key], time.time() + delay_s, member)
-
-    @_bounded
     async def promote(self) -> None:
-        """Append the delayed messages that are due."""
+        """Append the messages that a worker of version 0.2.0 put aside, and which are due."""
         await self._run(scripts.PROMOTE, [self.delayed_key, self.name], time.time(), _ID_LENGTH)
 
     # -- being a consumer ------------------------------------------------------------------------------
 
     @_bounded
-    async def join(self, consumer: str, liveness_s: float) -> None:
-        """Make the group where it does not exist, and declare a consumer alive for so many seconds."""
-        await self._run(scripts.JOIN, [self.name, self.alive_key(consumer)], GROUP, int(liveness_s * 1000))
+    async def join(self, consumer: str, liveness_s: float, waits_for: str = "") -> None:
+        """Make the group where it does not exist, and declare a consumer alive, as beat() does."""
+        keys = [self.name, self.alive_key(consumer)]
+        await self._run(scripts.JOIN, keys, GROUP, int(liveness_s * 1000), waits_for)
 
     @_bounded
-    async def beat(self, consumer: str, liveness_s: float) -> None:
-        """Declare a consumer alive for so many seconds."""
-        await self._run(scripts.BEAT, [self.alive_key(consumer)], int(liveness_s * 1000))
+    async def beat(self, consumer: str, liveness_s: float, waits_for: str = "") -> None:
+        """Declare a consumer alive for so many seconds, and say what it waits for, if it does."""
+        await self._run(scripts.BEAT, [self.alive_key(consumer)], int(liveness_s * 1000), waits_for)
 
     @_bounded
     async def leave(self, consumer: str, unbegun: Iterable[bytes]) -> None:
@@ -221,12 +234,15 @@ class LogStream:
         One that turns out to be alive keeps what it has.
         """
         keys = [self.name, self.alive_key(dead)]
-        replies = await self._run(scripts.TAKE_OVER, keys, GROUP, dead, by, _FETCH_COUNT)
-        # (In a script's reply the fields of an entry and their values alternate.)
-        return [
-            _to_entry((entry_id, dict(zip(fields[::2], fields[1::2], strict=True))))
-            for entry_id, fields in replies
-        ]
+        return _to_entries(await self._run(scripts.TAKE_OVER, keys, GROUP, dead, by, _FETCH_COUNT))
+
+    @_bounded
+    async def take_due(self, by: str) -> list[Entry]:
+        """Give some entries whose retry is due to a consumer."""
+        keys = [self.name, self.retries_key]
+        return _to_entries(
+            await self._run(scripts.TAKE_DUE, keys, GROUP, WAITING, by, time.time(), _FETCH_COUNT)
+        )
 
     @_bounded
     async def pending_of(self, consumer: str) -> list[bytes]:
@@ -247,12 +263,27 @@ class LogStream:
     @_bounded
     async def settle(self, entry_id: bytes) -> None:
         """Acknowledge an entry and delete it, in one step."""
-        await self._run(scripts.SETTLE, [self.name, self.runs_key], GROUP, entry_id)
+        keys = [self.name, self.runs_key, self.attempts_key, self.retries_key]
+        await self._run(scripts.SETTLE, keys, GROUP, entry_id)
+
+    @_bounded
+    async def delay(self, entry_id: bytes, delay_s: float, attempts: Attempts) -> None:
+        """Let an entry wait for its retry, in the stream, where it keeps its payload and its age."""
+        keys = [self.name, self.retries_key, self.attempts_key, self.runs_key]
+        due, noted = time.time() + delay_s, f"{attempts.failures} {attempts.outages}"
+        await self._run(scripts.DELAY, keys, GROUP, WAITING, entry_id, due, noted)
+
+    @_bounded
+    async def attempts_of(self, entry_id: bytes) -> Attempts:
+        """Return how often an entry was tried in vain."""
+        noted = await self.redis.hget(self.attempts_key, cast("str", entry_id))
+        return Attempts(*map(int, noted.split())) if noted else Attempts()
 
     @_bounded
     async def replace(self, entry_id: bytes, pieces: Sequence[bytes]) -> None:
         """Put pieces into the stream in the place of an entry, in one step. Repeating changes nothing."""
-        await self._run(scripts.REPLACE, [self.name, self.runs_key], GROUP, entry_id, *pieces)
+        keys = [self.name, self.runs_key, self.attempts_key]
+        await self._run(scripts.REPLACE, keys, GROUP, entry_id, *pieces)
 
     @_bounded
     async def runs_of(self, entry_id: bytes) -> int:
@@ -263,6 +294,12 @@ class LogStream:
     async def note_runs(self, entry_id: bytes, count: int) -> None:
         """Note how often a suspect was begun alone."""
         await self._run(scripts.NOTE_RUNS, [self.runs_key], entry_id, count)
+
+    @_bounded
+    async def oldest(self) -> float | None:
+        """Return when the oldest entry was appended, in seconds since 1970; None without any."""
+        entry_id: bytes | None = await self._run(scripts.OLDEST, [self.name])
+        return None if entry_id is None else int(entry_id.split(b"-")[0]) / 1000
 
     async def _run(self, script: str, keys: list[str], *args: bytes | str | float) -> Any:
         """Run a script; what it returns is as Redis gave it."""
@@ -278,3 +315,11 @@ _Reply = tuple[bytes, dict[bytes, bytes]]
 def _to_entry(reply: _Reply) -> Entry:
     entry_id, fields = reply
     return Entry(entry_id, fields.get(_FIELD, b""))
+
+
+def _to_entries(replies: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[Entry]:
+    """Return the entries of a script's reply, in which fields and values alternate."""
+    return [
+        _to_entry((entry_id, dict(zip(fields[::2], fields[1::2], strict=True))))
+        for entry_id, fields in replies
+    ]

@@ -26,25 +26,27 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#llm_observe/v1/health_service.proto\x12\x0ellm_observe.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x0e\n\x0c\x43heckRequest\"\x97\x03\n\rCheckResponse\x12*\n\x05state\x18\x01 \x01(\x0e\x32\x1b.llm_observe.v1.HealthState\x12\x36\n\x0c\x64\x65pendencies\x18\x02 \x03(\x0b\x32 .llm_observe.v1.DependencyHealth\x12*\n\x05queue\x18\x03 \x01(\x0b\x32\x1b.llm_observe.v1.QueueHealth\x12\x1e\n\x11\x64\x65\x61\x64_letter_count\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07version\x18\x05 \x01(\t\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x07rollups\x18\x07 \x01(\x0b\x32\x1c.llm_observe.v1.RollupHealth\x12,\n\x1fundelivered_alert_message_count\x18\x08 \x01(\x03H\x01\x88\x01\x01\x42\x14\n\x12_dead_letter_countB\"\n _undelivered_alert_message_count\"\x89\x01\n\x10\x44\x65pendencyHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.llm_observe.v1.HealthState\x12*\n\x07latency\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07message\x18\x04 \x01(\t\"Y\n\x0cRollupHealth\x12,\n\tmerge_lag\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13overflow_hour_count\x18\x02 \x01(\x03\"\x91\x01\n\x0bQueueHealth\x12\r\n\x05\x64\x65pth\x18\x01 \x01(\x03\x12\x15\n\rpending_count\x18\x02 \x01(\x03\x12\x15\n\rdelayed_count\x18\x03 \x01(\x03\x12\x16\n\x0e\x63onsumer_count\x18\x04 \x01(\x03\x12-\n\noldest_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration*|\n\x0bHealthState\x12\x1c\n\x18HEALTH_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14HEALTH_STATE_HEALTHY\x10\x01\x12\x19\n\x15HEALTH_STATE_DEGRADED\x10\x02\x12\x1a\n\x16HEALTH_STATE_UNHEALTHY\x10\x03\x32U\n\rHealthService\x12\x44\n\x05\x43heck\x12\x1c.llm_observe.v1.CheckRequest\x1a\x1d.llm_observe.v1.CheckResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#llm_observe/v1/health_service.proto\x12\x0ellm_observe.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x0e\n\x0c\x43heckRequest\"\xc8\x03\n\rCheckResponse\x12*\n\x05state\x18\x01 \x01(\x0e\x32\x1b.llm_observe.v1.HealthState\x12\x36\n\x0c\x64\x65pendencies\x18\x02 \x03(\x0b\x32 .llm_observe.v1.DependencyHealth\x12*\n\x05queue\x18\x03 \x01(\x0b\x32\x1b.llm_observe.v1.QueueHealth\x12\x1e\n\x11\x64\x65\x61\x64_letter_count\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x0f\n\x07version\x18\x05 \x01(\t\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x07rollups\x18\x07 \x01(\x0b\x32\x1c.llm_observe.v1.RollupHealth\x12,\n\x1fundelivered_alert_message_count\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12/\n\x08problems\x18\t \x03(\x0b\x32\x1d.llm_observe.v1.HealthProblemB\x14\n\x12_dead_letter_countB\"\n _undelivered_alert_message_count\"Z\n\rHealthProblem\x12*\n\x05state\x18\x01 \x01(\x0e\x32\x1b.llm_observe.v1.HealthState\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x89\x01\n\x10\x44\x65pendencyHealth\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.llm_observe.v1.HealthState\x12*\n\x07latency\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07message\x18\x04 \x01(\t\"Y\n\x0cRollupHealth\x12,\n\tmerge_lag\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13overflow_hour_count\x18\x02 \x01(\x03\"\x91\x01\n\x0bQueueHealth\x12\r\n\x05\x64\x65pth\x18\x01 \x01(\x03\x12\x15\n\rpending_count\x18\x02 \x01(\x03\x12\x15\n\rdelayed_count\x18\x03 \x01(\x03\x12\x16\n\x0e\x63onsumer_count\x18\x04 \x01(\x03\x12-\n\noldest_age\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration*|\n\x0bHealthState\x12\x1c\n\x18HEALTH_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14HEALTH_STATE_HEALTHY\x10\x01\x12\x19\n\x15HEALTH_STATE_DEGRADED\x10\x02\x12\x1a\n\x16HEALTH_STATE_UNHEALTHY\x10\x03\x32U\n\rHealthService\x12\x44\n\x05\x43heck\x12\x1c.llm_observe.v1.CheckRequest\x1a\x1d.llm_observe.v1.CheckResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'llm_observe.v1.health_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_HEALTHSTATE']._serialized_start=925
-  _globals['_HEALTHSTATE']._serialized_end=1049
+  _globals['_HEALTHSTATE']._serialized_start=1066
+  _globals['_HEALTHSTATE']._serialized_end=1190
   _globals['_CHECKREQUEST']._serialized_start=120
   _globals['_CHECKREQUEST']._serialized_end=134
   _globals['_CHECKRESPONSE']._serialized_start=137
-  _globals['_CHECKRESPONSE']._serialized_end=544
-  _globals['_DEPENDENCYHEALTH']._serialized_start=547
-  _globals['_DEPENDENCYHEALTH']._serialized_end=684
-  _globals['_ROLLUPHEALTH']._serialized_start=686
-  _globals['_ROLLUPHEALTH']._serialized_end=775
-  _globals['_QUEUEHEALTH']._serialized_start=778
-  _globals['_QUEUEHEALTH']._serialized_end=923
-  _globals['_HEALTHSERVICE']._serialized_start=1051
-  _globals['_HEALTHSERVICE']._serialized_end=1136
+  _globals['_CHECKRESPONSE']._serialized_end=593
+  _globals['_HEALTHPROBLEM']._serialized_start=595
+  _globals['_HEALTHPROBLEM']._serialized_end=685
+  _globals['_DEPENDENCYHEALTH']._serialized_start=688
+  _globals['_DEPENDENCYHEALTH']._serialized_end=825
+  _globals['_ROLLUPHEALTH']._serialized_start=827
+  _globals['_ROLLUPHEALTH']._serialized_end=916
+  _globals['_QUEUEHEALTH']._serialized_start=919
+  _globals['_QUEUEHEALTH']._serialized_end=1064
+  _globals['_HEALTHSERVICE']._serialized_start=1192
+  _globals['_HEALTHSERVICE']._serialized_end=1277
 # @@protoc_insertion_point(module_scope)

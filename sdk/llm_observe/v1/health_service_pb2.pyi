@@ -75,8 +75,9 @@ class CheckResponse(google.protobuf.message.Message):
     START_TIME_FIELD_NUMBER: builtins.int
     ROLLUPS_FIELD_NUMBER: builtins.int
     UNDELIVERED_ALERT_MESSAGE_COUNT_FIELD_NUMBER: builtins.int
+    PROBLEMS_FIELD_NUMBER: builtins.int
     state: global___HealthState.ValueType
-    """The worst state below."""
+    """The worst state of the problems; HEALTHY without any."""
     dead_letter_count: builtins.int
     """Dead letters that nobody has replayed or discarded. Absent when Postgres does not answer."""
     version: builtins.str
@@ -101,6 +102,10 @@ class CheckResponse(google.protobuf.message.Message):
     def rollups(self) -> global___RollupHealth:
         """The rollups. Absent when Postgres does not answer."""
 
+    @property
+    def problems(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___HealthProblem]:
+        """What is wrong, the worst first."""
+
     def __init__(
         self,
         *,
@@ -112,15 +117,42 @@ class CheckResponse(google.protobuf.message.Message):
         start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         rollups: global___RollupHealth | None = ...,
         undelivered_alert_message_count: builtins.int | None = ...,
+        problems: collections.abc.Iterable[global___HealthProblem] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_dead_letter_count", b"_dead_letter_count", "_undelivered_alert_message_count", b"_undelivered_alert_message_count", "dead_letter_count", b"dead_letter_count", "queue", b"queue", "rollups", b"rollups", "start_time", b"start_time", "undelivered_alert_message_count", b"undelivered_alert_message_count"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_dead_letter_count", b"_dead_letter_count", "_undelivered_alert_message_count", b"_undelivered_alert_message_count", "dead_letter_count", b"dead_letter_count", "dependencies", b"dependencies", "queue", b"queue", "rollups", b"rollups", "start_time", b"start_time", "state", b"state", "undelivered_alert_message_count", b"undelivered_alert_message_count", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_dead_letter_count", b"_dead_letter_count", "_undelivered_alert_message_count", b"_undelivered_alert_message_count", "dead_letter_count", b"dead_letter_count", "dependencies", b"dependencies", "problems", b"problems", "queue", b"queue", "rollups", b"rollups", "start_time", b"start_time", "state", b"state", "undelivered_alert_message_count", b"undelivered_alert_message_count", "version", b"version"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_dead_letter_count", b"_dead_letter_count"]) -> typing.Literal["dead_letter_count"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_undelivered_alert_message_count", b"_undelivered_alert_message_count"]) -> typing.Literal["undelivered_alert_message_count"] | None: ...
 
 global___CheckResponse = CheckResponse
+
+@typing.final
+class HealthProblem(google.protobuf.message.Message):
+    """HealthProblem is one thing that is wrong."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    state: global___HealthState.ValueType
+    """DEGRADED or UNHEALTHY."""
+    kind: builtins.str
+    """A stable word for it, such as `no_worker`. docs/operations.md lists them; they may grow."""
+    message: builtins.str
+    """What is wrong and what to do, in words."""
+    def __init__(
+        self,
+        *,
+        state: global___HealthState.ValueType = ...,
+        kind: builtins.str = ...,
+        message: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["kind", b"kind", "message", b"message", "state", b"state"]) -> None: ...
+
+global___HealthProblem = HealthProblem
 
 @typing.final
 class DependencyHealth(google.protobuf.message.Message):
@@ -205,7 +237,7 @@ class QueueHealth(google.protobuf.message.Message):
     """Live workers."""
     @property
     def oldest_age(self) -> google.protobuf.duration_pb2.Duration:
-        """Age of the oldest batch. Absent when the queue is empty."""
+        """Age of the oldest batch, since it was accepted, however often it was tried. Absent when the queue is empty."""
 
     def __init__(
         self,

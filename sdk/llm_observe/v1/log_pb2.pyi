@@ -251,19 +251,19 @@ class Log(google.protobuf.message.Message):
 
     @property
     def latency(self) -> google.protobuf.duration_pb2.Duration:
-        """How long the whole call took, by a monotonic clock. Not negative. Absent when unknown."""
+        """How long the whole call took, by a monotonic clock. Not negative, at most 7 days. Absent when unknown."""
 
     @property
     def first_token_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the first content token arrived. Not before start_time."""
+        """When the first content token arrived. Not before start_time, and as start_time not far in the future."""
 
     @property
     def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the call ended. Not before start_time, nor before first_token_time."""
+        """When the call ended. Not before start_time or first_token_time, and as start_time not far in the future."""
 
     @property
     def time_to_first_token(self) -> google.protobuf.duration_pb2.Duration:
-        """From start to first content token, by a monotonic clock. Not negative, not above latency."""
+        """From start to first content token, by a monotonic clock. Not negative, not above latency, at most 7 days."""
 
     @property
     def metadata(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:

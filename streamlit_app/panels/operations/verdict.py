@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _OLD_S: Final = 60.0
 """Age of the oldest batch, in seconds, from which the queue counts as stuck."""
 
+_SAID_ABOVE: Final = ("no_worker", "late_batches", "dead_letters", "undelivered_alerts")
+"""Kinds of problems that have a sentence of this page's own."""
+
 
 class Level(IntEnum):
     """How bad something is."""
@@ -63,6 +66,7 @@ def judge(health: pb.CheckResponse, ledger: Ledger | None) -> list[Finding]:
         *_judge_delivery(ledger),
         *_judge_queue(health),
         *_judge_rest(health),
+        *_judge_others(health),
     ]
 
 
@@ -70,9 +74,12 @@ def _judge_dependencies(health: pb.CheckResponse) -> Iterator[Finding]:
     for dependency in health.dependencies:
         if dependency.state != pb.HEALTH_STATE_HEALTHY:
             level = Level.WARNING if dependency.state == pb.HEALTH_STATE_DEGRADED else Level.BAD
-            yield Finding(
-                level, f"{dependency.name.capitalize()} does not work: {_sentence(dependency.message)}"
-            )
+            if dependency.HasField("latency"):  # it answers, and says what is wrong
+                yield Finding(level, _sentence(dependency.message))
+            else:
+                yield Finding(
+                    level, f"{dependency.name.capitalize()} does not work: {_sentence(dependency.message)}"
+                )
 
 
 def _judge_delivery(ledger: Ledger | None) -> Iterator[Finding]:
@@ -124,6 +131,15 @@ def _judge_rest(health: pb.CheckResponse) -> Iterator[Finding]:
     if health.rollups.overflow_hour_count:
         hours = count(health.rollups.overflow_hour_count, "hour")
         yield Finding(Level.WARNING, f"Too many groups in {hours}: the rest is counted as other.")
+
+
+def _judge_others(health: pb.CheckResponse) -> Iterator[Finding]:
+    """Yield the problems that are said nowhere else, in the server's words."""
+    stores = tuple(f"{dependency.name}_" for dependency in health.dependencies)
+    for problem in health.problems:
+        if problem.kind not in _SAID_ABOVE and not problem.kind.startswith(stores):
+            level = Level.WARNING if problem.state == pb.HEALTH_STATE_DEGRADED else Level.BAD
+            yield Finding(level, _sentence(problem.message[:1].upper() + problem.message[1:]))
 
 
 def count(number: int, one: str, many: str = "") -> str:

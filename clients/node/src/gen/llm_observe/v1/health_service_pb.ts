@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llm_observe/v1/health_service.proto.
  */
 export const file_llm_observe_v1_health_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNsbG1fb2JzZXJ2ZS92MS9oZWFsdGhfc2VydmljZS5wcm90bxIObGxtX29ic2VydmUudjEiDgoMQ2hlY2tSZXF1ZXN0IpcDCg1DaGVja1Jlc3BvbnNlEioKBXN0YXRlGAEgASgOMhsubGxtX29ic2VydmUudjEuSGVhbHRoU3RhdGUSNgoMZGVwZW5kZW5jaWVzGAIgAygLMiAubGxtX29ic2VydmUudjEuRGVwZW5kZW5jeUhlYWx0aBIqCgVxdWV1ZRgDIAEoCzIbLmxsbV9vYnNlcnZlLnYxLlF1ZXVlSGVhbHRoEh4KEWRlYWRfbGV0dGVyX2NvdW50GAQgASgDSACIAQESDwoHdmVyc2lvbhgFIAEoCRIuCgpzdGFydF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgdyb2xsdXBzGAcgASgLMhwubGxtX29ic2VydmUudjEuUm9sbHVwSGVhbHRoEiwKH3VuZGVsaXZlcmVkX2FsZXJ0X21lc3NhZ2VfY291bnQYCCABKANIAYgBAUIUChJfZGVhZF9sZXR0ZXJfY291bnRCIgogX3VuZGVsaXZlcmVkX2FsZXJ0X21lc3NhZ2VfY291bnQiiQEKEERlcGVuZGVuY3lIZWFsdGgSDAoEbmFtZRgBIAEoCRIqCgVzdGF0ZRgCIAEoDjIbLmxsbV9vYnNlcnZlLnYxLkhlYWx0aFN0YXRlEioKB2xhdGVuY3kYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHbWVzc2FnZRgEIAEoCSJZCgxSb2xsdXBIZWFsdGgSLAoJbWVyZ2VfbGFnGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhsKE292ZXJmbG93X2hvdXJfY291bnQYAiABKAMikQEKC1F1ZXVlSGVhbHRoEg0KBWRlcHRoGAEgASgDEhUKDXBlbmRpbmdfY291bnQYAiABKAMSFQoNZGVsYXllZF9jb3VudBgDIAEoAxIWCg5jb25zdW1lcl9jb3VudBgEIAEoAxItCgpvbGRlc3RfYWdlGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKnwKC0hlYWx0aFN0YXRlEhwKGEhFQUxUSF9TVEFURV9VTlNQRUNJRklFRBAAEhgKFEhFQUxUSF9TVEFURV9IRUFMVEhZEAESGQoVSEVBTFRIX1NUQVRFX0RFR1JBREVEEAISGgoWSEVBTFRIX1NUQVRFX1VOSEVBTFRIWRADMlUKDUhlYWx0aFNlcnZpY2USRAoFQ2hlY2sSHC5sbG1fb2JzZXJ2ZS52MS5DaGVja1JlcXVlc3QaHS5sbG1fb2JzZXJ2ZS52MS5DaGVja1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiNsbG1fb2JzZXJ2ZS92MS9oZWFsdGhfc2VydmljZS5wcm90bxIObGxtX29ic2VydmUudjEiDgoMQ2hlY2tSZXF1ZXN0IsgDCg1DaGVja1Jlc3BvbnNlEioKBXN0YXRlGAEgASgOMhsubGxtX29ic2VydmUudjEuSGVhbHRoU3RhdGUSNgoMZGVwZW5kZW5jaWVzGAIgAygLMiAubGxtX29ic2VydmUudjEuRGVwZW5kZW5jeUhlYWx0aBIqCgVxdWV1ZRgDIAEoCzIbLmxsbV9vYnNlcnZlLnYxLlF1ZXVlSGVhbHRoEh4KEWRlYWRfbGV0dGVyX2NvdW50GAQgASgDSACIAQESDwoHdmVyc2lvbhgFIAEoCRIuCgpzdGFydF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgdyb2xsdXBzGAcgASgLMhwubGxtX29ic2VydmUudjEuUm9sbHVwSGVhbHRoEiwKH3VuZGVsaXZlcmVkX2FsZXJ0X21lc3NhZ2VfY291bnQYCCABKANIAYgBARIvCghwcm9ibGVtcxgJIAMoCzIdLmxsbV9vYnNlcnZlLnYxLkhlYWx0aFByb2JsZW1CFAoSX2RlYWRfbGV0dGVyX2NvdW50QiIKIF91bmRlbGl2ZXJlZF9hbGVydF9tZXNzYWdlX2NvdW50IloKDUhlYWx0aFByb2JsZW0SKgoFc3RhdGUYASABKA4yGy5sbG1fb2JzZXJ2ZS52MS5IZWFsdGhTdGF0ZRIMCgRraW5kGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiiQEKEERlcGVuZGVuY3lIZWFsdGgSDAoEbmFtZRgBIAEoCRIqCgVzdGF0ZRgCIAEoDjIbLmxsbV9vYnNlcnZlLnYxLkhlYWx0aFN0YXRlEioKB2xhdGVuY3kYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHbWVzc2FnZRgEIAEoCSJZCgxSb2xsdXBIZWFsdGgSLAoJbWVyZ2VfbGFnGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhsKE292ZXJmbG93X2hvdXJfY291bnQYAiABKAMikQEKC1F1ZXVlSGVhbHRoEg0KBWRlcHRoGAEgASgDEhUKDXBlbmRpbmdfY291bnQYAiABKAMSFQoNZGVsYXllZF9jb3VudBgDIAEoAxIWCg5jb25zdW1lcl9jb3VudBgEIAEoAxItCgpvbGRlc3RfYWdlGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKnwKC0hlYWx0aFN0YXRlEhwKGEhFQUxUSF9TVEFURV9VTlNQRUNJRklFRBAAEhgKFEhFQUxUSF9TVEFURV9IRUFMVEhZEAESGQoVSEVBTFRIX1NUQVRFX0RFR1JBREVEEAISGgoWSEVBTFRIX1NUQVRFX1VOSEVBTFRIWRADMlUKDUhlYWx0aFNlcnZpY2USRAoFQ2hlY2sSHC5sbG1fb2JzZXJ2ZS52MS5DaGVja1JlcXVlc3QaHS5sbG1fb2JzZXJ2ZS52MS5DaGVja1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * CheckRequest is empty.
@@ -36,7 +36,7 @@ export const CheckRequestSchema: GenMessage<CheckRequest> = /*@__PURE__*/
  */
 export type CheckResponse = Message<"llm_observe.v1.CheckResponse"> & {
   /**
-   * The worst state below.
+   * The worst state of the problems; HEALTHY without any.
    *
    * @generated from field: llm_observe.v1.HealthState state = 1;
    */
@@ -91,6 +91,13 @@ export type CheckResponse = Message<"llm_observe.v1.CheckResponse"> & {
    * @generated from field: optional int64 undelivered_alert_message_count = 8;
    */
   undeliveredAlertMessageCount?: bigint | undefined;
+
+  /**
+   * What is wrong, the worst first.
+   *
+   * @generated from field: repeated llm_observe.v1.HealthProblem problems = 9;
+   */
+  problems: HealthProblem[];
 };
 
 /**
@@ -99,6 +106,41 @@ export type CheckResponse = Message<"llm_observe.v1.CheckResponse"> & {
  */
 export const CheckResponseSchema: GenMessage<CheckResponse> = /*@__PURE__*/
   messageDesc(file_llm_observe_v1_health_service, 1);
+
+/**
+ * HealthProblem is one thing that is wrong.
+ *
+ * @generated from message llm_observe.v1.HealthProblem
+ */
+export type HealthProblem = Message<"llm_observe.v1.HealthProblem"> & {
+  /**
+   * DEGRADED or UNHEALTHY.
+   *
+   * @generated from field: llm_observe.v1.HealthState state = 1;
+   */
+  state: HealthState;
+
+  /**
+   * A stable word for it, such as `no_worker`. docs/operations.md lists them; they may grow.
+   *
+   * @generated from field: string kind = 2;
+   */
+  kind: string;
+
+  /**
+   * What is wrong and what to do, in words.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message llm_observe.v1.HealthProblem.
+ * Use `create(HealthProblemSchema)` to create a new message.
+ */
+export const HealthProblemSchema: GenMessage<HealthProblem> = /*@__PURE__*/
+  messageDesc(file_llm_observe_v1_health_service, 2);
 
 /**
  * DependencyHealth is the state of a store that the server depends on.
@@ -140,7 +182,7 @@ export type DependencyHealth = Message<"llm_observe.v1.DependencyHealth"> & {
  * Use `create(DependencyHealthSchema)` to create a new message.
  */
 export const DependencyHealthSchema: GenMessage<DependencyHealth> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_health_service, 2);
+  messageDesc(file_llm_observe_v1_health_service, 3);
 
 /**
  * RollupHealth is the state of the rollups.
@@ -170,7 +212,7 @@ export type RollupHealth = Message<"llm_observe.v1.RollupHealth"> & {
  * Use `create(RollupHealthSchema)` to create a new message.
  */
 export const RollupHealthSchema: GenMessage<RollupHealth> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_health_service, 3);
+  messageDesc(file_llm_observe_v1_health_service, 4);
 
 /**
  * QueueHealth is the state of the ingest queue.
@@ -207,7 +249,7 @@ export type QueueHealth = Message<"llm_observe.v1.QueueHealth"> & {
   consumerCount: bigint;
 
   /**
-   * Age of the oldest batch. Absent when the queue is empty.
+   * Age of the oldest batch, since it was accepted, however often it was tried. Absent when the queue is empty.
    *
    * @generated from field: google.protobuf.Duration oldest_age = 5;
    */
@@ -219,7 +261,7 @@ export type QueueHealth = Message<"llm_observe.v1.QueueHealth"> & {
  * Use `create(QueueHealthSchema)` to create a new message.
  */
 export const QueueHealthSchema: GenMessage<QueueHealth> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_health_service, 4);
+  messageDesc(file_llm_observe_v1_health_service, 5);
 
 /**
  * HealthState says whether something works. It may grow.
