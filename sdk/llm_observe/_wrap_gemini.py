@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llm_observe._guard import attempt, guarded
 from llm_observe._providers import gemini
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
     from llm_observe._vendor import VendorClass, VendorObject
 
 
-def observe_gemini(client: VendorObject) -> None:
+_PROVIDER: Final = "_llm_observe_provider"
+"""Where a stand-in keeps who serves the calls, if the application said so."""
+
+
+def observe_gemini(client: VendorObject, provider: str = "") -> None:
     """Record the calls of a client (or of its ``aio`` alone), once."""
     for models in _models_of(client):
-        observe(models, _models_members)
+        observe(models, _ModelsMembers(provider), replace=bool(provider))
 
 
 def restore_gemini(client: VendorObject) -> None:
@@ -41,21 +45,42 @@ def _models_of(client: VendorObject) -> tuple[VendorObject, ...]:
     return (client.models, client.aio.models) if hasattr(client, "aio") else (client.models,)
 
 
-def _models_members(models_class: VendorClass) -> dict[str, object]:
-    asynchronous = inspect.iscoroutinefunction(models_class.embed_content)
-    plain, stream, kept = (_aplain, _astream, _akept) if asynchronous else (_plain, _stream, _kept)
-    return {
-        "_generate_content": plain(models_class, "_generate_content", "chat"),
-        "_generate_content_stream": stream(models_class, "_generate_content_stream"),
-        "embed_content": plain(models_class, "embed_content", "embeddings"),
-        "generate_content_stream": kept(models_class, "generate_content_stream"),
-    }
+_OPERATIONS: Final = {
+    "_generate_content": "chat",
+    "embed_content": "embeddings",
+    "_generate_images": "image_generation",
+    "_edit_image": "image_generation",
+    "_upscale_image": "image_generation",
+    "recontext_image": "image_generation",
+    "segment_image": "image_segmentation",
+}
+"""The methods that make one HTTP request each, and what they do."""
+
+
+class _ModelsMembers(NamedTuple):
+    """Makes the methods that record a client's ``models``. Equal ones share a stand-in."""
+
+    provider: str
+    """Who serves the calls, if the application says so."""
+
+    def __call__(self, models_class: VendorClass) -> dict[str, object]:
+        asynchronous = inspect.iscoroutinefunction(models_class.embed_content)
+        plain, stream, kept = (_aplain, _astream, _akept) if asynchronous else (_plain, _stream, _kept)
+        members: dict[str, object] = {
+            name: plain(models_class, name, operation)
+            for name, operation in _OPERATIONS.items()
+            if hasattr(models_class, name)
+        }
+        members["_generate_content_stream"] = stream(models_class, "_generate_content_stream")
+        members["generate_content_stream"] = kept(models_class, "generate_content_stream")
+        return {**members, _PROVIDER: self.provider}
 
 
 def _begin(models: VendorObject, operation: str, options: dict[str, object], *, stream: bool) -> Call | None:
     with guarded("describe"):
         call = gemini.describe(operation, options, stream=stream, sink=submit)
         attempt("server_address", _note_server_address, models, options, call)
+        call.provider = getattr(models, _PROVIDER) or call.provider
         return call
     return None
 
