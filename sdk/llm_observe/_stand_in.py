@@ -111,6 +111,11 @@ def observe(target: _Object, members: Members, *, replace: bool = False) -> _Obj
     return target
 
 
+def is_observed(target: object) -> bool:
+    """Return whether an object's class is a stand-in, or was derived from one."""
+    return _Observed in type(target).__mro__
+
+
 def restore(target: _Object) -> _Object:
     """Restore an object's original class; return the object."""
     if _is_stand_in(type(target)):

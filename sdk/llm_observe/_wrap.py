@@ -7,6 +7,7 @@ import inspect
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
+from llm_observe._batch_results import record_results
 from llm_observe._guard import attempt, swallow
 from llm_observe._process_end import watch_sigterm
 from llm_observe._providers import anthropic as anthropic_provider
@@ -20,6 +21,7 @@ from llm_observe._server_address import note_server, reports_stream_usage
 from llm_observe._stand_in import observe, restore
 from llm_observe._taps import atap, fail, tap
 from llm_observe._wrap_gemini import observe_gemini, restore_gemini
+from llm_observe._wrap_sockets import observe_paths, socket_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,8 @@ _CLIENT_BASES: Final = frozenset({"SyncAPIClient", "AsyncAPIClient"})
 """The bases of all their clients, those for Azure, Bedrock, Vertex AI and so on included."""
 _PROCESS: Final = "_process_response"
 """The method with which a client turns an HTTP response into its answer, whatever that is."""
+_PROVIDER: Final = "_llm_observe_provider"
+"""Where a stand-in keeps who serves the calls, if the application said so."""
 _current: ContextVar[Call | None] = ContextVar("llm_observe_current_call", default=None)
 """The call whose request is being made."""
 _GEMINI_TYPES: Final = {("google.genai", "Client"), ("google.genai", "AsyncClient")}
@@ -50,6 +54,7 @@ def wrap_client(client: _Client, provider: str = "") -> _Client:
     client_class = type(client)
     if _find_reader(client_class) is not None:
         observe(client, _ClientMembers(provider), replace=bool(provider))
+        observe_paths(client, _locate)
     elif _names(client_class) & _GEMINI_TYPES:
         observe_gemini(client, provider)
     else:
@@ -95,7 +100,11 @@ class _ClientMembers(NamedTuple):
         reader = cast("Provider", _find_reader(client_class))  # wrap_client() has found it
         asynchronous = inspect.iscoroutinefunction(client_class.request)
         request = (_async_request if asynchronous else _sync_request)(client_class, reader, self.provider)
-        members: dict[str, object] = {"request": request}
+        members: dict[str, object] = {
+            "request": request,
+            _PROVIDER: self.provider,
+            **(socket_members(client_class, _locate) if reader is openai_provider else {}),
+        }
         if hasattr(client_class, _PROCESS):
             members[_PROCESS] = _reading_headers(client_class)
         return members
@@ -125,9 +134,7 @@ def _begin(
     try:
         call = reader.describe(options, stream=stream, sink=submit)
         if call is not None:
-            attempt("server_address", _note_server, client, call)
-            if given:
-                call.provider = given
+            attempt("server_address", _note_server, client, given, call)
             if stream:
                 ask = get_runtime().config.request_stream_usage
                 if ask is None:
@@ -151,9 +158,15 @@ def _read_before_parser(provider: Provider, call: Call, options: VendorObject) -
     return options.model_copy(update={"post_parser": read_and_parse})
 
 
-def _note_server(client: VendorObject, call: Call) -> None:
+def _note_server(client: VendorObject, given: str, call: Call) -> None:
     base_url = client.__dict__.get("_base_url")  # OpenAI's property runs an import statement each time
     note_server(client, client.base_url if base_url is None else base_url, call)
+    if given:
+        call.provider = given
+
+
+def _locate(client: VendorObject, call: Call) -> None:
+    _note_server(client, getattr(client, _PROVIDER, ""), call)
 
 
 def _sync_request(client_class: VendorClass, reader: Provider, given: str) -> Callable[..., VendorObject]:
@@ -168,7 +181,8 @@ def _sync_request(client_class: VendorClass, reader: Provider, given: str) -> Ca
     ) -> VendorObject:
         call, options, hide = _begin(reader, given, self, options, stream=stream)
         if call is None:
-            return client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            return _read_results(reader, given, self, options, response)
         outer = _current.get()
         _current.set(call)
         try:
@@ -196,7 +210,10 @@ def _async_request(client_class: VendorClass, reader: Provider, given: str) -> C
     ) -> VendorObject:
         call, options, hide = _begin(reader, given, self, options, stream=stream)
         if call is None:
-            return await client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            response = await client_class.request(
+                self, cast_to, options, stream=stream, stream_cls=stream_cls
+            )
+            return _read_results(reader, given, self, options, response)
         outer = _current.get()
         _current.set(call)
         try:
@@ -212,6 +229,18 @@ def _async_request(client_class: VendorClass, reader: Provider, given: str) -> C
         return _settle(reader, call, response, hide=hide)
 
     return request
+
+
+def _read_results(
+    reader: Provider, given: str, client: VendorObject, options: VendorObject, answer: VendorObject
+) -> VendorObject:
+    """Record the results of a batch, if the request was for them. Returns the same answer."""
+
+    def locate(call: Call) -> None:
+        _note_server(client, given, call)
+
+    attempt("read_results", record_results, reader, answer, options.url, locate)
+    return answer
 
 
 def _read_paid_answer(provider: Provider, call: Call, error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""Who serves a call: many providers speak the protocol of OpenAI or Anthropic; the address tells them apart."""
+"""Who serves a call: many speak the protocol of OpenAI or Anthropic; the address tells them apart."""
 
 from __future__ import annotations
 

@@ -66,7 +66,8 @@ def _read_item(item: VendorObject, call: Call) -> None:
         call.add_output(f"[tool call] {item.name} ")
         call.add_output(item.arguments)
     for part in getattr(item, "content", None) or ():
-        call.add_output(getattr(part, "text", None) or getattr(part, "refusal", None))
+        texts = (getattr(part, name, None) for name in ("text", "refusal", "transcript"))
+        call.add_output(next(filter(None, texts), None))
 
 
 def read_event(event: VendorObject, call: Call) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import attempt
 from llm_observe._providers.fields import fields_of, undeclared_of
-from llm_observe._values import to_count, to_nano_usd
+from llm_observe._values import to_count, to_nano_usd, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,6 +181,33 @@ def read_gemini(usage: VendorObject, call: Call) -> None:
     attempt("read_kinds", _read_kinds, fields, call)
 
 
+def read_interaction(usage: VendorObject, call: Call) -> None:
+    """Record the usage of an interaction. Thoughts and tool prompts are counted separately, as above."""
+    get = fields_of(usage).get
+    if (source := get("total_input_tokens")) is not None:
+        call.input_tokens = source + (get("total_tool_use_tokens") or 0)
+    answer, thoughts = get("total_output_tokens"), get("total_thought_tokens", get("total_reasoning_tokens"))
+    if answer is not None or thoughts is not None:
+        call.output_tokens = (answer or 0) + (thoughts or 0)
+    if thoughts is not None:
+        call.reasoning_tokens = thoughts
+    if (cached := get("total_cached_tokens")) is not None:
+        call.cache_read_tokens = cached
+    if (total := get("total_tokens")) is not None:
+        call.total_tokens = total
+    call.audio_input_tokens = _sound_of(get("input_tokens_by_modality"), call.audio_input_tokens)
+    call.audio_output_tokens = _sound_of(get("output_tokens_by_modality"), call.audio_output_tokens)
+
+
+def _sound_of(breakdown: VendorObject, known: int | None) -> int | None:
+    if not breakdown:
+        return known
+    entries = map(fields_of, breakdown)
+    return sum(
+        entry.get("tokens") or 0 for entry in entries if to_text(entry.get("modality")).lower() == "audio"
+    )
+
+
 def read_gemini_embeddings(embeddings: VendorObject, call: Call) -> None:
     """Record the tokens of embeddings, which Vertex AI counts for each."""
     counts = [to_count(getattr(each.statistics, "token_count", None)) for each in embeddings or ()]
@@ -193,11 +220,17 @@ def _read_kinds(usage: Mapping[str, VendorObject], call: Call) -> None:
     """Record what decides the price of the tokens: how the request was served, and how many are audio."""
     traffic = usage.get("traffic_type")
     if traffic is not None:
-        call.service_tier = _tier_of(str(getattr(traffic, "value", traffic)).lower())
+        call.service_tier = _tier_of(_word_of(traffic))
+    if (tier := usage.get("service_tier")) is not None:
+        call.service_tier = _word_of(tier).removeprefix("service_tier_")
     audio = _audio_of(usage.get("prompt_tokens_details"), usage.get("tool_use_prompt_tokens_details"))
     call.audio_input_tokens = call.audio_input_tokens if audio is None else audio
-    audio = _audio_of(usage.get("candidates_tokens_details"))
+    audio = _audio_of(usage.get("candidates_tokens_details"), usage.get("response_tokens_details"))
     call.audio_output_tokens = call.audio_output_tokens if audio is None else audio
+
+
+def _word_of(value: VendorObject) -> str:
+    return to_text(value).lower()
 
 
 def _tier_of(traffic_type: str) -> str:
