@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["describe", "read_chunk", "read_error", "read_response"]
 
-_OPERATIONS: Final = {"CreateInteraction": "chat", "CreateDecision": "decision"}
-_POLLS: Final = frozenset({"GetInteractionById", "CancelInteractionById"})
+_OPERATIONS: Final = {"createinteraction": "chat", "createdecision": "decision"}
+_POLLS: Final = frozenset({"getinteractionbyid", "cancelinteractionbyid"})
+"""Requests by their operation id in lower case: the client writes them in several ways."""
 _ID: Final = re.compile(r"/interactions/([^/?]+)")
 _BACKGROUND: Final = "background"
 _RUNNING: Final = frozenset({"queued", "in_progress"})
@@ -29,6 +30,7 @@ _RUNNING: Final = frozenset({"queued", "in_progress"})
 
 def describe(operation_id: str, request: VendorObject) -> Call | None:
     """Begin the Call of an HTTP request, find that of a background interaction, or return None."""
+    operation_id = operation_id.lower()
     if operation_id in _POLLS:
         match = _ID.search(str(request.url))
         return find_call(match.group(1)) if match else None
