@@ -104,19 +104,24 @@ def configure(
     configure_runtime(Config.from_env(**overrides), exporter)
 
 
-def wrap(client: _Client) -> _Client:
+def wrap(client: _Client, *, provider: str = "") -> _Client:
     """Record every call made through this client and return the client. Wrapping it again changes nothing.
 
-    Supports ``OpenAI``, ``AsyncOpenAI`` and their Azure classes (chat completions, Responses, embeddings,
-    completions), ``Anthropic`` and ``AsyncAnthropic`` (messages), ``google.genai.Client`` with its ``aio``
-    side (generate_content, embed_content), with their streams, stream helpers, raw responses and copies.
+    Supports every client of openai and anthropic, those for Azure, Bedrock and Vertex AI included, and
+    ``google.genai.Client`` with its ``aio`` side, with their streams, stream helpers, raw responses and
+    copies. Which of their methods are recorded is listed in the SDK's README.
+
+    Args:
+        client: The vendor's client.
+        provider: Who serves its calls, such as ``groq``; by default, the base URL tells. Another name
+            than before replaces it.
 
     Raises:
         TypeError: The client's type is not supported.
     """
     from llm_observe._wrap import wrap_client  # noqa: PLC0415 - would double the time of importing us
 
-    return wrap_client(client)
+    return wrap_client(client, to_kept_text(provider).lower())
 
 
 def unwrap(client: _Client) -> _Client:

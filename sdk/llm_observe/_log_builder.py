@@ -64,7 +64,7 @@ def build_log(
         tags=map(clean, session.tags),
         provider=_text(call.provider).lower(),
         operation=_text(call.operation),
-        model=_text(call.model),
+        model=_text(call.model or call.response_model),  # an endpoint may choose it itself
         response_model=_text(call.response_model),
         outcome=call.outcome,  # type: ignore[arg-type] # the constants are the enum's numbers
         streamed=call.streamed,

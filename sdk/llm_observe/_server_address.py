@@ -1,24 +1,39 @@
-"""The host name of the endpoint that a client calls. Worked out once for each client."""
+"""Where a client calls: host and provider. Worked out once for each client."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from llm_observe._providers.hosts import find_provider
+
 if TYPE_CHECKING:
     from llm_observe._call import Call
     from llm_observe._vendor import VendorClass, VendorObject
 
 _KNOWN: Final = "_llm_observe_server_address"
-"""Where a client keeps its base URL and that URL's host. A copy may get another URL."""
+"""Where a client keeps its base URL, that URL's host and the provider. A copy may get another URL."""
 
 
 def note_server_address(owner: VendorObject, base_url: VendorObject, call: Call) -> None:
     """Record the host of a base URL, without user and port; ``owner`` keeps it for the next call."""
-    known = owner.__dict__.get(_KNOWN)
+    call.server_address = _known_of(owner, base_url)[1]
+
+
+def note_server(owner: VendorObject, base_url: VendorObject, call: Call) -> None:
+    """Record the host of a base URL, and the provider there if it is not the vendor of the client."""
+    _, call.server_address, provider = _known_of(owner, base_url)
+    if provider:
+        call.provider = provider
+
+
+def _known_of(owner: VendorObject, base_url: VendorObject) -> tuple[VendorObject, str, str]:
+    known: tuple[VendorObject, str, str] | None = owner.__dict__.get(_KNOWN)
     if known is None or known[0] is not base_url:
-        known = owner.__dict__[_KNOWN] = (base_url, _host_of(base_url))
-    call.server_address = known[1]
+        host = _host_of(base_url)
+        provider = find_provider(type(owner), host, _port_of(base_url))
+        known = owner.__dict__[_KNOWN] = (base_url, host, provider)
+    return known
 
 
 def _host_of(base_url: VendorObject) -> str:
@@ -28,6 +43,15 @@ def _host_of(base_url: VendorObject) -> str:
         return urlsplit(str(base_url)).hostname or ""
     except ValueError:  # not a URL
         return ""
+
+
+def _port_of(base_url: VendorObject) -> int | None:
+    from urllib.parse import urlsplit  # noqa: PLC0415 - as above
+
+    try:
+        return urlsplit(str(base_url)).port
+    except ValueError:  # not a URL
+        return None
 
 
 _REPORTING_HOSTS: Final = (

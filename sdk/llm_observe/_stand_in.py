@@ -91,17 +91,29 @@ def _stand_in(kind: VendorClass, members: Members) -> VendorClass:
     return _metaclass(metaclass)(kind.__name__, (kind,), namespace)
 
 
-def observe(target: _Object, members: Members) -> _Object:
+def observe(target: _Object, members: Members, *, replace: bool = False) -> _Object:
     """Replace an object's class by a stand-in, once; return the object.
+
+    Args:
+        target: The object.
+        members: Makes the methods that override those of its class.
+        replace: Whether these replace the methods of a stand-in that the object has already.
 
     Raises:
         TypeError: The object's class cannot be replaced.
     """
+    if replace:
+        restore(target)
     kind: VendorClass = type(target)
     if _Observed not in kind.__mro__:
         # Not by plain assignment: the class may override __setattr__.
         object.__setattr__(target, "__class__", _stand_in(kind, members))
     return target
+
+
+def is_observed(target: object) -> bool:
+    """Return whether an object's class is a stand-in, or was derived from one."""
+    return _Observed in type(target).__mro__
 
 
 def restore(target: _Object) -> _Object:

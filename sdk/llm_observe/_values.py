@@ -77,6 +77,15 @@ def to_count(value: object) -> int | None:
     return count if 0 <= count <= MAX_COUNT else None
 
 
+def to_nano_usd(value: Any, units_per_usd: int = 1) -> int | None:
+    """Return a price in 10^-9 US dollars; None if it is not a price."""
+    try:
+        nano = float(value) * (1_000_000_000 / units_per_usd)
+        return to_count(round(nano)) if not isinstance(value, bool) else None
+    except Exception:  # noqa: BLE001 - see above
+        return None
+
+
 def to_http_status(value: object) -> int | None:
     """Return an HTTP status; None if the value is not one."""
     status = to_count(value)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
+from llm_observe._batch_results import record_results
 from llm_observe._guard import attempt, swallow
 from llm_observe._process_end import watch_sigterm
 from llm_observe._providers import anthropic as anthropic_provider
 from llm_observe._providers import openai as openai_provider
 from llm_observe._providers.fields import answer_of, attribute
-from llm_observe._providers.ids import note_http
+from llm_observe._providers.ids import note_gateway, note_http
 from llm_observe._response_body import cancel_when_closed
 from llm_observe._response_bytes import read_passing_bytes
 from llm_observe._runtime import get_runtime, submit
-from llm_observe._server_address import note_server_address, reports_stream_usage
+from llm_observe._server_address import note_server, reports_stream_usage
 from llm_observe._stand_in import observe, restore
 from llm_observe._taps import atap, fail, tap
 from llm_observe._wrap_gemini import observe_gemini, restore_gemini
+from llm_observe._wrap_sockets import observe_paths, socket_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,30 +31,32 @@ if TYPE_CHECKING:
     from llm_observe._vendor import VendorClass, VendorObject
 
 _Client = TypeVar("_Client")
-_CLIENT_TYPES: Final[dict[tuple[str, str], Provider]] = {
-    **{
-        ("openai", f"{kind}{azure}OpenAI"): openai_provider
-        for kind in ("", "Async")
-        for azure in ("", "Azure")
-    },
-    **{("anthropic", f"{kind}Anthropic"): anthropic_provider for kind in ("", "Async")},
-}
-"""Package and class of every client with a single request method."""
+_READERS: Final[dict[str, Provider]] = {"openai": openai_provider, "anthropic": anthropic_provider}
+"""Vendors whose clients have a single request method, by the name of their package."""
+_CLIENT_BASES: Final = frozenset({"SyncAPIClient", "AsyncAPIClient"})
+"""The bases of all their clients, those for Azure, Bedrock, Vertex AI and so on included."""
+_PROCESS: Final = "_process_response"
+"""The method with which a client turns an HTTP response into its answer, whatever that is."""
+_PROVIDER: Final = "_llm_observe_provider"
+"""Where a stand-in keeps who serves the calls, if the application said so."""
+_current: ContextVar[Call | None] = ContextVar("llm_observe_current_call", default=None)
+"""The call whose request is being made."""
 _GEMINI_TYPES: Final = {("google.genai", "Client"), ("google.genai", "AsyncClient")}
 
 
-def wrap_client(client: _Client) -> _Client:
-    """Record a client's calls, once.
+def wrap_client(client: _Client, provider: str = "") -> _Client:
+    """Record a client's calls, once. ``provider`` names who serves them; by default, the base URL does.
 
     Raises:
         TypeError: The client's type is not supported.
     """
     watch_sigterm()  # the first call may come from another thread, where that is not possible
     client_class = type(client)
-    if _find_provider(client_class) is not None:
-        observe(client, _client_members)
+    if _find_reader(client_class) is not None:
+        observe(client, _ClientMembers(provider), replace=bool(provider))
+        observe_paths(client, _locate)
     elif _names(client_class) & _GEMINI_TYPES:
-        observe_gemini(client)
+        observe_gemini(client, provider)
     else:
         raise TypeError(f"llm_observe.wrap() does not support clients of type {client_class.__name__}")
     return client
@@ -74,31 +79,69 @@ def _package_of(base: type) -> str:
     return f"{package}.{rest.partition('.')[0]}" if package == "google" else package
 
 
-def _find_provider(client_class: type) -> Provider | None:
-    return next((_CLIENT_TYPES[name] for name in _names(client_class) if name in _CLIENT_TYPES), None)
+def _find_reader(client_class: type) -> Provider | None:
+    return next(
+        (
+            _READERS[package]
+            for package, name in _names(client_class)
+            if name in _CLIENT_BASES and package in _READERS
+        ),
+        None,
+    )
 
 
-def _client_members(client_class: VendorClass) -> dict[str, object]:
-    provider = cast("Provider", _find_provider(client_class))  # wrap_client() has found it
-    asynchronous = inspect.iscoroutinefunction(client_class.request)
-    return {"request": (_async_request if asynchronous else _sync_request)(client_class, provider)}
+class _ClientMembers(NamedTuple):
+    """Makes the methods that record a client. Equal ones share a stand-in."""
+
+    provider: str
+    """Who serves the calls, if the application says so."""
+
+    def __call__(self, client_class: VendorClass) -> dict[str, object]:
+        reader = cast("Provider", _find_reader(client_class))  # wrap_client() has found it
+        asynchronous = inspect.iscoroutinefunction(client_class.request)
+        request = (_async_request if asynchronous else _sync_request)(client_class, reader, self.provider)
+        members: dict[str, object] = {
+            "request": request,
+            _PROVIDER: self.provider,
+            **(socket_members(client_class, _locate) if reader is openai_provider else {}),
+        }
+        if hasattr(client_class, _PROCESS):
+            members[_PROCESS] = _reading_headers(client_class)
+        return members
+
+
+def _reading_headers(client_class: VendorClass) -> Callable[..., VendorObject]:
+    """Return a method that records what only the HTTP response of a plain answer shows, then goes on."""
+    process = getattr(client_class, _PROCESS)
+
+    @functools.wraps(process)
+    def process_response(self: VendorObject, **options: VendorObject) -> VendorObject:
+        call = _current.get()
+        if call is not None:
+            if not call.background_id:  # not of the request that began it
+                call.retry_count = options.get("retries_taken")
+            if call.provider not in _READERS:
+                attempt("read_gateway", note_gateway, options["response"].headers, call)
+        return process(self, **options)
+
+    return process_response
 
 
 def _begin(
-    provider: Provider, client: VendorObject, options: VendorObject, *, stream: bool
+    reader: Provider, given: str, client: VendorObject, options: VendorObject, *, stream: bool
 ) -> tuple[Call | None, VendorObject, bool]:
     call, hide = None, False
     try:
-        call = provider.describe(options, stream=stream, sink=submit)
+        call = reader.describe(options, stream=stream, sink=submit)
         if call is not None:
-            attempt("server_address", _note_server_address, client, call)
+            attempt("server_address", _note_server, client, given, call)
             if stream:
                 ask = get_runtime().config.request_stream_usage
                 if ask is None:
                     ask = reports_stream_usage(client, call.server_address)
-                options, hide = provider.prepare(options, request_stream_usage=ask)
+                options, hide = reader.prepare(options, call, request_stream_usage=ask)
             elif getattr(options, "post_parser", None):
-                options = _read_before_parser(provider, call, options)
+                options = _read_before_parser(reader, call, options)
     except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
         swallow("describe", error)
     return call, options, hide
@@ -115,12 +158,18 @@ def _read_before_parser(provider: Provider, call: Call, options: VendorObject) -
     return options.model_copy(update={"post_parser": read_and_parse})
 
 
-def _note_server_address(client: VendorObject, call: Call) -> None:
+def _note_server(client: VendorObject, given: str, call: Call) -> None:
     base_url = client.__dict__.get("_base_url")  # OpenAI's property runs an import statement each time
-    note_server_address(client, client.base_url if base_url is None else base_url, call)
+    note_server(client, client.base_url if base_url is None else base_url, call)
+    if given:
+        call.provider = given
 
 
-def _sync_request(client_class: VendorClass, provider: Provider) -> Callable[..., VendorObject]:
+def _locate(client: VendorObject, call: Call) -> None:
+    _note_server(client, getattr(client, _PROVIDER, ""), call)
+
+
+def _sync_request(client_class: VendorClass, reader: Provider, given: str) -> Callable[..., VendorObject]:
     @functools.wraps(client_class.request)
     def request(
         self: VendorObject,
@@ -130,21 +179,26 @@ def _sync_request(client_class: VendorClass, provider: Provider) -> Callable[...
         stream: bool = False,
         stream_cls: object = None,
     ) -> VendorObject:
-        call, options, hide = _begin(provider, self, options, stream=stream)
+        call, options, hide = _begin(reader, given, self, options, stream=stream)
         if call is None:
-            return client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            return _read_results(reader, given, self, options, response)
+        outer = _current.get()
+        _current.set(call)
         try:
             response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
         except BaseException as error:
-            attempt("read_paid_answer", _read_paid_answer, provider, call, error)
-            fail(provider, call, error)
+            attempt("read_paid_answer", _read_paid_answer, reader, call, error)
+            fail(reader, call, error)
             raise
-        return _settle(provider, call, response, hide=hide)
+        finally:
+            _current.set(outer)
+        return _settle(reader, call, response, hide=hide)
 
     return request
 
 
-def _async_request(client_class: VendorClass, provider: Provider) -> Callable[..., VendorObject]:
+def _async_request(client_class: VendorClass, reader: Provider, given: str) -> Callable[..., VendorObject]:
     @functools.wraps(client_class.request)
     async def request(
         self: VendorObject,
@@ -154,20 +208,39 @@ def _async_request(client_class: VendorClass, provider: Provider) -> Callable[..
         stream: bool = False,
         stream_cls: object = None,
     ) -> VendorObject:
-        call, options, hide = _begin(provider, self, options, stream=stream)
+        call, options, hide = _begin(reader, given, self, options, stream=stream)
         if call is None:
-            return await client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            response = await client_class.request(
+                self, cast_to, options, stream=stream, stream_cls=stream_cls
+            )
+            return _read_results(reader, given, self, options, response)
+        outer = _current.get()
+        _current.set(call)
         try:
             response = await client_class.request(
                 self, cast_to, options, stream=stream, stream_cls=stream_cls
             )
         except BaseException as error:
-            attempt("read_paid_answer", _read_paid_answer, provider, call, error)
-            fail(provider, call, error)
+            attempt("read_paid_answer", _read_paid_answer, reader, call, error)
+            fail(reader, call, error)
             raise
-        return _settle(provider, call, response, hide=hide)
+        finally:
+            _current.set(outer)
+        return _settle(reader, call, response, hide=hide)
 
     return request
+
+
+def _read_results(
+    reader: Provider, given: str, client: VendorObject, options: VendorObject, answer: VendorObject
+) -> VendorObject:
+    """Record the results of a batch, if the request was for them. Returns the same answer."""
+
+    def locate(call: Call) -> None:
+        _note_server(client, given, call)
+
+    attempt("read_results", record_results, reader, answer, options.url, locate)
+    return answer
 
 
 def _read_paid_answer(provider: Provider, call: Call, error: BaseException) -> None:

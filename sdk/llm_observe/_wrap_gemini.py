@@ -1,4 +1,4 @@
-"""Records google.genai.Client: its ``models`` object, synchronous and asynchronous.
+"""Records google.genai.Client, synchronous and asynchronous: the objects that it consists of.
 
 Overrides the methods that make one HTTP request each, below automatic function calling, so that each call to
 the model makes one log.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from llm_observe import _wrap_gemini_parts as parts
 from llm_observe._guard import attempt, guarded
 from llm_observe._providers import gemini
 from llm_observe._runtime import submit
@@ -25,37 +26,122 @@ if TYPE_CHECKING:
     from llm_observe._vendor import VendorClass, VendorObject
 
 
-def observe_gemini(client: VendorObject) -> None:
+_PARTS: Final[dict[str, Callable[..., dict[str, object]]]] = {
+    "live": parts.live_members,
+    "batches": parts.batches_members,
+    "files": parts.files_members,
+    "operations": parts.operations_members,
+}
+"""What a client has beside ``models``."""
+_LAZY: Final = ("interactions", "decisions")
+"""What a client makes when it is first asked for."""
+
+
+def observe_gemini(client: VendorObject, provider: str = "") -> None:
     """Record the calls of a client (or of its ``aio`` alone), once."""
-    for models in _models_of(client):
-        observe(models, _models_members)
+    for side in _sides_of(client):
+        for name, part in _made(side):
+            observe(part, _PartMembers(name, provider), replace=bool(provider))
+        observe(side, _ClientMembers(provider), replace=bool(provider))
 
 
 def restore_gemini(client: VendorObject) -> None:
     """Stop recording a client's calls."""
-    for models in _models_of(client):
-        restore(models)
+    for side in _sides_of(client):
+        for _, part in _made(side):
+            restore(part)
+        restore(side)
 
 
-def _models_of(client: VendorObject) -> tuple[VendorObject, ...]:
-    return (client.models, client.aio.models) if hasattr(client, "aio") else (client.models,)
+def _sides_of(client: VendorObject) -> tuple[VendorObject, ...]:
+    return (client, client.aio) if hasattr(client, "aio") else (client,)
+
+
+def _made(side: VendorObject) -> Iterator[tuple[str, VendorObject]]:
+    """Yield the parts that a client has made."""
+    for name in ("models", *_PARTS, *_LAZY):
+        part = side.__dict__.get(f"_{name}")
+        if part is not None:
+            yield name, part
+
+
+class _ClientMembers(NamedTuple):
+    """Makes the properties whose parts are recorded when they are made. Equal ones share a stand-in."""
+
+    provider: str
+    """Who serves the calls, if the application says so."""
+
+    def __call__(self, client_class: VendorClass) -> dict[str, object]:
+        return {name: self._lazy(client_class, name) for name in _LAZY if hasattr(client_class, name)}
+
+    def _lazy(self, client_class: VendorClass, name: str) -> property:
+        original = getattr(client_class, name)
+
+        @functools.wraps(original.fget)
+        def make(client: VendorObject) -> VendorObject:
+            part = original.fget(client)
+            attempt("observe_part", observe, part, _PartMembers(name, self.provider))
+            return part
+
+        return property(make)
+
+
+class _PartMembers(NamedTuple):
+    """Makes the methods that record a part of a client. Equal ones share a stand-in."""
+
+    name: str
+    provider: str
+    """Who serves the calls, if the application says so."""
+
+    def __call__(self, part_class: VendorClass) -> dict[str, object]:
+        if self.name == "models":
+            return {**_models_members(part_class), _PROVIDER: self.provider}
+        members = parts.interactions_members if self.name in _LAZY else _PARTS[self.name]
+        return {**members(_locate, part_class), _PROVIDER: self.provider}
+
+
+def _locate(part: VendorObject, call: Call) -> None:
+    api_client = getattr(part, "_api_client", None)
+    if api_client is not None:
+        note_server_address(part, api_client._http_options.base_url, call)  # noqa: SLF001 - see below
+    call.provider = getattr(part, _PROVIDER, "") or call.provider
+
+
+_PROVIDER: Final = "_llm_observe_provider"
+"""Where a stand-in keeps who serves the calls, if the application said so."""
+
+
+_OPERATIONS: Final = {
+    "_generate_content": "chat",
+    "embed_content": "embeddings",
+    "_generate_images": "image_generation",
+    "_edit_image": "image_generation",
+    "_upscale_image": "image_generation",
+    "recontext_image": "image_generation",
+    "segment_image": "image_segmentation",
+    "_generate_videos": "video_generation",
+}
+"""The methods that make one HTTP request each, and what they do."""
 
 
 def _models_members(models_class: VendorClass) -> dict[str, object]:
     asynchronous = inspect.iscoroutinefunction(models_class.embed_content)
     plain, stream, kept = (_aplain, _astream, _akept) if asynchronous else (_plain, _stream, _kept)
-    return {
-        "_generate_content": plain(models_class, "_generate_content", "chat"),
-        "_generate_content_stream": stream(models_class, "_generate_content_stream"),
-        "embed_content": plain(models_class, "embed_content", "embeddings"),
-        "generate_content_stream": kept(models_class, "generate_content_stream"),
+    members: dict[str, object] = {
+        name: plain(models_class, name, operation)
+        for name, operation in _OPERATIONS.items()
+        if hasattr(models_class, name)
     }
+    members["_generate_content_stream"] = stream(models_class, "_generate_content_stream")
+    members["generate_content_stream"] = kept(models_class, "generate_content_stream")
+    return members
 
 
 def _begin(models: VendorObject, operation: str, options: dict[str, object], *, stream: bool) -> Call | None:
     with guarded("describe"):
         call = gemini.describe(operation, options, stream=stream, sink=submit)
         attempt("server_address", _note_server_address, models, options, call)
+        call.provider = getattr(models, _PROVIDER, "") or call.provider
         return call
     return None
 

@@ -83,21 +83,21 @@ def sse_bytes(events) -> bytes:
     return b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in events) + b"data: [DONE]\n\n"
 
 
-def sse(events, *, broken: bool = False) -> httpx2.Response:
+def sse(events, *, broken: bool = False, done: bool = True) -> httpx2.Response:
     lines = [f"data: {json.dumps(event)}\n\n".encode() for event in events]
+    if done and not broken:
+        lines.append(b"data: [DONE]\n\n")
 
     async def abody():
         for line in lines:
             yield line
         if broken:
             raise httpx2.ReadError("cut")
-        yield b"data: [DONE]\n\n"
 
     def body():
         yield from lines
         if broken:
             raise httpx2.ReadError("cut")
-        yield b"data: [DONE]\n\n"
 
     class Both(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         def __iter__(self):

@@ -8,8 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._adapters.base import VendorAdapter, omit_none
-from llm_observe._adapters.raw_events import snake_case
-from llm_observe._providers.fields import to_json_objects
+from llm_observe._providers.fields import snake_case, to_json_objects
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import functools
-import re
 from typing import TYPE_CHECKING
 
 from llm_observe._providers.fields import to_json_objects
 
 if TYPE_CHECKING:
     from llm_observe._vendor import VendorClass, VendorObject
-
-
-@functools.lru_cache(maxsize=256)
-def snake_case(name: str) -> str:
-    """Return the name that Google's Python types give a member of its JSON."""
-    return re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name)
 
 
 class RawEventsMixin:

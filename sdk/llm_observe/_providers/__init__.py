@@ -27,7 +27,9 @@ class Provider(Reader, Protocol):
     def describe(self, options: VendorObject, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
         """Begin the Call of a request, or return None if the request does not call a model."""
 
-    def prepare(self, options: VendorObject, *, request_stream_usage: bool) -> tuple[VendorObject, bool]:
+    def prepare(
+        self, options: VendorObject, call: Call, *, request_stream_usage: bool
+    ) -> tuple[VendorObject, bool]:
         """Return the options to send, and whether to hide the usage chunk from the application."""
 
     def read_response(self, response: VendorObject, call: Call) -> None:

@@ -32,9 +32,9 @@ def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None
     return call
 
 
-def prepare(options: VendorObject, *, request_stream_usage: bool) -> tuple[VendorObject, bool]:
+def prepare(options: VendorObject, call: Call, *, request_stream_usage: bool) -> tuple[VendorObject, bool]:
     """Return the options unchanged: Anthropic always reports usage."""
-    del request_stream_usage
+    del call, request_stream_usage
     return options, False
 
 

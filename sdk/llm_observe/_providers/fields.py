@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -48,6 +50,12 @@ def to_json_objects(value: object, rename: Callable[[str], str] = str) -> Vendor
     return value
 
 
+@lru_cache(maxsize=256)
+def snake_case(name: str) -> str:
+    """Return the name that Google's Python types give a member of its JSON."""
+    return re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name)
+
+
 def to_plain_json(value: object) -> object:
     """Return a JSON value with every JsonObject in it as a mapping."""
     if isinstance(value, JsonObject):
@@ -55,11 +63,11 @@ def to_plain_json(value: object) -> object:
     return [to_plain_json(entry) for entry in value] if isinstance(value, list) else value
 
 
-def parse_json_object(text: bytes | str) -> JsonObject | None:
-    """Return the JSON object that a text is; None if it is anything else."""
+def parse_json_object(text: bytes | str, rename: Callable[[str], str] = str) -> JsonObject | None:
+    """Return the JSON object that a text is; None if it is anything else. ``rename`` as above."""
     try:
         value = json.loads(text)
-        return to_json_objects(value) if isinstance(value, dict) else None
+        return to_json_objects(value, rename) if isinstance(value, dict) else None
     except (ValueError, RecursionError):
         return None
 

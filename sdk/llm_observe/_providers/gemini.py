@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from llm_observe._call import Call
 from llm_observe._guard import attempt
-from llm_observe._providers.errors import note_failure
+from llm_observe._providers.errors import note_failure, read_error_body
 from llm_observe._providers.fields import attribute
 from llm_observe._providers.usage import read_gemini, read_gemini_embeddings
-from llm_observe._values import to_http_status
+from llm_observe._values import to_http_status, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +30,11 @@ def describe(
 
 
 def _note_input(options: dict[str, object], call: Call) -> None:
-    call.keep_input(_last_user_text(options.get("contents")))
+    prompt = options.get("contents", options.get("prompt"))
+    call.keep_input(last_user_text(_of(options.get("source"), "prompt") if prompt is None else prompt))
 
 
-def _last_user_text(contents: object) -> tuple[str, ...]:
+def last_user_text(contents: object) -> tuple[str, ...]:
     """Return references to the user's newest text; images and files are omitted."""
     if isinstance(contents, str):
         return (contents,)
@@ -61,10 +62,22 @@ def base_url_of(options: dict[str, object]) -> VendorObject:
 
 
 def read_response(response: VendorObject, call: Call) -> None:
-    """Record text, usage and finish reason of a GenerateContentResponse, complete or a chunk of a stream."""
+    """Record text, usage and finish reason of an answer, complete or a chunk of a stream."""
+    if call.operation == "video_generation":
+        read_operation(response, call)
+        return
     _read_numbers(response, call)
     if not attempt("read_content", _read_content, response, call):
         call.needs_end = False  # whether the answer is complete is not known
+
+
+def read_operation(operation: VendorObject, call: Call) -> None:
+    """Record how far a long-running operation is: the application asks for it until it is done."""
+    call.end_seen = bool(operation.done)
+    if not call.end_seen:
+        call.background_id = to_text(operation.name)
+    elif operation.error:
+        read_error_body(operation.error, call)
 
 
 def _read_content(response: VendorObject, call: Call) -> None:

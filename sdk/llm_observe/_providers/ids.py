@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._providers.fields import attribute
-from llm_observe._values import to_retry_count
+from llm_observe._values import to_nano_usd, to_retry_count
 
 if TYPE_CHECKING:
     from llm_observe._call import Call
     from llm_observe._vendor import VendorObject
 
 _RETRIES_HEADER: Final = "x-stainless-retry-count"
-_REQUEST_ID_HEADERS: Final = {"openai": "x-request-id", "anthropic": "request-id"}
+_REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
+"""OpenAI's, Anthropic's, Azure's and Amazon's."""
+_COST_HEADER: Final = "x-litellm-response-cost"
 
 
 def note_ids(answer: VendorObject, call: Call) -> None:
     """Record the model, the answer's id, its tier, and the request id that the client keeps on it."""
-    call.response_model = answer.model or call.response_model
     # The declared fields; not getattr(), which is slow for a missing attribute of a model.
     fields = answer.__dict__
+    call.response_model = fields.get("model") or call.response_model
     call.provider_response_id = fields.get("id") or call.provider_response_id
     call.provider_request_id = fields.get("_request_id") or call.provider_request_id
     call.service_tier = fields.get("service_tier") or call.service_tier
@@ -29,9 +31,17 @@ def note_http(response: VendorObject, call: Call) -> None:
     """Record the request id of an HTTP response, and how often the client had tried before."""
     headers = attribute(response, "headers")
     if headers is not None:
-        name = _REQUEST_ID_HEADERS.get(call.provider)
-        call.provider_request_id = (headers.get(name) if name else None) or call.provider_request_id
+        ids = (headers.get(name) for name in _REQUEST_ID_HEADERS)
+        call.provider_request_id = next(filter(None, ids), None) or call.provider_request_id
+        note_gateway(headers, call)
     note_retries(response, call)
+
+
+def note_gateway(headers: VendorObject, call: Call) -> None:
+    """Record what only a gateway's headers say: the price."""
+    cost = headers.get(_COST_HEADER)
+    if cost is not None and call.reported_cost_nano_usd is None:
+        call.reported_cost_nano_usd = to_nano_usd(cost)
 
 
 def note_retries(answer: VendorObject, call: Call) -> None:

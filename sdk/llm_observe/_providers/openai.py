@@ -1,4 +1,4 @@
-"""OpenAI: chat completions, Responses, embeddings and legacy completions, complete and streamed."""
+"""OpenAI, and whoever speaks its protocol: every endpoint that runs a model, complete and streamed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import Call
 from llm_observe._guard import attempt
-from llm_observe._providers import openai_responses
+from llm_observe._providers import openai_media, openai_responses
 from llm_observe._providers.errors import read_error, read_error_body
-from llm_observe._providers.fields import undeclared_of
+from llm_observe._providers.fields import fields_of, undeclared_of
 from llm_observe._providers.ids import note_ids
+from llm_observe._providers.openai_endpoints import (
+    CHAT,
+    EMBEDDINGS,
+    HAS_TEXT,
+    JOB,
+    MEDIA,
+    RESPONSE,
+    STREAMED_USAGE,
+    TEXT,
+    find_background_call,
+    find_endpoint,
+)
 from llm_observe._providers.usage import read_openai
 
 if TYPE_CHECKING:
@@ -19,15 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["describe", "prepare", "read_chunk", "read_error", "read_response"]
 
-_OPERATIONS: Final = {
-    "/chat/completions": "chat",
-    "/responses": "chat",
-    "/embeddings": "embeddings",
-    "/completions": "text_completion",
-}
-_STREAMED_USAGE: Final = frozenset({"/chat/completions", "/completions"})
-"""Endpoints whose streams report usage only on request."""
-_RESPONSES: Final = "/responses"
 _RAW_HEADER: Final = "x-stainless-raw-response"
 """Marks the requests of with_raw_response and with_streaming_response."""
 _MAX_INPUTS: Final = 20
@@ -35,22 +38,22 @@ _MAX_INPUTS: Final = 20
 
 def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
     """Begin the Call of a request, if it runs a model."""
-    operation = _OPERATIONS.get(options.url)
-    if operation is None:
-        return openai_responses.find_background_call(options)
+    endpoint = find_endpoint(options)
+    if endpoint is None:
+        return find_background_call(options)
     body = options.json_data
     if not isinstance(body, dict):
         return None
-    call = Call("openai", operation, body.get("model"), sink)
-    call.kind = options.url
+    call = Call("openai", endpoint.operation, body.get("model"), sink)
+    call.kind = endpoint.kind
     call.streamed = stream
-    call.needs_end = operation != "embeddings"
+    call.needs_end = stream or endpoint.kind in HAS_TEXT
     attempt("describe", _describe, body, call)
     return call
 
 
 def _describe(body: dict[str, object], call: Call) -> None:
-    call.has_deltas = call.kind == "/chat/completions" and (body.get("n") or 1) == 1
+    call.has_deltas = call.kind == CHAT and (body.get("n") or 1) == 1
     call.read_last = _read_ending
     note_input(body, call)
 
@@ -64,11 +67,22 @@ def _input_text(body: dict[str, object]) -> tuple[str, ...]:
     if "messages" in body:
         return last_user_text(body["messages"])
     prompt = body.get("input", body.get("prompt"))
+    if prompt is None:  # a run
+        return last_user_text(
+            body.get("additional_messages") or fields_of(body.get("thread")).get("messages")
+        )
     if isinstance(prompt, str):
         return (prompt,)
-    if isinstance(prompt, list | tuple) and prompt and all(isinstance(part, str) for part in prompt):
-        return tuple(prompt[:_MAX_INPUTS])
-    return last_user_text(prompt)
+    if isinstance(prompt, list | tuple) and prompt:
+        if all(isinstance(part, str) for part in prompt):
+            return tuple(prompt[:_MAX_INPUTS])
+        return last_user_text(prompt) or _texts_of(prompt)
+    return ()
+
+
+def _texts_of(parts: VendorObject) -> tuple[str, ...]:
+    texts = (part.get("text") for part in parts if isinstance(part, dict))
+    return tuple(text for text in texts if isinstance(text, str))
 
 
 def last_user_text(messages: object) -> tuple[str, ...]:
@@ -81,15 +95,14 @@ def last_user_text(messages: object) -> tuple[str, ...]:
             if isinstance(content, str):
                 return (content,)
             if isinstance(content, list | tuple):
-                parts = (part.get("text") for part in content if isinstance(part, dict))
-                return tuple(part for part in parts if isinstance(part, str))
+                return _texts_of(content)
             return ()
     return ()
 
 
-def prepare(options: VendorObject, *, request_stream_usage: bool) -> tuple[VendorObject, bool]:
+def prepare(options: VendorObject, call: Call, *, request_stream_usage: bool) -> tuple[VendorObject, bool]:
     """Request the usage chunk in a copy of the options, unless the application set include_usage itself."""
-    if not request_stream_usage or options.url not in _STREAMED_USAGE or _is_raw(options):
+    if not request_stream_usage or call.kind not in STREAMED_USAGE or _is_raw(options):
         return options, False
     body = options.json_data
     stream_options = body.get("stream_options")
@@ -111,12 +124,13 @@ def _is_raw(options: VendorObject) -> bool:
 
 def read_response(response: VendorObject, call: Call) -> None:
     """Record text, usage and finish reason of a complete answer of any endpoint."""
-    if call.kind == _RESPONSES:
-        openai_responses.read_response(response, call)
+    reader = _READERS.get(call.kind)
+    if reader is not None:
+        reader(response, call)
         return
     attempt("read_ids", note_ids, response, call)
     attempt("read_usage", _read_usage, response, call)
-    if call.kind != "/embeddings" and not attempt("read_choice", _read_choice, response, call):
+    if call.kind != EMBEDDINGS and not attempt("read_choice", _read_choice, response, call):
         call.needs_end = False  # whether the answer is complete is not known
     attempt("read_failure", _read_failure, response, call)
 
@@ -135,7 +149,7 @@ def _read_choice(response: VendorObject, call: Call) -> None:
     choice = response.choices[0]
     call.end_seen = True
     _note_reason(choice, call)
-    if call.kind == "/completions":
+    if call.kind == TEXT:
         call.add_output(choice.text)
         return
     message = choice.message
@@ -163,8 +177,9 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
 
     Runs for every chunk on the application's thread: it only reads attributes, the likeliest first.
     """
-    if call.kind == _RESPONSES:
-        openai_responses.read_event(chunk, call)
+    reader = _EVENT_READERS.get(call.kind)
+    if reader is not None:
+        reader(chunk, call)
         return False
     call.read_last_chunk()
     if not call.response_model:
@@ -190,7 +205,7 @@ def _has_only_usage(chunk: VendorObject) -> bool:
 def _read_delta(chunk: VendorObject, call: Call) -> None:
     """Record the text of a chunk, if it belongs to the first of several answers."""
     choice = chunk.choices[0]
-    if call.kind == "/completions":
+    if call.kind == TEXT:
         delta, text = None, choice.text
     else:
         delta = choice.delta
@@ -237,5 +252,20 @@ def _read_usage(answer: VendorObject, call: Call) -> None:
     usage = answer.usage
     if usage is None and getattr(answer, "choices", None):
         usage = undeclared_of(answer.choices[0]).get("usage")
+    if usage is None:
+        usage = fields_of(undeclared_of(answer).get("x_groq")).get("usage")
     if usage is not None:
         read_openai(usage, call)
+
+
+_READERS: Final = {
+    RESPONSE: openai_responses.read_response,
+    MEDIA: openai_media.read_media,
+    JOB: openai_media.read_job,
+}
+"""Read the answers that are not one of several choices."""
+_EVENT_READERS: Final = {
+    RESPONSE: openai_responses.read_event,
+    MEDIA: openai_media.read_media_event,
+    JOB: openai_media.read_job_event,
+}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
-from llm_observe._background import find_call, is_known
 from llm_observe._call import CANCELLED
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import read_error_body
@@ -25,15 +23,6 @@ _LAST_EVENTS: Final = frozenset(
     {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
 )
 _RUNNING: Final = frozenset({"queued", "in_progress"})
-_POLL: Final = re.compile(r"/responses/([^/?]+)(?:/cancel)?")
-
-
-def find_background_call(options: VendorObject) -> Call | None:
-    """Return the call whose background response a request asks for (or cancels), if there is one."""
-    if not options.url.startswith("/responses/") or not is_known():
-        return None
-    match = _POLL.fullmatch(options.url)
-    return find_call(match.group(1)) if match else None
 
 
 def read_response(response: VendorObject, call: Call) -> None:
@@ -47,7 +36,7 @@ def read_response(response: VendorObject, call: Call) -> None:
 
 
 def _read_usage(response: VendorObject, call: Call) -> None:
-    if response.usage is not None:
+    if getattr(response, "usage", None) is not None:
         read_openai(response.usage, call)
 
 
@@ -77,7 +66,8 @@ def _read_item(item: VendorObject, call: Call) -> None:
         call.add_output(f"[tool call] {item.name} ")
         call.add_output(item.arguments)
     for part in getattr(item, "content", None) or ():
-        call.add_output(getattr(part, "text", None) or getattr(part, "refusal", None))
+        texts = (getattr(part, name, None) for name in ("text", "refusal", "transcript"))
+        call.add_output(next(filter(None, texts), None))
 
 
 def read_event(event: VendorObject, call: Call) -> None:

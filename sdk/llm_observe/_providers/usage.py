@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import attempt
-from llm_observe._providers.fields import fields_of
-from llm_observe._values import to_count
+from llm_observe._providers.fields import fields_of, undeclared_of
+from llm_observe._values import to_count, to_nano_usd, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,35 +24,75 @@ _ANTHROPIC_COUNTS: Final = (
     "cache_read_input_tokens",
     "cache_creation_input_tokens",
 )
+_ODD_COUNTS: Final = (
+    ("prompt_cache_hit_tokens", "cache_read_tokens"),  # DeepSeek
+    ("cached_tokens", "cache_read_tokens"),  # Together, Moonshot
+    ("num_cached_tokens", "cache_read_tokens"),  # Mistral
+    ("cache_read_input_tokens", "cache_read_tokens"),  # LiteLLM, as are those below
+    ("cache_creation_input_tokens", "cache_write_tokens"),
+    ("reasoning_tokens", "reasoning_tokens"),  # Perplexity
+)
+"""Counts that servers of OpenAI's dialect state beside the usual ones, and ours."""
+_XAI_TICKS_PER_USD: Final = 10_000_000_000
 _TIERS: Final = {"on_demand": "default", "traffic_type_unspecified": ""}
 
 
 def read_openai(usage: VendorObject, call: Call) -> None:
-    """Record the usage of OpenAI's dialect, of chat completions, Responses or embeddings."""
+    """Record the usage of OpenAI's dialect, of any endpoint and any server that speaks it."""
     fields = fields_of(usage)
     get = fields.get
+    if undeclared := undeclared_of(usage):
+        attempt("read_undeclared", _read_undeclared, undeclared, call)
     if (count := get("prompt_tokens", get("input_tokens"))) is not None:
         call.input_tokens = count
     if (count := get("total_tokens")) is not None:
         call.total_tokens = count
-    if call.kind == "/embeddings":
+    if call.operation == "embeddings":
         return
     if (count := get("completion_tokens", get("output_tokens"))) is not None:
         call.output_tokens = count
-    details = get("prompt_tokens_details", get("input_tokens_details"))
+    # Realtime and transcription say "input_token_details".
+    details = get("prompt_tokens_details", get("input_tokens_details", get("input_token_details")))
     if details is not None:
         attempt("read_input_details", _read_openai_input, fields_of(details), call)
-    details = get("completion_tokens_details", get("output_tokens_details"))
+    details = get("completion_tokens_details", get("output_tokens_details", get("output_token_details")))
     if details is not None:
         attempt("read_output_details", _read_openai_output, fields_of(details), call)
+
+
+def _read_undeclared(usage: Mapping[str, VendorObject], call: Call) -> None:
+    """Record what other servers than OpenAI state: counts, and the price."""
+    for name, attribute in _ODD_COUNTS:
+        if (count := usage.get(name)) is not None:
+            setattr(call, attribute, count)
+    cost = _cost_of(usage)
+    if cost is not None:
+        call.reported_cost_nano_usd = cost
+
+
+def _cost_of(usage: Mapping[str, VendorObject]) -> int | None:
+    """Return the price that a server states, in 10^-9 US dollars; None if it states none."""
+    if (ticks := usage.get("cost_in_usd_ticks")) is not None:
+        return to_nano_usd(ticks, _XAI_TICKS_PER_USD)
+    cost = usage.get("cost", usage.get("estimated_cost"))  # the latter is DeepInfra's
+    if cost is not None and not isinstance(cost, int | float | str):
+        cost = fields_of(cost).get("total_cost")  # Perplexity
+    nano = to_nano_usd(cost)
+    if nano is not None and usage.get("is_byok"):  # OpenRouter: a fee beside what the provider charges
+        nano += to_nano_usd(fields_of(usage.get("cost_details")).get("upstream_inference_cost")) or 0
+    return nano
 
 
 def _read_openai_input(details: Mapping[str, VendorObject], call: Call) -> None:
     get = details.get
     if (count := get("cached_tokens")) is not None:
         call.cache_read_tokens = count
-    if (count := get("cache_write_tokens")) is not None:
+    if (
+        count := get("cache_write_tokens", get("cache_creation_tokens"))
+    ) is not None:  # the latter is LiteLLM's
         call.cache_write_tokens = count
+    if (lifetimes := get("cache_creation_token_details")) is not None:
+        call.cache_write_1h_tokens = fields_of(lifetimes).get("ephemeral_1h_input_tokens")
     if (count := get("audio_tokens")) is not None:
         call.audio_input_tokens = count
 
@@ -141,6 +181,33 @@ def read_gemini(usage: VendorObject, call: Call) -> None:
     attempt("read_kinds", _read_kinds, fields, call)
 
 
+def read_interaction(usage: VendorObject, call: Call) -> None:
+    """Record the usage of an interaction. Thoughts and tool prompts are counted separately, as above."""
+    get = fields_of(usage).get
+    if (source := get("total_input_tokens")) is not None:
+        call.input_tokens = source + (get("total_tool_use_tokens") or 0)
+    answer, thoughts = get("total_output_tokens"), get("total_thought_tokens", get("total_reasoning_tokens"))
+    if answer is not None or thoughts is not None:
+        call.output_tokens = (answer or 0) + (thoughts or 0)
+    if thoughts is not None:
+        call.reasoning_tokens = thoughts
+    if (cached := get("total_cached_tokens")) is not None:
+        call.cache_read_tokens = cached
+    if (total := get("total_tokens")) is not None:
+        call.total_tokens = total
+    call.audio_input_tokens = _sound_of(get("input_tokens_by_modality"), call.audio_input_tokens)
+    call.audio_output_tokens = _sound_of(get("output_tokens_by_modality"), call.audio_output_tokens)
+
+
+def _sound_of(breakdown: VendorObject, known: int | None) -> int | None:
+    if not breakdown:
+        return known
+    entries = map(fields_of, breakdown)
+    return sum(
+        entry.get("tokens") or 0 for entry in entries if to_text(entry.get("modality")).lower() == "audio"
+    )
+
+
 def read_gemini_embeddings(embeddings: VendorObject, call: Call) -> None:
     """Record the tokens of embeddings, which Vertex AI counts for each."""
     counts = [to_count(getattr(each.statistics, "token_count", None)) for each in embeddings or ()]
@@ -153,11 +220,17 @@ def _read_kinds(usage: Mapping[str, VendorObject], call: Call) -> None:
     """Record what decides the price of the tokens: how the request was served, and how many are audio."""
     traffic = usage.get("traffic_type")
     if traffic is not None:
-        call.service_tier = _tier_of(str(getattr(traffic, "value", traffic)).lower())
+        call.service_tier = _tier_of(_word_of(traffic))
+    if (tier := usage.get("service_tier")) is not None:
+        call.service_tier = _word_of(tier).removeprefix("service_tier_")
     audio = _audio_of(usage.get("prompt_tokens_details"), usage.get("tool_use_prompt_tokens_details"))
     call.audio_input_tokens = call.audio_input_tokens if audio is None else audio
-    audio = _audio_of(usage.get("candidates_tokens_details"))
+    audio = _audio_of(usage.get("candidates_tokens_details"), usage.get("response_tokens_details"))
     call.audio_output_tokens = call.audio_output_tokens if audio is None else audio
+
+
+def _word_of(value: VendorObject) -> str:
+    return to_text(value).lower()
 
 
 def _tier_of(traffic_type: str) -> str:
