@@ -22,7 +22,7 @@ from streamlit_app.components.safe_text import literal
 from streamlit_app.data import analytics
 from streamlit_app.data.connection import settings
 from streamlit_app.data.reads import read_together
-from streamlit_app.panels.log_drawer import open_log, open_log_id, remember_listed, show_drawer
+from streamlit_app.panels.log_drawer import listed_logs, open_log, open_log_id, remember_listed, show_drawer
 from streamlit_app.panels.log_table import show_log_table
 from streamlit_app.panels.pulse import MODES, count_of, show_pulse
 from streamlit_app.state import live
@@ -206,14 +206,15 @@ def _show_list(answers: _Answers, read_time: datetime, listed: pb.ListLogsRespon
     if not logs and not listed.next_page_token and answers.page is None:
         _show_nothing(view)
         return
+    shown_until_now = listed_logs()
     remember_listed([log.log_id for log in logs])
     if logs:
         key = f"{_key(view)} {answers.page} {st.session_state.get(_TABLE, 0)}"
-        clicked = show_log_table(logs, key)
-        if clicked:
+        row = show_log_table(logs, key)
+        if row is not None and row < len(shown_until_now):
             # Another key: nothing is selected in the new table, so that the same call can be opened again.
             st.session_state[_TABLE] = st.session_state.get(_TABLE, 0) + 1
-            open_log(clicked.log_id)
+            open_log(shown_until_now[row])  # a click and a new call may cross each other
             st.rerun()
     _show_pages(answers, read_time, listed)
 
