@@ -71,13 +71,15 @@ def render() -> None:
     """Show the page; it refreshes by itself, but not while a call is open."""
     header = page_header("Logs", "logs", filter_keys=KEYS)
     _show_tools(header.view)
-    refresh_s = None if open_log_id() else header.refresh_s
+    is_call_open = bool(open_log_id())
+    refresh_s = None if is_call_open else header.refresh_s
     if is_on_in_url(live.PARAMETER):
         refresh_s = _LIVE_REFRESH_S
     else:
         live.stop_following()
-    st.fragment(_show_logs, run_every=refresh_s, key="logs")(header)
-    if open_log_id():
+    # Told, not read from the URL: a refresh that left the browser before a click comes with the URL as it was.
+    st.fragment(_show_logs, run_every=refresh_s, key="logs")(header, is_call_open=is_call_open)
+    if is_call_open:
         show_drawer()
 
 
@@ -98,7 +100,7 @@ def _show_tools(view: View) -> None:
         )
 
 
-def _show_logs(header: Header) -> None:
+def _show_logs(header: Header, *, is_call_open: bool) -> None:
     if st.session_state.pop(_CHANGED, False):
         st.rerun()  # the whole page: its header shows the filters, too
     view = header.view
@@ -108,7 +110,7 @@ def _show_logs(header: Header) -> None:
         return
     _show_pulse(answers)
     if show_panel_state(answers.logs) and answers.logs.value:
-        _show_list(answers, *answers.logs.value)
+        _show_list(answers, *answers.logs.value, is_call_open=is_call_open)
 
 
 # -- reading -----------------------------------------------------------------------------------------------
@@ -199,10 +201,12 @@ def _show_what_is_not_counted(view: View) -> None:
 # -- the table ---------------------------------------------------------------------------------------------
 
 
-def _show_list(answers: _Answers, read_time: datetime, listed: pb.ListLogsResponse) -> None:
+def _show_list(
+    answers: _Answers, read_time: datetime, listed: pb.ListLogsResponse, *, is_call_open: bool
+) -> None:
     view, logs = answers.view, list(listed.logs)
     if is_on_in_url(live.PARAMETER) and answers.page is None:
-        logs = _follow(view, logs)
+        logs = _follow(view, logs, is_call_open=is_call_open)
     if not logs and not listed.next_page_token and answers.page is None:
         _show_nothing(view)
         return
@@ -219,10 +223,10 @@ def _show_list(answers: _Answers, read_time: datetime, listed: pb.ListLogsRespon
     _show_pages(answers, read_time, listed)
 
 
-def _follow(view: View, listed: list[Log]) -> list[Log]:
+def _follow(view: View, listed: list[Log], *, is_call_open: bool) -> list[Log]:
     """Return the newest calls, as they are stored; held while one is open or pointed at."""
     tail = live.follow(view)
-    is_held = bool(open_log_id()) or is_mouse_in("logs_wide")
+    is_held = is_mouse_in("logs_wide") or is_call_open
     shown, more = live.hold(live.merge_newest(tail.logs, listed, _PAGE_SIZE), is_held=is_held)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="live_line"):
         words = "held while you read" if is_held else "following"
