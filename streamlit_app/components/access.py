@@ -45,7 +45,7 @@ def role_button(
     kind: Literal["primary", "secondary"] = "secondary",
     disabled: bool = False,
 ) -> bool:
-    """Show a button that needs a role: without it, it says why it does nothing. Return whether it was pressed."""
+    """Show a button that needs a role, or says that it does; return whether it was pressed."""
     pressed = st.button(
         literal(label), icon=icon, key=key, type=kind, disabled=disabled or not may(role), help=why_not(role)
     )

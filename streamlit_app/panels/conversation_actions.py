@@ -63,7 +63,7 @@ def show_notice() -> None:
 
 
 def show_menu(conversation: Conversation, *, key: str) -> None:
-    """Show the menu of a conversation, and do what is chosen. Without the role chat it can be exported only."""
+    """Show the menu of a conversation, and do what is chosen. Who may not chat can export it."""
     states = [_RESUME] if is_closed(conversation) else [_COMPLETE, _CANCEL]
     actions = [_RENAME, *states, _EXPORT, _DELETE] if may("chat") else [_EXPORT]
     chosen = st.menu_button("", actions, icon=":material/more_vert:", key=key, help="More")

@@ -77,7 +77,7 @@ def render() -> None:
         refresh_s = _LIVE_REFRESH_S
     else:
         live.stop_following()
-    # Told, not read from the URL: a refresh that left the browser before a click comes with the URL as it was.
+    # Told, not read from the URL: a refresh that left the browser before a click has the URL as it was.
     st.fragment(_show_logs, run_every=refresh_s, key="logs")(header, is_call_open=is_call_open)
     if is_call_open:
         show_drawer()
