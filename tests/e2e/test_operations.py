@@ -19,7 +19,7 @@ from tests.support.logs import make_log, make_request
 from tests.support.ports import free_port
 from tests.support.processes import start_worker, stop
 from tests.support.rpc import stub
-from tests.support.ui.browser import Look, open_page, running_browser
+from tests.support.ui.browser import Look, click_row, open_page, running_browser
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.browser
@@ -73,12 +73,8 @@ async def test_dead_letters_are_replayed_and_stored(page, database):
     await eventually(all_are_stored)
 
 
-async def click_first_row(page, panel: str) -> None:
-    """Click on the first row of a panel's table, which is drawn once it is in sight."""
-    canvas = page.locator(f".st-key-panel_{panel} canvas").first
-    await canvas.scroll_into_view_if_needed()
-    await page.wait_for_timeout(1000)  # rows are drawn after the table
-    await canvas.click(position={"x": 60, "y": 52})
+async def open_first_row(page, panel: str) -> None:
+    await click_row(page.locator(f".st-key-panel_{panel}"), 0, opens=page.get_by_role("dialog"))
 
 
 async def test_dead_letters_are_discarded_once_confirmed_and_a_key_is_made_and_revoked(
@@ -87,7 +83,7 @@ async def test_dead_letters_are_discarded_once_confirmed_and_a_key_is_made_and_r
     await add_dead_letters(database, [letter("failed:Boom"), letter("failed:Boom"), letter("refused")])
     await page.goto("/operations")
     dialog = page.get_by_role("dialog")
-    await click_first_row(page, "dead_letters")
+    await open_first_row(page, "dead_letters")
     await dialog.get_by_text("Payload, redacted").wait_for()
     await dialog.get_by_role("button", name="Discard all 2 of this reason").click()
     await dialog.get_by_text("2 dead letters with 4 logs").wait_for()
@@ -95,7 +91,7 @@ async def test_dead_letters_are_discarded_once_confirmed_and_a_key_is_made_and_r
     await dialog.wait_for(state="detached")
     assert await count_waiting_dead_letters(database) == 3
 
-    await click_first_row(page, "dead_letters")
+    await open_first_row(page, "dead_letters")
     await dialog.get_by_role("button", name="Discard all 2 of this reason").click()
     await dialog.get_by_role("button", name="Discard 2", exact=True).click()
     await page.get_by_text("2 dead letters discarded").wait_for()
@@ -117,7 +113,7 @@ async def test_dead_letters_are_discarded_once_confirmed_and_a_key_is_made_and_r
     await dialog.wait_for(state="detached")
     assert secret not in await page.content()
 
-    await click_first_row(page, "keys")
+    await open_first_row(page, "keys")
     await dialog.get_by_role("button", name="Revoke").click()
     await page.get_by_text("Key billing revoked").wait_for()
     (key,) = (await admin.ListApiKeys(pb.ListApiKeysRequest(project_id="default"))).api_keys

@@ -114,8 +114,8 @@ def _show_secret(secret: str) -> None:
     """Show the secret. It is kept nowhere: the next run of the dialog has it no longer."""
     st.markdown("**Copy the key now: it cannot be shown again.** Only its hash is stored.")
     st.code(secret, language=None, wrap_lines=True)
-    if st.button("Done", type="primary", key="key_done"):
-        close_dialog()
+    # A callback, as the next run shows the form, and no such button.
+    st.button("Done", type="primary", key="key_done", on_click=close_dialog)
 
 
 @st.dialog("API key", on_dismiss=forget_dialog)
