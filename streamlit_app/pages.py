@@ -38,6 +38,7 @@ ENTRIES: Final = (
     Entry("conversations", "Conversations", "inbox", "Talk", roles=("read", "chat")),
     Entry("operations", "Operations", "dns", "Run", has_view=True),
 )
+ROLES_OF: Final = {entry.name: entry.roles for entry in ENTRIES}
 _REGISTERED: Final = "pages"
 
 

@@ -1,4 +1,4 @@
-"""What a visitor sees instead of a page that the key, or their own roles, do not open."""
+"""What a visitor sees of a page, or an action, that the key or their own roles do not allow."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import streamlit as st
 from streamlit_app.components.header import plain_header
 from streamlit_app.components.safe_text import literal, small
 from streamlit_app.data.caller import key_error
-from streamlit_app.roles import why_not
+from streamlit_app.roles import may, why_not
 
 if TYPE_CHECKING:
+    from typing import Literal
+
     from streamlit_app.pages import Entry
 
 
@@ -32,3 +34,20 @@ def may_open(entry: Entry) -> bool:
         plain_header(entry.title)
         st.info(literal(reason), icon=":material/lock:")
     return reason is None
+
+
+def role_button(
+    label: str,
+    role: str,
+    *,
+    icon: str,
+    key: str,
+    kind: Literal["primary", "secondary"] = "secondary",
+    disabled: bool = False,
+) -> bool:
+    """Show a button that needs a role, or says that it does; return whether it was pressed."""
+    pressed = st.button(
+        literal(label), icon=icon, key=key, type=kind, disabled=disabled or not may(role), help=why_not(role)
+    )
+    # A browser could press what is disabled: the roles of who signed in are checked nowhere else.
+    return pressed and may(role)

@@ -8,7 +8,8 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from streamlit_app.components.safe_text import literal
-from streamlit_app.pages import ENTRIES, registered
+from streamlit_app.pages import ENTRIES, ROLES_OF, registered
+from streamlit_app.roles import may
 
 if TYPE_CHECKING:
     from streamlit_app.state.view import View
@@ -19,8 +20,8 @@ _ICON: Final = ":material/arrow_forward:"
 def page_link(
     label: str, page: str, view: View | None = None, *, icon: str = _ICON, hint: str = "", **parameters: str
 ) -> None:
-    """Show a link to a page, by its name in ``pages.py``; nothing if there is no such page."""
-    if page in registered():
+    """Show a link to a page, by its name in ``pages.py``; nothing if the visitor cannot open it."""
+    if can_open(page):
         st.page_link(
             registered()[page],
             label=literal(label),
@@ -29,6 +30,11 @@ def page_link(
             query_params=_query(view, parameters),
             width="content",
         )
+
+
+def can_open(page: str) -> bool:
+    """Return whether there is a page of that name, and the visitor has a role that opens it."""
+    return page in registered() and may(*ROLES_OF[page])
 
 
 def open_page(page: str, view: View | None = None, **parameters: str) -> None:

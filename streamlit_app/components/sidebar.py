@@ -11,6 +11,7 @@ from llm_observe.v1 import health_service_pb2 as pb
 from streamlit.delta_generator import DeltaGenerator
 
 from streamlit_app import format as fmt
+from streamlit_app.components.links import can_open
 from streamlit_app.components.safe_text import literal
 from streamlit_app.data.caller import get_caller
 from streamlit_app.data.connection import settings
@@ -85,7 +86,7 @@ def _show_server() -> None:
     colour, words = describe(health)
     state, _, counts = words.partition(" · ")
     with st.container(gap="xxsmall", key="server_line"):
-        if "operations" in registered():
+        if can_open("operations"):
             st.page_link(
                 registered()["operations"], label=f":{literal(colour)}[●] {literal(state)}", icon=None
             )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _OPTIONS: Final = (("grpc.max_reconnect_backoff_ms", 2_000),)
+DENIED: Final = "PERMISSION_DENIED"
+"""Reason of a call that needs a role which the key, or the visitor, does not have."""
 _UNREACHABLE: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 
 

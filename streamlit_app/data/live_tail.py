@@ -8,6 +8,7 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import grpc
 from llm_observe.v1.event_service_pb2 import WatchLogsRequest
 from llm_observe.v1.event_service_pb2_grpc import EventServiceStub
 
@@ -33,13 +34,20 @@ class Tail(NamedTuple):
     missed: int
     """Logs that came faster than they could be followed."""
     error: ServerError | None
+    """Why nothing comes at present."""
+
+
+_NOTHING: Final = Tail([], 0, None)
 
 
 class LiveTail:
-    """Logs that match a filter, from now on. Reading ends when this object goes, or nobody reads it."""
+    """Logs that match a filter, from now on. Reading ends when this object goes, or nobody reads it.
 
-    def __init__(self, log_filter: LogFilter) -> None:
-        self._received = _Received()
+    ``before`` is a tail of the same filter that has ended, as every stream does: what it has received stays.
+    """
+
+    def __init__(self, log_filter: LogFilter, before: LiveTail | None = None) -> None:
+        self._received = _Received(before.read() if before else _NOTHING)
         cancel = _follow(self._received, log_filter)
         weakref.finalize(self, cancel)
 
@@ -56,11 +64,12 @@ class LiveTail:
 class _Received:
     """What the thread has received. The thread knows this object, and not the one that visitors hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Tail) -> None:
         self._lock = threading.Lock()
-        self._logs: deque[Log] = deque(maxlen=_MAX_LOGS)
-        self._missed = 0
-        self._error: ServerError | None = None
+        self._logs: deque[Log] = deque(reversed(before.logs), maxlen=_MAX_LOGS)
+        self._missed_before = before.missed
+        self._missed = before.missed
+        self._error = before.error
         self._last_read = monotonic()
         self.has_ended = False
 
@@ -68,7 +77,8 @@ class _Received:
         """Keep logs; return whether anybody still reads them."""
         with self._lock:
             self._logs.extend(logs)
-            self._missed = missed
+            self._missed = self._missed_before + missed
+            self._error = None
             return monotonic() - self._last_read < _UNREAD_S
 
     def end(self, error: ServerError | None) -> None:
@@ -94,7 +104,8 @@ def _follow(received: _Received, log_filter: LogFilter) -> Callable[[], object]:
                     if not received.add(list(group.logs), group.missed_count):
                         break
         except ServerError as failure:
-            error = failure
+            # A stream has its time, after which another one follows: that is no error.
+            error = failure if failure.reason != grpc.StatusCode.DEADLINE_EXCEEDED.name else None
         finally:
             call.cancel()
             received.end(error)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 import streamlit as st
 
 from streamlit_app import clock
-from streamlit_app.data.connection import ServerError
+from streamlit_app.data.connection import DENIED, ServerError
+from streamlit_app.roles import why_not
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator, Sequence
     from concurrent.futures import Future
     from datetime import datetime
 
@@ -47,12 +48,17 @@ class Reads:
         self._started: list[tuple[Hashable, Read[object], Future[object]]] = []
         self.answers: list[Read[object]] = []
 
-    def start(self, name: str, call: Callable[[], T]) -> Read[T]:
+    def start(self, name: str, call: Callable[[], T], *, roles: Sequence[str] = ()) -> Read[T]:
         """Begin to read; the answer has its value after the ``with`` block.
 
-        ``name`` tells the answer from others of the same page and view.
+        ``name`` tells the answer from others of the same page and view. A visitor who has none of the
+        ``roles`` reads nothing: the error says what is missing.
         """
         answer: Read[T] = Read()
+        missing = why_not(*roles) if roles else None
+        if missing:
+            answer.error = ServerError(missing, DENIED)
+            return answer
         self._started.append(((self._key, name), answer, self._threads.submit(call)))
         return answer
 

@@ -62,7 +62,7 @@ def start_column(reads: Reads, number: int) -> Column:
         number,
         conversation_id,
         reads.start(f"conversation {number}", lambda: get_conversation(conversation_id)),
-        reads.start(f"calls {number}", lambda: list_calls(conversation_id)),
+        reads.start(f"calls {number}", lambda: list_calls(conversation_id), roles=("read",)),
     )
 
 

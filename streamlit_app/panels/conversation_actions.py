@@ -12,11 +12,13 @@ from llm_observe.v1.conversation_pb2 import (
     CONVERSATION_STATE_COMPLETED,
 )
 
+from streamlit_app.components.access import role_button
 from streamlit_app.components.errors import show_error
 from streamlit_app.components.safe_text import literal
 from streamlit_app.data import conversations as data
 from streamlit_app.data import exports
 from streamlit_app.data.connection import ServerError
+from streamlit_app.roles import may
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,24 +63,25 @@ def show_notice() -> None:
 
 
 def show_menu(conversation: Conversation, *, key: str) -> None:
-    """Show the menu of a conversation, and do what is chosen."""
+    """Show the menu of a conversation, and do what is chosen. Who may not chat can export it."""
     states = [_RESUME] if is_closed(conversation) else [_COMPLETE, _CANCEL]
-    chosen = st.menu_button(
-        "", [_RENAME, *states, _EXPORT, _DELETE], icon=":material/more_vert:", key=key, help="More"
-    )
+    actions = [_RENAME, *states, _EXPORT, _DELETE] if may("chat") else [_EXPORT]
+    chosen = st.menu_button("", actions, icon=":material/more_vert:", key=key, help="More")
+    if chosen not in actions:
+        return
     if chosen == _RENAME:
         _rename(conversation)
     elif chosen == _EXPORT:
         _export(conversation)
     elif chosen == _DELETE:
         confirm_deletion([conversation])
-    elif chosen:
+    else:
         _change_state(conversation, chosen)
 
 
 def show_resume_button(conversation: Conversation, *, key: str) -> None:
     """Show the button that lets a conversation go on."""
-    if st.button("Resume", icon=":material/play_circle:", type="primary", key=key):
+    if role_button("Resume", "chat", icon=":material/play_circle:", kind="primary", key=key):
         _change_state(conversation, _RESUME)
 
 

@@ -13,6 +13,7 @@ from llm_observe.v1.conversation_pb2 import (
 
 from streamlit_app import clock
 from streamlit_app import format as fmt
+from streamlit_app.components.access import role_button
 from streamlit_app.components.safe_text import literal, small
 from streamlit_app.panels.conversation_actions import (
     complete_all,
@@ -149,14 +150,15 @@ def _show_bulk(ticked: Sequence[Conversation], found: ListConversationsResponse)
             return
         st.markdown(literal(f"{len(ticked)} chosen"), width="content")
         st.space("stretch")
-        if st.button(
+        if role_button(
             "Complete",
+            "chat",
             icon=":material/check_circle:",
             key="complete_ticked",
             disabled=all(map(is_closed, ticked)),
         ):
             complete_all(ticked)
-        if st.button("Delete", icon=":material/delete:", key="delete_ticked"):
+        if role_button("Delete", "chat", icon=":material/delete:", key="delete_ticked"):
             confirm_deletion(ticked)
         st.button(
             "", icon=":material/close:", key="untick", help="Choose none", on_click=_untick, args=(ticked,)

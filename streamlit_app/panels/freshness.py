@@ -10,10 +10,12 @@ from llm_observe.v1 import export_service_pb2 as pb
 
 from streamlit_app import clock
 from streamlit_app import format as fmt
+from streamlit_app.components.access import role_button
 from streamlit_app.components.errors import show_error
 from streamlit_app.components.safe_text import literal, small
 from streamlit_app.data.connection import ServerError
 from streamlit_app.data.reports import create_export, last_export
+from streamlit_app.roles import may
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,15 +61,13 @@ def show_not_exported(error: ServerError, window: Window) -> None:
 
 
 def _show_export(window: Window) -> None:
+    if not may("admin"):
+        st.caption("Files are written every hour. Who has the role admin can have it done now.")
+        return
     try:
         export = last_export()
     except ServerError as error:
-        if error.reason == "PERMISSION_DENIED":
-            st.caption(
-                "Files are written every hour. Who has a key with the role admin can have it done now."
-            )
-        else:
-            show_error(error)
+        show_error(error)
         return
     running = export is not None and export.state in _RUNNING
     if export is not None:
@@ -78,15 +78,16 @@ def _show_export(window: Window) -> None:
     failed = st.session_state.pop(_FAILED, None)
     if failed:
         show_error(failed, retry=False)
-    st.button(
+    if role_button(
         "Export running…" if running else "Export now",
+        "admin",
         icon=":material/inventory_2:",
-        type="primary",
+        kind="primary",
         disabled=running,
         key="export_now",
-        on_click=_export,
-        args=(window,),
-    )
+    ):
+        _export(window)
+        st.rerun(scope="fragment")
 
 
 def describe_export(export: pb.Export, now: datetime) -> str:

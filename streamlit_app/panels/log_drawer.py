@@ -50,6 +50,12 @@ def remember_listed(log_ids: Sequence[str]) -> None:
     st.session_state[_LISTED] = tuple(log_ids)
 
 
+def listed_logs() -> tuple[str, ...]:
+    """Return the ids of the calls that were listed last."""
+    listed: tuple[str, ...] = st.session_state.get(_LISTED, ())
+    return listed
+
+
 def _close() -> None:
     st.query_params.pop(PARAMETER, None)
 
@@ -111,7 +117,7 @@ def _show_trace(log: Log) -> None:
 
 
 def _show_neighbours(log_id: str, view: View) -> None:
-    listed: tuple[str, ...] = st.session_state.get(_LISTED, ())
+    listed = listed_logs()
     at = listed.index(log_id) if log_id in listed else None
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="neighbours"):
         for words, icon, key, step in (

@@ -40,17 +40,17 @@ def outcome_of(log: Log) -> tuple[str, str]:
     return _OUTCOMES.get(log.outcome, ("success", "✓"))
 
 
-def show_log_table(logs: Sequence[Log], key: str) -> Log | None:
-    """Show logs; return the one that was clicked on."""
+def show_log_table(logs: Sequence[Log], key: str) -> int | None:
+    """Show logs; return the number of the row that was clicked on, among those that were shown until now."""
     colours = palette()
     longest = _longest(logs)
     frame = pd.DataFrame([_row(log, longest, colours) for log in logs])
     styled = frame.style.apply(_style_row, axis=1, colours=colours)
-    clicked = None
+    clicked: int | None = None
     for name, columns in (("wide", _WIDE), ("narrow", _NARROW)):
         with st.container(key=f"logs_{name}"):
             row = _show(styled, len(logs), columns, f"logs {name} {key}")
-        clicked = logs[row] if row is not None and row < len(logs) else clicked
+        clicked = clicked if row is None else row
     return clicked
 
 

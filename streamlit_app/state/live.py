@@ -23,13 +23,16 @@ _SHOWN: Final = "live_shown"
 
 def follow(view: View) -> Tail:
     """Return what has come of a view since it has been followed; begin to follow it if need be."""
-    key, tail = st.session_state.get(_TAIL, (None, None))
-    if key != view or tail.has_ended:
-        tail = LiveTail(view.filters.to_log_filter())
-        st.session_state[_TAIL] = (view, tail)
+    followed: tuple[View, LiveTail] | None = st.session_state.get(_TAIL)
+    if followed is None or followed[0] != view:
         st.session_state.pop(_SHOWN, None)
-    result: Tail = tail.read()
-    return result
+        tail = LiveTail(view.filters.to_log_filter())
+    elif followed[1].has_ended:
+        tail = LiveTail(view.filters.to_log_filter(), before=followed[1])
+    else:
+        return followed[1].read()
+    st.session_state[_TAIL] = (view, tail)
+    return tail.read()
 
 
 def stop_following() -> None:

@@ -49,9 +49,9 @@ def render() -> None:
     chosen_id = st.query_params.get("conversation", "")
     with read_with_placeholders("conversations", (search, chosen_id), _PLACEHOLDERS) as reads:
         found = reads.start("list", lambda: _list(search))
-        models = reads.start("models", list_models)
+        models = reads.start("models", list_models, roles=("chat",))
         stored = reads.start("conversation", lambda: get_conversation(chosen_id)) if chosen_id else None
-        calls = reads.start("calls", lambda: list_calls(chosen_id)) if chosen_id else None
+        calls = reads.start("calls", lambda: list_calls(chosen_id), roles=("read",)) if chosen_id else None
     if not show_connection_state(reads):
         return
     if found.value and not found.value.total_count and not search.narrows and not stored:

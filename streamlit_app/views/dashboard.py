@@ -128,7 +128,7 @@ def _start(reads: Reads, view: View) -> _Answers:
             "providers", lambda: analytics.query_breakdown(query, "provider", _MAX_PROVIDERS)
         ),
         errors=reads.start("errors", lambda: analytics.list_errors(query, _RECENT_ERRORS)),
-        ledger=reads.start("ledger", lambda: sum_ledger(query.time_range)),
+        ledger=reads.start("ledger", lambda: sum_ledger(query.time_range), roles=("admin",)),
     )
 
 

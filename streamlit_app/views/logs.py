@@ -22,7 +22,7 @@ from streamlit_app.components.safe_text import literal
 from streamlit_app.data import analytics
 from streamlit_app.data.connection import settings
 from streamlit_app.data.reads import read_together
-from streamlit_app.panels.log_drawer import open_log, open_log_id, remember_listed, show_drawer
+from streamlit_app.panels.log_drawer import listed_logs, open_log, open_log_id, remember_listed, show_drawer
 from streamlit_app.panels.log_table import show_log_table
 from streamlit_app.panels.pulse import MODES, count_of, show_pulse
 from streamlit_app.state import live
@@ -71,13 +71,15 @@ def render() -> None:
     """Show the page; it refreshes by itself, but not while a call is open."""
     header = page_header("Logs", "logs", filter_keys=KEYS)
     _show_tools(header.view)
-    refresh_s = None if open_log_id() else header.refresh_s
+    is_call_open = bool(open_log_id())
+    refresh_s = None if is_call_open else header.refresh_s
     if is_on_in_url(live.PARAMETER):
         refresh_s = _LIVE_REFRESH_S
     else:
         live.stop_following()
-    st.fragment(_show_logs, run_every=refresh_s, key="logs")(header)
-    if open_log_id():
+    # Told, not read from the URL: a refresh that left the browser before a click has the URL as it was.
+    st.fragment(_show_logs, run_every=refresh_s, key="logs")(header, is_call_open=is_call_open)
+    if is_call_open:
         show_drawer()
 
 
@@ -98,7 +100,7 @@ def _show_tools(view: View) -> None:
         )
 
 
-def _show_logs(header: Header) -> None:
+def _show_logs(header: Header, *, is_call_open: bool) -> None:
     if st.session_state.pop(_CHANGED, False):
         st.rerun()  # the whole page: its header shows the filters, too
     view = header.view
@@ -108,7 +110,7 @@ def _show_logs(header: Header) -> None:
         return
     _show_pulse(answers)
     if show_panel_state(answers.logs) and answers.logs.value:
-        _show_list(answers, *answers.logs.value)
+        _show_list(answers, *answers.logs.value, is_call_open=is_call_open)
 
 
 # -- reading -----------------------------------------------------------------------------------------------
@@ -199,29 +201,32 @@ def _show_what_is_not_counted(view: View) -> None:
 # -- the table ---------------------------------------------------------------------------------------------
 
 
-def _show_list(answers: _Answers, read_time: datetime, listed: pb.ListLogsResponse) -> None:
+def _show_list(
+    answers: _Answers, read_time: datetime, listed: pb.ListLogsResponse, *, is_call_open: bool
+) -> None:
     view, logs = answers.view, list(listed.logs)
     if is_on_in_url(live.PARAMETER) and answers.page is None:
-        logs = _follow(view, logs)
+        logs = _follow(view, logs, is_call_open=is_call_open)
     if not logs and not listed.next_page_token and answers.page is None:
         _show_nothing(view)
         return
+    shown_until_now = listed_logs()
     remember_listed([log.log_id for log in logs])
     if logs:
         key = f"{_key(view)} {answers.page} {st.session_state.get(_TABLE, 0)}"
-        clicked = show_log_table(logs, key)
-        if clicked:
+        row = show_log_table(logs, key)
+        if row is not None and row < len(shown_until_now):
             # Another key: nothing is selected in the new table, so that the same call can be opened again.
             st.session_state[_TABLE] = st.session_state.get(_TABLE, 0) + 1
-            open_log(clicked.log_id)
+            open_log(shown_until_now[row])  # a click and a new call may cross each other
             st.rerun()
     _show_pages(answers, read_time, listed)
 
 
-def _follow(view: View, listed: list[Log]) -> list[Log]:
+def _follow(view: View, listed: list[Log], *, is_call_open: bool) -> list[Log]:
     """Return the newest calls, as they are stored; held while one is open or pointed at."""
     tail = live.follow(view)
-    is_held = bool(open_log_id()) or is_mouse_in("logs_wide")
+    is_held = is_mouse_in("logs_wide") or is_call_open
     shown, more = live.hold(live.merge_newest(tail.logs, listed, _PAGE_SIZE), is_held=is_held)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="live_line"):
         words = "held while you read" if is_held else "following"

@@ -54,6 +54,8 @@ _STATES: Final = {
     "replayed": admin.DEAD_LETTER_STATE_REPLAYED,
     "discarded": admin.DEAD_LETTER_STATE_DISCARDED,
 }
+_ADMIN: Final = ("admin",)
+"""Role that all of the page needs but the server's health, and alerts to look at."""
 _PLACEHOLDERS: Final = (110, 210, 300)
 _LISTED: Final = 50
 
@@ -72,7 +74,7 @@ def _show_all(header: Header) -> None:
     tab = chosen_in_url("tab", _TABS, "delivery")
     with read_with_placeholders("operations", view.window, _PLACEHOLDERS) as reads:
         health = reads.start("health", check_health)
-        ledger = reads.start("ledger", lambda: read_ledger(time_range))
+        ledger = reads.start("ledger", lambda: read_ledger(time_range), roles=_ADMIN)
         part = _START[tab](reads)
     header.show_updated(health.read_time)
     if not show_connection_state(reads):
@@ -124,8 +126,8 @@ def _start_delivery(reads: Reads) -> _Delivery:
     state = chosen_in_url("dead", _DEAD_LETTERS, "waiting")
     return _Delivery(
         state,
-        reads.start("queue", data.get_queue_stats),
-        reads.start(f"letters {state}", lambda: data.list_dead_letters(_STATES[state])),
+        reads.start("queue", data.get_queue_stats, roles=_ADMIN),
+        reads.start(f"letters {state}", lambda: data.list_dead_letters(_STATES[state]), roles=_ADMIN),
     )
 
 
@@ -140,11 +142,11 @@ def _start_alerts(reads: Reads) -> _Alerts:
 
 
 def _start_storage(reads: Reads) -> _Storage:
-    return _Storage(reads.start("exports", lambda: data.list_exports(_LISTED)))
+    return _Storage(reads.start("exports", lambda: data.list_exports(_LISTED), roles=_ADMIN))
 
 
 def _start_keys(reads: Reads) -> _Keys:
-    return _Keys(reads.start("projects", list_projects))
+    return _Keys(reads.start("projects", list_projects, roles=_ADMIN))
 
 
 _START: Final[dict[str, Callable[[Reads], _Delivery | _Alerts | _Storage | _Keys]]] = {

@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 
 import pytest
 from google.protobuf.json_format import MessageToJson
+from llm_observe.v1 import admin_service_pb2 as pb
+from llm_observe.v1.admin_service_pb2_grpc import AdminServiceStub
 
 from stack import processes, readiness
-from storage.dead_letters import NewDeadLetter, add_dead_letters
+from storage.dead_letters import NewDeadLetter, add_dead_letters, count_waiting_dead_letters
 from storage.logs import count_logs
 from tests.support.logs import make_log, make_request
 from tests.support.ports import free_port
 from tests.support.processes import start_worker, stop
-from tests.support.ui.browser import Look, open_page, running_browser
+from tests.support.rpc import stub
+from tests.support.ui.browser import Look, click_row, open_page, running_browser
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.browser
@@ -68,3 +71,50 @@ async def test_dead_letters_are_replayed_and_stored(page, database):
         return await count_logs(database, project_id="default") == 6
 
     await eventually(all_are_stored)
+
+
+async def open_first_row(page, panel: str) -> None:
+    await click_row(page.locator(f".st-key-panel_{panel}"), 0, opens=page.get_by_role("dialog"))
+
+
+async def test_dead_letters_are_discarded_once_confirmed_and_a_key_is_made_and_revoked(
+    page, database, channel
+):
+    await add_dead_letters(database, [letter("failed:Boom"), letter("failed:Boom"), letter("refused")])
+    await page.goto("/operations")
+    dialog = page.get_by_role("dialog")
+    await open_first_row(page, "dead_letters")
+    await dialog.get_by_text("Payload, redacted").wait_for()
+    await dialog.get_by_role("button", name="Discard all 2 of this reason").click()
+    await dialog.get_by_text("2 dead letters with 4 logs").wait_for()
+    await dialog.get_by_role("button", name="Cancel").click()
+    await dialog.wait_for(state="detached")
+    assert await count_waiting_dead_letters(database) == 3
+
+    await open_first_row(page, "dead_letters")
+    await dialog.get_by_role("button", name="Discard all 2 of this reason").click()
+    await dialog.get_by_role("button", name="Discard 2", exact=True).click()
+    await page.get_by_text("2 dead letters discarded").wait_for()
+    await page.get_by_role("button", name="Discard all 1").wait_for()
+    assert await count_waiting_dead_letters(database) == 1
+
+    admin = stub(AdminServiceStub, channel)
+    await page.get_by_text("API keys", exact=True).click()
+    await page.get_by_role("button", name="New key").click()
+    await dialog.get_by_label("Name").fill("billing")
+    await dialog.get_by_role("button", name="Make the key").click()
+    await dialog.get_by_text("it cannot be shown again").wait_for()
+    secret = (await dialog.get_by_test_id("stCode").inner_text()).strip()
+    (key,) = (await admin.ListApiKeys(pb.ListApiKeysRequest(project_id="default"))).api_keys
+    assert key.display_name == "billing"
+    assert secret.startswith(key.prefix)
+    assert secret != key.prefix
+    await dialog.get_by_role("button", name="Done").click()
+    await dialog.wait_for(state="detached")
+    assert secret not in await page.content()
+
+    await open_first_row(page, "keys")
+    await dialog.get_by_role("button", name="Revoke").click()
+    await page.get_by_text("Key billing revoked").wait_for()
+    (key,) = (await admin.ListApiKeys(pb.ListApiKeysRequest(project_id="default"))).api_keys
+    assert key.HasField("revoke_time")

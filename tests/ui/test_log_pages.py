@@ -241,3 +241,19 @@ async def test_the_live_tail_follows_until_it_is_let_go(connected):
     assert read.missed == 3
     assert read.error is not None
     assert connected.requests_to("EventService.WatchLogs")[0].filter.user_id == "u"
+
+
+async def test_what_a_live_tail_received_stays_when_its_stream_ends(connected):
+    old, new = logs()[:2]
+    connected.answers["EventService.WatchLogs"] = lambda _: iter([
+        WatchLogsResponse(logs=[old], missed_count=3),
+        QueryTookTooLong(),
+    ])  # fmt: skip
+    first = LiveTail(Filters().to_log_filter())
+    await eventually(lambda: first.has_ended)
+    connected.answers["EventService.WatchLogs"] = lambda _: iter(
+        [WatchLogsResponse(logs=[new], missed_count=1)]
+    )
+    second = LiveTail(Filters().to_log_filter(), before=first)
+    await eventually(lambda: second.has_ended)
+    assert second.read() == ([new, old], 4, None)

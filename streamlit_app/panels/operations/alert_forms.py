@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import streamlit as st
 from llm_observe.v1 import alert_service_pb2 as pb
 
+from streamlit_app.components.access import role_button
 from streamlit_app.components.dialogs import close_dialog, forget_dialog, open_dialog
 from streamlit_app.components.errors import show_error
 from streamlit_app.data.alerts import create_alert_rule, create_budget
@@ -25,13 +26,13 @@ _LASTING: Final = {"at once": 0, "2 minutes": 2, "5 minutes": 5, "15 minutes": 1
 
 def show_new_rule_button(channels: Sequence[pb.Channel]) -> None:
     """Show the button that opens the form of a rule."""
-    if st.button("New rule", icon=":material/add_alert:", key="new_rule"):
+    if role_button("New rule", "admin", icon=":material/add_alert:", key="new_rule"):
         open_dialog(partial(_show_rule_form, channels))
 
 
 def show_new_budget_button(channels: Sequence[pb.Channel]) -> None:
     """Show the button that opens the form of a budget."""
-    if st.button("New budget", icon=":material/savings:", key="new_budget"):
+    if role_button("New budget", "admin", icon=":material/savings:", key="new_budget"):
         open_dialog(partial(_show_budget_form, channels))
 
 

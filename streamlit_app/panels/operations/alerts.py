@@ -9,6 +9,7 @@ import streamlit as st
 from llm_observe.v1 import alert_service_pb2 as pb
 
 from streamlit_app import format as fmt
+from streamlit_app.components.access import role_button
 from streamlit_app.components.dialogs import close_dialog, forget_dialog, open_dialog
 from streamlit_app.components.errors import show_error
 from streamlit_app.components.safe_text import literal
@@ -242,7 +243,9 @@ def _show_owner(name: str, condition: str, kind: str, delete: Callable[[], None]
     with st.container(horizontal=True, gap="small"):
         if st.button("Cancel", key="dialog_cancel"):
             close_dialog()
-        confirmed = st.button("Delete", icon=":material/delete:", type="primary", key="dialog_confirm")
+        confirmed = role_button(
+            "Delete", "admin", icon=":material/delete:", kind="primary", key="dialog_confirm"
+        )
     if not confirmed:
         return
     try:

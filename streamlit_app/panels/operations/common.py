@@ -10,6 +10,9 @@ import streamlit as st
 from streamlit_app import clock
 from streamlit_app.components.dialogs import opened_count
 from streamlit_app.components.errors import show_panel_state
+from streamlit_app.components.safe_text import literal
+from streamlit_app.data.connection import DENIED
+from streamlit_app.roles import why_not
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,19 +23,19 @@ if TYPE_CHECKING:
     from streamlit_app.data.reads import Read
 
 ROW_PX = 32
-_DENIED = "PERMISSION_DENIED"
 
 
 def is_denied(*reads: Read[object]) -> bool:
-    """Return whether the app's key lacks the role that one of the reads needs."""
-    return any(read.error is not None and read.error.reason == _DENIED for read in reads)
+    """Return whether the visitor lacks the role that one of the reads needs."""
+    return any(read.error is not None and read.error.reason == DENIED for read in reads)
 
 
 def show_denied() -> None:
-    """Say which role is missing, and how to give it to the app."""
+    """Say which role is missing, and who can give it."""
     st.info(
-        "**This part needs the role admin**, which the key of this app does not have. Make a key with it by "
-        "`llm-observe keys create --role admin`, set `LLM_OBSERVE_UI_API_KEY` to it, and restart the app.",
+        literal(
+            why_not("admin") or "This part needs the role admin, which the key of this app does not have."
+        ),
         icon=":material/lock:",
     )
 

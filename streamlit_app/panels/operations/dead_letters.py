@@ -12,6 +12,7 @@ import streamlit as st
 
 from streamlit_app import clock
 from streamlit_app import format as fmt
+from streamlit_app.components.access import role_button
 from streamlit_app.components.dialogs import close_dialog, forget_dialog, open_dialog
 from streamlit_app.components.errors import show_error
 from streamlit_app.components.safe_text import literal
@@ -123,9 +124,9 @@ def show_change_buttons(letters: Sequence[DeadLetter], *, what: str = "", key: s
     ids = [letter.dead_letter_id for letter in letters]
     logs = sum(letter.log_count for letter in letters)
     words = what or f"all {fmt.exact(len(ids))}"
-    if st.button(literal(f"Replay {words}"), icon=":material/replay:", key=f"replay_{key}"):
+    if role_button(f"Replay {words}", "admin", icon=":material/replay:", key=f"replay_{key}"):
         open_dialog(partial(_confirm_replay, ids, logs))
-    if st.button(literal(f"Discard {words}"), icon=":material/delete:", key=f"discard_{key}"):
+    if role_button(f"Discard {words}", "admin", icon=":material/delete:", key=f"discard_{key}"):
         open_dialog(partial(_confirm_discard, ids, logs))
 
 

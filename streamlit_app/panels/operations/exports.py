@@ -11,6 +11,7 @@ from llm_observe.v1 import export_service_pb2 as pb
 
 from streamlit_app import clock
 from streamlit_app import format as fmt
+from streamlit_app.components.access import role_button
 from streamlit_app.components.dialogs import close_dialog, forget_dialog, open_dialog
 from streamlit_app.components.errors import show_error
 from streamlit_app.components.safe_text import literal, small
@@ -37,7 +38,7 @@ _UNFINISHED: Final = frozenset({pb.EXPORT_STATE_QUEUED, pb.EXPORT_STATE_RUNNING}
 
 def show_new_export_button(time_range: TimeRange) -> None:
     """Show the button that opens the form, for the page's window."""
-    if st.button("Export now", icon=":material/upload_file:", key="new_export"):
+    if role_button("Export now", "admin", icon=":material/upload_file:", key="new_export"):
         open_dialog(partial(_show_form, time_range, str(uuid.uuid4())))
 
 
@@ -117,7 +118,9 @@ def _show_export(export: pb.Export) -> None:
         )
     if export.files:
         st.dataframe([{"File": name} for name in export.files], hide_index=True, row_height=28)
-    if export.state in _UNFINISHED and st.button("Cancel the export", type="primary", key="dialog_confirm"):
+    if export.state in _UNFINISHED and role_button(
+        "Cancel the export", "admin", icon=":material/block:", kind="primary", key="dialog_confirm"
+    ):
         try:
             cancel_export(export.export_id)
         except ServerError as error:

@@ -11,6 +11,7 @@ from llm_observe.v1 import admin_service_pb2 as pb
 
 from streamlit_app import clock
 from streamlit_app import format as fmt
+from streamlit_app.components.access import role_button
 from streamlit_app.components.dialogs import close_dialog, forget_dialog, open_dialog
 from streamlit_app.components.errors import show_error
 from streamlit_app.components.safe_text import literal
@@ -35,7 +36,7 @@ _MAX_NAME: Final = 100
 
 def show_new_key_button(project_id: str) -> None:
     """Show the button that opens the form."""
-    if st.button("New key", icon=":material/add:", key="new_key"):
+    if role_button("New key", "admin", icon=":material/add:", key="new_key"):
         open_dialog(partial(_show_form, project_id))
 
 
@@ -113,8 +114,8 @@ def _show_secret(secret: str) -> None:
     """Show the secret. It is kept nowhere: the next run of the dialog has it no longer."""
     st.markdown("**Copy the key now: it cannot be shown again.** Only its hash is stored.")
     st.code(secret, language=None, wrap_lines=True)
-    if st.button("Done", type="primary", key="key_done"):
-        close_dialog()
+    # A callback, as the next run shows the form, and no such button.
+    st.button("Done", type="primary", key="key_done", on_click=close_dialog)
 
 
 @st.dialog("API key", on_dismiss=forget_dialog)
@@ -133,7 +134,9 @@ def _show_key(key: pb.ApiKey) -> None:
     with st.container(horizontal=True, gap="small"):
         if st.button("Cancel", key="dialog_cancel"):
             close_dialog()
-        confirmed = st.button("Revoke", icon=":material/block:", type="primary", key="dialog_confirm")
+        confirmed = role_button(
+            "Revoke", "admin", icon=":material/block:", kind="primary", key="dialog_confirm"
+        )
     if not confirmed:
         return
     try:

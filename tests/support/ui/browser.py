@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, ConsoleMessage, Page
+    from playwright.async_api import Browser, ConsoleMessage, Locator, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 _ARGUMENTS = [
@@ -20,6 +20,9 @@ _ARGUMENTS = [
     "--disable-component-update", "--disable-sync", "--font-render-hinting=none", "--hide-scrollbars",
 ]  # fmt: skip
 _HEIGHT = 900
+_ROW_PX, _HEAD_PX = 32, 36
+_CLICK_MS = 20_000
+"""How long a click on a row may take to act before it is made again."""
 _WHOLE_HEIGHT = """() => {
     const height = (id) => document.querySelector(`[data-testid=${id}]`)?.scrollHeight ?? 0;
     return Math.max(900, height("stMainBlockContainer") + height("stBottomBlockContainer") + 60);
@@ -90,6 +93,17 @@ async def open_page(browser: Browser, address: str, look: Look, *also: str) -> A
     assert outside == [], outside
     assert errors == [], errors
     await context.close()
+
+
+async def click_row(table: Locator, number: int, *, opens: Locator) -> None:
+    """Click on a row of a table until what it opens is there: rows are drawn some time after the table."""
+    from playwright.async_api import TimeoutError as TooLateError  # noqa: PLC0415 - as above
+
+    place = {"x": 60, "y": _HEAD_PX + _ROW_PX * number + _ROW_PX // 2}
+    while not await opens.is_visible():
+        with suppress(TooLateError):
+            await table.locator(".dvn-scroller").first.click(position=place, timeout=_CLICK_MS)  # type: ignore[arg-type] # a Position
+            await opens.wait_for(timeout=_CLICK_MS)
 
 
 async def settled(page: Page) -> bytes:
