@@ -20,6 +20,6 @@ def test_nothing_in_a_paragraph_is_redacted(paragraph):
 def test_one_text_of_twenty_holds_something_to_redact():
     texts = [make_text(chance) for chance in [Chance(2)] for _ in range(1_000)]
     assert texts == [make_text(chance) for chance in [Chance(2)] for _ in range(1_000)]
-    assert 35 < sum(REDACTOR.redact(text) != text for text in texts) < 65
+    assert 30 < sum(REDACTOR.redact(text) != text for text in texts) < 75
     assert max(map(len, texts)) <= MAX_CHARS
     assert len(PARAGRAPHS) > 50

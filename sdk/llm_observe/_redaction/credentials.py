@@ -119,7 +119,8 @@ _SURE_WORDS: Final = frozenset(
 
 def find_prefixed(scan: Scan) -> Iterator[TextRange]:
     """Yield keys that begin with a vendor's prefix."""
-    joined, text = scan.joined, scan.text
+    text = scan.text
+    joined, _, runs = scan.words
     if not joined:
         return
     for prefix in _prefixes_in(joined):
@@ -129,8 +130,8 @@ def find_prefixed(scan: Scan) -> Iterator[TextRange]:
             if is_key:
                 yield TextRange(at, end, prefix.kind)
             at = text.find(prefix.text, end)
-    if scan.runs:
-        yield from _find_in_runs(text, scan.runs)
+    if runs:
+        yield from _find_in_runs(text, runs)
     for mark, shape in _SHAPES:
         if mark in joined and shape.search(joined):
             for match in shape.finditer(text):
