@@ -144,7 +144,9 @@ cdef inline uint32_t _read_character(const uint8_t* text, Py_ssize_t size, Py_ss
     if 0xC2 <= first < 0xE0 and left >= 1 and _is_tail(rest[0]):
         at[0] += 1
         return (first & 0x1F) << 6 | (rest[0] & 0x3F)
-    if 0xE1 <= first < 0xF0 and first != 0xED and left >= 2 and _is_tail(rest[0]) and _is_tail(rest[1]):
+    if first == 0xED and left >= 1 and rest[0] >= 0xA0:  # a surrogate
+        return 0
+    if 0xE1 <= first < 0xF0 and left >= 2 and _is_tail(rest[0]) and _is_tail(rest[1]):
         at[0] += 2
         return (first & 0x0F) << 12 | (rest[0] & 0x3F) << 6 | (rest[1] & 0x3F)
     if first == 0xF0 and left >= 3 and rest[0] == 0x9F and _is_tail(rest[1]) and _is_tail(rest[2]):
@@ -157,8 +159,8 @@ cdef inline uint8_t _stand_in(uint32_t code) noexcept:
     """Return the byte for a character that is not ASCII, or 0 where it is in doubt."""
     if code == 0xA0 or code == 0xB2 or code == 0xB3 or code == 0xB9:  # a space, digits
         return 0
-    if 0xA1 <= code < 0x250:  # Latin; dotless and dotted i and the long s match ASCII letters
-        return 0 if code in (0x130, 0x131, 0x17F) else OTHER
+    if 0xA1 <= code < 0x250:  # Latin
+        return c'I' if code == 0x130 else OTHER
     if 0x370 <= code < 0x530:  # Greek, Cyrillic
         return OTHER
     if code == 0x2013 or code == 0x2014:  # dashes
@@ -169,7 +171,7 @@ cdef inline uint8_t _stand_in(uint32_t code) noexcept:
         return OTHER
     if code == 0x3001 or code == 0x3002 or 0x3008 <= code < 0x3012 or 0x3041 <= code < 0x3100 or 0x4E00 <= code < 0xA000:
         return OTHER  # Japanese, Chinese
-    if 0xAC00 <= code < 0xD000:  # Korean; the rest of it shares a first byte with surrogates
+    if 0xAC00 <= code < 0xD7A4:  # Korean
         return OTHER
     if 0xFF01 <= code < 0xFF5F:  # full-width ASCII
         return code - 0xFEE0

@@ -7,8 +7,9 @@ The lists are the detectors' own (llm_observe.screening).
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from codec._characters cimport ALNUM, DIGIT, KEY, LETTER, NAME, SPACE, TIE, codes, kinds
+from codec._characters cimport ALNUM, DIGIT, KEY, NAME, codes, kinds
 from codec._normal_text cimport CASED, OTHER, STEMS, ForeignStems, NormalText, place_of
+from codec._plain_values cimport PASSWORD, may_have_value
 
 from llm_observe import screening
 
@@ -18,7 +19,6 @@ cdef enum:
     MIN_CREDENTIALS = 8  # characters behind the scheme of an authorization header
     MAX_NAME = 64  # characters of a name
     MAX_WORD = 24  # characters of the word before a name
-    MAX_BETWEEN = 200  # characters between a name and the end of its value's first word
     ALONE = 0
     SCHEME = 1  # of an authorization header
     STEM = 2  # part of the name of a secret
@@ -44,7 +44,6 @@ TOOL = screening.ALL_BITS + 1
 OPTION = TOOL << 1
 cdef int ASSIGNED = screening.BITS["assigned"]
 cdef int HEADERS = screening.BITS["headers"]
-_LINKING_WORDS = frozenset(word.encode() for word in screening.LINKING_WORDS)
 
 
 cdef int _fill(Literals* into, uint8_t begin, entries) except -1:
@@ -192,49 +191,20 @@ cdef int _names_secret(const NormalText* text, int start, int end) except -1:
     before = start
     if text.norm[start] != c'-' and before and (text.norm[before - 1] == c' ' or text.norm[before - 1] == c'-'):
         before -= 1
-    floor = max(0, before - MAX_WORD)
-    while before > floor and kinds[text.norm[before - 1]] & ALNUM:
-        before -= 1
-    if before and text.norm[before - 1] == OTHER:
-        return True
-    name = bytes(text.norm[start:end]).decode("ascii")
-    word = bytes(text.low[before:max(before, start - 1)]).decode("ascii")
-    if not screening.is_secret(name, word):
-        return False
-    if start and text.norm[start - 1] == c'-' or text.norm[start] == c'-':
-        return True
+        floor = max(0, before - MAX_WORD)
+        while before > floor and kinds[text.norm[before - 1]] & ALNUM:
+            before -= 1
+        if before and text.norm[before - 1] == OTHER:
+            return True
     # An element's value follows its tag, whatever its attributes are.
     in_tag = start and (text.norm[start - 1] == c'<' or text.norm[start - 1] == c':')
-    any_word = screening.is_password(name, word)
-    return (any_word or in_tag or not _is_plain_word(text, end)) and _may_follow_name(text, end, any_word)
-
-
-cdef int _is_plain_word(const NormalText* text, int at) except -1:
-    """Tell whether the next word is one of letters, which neither is a token nor links one to its name."""
-    cdef int start = at + 1, end = start
-    if text.norm[at] != c' ':
+    option = text.norm[start] == c'-' or (start and text.norm[start - 1] == c'-')
+    if not (in_tag or option or may_have_value(text, end, PASSWORD)):
         return False
-    while c'a' <= text.norm[end] <= c'z':
-        end += 1
-    if end == start or bytes(text.norm[start:end]) in _LINKING_WORDS:
-        return False
-    if text.norm[end] == c'.' or text.norm[end] == c',':
-        end += 1
-    return not text.norm[end] or text.norm[end] == c' ' or text.norm[end] == c'\n'
-
-
-cdef bint _may_follow_name(const NormalText* text, int at, bint any_word) noexcept:
-    """Tell whether a value may follow a name: a sign that ties one to it, or a word that looks like one."""
-    cdef int limit = at + MAX_BETWEEN, letters = 0
-    while text.norm[at] and (at < limit or not kinds[text.norm[at]] & SPACE):
-        if kinds[text.norm[at]] & TIE or text.norm[at] == OTHER:
-            return True
-        if kinds[text.norm[at]] & LETTER:
-            letters += 1
-            if any_word and letters == 3:
-                return True
-        at += 1
-    return False
+    name = bytes(text.norm[start:end]).decode("ascii")
+    word = bytes(text.low[before:max(before, start - 1)]).decode("ascii")
+    kind = <int>screening.kind_of(name, word)
+    return kind and (in_tag or option or may_have_value(text, end, kind))
 
 
 cdef int has_foreign_name(const uint8_t* data, Py_ssize_t size) except -1:

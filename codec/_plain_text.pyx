@@ -163,7 +163,7 @@ cdef int _mark_at(const NormalText* text, int at, uint16_t before, int* colons_e
             found |= WEBHOOKS
         if at >= colons_end[0] and _is_ipv6(text, at, colons_end):
             found |= MACHINE_ADDRESSES
-    return found | MACHINE_ADDRESSES if _is_middle_of_mac(text, at) else found
+    return found | MACHINE_ADDRESSES if _is_mac(text, at) else found
 
 
 cdef int _at_sign(const NormalText* text, int at, uint16_t before) noexcept:
@@ -197,17 +197,17 @@ cdef bint _is_ipv6(const NormalText* text, int at, int* end) noexcept:
     return digit and (double_colon or colons >= MIN_COLONS) and end[0] - start >= MIN_IPV6
 
 
-cdef inline bint _joins_mac(uint8_t sign) noexcept:
-    return sign == c'-' or sign == c':'
-
-
-cdef bint _is_middle_of_mac(const NormalText* text, int at) noexcept:
-    if text.norm[at] == c'.':
-        return _are_hex(text, at + 1, 4) and text.norm[at + 5] == c'.'
-    return (
-        _are_hex(text, at + 1, 2) and _joins_mac(text.norm[at + 3])
-        and _are_hex(text, at + 4, 2) and _joins_mac(text.norm[at + 6])
-    )
+cdef bint _is_mac(const NormalText* text, int at) noexcept:
+    """Tell whether the sign here is the first one of the address of a network card."""
+    cdef uint8_t sign = text.norm[at]
+    cdef int size = 4 if sign == c'.' else 2, count = 2 if sign == c'.' else 5, part
+    if at < size or not _are_hex(text, at - size, size):
+        return False
+    for part in range(count):
+        if text.norm[at] != sign or not _are_hex(text, at + 1, size):
+            return False
+        at += size + 1
+    return True
 
 
 cdef inline bint _are_hex(const NormalText* text, int at, int count) noexcept:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from llm_observe._redaction.assignments import ASCII_STEMS, WHOLE_STEMS
+from llm_observe._redaction.assignments import ASCII_STEMS, VALUE_WORDS, WHOLE_STEMS
 from llm_observe._redaction.commands import TOOL_NAMES
 from llm_observe._redaction.credentials import ELIDED_CHARS, SCHEMES, WEBHOOKS
 from llm_observe._redaction.detectors import ALL_BITS, BITS
@@ -17,11 +17,12 @@ from llm_observe._redaction.name_kinds import NameKind, kind_of
 from llm_observe._redaction.names import STEMS
 from llm_observe._redaction.numbers import ASCII_CONTEXT_WORDS
 from llm_observe._redaction.prefixes import ALL, EXACT_CHARS, KeyPrefix
+from llm_observe._redaction.values import is_plain_word
 
 __all__ = [
     "ALL_BITS", "ASCII_STEMS", "BITS", "FOREIGN_STEMS", "IBAN_LENGTHS", "KEY_MARKS", "KEY_PREFIXES",
-    "LINKING_WORDS", "NUMBER_WORDS", "SCHEMES", "TOOL_NAMES", "WEBHOOK_HOSTS", "WHOLE_STEMS", "is_password",
-    "is_secret",
+    "LINKING_WORDS", "NUMBER_WORDS", "SCHEMES", "TOOL_NAMES", "WEBHOOK_HOSTS", "WHOLE_STEMS", "NAME_KINDS",
+    "VALUE_WORDS", "is_plain_word", "kind_of",
 ]  # fmt: skip
 
 
@@ -46,13 +47,5 @@ LINKING_WORDS: Final = frozenset(_LINKING_TEXT.split())
 """Words of a-z that may stand between a name and its value."""
 FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
 """Parts of names of secrets that are not ASCII, in lower case."""
-
-
-def is_secret(name: str, before: str) -> bool:
-    """Return whether a name, with the word before it, is that of a secret."""
-    return kind_of(name, before) is not NameKind.NONE
-
-
-def is_password(name: str, before: str) -> bool:
-    """Return whether a name is one of a password, whose value may be any word."""
-    return kind_of(name, before) is NameKind.PASSWORD
+NAME_KINDS: Final = tuple(NameKind)
+"""What a name may say of its value, from nothing to any word at all."""

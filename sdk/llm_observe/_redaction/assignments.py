@@ -44,9 +44,13 @@ _STATED: Final = re.compile(
     r"|equals|reads|on|bylo|je)(?: now| set to| still| again)?:?[ \t]{1,3}"
     r"|[ \t]{0,2}(?:\u662f|\u4e3a|\u70ba|\u306f|\uc740|\ub294|\uc774)[ \t]{0,2}"
 )
+VALUE_WORDS: Final = (
+    "value", "val", "content", "default", "defaultValue", "Value", "secret", "text",
+)  # fmt: skip
+"""Names of a value whose own name is the value of the attribute before it."""
 _VALUE_PAIR: Final = re.compile(
     r"[\"'`]?[ \t]{0,4},?\s{1,40}(?:[\w:-]{1,30}=[\"'][^\"'\n]{0,60}[\"'] {1,4}){0,3}"
-    r"[\"'`]?(?:value|val|content|default|defaultValue|Value|secret|text)[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}"
+    rf"[\"'`]?(?:{'|'.join(VALUE_WORDS)})[\"'`]?[ \t]{{0,4}}[:=][ \t]{{0,4}}"
 )
 _TAG: Final = re.compile(
     r"[\"']?(?: [^<>\n]{0,80})?>\s{0,20}"
