@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_observe._redaction.detectors import ALL_BITS, BITS, DETECTORS
+from llm_observe._redaction.detectors import ALL_BITS, BITS, DETECTORS, DIGIT_BITS
 from llm_observe._redaction.normalise import Scan, TextRange
 from llm_observe._redaction.rules import (
     KINDS,
@@ -127,7 +127,10 @@ class Redactor:
         if not text:
             return text
         scan = Scan(text)
-        found = self._find(scan, detectors & self.detectors)
+        detectors &= self.detectors
+        if detectors & DIGIT_BITS and not scan.has_digit:
+            detectors &= ~DIGIT_BITS
+        found = self._find(scan, detectors)
         ranges = [scan.in_original(match) for match in found if match.kind not in self._off]
         return _replace(text, ranges) if ranges else text
 
@@ -137,11 +140,7 @@ class Redactor:
                 matches = rule.pattern.finditer(scan.text)
                 yield from (TextRange(*match.span(), rule.kind) for match in matches)
         for detector in DETECTORS:
-            if (
-                detectors & detector.bit
-                and detector.literal in scan.lowered
-                and (scan.has_digit or not detector.needs_digit)
-            ):
+            if detectors & detector.bit and detector.literal in scan.lowered:
                 yield from detector.find(scan)
 
     def preview(self, text: str, limit: int = PREVIEW_CHARS, detectors: int = ALL_BITS) -> str:

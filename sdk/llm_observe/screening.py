@@ -21,8 +21,8 @@ from llm_observe._redaction.values import is_plain_word
 
 __all__ = [
     "ALL_BITS", "ASCII_STEMS", "BITS", "FOREIGN_STEMS", "IBAN_LENGTHS", "KEY_MARKS", "KEY_PREFIXES",
-    "LINKING_WORDS", "NUMBER_WORDS", "SCHEMES", "TOOL_NAMES", "WEBHOOK_HOSTS", "WHOLE_STEMS", "NAME_KINDS",
-    "VALUE_WORDS", "is_plain_word", "kind_of",
+    "LINKING_WORDS", "NAME_KINDS", "NUMBER_WORDS", "SCHEMES", "TOOL_NAMES", "VALUE_WORDS", "WEBHOOK_HOSTS",
+    "WHOLE_STEMS", "is_plain_word", "kind_of",
 ]  # fmt: skip
 
 

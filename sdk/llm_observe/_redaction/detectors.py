@@ -59,3 +59,5 @@ DETECTORS: Final = _numbered(
 )
 BITS: Final = {detector.name: detector.bit for detector in DETECTORS}
 ALL_BITS: Final = (1 << len(DETECTORS)) - 1
+DIGIT_BITS: Final = sum(detector.bit for detector in DETECTORS if detector.needs_digit)
+"""The detectors that find nothing in a text without a digit."""

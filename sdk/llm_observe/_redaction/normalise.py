@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from llm_observe._redaction.escapes import decode, original
 
 _LONG_CHARS: Final = 12
-_RUN: Final = re.compile(r"[A-Za-z0-9_-]+")
 _DIGIT: Final = re.compile(r"[0-9]")
 _MIN_RUN_CHARS: Final = 20
+_RUN: Final = re.compile(rf"[A-Za-z0-9_-]{{{_MIN_RUN_CHARS},}}")
 
 
 class TextRange(NamedTuple):
@@ -86,7 +86,7 @@ def _long_words(text: str) -> _LongWords:
 
 
 def _runs_in(words: str) -> list[str]:
-    return [run for run in _RUN.findall(words) if len(run) >= _MIN_RUN_CHARS and _DIGIT.search(run)]
+    return [run for run in _RUN.findall(words) if _DIGIT.search(run)]
 
 
 class Scan:
@@ -106,8 +106,8 @@ class Scan:
     def classes(self) -> bytes:
         """The text's characters as bytes, in which a search is cheap.
 
-        ``0`` stands for a digit, ``a`` for a hexadecimal letter, ``g`` for another one, ``?`` for what is not ASCII,
-        and every other character for itself.
+        ``0`` stands for a digit, ``a`` for a hexadecimal letter, ``g`` for another one, ``?`` for what is not
+        ASCII, and every other character for itself.
         """
         if self._classes is None:
             self._classes = self.text.encode("ascii", "replace").translate(_CLASSES)
