@@ -8,10 +8,10 @@ sums might overflow, it leaves to the message and codec.rows.
 from libc.stdint cimport int64_t, uint64_t, uint8_t
 from libc.string cimport memchr, memset
 
-from codec._plain_text cimport is_plain
+from codec._plain_text cimport suspects
 from codec._wire cimport BYTES, VARINT, Reader, hex_digit, read_time, take, varint
 
-from llm_observe import limits
+from llm_observe import limits, screening
 from llm_observe.v1.log_pb2 import Log
 
 from codec import rows
@@ -27,6 +27,7 @@ cdef uint64_t MAX_INTEGER = 1 << 31
 cdef int MAX_KEY_CHARS = limits.MAX_METADATA_KEY_CHARS
 cdef int MAX_VALUE_CHARS = limits.MAX_METADATA_VALUE_CHARS
 cdef int MAX_TAG_CHARS = limits.MAX_TAG_CHARS
+cdef int ALL_DETECTORS = screening.ALL_BITS
 if limits.MAX_METADATA_PAIRS > MAX_PAIRS or limits.MAX_TAGS > MAX_TAGS:
     raise ImportError("more pairs or tags than there is room for")
 
@@ -94,16 +95,25 @@ cdef bint _is_uuid(Reader r) noexcept:
     return True
 
 
-cdef inline bint _is_redacted(Reader r, int limit, redactor, bint standard) except -1:
-    """Tell whether a text provably stays as it is; without a redactor all do."""
-    if redactor is None:
-        return memchr(r.at, 0, r.end - r.at) == NULL
-    return standard and is_plain(r.at, r.end - r.at, limit)
+cdef struct Redaction:
+    bint done
+    bint standard  # by built-in rules only
+    int detectors  # that are used
 
 
-cdef int _replace(Reader* r, str text, list kept) except -1:
-    """Have the reader read another text."""
-    cdef bytes data = text.encode()
+cdef inline int _suspects(Reader r, int limit, const Redaction* redaction) except -1:
+    """Return the detectors that have to look at a text; 0 where it provably stays as it is."""
+    if redaction.done:
+        return ALL_DETECTORS if memchr(r.at, 0, r.end - r.at) != NULL else 0
+    return suspects(r.at, r.end - r.at, limit) & redaction.detectors if redaction.standard else ALL_DETECTORS
+
+
+cdef int _replace(Reader* r, str text, str redacted, list kept) except -1:
+    """Have the reader read the redacted text."""
+    cdef bytes data
+    if redacted == text:
+        return 0
+    data = redacted.encode()
     kept.append(data)
     r.at = data
     r.end = r.at + len(data)
@@ -114,7 +124,9 @@ cdef str text_of(Reader r):
     return (<const char*>r.at)[: r.end - r.at].decode()
 
 
-cdef int _read_text(int field, Reader r, Fields* into, redactor, bint standard, list kept) except -1:
+cdef int _read_text(int field, Reader r, Fields* into, redactor, const Redaction* redaction, list kept) except -1:
+    cdef int detectors
+    cdef str text
     if field == LOG_ID:
         if not _is_uuid(r):
             return False
@@ -123,20 +135,21 @@ cdef int _read_text(int field, Reader r, Fields* into, redactor, bint standard, 
             return False
     elif not max_chars[field]:
         return False
-    elif (
-        r.at != r.end
-        and not (r.end - r.at <= max_chars[field] and _is_uuid(r))
-        and not _is_redacted(r, max_chars[field], redactor, standard)
-    ):
-        if redactor is None:
-            return False
-        _replace(&r, redactor.redact_field(_name_of[field], text_of(r)), kept)
+    elif r.at != r.end and not (r.end - r.at <= max_chars[field] and _is_uuid(r)):
+        detectors = _suspects(r, max_chars[field], redaction)
+        if detectors:
+            if redaction.done:
+                return False
+            text = text_of(r)
+            _replace(&r, text, redactor.redact_field(_name_of[field], text, detectors), kept)
     into.texts[field] = r
     return True
 
 
-cdef int _read_pair(Reader r, Fields* into, redactor, bint standard, list kept) except -1:
+cdef int _read_pair(Reader r, Fields* into, redactor, const Redaction* redaction, list kept) except -1:
     cdef Pair pair
+    cdef int detectors
+    cdef str text
     if into.pair_count == MAX_PAIRS or varint(&r) != (1 << 3 | BYTES):
         return False
     pair.key = take(&r)
@@ -146,39 +159,45 @@ cdef int _read_pair(Reader r, Fields* into, redactor, bint standard, list kept) 
     # Of keys that are redacted, two may become one: the message knows which value counts then.
     if not r.sound or r.at != r.end or pair.key.at == pair.key.end:
         return False
-    if not _is_redacted(pair.key, MAX_KEY_CHARS, redactor, standard):
+    if _suspects(pair.key, MAX_KEY_CHARS, redaction):
         return False
-    if not _is_redacted(pair.value, MAX_VALUE_CHARS, redactor, standard):
-        if redactor is None:
+    detectors = _suspects(pair.value, MAX_VALUE_CHARS, redaction)
+    if detectors:
+        if redaction.done:
             return False
-        _replace(&pair.value, redactor.preview(text_of(pair.value), MAX_VALUE_CHARS), kept)
+        text = text_of(pair.value)
+        _replace(&pair.value, text, redactor.preview(text, MAX_VALUE_CHARS, detectors), kept)
     into.pairs[into.pair_count] = pair
     into.pair_count += 1
     return True
 
 
-cdef int _read_tag(Reader r, Fields* into, redactor, bint standard, list kept) except -1:
+cdef int _read_tag(Reader r, Fields* into, redactor, const Redaction* redaction, list kept) except -1:
+    cdef int detectors
+    cdef str text
     if into.tag_count == MAX_TAGS or r.at == r.end:
         return False
-    if not _is_redacted(r, MAX_TAG_CHARS, redactor, standard):
-        if redactor is None:
+    detectors = _suspects(r, MAX_TAG_CHARS, redaction)
+    if detectors:
+        if redaction.done:
             return False
-        _replace(&r, redactor.preview(text_of(r), MAX_TAG_CHARS), kept)
+        text = text_of(r)
+        _replace(&r, text, redactor.preview(text, MAX_TAG_CHARS, detectors), kept)
     into.tags[into.tag_count] = r
     into.tag_count += 1
     return True
 
 
-cdef int _read_part(int field, Reader part, Fields* into, redactor, bint standard, list kept) except -1:
+cdef int _read_part(int field, Reader part, Fields* into, redactor, const Redaction* redaction, list kept) except -1:
     if _is_in(field, TIMES):
         return read_time(part, MAX_TIMESTAMP_S, &into.times[field])
     if _is_in(field, DURATIONS):
         return read_time(part, MAX_DURATION_S, &into.times[field])
     if field == METADATA:
-        return _read_pair(part, into, redactor, standard, kept)
+        return _read_pair(part, into, redactor, redaction, kept)
     if field == TAGS:
-        return _read_tag(part, into, redactor, standard, kept)
-    return _read_text(field, part, into, redactor, standard, kept)
+        return _read_tag(part, into, redactor, redaction, kept)
+    return _read_text(field, part, into, redactor, redaction, kept)
 
 
 cdef int read_fields(Reader r, Fields* into, object redactor, list kept) except -1:
@@ -193,7 +212,10 @@ cdef int read_fields(Reader r, Fields* into, object redactor, list kept) except 
     cdef uint64_t tag
     cdef int field
     cdef Reader part
-    cdef bint standard = redactor is not None and redactor.is_standard
+    cdef Redaction redaction
+    redaction.done = redactor is None
+    redaction.standard = redactor is not None and redactor.is_standard
+    redaction.detectors = 0 if redactor is None else redactor.detectors
     memset(into.texts, 0, sizeof(into.texts))  # empty where they are absent
     into.seen = into.pair_count = into.tag_count = 0
     while r.at < r.end:
@@ -210,7 +232,7 @@ cdef int read_fields(Reader r, Fields* into, object redactor, list kept) except 
                 return False
         elif tag & 7 == BYTES:
             part = take(&r)
-            if not part.sound or not _read_part(field, part, into, redactor, standard, kept):
+            if not part.sound or not _read_part(field, part, into, redactor, &redaction, kept):
                 return False
         else:
             return False

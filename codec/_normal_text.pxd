@@ -1,39 +1,54 @@
-"""A text as llm_observe's normalise() would have it, a byte for a character."""
+"""A text as llm_observe's Scan would have it, a byte for a character."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 cdef enum:
     MAX_BYTES = 4000  # longer texts are not previews
     ROOM = MAX_BYTES + 64  # zeros follow, so that looking ahead needs no check
     OTHER = 0x80  # stands for a character that is not ASCII
+    MAX_BACKSLASHES = 15  # that are one escape
+    CASED = 0x530  # characters from here on, as far as they are known here, have no case
+    STEMS = 512
+
+
+cdef struct ForeignStems:
+    # The last characters of each, in lower case, of which the last is not ASCII: up to three, in 21 bits each.
+    uint64_t ends[STEMS]  # a hash table
+    uint16_t lower[CASED]
 
 
 cdef struct NormalText:
     uint8_t norm[ROOM]
     uint8_t low[ROOM]  # the same in lower case
+    bint other  # whether a character is not ASCII
+    bint foreign  # whether the end of one of the foreign stems stands in it
 
 
-cdef inline int normalise(const uint8_t* text, Py_ssize_t size, NormalText* into) noexcept:
+cdef inline int normalise(const uint8_t* text, Py_ssize_t size, const ForeignStems* stems, NormalText* into) noexcept:
     """Normalise a text; return its length in characters, or -1 where that is in doubt.
 
     Characters that are not ASCII become OTHER. Those that a pattern may take for a digit, a letter or a space are
-    in doubt, and so is what is no UTF-8.
+    in doubt, and so is what is no UTF-8, and most escapes.
     """
     cdef Py_ssize_t at = 0
     cdef int n = 0
     cdef uint8_t byte
+    cdef uint64_t last = 0  # three characters
+    into.other = into.foreign = False
     if size > MAX_BYTES:
         return -1
     while at < size:
         byte = text[at]
         at += 1
-        if byte == c'\\':
-            byte = _after_backslash(text, size, &at)
-        elif byte == 0x1B or (byte == c'%' and _is_hex(text, size, at)) or (byte == c'&' and _is_entity(text, size, at)):
-            return -1  # an escape that llm_observe would decode
-        elif byte >= 0x80:
-            byte = _stand_in(_read_character(text, size, &at))
+        if byte >= 0x80:
+            byte = _take_foreign(text, size, &at, stems, &last, into)
+        else:
+            if byte == c'\\':
+                byte = _after_backslash(text, size, &at)
+            elif byte == 0x1B or (byte == c'%' and _is_hex(text, size, at)) or (byte == c'&' and _is_entity(text, size, at)):
+                return -1  # an escape that llm_observe would decode
+            last = last << 21 | (byte | 32 if c'A' <= byte <= c'Z' else byte)
         if byte == 0:
             return -1
         into.norm[n] = byte
@@ -44,20 +59,61 @@ cdef inline int normalise(const uint8_t* text, Py_ssize_t size, NormalText* into
     return n
 
 
+cdef inline uint8_t _take_foreign(
+    const uint8_t* text, Py_ssize_t size, Py_ssize_t* at, const ForeignStems* stems, uint64_t* last, NormalText* into
+) noexcept:
+    """Return the byte for the character whose first byte is before at."""
+    cdef uint32_t code = _read_character(text, size, at)
+    cdef uint8_t byte = _stand_in(code)
+    if byte != OTHER:
+        last[0] = last[0] << 21 | byte
+        return byte
+    into.other = True
+    last[0] = last[0] << 21 | (stems.lower[code] if code < CASED else code)
+    if not into.foreign:
+        into.foreign = (
+            _is_end(stems, last[0] & <uint64_t>0x1FFFFF) or _is_end(stems, last[0] & <uint64_t>0x3FFFFFFFFFF)
+            or _is_end(stems, last[0] & <uint64_t>0x7FFFFFFFFFFFFFFF)
+        )
+    return byte
+
+
+cdef inline int place_of(uint64_t end) noexcept:
+    """Return where to look for the end of a stem first."""
+    return (end * <uint64_t>0x9E3779B97F4A7C15) >> 55
+
+
+cdef inline bint _is_end(const ForeignStems* stems, uint64_t end) noexcept:
+    cdef int place = place_of(end)
+    while stems.ends[place]:
+        if stems.ends[place] == end:
+            return True
+        place = (place + 1) & (STEMS - 1)
+    return False
+
+
 cdef inline uint8_t _after_backslash(const uint8_t* text, Py_ssize_t size, Py_ssize_t* at) noexcept:
-    """Return what a backslash is, perhaps with the character behind it: a line's end, itself, or 0 where in doubt."""
+    """Return what backslashes are, perhaps with the sign behind them: a line's end, the sign, or 0 where in doubt."""
     cdef uint8_t letter
+    cdef Py_ssize_t first = at[0]
+    while at[0] < size and text[at[0]] == c'\\':
+        at[0] += 1
     if at[0] == size:
-        return c'\\'
+        return c'\\' if at[0] == first else 0
+    if at[0] - first >= MAX_BACKSLASHES:
+        return 0
     letter = text[at[0]]
     if letter == c'n' or letter == c'r' or letter == c't':
         at[0] += 1
         return c'\n'
-    if letter == c'u' or letter == c'x' or letter == c'e' or letter == c'0':
+    if letter == c'%' or letter == c'&' or letter <= 0x1F and letter != c'\n' or letter == 0x7F:
         return 0
-    if c'a' <= letter | 32 <= c'z' or c'1' <= letter <= c'9' or letter == c' ' or letter == c'\n' or letter >= 0x80:
-        return c'\\'
-    return 0
+    if c'!' <= letter <= c'/' or c':' <= letter <= c'@' or c'[' <= letter <= c'`' or c'{' <= letter <= c'~':
+        at[0] += 1
+        return letter
+    if at[0] != first or letter == c'u' or letter == c'x' or letter == c'e' or letter == c'0':
+        return 0
+    return c'\\'  # it stays
 
 
 cdef inline bint _is_hex_digit(uint8_t byte) noexcept:
@@ -69,11 +125,11 @@ cdef inline bint _is_hex(const uint8_t* text, Py_ssize_t size, Py_ssize_t at) no
 
 
 cdef inline bint _is_entity(const uint8_t* text, Py_ssize_t size, Py_ssize_t at) noexcept:
-    """Tell whether an XML entity may stand here: a name or a number before a semicolon."""
+    """Tell whether an XML entity may stand here: a name or a number before a semicolon, perhaps behind a backslash."""
     cdef Py_ssize_t end = at
     while end < size and end < at + 9 and (c'a' <= text[end] | 32 <= c'z' or c'0' <= text[end] <= c'9' or text[end] == c'#'):
         end += 1
-    return end < size and text[end] == c';'
+    return end < size and (text[end] == c';' or text[end] == c'\\')
 
 
 cdef inline bint _is_tail(uint8_t byte) noexcept:
@@ -88,7 +144,9 @@ cdef inline uint32_t _read_character(const uint8_t* text, Py_ssize_t size, Py_ss
     if 0xC2 <= first < 0xE0 and left >= 1 and _is_tail(rest[0]):
         at[0] += 1
         return (first & 0x1F) << 6 | (rest[0] & 0x3F)
-    if 0xE1 <= first < 0xF0 and first != 0xED and left >= 2 and _is_tail(rest[0]) and _is_tail(rest[1]):
+    if first == 0xED and left >= 1 and rest[0] >= 0xA0:  # a surrogate
+        return 0
+    if 0xE1 <= first < 0xF0 and left >= 2 and _is_tail(rest[0]) and _is_tail(rest[1]):
         at[0] += 2
         return (first & 0x0F) << 12 | (rest[0] & 0x3F) << 6 | (rest[1] & 0x3F)
     if first == 0xF0 and left >= 3 and rest[0] == 0x9F and _is_tail(rest[1]) and _is_tail(rest[2]):
@@ -101,8 +159,8 @@ cdef inline uint8_t _stand_in(uint32_t code) noexcept:
     """Return the byte for a character that is not ASCII, or 0 where it is in doubt."""
     if code == 0xA0 or code == 0xB2 or code == 0xB3 or code == 0xB9:  # a space, digits
         return 0
-    if 0xA1 <= code < 0x250:  # Latin; dotless and dotted i and the long s match ASCII letters
-        return 0 if code in (0x130, 0x131, 0x17F) else OTHER
+    if 0xA1 <= code < 0x250:  # Latin
+        return c'I' if code == 0x130 else OTHER
     if 0x370 <= code < 0x530:  # Greek, Cyrillic
         return OTHER
     if code == 0x2013 or code == 0x2014:  # dashes
@@ -113,7 +171,7 @@ cdef inline uint8_t _stand_in(uint32_t code) noexcept:
         return OTHER
     if code == 0x3001 or code == 0x3002 or 0x3008 <= code < 0x3012 or 0x3041 <= code < 0x3100 or 0x4E00 <= code < 0xA000:
         return OTHER  # Japanese, Chinese
-    if 0xAC00 <= code < 0xD000:  # Korean; the rest of it shares a first byte with surrogates
+    if 0xAC00 <= code < 0xD7A4:  # Korean
         return OTHER
     if 0xFF01 <= code < 0xFF5F:  # full-width ASCII
         return code - 0xFEE0

@@ -10,16 +10,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from llm_observe._redaction.addresses import find_emails, find_machine_addresses, find_wallets
-from llm_observe._redaction.assignments import find_assigned
-from llm_observe._redaction.commands import find_cookies, find_in_commands
-from llm_observe._redaction.connections import find_url_passwords
-from llm_observe._redaction.credentials import find_headers, find_jwts, find_prefixed, find_webhooks
-from llm_observe._redaction.ibans import find_ibans
-from llm_observe._redaction.national_ids import find_national_ids
+from llm_observe._redaction.detectors import ALL_BITS, BITS, DETECTORS, DIGIT_BITS
 from llm_observe._redaction.normalise import Scan, TextRange
-from llm_observe._redaction.numbers import find_numbers
-from llm_observe._redaction.private_keys import find_private_keys
 from llm_observe._redaction.rules import (
     KINDS,
     NATIONAL_KINDS,
@@ -40,27 +32,21 @@ from llm_observe.limits import (
     MAX_TEXT_CHARS,
 )
 
-__all__ = ["KINDS", "NATIONAL_KINDS", "PREVIEW_CHARS", "Redactor", "Rule", "clean", "cut"]
+__all__ = [
+    "KINDS",
+    "NATIONAL_KINDS",
+    "PREVIEW_CHARS",
+    "Redactor",
+    "Rule",
+    "TextRange",
+    "clean",
+    "cut",
+    "find_credentials",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-
-_TEXT_DETECTORS: Final = (
-    ("", find_private_keys),
-    ("@", find_url_passwords),
-    ("", find_webhooks),
-    ("", find_prefixed),
-    ("eyj", find_jwts),
-    ("", find_headers),
-    ("", find_assigned),
-    ("", find_in_commands),
-    ("cookie", find_cookies),
-    ("@", find_emails),
-)
-"""Each with a literal, in lower case, without which there is nothing to find."""
-_DIGIT_DETECTORS: Final = (find_wallets, find_ibans, find_machine_addresses, find_numbers)
-"""Skipped for text without a digit."""
 
 PREVIEW_CHARS: Final = MAX_PREVIEW_CHARS
 _READ_CHARS: Final = 4_000
@@ -108,9 +94,11 @@ class Redactor:
         extra_rules: Iterable[Rule] = (),
         enabled_kinds: Iterable[str] = (),
     ) -> None:
-        self._off = check_kinds(disabled_kinds)
-        self._national = check_kinds(enabled_kinds, NATIONAL_KINDS)
+        national = check_kinds(enabled_kinds, NATIONAL_KINDS)
+        self._off = check_kinds(disabled_kinds) | (NATIONAL_KINDS - national)
         self._extra = tuple(extra_rules)
+        self.detectors = ALL_BITS if national else ALL_BITS & ~BITS["national_ids"]
+        """The detectors that it uses, a bit each."""
         self._label = lru_cache(maxsize=1024)(self.preview)
 
     @property
@@ -129,34 +117,43 @@ class Redactor:
             parse_kinds(disabled_kinds), make_rules(parse_patterns(patterns)), parse_kinds(enabled_kinds)
         )
 
-    def redact(self, text: str) -> str:
-        """Return the text with every secret replaced. Linear in its length."""
+    def redact(self, text: str, detectors: int = ALL_BITS) -> str:
+        """Return the text with every secret replaced. Linear in its length.
+
+        Args:
+            text: What may hold secrets.
+            detectors: Those that could find something in it, a bit each, if that is known.
+        """
         if not text:
             return text
         scan = Scan(text)
-        ranges = [scan.in_original(match) for match in self._find(scan) if match.kind not in self._off]
+        detectors &= self.detectors
+        if detectors & DIGIT_BITS and not scan.has_digit:
+            detectors &= ~DIGIT_BITS
+        found = self._find(scan, detectors)
+        ranges = [scan.in_original(match) for match in found if match.kind not in self._off]
         return _replace(text, ranges) if ranges else text
 
-    def _find(self, scan: Scan) -> Iterator[TextRange]:
-        """Yield secrets by priority: where two overlap, the first one names the placeholder."""
+    def _find(self, scan: Scan, detectors: int) -> Iterator[TextRange]:
         for rule in self._extra:
             if not rule.anchors or any(anchor in scan.lowered for anchor in rule.anchors):
                 matches = rule.pattern.finditer(scan.text)
                 yield from (TextRange(*match.span(), rule.kind) for match in matches)
-        for literal, detector in _TEXT_DETECTORS:
-            if literal in scan.lowered:
-                yield from detector(scan)
-        if b"0" in scan.classes:
-            if self._national:
-                yield from find_national_ids(scan, self._national)
-            for detector in _DIGIT_DETECTORS:
-                yield from detector(scan)
+        for detector in DETECTORS:
+            if detectors & detector.bit and detector.literal in scan.lowered:
+                yield from detector.find(scan)
 
-    def preview(self, text: str, limit: int = PREVIEW_CHARS) -> str:
-        """Redact, then cut to ``limit`` characters, never inside a placeholder."""
+    def preview(self, text: str, limit: int = PREVIEW_CHARS, detectors: int = ALL_BITS) -> str:
+        """Redact, then cut to ``limit`` characters, never inside a placeholder.
+
+        Args:
+            text: What may hold secrets.
+            limit: Most characters of the result.
+            detectors: See redact().
+        """
         read = limit + _DOUBTFUL_CHARS + _SPARE_CHARS
         while True:
-            redacted = self.redact(clean(text[:read]))
+            redacted = self.redact(clean(text[:read]), detectors)
             if len(text) <= read and len(text) < _READ_CHARS:
                 return cut(redacted, limit)
             certain_chars = max(0, len(redacted) - _DOUBTFUL_CHARS)
@@ -165,9 +162,11 @@ class Redactor:
             # Placeholders are shorter than the secrets: the preview has room for more.
             read = min(read * 3, _READ_CHARS)
 
-    def redact_field(self, field: str, text: str) -> str:
-        """Clean, redact and cut the text of a Log's field."""
-        return (self._label if field in _LABELS else self.preview)(text, MAX_TEXT_CHARS[field])
+    def redact_field(self, field: str, text: str, detectors: int = ALL_BITS) -> str:
+        """Clean, redact and cut the text of a Log's field; for ``detectors`` see redact()."""
+        if field in _LABELS:
+            return self._label(text, MAX_TEXT_CHARS[field])
+        return self.preview(text, MAX_TEXT_CHARS[field], detectors)
 
     def redact_log(self, log: Any) -> None:  # a Log: this module imports the standard library only
         """Clean, redact and cut every text of a Log, in place. Both the SDK and the worker use it."""
@@ -184,6 +183,17 @@ class Redactor:
             for key, value in pairs:
                 if kept := self.preview(key, MAX_METADATA_KEY_CHARS):
                     log.metadata[kept] = self.preview(value, MAX_METADATA_VALUE_CHARS)
+
+
+def find_credentials(text: str) -> Iterator[TextRange]:
+    """Yield the keys, tokens, private keys, webhooks and passwords in URLs that a text holds.
+
+    What only its name gives away, such as ``password=…``, is not looked for.
+    """
+    scan = Scan(text)
+    for detector in DETECTORS:
+        if detector.is_credential:
+            yield from map(scan.in_original, detector.find(scan))
 
 
 def _replace(text: str, ranges: list[TextRange]) -> str:

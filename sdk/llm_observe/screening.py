@@ -1,23 +1,28 @@
 """The literals that the detectors of llm_observe.redaction search for. Standard library only.
 
-For programs that screen texts before redaction: a text without any of these, without digits and without the
-signs of addresses has nothing to redact.
+For programs that screen texts before redaction, and tell the Redactor which detectors could find something:
+each of these, a digit, and the signs of addresses call for some of them.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from llm_observe._redaction.assignments import ASCII_STEMS, VALUE_WORDS, WHOLE_STEMS
+from llm_observe._redaction.commands import TOOL_NAMES
 from llm_observe._redaction.credentials import ELIDED_CHARS, SCHEMES, WEBHOOKS
+from llm_observe._redaction.detectors import ALL_BITS, BITS
 from llm_observe._redaction.ibans import IBAN_LENGTHS
 from llm_observe._redaction.name_kinds import NameKind, kind_of
 from llm_observe._redaction.names import STEMS
 from llm_observe._redaction.numbers import ASCII_CONTEXT_WORDS
 from llm_observe._redaction.prefixes import ALL, EXACT_CHARS, KeyPrefix
+from llm_observe._redaction.values import is_plain_word
 
 __all__ = [
-    "ASCII_STEMS", "FOREIGN_STEMS", "IBAN_COUNTRIES", "KEY_MARKS", "KEY_PREFIXES", "LINKING_WORDS",
-    "NUMBER_WORDS", "SCHEMES", "WEBHOOK_HOSTS", "is_password", "is_secret",
+    "ALL_BITS", "ASCII_STEMS", "BITS", "FOREIGN_STEMS", "IBAN_LENGTHS", "KEY_MARKS", "KEY_PREFIXES",
+    "LINKING_WORDS", "NAME_KINDS", "NUMBER_WORDS", "SCHEMES", "TOOL_NAMES", "VALUE_WORDS", "WEBHOOK_HOSTS",
+    "WHOLE_STEMS", "is_plain_word", "kind_of",
 ]  # fmt: skip
 
 
@@ -32,10 +37,6 @@ KEY_PREFIXES: Final = tuple((prefix.text, _least_chars(prefix)) for prefix in AL
 KEY_MARKS: Final = ("atlasv1", "jqqj9", "_mmk")
 """Marks, in lower case, of keys without a prefix that nothing else gives away."""
 WEBHOOK_HOSTS: Final = tuple(host for host, _ in WEBHOOKS)
-IBAN_COUNTRIES: Final = tuple(IBAN_LENGTHS)
-"""Two letters each."""
-ASCII_STEMS: Final = tuple(stem for stem in STEMS if stem.isascii())
-"""Parts of names of secrets, in lower case."""
 NUMBER_WORDS: Final = tuple(word for word in ASCII_CONTEXT_WORDS if word != "x")
 """Words near a number of which one makes it a person's, in lower case; or an extension (x 12) follows it."""
 _LINKING_TEXT: Final = """
@@ -46,13 +47,5 @@ LINKING_WORDS: Final = frozenset(_LINKING_TEXT.split())
 """Words of a-z that may stand between a name and its value."""
 FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
 """Parts of names of secrets that are not ASCII, in lower case."""
-
-
-def is_secret(name: str, before: str) -> bool:
-    """Return whether a name, with the word before it, is that of a secret."""
-    return kind_of(name, before) is not NameKind.NONE
-
-
-def is_password(name: str, before: str) -> bool:
-    """Return whether a name is one of a password, whose value may be any word."""
-    return kind_of(name, before) is NameKind.PASSWORD
+NAME_KINDS: Final = tuple(NameKind)
+"""What a name may say of its value, from nothing to any word at all."""

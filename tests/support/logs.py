@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 import uuid
 from typing import Any
@@ -11,36 +10,17 @@ from google.protobuf.json_format import ParseDict
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR, OUTCOME_SUCCESS, Log
 
+from tests.support.redaction.chance import Chance
+from tests.support.texts import make_text
+
 _MODELS = {
     "openai": ("gpt-4o-mini", "gpt-4.1", "gpt-4o", "gpt-5.2"),
     "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5"),
-    "gemini": ("gemini-2.5-flash", "gemini-2.5-pro"),
+    "gemini": ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-pro"),
 }
-_PHRASES = (
-    "please summarise the ticket below",
-    "say what the customer wants",
-    "in two sentences",
-    "the order was late",
-    "again, because an address is missing",
-    "we are sorry to hear that",
-    "here is what you can do next:",
-    "open the settings page",
-    "choose billing, then update your card",
-    "thanks for waiting \u2014",
-    "def main():",
-    "return {'ok': True}",
-    "SELECT name FROM users WHERE id = 7;",
-    "\u00fcber die Lieferung",
-    "\u6ce8\u6587\u756a\u53f7",
-    "see https://example.com/help",
-    "invoice 20931",
-    "on Monday at 9:30",
-    "translate it into French",
-    "Yes.",
-)
-_SENSITIVE = ("jane.doe@example.com", "+1 415 555 0132", "4111 1111 1111 1111", "10.1.2.3", "password=x7")
+_TEXTS = 2_000
 _MINUTE_S = 60
-_LATE_S = 6 * 3600
+_LATE_S = 24 * 3600
 
 
 def make_log(**fields: Any) -> Log:
@@ -69,12 +49,12 @@ def make_request(*logs: Log) -> IngestLogsRequest:
 def make_logs(count: int, seed: int = 1, *, ending: str = "", logs_per_trace: int = 0) -> list[Log]:
     """Return logs of about 1 KB as applications send them, all new.
 
-    Many texts; a tenth of the logs has something to redact; eight models in two environments; most of the
-    last minute, a tenth up to six hours late; some fail. Every input ends in ``ending``. Logs that follow
-    each other share a trace; 0 a trace gives them none.
+    Many kinds of texts, a tenth of the logs with something to redact; nine models in two environments and two
+    operations; most of the last minute, a tenth up to a day late; some fail. Every input ends in ``ending``.
+    Logs that follow each other share a trace; 0 a trace gives them none.
     """
-    chance = random.Random(seed)
-    texts = [_make_text(chance) for _ in range(500)]
+    chance = Chance(seed)
+    texts = [make_text(chance) for _ in range(_TEXTS)]
     logs = [_make_application_log(chance, texts, ending) for _ in range(count)]
     if logs_per_trace:
         for begin in range(0, count, logs_per_trace):
@@ -84,14 +64,7 @@ def make_logs(count: int, seed: int = 1, *, ending: str = "", logs_per_trace: in
     return logs
 
 
-def _make_text(chance: random.Random) -> str:
-    phrases = chance.choices(_PHRASES, k=chance.randrange(2, 20))
-    if chance.random() < 0.05:
-        phrases[chance.randrange(len(phrases))] = chance.choice(_SENSITIVE)
-    return " ".join(phrases)[:480]
-
-
-def _make_application_log(chance: random.Random, texts: list[str], ending: str) -> Log:
+def _make_application_log(chance: Chance, texts: list[str], ending: str) -> Log:
     log = make_log()
     late_s = chance.random() * (_LATE_S if chance.random() < 0.1 else _MINUTE_S)
     log.start_time.FromMicroseconds(log.start_time.ToMicroseconds() - int(late_s * 1e6))
@@ -101,7 +74,7 @@ def _make_application_log(chance: random.Random, texts: list[str], ending: str) 
             session_id=str(uuid.UUID(int=chance.getrandbits(128))),
             provider=provider,
             model=chance.choice(_MODELS[provider]),
-            operation="chat",
+            operation=chance.choice(("chat", "chat", "text_completion")),
             input_token_count=chance.randrange(10, 3000),
             output_token_count=chance.randrange(10, 800),
             input_preview=chance.choice(texts) + ending,

@@ -175,7 +175,7 @@ def _is_ipv6(shown: str, before: str, after: str) -> bool:
 def find_wallets(scan: Scan) -> Iterator[TextRange]:
     """Yield addresses of cryptocurrency wallets."""
     text = scan.text
-    if scan.longest < _MIN_WALLET_CHARS or not _WALLET.search("\n".join(scan.runs)):
+    if scan.words.longest < _MIN_WALLET_CHARS or not _WALLET.search("\n".join(scan.words.runs)):
         return
     for match in _WALLET.finditer(text):
         shown = match.group()

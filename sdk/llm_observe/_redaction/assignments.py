@@ -44,9 +44,13 @@ _STATED: Final = re.compile(
     r"|equals|reads|on|bylo|je)(?: now| set to| still| again)?:?[ \t]{1,3}"
     r"|[ \t]{0,2}(?:\u662f|\u4e3a|\u70ba|\u306f|\uc740|\ub294|\uc774)[ \t]{0,2}"
 )
+VALUE_WORDS: Final = (
+    "value", "val", "content", "default", "defaultValue", "Value", "secret", "text",
+)  # fmt: skip
+"""Names of a value whose own name is the value of the attribute before it."""
 _VALUE_PAIR: Final = re.compile(
     r"[\"'`]?[ \t]{0,4},?\s{1,40}(?:[\w:-]{1,30}=[\"'][^\"'\n]{0,60}[\"'] {1,4}){0,3}"
-    r"[\"'`]?(?:value|val|content|default|defaultValue|Value|secret|text)[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}"
+    rf"[\"'`]?(?:{'|'.join(VALUE_WORDS)})[\"'`]?[ \t]{{0,4}}[:=][ \t]{{0,4}}"
 )
 _TAG: Final = re.compile(
     r"[\"']?(?: [^<>\n]{0,80})?>\s{0,20}"
@@ -67,13 +71,13 @@ _MAX_CHECKS_PER_RUN: Final = 6
 _MAX_VALUE_CHARS: Final = 512
 _BARE_SIGN_KINDS: Final = (NameKind.SECRET, NameKind.PASSWORD)
 _FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
-_WHOLE_STEMS: Final = frozenset({"pat", "pin", "sid", "sig", "otp", "ptt", "mdp", "psw", "pw"})
+WHOLE_STEMS: Final = frozenset({"pat", "pin", "sid", "sig", "otp", "ptt", "mdp", "psw", "pw"})
 """Stems too short to be looked for inside words."""
-_ASCII_STEMS: Final = tuple(
+ASCII_STEMS: Final = tuple(
     stem
     for stem in STEMS
     if stem.isascii()
-    and not any(other in stem for other in STEMS if other != stem and other not in _WHOLE_STEMS)
+    and not any(other in stem for other in STEMS if other != stem and other not in WHOLE_STEMS)
 )
 _FOLLOWING: Final = frozenset(" \t\"'`,;(=-~:>*|\u2192\u662f\u4e3a\u70ba\u306f\uc740\ub294\uc774")
 """What may follow a name that has a value, apart from other spaces."""
@@ -82,9 +86,9 @@ _FOLLOWING: Final = frozenset(" \t\"'`,;(=-~:>*|\u2192\u662f\u4e3a\u70ba\u306f\u
 def _stem_pattern() -> re.Pattern[str]:
     """Return a pattern of the ASCII stems that tries each only at its first letter."""
     branches = []
-    for first in sorted({stem[0] for stem in _ASCII_STEMS}):
-        rests = [stem[1:] for stem in _ASCII_STEMS if stem[0] == first]
-        whole = [rest for rest in rests if first + rest in _WHOLE_STEMS]
+    for first in sorted({stem[0] for stem in ASCII_STEMS}):
+        rests = [stem[1:] for stem in ASCII_STEMS if stem[0] == first]
+        whole = [rest for rest in rests if first + rest in WHOLE_STEMS]
         others = alternatives([rest for rest in rests if rest not in whole])
         words = f"(?<![a-z]{first}){alternatives(whole)}(?![a-z])" if whole else ""
         branches.append(f"{first}(?:{'|'.join(filter(None, (words, others)))})")

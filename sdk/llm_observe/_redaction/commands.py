@@ -49,7 +49,6 @@ _TOOLS: Final = (
 """Tools, in lower case, each with a pattern of the argument that is a secret."""
 TOOL_NAMES: Final = tuple(sorted({tool for tool, _ in _TOOLS}))
 _OPTION: Final = re.compile(r" (?:--?[a-zA-Z]|/[pu]|pass:|login )")
-_OPTION_MARKS: Final = (" -", " /", " pass:", " login ")
 _MAX_COMMAND_CHARS: Final = 400
 _PLACEHOLDERS: Final = ("$", "<", "{", "%", "*", "-")
 _COOKIE: Final = re.compile(r"cookie[\"']?\s{0,4}[:=,]\s{0,4}[\"']?")
@@ -73,7 +72,9 @@ _ATTRIBUTES: Final = (
 def find_in_commands(scan: Scan) -> Iterator[TextRange]:
     """Yield secrets among the arguments of command-line tools."""
     text, lowered = scan.text, scan.lowered
-    if not any(mark in text for mark in _OPTION_MARKS) or not _OPTION.search(text):
+    if not (" -" in text or " /" in text or " pass:" in text or " login " in text) or not _OPTION.search(
+        text
+    ):
         return
     for tool, pattern in _TOOLS:
         at = lowered.find(tool)

@@ -119,7 +119,8 @@ _SURE_WORDS: Final = frozenset(
 
 def find_prefixed(scan: Scan) -> Iterator[TextRange]:
     """Yield keys that begin with a vendor's prefix."""
-    joined, text = scan.joined, scan.text
+    text = scan.text
+    joined, _, runs = scan.words
     if not joined:
         return
     for prefix in _prefixes_in(joined):
@@ -129,8 +130,8 @@ def find_prefixed(scan: Scan) -> Iterator[TextRange]:
             if is_key:
                 yield TextRange(at, end, prefix.kind)
             at = text.find(prefix.text, end)
-    if scan.runs:
-        yield from _find_in_runs(text, scan.runs)
+    if runs:
+        yield from _find_in_runs(text, runs)
     for mark, shape in _SHAPES:
         if mark in joined and shape.search(joined):
             for match in shape.finditer(text):
@@ -180,16 +181,20 @@ def _find_in_runs(text: str, runs: list[str]) -> Iterator[TextRange]:
     at = 0
     for run in runs:
         at = text.find(run, at)
-        if _UUID.fullmatch(run):
-            at += len(run)
-            continue
-        found = GLUED.search(run, 1)
-        if found is not None and run[found.start() - 1].isalnum() and _is_long_body(run[found.end() :]):
-            yield TextRange(at + found.start(), at + len(run), "API_KEY")
-        if _is_unseen(run) and not _FILE_END.match(text, at + len(run)):
-            yield TextRange(at, at + len(run), "API_KEY")
-        yield from _find_at_run(text, at, run)
+        if not _UUID.fullmatch(run):
+            if "_" in run or "-" in run:
+                yield from _find_in_joined(text, at, run)
+            yield from _find_at_run(text, at, run)
         at += len(run)
+
+
+def _find_in_joined(text: str, at: int, run: str) -> Iterator[TextRange]:
+    """Yield the keys in a run of parts with an underscore or a dash between them."""
+    found = GLUED.search(run, 1)
+    if found is not None and run[found.start() - 1].isalnum() and _is_long_body(run[found.end() :]):
+        yield TextRange(at + found.start(), at + len(run), "API_KEY")
+    if _is_unseen(run) and not _FILE_END.match(text, at + len(run)):
+        yield TextRange(at, at + len(run), "API_KEY")
 
 
 def _find_at_run(text: str, at: int, run: str) -> Iterator[TextRange]:

@@ -91,10 +91,9 @@ _ALL: Final = (
 _SIGNS: Final = dict.fromkeys(map(ord, " .-"))
 
 
-def find_national_ids(scan: Scan, kinds: frozenset[str]) -> Iterator[TextRange]:
-    """Yield the national ids of the given kinds."""
+def find_national_ids(scan: Scan) -> Iterator[TextRange]:
+    """Yield national ids of every kind."""
     for each in _ALL:
-        if each.kind in kinds:
-            for match in each.pattern.finditer(scan.text):
-                if each.is_valid(match.group().translate(_SIGNS)):
-                    yield TextRange(*match.span(), each.kind)
+        for match in each.pattern.finditer(scan.text):
+            if each.is_valid(match.group().translate(_SIGNS)):
+                yield TextRange(*match.span(), each.kind)

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 from llm_observe._redaction.escapes import decode, original
 
 _LONG_CHARS: Final = 12
-_RUN: Final = re.compile(r"[A-Za-z0-9_-]+")
 _DIGIT: Final = re.compile(r"[0-9]")
 _MIN_RUN_CHARS: Final = 20
+_RUN: Final = re.compile(rf"[A-Za-z0-9_-]{{{_MIN_RUN_CHARS},}}")
 
 
 class TextRange(NamedTuple):
@@ -67,29 +67,63 @@ def normalise(text: str) -> str:
     return text
 
 
+class _LongWords(NamedTuple):
+    """The long words of a text: only they can hold keys, and most prose has few."""
+
+    joined: str
+    """Each on a line."""
+    longest: int
+    """Characters of the longest."""
+    runs: list[str]
+    """The long runs of letters, digits, underscores and dashes in which a digit is."""
+
+
+def _long_words(text: str) -> _LongWords:
+    words = [word for word in text.split() if len(word) >= _LONG_CHARS]
+    joined = "\n".join(words)
+    longest = max(map(len, words), default=0)
+    return _LongWords(joined, longest, _runs_in(joined) if longest >= _MIN_RUN_CHARS else [])
+
+
 def _runs_in(words: str) -> list[str]:
-    return [run for run in _RUN.findall(words) if len(run) >= _MIN_RUN_CHARS and _DIGIT.search(run)]
+    return [run for run in _RUN.findall(words) if _DIGIT.search(run)]
 
 
 class Scan:
     """The forms of a text that the detectors need, computed once."""
 
-    __slots__ = ("_maps", "classes", "joined", "longest", "lowered", "runs", "text")
+    __slots__ = ("_classes", "_maps", "_words", "lowered", "text")
 
     def __init__(self, text: str) -> None:
         decoded, self._maps = decode(text)
         self.text = normalise(decoded)
         """The text without escapes; ranges refer to it."""
         self.lowered = self.text.lower()
-        self.classes = self.text.encode("ascii", "replace").translate(_CLASSES)
-        """For each character a byte: ``0`` for a digit, ``a`` for a hexadecimal letter, ``g`` for another
-        one, and else the character itself, or ``?`` if it is not ASCII. A search in it is cheap."""
-        long_words = [word for word in self.text.split() if len(word) >= _LONG_CHARS]
-        self.joined = "\n".join(long_words)
-        """The long words: only they can hold keys, and most prose has few."""
-        self.longest = max(map(len, long_words), default=0)
-        self.runs = _runs_in(self.joined) if self.longest >= _MIN_RUN_CHARS else []
-        """The long runs of letters, digits, underscores and dashes in which a digit is."""
+        self._classes: bytes | None = None
+        self._words: _LongWords | None = None
+
+    @property
+    def classes(self) -> bytes:
+        """The text's characters as bytes, in which a search is cheap.
+
+        ``0`` stands for a digit, ``a`` for a hexadecimal letter, ``g`` for another one, ``?`` for what is not
+        ASCII, and every other character for itself.
+        """
+        if self._classes is None:
+            self._classes = self.text.encode("ascii", "replace").translate(_CLASSES)
+        return self._classes
+
+    @property
+    def has_digit(self) -> bool:
+        """Whether a digit stands in the text."""
+        return b"0" in self.classes
+
+    @property
+    def words(self) -> _LongWords:
+        """The long words."""
+        if self._words is None:
+            self._words = _long_words(self.text)
+        return self._words
 
     def in_original(self, found: TextRange) -> TextRange:
         """Return a range of the text as a range of the original."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _CLUSTER: Final = re.compile(rb"0(?:[ ().\-/+,;|]{0,3}0){5,}")
 """Matches in Scan.classes."""
 _SIX_DIGITS: Final = b"000000"
+_HARMLESS: Final = re.compile(r"(?!00)(?:\d{6,8}|\d+\.\d+|\d{4}-\d{1,2}-\d{1,2}(?: [\d ()/-]*)?)")
+_MAX_HARMLESS_DIGITS: Final = 11
+_SSN_DIGITS: Final = 9
 _GAP_SIGNS: Final = b" ().-/+,;|"
 _GROUP: Final = re.compile(r"\d+")
 _SPLIT: Final = re.compile(r"[,;|]|\d[ ./-]{1,2}(?=\+\d)|  +")
@@ -87,13 +90,15 @@ _MIN_CARD_DIGITS: Final = 12
 
 def find_numbers(scan: Scan) -> Iterator[TextRange]:
     """Yield cards, social security numbers and phone numbers."""
-    if _SIX_DIGITS not in scan.classes.translate(None, _GAP_SIGNS):
+    text, classes = scan.text, scan.classes
+    if _SIX_DIGITS not in classes.translate(None, _GAP_SIGNS):
         return
-    text = scan.text
-    for cluster in _CLUSTER.finditer(scan.classes):
+    for cluster in _CLUSTER.finditer(classes):
         start, end = cluster.span()
+        digits = classes.count(b"0", start, end)
+        if _is_harmless(text, start, end, digits):
+            continue
         free = start
-        digits = scan.classes.count(b"0", start, end)
         if digits >= _MIN_SHAPED_DIGITS or "+" in text[max(0, start - 2) : end]:
             for found in sorted(_find_shapes(text, scan.lowered, start, end, digits)):
                 yield found
@@ -102,6 +107,14 @@ def find_numbers(scan: Scan) -> Iterator[TextRange]:
                 free = max(free, found.end)
         if end - free >= _MIN_LOCAL_CHARS:
             yield from _find_local(scan, free, end)
+
+
+def _is_harmless(text: str, start: int, end: int, digits: int) -> bool:
+    """Return whether a cluster is a short number, a fraction or a date, which no rule would take."""
+    if digits == _SSN_DIGITS or digits > _MAX_HARMLESS_DIGITS or not _HARMLESS.fullmatch(text, start, end):
+        return False
+    before = text[max(0, start - 2) : start]
+    return before[-1:] not in {"+", "("} and before != "+ "
 
 
 def _find_shapes(text: str, lowered: str, start: int, end: int, digits: int) -> Iterator[TextRange]:
@@ -219,7 +232,7 @@ def _find_local(scan: Scan, start: int, end: int) -> Iterator[TextRange]:
         if _NOT_A_PHONE.fullmatch(shown) and not _is_dotted_phone(shown, digits):
             continue
         before = lowered[max(0, begin - _CONTEXT_CHARS) : begin]
-        if len(digits) == 9 and any(word in before for word in _SSN_WORDS):  # noqa: PLR2004 - the digits of an SSN
+        if len(digits) == _SSN_DIGITS and any(word in before for word in _SSN_WORDS):
             yield TextRange(begin, stop, "SSN")
             continue
         if _is_local_phone(shown, digits, before, lowered[stop : stop + _PLACE_CHARS]):
