@@ -25,7 +25,7 @@ from tests.support.waiting import eventually
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page
 
-_VISITS = 10
+_VISITS = 5
 _PAGES = {"dashboard": "/", "dashboard, 30 d": "/?window=30d", "logs": "/logs"}
 _WATCHED_S = 50
 """Three refreshes."""

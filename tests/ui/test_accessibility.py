@@ -21,7 +21,7 @@ PAGES = {
     "/analytics": "How many sessions have",
     "/analytics?report=cost-by-day&window=30d": "Read at",
     "/analytics?tab=sql&sql=SELECT%201": "Read at",
-    "/chat": "No model is called",
+    "/chat": "is in the logs",
     f"/chat?conversation={conversation_id(0)}": "In short:",
     f"/conversations?conversation={conversation_id(0)}": "of waiting",
     "/operations": "1 batch never arrived.",
