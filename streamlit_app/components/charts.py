@@ -32,7 +32,7 @@ _AXIS_PX: Final = 52
 """Width of every y axis, so that charts below each other are aligned."""
 _SECONDS_LABEL: Final = (
     "datum.value == 0 ? '0' : datum.value < 1 ? format(datum.value * 1000, '.0f') + ' ms'"
-    " : datum.value < 60 ? format(datum.value, '~r') + ' s' : format(datum.value / 60, '~r') + ' min'"
+    " : datum.value < 120 ? format(datum.value, '~r') + ' s' : format(datum.value / 60, '.1~f') + ' min'"
 )
 _TIME_LABEL: Final = (
     "hours(datum.value) == 0 && minutes(datum.value) == 0"

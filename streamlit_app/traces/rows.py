@@ -70,7 +70,7 @@ def to_head(spans: Sequence[Span]) -> Head:
     """Return the sums of a trace."""
     calls = [span for span in spans if span.log_id]
     total = _total_s(spans)
-    busy = sum(end - start for start, end in merge(calls))
+    busy = sum(end - start for start, end in merge([span for span in calls if span.kind == LLM]))
     return Head(
         total_s=total,
         llm_share=busy / total if total else None,

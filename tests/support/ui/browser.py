@@ -106,18 +106,23 @@ async def click_row(table: Locator, number: int, *, opens: Locator) -> None:
             await opens.wait_for(timeout=_CLICK_MS)
 
 
-async def settled(page: Page) -> bytes:
-    """Wait until the page changes no more; return a picture of all of it."""
+async def answered(page: Page) -> None:
+    """Wait until the page shows all that it was asked for."""
     await page.get_by_test_id(
         "stMainBlockContainer"
     ).wait_for()  # stMain is absent beside an input at the bottom
+    await page.wait_for_function(
+        "() => !document.querySelector('[data-testid^=stSkeleton],[data-testid=stStatusWidget]')"
+        " && !document.querySelector('[data-stale=true]')"
+    )
+    assert await page.get_by_test_id("stException").count() == 0
+
+
+async def settled(page: Page) -> bytes:
+    """Wait until the page changes no more; return a picture of all of it."""
     last = b""
     while True:
-        assert await page.get_by_test_id("stException").count() == 0
-        await page.wait_for_function(
-            "() => !document.querySelector('[data-testid^=stSkeleton],[data-testid=stStatusWidget]')"
-            " && !document.querySelector('[data-stale=true]')"
-        )
+        await answered(page)
         height = await page.evaluate(_WHOLE_HEIGHT)
         size = page.viewport_size or {"width": 0, "height": 0}
         if size["height"] != height:
