@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from llm_observe import limits
 from llm_observe.v1 import log_pb2
 
-from codec.otlp.classify import sources_of
+from codec.otlp.classify import DIALECTS, sources_of
 from codec.otlp.dialects.logfire import is_stream_record
 from codec.otlp.metadata import metadata_of
 from codec.otlp.outcomes import CANCELLED, ERROR, Answer, outcome_of
@@ -36,6 +36,7 @@ _OUTCOMES: Final = {
 _TEXT_FIELDS: Final = (
     "conversation_id", "user_id", "provider_request_id", "provider_response_id", "session_id",
 )  # fmt: skip
+_SHARED_FIELDS: Final = ("session_id", "conversation_id", "user_id")
 _COUNT_FIELDS: Final = {
     "input_token_count": "input", "output_token_count": "output", "total_token_count": "total",
     "cache_read_token_count": "cache_read", "cache_write_token_count": "cache_write",
@@ -67,6 +68,15 @@ def call_log(span: Span, classified: Classified) -> log_pb2.Log:
     _set_times(log, span, reader)
     _set_answer(log, span, reader, classified.dialect, usage)
     return log
+
+
+def context_log(span: Span, classified: Classified) -> log_pb2.Log | None:
+    """Return what the calls below a span share: its session, user and tags; None where it names none."""
+    reader = _Fields(span, classified.dialect)
+    log = log_pb2.Log(tags=_tags_of(reader))
+    for field in _SHARED_FIELDS:
+        setattr(log, field, reader.text(field)[: limits.MAX_TEXT_CHARS[field]])
+    return log if log.ByteSize() else None
 
 
 class _Fields:
@@ -118,8 +128,6 @@ def _plain_reason(text: str) -> str:
 
 
 def _usage_of(span: Span, dialect: Dialect) -> Usage:
-    from codec.otlp.classify import DIALECTS  # noqa: PLC0415
-
     usage = dialect.usage(span)
     if usage:
         return usage.normalized()
