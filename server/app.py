@@ -28,6 +28,9 @@ from llm_observe.v1 import (
     ingest_service_pb2,
     report_service_pb2,
 )
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from analytics.reports.history import LiveLimits
 from analytics.reports.local_files import LocalFiles
@@ -49,6 +52,10 @@ from server.ingest.loopback import LoopbackExporter
 from server.ingest.request import decode_batch
 from server.ingest.service import IngestService
 from server.listener import StartError, bind, grpc_options
+from server.otlp.http import OtlpHttp
+from server.otlp.http_server import OtlpHttpServer
+from server.otlp.intake import SpanIntake
+from server.otlp.services import OtlpLogsService, OtlpMetricsService, OtlpTraceService
 from server.reads.analytics import AnalyticsService
 from server.reads.events import EventService
 from server.reads.live_feed import LiveFeeds
@@ -93,6 +100,8 @@ class Server:
     health_checks: health.aio.HealthServicer
     chat: ChatService
     feeds: LiveFeeds
+    otlp_http: OtlpHttpServer | None
+    """Serves OTLP over HTTP, where it is on."""
     resources: AsyncExitStack
     """Closes what the services use: providers, queue, database."""
 
@@ -102,6 +111,8 @@ class Server:
         deadline = loop.time() + grace_s
         async with self.resources:
             await self.health_checks.enter_graceful_shutdown()
+            if self.otlp_http is not None:
+                await self.otlp_http.stop()
             # The logs of chat's own calls must be in the queue before it closes.
             await self.chat.drain(grace_s)
             await asyncio.to_thread(llm_observe.shutdown, _FLUSH_S)
@@ -129,6 +140,7 @@ async def build_server(config: ServerConfig) -> Server:
                 StoreMonitor(shared.reads, shared.broker, config.lake).run(), name="store-monitor"
             )
             resources.callback(monitor.cancel)
+        otlp_http = await _serve_otlp_http(config.server, services, resources)
         port = bind(shared.grpc_server, config.server)
         await shared.grpc_server.start()
         # Chat's own calls are logged as those of any application, but without a network call.
@@ -139,6 +151,7 @@ async def build_server(config: ServerConfig) -> Server:
             health_checks=health_checks,
             chat=services.chat,
             feeds=services.feeds,
+            otlp_http=otlp_http,
             resources=resources.pop_all(),
         )
 
@@ -184,6 +197,7 @@ class _Services(NamedTuple):
     loopback: LoopbackExporter
     authenticator: Authenticator
     streams: StreamLimits
+    otlp: SpanIntake
     names: Sequence[str]
 
 
@@ -226,7 +240,24 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(alerts, alert_service_pb2.DESCRIPTOR)
     services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
-    return _Services(chat, feeds, loopback, authenticator, streams, services.names)
+    otlp = SpanIntake(
+        ingest.accept_payload, RateLimiter(broker, "otlp", config.server.ingest_logs_per_minute), redactor
+    )
+    services.add(OtlpTraceService(otlp), trace_service_pb2.DESCRIPTOR)
+    services.add(OtlpLogsService(), logs_service_pb2.DESCRIPTOR)
+    services.add(OtlpMetricsService(), metrics_service_pb2.DESCRIPTOR)
+    return _Services(chat, feeds, loopback, authenticator, streams, otlp, services.names)
+
+
+async def _serve_otlp_http(
+    settings: ServerSettings, services: _Services, resources: AsyncExitStack
+) -> OtlpHttpServer | None:
+    if not settings.otlp_http:
+        return None
+    served = OtlpHttpServer(OtlpHttp(services.otlp, services.authenticator).app(), settings)
+    resources.push_async_callback(served.stop)
+    await served.start()
+    return served
 
 
 def _make_reports(config: ServerConfig, shared: _Shared) -> ReportService:
@@ -290,7 +321,14 @@ async def serve(config: ServerConfig) -> None:
         loop.add_reader(parent.sentinel, _stop_once, loop, parent.sentinel, stop)
     server = await build_server(config)
     _freeze_objects()
-    logger.info("server ready", host=config.server.host, port=server.port, compiled_check=COMPILED)
+    otlp_port = server.otlp_http.port if server.otlp_http is not None else None
+    logger.info(
+        "server ready",
+        host=config.server.host,
+        port=server.port,
+        otlp_port=otlp_port,
+        compiled_check=COMPILED,
+    )
     await stop.wait()
     await server.stop(config.server.grace_s)
     logger.info("server stopped")

@@ -130,6 +130,11 @@ INGEST_LOGS: Final = Metric(
     "refused (the queue was full or away).",
     labels=("result",),
 )  # fmt: skip
+OTLP_ITEMS: Final = Metric(
+    "llm_observe_otlp_items_total", "counter", "item",
+    "What came by OTLP and what became of it: folded spans show a call that another span shows, dropped items are not kept.",
+    labels=("signal", "result"),
+)  # fmt: skip
 INGEST_BATCH_LOGS: Final = Metric(
     "llm_observe_ingest_batch_logs", "histogram", "logs", "Logs in a batch, as it came.", buckets=_COUNTS
 )

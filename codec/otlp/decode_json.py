@@ -9,17 +9,18 @@ import base64
 import binascii
 import json
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from codec.otlp.limits import MAX_ATTRIBUTES, MAX_EVENTS, MAX_VALUE_DEPTH, cut_value
 from codec.otlp.span import Event, Origin, Span
-from codec.otlp.values import to_count
+from codec.otlp.values import repaired, to_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from codec.otlp.values import Attributes, Value
 
+JsonObject: TypeAlias = "dict[str, Value]"
 _MAX_INT: Final = 2**63
 _HEX_CHARS: Final = frozenset("0123456789abcdefABCDEF")
 _KINDS: Final = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
@@ -49,11 +50,23 @@ def read_spans(request: dict[str, Value]) -> Iterator[Span]:
     """Yield the spans of a request, whatever their ids are."""
     for resource_spans in objects(request, "resourceSpans", "resource_spans"):
         resource = read_attributes(_object(resource_spans, "resource"))
-        for scope_spans in objects(resource_spans, "scopeSpans", "scope_spans", "instrumentationLibrarySpans"):
+        for scope_spans in objects(
+            resource_spans, "scopeSpans", "scope_spans", "instrumentationLibrarySpans"
+        ):
             scope = _object(scope_spans, "scope")
             origin = Origin(_text(scope, "name"), _text(scope, "version"), resource)
             for span in objects(scope_spans, "spans"):
                 yield _read_span(span, origin)
+
+
+def count_metrics(request: dict[str, Value]) -> int:
+    """Return how many metrics a request has."""
+    return sum(
+        1
+        for resource in objects(request, "resourceMetrics", "resource_metrics")
+        for scope in objects(resource, "scopeMetrics", "scope_metrics")
+        for _ in objects(scope, "metrics")
+    )
 
 
 def _read_span(span: dict[str, Value], origin: Origin) -> Span:
@@ -70,7 +83,11 @@ def _read_span(span: dict[str, Value], origin: Origin) -> Span:
         status_message=_text(status, "message"),
         attributes=read_attributes(span),
         events=[
-            Event(_text(event, "name"), read_time(_get(event, "timeUnixNano", "time_unix_nano")), read_attributes(event))
+            Event(
+                _text(event, "name"),
+                read_time(_get(event, "timeUnixNano", "time_unix_nano")),
+                read_attributes(event),
+            )
             for event in objects(span, "events", limit=MAX_EVENTS)
         ],
         origin=origin,
@@ -88,7 +105,7 @@ def _read_pairs(pairs: Value, depth: int) -> Attributes:
         if len(attributes) >= MAX_ATTRIBUTES:
             break
         if isinstance(pair, dict) and isinstance(pair.get("key"), str):
-            attributes[str(pair["key"])] = read_value(pair.get("value"), depth)
+            attributes[repaired(str(pair["key"]))] = read_value(pair.get("value"), depth)
     return attributes
 
 
@@ -112,7 +129,11 @@ def read_value(value: Value, depth: int = MAX_VALUE_DEPTH) -> Value:
             items = content.get("values")
             if kind == "kvlistValue":
                 return _read_pairs(items, depth - 1)
-            return [read_value(item, depth - 1) for item in items[:MAX_ATTRIBUTES]] if isinstance(items, list) else []
+            return (
+                [read_value(item, depth - 1) for item in items[:MAX_ATTRIBUTES]]
+                if isinstance(items, list)
+                else []
+            )
     return None
 
 
@@ -153,7 +174,7 @@ def _object(holder: dict[str, Value], name: str) -> dict[str, Value]:
 
 def _text(holder: dict[str, Value], name: str) -> str:
     value = holder.get(name)
-    return cut_value(value) if isinstance(value, str) else ""
+    return repaired(cut_value(value)) if isinstance(value, str) else ""
 
 
 def _read_enum(value: Value, prefix: str, words: tuple[str, ...]) -> int:

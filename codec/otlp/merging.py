@@ -25,7 +25,9 @@ ALSO_REPORTED_BY: Final = "also_reported_by"
 """Key of a log's metadata: the other instrumentations that reported the same call."""
 
 
-def merge_views(log_id: str, views: Sequence[log_pb2.Log], contexts: Sequence[log_pb2.Log] = ()) -> log_pb2.Log:
+def merge_views(
+    log_id: str, views: Sequence[log_pb2.Log], contexts: Sequence[log_pb2.Log] = ()
+) -> log_pb2.Log:
     """Return the log of a call.
 
     Args:
@@ -58,7 +60,10 @@ def _lend(log: log_pb2.Log, view: log_pb2.Log) -> None:
     for field in _LENT_NUMBERS:
         if not log.HasField(field) and view.HasField(field) and (failed or field != "http_status"):
             setattr(log, field, getattr(view, field))
-    if log.usage_source == log_pb2.USAGE_SOURCE_MISSING and view.usage_source == log_pb2.USAGE_SOURCE_REPORTED:
+    if (
+        log.usage_source == log_pb2.USAGE_SOURCE_MISSING
+        and view.usage_source == log_pb2.USAGE_SOURCE_REPORTED
+    ):
         for field in _USAGE:
             if field == "usage_source" or view.HasField(field):
                 setattr(log, field, getattr(view, field))
@@ -74,7 +79,10 @@ def _lend(log: log_pb2.Log, view: log_pb2.Log) -> None:
 def _lend_parts(log: log_pb2.Log, view: log_pb2.Log) -> None:
     """Take parts of the counts where both agree on the whole."""
     for whole, parts in (
-        ("input_token_count", ("cache_read_token_count", "cache_write_token_count", "cache_write_1h_token_count")),
+        (
+            "input_token_count",
+            ("cache_read_token_count", "cache_write_token_count", "cache_write_1h_token_count"),
+        ),
         ("output_token_count", ("reasoning_token_count",)),
     ):
         if log.HasField(whole) and view.HasField(whole) and getattr(log, whole) == getattr(view, whole):

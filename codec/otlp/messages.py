@@ -19,9 +19,28 @@ if TYPE_CHECKING:
 _MAX_DEPTH: Final = 8
 _MAX_MESSAGES: Final = 10_000
 _USER_ROLES: Final = {"user", "human", "humanmessage"}
-_ANSWER_ROLES: Final = {"assistant", "ai", "model", "aimessage", "aimessagechunk", "chatgeneration", "message", ""}
+_ANSWER_ROLES: Final = {
+    "assistant",
+    "ai",
+    "model",
+    "aimessage",
+    "aimessagechunk",
+    "chatgeneration",
+    "message",
+    "",
+}
 _TEXT_TYPES: Final = {"text", "input_text", "output_text", "summary_text", "refusal", ""}
-_REQUEST_KEYS: Final = ("messages", "contents", "input", "prompt", "kwargs", "data", "inputs", "query", "question")
+_REQUEST_KEYS: Final = (
+    "messages",
+    "contents",
+    "input",
+    "prompt",
+    "kwargs",
+    "data",
+    "inputs",
+    "query",
+    "question",
+)
 _RESPONSE_KEYS: Final = (
     "choices", "generations", "candidates", "output", "output_text", "message", "messages", "delta", "kwargs", "data",
     "content", "text", "completion", "response", "result",
@@ -131,14 +150,26 @@ def _answer(value: Value, depth: int) -> str | None:
         return None
     if isinstance(value, list):
         # Parts of one message belong together; of several messages or choices the first that says something counts.
-        if all(isinstance(part, dict) and str(part.get("type") or "") in _TEXT_TYPES - {""} for part in value):
+        if all(
+            isinstance(part, dict) and str(part.get("type") or "") in _TEXT_TYPES - {""} for part in value
+        ):
             return text_of(value)
         return next(filter(None, (_answer(item, depth - 1) for item in value[:_MAX_MESSAGES])), None)
     if not isinstance(value, dict):
         return None
-    if _role(value) in _USER_ROLES | {"system", "tool", "reasoning", "function_call", "tool_call", "tool_use", "thinking"}:
+    if _role(value) in _USER_ROLES | {
+        "system",
+        "tool",
+        "reasoning",
+        "function_call",
+        "tool_call",
+        "tool_use",
+        "thinking",
+    }:
         return None
     text = text_of(value.get("parts")) or text_of(value.get("content"))
     if text:
         return text
-    return next(filter(None, (_answer(value[key], depth - 1) for key in _RESPONSE_KEYS if key in value)), None)
+    return next(
+        filter(None, (_answer(value[key], depth - 1) for key in _RESPONSE_KEYS if key in value)), None
+    )

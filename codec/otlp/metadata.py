@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from llm_observe import limits
 
-from codec.otlp.values import to_text
+from codec.otlp.values import repaired, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +37,8 @@ def metadata_of(span: Span) -> dict[str, str]:
     """Return the pairs of a span's log, within its limits; the values are not redacted."""
     service = to_text(span.origin.resource.get("service.name"))
     pairs = {"service_name": service[: limits.MAX_METADATA_VALUE_CHARS]} if service else {}
-    for key, value in _told(span):
-        text = _plain(value)
+    for told, value in _told(span):
+        key, text = repaired(told), _plain(value)
         if len(pairs) < limits.MAX_METADATA_PAIRS and text and 0 < len(key) <= limits.MAX_METADATA_KEY_CHARS:
             pairs.setdefault(key, text[: limits.MAX_METADATA_VALUE_CHARS])
     return pairs

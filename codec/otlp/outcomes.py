@@ -36,7 +36,13 @@ _STATUS_OF_TYPE: Final = {
 _TRACEBACK: Final = re.compile(r"\s*(?:Traceback \(most recent call last\)|\n\s+at [\w.<]+ ?\()")
 _CODE_KEYS: Final = ("error.type", "error.code", "exception.type", "error_type")
 _MESSAGE_KEYS: Final = ("error.message", "exception.message", "langfuse.observation.status_message", "error")
-_HTTP_KEYS: Final = ("http.response.status_code", "http.status_code", "error.code", "error.type", "status_code")
+_HTTP_KEYS: Final = (
+    "http.response.status_code",
+    "http.status_code",
+    "error.code",
+    "error.type",
+    "status_code",
+)
 
 
 class Outcome(NamedTuple):

@@ -21,7 +21,22 @@ _ENDPOINTS: Final = frozenset(
 )
 """What the Vercel AI SDK adds to a provider's name: ``openai.chat``, ``anthropic.messages``."""
 _MODELS: Final = (
-    ("openai", ("gpt-", "gpt4", "chatgpt", "o1", "o3", "o4", "text-embedding-", "davinci", "babbage", "dall-e", "whisper")),
+    (
+        "openai",
+        (
+            "gpt-",
+            "gpt4",
+            "chatgpt",
+            "o1",
+            "o3",
+            "o4",
+            "text-embedding-",
+            "davinci",
+            "babbage",
+            "dall-e",
+            "whisper",
+        ),
+    ),
     ("anthropic", ("claude",)),
     ("gemini", ("gemini", "gemma", "learnlm", "imagen", "text-embedding-004", "text-embedding-005")),
     ("mistral", ("mistral", "mixtral", "codestral", "ministral", "pixtral", "magistral")),

@@ -32,7 +32,7 @@ class ReadSpan(NamedTuple):
     """What it tells of a call; of another step what the calls below it share, if there is anything."""
 
 
-class RejectedSpan(NamedTuple):
+class RejectedItem(NamedTuple):
     """A span that is wrong, and why; never what it holds."""
 
     index: int
@@ -43,11 +43,22 @@ class ReadRequest(NamedTuple):
     """What a request has."""
 
     spans: dict[Key, ReadSpan]
-    rejected: list[RejectedSpan]
+    rejected: list[RejectedItem]
+    item_count: int
+    """How many it had, rejected and repeated ones included."""
+
+    def plus(self, other: ReadRequest) -> ReadRequest:
+        """Return this with the spans that follow."""
+        return ReadRequest(
+            self.spans | other.spans, self.rejected + other.rejected, self.item_count + other.item_count
+        )
 
 
 def read_request(
-    spans: Iterable[Span], now_s: float, shorten: Callable[[log_pb2.Log], None] = lambda _: None
+    spans: Iterable[Span],
+    now_s: float,
+    shorten: Callable[[log_pb2.Log], None] = lambda _: None,
+    first_index: int = 0,
 ) -> ReadRequest:
     """Read the spans of a request.
 
@@ -55,18 +66,20 @@ def read_request(
         spans: In the order of the request.
         now_s: Seconds since 1970.
         shorten: Redacts and cuts the texts of a log.
+        first_index: Place of the first span in the request.
     """
-    read, rejected = dict[Key, ReadSpan](), list[RejectedSpan]()
-    for index, span in enumerate(spans):
+    read, rejected = dict[Key, ReadSpan](), list[RejectedItem]()
+    index = first_index - 1
+    for index, span in enumerate(spans, first_index):
         violation = f"too many spans: at most {MAX_SPANS}" if index >= MAX_SPANS else _violation(span)
         if violation is None:
             found = _read_span(span, shorten)
             violation = _log_violation(found, now_s)
         if violation is not None:
-            rejected.append(RejectedSpan(index, violation))
+            rejected.append(RejectedItem(index, violation))
         else:
             read[found.node.key] = found
-    return ReadRequest(read, rejected)
+    return ReadRequest(read, rejected, index + 1 - first_index)
 
 
 def _violation(span: Span) -> str | None:

@@ -73,7 +73,9 @@ def until_event(*names: str) -> Reader:
     """Take the time from the start to the first event of a name, in nanoseconds."""
 
     def read(span: Span) -> Value:
-        times = [event.time_ns for event in span.events if event.name in names and event.time_ns >= span.start_ns]
+        times = [
+            event.time_ns for event in span.events if event.name in names and event.time_ns >= span.start_ns
+        ]
         return min(times) - span.start_ns if times else None
 
     return read
@@ -166,7 +168,9 @@ def _assembled(flat: dict[str, Value]) -> dict[str, Value]:
 def indexed_user_text(prefix: str, infix: str = "") -> Reader:
     """Take the newest text of the user's among messages that are spread over attributes."""
     read = indexed(prefix, infix)
-    return lambda span: last_user_text(list(read(span))) if f"{prefix}.0.{infix}role" in span.attributes else None
+    return lambda span: (
+        last_user_text(list(read(span))) if f"{prefix}.0.{infix}role" in span.attributes else None
+    )
 
 
 def indexed_answer(prefix: str, infix: str = "") -> Reader:
@@ -174,7 +178,10 @@ def indexed_answer(prefix: str, infix: str = "") -> Reader:
     read = indexed(prefix, infix)
 
     def answer_of(span: Span) -> Value:
-        if f"{prefix}.0.{infix}role" not in span.attributes and f"{prefix}.0.{infix}content" not in span.attributes:
+        if (
+            f"{prefix}.0.{infix}role" not in span.attributes
+            and f"{prefix}.0.{infix}content" not in span.attributes
+        ):
             return None
         return next(filter(None, (text_of(message["content"]) for message in read(span))), None)
 

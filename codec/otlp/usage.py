@@ -79,7 +79,12 @@ def _first(get: Callable[..., Value], keys: Sequence[object]) -> int | None:
 
 VENDOR_PATHS: Final[dict[str, Sequence[Sequence[str]]]] = {
     "input": (("prompt_tokens",), ("input_tokens",), ("prompt_token_count",), ("promptTokenCount",)),
-    "output": (("completion_tokens",), ("output_tokens",), ("candidates_token_count",), ("candidatesTokenCount",)),
+    "output": (
+        ("completion_tokens",),
+        ("output_tokens",),
+        ("candidates_token_count",),
+        ("candidatesTokenCount",),
+    ),
     "total": (("total_tokens",), ("total_token_count",), ("totalTokenCount",)),
     "cache_read": (
         ("prompt_tokens_details", "cached_tokens"),
@@ -111,5 +116,7 @@ def read_vendor_usage(value: Value) -> Usage:
     """Return what a vendor's usage object says."""
     usage = read_paths(value, VENDOR_PATHS)
     # Anthropic's own object counts input without what is cached.
-    anthropic = dig(value, "cache_creation_input_tokens") is not None and dig(value, "input_tokens") is not None
+    anthropic = (
+        dig(value, "cache_creation_input_tokens") is not None and dig(value, "input_tokens") is not None
+    )
     return replace(usage, disjoint_input=anthropic and dig(value, "prompt_tokens") is None)

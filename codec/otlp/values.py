@@ -17,14 +17,20 @@ MAX_MESSAGES_CHARS: Final = 4 * 1024 * 1024
 _MAX_COUNT: Final = 2**63 - 1
 _TRUE: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _HIDDEN: Final = {"__REDACTED__", "<REDACTED>", "[REDACTED]", "REDACTED"}
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _WHOLE: Final = re.compile(r"\d{1,19}")
+
+
+def repaired(text: str) -> str:
+    """Return a text without lone surrogates, which JSON can escape and UTF-8 cannot hold."""
+    return text if text.isascii() else _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def to_text(value: Value) -> str | None:
     """Return a text that says something; None for anything else, also for what stands in place of hidden text."""
     if isinstance(value, str):
         text = value.strip()
-        return text if text and text not in _HIDDEN else None
+        return repaired(text) if text and text not in _HIDDEN else None
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return str(value)

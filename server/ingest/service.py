@@ -12,6 +12,7 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
 from codec.batch import AcceptedBatch
 from codec.rules import find_violation
 from server.ingest.producer import check_producer
+from server.ingest.request import decode_batch
 from server.rpc.auth import caller
 from server.rpc.context import peer_address
 from server.rpc.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable, RateLimited, ServerIsBusy
@@ -59,6 +60,12 @@ class IngestService(IngestServiceServicer):
         except RateLimited:
             _LIMITED.record(batch.log_count)
             raise
+
+    async def accept_payload(
+        self, payload: bytes, project_id: str, traceparents: str = ""
+    ) -> IngestLogsResponse:
+        """Queue the valid logs of a serialized IngestLogsRequest; see accept()."""
+        return await self.accept(decode_batch(payload), project_id, traceparents)
 
     async def accept(
         self, batch: DecodedBatch, project_id: str, traceparents: str = ""

@@ -104,7 +104,9 @@ GEN_AI: Final = Dialect(
             seconds_or_milliseconds("gen_ai.server.time_to_first_token"),
             seconds("gen_ai.latency.time_to_first_token"),
             milliseconds("gen_ai.response.ttft"),
-            until_event("gen_ai.content.completion.chunk", "llm.content.completion.chunk", "gen_ai.first_token"),
+            until_event(
+                "gen_ai.content.completion.chunk", "llm.content.completion.chunk", "gen_ai.first_token"
+            ),
         ),
         "finish_reason": (
             first_of("gen_ai.response.finish_reasons"),
@@ -113,9 +115,18 @@ GEN_AI: Final = Dialect(
             _FINISH_MESSAGE,
             event_finish_reason,
         ),
-        "streamed": ("gen_ai.request.stream", "gen_ai.is_streaming", "gen_ai.request.is_stream", "gen_ai.request.streaming"),
+        "streamed": (
+            "gen_ai.request.stream",
+            "gen_ai.is_streaming",
+            "gen_ai.request.is_stream",
+            "gen_ai.request.streaming",
+        ),
         "provider_response_id": ("gen_ai.response.id",),
-        "provider_request_id": ("anthropic.request.id", "gen_ai.openai.request.id", "gen_ai.response.request_id"),
+        "provider_request_id": (
+            "anthropic.request.id",
+            "gen_ai.openai.request.id",
+            "gen_ai.response.request_id",
+        ),
         "session_id": ("session.id", "gen_ai.session.id"),
         "conversation_id": ("gen_ai.conversation.id", "gen_ai.thread.id"),
         "user_id": ("user.id", "enduser.id", "gen_ai.user.id", "gen_ai.request.user"),

@@ -32,7 +32,10 @@ def _usage(span: Span) -> Usage:
     details = span.json("langfuse.observation.usage_details")
     if not isinstance(details, dict):
         return Usage()
-    if any(key in details for key in ("prompt_tokens", "completion_tokens")) or "input_tokens_details" in details:
+    if (
+        any(key in details for key in ("prompt_tokens", "completion_tokens"))
+        or "input_tokens_details" in details
+    ):
         return read_vendor_usage(details)
     if "input" in details or "output" in details:
         return _add_buckets(details)
@@ -54,7 +57,10 @@ def _add_buckets(details: dict[str, Value]) -> Usage:
         usage[side] = (usage[side] or 0) + count
         if part:
             usage[part] = (usage[part] or 0) + count
-    known = {"input": any("input" in key or "cache" in key for key in details), "output": "output" in str(list(details))}
+    known = {
+        "input": any("input" in key or "cache" in key for key in details),
+        "output": "output" in str(list(details)),
+    }
     for side, is_known in known.items():
         usage[side] = usage[side] if is_known else None
     return Usage(**usage, total=to_count(details.get("total")))

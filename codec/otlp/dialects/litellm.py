@@ -41,7 +41,9 @@ def _usage(span: Span) -> Usage:
     usage = read_keys(span.attributes, _KEYS)
     text = span.text("metadata.usage_object")[:MAX_JSON_CHARS]
     found = {name: match for name in _IN_REPR if (match := _IN_REPR[name].search(text))}
-    return usage.with_details_of(Usage(**{name: int(match[1]) for name, match in found.items() if name in COUNTS}))
+    return usage.with_details_of(
+        Usage(**{name: int(match[1]) for name, match in found.items() if name in COUNTS})
+    )
 
 
 def _response_id(span: Span) -> Value:

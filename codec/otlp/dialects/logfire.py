@@ -14,8 +14,22 @@ if TYPE_CHECKING:
     from codec.otlp.span import Span
     from codec.otlp.values import Value
 
-_CLIENTS: Final = ("openai", "anthropic", "google_genai", "openai_agents", "litellm", "mistral", "groq", "cohere")
-_ANSWERED: Final = ("gen_ai.response.id", "gen_ai.output.messages", "gen_ai.usage.output_tokens", "response_data")
+_CLIENTS: Final = (
+    "openai",
+    "anthropic",
+    "google_genai",
+    "openai_agents",
+    "litellm",
+    "mistral",
+    "groq",
+    "cohere",
+)
+_ANSWERED: Final = (
+    "gen_ai.response.id",
+    "gen_ai.output.messages",
+    "gen_ai.usage.output_tokens",
+    "response_data",
+)
 _KEYS: Final = {
     "input": ("gen_ai.usage.input_tokens",),
     "output": ("gen_ai.usage.output_tokens",),

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from codec.otlp.span import Span
 
 _CALLS: Final = {"chat": "chat", "completion": "text_completion", "embedding": "embeddings"}
-_STEPS: Final = {"workflow": "invoke_workflow", "agent": "invoke_agent", "tool": "execute_tool", "task": "task"}
+_STEPS: Final = {
+    "workflow": "invoke_workflow",
+    "agent": "invoke_agent",
+    "tool": "execute_tool",
+    "task": "task",
+}
 
 
 def _role_of(span: Span) -> Role | None:

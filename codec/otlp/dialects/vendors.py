@@ -36,7 +36,9 @@ def _openlit_usage(span: Span) -> Usage:
 
 def _openlit_ttft(span: Span) -> Value:
     """Take the time to the first token; of a call that was not streamed it is the latency."""
-    streamed = to_flag(span.attributes.get("gen_ai.request.stream", span.attributes.get("gen_ai.request.is_stream")))
+    streamed = to_flag(
+        span.attributes.get("gen_ai.request.stream", span.attributes.get("gen_ai.request.is_stream"))
+    )
     return seconds(_TTFT)(span) if streamed else ""
 
 

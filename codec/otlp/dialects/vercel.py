@@ -16,7 +16,12 @@ _CALLS: Final = {".doGenerate": "chat", ".doStream": "chat", ".doEmbed": "embedd
 _OUTER: Final = {"ai.toolCall": "execute_tool"}
 _METADATA: Final = "ai.telemetry.metadata."
 _KEYS: Final = {
-    "input": ("ai.usage.inputTokens", "ai.usage.promptTokens", "gen_ai.usage.input_tokens", "ai.usage.tokens"),
+    "input": (
+        "ai.usage.inputTokens",
+        "ai.usage.promptTokens",
+        "gen_ai.usage.input_tokens",
+        "ai.usage.tokens",
+    ),
     "output": ("ai.usage.outputTokens", "ai.usage.completionTokens", "gen_ai.usage.output_tokens"),
     "total": ("ai.usage.totalTokens",),
     "cache_read": ("ai.usage.cachedInputTokens", "ai.usage.inputTokenDetails.cacheReadTokens"),
@@ -42,7 +47,9 @@ def _usage(span: Span) -> Usage:
     written = to_count(dig(anthropic, "cacheCreationInputTokens"))
     read = to_count(dig(anthropic, "cacheReadInputTokens"))
     if usage.cache_read is None and (read is not None or written is not None):
-        return Usage(usage.input, usage.output, None, read, written, reasoning=usage.reasoning, disjoint_input=True)
+        return Usage(
+            usage.input, usage.output, None, read, written, reasoning=usage.reasoning, disjoint_input=True
+        )
     return usage.with_details_of(Usage(cache_write=written))
 
 
@@ -67,6 +74,10 @@ VERCEL: Final = Dialect(
         "conversation_id": (f"{_METADATA}threadId", f"{_METADATA}conversationId", f"{_METADATA}chatId"),
         "tags": (f"{_METADATA}tags",),
         "input_preview": (user_text("ai.prompt.messages"), user_text("ai.prompt"), user_text("ai.value")),
-        "output_preview": (answer("ai.response.text"), answer("ai.result.text"), answer("ai.response.object")),
+        "output_preview": (
+            answer("ai.response.text"),
+            answer("ai.result.text"),
+            answer("ai.response.object"),
+        ),
     },
 )
