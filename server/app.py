@@ -52,6 +52,7 @@ from server.ingest.loopback import LoopbackExporter
 from server.ingest.request import decode_batch
 from server.ingest.service import IngestService
 from server.listener import StartError, bind, grpc_options
+from server.otlp.fold_state import FoldState
 from server.otlp.http import OtlpHttp
 from server.otlp.http_server import OtlpHttpServer
 from server.otlp.intake import SpanIntake
@@ -240,9 +241,8 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(alerts, alert_service_pb2.DESCRIPTOR)
     services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
-    otlp = SpanIntake(
-        ingest.accept_payload, RateLimiter(broker, "otlp", config.server.ingest_logs_per_minute), redactor
-    )
+    otlp_limiter = RateLimiter(broker, "otlp", config.server.ingest_logs_per_minute)
+    otlp = SpanIntake(ingest.accept_payload, otlp_limiter, redactor, FoldState(broker))
     services.add(OtlpTraceService(otlp), trace_service_pb2.DESCRIPTOR)
     services.add(OtlpLogsService(), logs_service_pb2.DESCRIPTOR)
     services.add(OtlpMetricsService(), metrics_service_pb2.DESCRIPTOR)

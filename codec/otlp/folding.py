@@ -12,10 +12,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 _NAMESPACE: Final = uuid.UUID("6f2d5b0e-7f0c-5c57-9c0a-1d9b4a1e7c10")
-_MIN_RESPONSE_ID_CHARS: Final = 16
+MIN_RESPONSE_ID_CHARS: Final = 16
 """Shorter ids of responses are not unique: some servers count to 999."""
 _MAX_STEPS: Final = 64
 """How far up an ancestor is looked for."""
@@ -72,6 +72,11 @@ class Group(NamedTuple):
     contexts: tuple[Key, ...]
     """The spans whose session, user and tags the call shares, the nearest first."""
 
+    @property
+    def spans(self) -> tuple[Key, ...]:
+        """All spans that say something of the call."""
+        return self.members + self.contexts
+
 
 def log_id_of(key: Key) -> str:
     """Return the id of the log of a span: the same whenever, and to whomever, the span is sent."""
@@ -88,6 +93,19 @@ def fold(nodes: Mapping[Key, Node]) -> list[Group]:
         same.join(first, second)
     outers = set(outer.values()) - {None}
     return [_group([nodes[key] for key in members], outers, nodes) for members in same.groups()]
+
+
+def changed_groups(nodes: Mapping[Key, Node], added: Set[Key], order: int) -> list[Group]:
+    """Return the calls of which something is new.
+
+    Args:
+        nodes: All spans.
+        added: The spans that came now, some of them maybe once more.
+        order: Theirs, where they are new.
+    """
+    earlier = {key: node for key, node in nodes.items() if node.order < order}
+    known = set(fold(earlier)) if earlier else set()
+    return [group for group in fold(nodes) if group not in known or not added.isdisjoint(group.spans)]
 
 
 def _outer_call(node: Node, nodes: Mapping[Key, Node]) -> Key | None:
@@ -129,7 +147,7 @@ def _same_responses(calls: Sequence[Node]) -> Iterator[tuple[Key, Key]]:
     """Yield calls that have one response at one time."""
     by_response: dict[str, list[Node]] = defaultdict(list)
     for call in calls:
-        if len(call.response_id) >= _MIN_RESPONSE_ID_CHARS:
+        if len(call.response_id) >= MIN_RESPONSE_ID_CHARS:
             by_response[call.response_id].append(call)
     for views in by_response.values():
         views.sort(key=lambda node: (node.start_ns, node.key))

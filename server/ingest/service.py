@@ -62,13 +62,13 @@ class IngestService(IngestServiceServicer):
             raise
 
     async def accept_payload(
-        self, payload: bytes, project_id: str, traceparents: str = ""
+        self, payload: bytes, project_id: str, traceparents: str, receive_time_us: int
     ) -> IngestLogsResponse:
-        """Queue the valid logs of a serialized IngestLogsRequest; see accept()."""
-        return await self.accept(decode_batch(payload), project_id, traceparents)
+        """Queue the valid logs of a serialized IngestLogsRequest, as accepted at a given time; see accept()."""
+        return await self.accept(decode_batch(payload), project_id, traceparents, receive_time_us)
 
     async def accept(
-        self, batch: DecodedBatch, project_id: str, traceparents: str = ""
+        self, batch: DecodedBatch, project_id: str, traceparents: str = "", receive_time_us: int = 0
     ) -> IngestLogsResponse:
         """Queue the valid logs of a project's batch; when this returns, Redis has them.
 
@@ -76,6 +76,7 @@ class IngestService(IngestServiceServicer):
             batch: What came.
             project_id: Whose it is.
             traceparents: The spans it comes from, as in AcceptedBatch.
+            receive_time_us: What orders its content among others for the same logs; now where it is 0.
 
         Raises:
             QueueIsUnavailable: Redis did not take them in time.
@@ -90,7 +91,7 @@ class IngestService(IngestServiceServicer):
                 AcceptedBatch(
                     payload,
                     project_id,
-                    self._receive_time_us(),
+                    receive_time_us or self._receive_time_us(),
                     batch.log_count,
                     len(rejected),
                     traceparents,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from llm_observe.limits import MAX_BATCH_LOGS
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
-from codec.otlp.folding import fold
-from codec.otlp.limits import MAX_SPANS
+from codec.otlp.folding import changed_groups
 from codec.otlp.merging import merge_views
 from codec.otlp.requests import read_request
 from server.rpc.auth import caller
@@ -22,14 +21,20 @@ if TYPE_CHECKING:
     from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
 
-    from codec.otlp.requests import ReadRequest, RejectedItem
+    from codec.otlp.folding import Group, Key, Node
+    from codec.otlp.requests import ReadRequest, ReadSpan, RejectedItem
     from codec.otlp.span import Span
+    from server.otlp.fold_state import FoldState, KnownTraces
     from server.rpc.rate_limit import RateLimiter
+
+Item = TypeVar("Item")
 
 _MAX_SHOWN: Final = 10
 """Rejected spans that an answer names."""
-_AT_ONCE: Final = 200
-"""Spans that are read before others get their turn: about ten milliseconds."""
+_READ_AT_ONCE: Final = 200
+"""Spans that are read before other calls get their turn: about ten milliseconds."""
+_FOLDED_AT_ONCE: Final = 1_000
+"""Spans that Redis stores in one step: some milliseconds."""
 _ACCEPTED: Final = metrics.OTLP_ITEMS.child("span", "accepted")
 _REJECTED: Final = metrics.OTLP_ITEMS.child("span", "rejected")
 _FOLDED: Final = metrics.OTLP_ITEMS.child("span", "folded")
@@ -38,8 +43,12 @@ _FOLDED: Final = metrics.OTLP_ITEMS.child("span", "folded")
 class LogSink(Protocol):
     """What takes a project's logs."""
 
-    async def __call__(self, payload: bytes, project_id: str, traceparents: str) -> object:
+    async def __call__(
+        self, payload: bytes, project_id: str, traceparents: str, receive_time_us: int
+    ) -> object:
         """Put the logs of a serialized IngestLogsRequest into the queue; when it returns, Redis has them.
+
+        What has a later receive_time_us replaces what has an earlier one.
 
         Raises:
             ApiError: It did not take them, or the request is wrong.
@@ -61,12 +70,16 @@ class SpanIntake:
         accept_logs: Takes the logs that they become.
         limiter: Bounds what a peer may send, in spans a minute.
         redactor: Redacts and cuts every text before it goes anywhere.
+        state: Remembers spans, so that those of one call are folded across requests.
     """
 
-    def __init__(self, accept_logs: LogSink, limiter: RateLimiter, redactor: Redactor) -> None:
+    def __init__(
+        self, accept_logs: LogSink, limiter: RateLimiter, redactor: Redactor, state: FoldState
+    ) -> None:
         self._accept_logs = accept_logs
         self._limiter = limiter
         self._redactor = redactor
+        self._state = state
 
     async def take(self, spans: Iterable[Span], peer: str) -> Taken:
         """Take the spans of a request of the current caller's.
@@ -82,39 +95,59 @@ class SpanIntake:
         """
         request = await self._read(spans)
         if request.spans:
-            await self._limiter.take(
-                caller().api_key_id or peer, min(len(request.spans), self._limiter.limit)
-            )
-        for logs in _batches(self._fold(request)):
-            payload = IngestLogsRequest(logs=logs).SerializeToString()
-            await self._accept_logs(payload, caller().project_id, tracing.current_traceparent())
+            count = min(len(request.spans), self._limiter.limit)
+            await self._limiter.take(caller().api_key_id or peer, count)
+        for part in _parts(list(request.spans.values()), _FOLDED_AT_ONCE):
+            await self._take_part(part)
         _ACCEPTED.record(len(request.spans))
         _REJECTED.record(len(request.rejected))
         return Taken(len(request.rejected), _explain(request.rejected))
 
     async def _read(self, spans: Iterable[Span]) -> ReadRequest:
         request = read_request((), 0.0)
-        async for part in _parts(spans):
+        async for part in _pausing(spans):
             read = read_request(part, time.time(), self._redactor.redact_log, first_index=request.item_count)
             request = request.plus(read)
         return request
 
-    def _fold(self, request: ReadRequest) -> list[Log]:
-        logs = []
-        for group in fold({key: read.node for key, read in request.spans.items()}):
-            views = [view for key in group.members if (view := request.spans[key].view) is not None]
-            contexts = [view for key in group.contexts if (view := request.spans[key].view) is not None]
-            logs.append(merge_views(group.log_id, views, contexts))
-            _FOLDED.record(len(group.members) - 1)
-        return logs
+    async def _take_part(self, spans: Sequence[ReadSpan]) -> None:
+        project_id = caller().project_id
+        known = await self._state.add(project_id, spans)
+        added = {span.node.key: span for span in spans}
+        groups = changed_groups(known.nodes | _not_remembered(added, known), set(added), known.order)
+        views = {key: span.view for key, span in added.items() if span.view is not None}
+        missing = [key for group in groups for key in group.spans if key not in added]
+        if missing:
+            views |= await self._state.views(project_id, missing)
+        logs = [log for group in groups if (log := _log_of(group, views)) is not None]
+        for batch in _parts(logs, MAX_BATCH_LOGS):
+            payload = IngestLogsRequest(logs=batch).SerializeToString()
+            traceparent = tracing.current_traceparent()
+            await self._accept_logs(payload, project_id, traceparent, known.receive_time_us)
 
 
-async def _parts(spans: Iterable[Span]) -> AsyncIterator[list[Span]]:
+def _not_remembered(added: dict[Key, ReadSpan], known: KnownTraces) -> dict[Key, Node]:
+    """Return the spans that were too many to be remembered: they are folded among themselves."""
+    return {
+        key: span.node._replace(order=known.order) for key, span in added.items() if key not in known.nodes
+    }
+
+
+def _log_of(group: Group, views: dict[Key, Log]) -> Log | None:
+    """Return the log of a call; None where what was remembered of it is gone."""
+    told = [views[key] for key in group.members if key in views]
+    if not told:
+        return None
+    _FOLDED.record(len(told) - 1)
+    return merge_views(group.log_id, told, [views[key] for key in group.contexts if key in views])
+
+
+async def _pausing(spans: Iterable[Span]) -> AsyncIterator[list[Span]]:
     """Yield spans in parts, between which other calls get their turn."""
     part: list[Span] = []
     for span in spans:
         part.append(span)
-        if len(part) == _AT_ONCE:
+        if len(part) == _READ_AT_ONCE:
             yield part
             part = []
             await asyncio.sleep(0)
@@ -122,8 +155,8 @@ async def _parts(spans: Iterable[Span]) -> AsyncIterator[list[Span]]:
         yield part
 
 
-def _batches(logs: Sequence[Log]) -> Iterable[Sequence[Log]]:
-    return (logs[start : start + MAX_BATCH_LOGS] for start in range(0, len(logs), MAX_BATCH_LOGS))
+def _parts(items: Sequence[Item], size: int) -> Iterable[Sequence[Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _explain(rejected: Sequence[RejectedItem]) -> str:

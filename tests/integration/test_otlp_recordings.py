@@ -83,7 +83,7 @@ async def test_recordings_become_the_logs_that_they_must(
     trace_ids = {trace_id: recording["name"] for recording in known for trace_id in traces_of(recording)}
     by_recording: dict[str, list[Any]] = {recording["name"]: [] for recording in known}
     for row in await sql.fetch("SELECT log_id, trace_id FROM logs"):
-        log = await analytics.GetLog(GetLogRequest(log_id=str(row["log_id"])))
+        log = (await analytics.GetLog(GetLogRequest(log_id=str(row["log_id"])))).log
         by_recording[trace_ids[row["trace_id"]]].append(log)
     wrong = [
         difference for recording in known for difference in compared(recording, by_recording[recording["name"]])
