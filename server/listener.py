@@ -32,8 +32,8 @@ class StartError(RuntimeError):
     def otlp_port_taken(cls, host: str, port: int) -> Self:
         """Likewise, of OTLP over HTTP."""
         return cls(
-            f"cannot listen on {host}:{port} for OTLP over HTTP: set LLM_OBSERVE_OTLP_PORT to a free port, or "
-            "LLM_OBSERVE_OTLP_HTTP=false to serve OTLP over gRPC alone"
+            f"cannot listen on {host}:{port} for OTLP over HTTP: set LLM_OBSERVE_OTLP_PORT to a free port, "
+            "or LLM_OBSERVE_OTLP_HTTP=false to serve OTLP over gRPC alone"
         )
 
 

@@ -132,7 +132,8 @@ INGEST_LOGS: Final = Metric(
 )  # fmt: skip
 OTLP_ITEMS: Final = Metric(
     "llm_observe_otlp_items_total", "counter", "item",
-    "What came by OTLP and what became of it: folded spans show a call that another span shows, dropped items are not kept.",
+    "What came by OTLP, by result: accepted, rejected (wrong), folded (a call that another span shows), or "
+    "dropped (not kept).",
     labels=("signal", "result"),
 )  # fmt: skip
 INGEST_BATCH_LOGS: Final = Metric(

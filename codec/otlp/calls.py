@@ -1,4 +1,4 @@
-"""Makes the log of a call from its span, as far as this one span tells it: log_id and the session's fallback come later."""
+"""Makes the log of a call from its span, but for log_id and the session's fallback, which come later."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from codec.otlp.metadata import metadata_of
 from codec.otlp.outcomes import CANCELLED, ERROR, Answer, outcome_of
 from codec.otlp.providers import UNKNOWN, provider_of
 from codec.otlp.resources import environment_of, host_of, release_of, source_of
-from codec.otlp.usage import Usage
 from codec.otlp.values import to_count, to_flag, to_list, to_number, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from google.protobuf.duration_pb2 import Duration
+    from google.protobuf.timestamp_pb2 import Timestamp
+
     from codec.otlp.classify import Classified
     from codec.otlp.sources import Dialect
     from codec.otlp.span import Span
+    from codec.otlp.usage import Usage
     from codec.otlp.values import Value
 
     Value_ = TypeVar("Value_")
@@ -87,7 +90,7 @@ class _Fields:
         self._dialect = dialect
 
     def first(self, field: str, convert: Callable[[Value], Value_ | None]) -> Value_ | None:
-        """Return the first value of a field that converts; an empty text of a reader says that there is none."""
+        """Return the first value of a field that converts; an empty text of a reader ends the search."""
         attributes = self._span.attributes
         for source in sources_of(self._dialect, field):
             if isinstance(source, str):
@@ -107,7 +110,7 @@ class _Fields:
         return self.first(field, to_text) or ""
 
     def finish_reason(self) -> str | None:
-        """Return why the model stopped; empty where the emitter says that it did not, None where nothing is said."""
+        """Return why the model stopped; empty where the emitter has no reason, None where nothing is said."""
         said = None
         for source in sources_of(self._dialect, "finish_reason"):
             value = self._span.attributes.get(source) if isinstance(source, str) else source(self._span)
@@ -179,8 +182,8 @@ def _set_times(log: log_pb2.Log, span: Span, reader: _Fields) -> None:
     log.streamed = bool(reader.first("streamed", to_flag)) or bool(ttft)
 
 
-def _set_time(message: object, nanoseconds: int) -> None:
-    message.seconds, message.nanos = divmod(nanoseconds, _NANOS)  # type: ignore[attr-defined] # Timestamp or Duration
+def _set_time(message: Timestamp | Duration, nanoseconds: int) -> None:
+    message.seconds, message.nanos = divmod(nanoseconds, _NANOS)
 
 
 def _set_answer(log: log_pb2.Log, span: Span, reader: _Fields, dialect: Dialect, usage: Usage) -> None:

@@ -1,7 +1,7 @@
 """Says what a span is: a call of a model, another step of an application that uses models, or anything else.
 
-The first rule that fits decides, since emitters write several dialects on one span. Neither the span's kind nor a model's name
-decides alone: agents and outer spans of frameworks have both.
+The first rule that fits decides, since emitters write several dialects on one span. Neither the span's kind
+nor a model's name decides alone: agents and outer spans of frameworks have both.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from codec.otlp.span import Span
 
 DIALECTS: Final = (
-    OPENINFERENCE, LANGFUSE, MLFLOW, LANGSMITH, LOGFIRE, LITELLM, CLAUDE_CODE, OPENLIT, STRANDS, VERCEL, OPENLLMETRY,
-    TRACELOOP, GEN_AI,
+    OPENINFERENCE, LANGFUSE, MLFLOW, LANGSMITH, LOGFIRE, LITELLM, CLAUDE_CODE, OPENLIT, STRANDS, VERCEL,
+    OPENLLMETRY, TRACELOOP, GEN_AI,
 )  # fmt: skip
 """In the order of the rules."""
 _OTHER: Final = Role(is_call=False, operation="")

@@ -1,4 +1,4 @@
-"""Reads spans of an export request in OTLP's JSON: hex ids, 64-bit numbers as text, enums as numbers, unknown fields left out.
+"""Reads export requests in OTLP's JSON: hex ids, 64-bit numbers as text; unknown fields are left out.
 
 Written by hand: protobuf's JSON reader takes ten times as long, and refuses hex ids.
 """
@@ -16,11 +16,13 @@ from codec.otlp.span import Event, Origin, Span
 from codec.otlp.values import repaired, to_count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from codec.otlp.values import Attributes, Value
 
 JsonObject: TypeAlias = "dict[str, Value]"
+_MAX_ID_CHARS: Final = 64
+_MAX_INT_CHARS: Final = 20
 _MAX_INT: Final = 2**63
 _HEX_CHARS: Final = frozenset("0123456789abcdefABCDEF")
 _KINDS: Final = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
@@ -113,33 +115,21 @@ def read_value(value: Value, depth: int = MAX_VALUE_DEPTH) -> Value:
     """Return an AnyValue in Python's types; None for what is none, or stands too deep."""
     if not isinstance(value, dict):
         return None
-    for key, content in value.items():
-        kind = key.replace("_v", "V")
-        if kind == "stringValue":
-            return cut_value(content) if isinstance(content, str) else None
-        if kind == "intValue":
-            return _read_int(content)
-        if kind == "doubleValue":
-            return _read_double(content)
-        if kind == "boolValue":
-            return content if isinstance(content, bool) else None
-        if kind == "bytesValue":
-            return content if isinstance(content, str) else None
-        if kind in {"arrayValue", "kvlistValue"} and depth and isinstance(content, dict):
-            items = content.get("values")
-            if kind == "kvlistValue":
-                return _read_pairs(items, depth - 1)
-            return (
-                [read_value(item, depth - 1) for item in items[:MAX_ATTRIBUTES]]
-                if isinstance(items, list)
-                else []
-            )
+    key, content = next(iter(value.items()), ("", None))
+    kind = key.replace("_v", "V")
+    if kind in _SCALARS:
+        return _SCALARS[kind](content)
+    items = content.get("values") if isinstance(content, dict) and depth else None
+    if kind == "kvlistValue":
+        return _read_pairs(items, depth - 1)
+    if kind == "arrayValue" and isinstance(items, list):
+        return [read_value(item, depth - 1) for item in items[:MAX_ATTRIBUTES]]
     return None
 
 
 def read_id(value: Value, size: int) -> str:
-    """Return an id in lower-case hex: from hex, or from the base64 that some senders write. Wrong ones stay wrong."""
-    if not isinstance(value, str) or len(value) > 64:
+    """Return an id in lower-case hex: from hex, or from the base64 of some senders. Wrong ones stay wrong."""
+    if not isinstance(value, str) or len(value) > _MAX_ID_CHARS:
         return "" if value is None else "?"
     if len(value) == 2 * size and _HEX_CHARS.issuperset(value):
         return value.lower()
@@ -187,7 +177,7 @@ def _read_enum(value: Value, prefix: str, words: tuple[str, ...]) -> int:
 def _read_int(value: Value) -> Value:
     if isinstance(value, str):
         try:
-            value = int(value) if len(value) <= 20 else None
+            value = int(value) if len(value) <= _MAX_INT_CHARS else None
         except ValueError:
             return None
     if isinstance(value, float) and value.is_integer():
@@ -201,3 +191,20 @@ def _read_double(value: Value) -> Value:
     if isinstance(value, str):
         return {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}.get(value)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _read_string(value: Value) -> Value:
+    return cut_value(value) if isinstance(value, str) else None
+
+
+def _read_bool(value: Value) -> Value:
+    return value if isinstance(value, bool) else None
+
+
+_SCALARS: Final[dict[str, Callable[[Value], Value]]] = {
+    "stringValue": _read_string,
+    "intValue": _read_int,
+    "doubleValue": _read_double,
+    "boolValue": _read_bool,
+    "bytesValue": _read_string,
+}

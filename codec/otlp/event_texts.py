@@ -1,4 +1,4 @@
-"""Messages that stand in a span's events, or in its attribute ``events``, in the forms that OpenTelemetry has had."""
+"""Messages in a span's events, or in its attribute ``events``, in the forms that OpenTelemetry has had."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Finds the spans that show one call: a framework and the client below it report the same one, parent and child, or in two traces.
+"""Finds the spans that show one call: a framework reports it, and the client below, maybe in another trace.
 
-What is found is a function of the set of spans alone, so that their order, and their split into requests, changes nothing but
-the id of the log: that is of the span that was seen first.
+What is found is a function of the set of spans alone, so that their order, and their split into requests,
+changes nothing but the id of the log: that is of the span that was seen first.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from enum import Enum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 _NAMESPACE: Final = uuid.UUID("6f2d5b0e-7f0c-5c57-9c0a-1d9b4a1e7c10")
 MIN_RESPONSE_ID_CHARS: Final = 16
@@ -95,7 +97,7 @@ def fold(nodes: Mapping[Key, Node]) -> list[Group]:
     return [_group([nodes[key] for key in members], outers, nodes) for members in same.groups()]
 
 
-def changed_groups(nodes: Mapping[Key, Node], added: Set[Key], order: int) -> list[Group]:
+def changed_groups(nodes: Mapping[Key, Node], added: AbstractSet[Key], order: int) -> list[Group]:
     """Return the calls of which something is new.
 
     Args:
@@ -109,7 +111,7 @@ def changed_groups(nodes: Mapping[Key, Node], added: Set[Key], order: int) -> li
 
 
 def _outer_call(node: Node, nodes: Mapping[Key, Node]) -> Key | None:
-    """Return the call that this one may be the inside of: the nearest above it, with neither agent nor tool between."""
+    """Return the call that this one may be inside of: the nearest above without an agent or tool between."""
     for ancestor in _ancestors(node, nodes):
         if ancestor.kind is Kind.CALL:
             return ancestor.key if _same_operation(node, ancestor) else None
@@ -151,7 +153,7 @@ def _same_responses(calls: Sequence[Node]) -> Iterator[tuple[Key, Key]]:
             by_response[call.response_id].append(call)
     for views in by_response.values():
         views.sort(key=lambda node: (node.start_ns, node.key))
-        for earlier, later in zip(views, views[1:], strict=False):
+        for earlier, later in pairwise(views):
             if later.start_ns <= earlier.end_ns + _TOLERANCE_NS:
                 yield earlier.key, later.key
 

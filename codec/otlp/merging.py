@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 
 _LENT_TEXTS: Final = (
     "session_id", "conversation_id", "user_id", "environment", "release", "input_preview", "output_preview",
-    "response_model", "provider_request_id", "provider_response_id", "service_tier", "server_address", "error_code",
-    "error_message", "finish_reason",
+    "response_model", "provider_request_id", "provider_response_id", "service_tier", "server_address",
+    "error_code", "error_message",
 )  # fmt: skip
 _SHARED_TEXTS: Final = ("session_id", "conversation_id", "user_id")
 _OF_ERRORS: Final = {"error_code", "error_message"}
 _LENT_NUMBERS: Final = ("http_status", "retry_count", "reported_cost_nano_usd")
-_USAGE: Final = (*limits.TOKEN_COUNTS, "usage_source")
 ALSO_REPORTED_BY: Final = "also_reported_by"
 """Key of a log's metadata: the other instrumentations that reported the same call."""
 
@@ -32,7 +31,9 @@ def merge_views(
 
     Args:
         log_id: Its id.
-        views: What each span tells of it: the first gives identity, times, counts and outcome, the others what it lacks.
+        views: What each span tells of it. The first gives identity, times, counts and outcome, the others
+        what it
+            lacks.
         contexts: What the spans around it say of session, user and tags, the nearest first.
     """
     log = log_pb2.Log()
@@ -54,19 +55,13 @@ def _lend(log: log_pb2.Log, view: log_pb2.Log) -> None:
     failed = log.outcome == log_pb2.OUTCOME_ERROR
     for field in _LENT_TEXTS:
         if not getattr(log, field) and (failed or field not in _OF_ERRORS):
-            if field == "finish_reason" and log.outcome != log_pb2.OUTCOME_SUCCESS:
-                continue
             setattr(log, field, getattr(view, field))
     for field in _LENT_NUMBERS:
         if not log.HasField(field) and view.HasField(field) and (failed or field != "http_status"):
             setattr(log, field, getattr(view, field))
-    if (
-        log.usage_source == log_pb2.USAGE_SOURCE_MISSING
-        and view.usage_source == log_pb2.USAGE_SOURCE_REPORTED
-    ):
-        for field in _USAGE:
-            if field == "usage_source" or view.HasField(field):
-                setattr(log, field, getattr(view, field))
+    if not log.finish_reason and log.outcome == log_pb2.OUTCOME_SUCCESS:
+        log.finish_reason = view.finish_reason
+    _lend_usage(log, view)
     _lend_parts(log, view)
     _lend_names(log, view)
     _lend_times(log, view)
@@ -74,6 +69,16 @@ def _lend(log: log_pb2.Log, view: log_pb2.Log) -> None:
         if key not in log.metadata and len(log.metadata) < limits.MAX_METADATA_PAIRS:
             log.metadata[key] = value
     _add_tags(log, view)
+
+
+def _lend_usage(log: log_pb2.Log, view: log_pb2.Log) -> None:
+    missing, reported = log_pb2.USAGE_SOURCE_MISSING, log_pb2.USAGE_SOURCE_REPORTED
+    if (log.usage_source, view.usage_source) != (missing, reported):
+        return
+    log.usage_source = reported
+    for field in limits.TOKEN_COUNTS:
+        if view.HasField(field):
+            setattr(log, field, getattr(view, field))
 
 
 def _lend_parts(log: log_pb2.Log, view: log_pb2.Log) -> None:

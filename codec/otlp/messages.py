@@ -1,8 +1,9 @@
 """Finds what the user said last and what the model answered, in the shapes that emitters use for messages.
 
-OpenTelemetry has ``{role, parts}``, OpenAI and Anthropic ``{role, content}``, Gemini ``{role, parts: [{text}]}``, LangChain
-``{type, content}`` or a serialized constructor; requests and responses have them under ``messages``, ``choices``,
-``generations``, ``candidates`` and the like. One reader knows all of them, since emitters mix them.
+OpenTelemetry has ``{role, parts}``, OpenAI and Anthropic ``{role, content}``, Gemini ``{role, parts:
+[{text}]}``, LangChain ``{type, content}`` or a serialized constructor; requests and responses have them under
+``messages``, ``choices``, ``generations``, ``candidates`` and the like. One reader knows all of them, since
+emitters mix them.
 """
 
 from __future__ import annotations
@@ -19,17 +20,12 @@ if TYPE_CHECKING:
 _MAX_DEPTH: Final = 8
 _MAX_MESSAGES: Final = 10_000
 _USER_ROLES: Final = {"user", "human", "humanmessage"}
-_ANSWER_ROLES: Final = {
-    "assistant",
-    "ai",
-    "model",
-    "aimessage",
-    "aimessagechunk",
-    "chatgeneration",
-    "message",
-    "",
-}
+_OTHER_ROLES: Final = {
+    *_USER_ROLES, "system", "tool", "reasoning", "thinking", "function_call", "tool_call", "tool_use",
+}  # fmt: skip
+"""Who, or what, is not the model's answer."""
 _TEXT_TYPES: Final = {"text", "input_text", "output_text", "summary_text", "refusal", ""}
+_TEXT_PARTS: Final = _TEXT_TYPES - {""}
 _REQUEST_KEYS: Final = (
     "messages",
     "contents",
@@ -42,8 +38,8 @@ _REQUEST_KEYS: Final = (
     "question",
 )
 _RESPONSE_KEYS: Final = (
-    "choices", "generations", "candidates", "output", "output_text", "message", "messages", "delta", "kwargs", "data",
-    "content", "text", "completion", "response", "result",
+    "choices", "generations", "candidates", "output", "output_text", "message", "messages", "delta", "kwargs",
+    "data", "content", "text", "completion", "response", "result",
 )  # fmt: skip
 
 
@@ -110,8 +106,9 @@ def _role(message: dict[str, Value]) -> str:
     role = message.get("role")
     if not isinstance(role, str):
         role = message.get("type")
-        if role == "constructor" and isinstance(message.get("id"), list):
-            role = str(message["id"][-1]) if message["id"] else ""  # type: ignore[index, arg-type] # a list, by the line above
+        path = message.get("id")
+        if role == "constructor" and isinstance(path, list):
+            role = str(path[-1]) if path else ""
     return role.lower() if isinstance(role, str) else ""
 
 
@@ -130,7 +127,7 @@ def _own_text(message: dict[str, Value]) -> str | None:
 
 
 def _bare_text(value: Value) -> str | None:
-    """Return the text of a request that is no conversation, such as ``{"prompt": "hello"}`` or ``["hello"]``."""
+    """Return the text of a request that is no conversation: ``{"prompt": "hello"}`` or ``["hello"]``."""
     if isinstance(value, list):
         return to_text(value[-1]) if value and isinstance(value[-1], str) else None
     if isinstance(value, dict):
@@ -143,29 +140,19 @@ def _bare_text(value: Value) -> str | None:
     return None
 
 
+def _is_text_part(value: Value) -> bool:
+    return isinstance(value, dict) and str(value.get("type") or "") in _TEXT_PARTS
+
+
 def _answer(value: Value, depth: int) -> str | None:
     if isinstance(value, str):
         return to_text(value)
-    if not depth:
-        return None
-    if isinstance(value, list):
-        # Parts of one message belong together; of several messages or choices the first that says something counts.
-        if all(
-            isinstance(part, dict) and str(part.get("type") or "") in _TEXT_TYPES - {""} for part in value
-        ):
+    if isinstance(value, list) and depth:
+        # Parts of one message belong together; of several messages or choices the first that has text counts.
+        if all(map(_is_text_part, value)):
             return text_of(value)
         return next(filter(None, (_answer(item, depth - 1) for item in value[:_MAX_MESSAGES])), None)
-    if not isinstance(value, dict):
-        return None
-    if _role(value) in _USER_ROLES | {
-        "system",
-        "tool",
-        "reasoning",
-        "function_call",
-        "tool_call",
-        "tool_use",
-        "thinking",
-    }:
+    if not isinstance(value, dict) or not depth or _role(value) in _OTHER_ROLES:
         return None
     text = text_of(value.get("parts")) or text_of(value.get("content"))
     if text:

@@ -1,4 +1,4 @@
-"""What of a span's attributes becomes a log's metadata: what applications say of themselves, not what emitters add."""
+"""What becomes a log's metadata: what applications say in a span's attributes, not what emitters add."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ if TYPE_CHECKING:
     from codec.otlp.values import Attributes, Value
 
 _NAMED: Final = {
-    "gen_ai.agent.name": "agent_name", "gen_ai.agent.id": "agent_id", "ai.telemetry.functionId": "function_id",
-    "gen_ai.prompt.name": "prompt_name", "llm.prompt_template.version": "prompt_version",
-    "langfuse.observation.prompt.name": "prompt_name", "langfuse.observation.prompt.version": "prompt_version",
+    "gen_ai.agent.name": "agent_name",
+    "gen_ai.agent.id": "agent_id",
+    "gen_ai.prompt.name": "prompt_name",
+    "ai.telemetry.functionId": "function_id",
+    "llm.prompt_template.version": "prompt_version",
+    "langfuse.observation.prompt.name": "prompt_name",
+    "langfuse.observation.prompt.version": "prompt_version",
     "traceloop.workflow.name": "workflow_name",
-}  # fmt: skip
+}
 _PREFIXES: Final = (
     "traceloop.association.properties.", "ai.telemetry.metadata.", "langfuse.trace.metadata.",
     "langfuse.observation.metadata.", "langsmith.metadata.",
 )  # fmt: skip
 _EMITTERS_OWN: Final = re.compile(
-    r"(?:LANGSMITH_|LANGCHAIN_|ls_|langgraph_|lc_|langfuse_|checkpoint_ns|_type$|usage_metadata$|revision_id$|model(?:_name)?$"
-    r"|stream$|is_langchain_root$|scope\.|attributes\.|resourceAttributes)"
+    r"(?:LANGSMITH_|LANGCHAIN_|ls_|langgraph_|lc_|langfuse_|checkpoint_ns|_type$|usage_metadata$|revision_id$"
+    r"|model(?:_name)?$|stream$|is_langchain_root$|scope\.|attributes\.|resourceAttributes)"
 )
 _FIELDS: Final = {"session_id", "sessionId", "user_id", "userId", "thread_id", "conversation_id", "tags"}
 """Keys that stand in fields of their own."""

@@ -1,4 +1,4 @@
-"""How a call ended: emitters have a convention for errors, and none for calls that the application abandoned."""
+"""How a call ended: emitters have a convention for errors, and none for calls that were abandoned."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ ERROR: Final = "ERROR"
 CANCELLED: Final = "CANCELLED"
 _MAX_MESSAGE_CHARS: Final = 4_000
 _CANCELLATIONS: Final = re.compile(
-    r"(?:^|[.\s'<:])(?:CancelledError|CanceledError|Cancelled|GeneratorExit|AbortError|ResponseAborted|APIUserAbortError"
-    r"|TaskCancelled|OperationCanceledException)(?:$|[^\w])|^(?:abandoned stream|stream (?:closed|abandoned|aborted))",
+    r"(?:^|[.\s'<:])(?:CancelledError|CanceledError|Cancelled|GeneratorExit|AbortError|ResponseAborted"
+    r"|APIUserAbortError|TaskCancelled|OperationCanceledException)(?:$|[^\w])"
+    r"|^(?:abandoned stream|stream (?:closed|abandoned|aborted))",
     re.IGNORECASE,
 )
 _ABANDONED: Final = {"error", "cancelled", "canceled", "abort", "aborted", "incomplete_stream"}
@@ -28,11 +29,14 @@ _STATUS: Final = re.compile(
     re.IGNORECASE,
 )
 _STATUS_OF_TYPE: Final = {
-    "badrequesterror": 400, "invalid_request_error": 400, "authenticationerror": 401, "authentication_error": 401,
+    "badrequesterror": 400, "invalid_request_error": 400, "authenticationerror": 401,
+    "authentication_error": 401,
     "permissiondeniederror": 403, "permission_error": 403, "notfounderror": 404, "not_found_error": 404,
-    "unprocessableentityerror": 422, "ratelimiterror": 429, "rate_limit_error": 429, "internalservererror": 500,
+    "unprocessableentityerror": 422, "ratelimiterror": 429, "rate_limit_error": 429,
+    "internalservererror": 500,
     "api_error": 500, "overloaded_error": 529,
 }  # fmt: skip
+_FAILURES: Final = range(400, 600)
 _TRACEBACK: Final = re.compile(r"\s*(?:Traceback \(most recent call last\)|\n\s+at [\w.<]+ ?\()")
 _CODE_KEYS: Final = ("error.type", "error.code", "exception.type", "error_type")
 _MESSAGE_KEYS: Final = ("error.message", "exception.message", "langfuse.observation.status_message", "error")
@@ -124,10 +128,10 @@ def _error_message(span: Span, exception: Event | None) -> str:
 def _http_status(span: Span, code: str, message: str) -> int | None:
     for key in _HTTP_KEYS:
         status = to_count(span.attributes.get(key))
-        if status is not None and 400 <= status < 600:
+        if status in _FAILURES:
             return status
     for match in _STATUS.finditer(message):
         status = int(match[1] or match[2])
-        if 400 <= status < 600:
+        if status in _FAILURES:
             return status
     return _STATUS_OF_TYPE.get(code.rpartition(".")[2].lower())

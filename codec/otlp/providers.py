@@ -1,4 +1,4 @@
-"""The names of providers, from what emitters call them: frameworks give their own name, or that of an endpoint."""
+"""The names of providers, from what emitters call them: some give a framework's name, or an endpoint's."""
 
 from __future__ import annotations
 
@@ -6,44 +6,33 @@ from typing import Final
 
 UNKNOWN: Final = "unknown"
 _FRAMEWORKS: Final = frozenset(
-    "strands-agents strands langchain langgraph autogen crewai microsoft.agent_framework agent_framework gcp.vertex.agent"
-    " llama_index llamaindex haystack dspy smolagents pydantic-ai pydantic_ai langfuse langsmith mlflow litellm openai_agents"
-    " openai-agents google_adk google-adk vercel ai_sdk claude_code semantic_kernel agno instructor mirascope guardrails"
-    " openlit traceloop logfire unknown none null _other".split()
-)
+    (
+        "strands-agents", "strands", "langchain", "langgraph", "autogen", "crewai", "_other",
+        "microsoft.agent_framework", "agent_framework", "gcp.vertex.agent", "llama_index", "llamaindex", "haystack", "dspy", "smolagents",
+        "pydantic-ai", "pydantic_ai", "langfuse", "langsmith", "mlflow", "litellm", "openai_agents",
+        "openai-agents", "google_adk", "google-adk", "vercel", "ai_sdk", "claude_code", "semantic_kernel",
+        "agno", "instructor", "mirascope", "guardrails", "openlit", "traceloop", "logfire", "unknown", "none",
+        "null",
+    )
+)  # fmt: skip
 _ALIASES: Final = {
-    "google": "gemini", "gcp.gemini": "gemini", "gcp.gen_ai": "gemini", "google_genai": "gemini", "google-genai": "gemini",
+    "google": "gemini", "gcp.gemini": "gemini", "gcp.gen_ai": "gemini", "google_genai": "gemini",
+    "google-genai": "gemini",
     "google.generative-ai": "gemini", "googleai": "gemini", "claude": "anthropic", "open_ai": "openai",
 }  # fmt: skip
 _ENDPOINTS: Final = frozenset(
-    "chat chat_completions completion completions responses embedding embeddings messages generative-ai image"
-    " transcription speech text".split()
-)
+    (
+        "chat", "chat_completions", "completion", "completions", "responses", "embedding", "embeddings",
+        "messages", "generative-ai", "image", "transcription", "speech", "text",
+    )
+)  # fmt: skip
 """What the Vercel AI SDK adds to a provider's name: ``openai.chat``, ``anthropic.messages``."""
 _MODELS: Final = (
-    (
-        "openai",
-        (
-            "gpt-",
-            "gpt4",
-            "chatgpt",
-            "o1",
-            "o3",
-            "o4",
-            "text-embedding-",
-            "davinci",
-            "babbage",
-            "dall-e",
-            "whisper",
-        ),
-    ),
-    ("anthropic", ("claude",)),
-    ("gemini", ("gemini", "gemma", "learnlm", "imagen", "text-embedding-004", "text-embedding-005")),
-    ("mistral", ("mistral", "mixtral", "codestral", "ministral", "pixtral", "magistral")),
-    ("cohere", ("command", "embed-english", "embed-multilingual")),
-    ("deepseek", ("deepseek",)),
-    ("x-ai", ("grok",)),
-)
+    ("openai", ("gpt-", "gpt4", "chatgpt", "o1", "o3", "o4", "text-embedding-", "davinci", "babbage",
+    "dall-e")), ("anthropic", ("claude",)), ("gemini", ("gemini", "gemma", "learnlm", "imagen")), ("mistral",
+    ("mistral", "mixtral", "codestral", "ministral", "pixtral", "magistral")), ("cohere", ("command",
+    "embed-english", "embed-multilingual")), ("deepseek", ("deepseek",)), ("x-ai", ("grok",)),
+)  # fmt: skip
 """By provider: how the names of its models begin."""
 
 

@@ -1,4 +1,4 @@
-"""Reads the spans of a request: each is a call, another step, or wrong; nothing is looked up outside of it."""
+"""Reads the spans of a request: each is a call, another step, or wrong. Nothing else is looked at."""
 
 from __future__ import annotations
 

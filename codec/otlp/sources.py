@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Reader: TypeAlias = "Callable[[Span], Value]"
 Source: TypeAlias = "str | Reader"
 _MAX_INDEX: Final = 2_000
+_MAX_INDEX_DIGITS: Final = 4
 _NANOS: Final = 1_000_000_000
 
 
@@ -44,7 +45,7 @@ class Dialect:
     is_shared: bool = True
     """Whether spans of other emitters are read by its sources, too, after their own."""
     ends_are_told: bool = True
-    """Whether the emitter tells why a model stopped, so that a call without a reason was left before its end."""
+    """Whether the emitter tells why a model stopped: a call without a reason was left before its end."""
 
 
 def seconds(key: str) -> Reader:
@@ -82,12 +83,12 @@ def until_event(*names: str) -> Reader:
 
 
 def until_instant(key: str) -> Reader:
-    """Take the time from the start to an instant that is written in ISO 8601, maybe as JSON text, in nanoseconds."""
+    """Take the time from the start to an instant, in ISO 8601 and maybe in quotes, in nanoseconds."""
 
     def read(span: Span) -> Value:
         text = to_text(span.attributes.get(key))
         try:
-            instant = datetime.fromisoformat((text or "").strip('"').replace("Z", "+00:00"))
+            instant = datetime.fromisoformat((text or "").strip('"'))
         except ValueError:
             return None
         instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
@@ -136,7 +137,7 @@ def answer(key: str) -> Reader:
 
 
 def indexed(prefix: str, infix: str = "") -> Callable[[Span], list[dict[str, Value]]]:
-    """Read messages that are spread over attributes, ``prefix.0.role``, ``prefix.0.content``, as dictionaries."""
+    """Read messages that are spread over attributes such as ``prefix.0.role`` and ``prefix.0.content``."""
 
     def read(span: Span) -> list[dict[str, Value]]:
         found: dict[int, dict[str, Value]] = {}
@@ -144,7 +145,7 @@ def indexed(prefix: str, infix: str = "") -> Callable[[Span], list[dict[str, Val
         for key, value in span.attributes.items():
             if key.startswith(start):
                 index, _, rest = key[len(start) :].partition(".")
-                if index.isdigit() and len(index) <= 4 and len(found) < _MAX_INDEX:
+                if index.isdigit() and len(index) <= _MAX_INDEX_DIGITS and len(found) < _MAX_INDEX:
                     found.setdefault(int(index), {})[rest.removeprefix(infix)] = value
         return [_assembled(found[index]) for index in sorted(found)]
 

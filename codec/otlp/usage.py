@@ -1,5 +1,8 @@
-"""Counts of tokens, brought to one algebra: input includes what was read from a cache and written to it, output includes
-reasoning, and what nobody said is absent."""
+"""Counts of tokens, brought to one algebra.
+
+Input includes what was read from a cache and written to it, output includes reasoning, and what nobody said
+is absent.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ class Usage:
         return self.input is not None or self.output is not None
 
     def with_details_of(self, other: Usage) -> Usage:
-        """Fill in what this one does not say of parts; never input or output, which must come from one source."""
+        """Fill in what this one does not say of parts; input and output must come from one source."""
         missing = {name: getattr(other, name) for name in COUNTS[3:] if getattr(self, name) is None}
         return replace(self, **missing)
 

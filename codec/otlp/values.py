@@ -1,4 +1,4 @@
-"""Reads what emitters write: numbers as text, booleans as words, JSON inside of strings. Nothing here raises."""
+"""Reads what emitters write: numbers as text, booleans as words, JSON in strings. Nothing here raises."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def repaired(text: str) -> str:
 
 
 def to_text(value: Value) -> str | None:
-    """Return a text that says something; None for anything else, also for what stands in place of hidden text."""
+    """Return a text that says something; None for anything else, such as what stands for hidden text."""
     if isinstance(value, str):
         text = value.strip()
         return repaired(text) if text and text not in _HIDDEN else None

@@ -64,7 +64,7 @@ class IngestService(IngestServiceServicer):
     async def accept_payload(
         self, payload: bytes, project_id: str, traceparents: str, receive_time_us: int
     ) -> IngestLogsResponse:
-        """Queue the valid logs of a serialized IngestLogsRequest, as accepted at a given time; see accept()."""
+        """Queue the valid logs of a serialized IngestLogsRequest; see accept()."""
         return await self.accept(decode_batch(payload), project_id, traceparents, receive_time_us)
 
     async def accept(

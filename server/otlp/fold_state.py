@@ -1,8 +1,8 @@
-"""What was seen of each trace lately, in Redis, so that spans of one call are folded across requests and replicas.
+"""What was seen of traces lately, in Redis, so that spans are folded across requests and replicas.
 
-One script stores the spans of a request and returns all that is known of their traces, in one step: of two requests, one sees
-the other. Redis' clock orders what they make of it. What is kept is short-lived. If it is lost, a call whose views come later
-is stored once more; nothing is lost.
+One script stores the spans of a request and returns all that is known of their traces, in one step: of two
+requests, one sees the other. Redis' clock orders what they make of it. What is kept is short-lived. If it is
+lost, a call whose views come later is stored once more; nothing is lost.
 """
 
 from __future__ import annotations
@@ -67,8 +67,11 @@ for _, trace in ipairs(traces) do
 end
 return found
 """
-"""Stores spans. Arguments: prefix, seconds, most spans of a trace; then of each span its trace, its id, its node, its view and
-its response's id. Returns the order of this request, microseconds since 1970, and each trace's id and nodes."""
+"""Stores spans.
+
+Arguments: prefix, seconds, most spans of a trace; then of each span its trace, its id, its node, its view and
+its response's id. Returns the order of this request, microseconds since 1970, and each trace's id and nodes.
+"""
 
 
 class KnownTraces(NamedTuple):
@@ -91,7 +94,7 @@ class FoldState:
         self._ttl_s = ttl_s
 
     async def add(self, project_id: str, spans: Iterable[ReadSpan]) -> KnownTraces:
-        """Remember the spans of a request; return all that is known of their traces, and of those that share a response.
+        """Remember spans; return what is known of their traces, and of those that share a response.
 
         Raises:
             QueueIsUnavailable: Redis did not answer, or has no room.

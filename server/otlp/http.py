@@ -1,4 +1,4 @@
-"""OTLP over HTTP: an application of Starlette. Requests and answers are protobuf or JSON, as the client chooses."""
+"""OTLP over HTTP: an application of Starlette. Requests and answers are protobuf or JSON."""
 
 from __future__ import annotations
 

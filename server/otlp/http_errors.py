@@ -1,4 +1,4 @@
-"""What is wrong with an HTTP request, beside what can be wrong with a gRPC call; and which status each error has."""
+"""What only an HTTP request can have wrong, and which status each error has."""
 
 from __future__ import annotations
 

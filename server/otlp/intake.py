@@ -1,4 +1,4 @@
-"""Takes the spans of an export request: the calls among them go the way of all logs. What this answers, the queue has."""
+"""Takes the spans of an export request: the calls among them go the way of all logs."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def count_metrics(request: ExportMetricsServiceRequest) -> int:
 
 
 def trace_response(taken: Taken) -> ExportTraceServiceResponse:
-    """Return the answer to a request of spans; of one that was taken whole it is empty, as the protocol demands."""
+    """Return the answer to a request of spans; it is empty where all were taken, as the protocol demands."""
     response = ExportTraceServiceResponse()
     if taken.rejected_count:
         response.partial_success.rejected_spans = taken.rejected_count
@@ -55,18 +55,18 @@ class OtlpTraceService:
 class OtlpLogsService:
     """Receives log records."""
 
-    async def Export(self, request: ExportLogsServiceRequest, context: Context) -> ExportLogsServiceResponse:  # noqa: ARG002 - the contract's
+    async def Export(self, request: ExportLogsServiceRequest, context: Context) -> ExportLogsServiceResponse:
         """Take log records."""
         return ExportLogsServiceResponse()
 
 
 class OtlpMetricsService:
-    """Receives metrics, which are not kept: all of them are sums of what the spans say, without saying of which call."""
+    """Receives metrics, which are not kept: they are sums of what the spans say, without saying of which."""
 
     async def Export(
         self,
         request: ExportMetricsServiceRequest,
-        context: Context,  # noqa: ARG002 - the contract's
+        context: Context,
     ) -> ExportMetricsServiceResponse:
         """Drop metrics, and count them. A refusal would make SDKs log errors."""
         METRICS_DROPPED.record(count_metrics(request))

@@ -38,8 +38,10 @@ _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "opentelemetry.proto.collector.logs.v1.LogsService": {"ingest"},
     "opentelemetry.proto.collector.metrics.v1.MetricsService": {"ingest"},
 }
-"""Roles that may call a service, besides admin: ours by its name, another by its full name. Anybody may call health: probes
-have no key."""
+"""Roles that may call a service, besides admin: ours by its name, another by its full name.
+
+Anybody may call health: probes have no key.
+"""
 _READ_TOO: Final = {
     ("ConversationService", "GetConversation"),
     ("ConversationService", "ListConversations"),

@@ -86,7 +86,9 @@ async def test_recordings_become_the_logs_that_they_must(
         log = (await analytics.GetLog(GetLogRequest(log_id=str(row["log_id"])))).log
         by_recording[trace_ids[row["trace_id"]]].append(log)
     wrong = [
-        difference for recording in known for difference in compared(recording, by_recording[recording["name"]])
+        difference
+        for recording in known
+        for difference in compared(recording, by_recording[recording["name"]])
     ]
     assert wrong == []
     await assert_rollups_are_right(database)

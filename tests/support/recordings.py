@@ -1,7 +1,8 @@
 """Recordings of real emitters, with the logs that they must become. They are not part of the repository.
 
-They are looked for in ``../shared/data/otlp`` beside it, or where OTLP_RECORDINGS says. Each is a file of JSON with
-``requests`` and ``expected``; a field that is not expected is not compared, and one that is null must be absent.
+They are looked for in ``../shared/data/otlp`` beside it, or where OTLP_RECORDINGS says. Each is a file of
+JSON with ``requests`` and ``expected``; a field that is not expected is not compared, and one that is null
+must be absent.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ FOLDER = Path(os.environ.get("OTLP_RECORDINGS") or _ROOT.parent / "shared/data/o
 _DURATIONS = {"latency_ns": "latency", "time_to_first_token_ns": "time_to_first_token"}
 _TIMES = re.compile(r'_?[uU]nix_?[nN]ano": "?(\d{19})\b')
 _DAY_NS = 86_400_000_000_000
+_ENUMS: dict[str, Any] = {"outcome": Outcome, "usage_source": UsageSource}
 ORDERS = ("children first", "parents first", "shuffled")
 
 
@@ -51,7 +53,9 @@ def one_by_one(recording: dict[str, Any], order: str) -> list[dict[str, Any]]:
     if order == "shuffled":
         random.Random(recording["name"]).shuffle(split)
         return split
-    return sorted(split, key=lambda piece: depths[_span_of(piece)["spanId"]], reverse=order == "children first")
+    return sorted(
+        split, key=lambda piece: depths[_span_of(piece)["spanId"]], reverse=order == "children first"
+    )
 
 
 def to_protobuf(body: dict[str, Any]) -> ExportTraceServiceRequest | ExportLogsServiceRequest:
@@ -65,9 +69,7 @@ def differences(log: Log, expected: dict[str, Any]) -> list[str]:
     found = []
     for field, value in expected.items():
         wanted, actual = value, _value_of(log, field)
-        if field == "start_time_unix_nano":
-            wanted = int(value) // 1000
-        elif field in _DURATIONS and value is not None:
+        if field == "start_time_unix_nano" or (field in _DURATIONS and value is not None):
             wanted = int(value) // 1000
         elif field == "session_id" and value == "<trace_id>":
             wanted = log.trace_id
@@ -89,15 +91,11 @@ def _value_of(log: Log, field: str) -> Any:
         return getattr(log, _DURATIONS[field]).ToMicroseconds()
     if field == "start_time_unix_nano":
         return log.start_time.ToMicroseconds()
-    if field == "outcome":
-        return Outcome.Name(log.outcome).removeprefix("OUTCOME_")
-    if field == "usage_source":
-        return UsageSource.Name(log.usage_source).removeprefix("USAGE_SOURCE_")
-    if field == "tags":
-        return list(log.tags)
+    if field in _ENUMS:
+        return _ENUMS[field].Name(getattr(log, field)).removeprefix(f"{field.upper()}_")
     if field.endswith("_count") or field == "http_status":
         return getattr(log, field) if log.HasField(field) else None
-    return getattr(log, field)
+    return list(log.tags) if field == "tags" else getattr(log, field)
 
 
 def _moved_to_today(recording: dict[str, Any]) -> dict[str, Any]:

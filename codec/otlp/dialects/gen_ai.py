@@ -1,4 +1,4 @@
-"""OpenTelemetry's conventions for generative AI, in the three forms that are emitted today, and who builds on them."""
+"""OpenTelemetry's conventions for generative AI, in the three forms that are emitted today."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from codec.otlp.values import Value
 
 CALLS: Final = {
-    "chat": "chat", "generate_content": "chat", "text_completion": "text_completion", "completion": "text_completion",
-    "embeddings": "embeddings", "embedding": "embeddings", "responses": "chat", "response": "chat", "messages": "chat",
-    "generate_text": "chat", "stream_text": "chat", "inference": "chat",
+    "chat": "chat", "generate_content": "chat", "responses": "chat", "response": "chat", "messages": "chat",
+    "generate_text": "chat", "stream_text": "chat", "inference": "chat", "text_completion": "text_completion",
+    "completion": "text_completion", "embeddings": "embeddings", "embedding": "embeddings",
 }  # fmt: skip
 """Operations that are calls of a model, to the names that logs have. Everything else is a span."""
 _AGENT_KEYS: Final = ("gen_ai.agent.name", "gen_ai.agent.id", "gen_ai.tool.name", "gen_ai.workflow.name")

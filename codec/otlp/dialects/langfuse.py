@@ -1,4 +1,4 @@
-"""Langfuse's SDKs. Usage comes in two styles: a provider's own object, or buckets of which each token is in one."""
+"""Langfuse's SDKs. Usage is a provider's own object, or buckets of which each token is in one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _usage(span: Span) -> Usage:
 
 
 def _add_buckets(details: dict[str, Value]) -> Usage:
-    """Add up buckets: ``input_cache_read`` and ``cache_read_input_tokens`` are parts that ``input`` leaves out."""
+    """Add up buckets: ``input`` leaves out ``input_cache_read`` and ``cache_read_input_tokens``."""
     usage = {
         "input": 0, "output": 0, "cache_read": None, "cache_write": None, "reasoning": None,
         "audio_input": None, "audio_output": None,

@@ -1,4 +1,4 @@
-"""LiteLLM's callback and proxy: of its spans one is the call, others show the same call raw, or the proxy's work."""
+"""LiteLLM's callback and proxy: one span is the call, others show it raw, or the proxy's work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logfire's instrumentors of clients, which report a stream as two spans: the request, and a record at its end."""
+"""Logfire's instrumentors of clients. A stream is two spans: the request, and a record at its end."""
 
 from __future__ import annotations
 
@@ -63,8 +63,7 @@ def _usage(span: Span) -> Usage:
     reported = read_vendor_usage(span.json("gen_ai.usage.raw"))
     if not usage:
         response = span.messages("response_data")
-        reported = read_vendor_usage(response.get("usage") if isinstance(response, dict) else None)
-        return reported
+        return read_vendor_usage(response.get("usage") if isinstance(response, dict) else None)
     return usage.with_details_of(Usage(reasoning=reported.reasoning))
 
 

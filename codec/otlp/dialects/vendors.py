@@ -56,7 +56,7 @@ def _claude_code_role(span: Span) -> Role | None:
 
 
 def _claude_code_usage(span: Span) -> Usage:
-    """Read the counts: newer versions have OpenTelemetry's, older ones only bare ones, which leave out what is cached."""
+    """Read the counts: older versions have only bare ones, which leave out of input what is cached."""
     usage = GEN_AI.usage(span)
     return usage or replace(read_keys(span.attributes, _BARE_KEYS), disjoint_input=True)
 

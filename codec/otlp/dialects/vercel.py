@@ -1,4 +1,4 @@
-"""The Vercel AI SDK: ``ai.streamText.doStream`` is the call, ``ai.streamText`` around it has the sums of its steps."""
+"""The Vercel AI SDK: ``ai.streamText.doStream`` is the call, ``ai.streamText`` around it has sums."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _role_of(span: Span) -> Role | None:
 
 
 def _usage(span: Span) -> Usage:
-    """Read the counts. Older versions say of Anthropic's cache only in the provider's metadata, and leave it out of input."""
+    """Read the counts. Older versions tell of Anthropic's cache in the provider's metadata alone."""
     usage = read_keys(span.attributes, _KEYS)
     anthropic = dig(span.json("ai.response.providerMetadata"), "anthropic")
     written = to_count(dig(anthropic, "cacheCreationInputTokens"))
