@@ -8,7 +8,8 @@ UNKNOWN: Final = "unknown"
 _FRAMEWORKS: Final = frozenset(
     (
         "strands-agents", "strands", "langchain", "langgraph", "autogen", "crewai", "_other",
-        "microsoft.agent_framework", "agent_framework", "gcp.vertex.agent", "llama_index", "llamaindex", "haystack", "dspy", "smolagents",
+        "microsoft.agent_framework", "agent_framework", "gcp.vertex.agent", "llama_index", "llamaindex",
+        "haystack", "dspy", "smolagents",
         "pydantic-ai", "pydantic_ai", "langfuse", "langsmith", "mlflow", "litellm", "openai_agents",
         "openai-agents", "google_adk", "google-adk", "vercel", "ai_sdk", "claude_code", "semantic_kernel",
         "agno", "instructor", "mirascope", "guardrails", "openlit", "traceloop", "logfire", "unknown", "none",
