@@ -28,6 +28,7 @@ from llm_observe.v1 import (
     ingest_service_pb2,
     report_service_pb2,
 )
+from llm_observe.v1 import trace_service_pb2 as our_trace_service_pb2
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
@@ -60,6 +61,7 @@ from server.otlp.services import OtlpLogsService, OtlpMetricsService, OtlpTraceS
 from server.reads.analytics import AnalyticsService
 from server.reads.events import EventService
 from server.reads.live_feed import LiveFeeds
+from server.reads.traces import TraceService
 from server.reports.answers import Answers
 from server.reports.service import ReportService
 from server.reports.turns import Turns
@@ -77,7 +79,7 @@ from telemetry.process import recording
 from telemetry.settings import SettingsError, load_settings
 from worker.notices.notifier import Notifier
 from worker.queue.broker import LogBroker
-from worker.queue.log_queue import LogQueue
+from worker.queue.log_queue import WRITE_SPANS, LogQueue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -233,6 +235,7 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(ConversationService(database, redactor, keys), conversation_service_pb2.DESCRIPTOR)
     services.add(AnalyticsService(reads), analytics_service_pb2.DESCRIPTOR)
     services.add(EventService(feeds), event_service_pb2.DESCRIPTOR)
+    services.add(TraceService(reads), our_trace_service_pb2.DESCRIPTOR)
     services.add(_make_reports(config, shared), report_service_pb2.DESCRIPTOR)
     services.add(AdminService(database, broker, log_queue, redactor), admin_service_pb2.DESCRIPTOR)
     alerts = AlertService(
@@ -242,7 +245,8 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(HealthService(database, broker), health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
     otlp_limiter = RateLimiter(broker, "otlp", config.server.ingest_logs_per_minute)
-    otlp = SpanIntake(ingest.accept_payload, otlp_limiter, redactor, FoldState(broker))
+    span_queue = LogQueue(broker, WRITE_SPANS) if config.server.otlp_spans else None
+    otlp = SpanIntake(ingest.accept_payload, otlp_limiter, redactor, FoldState(broker), span_queue)
     services.add(OtlpTraceService(otlp), trace_service_pb2.DESCRIPTOR)
     services.add(OtlpLogsService(), logs_service_pb2.DESCRIPTOR)
     services.add(OtlpMetricsService(), metrics_service_pb2.DESCRIPTOR)

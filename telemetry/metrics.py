@@ -136,6 +136,11 @@ OTLP_ITEMS: Final = Metric(
     "dropped (not kept).",
     labels=("signal", "result"),
 )  # fmt: skip
+SPANS: Final = Metric(
+    "llm_observe_spans_total", "counter", "span",
+    "Spans that workers took from the queue, by result: stored, or refused (by the database, or unreadable).",
+    process="worker", labels=("result",),
+)  # fmt: skip
 INGEST_BATCH_LOGS: Final = Metric(
     "llm_observe_ingest_batch_logs", "histogram", "logs", "Logs in a batch, as it came.", buckets=_COUNTS
 )

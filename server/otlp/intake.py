@@ -7,13 +7,18 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from llm_observe.limits import MAX_BATCH_LOGS
+from llm_observe.v1 import span_pb2
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
+from codec.batch import AcceptedBatch
 from codec.otlp.folding import changed_groups
 from codec.otlp.merging import merge_views
 from codec.otlp.requests import read_request
+from codec.otlp.span_records import span_record
 from server.rpc.auth import caller
+from server.rpc.errors import QueueIsUnavailable, ServerIsBusy
 from telemetry import metrics, tracing
+from worker.queue.log_queue import QueueFull, QueueUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from codec.otlp.span import Span
     from server.otlp.fold_state import FoldState, KnownTraces
     from server.rpc.rate_limit import RateLimiter
+    from worker.queue.log_queue import LogQueue
 
 Item = TypeVar("Item")
 
@@ -71,12 +77,19 @@ class SpanIntake:
         limiter: Bounds what a peer may send, in spans a minute.
         redactor: Redacts and cuts every text before it goes anywhere.
         state: Remembers spans, so that those of one call are folded across requests.
+        spans: Takes what is kept of the spans themselves; None keeps nothing.
     """
 
     def __init__(
-        self, accept_logs: LogSink, limiter: RateLimiter, redactor: Redactor, state: FoldState
+        self,
+        accept_logs: LogSink,
+        limiter: RateLimiter,
+        redactor: Redactor,
+        state: FoldState,
+        spans: LogQueue | None,
     ) -> None:
         self._accept_logs = accept_logs
+        self._spans = spans
         self._limiter = limiter
         self._redactor = redactor
         self._state = state
@@ -124,6 +137,22 @@ class SpanIntake:
             payload = IngestLogsRequest(logs=batch).SerializeToString()
             traceparent = tracing.current_traceparent()
             await self._accept_logs(payload, project_id, traceparent, known.receive_time_us)
+        log_ids = {key: group.log_id for group in groups for key in group.members}
+        await self._keep_spans(
+            [span_record(span, log_ids.get(key, "")) for key, span in added.items()], known
+        )
+
+    async def _keep_spans(self, records: Sequence[span_pb2.Span], known: KnownTraces) -> None:
+        if self._spans is None:
+            return
+        payload = span_pb2.SpanBatch(spans=records).SerializeToString()
+        batch = AcceptedBatch(payload, caller().project_id, known.receive_time_us, len(records), 0)
+        try:
+            await self._spans.put(batch)
+        except QueueUnavailable:
+            raise QueueIsUnavailable from None
+        except QueueFull:
+            raise ServerIsBusy from None
 
 
 def _not_remembered(added: dict[Key, ReadSpan], known: KnownTraces) -> dict[Key, Node]:

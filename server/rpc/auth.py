@@ -29,6 +29,7 @@ _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "ConversationService": {"chat"},
     "AnalyticsService": {"read"},
     "EventService": {"read"},
+    "TraceService": {"read"},
     "ReportService": {"read"},
     "ExportService": {"admin"},
     "AdminService": {"admin"},
