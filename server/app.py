@@ -28,6 +28,10 @@ from llm_observe.v1 import (
     ingest_service_pb2,
     report_service_pb2,
 )
+from llm_observe.v1 import trace_service_pb2 as our_trace_service_pb2
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from analytics.reports.history import LiveLimits
 from analytics.reports.local_files import LocalFiles
@@ -50,9 +54,15 @@ from server.ingest.loopback import LoopbackExporter
 from server.ingest.request import decode_batch
 from server.ingest.service import IngestService
 from server.listener import StartError, bind, grpc_options
+from server.otlp.fold_state import FoldState
+from server.otlp.http import OtlpHttp
+from server.otlp.http_server import OtlpHttpServer
+from server.otlp.intake import SpanIntake
+from server.otlp.services import OtlpLogsService, OtlpMetricsService, OtlpTraceService
 from server.reads.analytics import AnalyticsService
 from server.reads.events import EventService
 from server.reads.live_feed import LiveFeeds
+from server.reads.traces import TraceService
 from server.reports.answers import Answers
 from server.reports.service import ReportService
 from server.reports.turns import Turns
@@ -71,7 +81,7 @@ from telemetry.process import recording
 from telemetry.settings import SettingsError, load_settings
 from worker.notices.notifier import Notifier
 from worker.queue.broker import LogBroker
-from worker.queue.log_queue import LogQueue
+from worker.queue.log_queue import WRITE_SPANS, LogQueue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +109,8 @@ class Server:
     chat: ChatService
     feeds: LiveFeeds
     calls: RunningCalls
+    otlp_http: OtlpHttpServer | None
+    """Serves OTLP over HTTP, where it is on."""
     resources: AsyncExitStack
     """Closes what the services use: providers, queue, database."""
 
@@ -111,6 +123,8 @@ class Server:
         deadline = loop.time() + grace_s
         async with self.resources:
             await self.health_checks.enter_graceful_shutdown()
+            if self.otlp_http is not None:
+                await self.otlp_http.stop()
             # A live tail never ends by itself, and would use up the grace period of calls that do.
             await self.feeds.stop()
             await self.chat.drain(grace_s)
@@ -141,6 +155,7 @@ async def build_server(config: ServerConfig) -> Server:
                 StoreMonitor(shared.reads, shared.broker, config.lake).run(), name="store-monitor"
             )
             resources.callback(monitor.cancel)
+        otlp_http = await _serve_otlp_http(config.server, services, resources)
         port = bind(shared.grpc_server, config.server)
         await services.health_log.look()  # the first batch has the common clock already
         health_log = asyncio.create_task(services.health_log.run(), name="health-log")
@@ -155,6 +170,7 @@ async def build_server(config: ServerConfig) -> Server:
             chat=services.chat,
             feeds=services.feeds,
             calls=services.calls,
+            otlp_http=otlp_http,
             resources=resources.pop_all(),
         )
 
@@ -202,6 +218,7 @@ class _Services(NamedTuple):
     authenticator: Authenticator
     streams: StreamLimits
     calls: RunningCalls
+    otlp: SpanIntake
     names: Sequence[str]
 
 
@@ -237,6 +254,7 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(ConversationService(database, redactor, keys), conversation_service_pb2.DESCRIPTOR)
     services.add(AnalyticsService(reads), analytics_service_pb2.DESCRIPTOR)
     services.add(EventService(feeds), event_service_pb2.DESCRIPTOR)
+    services.add(TraceService(reads), our_trace_service_pb2.DESCRIPTOR)
     services.add(_make_reports(config, shared), report_service_pb2.DESCRIPTOR)
     services.add(AdminService(database, broker, log_queue, redactor), admin_service_pb2.DESCRIPTOR)
     alerts = AlertService(
@@ -246,6 +264,12 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     health_service = HealthService(reads, broker, config.server.folders)
     services.add(health_service, health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
+    otlp_limiter = RateLimiter(broker, "otlp", config.server.ingest_logs_per_minute)
+    span_queue = LogQueue(broker, WRITE_SPANS) if config.server.otlp_spans else None
+    otlp = SpanIntake(ingest.accept_payload, otlp_limiter, redactor, FoldState(broker), span_queue)
+    services.add(OtlpTraceService(otlp), trace_service_pb2.DESCRIPTOR)
+    services.add(OtlpLogsService(), logs_service_pb2.DESCRIPTOR)
+    services.add(OtlpMetricsService(), metrics_service_pb2.DESCRIPTOR)
     return _Services(
         chat=chat,
         feeds=feeds,
@@ -254,8 +278,20 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
         authenticator=authenticator,
         streams=streams,
         calls=services.calls,
+        otlp=otlp,
         names=services.names,
     )
+
+
+async def _serve_otlp_http(
+    settings: ServerSettings, services: _Services, resources: AsyncExitStack
+) -> OtlpHttpServer | None:
+    if not settings.otlp_http:
+        return None
+    served = OtlpHttpServer(OtlpHttp(services.otlp, services.authenticator).app(), settings)
+    resources.push_async_callback(served.stop)
+    await served.start()
+    return served
 
 
 def _stream_limits(settings: ServerSettings) -> StreamLimits:
@@ -328,7 +364,14 @@ async def serve(config: ServerConfig) -> None:
         loop.add_reader(parent.sentinel, _stop_once, loop, parent.sentinel, stop)
     server = await build_server(config)
     _freeze_objects()
-    logger.info("server ready", host=config.server.host, port=server.port, compiled_check=COMPILED)
+    otlp_port = server.otlp_http.port if server.otlp_http is not None else None
+    logger.info(
+        "server ready",
+        host=config.server.host,
+        port=server.port,
+        otlp_port=otlp_port,
+        compiled_check=COMPILED,
+    )
     await stop.wait()
     await server.stop(config.server.grace_s)
     logger.info("server stopped")

@@ -28,6 +28,14 @@ class StartError(RuntimeError):
             "LLM_OBSERVE_GRPC_HOST to an address of this machine"
         )
 
+    @classmethod
+    def otlp_port_taken(cls, host: str, port: int) -> Self:
+        """Likewise, of OTLP over HTTP."""
+        return cls(
+            f"cannot listen on {host}:{port} for OTLP over HTTP: set LLM_OBSERVE_OTLP_PORT to a free port, "
+            "or LLM_OBSERVE_OTLP_HTTP=false to serve OTLP over gRPC alone"
+        )
+
 
 def grpc_options(settings: ServerSettings) -> list[tuple[str, int]]:
     """Return the gRPC channel arguments of a server."""

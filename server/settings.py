@@ -26,6 +26,12 @@ class ServerSettings(EnvSettings):
     """Address to listen on."""
     port: int = Field(50051, alias="LLM_OBSERVE_GRPC_PORT", ge=0, le=65535)
     """Port to listen on; 0 picks a free one."""
+    otlp_http: bool = Field(default=True, alias="LLM_OBSERVE_OTLP_HTTP")
+    """Serve OTLP over HTTP, on a port of its own; over gRPC it is served in any case."""
+    otlp_port: int = Field(4318, alias="LLM_OBSERVE_OTLP_PORT", ge=0, le=65535)
+    """Port of OTLP over HTTP, at the address of the gRPC server; 0 picks a free one."""
+    otlp_spans: bool = Field(default=True, alias="LLM_OBSERVE_OTLP_SPANS")
+    """Keep the spans of traces that come by OTLP, for the view of traces; calls become logs in any case."""
     processes: int = Field(1, alias="LLM_OBSERVE_SERVER_PROCESSES", ge=1, le=64)
     """Processes that share the port (SO_REUSEPORT); the kernel spreads connections over them."""
     require_keys: bool = Field(default=False, alias="LLM_OBSERVE_REQUIRE_KEYS")

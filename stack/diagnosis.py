@@ -13,7 +13,7 @@ from llm_observe.v1.health_service_pb2 import HealthState
 
 from stack import processes, readiness
 from stack.data_dir import DataDir
-from stack.supervisor import GRPC_PORT, UI_PORT
+from stack.supervisor import PUBLIC_PORTS
 from telemetry.settings import SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _disk(root: Path) -> Finding:
 def _ports(home: DataDir) -> Iterator[Finding]:
     running = home.running_supervisor() is not None
     own = home.read_state().get("ports", {}) if running else {}
-    for name, (variable, default) in (("grpc", GRPC_PORT), ("ui", UI_PORT)):
+    for name, (variable, default) in PUBLIC_PORTS.items():
         configured = os.environ.get(variable, "").strip()
         port = configured or str(own.get(name, default))
         subject = f"{name} port"

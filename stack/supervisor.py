@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 GRPC_PORT: Final = ("LLM_OBSERVE_GRPC_PORT", 50051)
 UI_PORT: Final = ("LLM_OBSERVE_UI_PORT", 8501)
+OTLP_PORT: Final = ("LLM_OBSERVE_OTLP_PORT", 4318)
+PUBLIC_PORTS: Final = {"grpc": GRPC_PORT, "ui": UI_PORT, "otlp": OTLP_PORT}
+"""By name: the variable that sets a port, and its default."""
+_OTLP_HTTP: Final = "LLM_OBSERVE_OTLP_HTTP"
+_OFF: Final = {"false", "0", "no", "off", "f", "n"}
 LAKE_URL: Final = "LLM_OBSERVE_LAKE_URL"
 WATCHED_FOLDERS: Final = "LLM_OBSERVE_WATCHED_FOLDERS"
 METRICS_PORT: Final = "LLM_OBSERVE_METRICS_PORT"
@@ -133,13 +138,14 @@ class Supervisor:
 
     def _choose_ports(self) -> None:
         earlier = self.home.read_state().get("ports", {})
-        for name, (variable, default) in (("grpc", GRPC_PORT), ("ui", UI_PORT)):
+        for name, (variable, default) in PUBLIC_PORTS.items():
+            if name == "otlp" and self.env.get(_OTLP_HTTP, "").lower() in _OFF:
+                continue
             self.ports[name] = self._public_port(variable, default)
+            self.env[variable] = str(self.ports[name])
         for name in ("postgres", "valkey"):
             known = earlier.get(name)
             self.ports[name] = known if known and processes.port_is_free(known) else processes.free_port()
-        self.env[GRPC_PORT[0]] = str(self.ports["grpc"])
-        self.env[UI_PORT[0]] = str(self.ports["ui"])
 
     def _public_port(self, variable: str, default: int) -> int:
         """Return the port that is set, or the first free one from the default on, and report that."""

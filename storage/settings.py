@@ -26,6 +26,9 @@ class StorageSettings(EnvSettings):
     retention_days: int = Field(30, alias="LLM_OBSERVE_RETENTION_DAYS", ge=0, le=3650)
     """Whole UTC days that logs are kept; their rollups stay for ever. 0 keeps the logs, too."""
 
+    span_retention_days: int = Field(14, alias="LLM_OBSERVE_SPAN_RETENTION_DAYS", ge=0, le=3650)
+    """Whole UTC days that the spans around calls, which come by OTLP, are kept. 0 keeps them for ever."""
+
     _separate_password: str | None = PrivateAttr(None)
 
     @model_validator(mode="after")

@@ -130,6 +130,17 @@ INGEST_LOGS: Final = Metric(
     "refused (the queue was full or away).",
     labels=("result",),
 )  # fmt: skip
+OTLP_ITEMS: Final = Metric(
+    "llm_observe_otlp_items_total", "counter", "item",
+    "What came by OTLP, by result: accepted, rejected (wrong), folded (a call that another span shows), or "
+    "dropped (not kept).",
+    labels=("signal", "result"),
+)  # fmt: skip
+SPANS: Final = Metric(
+    "llm_observe_spans_total", "counter", "span",
+    "Spans that workers took from the queue, by result: stored, or refused (by the database, or unreadable).",
+    process="worker", labels=("result",),
+)  # fmt: skip
 INGEST_BATCH_LOGS: Final = Metric(
     "llm_observe_ingest_batch_logs", "histogram", "logs", "Logs in a batch, as it came.", buckets=_COUNTS
 )

@@ -20,12 +20,13 @@ from storage.partitions import ensure_partitions
 from storage.pool import Database
 from storage.request_ids import forget_request_ids
 from storage.settings import StorageSettings
+from storage.spans import drop_old_spans, ensure_span_partitions
 from telemetry.settings import load_settings
 from worker.notices.notifier import Notifier
 from worker.notices.settings import NoticeSettings
 from worker.queue.broker import WorkerBroker
 from worker.queue.live import LivePublisher
-from worker.queue.log_queue import WRITE_LOGS
+from worker.queue.log_queue import WRITE_LOGS, WRITE_SPANS
 from worker.queue.message import QueuedBatch, read_batches
 from worker.queue.outages import wait_out
 from worker.queue.receiver import LogReceiver, RetryMiddleware
@@ -38,6 +39,7 @@ from worker.tasks.dead_letter_quota import DeadLetterQuota
 from worker.tasks.drop_old_logs import drop_old_logs
 from worker.tasks.merge_rollups import RollupMerger
 from worker.tasks.write_logs import LogWriter
+from worker.tasks.write_spans import SpanWriter
 
 if TYPE_CHECKING:
     from worker.tasks.export_logs import LogExporter
@@ -59,7 +61,8 @@ async def run_worker() -> None:
         LivePublisher(stream),
     )
     broker = WorkerBroker(queue_settings, writer, stream)
-    _register_writing(broker, queue_settings, writer)
+    spans = SpanWriter(database, load_settings(RedactionSettings).make_redactor())
+    _register_writing(broker, queue_settings, writer, spans)
     merger = RollupMerger(database, load_settings(RollupSettings))
     alerts = AlertJob(database, broker, Notifier(load_settings(NoticeSettings)))
     exporter = _make_exporter(storage)
@@ -67,6 +70,7 @@ async def run_worker() -> None:
         broker,
         database,
         retention_days=storage.retention_days,
+        span_retention_days=storage.span_retention_days,
         merger=merger,
         alerts=alerts,
         exporter=exporter,
@@ -74,6 +78,10 @@ async def run_worker() -> None:
     await wait_out("check the database schema", lambda: check_schema(database))
     # No log may arrive before its partition.
     await wait_out("make partitions", lambda: ensure_partitions(database, _today(), storage.retention_days))
+    await wait_out(
+        "make partitions of spans",
+        lambda: ensure_span_partitions(database, _today(), storage.span_retention_days),
+    )
     await broker.startup()
     _stop_on_signals(broker.stopping)
     receiver = LogReceiver(
@@ -104,11 +112,17 @@ async def run_worker() -> None:
         logger.info("worker stopped")
 
 
-def _register_writing(broker: WorkerBroker, settings: QueueSettings, writer: LogWriter) -> None:
+def _register_writing(
+    broker: WorkerBroker, settings: QueueSettings, writer: LogWriter, spans: SpanWriter
+) -> None:
     # taskiq names the functions it registers, which a bound method does not allow.
     async def write_batches(batches: list[QueuedBatch]) -> None:
         await writer.write_batches(read_batches(batches))
 
+    async def write_spans(batches: list[QueuedBatch]) -> None:
+        await spans.write_batches(read_batches(batches))
+
+    broker.register_task(write_spans, task_name=WRITE_SPANS)
     broker.register_task(write_batches, task_name=WRITE_LOGS)
     broker.add_middlewares(RetryMiddleware(broker, settings.max_attempts))
 
@@ -130,6 +144,7 @@ def _register_upkeep(
     database: Database,
     *,
     retention_days: int,
+    span_retention_days: int,
     merger: RollupMerger,
     alerts: AlertJob,
     exporter: LogExporter | None,
@@ -139,6 +154,7 @@ def _register_upkeep(
 
     async def make_partitions() -> None:
         await ensure_partitions(database, _today(), retention_days)
+        await ensure_span_partitions(database, _today(), span_retention_days)
 
     async def run_retention() -> None:
         await forget_request_ids(database)
@@ -146,6 +162,7 @@ def _register_upkeep(
             await alerts.forget(retention_days)
         await forget_exports(database)
         await drop_old_logs(database, _today(), retention_days, exporter)
+        await drop_old_spans(database, _today(), span_retention_days)
 
     async def queue_exports() -> None:
         if exporter is not None:

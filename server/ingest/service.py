@@ -12,6 +12,7 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
 from codec.batch import AcceptedBatch
 from codec.rules import find_violation
 from server.ingest.producer import check_producer
+from server.ingest.request import decode_batch
 from server.rpc.auth import caller
 from server.rpc.context import peer_address
 from server.rpc.errors import BatchEmpty, BatchTooLarge, QueueIsUnavailable, RateLimited, ServerIsBusy
@@ -64,8 +65,14 @@ class IngestService(IngestServiceServicer):
             _LIMITED.record(batch.log_count)
             raise
 
+    async def accept_payload(
+        self, payload: bytes, project_id: str, traceparents: str, receive_time_us: int
+    ) -> IngestLogsResponse:
+        """Queue the valid logs of a serialized IngestLogsRequest; see accept()."""
+        return await self.accept(decode_batch(payload), project_id, traceparents, receive_time_us)
+
     async def accept(
-        self, batch: DecodedBatch, project_id: str, traceparents: str = ""
+        self, batch: DecodedBatch, project_id: str, traceparents: str = "", receive_time_us: int = 0
     ) -> IngestLogsResponse:
         """Queue the valid logs of a project's batch; when this returns, Redis has them.
 
@@ -73,6 +80,7 @@ class IngestService(IngestServiceServicer):
             batch: What came.
             project_id: Whose it is.
             traceparents: The spans it comes from, as in AcceptedBatch.
+            receive_time_us: What orders its content among others for the same logs; now where it is 0.
 
         Raises:
             QueueIsUnavailable: Redis did not take them in time.
@@ -87,7 +95,7 @@ class IngestService(IngestServiceServicer):
                 AcceptedBatch(
                     payload,
                     project_id,
-                    self._clock.now_us(),
+                    receive_time_us or self._clock.now_us(),
                     batch.log_count,
                     len(rejected),
                     traceparents,

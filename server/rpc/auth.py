@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 
+_OURS: Final = "llm_observe.v1."
 _NO_ROLES: Final = frozenset[str]()
 _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "IngestService": {"ingest"},
@@ -28,13 +29,20 @@ _SERVICE_ROLES: Final[dict[str, Collection[str]]] = {
     "ConversationService": {"chat"},
     "AnalyticsService": {"read"},
     "EventService": {"read"},
+    "TraceService": {"read"},
     "ReportService": {"read"},
     "ExportService": {"admin"},
     "AdminService": {"admin"},
     "AlertService": {"admin"},
     "HealthService": _NO_ROLES,
+    "opentelemetry.proto.collector.trace.v1.TraceService": {"ingest"},
+    "opentelemetry.proto.collector.logs.v1.LogsService": {"ingest"},
+    "opentelemetry.proto.collector.metrics.v1.MetricsService": {"ingest"},
 }
-"""Roles that may call a service, besides admin. Anybody may call health: probes have no key."""
+"""Roles that may call a service, besides admin: ours by its name, another by its full name.
+
+Anybody may call health: probes have no key.
+"""
 _READ_TOO: Final = {
     ("ConversationService", "GetConversation"),
     ("ConversationService", "ListConversations"),
@@ -78,11 +86,12 @@ def caller() -> Caller:
 
 
 def roles_for(service: str, method: str) -> frozenset[str]:
-    """Return the roles that may call a method; none when anybody may.
+    """Return the roles that may call a method of a service, by its full name; none when anybody may.
 
     Raises:
         KeyError: The service is not in the table: it must be added before it can be served.
     """
+    service = service.removeprefix(_OURS)
     roles = _SERVICE_ROLES[service]
     if not roles:
         return _NO_ROLES

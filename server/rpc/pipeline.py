@@ -143,7 +143,7 @@ class _Method:
         self._streams = streams
         self._calls = calls
         self._name = f"/{method.containing_service.full_name}/{method.name}"
-        self._allowed_roles = roles_for(method.containing_service.name, method.name)
+        self._allowed_roles = roles_for(method.containing_service.full_name, method.name)
         self._call: Any = call
 
     async def answer(self, request: Any, context: Context) -> Any:

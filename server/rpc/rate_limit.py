@@ -67,7 +67,7 @@ class RateLimiter:
         self, broker: LogBroker, name: str, limit: int, clock: Callable[[], float] = time.time
     ) -> None:
         self._prefix = f"{broker.queue_name}:rate:{name}"
-        self._limit = limit
+        self.limit: Final = limit
         self._lease_size = max(1, limit // _LEASES)
         self._take_lease: Any = broker.redis.register_script(_TAKE_LEASE)
         self._leases: dict[str, _Lease] = {}
@@ -87,7 +87,7 @@ class RateLimiter:
         now = self._clock()
         window = int(now // _WINDOW_S)
         if self._left(peer, window) < count and not await self._wait_for_lease(peer, window, count):
-            raise RateLimited(self._limit, _WINDOW_S, retry_after_s=(window + 1) * _WINDOW_S - now)
+            raise RateLimited(self.limit, _WINDOW_S, retry_after_s=(window + 1) * _WINDOW_S - now)
         self._keep(peer, _Lease(window, self._left(peer, window) - count))
 
     async def _wait_for_lease(self, peer: str, window: int, count: int) -> bool:
@@ -125,7 +125,7 @@ class RateLimiter:
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 lease = int(
-                    await self._take_lease(keys=[key], args=[self._limit, minimum, size, 2 * _WINDOW_S])
+                    await self._take_lease(keys=[key], args=[self.limit, minimum, size, 2 * _WINDOW_S])
                 )
         except Exception:  # noqa: BLE001 - whatever keeps Redis from answering
             return _Grant(minimum, None)

@@ -97,11 +97,18 @@ def _last_line(text: str) -> str:
 def ready_block(home: DataDir, state: State, how_to_stop: str) -> str:
     """Return what a person needs to know after a start."""
     grpc_port, ui_port = state["ports"]["grpc"], state["ports"]["ui"]
+    otlp_port = state["ports"].get("otlp")
+    otlp = (
+        f"OTLP        http://127.0.0.1:{otlp_port}, or gRPC as above"
+        if otlp_port
+        else "OTLP        gRPC as above"
+    )
     return f"""
 LLM Observe is ready
 
   dashboard   http://127.0.0.1:{ui_port}
   gRPC        127.0.0.1:{grpc_port}
+  {otlp}
   data        {home.root}
 
   try it      grpcurl -plaintext 127.0.0.1:{grpc_port} llm_observe.v1.HealthService/Check

@@ -40,7 +40,7 @@ class Installation:
         }
         self.env["LLM_OBSERVE_HOME"] = str(home)
         self.env["LLM_OBSERVE_ALERT_ALLOW_PRIVATE"] = "true"  # the receiver is on this machine
-        for name in ("LLM_OBSERVE_GRPC_PORT", "LLM_OBSERVE_UI_PORT"):
+        for name in ("LLM_OBSERVE_GRPC_PORT", "LLM_OBSERVE_UI_PORT", "LLM_OBSERVE_OTLP_PORT"):
             self.env[name] = str(free_port())
         self.env["LLM_OBSERVE_METRICS_PORT"] = str(free_port(3))
 

@@ -29,6 +29,7 @@ class Processes:
 
     def start(self, name: str, module: str, *arguments: str, **env: str) -> psutil.Popen:
         """Start ``python -m module``; ``env`` is added to the environment of every process."""
+        env = {"LLM_OBSERVE_OTLP_PORT": "0", **env}  # several servers run at once
         return self.start_program(name, [sys.executable, "-m", module, *arguments], env=env)
 
     def start_program(

@@ -39,7 +39,7 @@ def make_config(
 ) -> ServerConfig:
     """Return the settings of a server on a free port; ``server`` are fields of ServerSettings."""
     return ServerConfig(
-        server=ServerSettings(**{"port": 0, "grace_s": 1, **server}),
+        server=ServerSettings(**{"port": 0, "otlp_port": 0, "grace_s": 1, **server}),
         storage=StorageSettings(database_url=database_url),
         queue=queue,
         providers=providers or ProviderSettings(),

@@ -27,7 +27,7 @@ _Usage = namedtuple("_Usage", "total used free")  # noqa: PYI024 - as shutil has
 def machine(monkeypatch, tmp_path):
     """A machine that lacks nothing but keys of providers."""
     monkeypatch.setenv("LLM_OBSERVE_HOME", str(tmp_path / "home"))
-    for name in ("LLM_OBSERVE_GRPC_PORT", "LLM_OBSERVE_UI_PORT"):
+    for name in ("LLM_OBSERVE_GRPC_PORT", "LLM_OBSERVE_UI_PORT", "LLM_OBSERVE_OTLP_PORT"):
         monkeypatch.setenv(name, str(free_port()))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: _Usage(0, 0, 10**11))
     monkeypatch.setattr(diagnosis, "_is_built", lambda name: True)
@@ -74,13 +74,13 @@ def test_disk(machine, free, result):
     assert found("disk")[0] == result
 
 
-@pytest.mark.parametrize("name", ["grpc", "ui"])
+@pytest.mark.parametrize("name", ["grpc", "ui", "otlp"])
 @pytest.mark.parametrize("configured", [True, False])
 def test_a_port_that_is_taken(machine, name, configured):
     variable = f"LLM_OBSERVE_{name.upper()}_PORT"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        machine.setattr(diagnosis, f"{name.upper()}_PORT", (variable, port))
+        machine.setitem(diagnosis.PUBLIC_PORTS, name, (variable, port))
         if configured:
             machine.setenv(variable, str(port))
         else:

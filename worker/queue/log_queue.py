@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from codec.batch import AcceptedBatch
     from worker.queue.broker import LogBroker
 
+WRITE_SPANS: Final = "write_spans"
+"""Name of the task that stores spans."""
 WRITE_LOGS: Final = "write_logs"
 _QUEUE_TIMEOUT_S: Final = 0.9
 """How long a call waits for its group to be written."""
@@ -64,10 +66,16 @@ class QueueStats(NamedTuple):
 
 
 class LogQueue:
-    """Group commit into Redis: concurrent calls share a message, and each returns when Redis has it."""
+    """Group commit into Redis: concurrent calls share a message, and each returns when Redis has it.
 
-    def __init__(self, broker: LogBroker) -> None:
+    Args:
+        broker: Sends the messages.
+        task_name: What workers do with them.
+    """
+
+    def __init__(self, broker: LogBroker, task_name: str = WRITE_LOGS) -> None:
         self._broker = broker
+        self._task_name = task_name
         self._outage = Outage("write to the queue")
         self._coalescer: Coalescer[AcceptedBatch, None] = Coalescer(
             self._write,
@@ -95,7 +103,7 @@ class LogQueue:
     async def _write(self, batches: Sequence[AcceptedBatch]) -> Sequence[None]:
         begin = time.perf_counter()
         # What taskiq's own sending would make, without its models.
-        head = {"task_id": uuid.uuid4().hex, "task_name": WRITE_LOGS, "labels": {}, "args": []}
+        head = {"task_id": uuid.uuid4().hex, "task_name": self._task_name, "labels": {}, "args": []}
         try:
             await self._broker.append(pack(head, {BATCHES: list(map(to_queued, batches))}), _WRITE_TIMEOUT_S)
         except Exception as error:  # callers get it too, but only as UNAVAILABLE

@@ -1,0 +1,93 @@
+"""Makes of a span what is kept of it: its place in the trace, and a bounded part of what it says.
+
+Nothing is redacted here: the worker does that.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from llm_observe import limits
+from llm_observe.v1 import span_pb2
+
+from codec.otlp.resources import source_of
+from codec.otlp.values import repaired, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from codec.otlp.requests import ReadSpan
+    from codec.otlp.values import Value
+
+MAX_NAME_CHARS: Final = 200
+MAX_ATTRIBUTE_CHARS: Final = 500
+MAX_ATTRIBUTES_CHARS: Final = 8_000
+"""What all attributes of a span take together, keys included."""
+_READ_CHARS: Final = 4 * MAX_ATTRIBUTE_CHARS
+"""Of a longer text this much is sent: it is redacted first and cut after."""
+_MAX_ATTRIBUTES: Final = 64
+_MAX_KEY_CHARS: Final = 100
+_KEPT: Final = re.compile(
+    r"(?:gen_ai|llm|ai|tool|agent|openinference|input|output|retrieval|embedding|reranker|traceloop\.(?:span|entity|workflow)"
+    r"|langfuse\.observation|langsmith\.span|mlflow\.span|crewai|smolagents|graph\.node|http|url|rpc|db\.(?:system|operation)"
+    r"|messaging\.(?:system|operation)|server|error|exception|code\.function|span\.type)(?:[.A-Z]|$)"
+)
+_LEFT_OUT: Final = re.compile(
+    # What stands in fields of their own, is repeated by each message, or may hold credentials.
+    r"(?:llm\.(?:input|output)_messages|llm\.tools|gen_ai\.(?:prompt|completion)\.\d|gen_ai\.tool\.definitions|.*(?:json_schema"
+    r"|header|authorization|cookie|api_key|stacktrace|mime_type)|gen_ai\.operation\.name|openinference\.span\.kind"
+    r"|.*metadata\.LANGSMITH_)",
+    re.IGNORECASE,
+)
+
+
+def span_record(read: ReadSpan, log_id: str) -> span_pb2.Span:
+    """Return what is kept of a span; its log is that of the call that it shows, if there is one."""
+    span, view = read.span, read.view
+    record = span_pb2.Span(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        parent_span_id=span.parent_span_id,
+        name=repaired(span.name)[:_READ_CHARS],
+        operation=read.node.operation[: limits.MAX_TEXT_CHARS["operation"]],
+        status=span.status_code if span.status_code in span_pb2.SpanStatus.values() else 0,  # type: ignore[arg-type] # the enum's number
+        status_message=repaired(span.status_message)[:_READ_CHARS],
+        scope=source_of(span),
+        service_name=(to_text(span.origin.resource.get("service.name")) or "")[:MAX_NAME_CHARS],
+        session_id=view.session_id if view is not None else "",
+        log_id=log_id,
+    )
+    record.start_time.FromNanoseconds(span.start_ns)
+    record.end_time.FromNanoseconds(span.end_ns)
+    for key, value in _attributes(read):
+        record.attributes[key] = value
+    return record
+
+
+def _attributes(read: ReadSpan) -> Iterator[tuple[str, str | float | bool]]:
+    left, count = MAX_ATTRIBUTES_CHARS, 0
+    for key, value in read.span.attributes.items():
+        if count == _MAX_ATTRIBUTES:
+            return
+        if len(key) > _MAX_KEY_CHARS or not _KEPT.match(key) or _LEFT_OUT.match(key):
+            continue
+        plain = _plain(value)
+        size = len(key) + (min(len(plain), MAX_ATTRIBUTE_CHARS) if isinstance(plain, str) else 8)
+        if plain is None or plain == "" or size > left:
+            continue
+        left, count = left - size, count + 1
+        yield key, plain
+
+
+def _plain(value: Value) -> str | float | bool | None:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        # What JSON has no number for is left out: NaN, infinity, and integers that a double rounds.
+        return float(value) if abs(value) < 2**53 else None
+    if isinstance(value, str):
+        return repaired(value)[:_READ_CHARS]
+    if isinstance(value, list):
+        return ", ".join(text for item in value[:100] if (text := to_text(item)))[:_READ_CHARS]
+    return None
