@@ -296,8 +296,3 @@ def suspects_in(str text not None, Py_ssize_t limit=500):
     """suspects() of a text."""
     cdef bytes data = text.encode(errors="surrogatepass")
     return suspects(data, len(data), limit)
-
-
-def plain(str text not None, Py_ssize_t limit=500):
-    """Return whether a text provably stays as it is when it is redacted and cut to ``limit`` characters."""
-    return not suspects_in(text, limit)
