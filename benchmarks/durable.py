@@ -1,10 +1,10 @@
-"""From Ingest RPC to commit with one worker, compared with a bare unnest upsert and rollup of the same rows.
+"""From Ingest RPC to commit with one worker and with two, compared with a bare unnest upsert and rollup.
 
-python -m benchmarks.durable [logs]: the bare side is one INSERT ... SELECT unnest(500 rows) ON CONFLICT DO
+python -m benchmarks.durable [logs]: the logs are the seeded mix of tests/support/logs.py. The bare side, with one
+connection and with two, is one INSERT ... SELECT unnest(500 rows) ON CONFLICT DO
 UPDATE and one rollup upsert in one transaction, on a plain table with one primary key: no partitions, no
-ownership, no sketches, no redaction, no queue. The logs' texts hold nothing to redact, as they come from our
-SDK; ours_redacting_all is the same where every log holds something, ours_traced where every log is part of a
-trace, which an index finds.
+ownership, no sketches, no redaction, no queue. ours_redacting_all is the same where every log holds something to
+redact, ours_traced where every log is part of a trace, which an index finds.
 """
 
 from __future__ import annotations
@@ -100,18 +100,23 @@ def _bare_row(log: Any) -> tuple[Any, ...]:
     )
 
 
-async def run_bare(url: str, count: int) -> float:
+async def run_bare(url: str, count: int, connections: int = 1) -> float:
     """Return rows per second of the bare upsert, with rows made beforehand."""
     rows = [_bare_row(log) for log in make_logs(count, seed=2)]
-    batches = [list(zip(*rows[n : n + _BATCH], strict=True)) for n in range(0, count, _BATCH)]
-    connection = await asyncpg.connect(url)
-    await connection.execute(_TABLES)
+    batches = iter([list(zip(*rows[n : n + _BATCH], strict=True)) for n in range(0, count, _BATCH)])
+    opened = [await asyncpg.connect(url) for _ in range(connections)]
+    await opened[0].execute(_TABLES)
+
+    async def write(connection: asyncpg.Connection) -> None:
+        for batch in batches:
+            await connection.execute(_UPSERT, *batch)
+
     begin = time.perf_counter()
-    for batch in batches:
-        await connection.execute(_UPSERT, *batch)
+    await asyncio.gather(*map(write, opened))
     seconds = time.perf_counter() - begin
-    await connection.execute("DROP SCHEMA bare CASCADE")
-    await connection.close()
+    await opened[0].execute("DROP SCHEMA bare CASCADE")
+    for connection in opened:
+        await connection.close()
     return count / seconds
 
 
@@ -142,36 +147,45 @@ async def _stored(sql: asyncpg.Connection) -> int:
     return count
 
 
-async def run(services: Machine, port: int, count: int) -> None:
-    async def ready() -> bool:
-        health = await asyncio.to_thread(readiness.ask_health, f"127.0.0.1:{port}")
-        return health is not None and health.queue.consumer_count == 1
+async def _has_workers(port: int, count: int) -> bool:
+    health = await asyncio.to_thread(readiness.ask_health, f"127.0.0.1:{port}")
+    return health is not None and health.queue.consumer_count == count
 
-    await eventually(ready)
-    sql = await asyncpg.connect(services.env["DATABASE_URL"])
+
+async def run(services: Machine, port: int, count: int) -> None:
+    url = services.env["DATABASE_URL"]
+    await eventually(lambda: _has_workers(port, 1))
+    sql = await asyncpg.connect(url)
     await run_ours(port, sql, 2_000)
-    await run_bare(services.env["DATABASE_URL"], 2_000)
-    bare = await run_bare(services.env["DATABASE_URL"], count)
+    await run_bare(url, 2_000)
+    bare = await run_bare(url, count)
+    bare_by_two = await run_bare(url, count, connections=2)
     before = services.cpu_s()
     ours = await run_ours(port, sql, count)
     used = {name: round((cpu - before[name]) * 1e6 / count, 1) for name, cpu in services.cpu_s().items()}
     traced = await run_ours(port, sql, count, logs_per_trace=_LOGS_PER_TRACE)
-    bare_again = await run_bare(services.env["DATABASE_URL"], count)
+    bare = (bare + await run_bare(url, count)) / 2
     redacting = await run_ours(port, sql, count // 4, ending=_SECRET)
+    services.start("second worker", "worker")
+    await eventually(lambda: _has_workers(port, 2))
+    by_two = await run_ours(port, sql, count)
     await sql.close()
-    database = Database(StorageSettings(database_url=services.env["DATABASE_URL"]))
+    database = Database(StorageSettings(database_url=url))
     differences = await verify_rollups(database)
     await database.close()
-    bare = (bare + bare_again) / 2
     report(
         benchmark="durable",
         logs=count,
         ours_logs_per_s=round(ours),
+        ours_by_two_workers_logs_per_s=round(by_two),
         ours_traced_logs_per_s=round(traced),
         ours_redacting_all_logs_per_s=round(redacting),
         bare_logs_per_s=round(bare),
+        bare_by_two_connections_logs_per_s=round(bare_by_two),
         ratio=ratio(ours, bare),
         ratio_traced=ratio(traced, bare),
+        ratio_to_two_connections=ratio(ours, bare_by_two),
+        two_workers_to_one=ratio(by_two, ours),
         cpu_us_per_log=used,
         rollup_differences=len(differences),
     )

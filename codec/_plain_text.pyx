@@ -31,6 +31,7 @@ cdef enum:
     MIN_IPV6 = 6  # characters
     MIN_COLONS = 6  # of an IPv6 address without two in a row
     MAX_IBAN_GAP = 2
+    MIN_URL_TOKEN = 16  # characters of a token before the @ of a URL
 
 cdef dict _bits = screening.BITS
 cdef int ALL = screening.ALL_BITS
@@ -169,9 +170,15 @@ cdef int _mark_at(const NormalText* text, int at, uint16_t before, int* colons_e
 cdef int _at_sign(const NormalText* text, int at, uint16_t before) noexcept:
     """Return the detectors of an address or a password that may stand before an @."""
     cdef uint8_t after = text.norm[at + 1]
+    cdef int start = at, found
     if not at or before & SPACE:
         return 0
-    return URL_PASSWORDS | EMAILS if kinds[after] & ALNUM or after == OTHER else URL_PASSWORDS
+    found = EMAILS if kinds[after] & ALNUM or after == OTHER else 0
+    while start and not kinds[text.norm[start - 1]] & SPACE and at - start < MIN_URL_TOKEN:
+        start -= 1
+        if text.norm[start] == c':' or text.norm[start] == c'/':
+            return found | URL_PASSWORDS
+    return found | URL_PASSWORDS if at - start == MIN_URL_TOKEN else found
 
 
 cdef bint _is_behind_run(const NormalText* text, int at) noexcept:
@@ -289,8 +296,3 @@ def suspects_in(str text not None, Py_ssize_t limit=500):
     """suspects() of a text."""
     cdef bytes data = text.encode(errors="surrogatepass")
     return suspects(data, len(data), limit)
-
-
-def plain(str text not None, Py_ssize_t limit=500):
-    """Return whether a text provably stays as it is when it is redacted and cut to ``limit`` characters."""
-    return not suspects_in(text, limit)

@@ -37,7 +37,7 @@ KEY_PREFIXES: Final = tuple((prefix.text, _least_chars(prefix)) for prefix in AL
 KEY_MARKS: Final = ("atlasv1", "jqqj9", "_mmk")
 """Marks, in lower case, of keys without a prefix that nothing else gives away."""
 WEBHOOK_HOSTS: Final = tuple(host for host, _ in WEBHOOKS)
-NUMBER_WORDS: Final = tuple(word for word in ASCII_CONTEXT_WORDS if word != "x")
+NUMBER_WORDS: Final = ASCII_CONTEXT_WORDS
 """Words near a number of which one makes it a person's, in lower case; or an extension (x 12) follows it."""
 _LINKING_TEXT: Final = """
     for of on in to para pour de di von del is was are as ist lautet war es era est er jest equals

@@ -1,4 +1,4 @@
-"""The compiled screen reports a text as plain only if redaction would not change it."""
+"""The compiled screen leaves out a detector only if it finds nothing, and so a plain text stays as it is."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from llm_observe._redaction import credentials, names, prefixes
 from llm_observe.redaction import Redactor
 
-from codec._plain_text import plain
+from codec._plain_text import suspects_in
 from tests.support.properties import examples
+from tests.support.screen import BITS, plain, wrongly_left_out
 
 REDACTOR = Redactor()
 
@@ -84,7 +85,10 @@ def test_edge_cases_are_plain(text):
     assert plain(text)
 
 
-@pytest.mark.parametrize("text", ["a\0b", "Ж" * 501, "y " * 3000, "three\u00a0spaces", "²"])
+@pytest.mark.parametrize(
+    "text",
+    ["a\0b", "Ж" * 501, "y " * 3000, "three\u00a0spaces", "²", "a\\u0041", "%41", "&amp;"],
+)
 def test_uncertain_text_is_not_plain(text):
     assert not plain(text)
 
@@ -100,6 +104,7 @@ def test_no_piece_is_wrongly_plain(text):
         text.replace(" ", "\u2014"),
     ):
         assert is_kept(shown) or not plain(shown), shown
+        assert wrongly_left_out(shown) == [], shown
 
 
 @examples(400)
@@ -110,6 +115,7 @@ def test_no_piece_is_wrongly_plain(text):
 def test_no_mixture_is_wrongly_plain(pieces, between):
     text = between.join(pieces)
     assert not plain(text, 4000) or is_kept(text)
+    assert wrongly_left_out(text) == []
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -125,7 +131,21 @@ def test_no_mutation_is_wrongly_plain(seed):
                 text[:at] + chance.choice(SIGNS) * chance.randrange(2) + text[at + chance.randrange(3) :]
                 or "a"
             )
+        assert wrongly_left_out(text) == [], text
         if plain(text, 4000):
             plain_count += 1
             assert is_kept(text), text
     assert plain_count > 120
+
+
+@pytest.mark.parametrize(("text", "names"), [
+    ("write to " + "ann" + "@" + "example.org", {"emails"}),
+    ("the server 10.1.2.3 is down", {"machine_addresses", "national_ids"}),
+    ("password: " + "hunter22", {"assigned", "national_ids"}),
+    (r'{"text": "say \"so\", and \\\"go\\\""}', set()),
+    ("Fiyatı ve ışığı soruyor, 안녕하세요, İyi günler", set()),
+    ("std::map<std::string, int> counts; // 12 of them", {"national_ids"}),
+    ("the next page token is the last", set()),
+])  # fmt: skip
+def test_only_what_a_text_holds_calls_for_a_detector(text, names):
+    assert {name for name, bit in BITS.items() if suspects_in(text) & bit} == names

@@ -9,12 +9,12 @@ from llm_observe._redaction.prefixes import ALL as ALL_PREFIXES
 from llm_observe._redaction.prefixes import ONLY_EXACT
 from llm_observe.redaction import Redactor
 
-from codec._plain_text import plain
 from tests.support.redaction.chance import Chance
 from tests.support.redaction.contexts import CONTEXTS
 from tests.support.redaction.kinds import KEYS, KINDS, NAMED, PERSONAL, SHAPED, draw
 from tests.support.redaction.matrix import cases, leaks, survives
 from tests.support.redaction.negatives import negatives
+from tests.support.screen import count_suspects, plain, wrongly_left_out
 
 REDACTOR = Redactor()
 GROUPS = {"personal": PERSONAL, "shaped": SHAPED, "named": NAMED, "keys": KEYS}
@@ -43,6 +43,14 @@ def test_every_kind_disappears_in_every_context(group):
 
 def test_a_text_with_a_secret_is_never_plain():
     assert [(case.kind, case.context) for case in cases(2) if plain(case.text, 4_000)] == []
+
+
+def test_no_detector_that_finds_something_is_left_out():
+    counts = []
+    for case in cases(5):
+        assert wrongly_left_out(case.text) == [], (case.kind, case.context)
+        counts.append(count_suspects(case.text))
+    assert sum(counts) < 3 * len(counts)  # or the screen would be of little use
 
 
 @pytest.mark.parametrize("kind", [*SHAPED, *list(KEYS)[::9], *NAMED])
@@ -109,6 +117,7 @@ def test_no_harmless_text_in_any_context_is_wrongly_plain(seed):
             cut = shown[: chance.randrange(len(shown) + 1)]
             for each in (shown, cut):
                 assert REDACTOR.redact(each) == each or not plain(each, 4_000), each
+                assert wrongly_left_out(each) == [], each
 
 
 def test_redacting_twice_changes_nothing_more():

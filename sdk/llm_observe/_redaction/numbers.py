@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 
 _CLUSTER: Final = re.compile(rb"0(?:[ ().\-/+,;|]{0,3}0){5,}")
 """Matches in Scan.classes."""
-_SIX_DIGITS: Final = b"000000"
 _HARMLESS: Final = re.compile(r"(?!00)(?:\d{6,8}|\d+\.\d+|\d{4}-\d{1,2}-\d{1,2}(?: [\d ()/-]*)?)")
 _MAX_HARMLESS_DIGITS: Final = 11
 _SSN_DIGITS: Final = 9
-_GAP_SIGNS: Final = b" ().-/+,;|"
 _GROUP: Final = re.compile(r"\d+")
 _SPLIT: Final = re.compile(r"[,;|]|\d[ ./-]{1,2}(?=\+\d)|  +")
 """Ends a phone number: a sign that joins no number, a following plus, or two spaces."""
@@ -53,13 +51,13 @@ _PHONE_NAMES: Final = (
 )  # fmt: skip
 _SSN_WORDS: Final = ("ssn", "social security", "social-security")
 _PLACES: Final = ("office", "fax", "mobile")
-_ALL_CONTEXT_WORDS: Final = sorted({*_PHONE_WORDS, *_PHONE_NAMES, *_PLACES, *_SSN_WORDS, "ext", "x"})
+_ALL_CONTEXT_WORDS: Final = sorted({*_PHONE_WORDS, *_PHONE_NAMES, *_PLACES, *_SSN_WORDS})
 _CONTEXT_WORDS: Final = tuple(
     word
     for word in _ALL_CONTEXT_WORDS
-    if not any(other in word for other in _ALL_CONTEXT_WORDS if other not in {word, "x"})
+    if not any(other in word for other in _ALL_CONTEXT_WORDS if other != word)
 )
-"""One of these is near each number that is recognised by the words around it."""
+"""One of these is near each number that is recognised by what stands around it, or an extension follows."""
 ASCII_CONTEXT_WORDS: Final = tuple(filter(str.isascii, _CONTEXT_WORDS))
 _PLACE_CHARS: Final = 12
 _MIN_SHAPED_DIGITS: Final = 9
@@ -91,22 +89,27 @@ _MIN_CARD_DIGITS: Final = 12
 def find_numbers(scan: Scan) -> Iterator[TextRange]:
     """Yield cards, social security numbers and phone numbers."""
     text, classes = scan.text, scan.classes
-    if _SIX_DIGITS not in classes.translate(None, _GAP_SIGNS):
-        return
+    words: list[str] | None = None
     for cluster in _CLUSTER.finditer(classes):
         start, end = cluster.span()
         digits = classes.count(b"0", start, end)
         if _is_harmless(text, start, end, digits):
             continue
+        if words is None:
+            words = [word for word in _words_for(scan.lowered) if word in scan.lowered]
         free = start
         if digits >= _MIN_SHAPED_DIGITS or "+" in text[max(0, start - 2) : end]:
             for found in sorted(_find_shapes(text, scan.lowered, start, end, digits)):
                 yield found
                 if found.start - free >= _MIN_LOCAL_CHARS:
-                    yield from _find_local(scan, free, found.start)
+                    yield from _find_local(scan, free, found.start, words)
                 free = max(free, found.end)
         if end - free >= _MIN_LOCAL_CHARS:
-            yield from _find_local(scan, free, end)
+            yield from _find_local(scan, free, end, words)
+
+
+def _words_for(lowered: str) -> tuple[str, ...]:
+    return ASCII_CONTEXT_WORDS if lowered.isascii() else _CONTEXT_WORDS
 
 
 def _is_harmless(text: str, start: int, end: int, digits: int) -> bool:
@@ -120,6 +123,11 @@ def _is_harmless(text: str, start: int, end: int, digits: int) -> bool:
 def _find_shapes(text: str, lowered: str, start: int, end: int, digits: int) -> Iterator[TextRange]:
     """Yield the numbers that their own shape gives away."""
     begin = max(0, start - 3)
+    international = "+" in text[begin:end] or "00" in text[start:end]
+    if end - start == digits and not international:
+        if digits >= _MIN_CARD_DIGITS:
+            yield from _find_cards(text, lowered, start, end)
+        return
     groups = bytes([min(len(group), 255) for group in _GROUP.findall(text, start, end)])
     if b"\3\2\4" in groups:
         for match in _SSN.finditer(text, begin, end):
@@ -130,7 +138,7 @@ def _find_shapes(text: str, lowered: str, start: int, end: int, digits: int) -> 
             yield TextRange(match.start(), extension.end() if extension else match.end(), "PHONE")
     if digits >= _MIN_CARD_DIGITS:
         yield from _find_cards(text, lowered, start, end)
-    if "+" in text[begin:end] or "00" in text[start:end]:
+    if international:
         for match in _INTERNATIONAL.finditer(text, begin, end):
             yield TextRange(match.start(), _end_of_phone(text, match), "PHONE")
 
@@ -212,15 +220,23 @@ def _starts_number(text: str, at: int) -> bool:
     return bool(_US.match(text, at) or _SSN.match(text, at) or _LONG_NUMBER.match(text, at))
 
 
-def _find_local(scan: Scan, start: int, end: int) -> Iterator[TextRange]:
-    """Yield phone numbers without a country code, by the words around them, between the other numbers."""
+def _find_local(scan: Scan, start: int, end: int, words: list[str]) -> Iterator[TextRange]:
+    """Yield phone numbers without a country code, by the words around them, between the other numbers.
+
+    Args:
+        scan: The text.
+        start: Where the numbers begin.
+        end: Where they end.
+        words: The context words that stand anywhere in the text.
+    """
     text, lowered = scan.text, scan.lowered
     around = lowered[max(0, start - _CONTEXT_CHARS) : end + _PLACE_CHARS]
-    for word in ASCII_CONTEXT_WORDS if around.isascii() else _CONTEXT_WORDS:
+    for word in words:
         if word in around:
             break
     else:
-        return
+        if not _EXTENSION.match(text, end):
+            return
     for part in _parts(text, start, end):
         begin, stop = part
         if begin and text[begin - 1] == "(":
