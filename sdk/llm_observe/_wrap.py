@@ -116,15 +116,24 @@ def _reading_headers(client_class: VendorClass) -> Callable[..., VendorObject]:
 
     @functools.wraps(process)
     def process_response(self: VendorObject, **options: VendorObject) -> VendorObject:
-        call = _current.get()
-        if call is not None:
-            if not call.background_id:  # not of the request that began it
-                call.retry_count = options.get("retries_taken")
-            if call.provider not in _READERS:
-                attempt("read_gateway", note_gateway, options["response"].headers, call)
+        _note_response(options)
         return process(self, **options)
 
-    return process_response
+    @functools.wraps(process)
+    async def aprocess_response(self: VendorObject, **options: VendorObject) -> VendorObject:
+        _note_response(options)
+        return await process(self, **options)
+
+    return aprocess_response if inspect.iscoroutinefunction(process) else process_response
+
+
+def _note_response(options: dict[str, VendorObject]) -> None:
+    call = _current.get()
+    if call is not None:
+        if not call.background_id:  # not of the request that began it
+            call.retry_count = options.get("retries_taken")
+        if call.provider not in _READERS:
+            attempt("read_gateway", note_gateway, options["response"].headers, call)
 
 
 def _begin(
