@@ -91,6 +91,11 @@ def _stand_in(kind: VendorClass, members: Members) -> VendorClass:
     return _metaclass(metaclass)(kind.__name__, (kind,), namespace)
 
 
+def is_wrapped(target: object) -> bool:
+    """Return whether an object's class is a stand-in, or derived from one."""
+    return isinstance(type(target), _StandIn)
+
+
 def observe(target: _Object, members: Members) -> _Object:
     """Replace an object's class by a stand-in, once; return the object.
 

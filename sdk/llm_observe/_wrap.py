@@ -18,13 +18,15 @@ from llm_observe._runtime import get_runtime, submit
 from llm_observe._server_address import note_server_address, reports_stream_usage
 from llm_observe._stand_in import observe, restore
 from llm_observe._taps import atap, fail, tap
-from llm_observe._wrap_gemini import observe_gemini, restore_gemini
+from llm_observe._wrap_gemini import gemini_classes, observe_gemini, restore_gemini
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     from llm_observe._call import Call
     from llm_observe._providers import Provider
+    from llm_observe._stand_in import Members
     from llm_observe._vendor import VendorClass, VendorObject
 
 _Client = TypeVar("_Client")
@@ -62,6 +64,15 @@ def unwrap_client(client: _Client) -> _Client:
     if _names(type(client)) & _GEMINI_TYPES:
         restore_gemini(client)
     return restore(client)
+
+
+def recorded_classes(name: str, package: ModuleType) -> Iterator[tuple[VendorClass, Members]]:
+    """Yield the classes of a vendor's package that make requests, and what overrides their methods."""
+    if name == "google.genai":
+        yield from gemini_classes(package)
+    for owner, class_name in _CLIENT_TYPES:
+        if owner == name and hasattr(package, class_name):
+            yield getattr(package, class_name), _client_members
 
 
 def _names(client_class: type) -> set[tuple[str, str]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from llm_observe._call import Call
+    from llm_observe._stand_in import Members
     from llm_observe._vendor import VendorClass, VendorObject
 
 
@@ -35,6 +36,12 @@ def restore_gemini(client: VendorObject) -> None:
     """Stop recording a client's calls."""
     for models in _models_of(client):
         restore(models)
+
+
+def gemini_classes(package: VendorObject) -> Iterator[tuple[VendorClass, Members]]:
+    """Yield the classes whose objects a client's calls go through, and what overrides their methods."""
+    for models_class in (package.models.Models, package.models.AsyncModels):
+        yield models_class, _models_members
 
 
 def _models_of(client: VendorObject) -> tuple[VendorObject, ...]:
