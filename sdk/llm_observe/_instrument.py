@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from llm_observe._guard import guarded
 from llm_observe._import_hook import ImportHook
 from llm_observe._process_end import watch_sigterm
+from llm_observe._runtime import load_sender
 from llm_observe._stand_in import is_wrapped
 from llm_observe._wrap import recorded_classes
 
@@ -81,6 +82,7 @@ def _on_import(name: str, package: ModuleType) -> None:
     with guarded("instrument"), _lock:
         for kind, members in recorded_classes(name, package):
             _replace_methods(kind, members)
+    load_sender()
 
 
 def _replace_methods(kind: VendorClass, members: Members) -> None:

@@ -14,7 +14,7 @@ from llm_observe._providers.fields import answer_of, attribute
 from llm_observe._providers.ids import note_http
 from llm_observe._response_body import cancel_when_closed
 from llm_observe._response_bytes import read_passing_bytes
-from llm_observe._runtime import get_runtime, submit
+from llm_observe._runtime import get_runtime, load_sender, submit
 from llm_observe._server_address import note_server_address, reports_stream_usage
 from llm_observe._stand_in import observe, restore
 from llm_observe._taps import atap, fail, tap
@@ -56,6 +56,7 @@ def wrap_client(client: _Client) -> _Client:
         observe_gemini(client)
     else:
         raise TypeError(f"llm_observe.wrap() does not support clients of type {client_class.__name__}")
+    load_sender()
     return client
 
 
