@@ -130,7 +130,7 @@ def load_sender() -> None:
     """Load what the sender needs, if calls are recorded: 0.2 seconds that the first burst need not wait for.
 
     A busy application leaves the sender's thread little time to load modules, and calls that do not fit into
-    the queue meanwhile would be dropped. The thread itself starts with the first call: a server may fork first.
+    the queue meanwhile would be dropped. The thread itself starts with the first call, after servers fork.
     """
     with guarded("load"):
         if _runtime is not None or os.environ.get("LLM_OBSERVE_ENDPOINT"):
