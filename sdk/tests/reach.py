@@ -18,6 +18,12 @@ from google.oauth2.credentials import Credentials
 _SKIPPED = ("_", "with_")
 """Beginnings of names: raw responses are the same methods again."""
 _NO_METHODS = frozenset({"close", "copy", "is_closed"})
+_NO_PARTS = frozenset({"aio", "timeout"})
+"""The same methods again; and a class of httpx, which claims to be the vendor's."""
+
+_PROPERTIES = (property, functools.cached_property)
+_DEPTH = 5
+"""How many attributes lead from a client to a method, at most."""
 
 
 class Reached(BaseException):
@@ -59,11 +65,11 @@ def methods_of(client: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
 
 def _walk(owner: Any, package: str, path: str, depth: int) -> Iterator[tuple[str, Callable[..., Any]]]:
     for name, member in inspect.getmembers_static(type(owner)):
-        if name.startswith(_SKIPPED) or not isinstance(member, property | functools.cached_property):
+        if name.startswith(_SKIPPED) or name in _NO_PARTS or not isinstance(member, _PROPERTIES):
             continue
         with suppress(Exception):
             part = getattr(owner, name)
-            if type(part).__module__.split(".")[0] == package and depth < 5 and name != "aio":
+            if type(part).__module__.split(".")[0] == package and depth < _DEPTH:
                 yield from _methods(f"{path}{name}.", part)
                 yield from _walk(part, package, f"{path}{name}.", depth + 1)
 
