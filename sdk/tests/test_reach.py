@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import llm_observe
 import pytest
@@ -38,13 +39,24 @@ def read_table() -> list[Row]:
 TABLE = read_table()
 
 
+@pytest.fixture(params=["wrap", "instrument"])
+def record(request) -> Iterator[Callable[[Any], Any]]:
+    """Have a client recorded."""
+    if request.param == "wrap":
+        yield llm_observe.wrap
+        return
+    llm_observe.instrument()
+    yield lambda client: client
+    llm_observe.uninstrument()
+
+
 @pytest.mark.parametrize("client", CLIENTS)
-def test_every_method_is_in_the_table_and_recorded_as_it_says(recorder, client):
+def test_every_method_is_in_the_table_and_recorded_as_it_says(recorder, record, client):
     rows = [row for row in TABLE if row.client == client]
     recorded: dict[Row, dict[str, bool]] = {row: {} for row in rows}
     missing = []
     for make in CLIENTS[client]:
-        for path, method in methods_of(llm_observe.wrap(make())):
+        for path, method in methods_of(record(make())):
             row = next((row for row in rows if row.fits(path)), None)
             if row is None:
                 missing.append(path)
