@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from llm_observe._process_end import watch_sigterm
 from llm_observe._providers import anthropic as anthropic_provider
@@ -93,7 +94,8 @@ def _find_reader(client_class: type) -> Provider | None:
     )
 
 
-class _ClientMembers(NamedTuple):
+@dataclass(frozen=True)
+class _ClientMembers:
     """Makes the methods that record a client. Equal ones share a stand-in."""
 
     provider: str

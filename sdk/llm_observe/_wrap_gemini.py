@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from llm_observe import _wrap_gemini_parts as parts
 from llm_observe._guard import attempt, guarded
@@ -80,7 +81,8 @@ def _made(side: VendorObject) -> Iterator[tuple[str, VendorObject]]:
             yield name, part
 
 
-class _ClientMembers(NamedTuple):
+@dataclass(frozen=True)
+class _ClientMembers:
     """Makes the properties whose parts are recorded when they are made. Equal ones share a stand-in."""
 
     provider: str
@@ -107,7 +109,8 @@ class _ClientMembers(NamedTuple):
         return property(make)
 
 
-class _PartMembers(NamedTuple):
+@dataclass(frozen=True)
+class _PartMembers:
     """Makes the methods that record a part of a client. Equal ones share a stand-in."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import attempt
 from llm_observe._providers.openai_events import OpenAIConversation
@@ -64,7 +65,8 @@ def _observe_resource(resource: VendorObject, locate: Locate) -> None:
         observe_paths(resource, locate)
 
 
-class _ResourceMembers(NamedTuple):
+@dataclass(frozen=True)
+class _ResourceMembers:
     """Makes the members of a resource. Equal ones share a stand-in."""
 
     locate: Locate
