@@ -9,7 +9,7 @@ Set ``LLM_OBSERVE_ENDPOINT`` (such as ``127.0.0.1:50051``) or call :func:`config
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from llm_observe._api import configure, flush, log, shutdown, unwrap, wrap
+from llm_observe._api import configure, flush, instrument, log, shutdown, uninstrument, unwrap, wrap
 from llm_observe._config import ConfigError
 from llm_observe._counters import FlushResult
 from llm_observe._session import session
@@ -31,10 +31,12 @@ __all__ = [
     "__version__",
     "configure",
     "flush",
+    "instrument",
     "log",
     "observe",
     "session",
     "shutdown",
+    "uninstrument",
     "unwrap",
     "wrap",
 ]

@@ -131,6 +131,24 @@ def unwrap(client: _Client) -> _Client:
     return unwrap_client(client)
 
 
+def instrument() -> None:
+    """Record every call made through any client of the vendors that :func:`wrap` supports, in this process.
+
+    Whoever makes the client (a framework, too), before or after; packages imported later included. Calling it
+    again changes nothing, and a client that is wrapped as well makes one log a call.
+    """
+    from llm_observe._instrument import instrument_process  # noqa: PLC0415 - as above
+
+    instrument_process()
+
+
+def uninstrument() -> None:
+    """Undo :func:`instrument`. Clients that were wrapped stay wrapped."""
+    from llm_observe._instrument import uninstrument_process  # noqa: PLC0415 - as above
+
+    uninstrument_process()
+
+
 def log(
     *,
     provider: str,

@@ -39,7 +39,7 @@ class Batcher:
         export: Sends a batch once.
         to_log: Builds the redacted Log of a call; runs on the thread.
         on_start: Called with the first call of a process.
-        prepare: Called on the thread before it sends; loads modules.
+        prepare: Called by load(); loads modules.
     """
 
     def __init__(
@@ -115,13 +115,17 @@ class Batcher:
         self._thread = thread
         self._on_start()
 
-    def _run(self) -> None:
+    def load(self) -> None:
+        """Load what the thread needs. If that is done before the first call, no call waits for it."""
         try:
             with forks_wait():
                 self._load()
                 self._prepare()
         except Exception as error:  # noqa: BLE001 - what cannot be loaded fails again where it is needed
             report_internal_error("prepare", type(error))
+
+    def _run(self) -> None:
+        self.load()
         if self._config.spool_dir:
             self._open_spool()
         while not (self._stopped and not self._calls):

@@ -23,7 +23,7 @@ _RETRYABLE: Final = frozenset(
 _MISSING_FILE_RETRY_S: Final = 5.0
 
 
-def _load() -> None:
+def load() -> None:
     """Load what is needed to send, while no process is forked."""
     with forks_wait():
         import grpc  # noqa: F401, PLC0415 - takes 80 ms, too long at import
@@ -45,7 +45,7 @@ class GrpcExporter:
     def export(self, request: IngestLogsRequest, timeout_s: float) -> ExportResult:
         """Send a batch once, within timeout_s seconds. Errors of network and server do not raise."""
         if self._stub is None:
-            _load()
+            load()
         import grpc  # noqa: PLC0415 - takes 80 ms, too long at import
 
         try:

@@ -45,6 +45,11 @@ _COUNTS: Final = (
     ("audio_input_tokens", "audio_input_token_count"),
     ("audio_output_tokens", "audio_output_token_count"),
 )
+_TEXTS: Final = (
+    "provider", "operation", "model", "response_model", "finish_reason", "provider_request_id",
+    "provider_response_id", "service_tier", "server_address", "error_code",
+)  # fmt: skip
+"""Texts that have the same name in a Call and in a Log."""
 _UNKNOWN: Final = "unknown"
 
 
@@ -55,33 +60,22 @@ def build_log(
 
     Without ``capture_content``, it has no text that may quote the prompt or the answer.
     """
-    session = call.session
     log = LogMessage(
         log_id=call.log_id or uuid7(call.start_ns),
-        session_id=_text(session.session_id),
-        user_id=_text(session.user_id),
-        conversation_id=_text(session.conversation_id),
-        tags=map(clean, session.tags),
-        provider=_text(call.provider).lower(),
-        operation=_text(call.operation),
-        model=_text(call.model or call.response_model),  # an endpoint may choose it itself
-        response_model=_text(call.response_model),
         outcome=call.outcome,  # type: ignore[arg-type] # the constants are the enum's numbers
         streamed=call.streamed,
-        finish_reason=_text(call.finish_reason),
-        provider_request_id=_text(call.provider_request_id),
-        provider_response_id=_text(call.provider_response_id),
-        service_tier=_text(call.service_tier).lower(),
-        server_address=_text(call.server_address),
         retry_count=to_retry_count(call.retry_count),
         reported_cost_nano_usd=to_count(call.reported_cost_nano_usd),
-        source=SDK_NAME,
-        error_code=_text(call.error_code),
         http_status=to_http_status(call.http_status),
+        source=SDK_NAME,
         environment=_text(environment),
         release=_text(release),
-        metadata={clean(key): clean(value) for key, value in (*session.metadata, *call.metadata)},
     )
+    for name in _TEXTS:
+        if text := _text(getattr(call, name)):
+            setattr(log, name, text)
+    log.model = log.model or log.response_model  # an endpoint may choose the model itself
+    _set_session(log, call)
     _set_times(log, call)
     _set_usage(log, call)
     if call.span_context is not None:
@@ -95,6 +89,17 @@ def build_log(
     return log
 
 
+def _set_session(log: Log, call: Call) -> None:
+    session_id, user_id, conversation_id, tags, metadata = call.session
+    if session_id or user_id or conversation_id:
+        log.session_id, log.user_id = _text(session_id), _text(user_id)
+        log.conversation_id = _text(conversation_id)
+    if tags:
+        log.tags.extend(map(clean, tags))
+    for key, value in (*metadata, *call.metadata):
+        log.metadata[clean(key)] = clean(value)
+
+
 def _text(value: object) -> str:
     return clean(to_text(value))
 
@@ -105,7 +110,8 @@ def _keep_required(log: Log) -> None:
         if not getattr(log, field):
             setattr(log, field, _UNKNOWN)
     for field in LOWER_CASE_TEXTS:
-        setattr(log, field, getattr(log, field).lower())
+        if not (text := getattr(log, field)).islower():
+            setattr(log, field, text.lower())
 
 
 def _set_times(log: Log, call: Call) -> None:
@@ -127,7 +133,10 @@ def _set_time(timestamp: Timestamp, time_ns: int) -> None:
 
 
 def _set_usage(log: Log, call: Call) -> None:
-    counts = {attribute: to_count(getattr(call, attribute)) for attribute, _ in _COUNTS}
+    counts = {
+        attribute: None if (count := getattr(call, attribute)) is None else to_count(count)
+        for attribute, _ in _COUNTS
+    }
     reconcile(counts)
     known = False
     for attribute, field in _COUNTS:

@@ -17,7 +17,7 @@ from llm_observe._taps import StreamFinalizer, fail
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from llm_observe._providers import Provider
+    from llm_observe._providers import AnswerReader
     from llm_observe._vendor import VendorClass, VendorObject
 
 _MAX_BYTES: Final = 4 * 1024 * 1024
@@ -25,7 +25,7 @@ _MAX_BYTES: Final = 4 * 1024 * 1024
 _ZLIB_OR_GZIP: Final = zlib.MAX_WBITS | 32
 
 
-def read_passing_bytes(provider: Provider, call: Call, response: VendorObject) -> None:
+def read_passing_bytes(provider: AnswerReader, call: Call, response: VendorObject) -> None:
     """Record a response as its body is read. Of a body whose class cannot be replaced, nothing is known."""
     body = response.stream
     reader = _Reader(provider, call, response.headers.get("content-encoding", ""))
@@ -40,7 +40,7 @@ def read_passing_bytes(provider: Provider, call: Call, response: VendorObject) -
 class _Reader:
     """Reads the bytes of one response."""
 
-    def __init__(self, provider: Provider, call: Call, encoding: str) -> None:
+    def __init__(self, provider: AnswerReader, call: Call, encoding: str) -> None:
         self._provider, self._call = provider, call
         self._finalizer = StreamFinalizer(call)
         self._has_begun = False

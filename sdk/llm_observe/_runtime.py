@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from llm_observe._batcher import Batcher
 from llm_observe._config import Config, ConfigError
 from llm_observe._exporter import GrpcExporter
+from llm_observe._exporter import load as load_grpc
 from llm_observe._guard import guarded, logger, swallow
 from llm_observe._process_end import flush_at_end, watch_sigterm, watch_worker
 from llm_observe._taps import end_open_calls
@@ -31,6 +33,8 @@ class Runtime:
         self.config = config
         self.records = bool(config.endpoint) or exporter is not None
         self._redactor: Redactor | None = None
+        self._sends_by_grpc = exporter is None
+        self._loaded = False
         self._grpc_exporter = GrpcExporter(config)
         self._batcher = Batcher(
             config,
@@ -40,13 +44,21 @@ class Runtime:
             prepare=self._prepare,
         )
 
+    def load(self) -> None:
+        """Load what the sender's thread needs, once."""
+        if self.records and not self._loaded:
+            self._loaded = True
+            self._batcher.load()
+            if self._sends_by_grpc:
+                load_grpc()
+
     def submit(self, call: Call) -> None:
         """Queue a finished call. Called on the application's thread."""
         if self.records:
             self._batcher.add(call)
 
     def _prepare(self) -> None:
-        """Load what the sender's thread needs."""
+        """Load what builds logs."""
         from llm_observe import _log_builder  # noqa: F401, PLC0415 - loads protobuf
 
         self._redactor = self._redactor or _make_redactor(self.config)
@@ -109,9 +121,20 @@ def submit(call: Call) -> None:
 def configure_runtime(config: Config, exporter: Exporter | None = None) -> None:
     """Replace the runtime and flush the old one."""
     previous = _runtime
-    _install(config, replace=True, exporter=exporter)
+    _install(config, replace=True, exporter=exporter).load()
     if previous is not None:
         previous.shutdown(previous.config.exit_timeout_s)
+
+
+def load_sender() -> None:
+    """Load what the sender needs, if calls are recorded: 0.2 seconds that the first burst need not wait for.
+
+    A busy application leaves the sender's thread little time to load modules, and calls that do not fit into
+    the queue meanwhile would be dropped. The thread itself starts with the first call, after servers fork.
+    """
+    with guarded("load"):
+        if _runtime is not None or os.environ.get("LLM_OBSERVE_ENDPOINT"):
+            get_runtime().load()
 
 
 def _install(config: Config, *, replace: bool, exporter: Exporter | None = None) -> Runtime:

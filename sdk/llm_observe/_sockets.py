@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from llm_observe._call import CANCELLED, SUCCESS, Call
 from llm_observe._guard import attempt
-from llm_observe._providers.fields import parse_json_object
 from llm_observe._stand_in import observe
 from llm_observe._taps import StreamFinalizer, fail
 
@@ -30,8 +29,9 @@ class Conversation(Protocol):
 
     calls: OpenCalls
     """The calls without an end."""
-    rename: Callable[[str], str]
-    """Maps the names of members."""
+
+    def parse(self, data: str | bytes) -> VendorObject:
+        """Return a message as an object with its members as attributes, or None."""
 
     def is_media(self, data: str | bytes) -> bool:
         """Return whether a long message has nothing but sound or pictures, so that parsing it is a waste."""
@@ -130,7 +130,7 @@ class _Tap:
                 call = self._conversation.calls.newest()
                 if call is not None and read == self._conversation.read_received:
                     call.note_first_token()
-            elif (message := parse_json_object(data, self._conversation.rename)) is not None:
+            elif (message := self._conversation.parse(data)) is not None:
                 read(message)
 
     def broken(self, error: BaseException) -> None:

@@ -91,6 +91,20 @@ def _stand_in(kind: VendorClass, members: Members) -> VendorClass:
     return _metaclass(metaclass)(kind.__name__, (kind,), namespace)
 
 
+def is_wrapped(target: object) -> bool:
+    """Return whether an object's class is a stand-in, or derived from one."""
+    return isinstance(type(target), _StandIn)
+
+
+every_client = False
+"""Whether instrument() records every client of the process, not only those that are wrapped."""
+
+
+def is_recorded(client: object) -> bool:
+    """Return whether a client's calls are recorded."""
+    return every_client or is_wrapped(client)
+
+
 def observe(target: _Object, members: Members, *, replace: bool = False) -> _Object:
     """Replace an object's class by a stand-in, once; return the object.
 
@@ -109,11 +123,6 @@ def observe(target: _Object, members: Members, *, replace: bool = False) -> _Obj
         # Not by plain assignment: the class may override __setattr__.
         object.__setattr__(target, "__class__", _stand_in(kind, members))
     return target
-
-
-def is_observed(target: object) -> bool:
-    """Return whether an object's class is a stand-in, or was derived from one."""
-    return _Observed in type(target).__mro__
 
 
 def restore(target: _Object) -> _Object:

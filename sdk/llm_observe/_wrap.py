@@ -1,46 +1,32 @@
-"""Records clients with a single request method: timing, answers, streams and errors."""
+"""Records the vendors' clients: which they are, and what overrides their methods."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from llm_observe._batch_results import record_results
-from llm_observe._guard import attempt, swallow
 from llm_observe._process_end import watch_sigterm
 from llm_observe._providers import anthropic as anthropic_provider
 from llm_observe._providers import openai as openai_provider
-from llm_observe._providers.fields import answer_of, attribute
-from llm_observe._providers.ids import note_gateway, note_http
-from llm_observe._response_body import cancel_when_closed
-from llm_observe._response_bytes import read_passing_bytes
-from llm_observe._runtime import get_runtime, submit
-from llm_observe._server_address import note_server, reports_stream_usage
+from llm_observe._requests import PROVIDER, locate, request_members
+from llm_observe._runtime import load_sender
 from llm_observe._stand_in import observe, restore
-from llm_observe._taps import atap, fail, tap
-from llm_observe._wrap_gemini import observe_gemini, restore_gemini
+from llm_observe._wrap_gemini import gemini_classes, observe_gemini, restore_gemini
 from llm_observe._wrap_sockets import observe_paths, socket_members
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+    from types import ModuleType
 
-    from llm_observe._call import Call
     from llm_observe._providers import Provider
-    from llm_observe._vendor import VendorClass, VendorObject
+    from llm_observe._stand_in import Members
+    from llm_observe._vendor import VendorClass
 
 _Client = TypeVar("_Client")
 _READERS: Final[dict[str, Provider]] = {"openai": openai_provider, "anthropic": anthropic_provider}
 """Vendors whose clients have a single request method, by the name of their package."""
-_CLIENT_BASES: Final = frozenset({"SyncAPIClient", "AsyncAPIClient"})
+_CLIENT_BASES: Final = ("SyncAPIClient", "AsyncAPIClient")
 """The bases of all their clients, those for Azure, Bedrock, Vertex AI and so on included."""
-_PROCESS: Final = "_process_response"
-"""The method with which a client turns an HTTP response into its answer, whatever that is."""
-_PROVIDER: Final = "_llm_observe_provider"
-"""Where a stand-in keeps who serves the calls, if the application said so."""
-_current: ContextVar[Call | None] = ContextVar("llm_observe_current_call", default=None)
-"""The call whose request is being made."""
 _GEMINI_TYPES: Final = {("google.genai", "Client"), ("google.genai", "AsyncClient")}
 
 
@@ -53,12 +39,14 @@ def wrap_client(client: _Client, provider: str = "") -> _Client:
     watch_sigterm()  # the first call may come from another thread, where that is not possible
     client_class = type(client)
     if _find_reader(client_class) is not None:
-        observe(client, _ClientMembers(provider), replace=bool(provider))
-        observe_paths(client, _locate)
+        given = provider or getattr(client_class, PROVIDER, "")
+        observe(client, _ClientMembers(given), replace=True)
+        observe_paths(client, locate)
     elif _names(client_class) & _GEMINI_TYPES:
         observe_gemini(client, provider)
     else:
         raise TypeError(f"llm_observe.wrap() does not support clients of type {client_class.__name__}")
+    load_sender()
     return client
 
 
@@ -67,6 +55,22 @@ def unwrap_client(client: _Client) -> _Client:
     if _names(type(client)) & _GEMINI_TYPES:
         restore_gemini(client)
     return restore(client)
+
+
+def recorded_classes(name: str, package: ModuleType) -> Iterator[tuple[VendorClass, Members]]:
+    """Yield the classes of a vendor's package that make requests, and what overrides their methods."""
+    if name == "google.genai":
+        yield from gemini_classes(package)
+        return
+    for base in _CLIENT_BASES:
+        yield getattr(package._base_client, base), _ClientMembers("").methods  # noqa: SLF001 - no other place
+    if name == "openai":
+        for client_class in (package.OpenAI, package.AsyncOpenAI):
+            yield client_class, _socket_members
+
+
+def _socket_members(client_class: VendorClass) -> dict[str, object]:
+    return socket_members(client_class, locate)
 
 
 def _names(client_class: type) -> set[tuple[str, str]]:
@@ -90,229 +94,18 @@ def _find_reader(client_class: type) -> Provider | None:
     )
 
 
-class _ClientMembers(NamedTuple):
+@dataclass(frozen=True)
+class _ClientMembers:
     """Makes the methods that record a client. Equal ones share a stand-in."""
 
     provider: str
     """Who serves the calls, if the application says so."""
 
     def __call__(self, client_class: VendorClass) -> dict[str, object]:
-        reader = cast("Provider", _find_reader(client_class))  # wrap_client() has found it
-        asynchronous = inspect.iscoroutinefunction(client_class.request)
-        request = (_async_request if asynchronous else _sync_request)(client_class, reader, self.provider)
-        members: dict[str, object] = {
-            "request": request,
-            _PROVIDER: self.provider,
-            **(socket_members(client_class, _locate) if reader is openai_provider else {}),
-        }
-        if hasattr(client_class, _PROCESS):
-            members[_PROCESS] = _reading_headers(client_class)
-        return members
+        sockets = _socket_members(client_class) if _find_reader(client_class) is openai_provider else {}
+        return {**self.methods(client_class), **sockets, PROVIDER: self.provider}
 
-
-def _reading_headers(client_class: VendorClass) -> Callable[..., VendorObject]:
-    """Return a method that records what only the HTTP response of a plain answer shows, then goes on."""
-    process = getattr(client_class, _PROCESS)
-
-    @functools.wraps(process)
-    def process_response(self: VendorObject, **options: VendorObject) -> VendorObject:
-        call = _current.get()
-        if call is not None:
-            if not call.background_id:  # not of the request that began it
-                call.retry_count = options.get("retries_taken")
-            if call.provider not in _READERS:
-                attempt("read_gateway", note_gateway, options["response"].headers, call)
-        return process(self, **options)
-
-    return process_response
-
-
-def _begin(
-    reader: Provider, given: str, client: VendorObject, options: VendorObject, *, stream: bool
-) -> tuple[Call | None, VendorObject, bool]:
-    call, hide = None, False
-    try:
-        call = reader.describe(options, stream=stream, sink=submit)
-        if call is not None:
-            attempt("server_address", _note_server, client, given, call)
-            if stream:
-                ask = get_runtime().config.request_stream_usage
-                if ask is None:
-                    ask = reports_stream_usage(client, call.server_address)
-                options, hide = reader.prepare(options, call, request_stream_usage=ask)
-            elif getattr(options, "post_parser", None):
-                options = _read_before_parser(reader, call, options)
-    except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
-        swallow("describe", error)
-    return call, options, hide
-
-
-def _read_before_parser(provider: Provider, call: Call, options: VendorObject) -> VendorObject:
-    """Return options whose parser first has the answer read: it may raise, and the answer is paid for."""
-    parse = options.post_parser
-
-    def read_and_parse(answer: VendorObject) -> VendorObject:
-        attempt("read_response", provider.read_response, answer, call)
-        return parse(answer)
-
-    return options.model_copy(update={"post_parser": read_and_parse})
-
-
-def _note_server(client: VendorObject, given: str, call: Call) -> None:
-    base_url = client.__dict__.get("_base_url")  # OpenAI's property runs an import statement each time
-    note_server(client, client.base_url if base_url is None else base_url, call)
-    if given:
-        call.provider = given
-
-
-def _locate(client: VendorObject, call: Call) -> None:
-    _note_server(client, getattr(client, _PROVIDER, ""), call)
-
-
-def _sync_request(client_class: VendorClass, reader: Provider, given: str) -> Callable[..., VendorObject]:
-    @functools.wraps(client_class.request)
-    def request(
-        self: VendorObject,
-        cast_to: object,
-        options: VendorObject,
-        *,
-        stream: bool = False,
-        stream_cls: object = None,
-    ) -> VendorObject:
-        call, options, hide = _begin(reader, given, self, options, stream=stream)
-        if call is None:
-            response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
-            return _read_results(reader, given, self, options, response)
-        outer = _current.get()
-        _current.set(call)
-        try:
-            response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
-        except BaseException as error:
-            attempt("read_paid_answer", _read_paid_answer, reader, call, error)
-            fail(reader, call, error)
-            raise
-        finally:
-            _current.set(outer)
-        return _settle(reader, call, response, hide=hide)
-
-    return request
-
-
-def _async_request(client_class: VendorClass, reader: Provider, given: str) -> Callable[..., VendorObject]:
-    @functools.wraps(client_class.request)
-    async def request(
-        self: VendorObject,
-        cast_to: object,
-        options: VendorObject,
-        *,
-        stream: bool = False,
-        stream_cls: object = None,
-    ) -> VendorObject:
-        call, options, hide = _begin(reader, given, self, options, stream=stream)
-        if call is None:
-            response = await client_class.request(
-                self, cast_to, options, stream=stream, stream_cls=stream_cls
-            )
-            return _read_results(reader, given, self, options, response)
-        outer = _current.get()
-        _current.set(call)
-        try:
-            response = await client_class.request(
-                self, cast_to, options, stream=stream, stream_cls=stream_cls
-            )
-        except BaseException as error:
-            attempt("read_paid_answer", _read_paid_answer, reader, call, error)
-            fail(reader, call, error)
-            raise
-        finally:
-            _current.set(outer)
-        return _settle(reader, call, response, hide=hide)
-
-    return request
-
-
-def _read_results(
-    reader: Provider, given: str, client: VendorObject, options: VendorObject, answer: VendorObject
-) -> VendorObject:
-    """Record the results of a batch, if the request was for them. Returns the same answer."""
-
-    def locate(call: Call) -> None:
-        _note_server(client, given, call)
-
-    attempt("read_results", record_results, reader, answer, options.url, locate)
-    return answer
-
-
-def _read_paid_answer(provider: Provider, call: Call, error: BaseException) -> None:
-    """Read the answer behind an error that the client raised although the server had answered."""
-    response = attribute(error, "response")
-    if not call.end_seen and attribute(response, "is_success") and attribute(response, "is_closed"):
-        answer = answer_of(response)
-        if answer is not None:
-            provider.read_response(answer, call)
-
-
-def _settle(provider: Provider, call: Call, response: VendorObject, *, hide: bool) -> VendorObject:
-    """End the call of a complete answer, or tap its stream. Returns the same response object."""
-    try:
-        shape = _shape_of(_class_of(response))
-        if shape == "model":
-            if not call.end_seen:  # read already, before a parser
-                provider.read_response(response, call)
-            call.finish()
-        elif shape == "stream":
-            _tap_stream(provider, call, response, hide=hide)
-        elif shape == "raw":
-            call.retry_count = getattr(response, "retries_taken", None)
-            _read_http(provider, call, response.http_response)
-        else:
-            _read_other(provider, call, response)
-    except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
-        swallow("settle", error)
-        call.needs_end = False
-        call.finish()
-    return response
-
-
-@functools.cache
-def _shape_of(response_class: VendorClass) -> str:
-    """Return the kind of a response, from its class: hasattr() of an instance is slow for a missing field."""
-    if hasattr(response_class, "__stream__"):
-        return "stream"
-    declared = {name for base in response_class.__mro__ for name in getattr(base, "__annotations__", ())}
-    if "http_response" in declared:
-        return "raw"
-    return "model" if "model_fields" in dir(response_class) else "other"
-
-
-def _class_of(response: VendorObject) -> VendorClass:
-    """Return the class of a response, typed so that mypy accepts it as a key of the cache."""
-    return type(response)
-
-
-def _tap_stream(provider: Provider, call: Call, stream: VendorObject, *, hide: bool) -> None:
-    iterator = stream._iterator  # noqa: SLF001 - iterating a vendor's stream always reads it
-    tap_method = atap if hasattr(iterator, "__anext__") else tap
-    stream._iterator = tapped = tap_method(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
-    response = getattr(stream, "response", None)
-    cancel_when_closed(call, response, tapped)
-    attempt("read_headers", note_http, response, call)
-
-
-def _read_http(provider: Provider, call: Call, response: VendorObject) -> None:
-    """Read an HTTP response now, or its bytes as the application reads them."""
-    attempt("read_headers", note_http, response, call)
-    if not getattr(response, "is_closed", True):
-        read_passing_bytes(provider, call, response)
-        return
-    _read_other(provider, call, response)
-
-
-def _read_other(provider: Provider, call: Call, answer: VendorObject) -> None:
-    """Read an answer that is no vendor's model, and of which nothing is known if it is no JSON object."""
-    fields = answer_of(answer)
-    if fields is not None:
-        provider.read_response(fields, call)
-    else:
-        call.needs_end = False
-    call.finish()
+    def methods(self, client_class: VendorClass) -> dict[str, object]:
+        """Return the methods alone, which a class may get that is no stand-in."""
+        reader = cast("Provider", _find_reader(client_class))  # the caller has found it
+        return request_members(client_class, reader, self.provider)

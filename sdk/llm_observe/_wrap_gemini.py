@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from llm_observe import _wrap_gemini_parts as parts
 from llm_observe._guard import attempt, guarded
 from llm_observe._providers import gemini
+from llm_observe._requests import PROVIDER
 from llm_observe._runtime import submit
 from llm_observe._scope import keep_scope
 from llm_observe._server_address import note_server_address
-from llm_observe._stand_in import observe, restore
+from llm_observe._stand_in import is_recorded, is_wrapped, observe, restore
 from llm_observe._taps import atap, fail, tap
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from llm_observe._call import Call
+    from llm_observe._stand_in import Members
     from llm_observe._vendor import VendorClass, VendorObject
 
 
@@ -39,10 +42,22 @@ _LAZY: Final = ("interactions", "decisions")
 
 def observe_gemini(client: VendorObject, provider: str = "") -> None:
     """Record the calls of a client (or of its ``aio`` alone), once."""
+    given = provider or getattr(type(client), PROVIDER, "")
     for side in _sides_of(client):
         for name, part in _made(side):
-            observe(part, _PartMembers(name, provider), replace=bool(provider))
-        observe(side, _ClientMembers(provider), replace=bool(provider))
+            observe(part, _PartMembers(name, given, is_wrapped=True), replace=True)
+        observe(side, _ClientMembers(given), replace=True)
+
+
+def gemini_classes(package: VendorObject) -> Iterator[tuple[VendorClass, Members]]:
+    """Yield the classes whose objects a client's calls go through, and what overrides their methods."""
+    for prefix in ("", "Async"):
+        yield getattr(package.models, f"{prefix}Models"), _models_members
+        yield getattr(package.client, f"{prefix}Client"), _ClientMembers("").properties
+        for name, members in _PARTS.items():
+            part_class = getattr(getattr(package, name), f"{prefix}{name.capitalize()}", None)
+            if part_class is not None:
+                yield part_class, functools.partial(members, _locate)
 
 
 def restore_gemini(client: VendorObject) -> None:
@@ -59,19 +74,25 @@ def _sides_of(client: VendorObject) -> tuple[VendorObject, ...]:
 
 def _made(side: VendorObject) -> Iterator[tuple[str, VendorObject]]:
     """Yield the parts that a client has made."""
-    for name in ("models", *_PARTS, *_LAZY):
+    yield "models", side.models
+    for name in (*_PARTS, *_LAZY):
         part = side.__dict__.get(f"_{name}")
         if part is not None:
             yield name, part
 
 
-class _ClientMembers(NamedTuple):
+@dataclass(frozen=True)
+class _ClientMembers:
     """Makes the properties whose parts are recorded when they are made. Equal ones share a stand-in."""
 
     provider: str
     """Who serves the calls, if the application says so."""
 
     def __call__(self, client_class: VendorClass) -> dict[str, object]:
+        return {**self.properties(client_class), PROVIDER: self.provider}
+
+    def properties(self, client_class: VendorClass) -> dict[str, object]:
+        """Return the properties alone, which a class may get that is no stand-in."""
         return {name: self._lazy(client_class, name) for name in _LAZY if hasattr(client_class, name)}
 
     def _lazy(self, client_class: VendorClass, name: str) -> property:
@@ -80,35 +101,37 @@ class _ClientMembers(NamedTuple):
         @functools.wraps(original.fget)
         def make(client: VendorObject) -> VendorObject:
             part = original.fget(client)
-            attempt("observe_part", observe, part, _PartMembers(name, self.provider))
+            if is_recorded(client):
+                members = _PartMembers(name, self.provider, is_wrapped(client))
+                attempt("observe_part", functools.partial(observe, replace=True), part, members)
             return part
 
         return property(make)
 
 
-class _PartMembers(NamedTuple):
+@dataclass(frozen=True)
+class _PartMembers:
     """Makes the methods that record a part of a client. Equal ones share a stand-in."""
 
     name: str
     provider: str
     """Who serves the calls, if the application says so."""
+    is_wrapped: bool
+    """Whether the client is wrapped; else its calls are recorded while every client's are."""
 
     def __call__(self, part_class: VendorClass) -> dict[str, object]:
+        kept = {PROVIDER: self.provider, parts.IS_WRAPPED: self.is_wrapped}
         if self.name == "models":
-            return {**_models_members(part_class), _PROVIDER: self.provider}
+            return {**_models_members(part_class), **kept}
         members = parts.interactions_members if self.name in _LAZY else _PARTS[self.name]
-        return {**members(_locate, part_class), _PROVIDER: self.provider}
+        return {**members(_locate, part_class), **kept}
 
 
 def _locate(part: VendorObject, call: Call) -> None:
     api_client = getattr(part, "_api_client", None)
     if api_client is not None:
         note_server_address(part, api_client._http_options.base_url, call)  # noqa: SLF001 - see below
-    call.provider = getattr(part, _PROVIDER, "") or call.provider
-
-
-_PROVIDER: Final = "_llm_observe_provider"
-"""Where a stand-in keeps who serves the calls, if the application said so."""
+    call.provider = getattr(part, PROVIDER, "") or call.provider
 
 
 _OPERATIONS: Final = {
@@ -141,7 +164,7 @@ def _begin(models: VendorObject, operation: str, options: dict[str, object], *, 
     with guarded("describe"):
         call = gemini.describe(operation, options, stream=stream, sink=submit)
         attempt("server_address", _note_server_address, models, options, call)
-        call.provider = getattr(models, _PROVIDER, "") or call.provider
+        call.provider = getattr(models, PROVIDER, "") or call.provider
         return call
     return None
 

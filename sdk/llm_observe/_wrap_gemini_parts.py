@@ -7,6 +7,7 @@ import inspect
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from llm_observe import _stand_in
 from llm_observe._background import find_call
 from llm_observe._batch_results import end_result, read_lines
 from llm_observe._call import ERROR, SUCCESS, Call
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     Locate = Callable[[VendorObject, Call], None]
     """Notes on a Call where an object of the client calls."""
 
+IS_WRAPPED: Final = "_llm_observe_is_wrapped"
+"""Where a part keeps whether its client is wrapped; else its calls are recorded while every client's are."""
 _HTTP_ERRORS: Final = 400
 """HTTP statuses from here on are errors."""
 
@@ -75,6 +78,8 @@ def _arequest(original: Callable[..., VendorObject], locate: Locate) -> Callable
 
 
 def _begin(part: VendorObject, locate: Locate, options: dict[str, VendorObject]) -> Call | None:
+    if not (getattr(part, IS_WRAPPED) or _stand_in.every_client):
+        return None
     try:
         request = options["request"]
         call = gemini_interactions.describe(options["hook_ctx"].operation_id, request)

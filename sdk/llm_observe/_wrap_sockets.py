@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import attempt
 from llm_observe._providers.openai_events import OpenAIConversation
 from llm_observe._sockets import observe_socket
-from llm_observe._stand_in import is_observed, observe
+from llm_observe._stand_in import is_recorded, observe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,14 +47,16 @@ def observe_paths(owner: VendorObject, locate: Locate) -> None:
 
 
 def _path(owner_class: VendorClass, name: str, locate: Locate) -> VendorObject:
-    original = inspect.getattr_static(owner_class, name)
+    original = getattr(owner_class, name)  # asked of a class, a property returns itself
 
     def make(self: VendorObject) -> VendorObject:
-        resource = original.__get__(self, owner_class)
+        resource = original.__get__(self, type(self))
         attempt("observe_resource", _observe_resource, resource, locate)
         return resource
 
-    return functools.cached_property(functools.update_wrapper(make, getattr(original, "func", make)))
+    path = functools.cached_property(functools.update_wrapper(make, getattr(original, "func", make)))
+    path.__set_name__(owner_class, name)
+    return path
 
 
 def _observe_resource(resource: VendorObject, locate: Locate) -> None:
@@ -63,7 +65,8 @@ def _observe_resource(resource: VendorObject, locate: Locate) -> None:
         observe_paths(resource, locate)
 
 
-class _ResourceMembers(NamedTuple):
+@dataclass(frozen=True)
+class _ResourceMembers:
     """Makes the members of a resource. Equal ones share a stand-in."""
 
     locate: Locate
@@ -79,7 +82,7 @@ def _connect(resource_class: VendorClass, locate: Locate) -> Callable[..., Vendo
     def connect(self: VendorObject, *arguments: object, **options: object) -> VendorObject:
         manager = original(self, *arguments, **options)
         client = self._client
-        if is_observed(client):
+        if is_recorded(client):
             # Realtime goes on after most errors; a Responses connection answers one request with one.
             errors_end = "Realtime" not in resource_class.__name__
             make = functools.partial(

@@ -25,6 +25,8 @@ class Recorder:
         self.calls: list[Call] = []
         self.capture_content = True
 
+    def load(self) -> None: ...
+
     def submit(self, call: Call) -> None:
         self.calls.append(call)
 

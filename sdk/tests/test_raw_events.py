@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from llm_observe._adapters.raw_events import snake_case
-from llm_observe._providers.fields import to_json_objects
+from llm_observe._providers.fields import snake_case, to_json_objects
 
 
 def test_json_members_are_attributes_and_missing_ones_are_none():

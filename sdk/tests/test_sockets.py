@@ -238,6 +238,21 @@ def test_a_client_that_is_not_recorded_any_more(recorder):
     assert not recorder.calls
 
 
+@pytest.mark.parametrize("name", CONNECTIONS)
+def test_every_client_of_the_process(recorder, name):
+    connect, script, question, _ = CONNECTIONS[name]
+
+    def instrumented(client: Any) -> Any:
+        llm_observe.instrument()
+        return connect(llm_observe.unwrap(client))
+
+    with serving(answering(script(1), script(2))) as url:
+        converse(url, instrumented, [question], asynchronous=False)
+        llm_observe.uninstrument()
+        converse(url, lambda client: connect(llm_observe.unwrap(client)), [question], asynchronous=False)
+    assert recorder.only.output_preview == "all is well 1"
+
+
 def test_what_a_client_made_before_it_was_wrapped(recorder):
     connect, _, question, _ = CONNECTIONS["beta.responses"]
 

@@ -21,10 +21,12 @@ def test_the_public_names_are_as_listed():
         "__version__",
         "configure",
         "flush",
+        "instrument",
         "log",
         "observe",
         "session",
         "shutdown",
+        "uninstrument",
         "unwrap",
         "wrap",
     ]

@@ -21,7 +21,14 @@ class Reader(Protocol):
         """Record the code, HTTP status and request id of an error."""
 
 
-class Provider(Reader, Protocol):
+class AnswerReader(Reader, Protocol):
+    """Reads complete answers, too."""
+
+    def read_response(self, response: VendorObject, call: Call) -> None:
+        """Record text, usage and finish reason of a complete answer."""
+
+
+class Provider(AnswerReader, Protocol):
     """A vendor whose clients have one request method."""
 
     def describe(self, options: VendorObject, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
@@ -31,6 +38,3 @@ class Provider(Reader, Protocol):
         self, options: VendorObject, call: Call, *, request_stream_usage: bool
     ) -> tuple[VendorObject, bool]:
         """Return the options to send, and whether to hide the usage chunk from the application."""
-
-    def read_response(self, response: VendorObject, call: Call) -> None:
-        """Record text, usage and finish reason of a complete answer."""

@@ -63,7 +63,7 @@ def to_plain_json(value: object) -> object:
     return [to_plain_json(entry) for entry in value] if isinstance(value, list) else value
 
 
-def parse_json_object(text: bytes | str, rename: Callable[[str], str] = str) -> JsonObject | None:
+def parse_json_object(text: bytes | str, rename: Callable[[str], str] = str) -> VendorObject:
     """Return the JSON object that a text is; None if it is anything else. ``rename`` as above."""
     try:
         value = json.loads(text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llm_observe._call import CANCELLED, SUCCESS, Call
 from llm_observe._guard import attempt
 from llm_observe._providers import gemini
-from llm_observe._providers.fields import JsonObject, snake_case, to_plain_json
+from llm_observe._providers.fields import JsonObject, parse_json_object, snake_case, to_plain_json
 from llm_observe._providers.usage import read_gemini
 from llm_observe._runtime import submit
 from llm_observe._sockets import OpenCalls
@@ -33,8 +33,6 @@ _TELLING = (
 class GeminiConversation:
     """The messages of one session."""
 
-    rename = staticmethod(snake_case)
-
     def __init__(self, model: object, locate: Callable[[Call], None]) -> None:
         self._model = to_text(model).removeprefix("models/")
         self._locate = locate
@@ -45,6 +43,9 @@ class GeminiConversation:
         call = Call("gemini", "chat", self._model, submit)
         self._locate(call)
         return call
+
+    def parse(self, data: str | bytes) -> VendorObject:
+        return parse_json_object(data, snake_case)
 
     def is_media(self, data: str | bytes) -> bool:
         text = data if isinstance(data, str) else data.decode("utf-8", "replace")
@@ -69,8 +70,7 @@ class GeminiConversation:
         if tools is not None or (
             content is not None and (content.model_turn or content.output_transcription)
         ):
-            call = self._answer()
-            attempt("read_content", _read_content, content, tools, call)
+            attempt("read_content", _read_content, content, tools, self._answer())
         call = self.calls.newest()
         if call is None:
             return

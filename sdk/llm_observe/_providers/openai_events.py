@@ -8,7 +8,7 @@ from llm_observe._call import ERROR, Call
 from llm_observe._guard import attempt
 from llm_observe._providers import openai
 from llm_observe._providers.errors import read_error_body
-from llm_observe._providers.fields import fields_of, to_plain_json
+from llm_observe._providers.fields import fields_of, parse_json_object, to_plain_json
 from llm_observe._providers.openai_endpoints import RESPONSE
 from llm_observe._runtime import submit
 from llm_observe._sockets import OpenCalls
@@ -36,8 +36,6 @@ _LAST_EVENTS: Final = (
 class OpenAIConversation:
     """The events of one connection."""
 
-    rename = str
-
     def __init__(self, model: object, locate: Callable[[Call], None], *, errors_end: bool) -> None:
         self._model = model
         self._locate = locate
@@ -51,6 +49,9 @@ class OpenAIConversation:
         call.kind = RESPONSE
         self._locate(call)
         return call
+
+    def parse(self, data: str | bytes) -> VendorObject:
+        return parse_json_object(data)
 
     def is_media(self, data: str | bytes) -> bool:
         ends = data[:_TYPE_CHARS], data[-_TYPE_CHARS:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Final
 
@@ -41,24 +42,45 @@ def _whole(answer: Answer) -> Json:
         "type": "message",
         "role": "assistant",
         "model": f"{answer.model}-mock",
-        "content": [{"type": "text", "text": " ".join(answer.words)}],
-        "stop_reason": "end_turn",
+        "content": [_block(answer, " ".join(answer.words))],
+        "stop_reason": _stop_reason(answer),
         "stop_sequence": None,
         "usage": _usage(answer, len(answer.words)),
     }
 
 
+def _stop_reason(answer: Answer) -> str:
+    return "end_turn" if answer.tool_call is None else "tool_use"
+
+
+def _block(answer: Answer, text: str) -> Json:
+    call = answer.tool_call
+    if call is None:
+        return {"type": "text", "text": text}
+    return {"type": "tool_use", "id": f"toolu_{uuid.uuid4().hex}", "name": call.name, "input": call.arguments}
+
+
+def _deltas(answer: Answer) -> Iterator[Json]:
+    if answer.tool_call is not None:
+        yield {"type": "input_json_delta", "partial_json": json.dumps(answer.tool_call.arguments)}
+        return
+    for word in answer.words:
+        yield {"type": "text_delta", "text": f"{word} "}
+
+
 def _events(answer: Answer) -> Iterator[Json]:
     begun = {**_whole(answer), "content": [], "stop_reason": None, "usage": _usage(answer, 1)}
     yield {"type": "message_start", "message": begun}
-    yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-    for word in answer.words:
-        delta = {"type": "text_delta", "text": f"{word} "}
+    block = _block(answer, "")
+    if answer.tool_call is not None:
+        block["input"] = {}
+    yield {"type": "content_block_start", "index": 0, "content_block": block}
+    for delta in _deltas(answer):
         yield {"type": "content_block_delta", "index": 0, "delta": delta}
     yield {"type": "content_block_stop", "index": 0}
     yield {
         "type": "message_delta",
-        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+        "delta": {"stop_reason": _stop_reason(answer), "stop_sequence": None},
         "usage": {"output_tokens": len(answer.words)},
     }
     yield {"type": "message_stop"}

@@ -35,7 +35,10 @@ def _usage(answer: Answer, output_tokens: int) -> Json:
 
 
 def _piece(answer: Answer, text: str, said: int, response_id: str, *, last: bool) -> Json:
-    candidate: Json = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
+    part: Json = {"text": text}
+    if answer.tool_call is not None:
+        part = {"functionCall": {"name": answer.tool_call.name, "args": answer.tool_call.arguments}}
+    candidate: Json = {"content": {"parts": [part], "role": "model"}, "index": 0}
     if last:
         candidate["finishReason"] = "STOP"
     return {
@@ -52,6 +55,9 @@ def _whole(answer: Answer) -> Json:
 
 def _events(answer: Answer) -> Iterator[Json]:
     response_id = uuid.uuid4().hex
+    if answer.tool_call is not None:
+        yield _piece(answer, "", len(answer.words), response_id, last=True)
+        return
     for said, word in enumerate(answer.words, start=1):
         yield _piece(answer, f"{word} ", said, response_id, last=said == len(answer.words))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from stack.demo.provider_mock.dialect import Answer, Dialect, Json
+from stack.demo.provider_mock.dialect import Answer, Dialect, Json, ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +41,20 @@ def _head(answer: Answer, kind: str) -> Json:
 
 
 def _whole(answer: Answer) -> Json:
-    message = {"role": "assistant", "content": " ".join(answer.words), "refusal": None}
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    message: Json = {"role": "assistant", "content": " ".join(answer.words), "refusal": None}
+    if answer.tool_call is not None:
+        message |= {"content": None, "tool_calls": [_tool_call(answer.tool_call)]}
+    choice = {"index": 0, "message": message, "finish_reason": _finish(answer), "logprobs": None}
     return {**_head(answer, "chat.completion"), "choices": [choice], "usage": _usage(answer)}
+
+
+def _finish(answer: Answer) -> str:
+    return "stop" if answer.tool_call is None else "tool_calls"
+
+
+def _tool_call(call: ToolCall) -> Json:
+    function = {"name": call.name, "arguments": json.dumps(call.arguments)}
+    return {"id": f"call_{uuid.uuid4().hex}", "type": "function", "function": function}
 
 
 def _events(answer: Answer) -> Iterator[Json]:
@@ -53,9 +65,11 @@ def _events(answer: Answer) -> Iterator[Json]:
         return {**head, "choices": [choice], "usage": None}
 
     yield event({"role": "assistant", "content": ""})
-    for word in answer.words:
+    if answer.tool_call is not None:
+        yield event({"tool_calls": [{"index": 0, **_tool_call(answer.tool_call)}]})
+    for word in () if answer.tool_call else answer.words:
         yield event({"content": f"{word} "})
-    yield event({}, "stop")
+    yield event({}, _finish(answer))
     if answer.with_usage:
         yield {**head, "choices": [], "usage": _usage(answer)}
 

@@ -1,10 +1,11 @@
 """The mock's HTTP server.
 
-A request's ``x-mock`` header (JSON), or else the mock's ``default_behaviour``, says how it answers:
-``text`` of the answer, or the number of its ``chunks`` and the ``padding`` characters added to each;
-``latency_s`` before the first byte and ``chunk_s`` between chunks, in seconds; the ``status`` of an error;
-after how many chunks the connection breaks (``cut_after``), falls silent (``stall_after``) or carries an
-error under HTTP status 200 (``error_after``).
+A request's ``x-mock`` header (JSON), or else the mock's behaviour for the model, or else its
+``default_behaviour``, says how it answers: ``text`` of the answer, the ``tool_arguments`` of a tool that it
+calls, or the number of its ``chunks`` and the ``padding`` characters added to each; ``latency_s`` before the
+first byte and ``chunk_s`` between chunks, in seconds; the ``status`` of an error; after how many chunks
+the connection breaks (``cut_after``), falls silent (``stall_after``) or carries an error under status 200
+(``error_after``).
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from stack.demo.provider_mock.anthropic import ANTHROPIC
-from stack.demo.provider_mock.dialect import Dialect, Json, make_answer
+from stack.demo.provider_mock.dialect import Answer, Dialect, Json, make_answer
 from stack.demo.provider_mock.gemini import GEMINI
 from stack.demo.provider_mock.openai import OPENAI
+from stack.demo.provider_mock.openai_responses import RESPONSES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from starlette.requests import Request
 
@@ -47,11 +49,22 @@ class ProviderMock:
         """For Anthropic and Gemini; OpenAI's clients want ``/v1`` behind it."""
         self.default_behaviour: Json = {}
         """Behaviour for requests without an x-mock header."""
+        self.behaviour_of: Callable[[str], Json] = lambda _model: {}
+        """Returns the behaviour for a model, empty for the default."""
+        self.models: list[str] = []
+        """The model of every request."""
+        self.answers: list[Answer] = []
+        """What was answered, errors apart."""
 
     async def openai(self, request: Request) -> Response:
         """Answer POST /v1/chat/completions."""
         body = await request.json()
         return await self._answer(request, OPENAI, body, body["model"], streamed=bool(body.get("stream")))
+
+    async def responses(self, request: Request) -> Response:
+        """Answer POST /v1/responses."""
+        body = await request.json()
+        return await self._answer(request, RESPONSES, body, body["model"], streamed=bool(body.get("stream")))
 
     async def anthropic(self, request: Request) -> Response:
         """Answer POST /v1/messages."""
@@ -68,7 +81,9 @@ class ProviderMock:
         self, request: Request, dialect: Dialect, body: Json, model: str, *, streamed: bool
     ) -> Response:
         self.requests.append(body)
-        behaviour = json.loads(request.headers.get("x-mock", "null")) or self.default_behaviour
+        self.models.append(model)
+        told = json.loads(request.headers.get("x-mock", "null"))
+        behaviour = told or self.behaviour_of(model) or self.default_behaviour
         await asyncio.sleep(behaviour.get("latency_s", 0))
         status = behaviour.get("status", 200)
         headers = {dialect.request_id_header: f"req_{uuid.uuid4().hex}"}
@@ -80,7 +95,9 @@ class ProviderMock:
             text=behaviour.get("text", ""),
             chunks=behaviour.get("chunks", 12),
             padding=behaviour.get("padding", 0),
+            tool_arguments=behaviour.get("tool_arguments"),
         )
+        self.answers.append(answer)
         if streamed:
             error = dialect.error(429)
             events = self._stream(dialect.events(answer), dialect.last_line, error, behaviour)
@@ -116,6 +133,7 @@ class ProviderMock:
         return Starlette(
             routes=[
                 Route("/v1/chat/completions", self.openai, methods=["POST"]),
+                Route("/v1/responses", self.responses, methods=["POST"]),
                 Route("/v1/messages", self.anthropic, methods=["POST"]),
                 Route("/{version:str}/models/{model}", self.gemini, methods=["POST"]),
             ]

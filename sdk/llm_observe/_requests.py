@@ -1,0 +1,269 @@
+"""Records the requests of clients with a single request method: timing, answers, streams and errors."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
+
+from llm_observe._batch_results import record_results
+from llm_observe._guard import attempt, swallow
+from llm_observe._providers.fields import answer_of, attribute
+from llm_observe._providers.ids import note_gateway, note_http
+from llm_observe._response_body import cancel_when_closed
+from llm_observe._response_bytes import read_passing_bytes
+from llm_observe._runtime import get_runtime, submit
+from llm_observe._server_address import note_server, reports_stream_usage
+from llm_observe._taps import atap, fail, tap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llm_observe._call import Call
+    from llm_observe._providers import Provider
+    from llm_observe._vendor import VendorClass, VendorObject
+
+PROVIDER: Final = "_llm_observe_provider"
+"""Where a stand-in keeps who serves the calls, if the application said so."""
+_PROCESS: Final = "_process_response"
+"""The method with which a client turns an HTTP response into its answer, whatever that is."""
+_VENDORS: Final = frozenset({"openai", "anthropic"})
+"""Providers whose headers state no price."""
+_current: ContextVar[Call | None] = ContextVar("llm_observe_current_call", default=None)
+"""The call whose request is being made."""
+
+
+def request_members(client_class: VendorClass, reader: Provider, given: str) -> dict[str, object]:
+    """Return the methods that record a client's requests.
+
+    Args:
+        client_class: The client's class.
+        reader: Reads its requests and answers.
+        given: Who serves the calls, if the application says so.
+    """
+    asynchronous = inspect.iscoroutinefunction(client_class.request)
+    members: dict[str, object] = {
+        "request": (_async_request if asynchronous else _sync_request)(client_class, reader, given)
+    }
+    if hasattr(client_class, _PROCESS):
+        members[_PROCESS] = _reading_headers(client_class)
+    return members
+
+
+def _reading_headers(client_class: VendorClass) -> Callable[..., VendorObject]:
+    """Return a method that records what only the HTTP response of a plain answer shows, then goes on."""
+    process = getattr(client_class, _PROCESS)
+
+    @functools.wraps(process)
+    def process_response(self: VendorObject, **options: VendorObject) -> VendorObject:
+        _note_response(options)
+        return process(self, **options)
+
+    @functools.wraps(process)
+    async def aprocess_response(self: VendorObject, **options: VendorObject) -> VendorObject:
+        _note_response(options)
+        return await process(self, **options)
+
+    return aprocess_response if inspect.iscoroutinefunction(process) else process_response
+
+
+def _note_response(options: dict[str, VendorObject]) -> None:
+    call = _current.get()
+    if call is not None:
+        if not call.background_id:  # not of the request that began it
+            call.retry_count = options.get("retries_taken")
+        if call.provider not in _VENDORS:
+            attempt("read_gateway", note_gateway, options["response"].headers, call)
+
+
+def _begin(
+    reader: Provider, given: str, client: VendorObject, options: VendorObject, *, stream: bool
+) -> tuple[Call | None, VendorObject, bool]:
+    call, hide = None, False
+    try:
+        call = reader.describe(options, stream=stream, sink=submit)
+        if call is not None:
+            attempt("server_address", _note_server, client, given, call)
+            if stream:
+                ask = get_runtime().config.request_stream_usage
+                if ask is None:
+                    ask = reports_stream_usage(client, call.server_address)
+                options, hide = reader.prepare(options, call, request_stream_usage=ask)
+            elif getattr(options, "post_parser", None):
+                options = _read_before_parser(reader, call, options)
+    except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
+        swallow("describe", error)
+    return call, options, hide
+
+
+def _read_before_parser(provider: Provider, call: Call, options: VendorObject) -> VendorObject:
+    """Return options whose parser first has the answer read: it may raise, and the answer is paid for."""
+    parse = options.post_parser
+
+    def read_and_parse(answer: VendorObject) -> VendorObject:
+        attempt("read_response", provider.read_response, answer, call)
+        return parse(answer)
+
+    return options.model_copy(update={"post_parser": read_and_parse})
+
+
+def _note_server(client: VendorObject, given: str, call: Call) -> None:
+    base_url = client.__dict__.get("_base_url")  # OpenAI's property runs an import statement each time
+    note_server(client, client.base_url if base_url is None else base_url, call)
+    if given:
+        call.provider = given
+
+
+def locate(client: VendorObject, call: Call) -> None:
+    """Record where a client calls."""
+    _note_server(client, getattr(client, PROVIDER, ""), call)
+
+
+def _sync_request(client_class: VendorClass, reader: Provider, given: str) -> Callable[..., VendorObject]:
+    @functools.wraps(client_class.request)
+    def request(
+        self: VendorObject,
+        cast_to: object,
+        options: VendorObject,
+        *,
+        stream: bool = False,
+        stream_cls: object = None,
+    ) -> VendorObject:
+        call, options, hide = _begin(reader, given, self, options, stream=stream)
+        if call is None:
+            response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            return _read_results(reader, given, self, options, response)
+        outer = _current.get()
+        _current.set(call)
+        try:
+            response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+        except BaseException as error:
+            attempt("read_paid_answer", _read_paid_answer, reader, call, error)
+            fail(reader, call, error)
+            raise
+        finally:
+            _current.set(outer)
+        return _settle(reader, call, response, hide=hide)
+
+    return request
+
+
+def _async_request(client_class: VendorClass, reader: Provider, given: str) -> Callable[..., VendorObject]:
+    @functools.wraps(client_class.request)
+    async def request(
+        self: VendorObject,
+        cast_to: object,
+        options: VendorObject,
+        *,
+        stream: bool = False,
+        stream_cls: object = None,
+    ) -> VendorObject:
+        call, options, hide = _begin(reader, given, self, options, stream=stream)
+        if call is None:
+            response = await client_class.request(
+                self, cast_to, options, stream=stream, stream_cls=stream_cls
+            )
+            return _read_results(reader, given, self, options, response)
+        outer = _current.get()
+        _current.set(call)
+        try:
+            response = await client_class.request(
+                self, cast_to, options, stream=stream, stream_cls=stream_cls
+            )
+        except BaseException as error:
+            attempt("read_paid_answer", _read_paid_answer, reader, call, error)
+            fail(reader, call, error)
+            raise
+        finally:
+            _current.set(outer)
+        return _settle(reader, call, response, hide=hide)
+
+    return request
+
+
+def _read_results(
+    reader: Provider, given: str, client: VendorObject, options: VendorObject, answer: VendorObject
+) -> VendorObject:
+    """Record the results of a batch, if the request was for them. Returns the same answer."""
+
+    def locate(call: Call) -> None:
+        _note_server(client, given, call)
+
+    attempt("read_results", record_results, reader, answer, options.url, locate)
+    return answer
+
+
+def _read_paid_answer(provider: Provider, call: Call, error: BaseException) -> None:
+    """Read the answer behind an error that the client raised although the server had answered."""
+    response = attribute(error, "response")
+    if not call.end_seen and attribute(response, "is_success") and attribute(response, "is_closed"):
+        answer = answer_of(response)
+        if answer is not None:
+            provider.read_response(answer, call)
+
+
+def _settle(provider: Provider, call: Call, response: VendorObject, *, hide: bool) -> VendorObject:
+    """End the call of a complete answer, or tap its stream. Returns the same response object."""
+    try:
+        shape = _shape_of(_class_of(response))
+        if shape == "model":
+            if not call.end_seen:  # read already, before a parser
+                provider.read_response(response, call)
+            call.finish()
+        elif shape == "stream":
+            _tap_stream(provider, call, response, hide=hide)
+        elif shape == "raw":
+            call.retry_count = getattr(response, "retries_taken", None)
+            _read_http(provider, call, response.http_response)
+        else:
+            _read_other(provider, call, response)
+    except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
+        swallow("settle", error)
+        call.needs_end = False
+        call.finish()
+    return response
+
+
+@functools.cache
+def _shape_of(response_class: VendorClass) -> str:
+    """Return the kind of a response, from its class: hasattr() of an instance is slow for a missing field."""
+    if hasattr(response_class, "__stream__"):
+        return "stream"
+    declared = {name for base in response_class.__mro__ for name in getattr(base, "__annotations__", ())}
+    if "http_response" in declared:
+        return "raw"
+    return "model" if "model_fields" in dir(response_class) else "other"
+
+
+def _class_of(response: VendorObject) -> VendorClass:
+    """Return the class of a response, typed so that mypy accepts it as a key of the cache."""
+    return type(response)
+
+
+def _tap_stream(provider: Provider, call: Call, stream: VendorObject, *, hide: bool) -> None:
+    iterator = stream._iterator  # noqa: SLF001 - iterating a vendor's stream always reads it
+    tap_method = atap if hasattr(iterator, "__anext__") else tap
+    stream._iterator = tapped = tap_method(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
+    response = getattr(stream, "response", None)
+    cancel_when_closed(call, response, tapped)
+    attempt("read_headers", note_http, response, call)
+
+
+def _read_http(provider: Provider, call: Call, response: VendorObject) -> None:
+    """Read an HTTP response now, or its bytes as the application reads them."""
+    attempt("read_headers", note_http, response, call)
+    if not getattr(response, "is_closed", True):
+        read_passing_bytes(provider, call, response)
+        return
+    _read_other(provider, call, response)
+
+
+def _read_other(provider: Provider, call: Call, answer: VendorObject) -> None:
+    """Read an answer that is no vendor's model, and of which nothing is known if it is no JSON object."""
+    fields = answer_of(answer)
+    if fields is not None:
+        provider.read_response(fields, call)
+    else:
+        call.needs_end = False
+    call.finish()
