@@ -99,7 +99,9 @@ class HealthService(HealthServiceServicer):
             self._ask_postgres(), self._ask_redis()
         )
         disks = [Disk(folder, shutil.disk_usage(folder).free) for folder in self._folders]
-        observed = Observed(postgres, redis, is_full=self._backlog.is_full, schema=schema, disks=disks)
+        observed = Observed(
+            postgres, redis, was_full=self._backlog.was_full_lately, schema=schema, disks=disks
+        )
         return Examination(observed, postgres_s, redis_s)
 
     async def _ask_postgres(self) -> tuple[PostgresHealth | str, str, float]:

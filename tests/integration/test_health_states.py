@@ -132,7 +132,8 @@ async def test_a_redis_that_refuses_writes_is_unhealthy(channel, broker):
 
 
 async def test_a_full_queue_refuses_batches_until_it_is_drained(broker):
-    backlog = Backlog(broker, max_bytes=100_000)
+    now_s = 1000.0
+    backlog = Backlog(broker, max_bytes=100_000, clock=lambda: now_s)
     queue = LogQueue(broker, backlog)
     batch = AcceptedBatch(bytes(200_000), "default", 1, 1, 0)
     await backlog.look()
@@ -145,6 +146,9 @@ async def test_a_full_queue_refuses_batches_until_it_is_drained(broker):
     await backlog.look()
     await queue.put(batch)
     assert not backlog.is_full
+    assert backlog.was_full_lately
+    now_s += 60
+    assert not backlog.was_full_lately
 
 
 async def test_a_queue_is_full_before_redis_is(broker):

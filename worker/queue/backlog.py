@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -10,11 +12,14 @@ import structlog
 from worker.queue.outages import REDIS_ERRORS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from worker.queue.broker import LogBroker
 
 logger = structlog.get_logger("worker.queue.backlog")
 
 _INTERVAL_S: Final = 1.0
+_LATELY_S: Final = 60.0
 _TIMEOUT_S: Final = 1.0
 _MAX_MEMORY_USED: Final = 0.8
 """Part of Redis' ``maxmemory`` beyond which the queue is full, too. The rest is for workers, and for what
@@ -27,13 +32,23 @@ class Backlog:
     Args:
         broker: Whose queue.
         max_bytes: What it may take of Redis' memory.
+        clock: Seconds, monotonic.
     """
 
-    def __init__(self, broker: LogBroker, max_bytes: int) -> None:
+    def __init__(
+        self, broker: LogBroker, max_bytes: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._broker = broker
         self._max_bytes = max_bytes
+        self._clock = clock
+        self._full_at = -math.inf
         self.is_full = False
         """Whether it takes more."""
+
+    @property
+    def was_full_lately(self) -> bool:
+        """Whether it was full within the last minute: in an overload it is, again and again."""
+        return self._clock() - self._full_at < _LATELY_S
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -59,3 +74,5 @@ class Backlog:
         memory: dict[str, Any] = await redis.info("memory")
         limit = int(memory.get("maxmemory", 0)) * _MAX_MEMORY_USED
         self.is_full = taken >= self._max_bytes or 0 < limit <= int(memory["used_memory"])
+        if self.is_full:
+            self._full_at = self._clock()
