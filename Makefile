@@ -104,7 +104,7 @@ bench: .venv/dev.done ## Measure ingest and durable writes beside their bare bas
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable
 
 SEED ?= 1
-chaos: .venv/dev.done ## Send 20,000 logs while everything is killed at random (SEED=1), and account for each
+chaos: .venv/dev.done ## Send 20,000 logs while everything is killed, or lives and refuses, at random (SEED=1); account for each
 	@$(BIN)/python -m tests.chaos.storm --logs 20000 --seed $(SEED)
 
 fuzz: .venv/dev.done ## Send 100,000 random requests to every method (SEED=1)

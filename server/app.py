@@ -80,11 +80,12 @@ from telemetry.logging import LogSettings, start_logging
 from telemetry.process import recording
 from telemetry.settings import SettingsError, load_settings
 from worker.notices.notifier import Notifier
+from worker.queue.backlog import Backlog
 from worker.queue.broker import LogBroker
 from worker.queue.log_queue import WRITE_SPANS, LogQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from server.rpc.running_calls import RunningCalls
     from server.settings import ServerSettings
@@ -151,15 +152,13 @@ async def build_server(config: ServerConfig) -> Server:
             names = (*services.names, health.SERVICE_NAME)
             add_reflection(shared.grpc_server, names, services.authenticator, services.streams)
         if metrics.is_on():
-            monitor = asyncio.create_task(
-                StoreMonitor(shared.reads, shared.broker, config.lake).run(), name="store-monitor"
-            )
-            resources.callback(monitor.cancel)
+            monitor = StoreMonitor(shared.reads, shared.broker, config.lake)
+            _run_until_closed(resources, monitor.run(), "store-monitor")
         otlp_http = await _serve_otlp_http(config.server, services, resources)
         port = bind(shared.grpc_server, config.server)
         await services.health_log.look()  # the first batch has the common clock already
-        health_log = asyncio.create_task(services.health_log.run(), name="health-log")
-        resources.callback(health_log.cancel)
+        _run_until_closed(resources, services.health_log.run(), "health-log")
+        _run_until_closed(resources, services.backlog.run(), "backlog")
         await shared.grpc_server.start()
         # Chat's own calls are logged as those of any application, but without a network call.
         llm_observe.configure(exporter=services.loopback, spool_dir="")
@@ -173,6 +172,10 @@ async def build_server(config: ServerConfig) -> Server:
             otlp_http=otlp_http,
             resources=resources.pop_all(),
         )
+
+
+def _run_until_closed(resources: AsyncExitStack, job: Coroutine[None, None, None], name: str) -> None:
+    resources.callback(asyncio.create_task(job, name=name).cancel)
 
 
 class _Shared(NamedTuple):
@@ -215,6 +218,7 @@ class _Services(NamedTuple):
     feeds: LiveFeeds
     loopback: LoopbackExporter
     health_log: HealthLog
+    backlog: Backlog
     authenticator: Authenticator
     streams: StreamLimits
     calls: RunningCalls
@@ -225,7 +229,8 @@ class _Services(NamedTuple):
 def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     """Make every service and add it to the gRPC server."""
     database, reads, broker, providers, _, _, grpc_server = shared
-    redactor, log_queue = config.redaction.make_redactor(), LogQueue(broker)
+    backlog = Backlog(broker, config.queue.max_megabytes << 20)
+    redactor, log_queue = config.redaction.make_redactor(), LogQueue(broker, backlog)
     keys, feeds = IdempotencyKeys(database), LiveFeeds(broker)
     limiter = RateLimiter(broker, "ingest", config.server.ingest_logs_per_minute)
     clock = ReceiveClock()
@@ -261,11 +266,11 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
         database=database, reads=reads, broker=broker, notifier=Notifier(config.notices), redactor=redactor
     )
     services.add(alerts, alert_service_pb2.DESCRIPTOR)
-    health_service = HealthService(reads, broker, config.server.folders)
+    health_service = HealthService(reads, broker, backlog, config.server.folders)
     services.add(health_service, health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
     otlp_limiter = RateLimiter(broker, "otlp", config.server.ingest_logs_per_minute)
-    span_queue = LogQueue(broker, WRITE_SPANS) if config.server.otlp_spans else None
+    span_queue = LogQueue(broker, backlog, WRITE_SPANS) if config.server.otlp_spans else None
     otlp = SpanIntake(ingest.accept_payload, otlp_limiter, redactor, FoldState(broker), span_queue)
     services.add(OtlpTraceService(otlp), trace_service_pb2.DESCRIPTOR)
     services.add(OtlpLogsService(), logs_service_pb2.DESCRIPTOR)
@@ -275,6 +280,7 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
         feeds=feeds,
         loopback=loopback,
         health_log=HealthLog(health_service, clock),
+        backlog=backlog,
         authenticator=authenticator,
         streams=streams,
         calls=services.calls,

@@ -196,6 +196,20 @@ async def read_migrations(settings: StorageSettings) -> dict[str, str]:
             return {row["name"]: row["sha256"] for row in rows}
 
 
+async def check_empty(settings: StorageSettings) -> None:
+    """Check that a migrated database has no rows but those that migrations make.
+
+    Raises:
+        TargetNotEmpty: It has.
+        StorageUnavailable: It cannot be reached.
+    """
+    async with _connect(settings) as connection:
+        with storage_errors():
+            await _check_empty(
+                connection, [table for table in await _list_tables(connection) if table.name != _NOTES]
+            )
+
+
 @asynccontextmanager
 async def fill_database(settings: StorageSettings) -> AsyncIterator[Target]:
     """Fill a migrated, empty database; all that happens inside is committed at the end, or nothing.
@@ -209,7 +223,9 @@ async def fill_database(settings: StorageSettings) -> AsyncIterator[Target]:
             tables = [table for table in await _list_tables(connection) if table.name != _NOTES]
             await connection.execute("BEGIN")
             await _lock(connection, tables, "ACCESS EXCLUSIVE")
-            await _empty(connection, tables)
+            await _check_empty(connection, tables)
+            for name in _FILLED_BY_MIGRATIONS.keys() & {table.name for table in tables}:
+                await connection.execute(f"DELETE FROM {name}")  # noqa: S608 - from the catalogue
         target = Target(connection, tables)
         yield target  # an error ends the connection, and with it the transaction
         with storage_errors():
@@ -218,16 +234,13 @@ async def fill_database(settings: StorageSettings) -> AsyncIterator[Target]:
             await connection.execute("ANALYZE")
 
 
-async def _empty(connection: asyncpg.Connection, tables: Sequence[SnapshotTable]) -> None:
-    """Remove the rows that migrations have made, if there are no others."""
+async def _check_empty(connection: asyncpg.Connection, tables: Sequence[SnapshotTable]) -> None:
     for table in tables:
         condition = _FILLED_BY_MIGRATIONS.get(table.name, "true")
         if await connection.fetchval(f"SELECT EXISTS (SELECT FROM {table.name} WHERE {condition})"):  # noqa: S608 - from the catalogue
             raise TargetNotEmpty(
                 f"the target database is not empty (table {table.name}): restore into a new one"
             )
-    for name in _FILLED_BY_MIGRATIONS.keys() & {table.name for table in tables}:
-        await connection.execute(f"DELETE FROM {name}")  # noqa: S608 - from the catalogue
 
 
 async def _keep_erasures_out(connection: asyncpg.Connection) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from telemetry.settings import EnvSettings
+
+_EXPORTERS: Final = ("otlp", "none")
 
 
 class TelemetrySettings(EnvSettings):
@@ -32,10 +34,10 @@ class TelemetrySettings(EnvSettings):
     """Collector of metrics, in place of the common one."""
     protocol: Literal["grpc"] = Field("grpc", alias="OTEL_EXPORTER_OTLP_PROTOCOL")
     """Only gRPC is spoken."""
-    traces_exporter: Literal["otlp", "none"] = Field("otlp", alias="OTEL_TRACES_EXPORTER")
-    """``none`` sends no traces. Nothing is ever written to the console."""
-    metrics_exporter: Literal["otlp", "none"] = Field("otlp", alias="OTEL_METRICS_EXPORTER")
-    """``none`` sends no metrics."""
+    traces_exporter: str = Field("otlp", alias="OTEL_TRACES_EXPORTER")
+    """``otlp``, or ``none`` to send no traces. Nothing is ever written to the console."""
+    metrics_exporter: str = Field("otlp", alias="OTEL_METRICS_EXPORTER")
+    """``otlp``, or ``none`` to send no metrics."""
     sampler: Literal[
         "always_on",
         "always_off",
@@ -47,6 +49,17 @@ class TelemetrySettings(EnvSettings):
     """Which traces are recorded: of callers that have decided, by default what they decided."""
     metric_interval_ms: int = Field(60_000, alias="OTEL_METRIC_EXPORT_INTERVAL", ge=100)
     """Pause between two exports of metrics, in milliseconds."""
+
+    @model_validator(mode="after")
+    def _know_exporters(self) -> Self:
+        """Refuse other exporters where something is to be sent; elsewhere they are not our business."""
+        for variable, exporter, endpoint in (
+            ("OTEL_TRACES_EXPORTER", self.traces_exporter, self.traces_endpoint),
+            ("OTEL_METRICS_EXPORTER", self.metrics_exporter, self.metrics_endpoint),
+        ):
+            if self._sends("otlp", endpoint) and exporter not in _EXPORTERS:
+                raise ValueError(f"{variable} must be one of {', '.join(_EXPORTERS)}")
+        return self
 
     @property
     def sends_traces(self) -> bool:

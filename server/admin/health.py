@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from server.rpc.context import Context
     from storage.pool import Database
+    from worker.queue.backlog import Backlog
     from worker.queue.broker import LogBroker
 
 _TIMEOUT_S: Final = 1.5
@@ -53,12 +54,16 @@ class HealthService(HealthServiceServicer):
     Args:
         database: Postgres.
         broker: The queue.
+        backlog: Knows whether the queue is full.
         folders: Whose disks are looked at.
     """
 
-    def __init__(self, database: Database, broker: LogBroker, folders: Sequence[str] = ()) -> None:
+    def __init__(
+        self, database: Database, broker: LogBroker, backlog: Backlog, folders: Sequence[str] = ()
+    ) -> None:
         self._database = database
         self._broker = broker
+        self._backlog = backlog
         self._folders = folders
         self._start_time = datetime.now(UTC)
         self._examining: asyncio.Task[Examination] | None = None
@@ -94,7 +99,10 @@ class HealthService(HealthServiceServicer):
             self._ask_postgres(), self._ask_redis()
         )
         disks = [Disk(folder, shutil.disk_usage(folder).free) for folder in self._folders]
-        return Examination(Observed(postgres, redis, schema, disks), postgres_s, redis_s)
+        observed = Observed(
+            postgres, redis, was_full=self._backlog.was_full_lately, schema=schema, disks=disks
+        )
+        return Examination(observed, postgres_s, redis_s)
 
     async def _ask_postgres(self) -> tuple[PostgresHealth | str, str, float]:
         begin = time.perf_counter()

@@ -38,6 +38,8 @@ class Observed(NamedTuple):
     postgres: PostgresHealth | str
     """What it says, or why it says nothing."""
     redis: RedisHealth | str
+    was_full: bool = False
+    """Whether batches were refused within the last minute because the queue held too much."""
     schema: str = ""
     """What is wrong with the schema; then ``postgres`` says the same."""
     disks: Sequence[Disk] = ()
@@ -90,6 +92,12 @@ def _of_redis(observed: Observed) -> Iterator[HealthProblem]:
         return
     if redis.refusal:
         yield _unhealthy("redis_refuses", f"Redis refuses writes ({redis.refusal}), so no logs are accepted")
+    if observed.was_full:
+        yield _unhealthy(
+            "queue_full",
+            f"the queue is full ({redis.stats.depth:,} batches), so logs are refused with SERVER_BUSY: "
+            "add workers, or raise LLM_OBSERVE_QUEUE_MAX_MEGABYTES",
+        )
     yield from _of_queue(redis.stats)
     yield from _of_safety(redis)
     if redis.memory_used is not None and redis.memory_used > _MEMORY_FULL:

@@ -196,12 +196,12 @@ class QueueIsUnavailable(ApiError):
 
 
 class ServerIsBusy(ApiError):
-    """The server's buffer is full."""
+    """The queue or a buffer is full."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = ErrorReason.ERROR_REASON_SERVER_BUSY
-    message = "the server's buffer is full; nothing was accepted, retry later"
-    retry_after_s = 1.0
+    message = "more logs arrive than are stored; nothing was accepted, retry later"
+    retry_after_s = 2.0
 
 
 class DatabaseIsUnavailable(ApiError):

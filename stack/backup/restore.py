@@ -14,7 +14,7 @@ import pyarrow as pa
 from analytics.lake.layout import hour_file
 from analytics.lake.store import LakeUnavailable
 from stack.backup.archive import BackupError, check_files, read_manifest
-from storage.backups import LakeFile, SnapshotTable, fill_database, read_migrations
+from storage.backups import LakeFile, SnapshotTable, check_empty, fill_database, read_migrations
 from storage.migrate import list_migrations, migrate
 
 if TYPE_CHECKING:
@@ -56,9 +56,10 @@ async def restore_backup(
     if lake is not None:
         _check_lake(lake, manifest)
     await migrate(settings, only=manifest.migrations.keys())
+    if lake is not None:
+        await check_empty(settings)
+        await _copy_lake(lake, folder, manifest, report)  # takes long, so while no table is locked
     async with fill_database(settings) as target:
-        if lake is not None:
-            await _copy_lake(lake, folder, manifest, report)
         await target.make_days([date.fromisoformat(day) for day in manifest.days])
         for table in manifest.tables:
             await _copy_table(target, folder, table, report)

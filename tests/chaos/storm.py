@@ -1,8 +1,8 @@
 """Sends logs while processes are killed at random: python -m tests.chaos.storm --logs 20000 --seed 1.
 
 Four producers send logs, some twice, some corrected, some that the database will refuse. Meanwhile worker,
-server, Redis and Postgres are killed or restarted at random. Afterwards every log must be accounted for;
-what is not fails an assertion.
+server, Redis and Postgres are killed or restarted at random, and brought into states in which they live and
+refuse (tests/chaos/states.py). Afterwards every log must be accounted for; what is not fails an assertion.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import random
 import time
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import grpc
@@ -28,6 +29,7 @@ from redis.exceptions import RedisError
 
 from storage.pool import Database
 from storage.settings import StorageSettings
+from tests.chaos.states import CALLER_MODEL, STATES, hold
 from tests.support.logs import make_log
 from tests.support.machine import Machine, machine
 from tests.support.ports import free_port
@@ -121,26 +123,61 @@ class Producer:
                 return
 
 
+class Broken(NamedTuple):
+    """What was done."""
+
+    counts: Counter[str]
+    states: dict[str, Any]
+    """By state: what health and callers were told."""
+
+
 async def _break_things(
-    services: Machine, chance: random.Random, producers: list[Producer], pieces: int
-) -> Counter[str]:
-    """Kill or restart a random process after each piece of the logs, until all are sent."""
-    broken: Counter[str] = Counter()
-    for piece in range(1, pieces):
-        target = sum(producer.wanted for producer in producers) * piece / pieces
+    services: Machine,
+    chance: random.Random,
+    producers: list[Producer],
+    breakages: Sequence[str],
+    port: int,
+) -> Broken:
+    """Bring about one after the other while the logs are sent; a breakage is a process or a state."""
+    broken = Broken(Counter(), {})
+    for piece, name in enumerate(breakages, 1):
+        target = sum(producer.wanted for producer in producers) * piece / (len(breakages) + 1)
         await eventually(lambda: sum(producer.made for producer in producers) >= target)  # noqa: B023 - awaited within the turn
-        name = chance.choice(("worker", "worker", "server", "valkey", "postgres"))
-        # Postgres is restarted as an operator would; the others are killed.
-        await asyncio.to_thread(services.stop if name == "postgres" else services.kill, name)
-        await asyncio.sleep(chance.random() * 0.5)
-        services.restart(name)
-        broken[name] += 1
+        if name in STATES:
+            broken.states[name] = await hold(services, port, name, chance)
+        else:
+            await _restart(services, name, chance)
+        broken.counts[name] += 1
     return broken
 
 
-async def storm(services: Machine, *, logs: int, seed: int, repeats: bool = True) -> dict[str, Any]:
-    """Run one storm and return a summary; raise AssertionError if a log is not accounted for."""
+async def _restart(services: Machine, name: str, chance: random.Random) -> None:
+    """Kill a process and start it again. Postgres is restarted as an operator would."""
+    await asyncio.to_thread(services.stop if name == "postgres" else services.kill, name)
+    await asyncio.sleep(chance.random() * 0.5)
+    services.restart(name)
+
+
+def kills(count: int, chance: random.Random) -> list[str]:
+    """Return the names of processes to kill, worker the most often."""
+    return chance.choices(("worker", "worker", "server", "valkey", "postgres"), k=count)
+
+
+async def storm(
+    services: Machine,
+    *,
+    logs: int,
+    seed: int,
+    repeats: bool = True,
+    breakages: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Run one storm and return a summary; raise AssertionError if a log is not accounted for.
+
+    ``breakages`` are what happens, in order; by default processes are killed at random, one each 400 logs.
+    """
     chance = random.Random(seed)
+    if breakages is None:
+        breakages = kills(max(1, logs // 400 - 1), chance)
     port = free_port()
     (services.home.root / "sitecustomize.py").write_text(POISON)
     settings = {
@@ -153,7 +190,7 @@ async def storm(services: Machine, *, logs: int, seed: int, repeats: bool = True
     services.start("server", "server")
     services.start("worker", "worker", PYTHONPATH=str(services.home.root))
     producers = [Producer(seed * 100 + number, logs // PRODUCERS, repeats) for number in range(PRODUCERS)]
-    breaking = asyncio.create_task(_break_things(services, chance, producers, pieces=max(2, logs // 400)))
+    breaking = asyncio.create_task(_break_things(services, chance, producers, breakages, port))
     begin = time.monotonic()
     await asyncio.gather(*(producer.run(port) for producer in producers))
     queue = LogBroker(QueueSettings(redis_url=services.env["REDIS_URL"]))
@@ -161,7 +198,8 @@ async def storm(services: Machine, *, logs: int, seed: int, repeats: bool = True
     await eventually(lambda: _add_garbage(queue))
     return await _settle(services, queue, producers, port) | {
         "seed": seed,
-        "broken": dict(broken),
+        "broken": dict(broken.counts),
+        "states": broken.states,
         "seconds": round(time.monotonic() - begin, 1),
     }
 
@@ -205,7 +243,8 @@ async def _settle(
 
 async def _compare(services: Machine, producers: list[Producer], port: int) -> dict[str, Any]:
     sql = await asyncpg.connect(services.env["DATABASE_URL"])
-    rows = {str(row["log_id"]): row["model"] for row in await sql.fetch("SELECT log_id, model FROM logs")}
+    found = await sql.fetch("SELECT log_id, model FROM logs")
+    rows = {str(row["log_id"]): row["model"] for row in found if row["model"] != CALLER_MODEL}
     row_count = await sql.fetchval("SELECT count(*) FROM logs")
     requests = await sql.fetchval(COUNT_REQUESTS)
     letters = await sql.fetch("SELECT reason, log_id, log_count FROM dead_letters")
@@ -215,7 +254,7 @@ async def _compare(services: Machine, producers: list[Producer], port: int) -> d
     assert rows.keys() == expected.keys(), f"{len(expected.keys() - rows.keys())} accepted logs are missing"
     wrong = [log_id for log_id, model in expected.items() if rows[log_id] != model]
     assert not wrong, f"{len(wrong)} corrections did not win"
-    assert row_count == len(rows) == requests, f"{row_count} rows, {requests} in rollups"
+    assert row_count == len(found) == requests, f"{row_count} rows, {requests} in rollups"
     assert {row["log_id"] for row in letters if row["reason"] == "refused"} == poisoned
     assert sum(row["reason"] == "unparsable" for row in letters) >= 3
     database = Database(StorageSettings(database_url=services.env["DATABASE_URL"], timeout_s=60))
@@ -260,9 +299,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--all-new", action="store_true", help="no duplicates, corrections or poison")
     options = parser.parse_args()
+    chance = random.Random(options.seed)
+    breakages = [*kills(options.logs // 400, chance), *STATES]
+    chance.shuffle(breakages)
     with machine() as services:
         summary = asyncio.run(
-            storm(services, logs=options.logs, seed=options.seed, repeats=not options.all_new)
+            storm(
+                services,
+                logs=options.logs,
+                seed=options.seed,
+                repeats=not options.all_new,
+                breakages=breakages,
+            )
         )
         print(json.dumps(summary, indent=2))
 

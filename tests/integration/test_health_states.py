@@ -11,11 +11,14 @@ import pytest
 from llm_observe.v1.health_service_pb2 import HEALTH_STATE_DEGRADED, HEALTH_STATE_UNHEALTHY, CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 
+from codec.batch import AcceptedBatch
 from server.admin import health
 from tests.support.rpc import stub
 from tests.support.server import running_server
 from tests.support.waiting import eventually
+from worker.queue.backlog import Backlog
 from worker.queue.broker import LogBroker
+from worker.queue.log_queue import LogQueue, QueueFull
 from worker.queue.redis_health import SYNCED_KEY
 from worker.queue.stream import Attempts, LogStream
 
@@ -123,10 +126,37 @@ async def test_a_redis_that_refuses_writes_is_unhealthy(channel, broker):
     async with configured(broker.redis, **{"min-replicas-to-write": "1"}):
         assert await problems(channel) == {"redis_refuses": HEALTH_STATE_UNHEALTHY}
     async with configured(broker.redis, maxmemory="1"):
-        assert await problems(channel) == {
-            "redis_refuses": HEALTH_STATE_UNHEALTHY,
-            "redis_full": HEALTH_STATE_DEGRADED,
-        }
+        found = await problems(channel)
+        assert found["redis_refuses"] == HEALTH_STATE_UNHEALTHY
+        assert found["redis_full"] == HEALTH_STATE_DEGRADED
+
+
+async def test_a_full_queue_refuses_batches_until_it_is_drained(broker):
+    now_s = 1000.0
+    backlog = Backlog(broker, max_bytes=100_000, clock=lambda: now_s)
+    queue = LogQueue(broker, backlog)
+    batch = AcceptedBatch(bytes(200_000), "default", 1, 1, 0)
+    await backlog.look()
+    await queue.put(batch)
+    await backlog.look()
+    with pytest.raises(QueueFull):
+        await queue.put(batch)
+    (entry,) = await broker.stream.fetch("worker")
+    await broker.stream.settle(entry.entry_id)
+    await backlog.look()
+    await queue.put(batch)
+    assert not backlog.is_full
+    assert backlog.was_full_lately
+    now_s += 60
+    assert not backlog.was_full_lately
+
+
+async def test_a_queue_is_full_before_redis_is(broker):
+    backlog = Backlog(broker, max_bytes=1 << 30)
+    used = (await broker.redis.info("memory"))["used_memory"]
+    async with configured(broker.redis, maxmemory=str(used * 10 // 9)):
+        await backlog.look()
+    assert backlog.is_full
 
 
 @pytest.mark.parametrize("is_delayed", [False, True])

@@ -61,3 +61,26 @@ def test_the_addresses_that_are_counted_are_bounded():
     for number in range(key_attempts._MAX_PEERS + 10):
         attempts.count(str(number))
     assert len(attempts._failures) == key_attempts._MAX_PEERS
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_same"),
+    [
+        ("ipv6:%5B2001:db8::1%5D", "ipv6:%5B2001:db8::ffff:2%5D", True),
+        ("ipv6:[2001:db8::1]", "ipv6:%5B2001:db8::2%5D", True),
+        ("ipv6:%5B2001:db8::1%5D", "ipv6:%5B2001:db8:0:1::1%5D", False),
+        ("ipv6:%5B::ffff:192.0.2.1%5D", "ipv4:192.0.2.1", True),
+        ("ipv6:%5B::ffff:192.0.2.1%5D", "ipv6:%5B::ffff:192.0.2.2%5D", False),
+        ("ipv4:192.0.2.1", "ipv4:192.0.2.2", False),
+        ("unix:", "unix:", True),
+        ("ipv6:odd", "ipv6:other", False),
+    ],
+)
+def test_the_addresses_of_one_host_count_together(first, second, is_same):
+    attempts = KeyAttempts(1, lambda: 0.0)
+    attempts.count(first)
+    if is_same:
+        with pytest.raises(RateLimited):
+            attempts.check(second)
+    else:
+        attempts.check(second)

@@ -47,12 +47,13 @@ REDIS = RedisHealth(
 BAD, WARNING = HEALTH_STATE_UNHEALTHY, HEALTH_STATE_DEGRADED
 
 
-def observed(postgres=None, redis=None, stats=None, disks=()) -> Observed:
+def observed(postgres=None, redis=None, stats=None, disks=(), *, was_full=False) -> Observed:
     """Healthy stores but for the given fields."""
     queue = STATS._replace(**(stats or {}))
     return Observed(
         POSTGRES._replace(**(postgres or {})),
         REDIS._replace(**{"stats": queue, **(redis or {})}),
+        was_full=was_full,
         disks=disks,
     )
 
@@ -75,6 +76,7 @@ CASES = {
     "undelivered_alerts": (WARNING, observed({"undelivered": 1}), "1 message about alerts not delivered"),
     "redis_down": (BAD, Observed(POSTGRES, "does not answer"), "no logs are accepted"),
     "redis_refuses": (BAD, observed(redis={"refusal": "NOREPLICAS"}), "refuses writes (NOREPLICAS)"),
+    "queue_full": (BAD, observed(was_full=True), "the queue is full (3 batches), so logs are refused"),
     "no_worker": (WARNING, observed(stats={"consumers": 0}), "no worker runs"),
     "worker_waits": (WARNING, observed(stats={"waits": WAITS}), "cannot store logs: the database is unav"),
     "late_batches": (WARNING, observed(stats={"oldest_age_s": 75.0}), "a batch has waited 75 s"),

@@ -39,6 +39,7 @@ def test_nothing_is_recorded_or_imported_by_default():
         ({}, False, False),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317"}, True, True),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, False, False),
+        ({"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "console"}, False, False),
         ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4317"}, True, False),
         ({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://c:4317"}, False, True),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_TRACES_EXPORTER": "none"}, False, True),
@@ -65,6 +66,7 @@ def test_standard_variables_decide_what_is_sent(monkeypatch, env, traces, sent_m
     ],
 )
 def test_what_is_not_supported_is_named(monkeypatch, name, value):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4317")
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=name):
         load_settings(TelemetrySettings)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from codec.batch import AcceptedBatch
+    from worker.queue.backlog import Backlog
     from worker.queue.broker import LogBroker
 
 WRITE_SPANS: Final = "write_spans"
@@ -45,7 +46,7 @@ class QueueUnavailable(Exception):
 
 
 class QueueFull(Exception):
-    """More batches wait for Redis than this process may hold."""
+    """More batches wait in the queue, or in this process for Redis, than may."""
 
 
 class QueueStats(NamedTuple):
@@ -69,12 +70,14 @@ class LogQueue:
     """Group commit into Redis: concurrent calls share a message, and each returns when Redis has it.
 
     Args:
-        broker: Sends the messages.
+        broker: Appends messages.
+        backlog: Knows whether the queue is full; None where it never is.
         task_name: What workers do with them.
     """
 
-    def __init__(self, broker: LogBroker, task_name: str = WRITE_LOGS) -> None:
+    def __init__(self, broker: LogBroker, backlog: Backlog | None = None, task_name: str = WRITE_LOGS) -> None:
         self._broker = broker
+        self._backlog = backlog
         self._task_name = task_name
         self._outage = Outage("write to the queue")
         self._coalescer: Coalescer[AcceptedBatch, None] = Coalescer(
@@ -91,8 +94,11 @@ class LogQueue:
 
         Raises:
             QueueUnavailable: Redis did not take it in time. It may have: sending again is safe.
-            QueueFull: Batches arrive faster than Redis takes them; nothing was queued.
+            QueueFull: Batches arrive faster than workers store them, or than Redis takes them; nothing was
+                queued.
         """
+        if self._backlog is not None and self._backlog.is_full:
+            raise QueueFull
         try:
             await self._coalescer.put(batch, len(batch.payload))
         except CoalescerFull:
