@@ -1,8 +1,8 @@
-"""The app in Chromium over ten million logs: what its first load weighs, when numbers come, how it refreshes.
+"""The app in Chromium over ten million logs: its first load in bytes, when numbers come, how it refreshes.
 
-python -m benchmarks.app_load [logs] [groups]: over the data of benchmarks.dashboard, which is made where it is
-missing; a first visit, and then visits with what the browser keeps. Nothing else should run: a page is drawn by
-four processes.
+python -m benchmarks.app_load [logs] [groups]: over the data of benchmarks.dashboard, which is made where it
+is missing; a first visit, and then visits with what the browser keeps. Nothing else should run: four
+processes draw a page.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page
+
+    from tests.support.machine import Machine
 
 _VISITS = 5
 _PAGES = {"dashboard": "/", "dashboard, 30 d": "/?window=30d", "logs": "/logs"}
@@ -128,7 +130,7 @@ async def watch_refreshes(context: BrowserContext) -> dict[str, Any]:
     return seen
 
 
-async def measure(browser: Browser, host: str) -> dict[str, Any]:
+async def measure(browser: Browser, host: str, services: Machine) -> dict[str, Any]:
     """Return all figures of the app at an address."""
     context = await browser.new_context(base_url=f"http://{host}", viewport={"width": 1440, "height": 900})
     context.set_default_timeout(120_000)
@@ -137,8 +139,10 @@ async def measure(browser: Browser, host: str) -> dict[str, Any]:
     first = await visit(context, "/", traffic)
     again: dict[str, Any] = {}
     for name, path in _PAGES.items():
+        used = services.cpu_s()
         visits = [await visit(context, path) for _ in range(_VISITS)]
-        again[name] = {
+        cpu_ms = {each: round((s - used[each]) * 1000 / _VISITS) for each, s in services.cpu_s().items()}
+        again[name] = {"cpu_ms_a_visit": cpu_ms} | {
             milestone: {
                 "p50_ms": round(statistics.median(each[milestone] for each in visits)),
                 "best_ms": round(min(each[milestone] for each in visits)),
@@ -154,11 +158,11 @@ async def measure(browser: Browser, host: str) -> dict[str, Any]:
     }
 
 
-async def run(host: str, port: int) -> dict[str, Any]:
+async def run(host: str, port: int, services: Machine) -> dict[str, Any]:
     await eventually(lambda: answers(port))
     await eventually(lambda: ui_answers(host))
     async with running_browser() as browser:
-        return await measure(browser, host)
+        return await measure(browser, host, services)
 
 
 def main() -> None:
@@ -170,7 +174,7 @@ def main() -> None:
         ports = {"LLM_OBSERVE_GRPC_PORT": str(port), "LLM_OBSERVE_UI_PORT": str(ui_port)}
         for module in ("server", "streamlit_app"):
             services.start(module, module, **ports)
-        figures = asyncio.run(run(f"127.0.0.1:{ui_port}", port))
+        figures = asyncio.run(run(f"127.0.0.1:{ui_port}", port, services))
     report(benchmark="app_load", logs=logs, groups=groups, **figures)
 
 

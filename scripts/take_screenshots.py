@@ -1,7 +1,8 @@
-"""Takes the pictures of the README: python scripts/take_screenshots.py 127.0.0.1:8501 [127.0.0.1:50051]
+"""Takes the pictures of the README.
 
-The addresses are those of a running app and its server, with `llm-observe demo-traffic` in it. The pictures go to
-docs/images, each in light and in dark: look at them before they are committed.
+python -m scripts.take_screenshots 127.0.0.1:8501 [127.0.0.1:50051 [name...]]: the addresses are those of a
+running app and its server, with `llm-observe demo-traffic` in it. The pictures go to docs/images, each in
+light and in dark: look at them before they are committed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "images"
-_SQL: Final = "SELECT model, count(*) AS calls, avg(latency_us) / 1e6 AS seconds FROM logs GROUP BY ALL ORDER BY calls DESC"
 _COLOURS: Final = 200
 
 
@@ -42,8 +42,8 @@ def shots(server: str) -> list[Shot]:
     """Return what is to be taken, of calls that the server has."""
     failed, trace = find_calls(server)
     return [
-        Shot("dashboard", "/?window=7d", "[aria-label^='Latency']"),
-        Shot("logs", "/logs", ".st-key-logs_wide canvas"),
+        Shot("dashboard", "/", "[aria-label^='Latency']"),
+        Shot("logs", "/logs?provider=openai&provider=anthropic", ".st-key-logs_wide canvas"),
         Shot("call", f"/logs?log={failed}", "[role=dialog] .timing"),
         Shot("trace", f"/trace?trace={trace}", "[role=treeitem]"),
         Shot("report", "/analytics?report=hours-of-day&window=7d", ".stVegaLiteChart svg"),
@@ -57,7 +57,8 @@ def find_calls(server: str) -> tuple[str, str]:
     window.start_time.FromDatetime(now - timedelta(days=7))
     window.end_time.FromDatetime(now)
     with grpc.insecure_channel(server) as channel:
-        logs = AnalyticsServiceStub(channel).ListLogs(pb.ListLogsRequest(time_range=window, page_size=1000)).logs
+        request = pb.ListLogsRequest(time_range=window, page_size=1000)
+        logs = AnalyticsServiceStub(channel).ListLogs(request).logs
     traces = Counter(log.trace_id for log in logs if log.trace_id)
     return next(log.log_id for log in logs if log.error_code), traces.most_common(1)[0][0]
 
@@ -69,8 +70,8 @@ async def take(page: Page, shot: Shot, theme: str) -> None:
     await answered(page)
     await page.wait_for_timeout(2_000)  # tables and charts draw themselves once they have a size
     picture = await page.screenshot(animations="disabled", caret="hide")
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image.quantize(_COLOURS, dither=Image.Dither.NONE).save(FOLDER / f"{shot.name}-{theme}.png", optimize=True)
+    image = Image.open(io.BytesIO(picture)).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    image.save(FOLDER / f"{shot.name}-{theme}.png", optimize=True)
 
 
 async def main(app: str, server: str = "127.0.0.1:50051", *names: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import altair as alt
 import pandas as pd
 import streamlit as st
+from altair.utils import schemapi
 
 from streamlit_app import format as fmt
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from streamlit_app.colours import Palette
     from streamlit_app.state.window import Bounds
+
+# Altair checks a chart when it is shown. To check each part, too, takes a third of a page's time.
+schemapi.disable_debug_mode()
 
 Row = dict[str, str | float | int | bool | datetime | None]
 RANGE: Final = "range"

@@ -41,8 +41,8 @@ def whole(fake):
     of_chats = fake.answers["AnalyticsService.ListLogs"]
     of_all = log_answers()["AnalyticsService.ListLogs"]
     fake.answers["AnalyticsService.ListLogs"] = lambda request: (
-        (of_chats if request.filter.conversation_id else of_all)(request)
-    )
+        of_chats if request.filter.conversation_id else of_all
+    )(request)
     return fake
 
 

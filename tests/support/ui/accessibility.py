@@ -16,7 +16,7 @@ _NOT_OURS = (
     ("svg-img-alt", "brush"),
     ("svg-img-alt", "highlighted_points"),
 )
-"""Findings in what Streamlit draws and nothing of ours can change: the rule, and what the element has in it."""
+"""Findings in what Streamlit draws, and nothing of ours can change: the rule, and a part of the element."""
 
 
 async def find_violations(page: Page, *rules: str) -> list[str]:
@@ -28,7 +28,7 @@ async def find_violations(page: Page, *rules: str) -> list[str]:
         await page.evaluate(AXE_SCRIPT)
     found = await page.evaluate("options => axe.run(document, options)", options)
     return [
-        f"{each['id']}, {each['impact']}: {json.dumps(node['target'])} {node['html']} {node['failureSummary']}"
+        f"{each['id']}: {json.dumps(node['target'])} {node['html']} {node['failureSummary']}"
         for each in found["violations"]
         if each["impact"] in _SERIOUS
         for node in each["nodes"]
