@@ -118,7 +118,7 @@ def _node_of(span: Span, classified: Classified, view: log_pb2.Log | None) -> No
     start_ns, end_ns, response_id = span.start_ns, span.end_ns, ""
     if kind is Kind.CALL and view is not None:
         start_ns = view.start_time.ToNanoseconds()
-        response_id = view.provider_response_id
+        response_id = view.provider_response_id or view.provider_request_id
     return Node(
         span.trace_id,
         span.span_id,

@@ -52,8 +52,8 @@ class Span(NamedTuple):
 def spans_of(logs: Iterable[Log], steps: Iterable[span_pb2.Span] = ()) -> list[Span]:
     """Return the spans of calls, each with an id of its own, and the steps around them.
 
-    A producer may repeat a span id. A step that shows a call is that call where they have one id; else it stands
-    around the call, as another instrumentation saw it, and opens the same log.
+    A producer may repeat a span id. A step that shows a call is that call where they have one id; else it
+    stands around the call, as another instrumentation saw it, and opens the same log.
     """
     spans: dict[str, Span] = {}
     for log in logs:
