@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError
@@ -16,6 +16,8 @@ from codec.otlp.decode_json import read_id
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Json: TypeAlias = Any
+"""What JSON holds, which protobuf checks."""
 Request: TypeAlias = ExportTraceServiceRequest | ExportLogsServiceRequest
 
 _ID_SIZES: Final = {"traceId": 16, "spanId": 8, "parentSpanId": 8}
@@ -124,14 +126,14 @@ def _to_requests(document: object) -> Iterator[Request]:
             yield _to_message(each, kind())
 
 
-def _to_message(document: dict[str, object], message: Request) -> Request:
+def _to_message(document: dict[str, Json], message: Request) -> Request:
     try:
         return json_format.ParseDict(_with_base64_ids(document), message, ignore_unknown_fields=True)
     except (json_format.ParseError, RecursionError):
         raise UnreadableFile("a field has a value of another type") from None
 
 
-def _with_base64_ids(value: object) -> object:
+def _with_base64_ids(value: Json) -> Json:
     """Return OTLP's JSON as protobuf's: ids are hex there."""
     if isinstance(value, dict):
         return {
@@ -141,7 +143,7 @@ def _with_base64_ids(value: object) -> object:
     return [_with_base64_ids(item) for item in value] if isinstance(value, list) else value
 
 
-def _to_base64(value: object, size: int) -> str:
+def _to_base64(value: Json, size: int) -> str:
     found = read_id(value if isinstance(value, str) else None, size)
     return base64.b64encode(bytes.fromhex(found)).decode() if found != "?" else ""
 

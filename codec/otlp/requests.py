@@ -35,7 +35,8 @@ class ReadSpan(NamedTuple):
 class RejectedItem(NamedTuple):
     """A span that is wrong, and why; never what it holds."""
 
-    index: int
+    position: int
+    """In the request, from 0."""
     violation: str
 
 

@@ -154,7 +154,7 @@ def _parts(items: Mapping[Item, Value], size: int) -> Iterable[Mapping[Item, Val
 
 def _explain(rejected: Sequence[RejectedItem]) -> str:
     """Return which spans were rejected and why."""
-    shown = [f"span {item.index}: {item.violation}" for item in rejected[:_MAX_SHOWN]]
+    shown = [f"span {item.position}: {item.violation}" for item in rejected[:_MAX_SHOWN]]
     if len(rejected) > _MAX_SHOWN:
         shown.append(f"and {len(rejected) - _MAX_SHOWN} more")
     return "; ".join(shown)

@@ -85,7 +85,7 @@ def _pieces(files: tuple[Path, ...], *, as_logs: bool) -> Iterator[tuple[Request
 
 def _send(channel: grpc.Channel, request: Request) -> tuple[int, str]:
     """Send a request, again while the server refuses it for now; return how much it rejected, and why."""
-    export = channel.unary_unary(
+    export: grpc.UnaryUnaryMultiCallable[Request, bytes] = channel.unary_unary(
         f"/{_SERVICES[type(request).__name__]}/Export", request_serializer=type(request).SerializeToString
     )
     deadline = time.monotonic() + _PATIENCE_S
@@ -120,5 +120,5 @@ def _retry_delay_s(error: grpc.RpcError) -> float | None:
     for detail in status.details if status is not None else ():
         info = RetryInfo()
         if detail.Unpack(info):
-            return info.retry_delay.ToTimedelta().total_seconds()
+            return float(info.retry_delay.seconds) + info.retry_delay.nanos / 1e9
     return None
