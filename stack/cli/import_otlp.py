@@ -120,5 +120,6 @@ def _retry_delay_s(error: grpc.RpcError) -> float | None:
     for detail in status.details if status is not None else ():
         info = RetryInfo()
         if detail.Unpack(info):
-            return float(info.retry_delay.seconds) + info.retry_delay.nanos / 1e9
+            delay_s: float = info.retry_delay.seconds + info.retry_delay.nanos / 1e9
+            return delay_s
     return None

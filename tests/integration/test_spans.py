@@ -13,6 +13,7 @@ from llm_observe.v1 import trace_service_pb2 as pb
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.trace_service_pb2_grpc import TraceServiceStub
 
+from stack.erasure import UserErasure
 from storage.spans import drop_old_spans, ensure_span_partitions
 from tests.support.logs import make_log, make_request
 from tests.support.otlp_bodies import MILLISECOND, START_NS, TRACE_ID, body, messages, pairs, span, span_id
@@ -169,6 +170,16 @@ async def _has(listed, count: int) -> bool:
 
 def _iso(nanoseconds: int) -> str:
     return datetime.fromtimestamp(nanoseconds / 1e9, UTC).isoformat().replace("+00:00", "Z")
+
+
+async def test_the_spans_of_an_erased_users_traces_are_deleted(server, worker, traces, database, sql):
+    await send(
+        server, span(1, **now(attributes=AGENT)), span(2, 1, **now(attributes={**CALL, "user.id": "u-1"}))
+    )
+    await send(server, span(3, traceId="e" * 32, **now(attributes=AGENT)))
+    await get_trace(traces, 2, 1)
+    await UserErasure(database, None, 60.0, lambda *_: None).erase("default", "u-1", "ops")
+    assert await sql.fetch("SELECT trace_id FROM spans WHERE trace_id <> $1", "e" * 32) == []
 
 
 async def test_days_are_dropped_after_their_own_retention(database, sql, server, worker, traces):
