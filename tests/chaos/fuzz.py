@@ -1,7 +1,7 @@
 """Random and mutated requests: python -m tests.chaos.fuzz --requests 100000 --seed 1.
 
-Every method is called, and OTLP over HTTP. Requests are built from the descriptors, so that a new field is covered at
-once. Every answer must be a meaningful status, and the server must keep running.
+Every method is called, and OTLP over HTTP. Requests are built from the descriptors, so that a new field is
+covered at once. Every answer must be a meaningful status, and the server must keep running.
 """
 
 from __future__ import annotations
