@@ -43,7 +43,7 @@ def to_row(span: Span, batch: AcceptedBatch, redactor: Redactor) -> SpanRow:
         scope=redactor.preview(span.scope, MAX_NAME_CHARS),
         service_name=redactor.preview(span.service_name, MAX_NAME_CHARS),
         session_id=redactor.preview(span.session_id, MAX_NAME_CHARS),
-        attributes=json.dumps(dict(_redacted(span.attributes, redactor))),
+        attributes=json.dumps(dict(_redacted(dict(span.attributes.items()), redactor))),
         log_id=UUID(span.log_id) if span.log_id else None,
         receive_time=_EPOCH + timedelta(microseconds=batch.receive_time_us),
     )

@@ -54,10 +54,11 @@ from server.ingest.loopback import LoopbackExporter
 from server.ingest.request import decode_batch
 from server.ingest.service import IngestService
 from server.listener import StartError, bind, grpc_options
+from server.otlp.call_folder import CallFolder
 from server.otlp.fold_state import FoldState
 from server.otlp.http import OtlpHttp
 from server.otlp.http_server import OtlpHttpServer
-from server.otlp.intake import SpanIntake
+from server.otlp.intake import OtlpIntake
 from server.otlp.services import OtlpLogsService, OtlpMetricsService, OtlpTraceService
 from server.reads.analytics import AnalyticsService
 from server.reads.events import EventService
@@ -222,7 +223,7 @@ class _Services(NamedTuple):
     authenticator: Authenticator
     streams: StreamLimits
     calls: RunningCalls
-    otlp: SpanIntake
+    otlp: OtlpIntake
     names: Sequence[str]
 
 
@@ -271,9 +272,10 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
     otlp_limiter = RateLimiter(broker, "otlp", config.server.ingest_logs_per_minute)
     span_queue = LogQueue(broker, backlog, WRITE_SPANS) if config.server.otlp_spans else None
-    otlp = SpanIntake(ingest.accept_payload, otlp_limiter, redactor, FoldState(broker), span_queue)
+    folder = CallFolder(ingest.accept_payload, FoldState(broker))
+    otlp = OtlpIntake(folder, otlp_limiter, redactor, span_queue)
     services.add(OtlpTraceService(otlp), trace_service_pb2.DESCRIPTOR)
-    services.add(OtlpLogsService(), logs_service_pb2.DESCRIPTOR)
+    services.add(OtlpLogsService(otlp), logs_service_pb2.DESCRIPTOR)
     services.add(OtlpMetricsService(), metrics_service_pb2.DESCRIPTOR)
     return _Services(
         chat=chat,

@@ -64,8 +64,8 @@ FROM (
 ) AS locked
 
 -- name: erase_logs
--- Takes from rows who the user is and what they wrote. A row that a writer corrected since it was found stays unless it
--- is still the user's.
+-- Takes from rows who the user is and what they wrote, and drops the spans of their traces, which may hold both. A row
+-- that a writer corrected since it was found stays unless it is still the user's.
 WITH contributions AS (
     UPDATE logs SET
         -- each erased_column: {name} = {value}
@@ -74,7 +74,11 @@ WITH contributions AS (
       AND logs.start_time >= :start::timestamptz AND logs.start_time < :end::timestamptz
       AND logs.start_time = found.start_time AND logs.log_id = found.log_id AND
       -- use: of_user
-    RETURNING logs.project_id, logs.minute
+    RETURNING logs.project_id, logs.minute, old.trace_id
+),
+forgotten AS (
+    DELETE FROM spans
+    WHERE project_id = :project_id::text AND trace_id IN (SELECT trace_id FROM contributions WHERE trace_id <> '')
 ),
 -- use: mark_hours
 noted AS (

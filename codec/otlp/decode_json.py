@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from codec.otlp.limits import MAX_ATTRIBUTES, MAX_EVENTS, MAX_VALUE_DEPTH, cut_value
+from codec.otlp.log_events import LogRecord
 from codec.otlp.span import Event, Origin, Span
 from codec.otlp.values import repaired, to_count
 
@@ -59,6 +60,20 @@ def read_spans(request: dict[str, Value]) -> Iterator[Span]:
             origin = Origin(_text(scope, "name"), _text(scope, "version"), resource)
             for span in objects(scope_spans, "spans"):
                 yield _read_span(span, origin)
+
+
+def read_records(request: dict[str, Value]) -> Iterator[LogRecord]:
+    """Yield the log records of a request."""
+    for resource_logs in objects(request, "resourceLogs", "resource_logs"):
+        for scope_logs in objects(resource_logs, "scopeLogs", "scope_logs"):
+            for record in objects(scope_logs, "logRecords", "log_records"):
+                yield LogRecord(
+                    _text(record, "eventName") or _text(record, "event_name"),
+                    read_id(_get(record, "traceId", "trace_id"), 16),
+                    read_id(_get(record, "spanId", "span_id"), 8),
+                    read_attributes(record),
+                    read_value(record.get("body")),
+                )
 
 
 def count_metrics(request: dict[str, Value]) -> int:

@@ -1,15 +1,17 @@
-"""Reads spans of an ExportTraceServiceRequest in protobuf."""
+"""Reads spans and log records of export requests in protobuf."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from codec.otlp.limits import MAX_ATTRIBUTES, MAX_EVENTS, MAX_VALUE_DEPTH, cut_value
+from codec.otlp.log_events import LogRecord
 from codec.otlp.span import Event, Origin, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
     from opentelemetry.proto.trace.v1 import trace_pb2
@@ -26,6 +28,20 @@ def read_spans(request: ExportTraceServiceRequest) -> Iterator[Span]:
             origin = Origin(scope.name, scope.version, resource)
             for span in scope_spans.spans:
                 yield _read_span(span, origin)
+
+
+def read_records(request: ExportLogsServiceRequest) -> Iterator[LogRecord]:
+    """Yield the log records of a request."""
+    for resource_logs in request.resource_logs:
+        for scope_logs in resource_logs.scope_logs:
+            for record in scope_logs.log_records:
+                yield LogRecord(
+                    record.event_name,
+                    record.trace_id.hex(),
+                    record.span_id.hex(),
+                    read_attributes(record.attributes),
+                    read_value(record.body),
+                )
 
 
 def _read_span(span: trace_pb2.Span, origin: Origin) -> Span:

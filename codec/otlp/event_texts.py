@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from codec.otlp.values import Attributes, Value
 
 _USER: Final = {"gen_ai.user.message", "gen_ai.content.prompt"}
-_CHOICE: Final = {"gen_ai.choice", "gen_ai.content.completion", "gen_ai.assistant.message"}
+_CHOICE: Final = {"gen_ai.choice", "gen_ai.content.completion"}
 
 
 def event_user_text(span: Span) -> Value:
@@ -26,7 +26,7 @@ def event_user_text(span: Span) -> Value:
 
 
 def event_answer(span: Span) -> Value:
-    """Take the text of the answer: of the choice, else of the last message that is the model's."""
+    """Take the text of the answer. What the model said before stands in other events."""
     texts = [text for name, attributes in _events(span) if (text := answer_text_of(name, attributes))]
     return texts[-1] if texts else None
 

@@ -36,6 +36,8 @@ class Kind(Enum):
     BOUNDARY = "boundary"
     """Calls below it are its own, not views of a call above: an agent, a tool."""
     STEP = "step"
+    EVENT = "event"
+    """A log record that tells of a call."""
 
 
 class Node(NamedTuple):
@@ -70,7 +72,7 @@ class Group(NamedTuple):
 
     log_id: str
     members: tuple[Key, ...]
-    """The one that gives identity and times first, then those around it."""
+    """The one that gives identity and times first, then those around it, then log records."""
     contexts: tuple[Key, ...]
     """The spans whose session, user and tags the call shares, the nearest first."""
 
@@ -93,8 +95,17 @@ def fold(nodes: Mapping[Key, Node]) -> list[Group]:
         same.join(key, inner)
     for first, second in _same_responses([nodes[key] for key in outer]):
         same.join(first, second)
+    events = _events_of_calls(nodes)
     outers = set(outer.values()) - {None}
-    return [_group([nodes[key] for key in members], outers, nodes) for members in same.groups()]
+    return [
+        _group(
+            [nodes[key] for key in members],
+            outers,
+            nodes,
+            sorted({e for key in members for e in events[key]}),
+        )
+        for members in same.groups()
+    ]
 
 
 def changed_groups(nodes: Mapping[Key, Node], added: AbstractSet[Key], order: int) -> list[Group]:
@@ -108,6 +119,24 @@ def changed_groups(nodes: Mapping[Key, Node], added: AbstractSet[Key], order: in
     earlier = {key: node for key, node in nodes.items() if node.order < order}
     known = set(fold(earlier)) if earlier else set()
     return [group for group in fold(nodes) if group not in known or not added.isdisjoint(group.spans)]
+
+
+def _events_of_calls(nodes: Mapping[Key, Node]) -> dict[Key, list[Key]]:
+    """Return the events of each call: those that name its span, and those that name its response."""
+    events: dict[Key, list[Key]] = defaultdict(list)
+    pending: dict[str, list[Key]] = defaultdict(list)
+    for node in nodes.values():
+        if node.kind is Kind.EVENT:
+            parent = nodes.get(node.parent_key)
+            if parent is not None and parent.kind is Kind.CALL:
+                events[parent.key].append(node.key)
+            elif node.response_id:
+                pending[node.response_id].append(node.key)
+    if pending:
+        for node in nodes.values():
+            if node.kind is Kind.CALL and node.response_id in pending:
+                events[node.key] += pending[node.response_id]
+    return events
 
 
 def _outer_call(node: Node, nodes: Mapping[Key, Node]) -> Key | None:
@@ -158,7 +187,9 @@ def _same_responses(calls: Sequence[Node]) -> Iterator[tuple[Key, Key]]:
                 yield earlier.key, later.key
 
 
-def _group(members: list[Node], outers: set[Key | None], nodes: Mapping[Key, Node]) -> Group:
+def _group(
+    members: list[Node], outers: set[Key | None], nodes: Mapping[Key, Node], events: list[Key]
+) -> Group:
     ordered = sorted(members, key=lambda node: _inwardness(node, outers))
     first_seen = min(member.order for member in members)
     head = next(member for member in ordered if member.order == first_seen)
@@ -168,7 +199,8 @@ def _group(members: list[Node], outers: set[Key | None], nodes: Mapping[Key, Nod
         for ancestor in _ancestors(member, nodes)
         if ancestor.has_context and ancestor.kind is not Kind.CALL
     )
-    return Group(log_id_of(head.key), tuple(member.key for member in ordered), tuple(contexts))
+    views = (*(member.key for member in ordered), *events)
+    return Group(log_id_of(head.key), views, tuple(contexts))
 
 
 def _inwardness(node: Node, outers: set[Key | None]) -> tuple[bool, int, int, Key]:

@@ -12,6 +12,8 @@ from codec.otlp.providers import UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from google.protobuf.message import Message
+
 _LENT_TEXTS: Final = (
     "session_id", "conversation_id", "user_id", "environment", "release", "input_preview", "output_preview",
     "response_model", "provider_request_id", "provider_response_id", "service_tier", "server_address",
@@ -51,13 +53,17 @@ def merge_views(
     return log
 
 
+def _has(log: Message, field: str) -> bool:
+    return log.HasField(field)
+
+
 def _lend(log: log_pb2.Log, view: log_pb2.Log) -> None:
     failed = log.outcome == log_pb2.OUTCOME_ERROR
     for field in _LENT_TEXTS:
         if not getattr(log, field) and (failed or field not in _OF_ERRORS):
             setattr(log, field, getattr(view, field))
     for field in _LENT_NUMBERS:
-        if not log.HasField(field) and view.HasField(field) and (failed or field != "http_status"):
+        if not _has(log, field) and _has(view, field) and (failed or field != "http_status"):
             setattr(log, field, getattr(view, field))
     if not log.finish_reason and log.outcome == log_pb2.OUTCOME_SUCCESS:
         log.finish_reason = view.finish_reason
@@ -77,7 +83,7 @@ def _lend_usage(log: log_pb2.Log, view: log_pb2.Log) -> None:
         return
     log.usage_source = reported
     for field in limits.TOKEN_COUNTS:
-        if view.HasField(field):
+        if _has(view, field):
             setattr(log, field, getattr(view, field))
 
 
@@ -90,9 +96,9 @@ def _lend_parts(log: log_pb2.Log, view: log_pb2.Log) -> None:
         ),
         ("output_token_count", ("reasoning_token_count",)),
     ):
-        if log.HasField(whole) and view.HasField(whole) and getattr(log, whole) == getattr(view, whole):
+        if _has(log, whole) and _has(view, whole) and getattr(log, whole) == getattr(view, whole):
             for part in parts:
-                if not log.HasField(part) and view.HasField(part):
+                if not _has(log, part) and _has(view, part):
                     setattr(log, part, getattr(view, part))
 
 

@@ -35,7 +35,8 @@ class ReadSpan(NamedTuple):
 class RejectedItem(NamedTuple):
     """A span that is wrong, and why; never what it holds."""
 
-    index: int
+    position: int
+    """In the request, from 0."""
     violation: str
 
 
@@ -118,7 +119,7 @@ def _node_of(span: Span, classified: Classified, view: log_pb2.Log | None) -> No
     start_ns, end_ns, response_id = span.start_ns, span.end_ns, ""
     if kind is Kind.CALL and view is not None:
         start_ns = view.start_time.ToNanoseconds()
-        response_id = view.provider_response_id
+        response_id = view.provider_response_id or view.provider_request_id
     return Node(
         span.trace_id,
         span.span_id,

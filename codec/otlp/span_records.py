@@ -12,6 +12,7 @@ from llm_observe import limits
 from llm_observe.v1 import span_pb2
 
 from codec.otlp.resources import source_of
+from codec.otlp.span import STATUS_ERROR, STATUS_OK
 from codec.otlp.values import repaired, to_text
 
 if TYPE_CHECKING:
@@ -28,15 +29,18 @@ _READ_CHARS: Final = 4 * MAX_ATTRIBUTE_CHARS
 """Of a longer text this much is sent: it is redacted first and cut after."""
 _MAX_ATTRIBUTES: Final = 64
 _MAX_KEY_CHARS: Final = 100
+_STATUSES: Final = {STATUS_OK: span_pb2.SPAN_STATUS_OK, STATUS_ERROR: span_pb2.SPAN_STATUS_ERROR}
 _KEPT: Final = re.compile(
-    r"(?:gen_ai|llm|ai|tool|agent|openinference|input|output|retrieval|embedding|reranker|traceloop\.(?:span|entity|workflow)"
-    r"|langfuse\.observation|langsmith\.span|mlflow\.span|crewai|smolagents|graph\.node|http|url|rpc|db\.(?:system|operation)"
+    r"(?:gen_ai|llm|ai|tool|agent|openinference|input|output|retrieval|embedding|reranker"
+    r"|traceloop\.(?:span|entity|workflow)|langfuse\.observation|langsmith\.span|mlflow\.span|crewai|smolagents"
+    r"|graph\.node|http|url|rpc|db\.(?:system|operation)"
     r"|messaging\.(?:system|operation)|server|error|exception|code\.function|span\.type)(?:[.A-Z]|$)"
 )
 _LEFT_OUT: Final = re.compile(
     # What stands in fields of their own, is repeated by each message, or may hold credentials.
-    r"(?:llm\.(?:input|output)_messages|llm\.tools|gen_ai\.(?:prompt|completion)\.\d|gen_ai\.tool\.definitions|.*(?:json_schema"
-    r"|header|authorization|cookie|api_key|stacktrace|mime_type)|gen_ai\.operation\.name|openinference\.span\.kind"
+    r"(?:llm\.(?:input|output)_messages|llm\.tools|gen_ai\.(?:prompt|completion)\.\d|gen_ai\.tool\.definitions"
+    r"|.*(?:json_schema|header|authorization|cookie|api_key|stacktrace|mime_type)"
+    r"|gen_ai\.operation\.name|openinference\.span\.kind"
     r"|.*metadata\.LANGSMITH_)",
     re.IGNORECASE,
 )
@@ -51,7 +55,7 @@ def span_record(read: ReadSpan, log_id: str) -> span_pb2.Span:
         parent_span_id=span.parent_span_id,
         name=repaired(span.name)[:_READ_CHARS],
         operation=read.node.operation[: limits.MAX_TEXT_CHARS["operation"]],
-        status=span.status_code if span.status_code in span_pb2.SpanStatus.values() else 0,  # type: ignore[arg-type] # the enum's number
+        status=_STATUSES.get(span.status_code, span_pb2.SPAN_STATUS_UNSPECIFIED),
         status_message=repaired(span.status_message)[:_READ_CHARS],
         scope=source_of(span),
         service_name=(to_text(span.origin.resource.get("service.name")) or "")[:MAX_NAME_CHARS],

@@ -7,7 +7,7 @@ is absent.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from codec.otlp.values import dig, to_count
 
@@ -62,14 +62,22 @@ class Usage:
         return replace(self, input=input_, output=output, total=total, disjoint_input=False)
 
 
+def of_counts(counts: Mapping[str, int | None]) -> Usage:
+    """Return the usage that has these counts, by name."""
+    usage: dict[str, Any] = {name: counts.get(name) for name in COUNTS}
+    return Usage(**usage)
+
+
 def read_keys(values: Mapping[str, Value], keys: Mapping[str, Sequence[str]]) -> Usage:
     """Return the usage that stands under the first known of each count's keys."""
-    return Usage(**{name: _first(values.get, names) for name, names in keys.items()})
+    return of_counts({name: _first(values.get, names) for name, names in keys.items()})
 
 
 def read_paths(value: Value, paths: Mapping[str, Sequence[Sequence[str]]]) -> Usage:
     """Return the usage in nested objects, under the first known of each count's paths."""
-    return Usage(**{name: _first(lambda path: dig(value, *path), options) for name, options in paths.items()})
+    return of_counts(
+        {name: _first(lambda path: dig(value, *path), options) for name, options in paths.items()}
+    )
 
 
 def _first(get: Callable[..., Value], keys: Sequence[object]) -> int | None:

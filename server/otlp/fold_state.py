@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from llm_observe.v1.log_pb2 import Log
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from codec.otlp.folding import Key
-    from codec.otlp.requests import ReadSpan
     from worker.queue.broker import LogBroker
 
 _TTL_S: Final = 900
@@ -74,6 +73,18 @@ its response's id. Returns the order of this request, microseconds since 1970, a
 """
 
 
+class Seen(Protocol):
+    """A span or a log record, as far as it is remembered."""
+
+    @property
+    def node(self) -> Node:
+        """Its place among others."""
+
+    @property
+    def view(self) -> Log | None:
+        """What it tells of a call."""
+
+
 class KnownTraces(NamedTuple):
     """What is known of the traces of a request, the request included."""
 
@@ -93,17 +104,17 @@ class FoldState:
         self._store: Any = broker.redis.register_script(_STORE)
         self._ttl_s = ttl_s
 
-    async def add(self, project_id: str, spans: Iterable[ReadSpan]) -> KnownTraces:
+    async def add(self, project_id: str, seen: Iterable[Seen]) -> KnownTraces:
         """Remember spans; return what is known of their traces, and of those that share a response.
 
         Raises:
             QueueIsUnavailable: Redis did not answer, or has no room.
         """
         arguments: list[str | bytes | int] = [self._prefix_of(project_id), self._ttl_s, _MAX_NODES]
-        for span in spans:
-            node = span.node
+        for each in seen:
+            node = each.node
             response_id = node.response_id if len(node.response_id) >= MIN_RESPONSE_ID_CHARS else ""
-            view = span.view.SerializeToString() if span.view is not None else b""
+            view = each.view.SerializeToString() if each.view is not None else b""
             arguments += (node.trace_id, node.span_id, _pack(node), view, response_id)
         try:
             order, receive_time_us, *traces = await self._store(keys=(), args=arguments)

@@ -10,7 +10,7 @@ import structlog
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import DecodeError
 from llm_observe.ids import uuid7
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
@@ -23,7 +23,7 @@ from starlette.routing import Route
 from codec.otlp import decode_json, decode_protobuf
 from server.otlp.bodies import BodyReader
 from server.otlp.http_errors import MediaTypeUnknown, Undecodable, headers_of, http_status_of
-from server.otlp.services import METRICS_DROPPED, count_metrics, trace_response
+from server.otlp.services import METRICS_DROPPED, count_metrics, logs_response, trace_response
 from server.rpc.auth import roles_for
 from server.rpc.errors import ApiError, DatabaseIsUnavailable, Internal, Unauthenticated
 from storage.errors import StorageUnavailable
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from starlette.requests import Request
 
+    from codec.otlp.log_events import LogRecord
     from codec.otlp.span import Span
-    from server.otlp.intake import SpanIntake
+    from server.otlp.intake import OtlpIntake
     from server.rpc.auth import Authenticator
 
     Take: TypeAlias = Callable[["_Export"], Awaitable[Message]]
@@ -60,7 +61,7 @@ class _Export(NamedTuple):
 class OtlpHttp:
     """Answers OTLP over HTTP."""
 
-    def __init__(self, intake: SpanIntake, authenticator: Authenticator) -> None:
+    def __init__(self, intake: OtlpIntake, authenticator: Authenticator) -> None:
         self._intake = intake
         self._authenticator = authenticator
         self._bodies = BodyReader()
@@ -98,12 +99,10 @@ class OtlpHttp:
             return await take(_Export(await body.read(request), media_type == _JSON, peer))
 
     async def _take_spans(self, export: _Export) -> Message:
-        return trace_response(await self._intake.take(_read_spans(export), export.peer))
+        return trace_response(await self._intake.take_spans(_read_spans(export), export.peer))
 
     async def _take_log_records(self, export: _Export) -> Message:
-        if export.is_json:
-            _parse(export.body)
-        return ExportLogsServiceResponse()
+        return logs_response(await self._intake.take_records(_read_records(export), export.peer))
 
     async def _drop_metrics(self, export: _Export) -> Message:
         if export.is_json:
@@ -121,6 +120,14 @@ def _read_spans(export: _Export) -> Iterator[Span]:
     request = ExportTraceServiceRequest()
     _decode(request, export.body)
     return decode_protobuf.read_spans(request)
+
+
+def _read_records(export: _Export) -> Iterator[LogRecord]:
+    if export.is_json:
+        return decode_json.read_records(_parse(export.body))
+    request = ExportLogsServiceRequest()
+    _decode(request, export.body)
+    return decode_protobuf.read_records(request)
 
 
 def _parse(body: bytes) -> decode_json.JsonObject:

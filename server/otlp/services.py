@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from codec.otlp.decode_protobuf import read_spans
+from codec.otlp.decode_protobuf import read_records, read_spans
 from server.rpc.context import peer_address
 from telemetry import metrics
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-    from server.otlp.intake import SpanIntake, Taken
+    from server.otlp.intake import OtlpIntake, Taken
     from server.rpc.context import Context
 
 METRICS_DROPPED: Final = metrics.OTLP_ITEMS.child("metric", "dropped")
@@ -39,25 +39,37 @@ def trace_response(taken: Taken) -> ExportTraceServiceResponse:
     return response
 
 
+def logs_response(taken: Taken) -> ExportLogsServiceResponse:
+    """Return the answer to a request of log records, likewise."""
+    response = ExportLogsServiceResponse()
+    if taken.rejected_count:
+        response.partial_success.rejected_log_records = taken.rejected_count
+        response.partial_success.error_message = taken.message
+    return response
+
+
 class OtlpTraceService:
     """Receives traces."""
 
-    def __init__(self, intake: SpanIntake) -> None:
+    def __init__(self, intake: OtlpIntake) -> None:
         self._intake = intake
 
     async def Export(
         self, request: ExportTraceServiceRequest, context: Context
     ) -> ExportTraceServiceResponse:
         """Take spans."""
-        return trace_response(await self._intake.take(read_spans(request), peer_address(context)))
+        return trace_response(await self._intake.take_spans(read_spans(request), peer_address(context)))
 
 
 class OtlpLogsService:
     """Receives log records."""
 
+    def __init__(self, intake: OtlpIntake) -> None:
+        self._intake = intake
+
     async def Export(self, request: ExportLogsServiceRequest, context: Context) -> ExportLogsServiceResponse:
         """Take log records."""
-        return ExportLogsServiceResponse()
+        return logs_response(await self._intake.take_records(read_records(request), peer_address(context)))
 
 
 class OtlpMetricsService:

@@ -40,7 +40,7 @@ class TraceService(TraceServiceServicer):
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def GetTrace(  # type: ignore[override] # the stubs know grpc's synchronous context
+    async def GetTrace(
         self, request: pb.TraceServiceGetTraceRequest, context: Context
     ) -> pb.TraceServiceGetTraceResponse:
         if not is_trace_id(request.trace_id):
@@ -54,9 +54,7 @@ class TraceService(TraceServiceServicer):
             truncated=len(rows) > _MAX_LOGS or len(found) > _MAX_SPANS,
         )
 
-    async def ListTraces(  # type: ignore[override] # as above
-        self, request: pb.ListTracesRequest, context: Context
-    ) -> pb.ListTracesResponse:
+    async def ListTraces(self, request: pb.ListTracesRequest, context: Context) -> pb.ListTracesResponse:
         size = parse_limit("page_size", request.page_size, default=50, maximum=_MAX_PAGE_SIZE)
         project_id = caller().project_id
         found = await spans.list_roots(

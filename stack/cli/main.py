@@ -25,6 +25,7 @@ from stack.cli.demo import demo_traffic
 from stack.cli.doctor import doctor
 from stack.cli.erase import erase
 from stack.cli.export import export
+from stack.cli.import_otlp import import_
 from stack.cli.keys import keys
 from stack.cli.ledger import ledger
 from stack.cli.logs import logs
@@ -147,6 +148,7 @@ for _command in (
     dead_letters,
     alerts,
     export,
+    import_,
     backup,
     restore,
     erase,

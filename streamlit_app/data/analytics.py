@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
+from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceRequest
+from llm_observe.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from streamlit_app import clock
 from streamlit_app import format as fmt
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from llm_observe.v1.filter_pb2 import TimeRange
     from llm_observe.v1.log_pb2 import Log
+    from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceResponse
 
     from streamlit_app.state.view import View
 
@@ -189,10 +192,11 @@ def get_log(log_id: str) -> pb.GetLogResponse:
         return _stub().GetLog(pb.GetLogRequest(log_id=log_id), timeout=settings().timeout_s)
 
 
-def get_trace(trace_id: str) -> pb.GetTraceResponse:
-    """Return the logs of a trace, oldest first."""
+def get_trace(trace_id: str) -> TraceServiceGetTraceResponse:
+    """Return the logs and the spans of a trace, oldest first."""
+    request = TraceServiceGetTraceRequest(trace_id=trace_id)
     with server_errors():
-        return _stub().GetTrace(pb.GetTraceRequest(trace_id=trace_id), timeout=settings().timeout_s)
+        return TraceServiceStub(channel()).GetTrace(request, timeout=settings().timeout_s)
 
 
 def _stub() -> AnalyticsServiceStub:

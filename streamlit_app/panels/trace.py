@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llm_observe.v1.log_pb2 import Log
+    from llm_observe.v1.span_pb2 import Span
 
 ORDERS: Final = {"time": "By time", "duration": "By duration"}
 
@@ -29,20 +30,22 @@ class Calls(NamedTuple):
     logs: list[Log]
     is_whole: bool
     """False if there are more than were read."""
+    steps: Sequence[Span] = ()
+    """The spans around them."""
 
 
 def read_calls(trace_id: str, session_id: str) -> Calls:
     """Return the calls of a trace, or of a session where there is no trace id. Raises ServerError."""
     if trace_id:
         trace = analytics.get_trace(trace_id)
-        return Calls(list(trace.logs), not trace.truncated)
+        return Calls(list(trace.logs), not trace.truncated, trace.spans)
     session = analytics.list_session(session_id)
     return Calls(list(reversed(session.logs)), not session.next_page_token)
 
 
 def show_trace(calls: Calls, *, selected: str, title: str, key: str, is_session: bool) -> str:
     """Show sums, controls and waterfall; return the log that was clicked on, empty if none was."""
-    spans = spans_of(calls.logs)
+    spans = spans_of(calls.logs, calls.steps)
     _show_head(to_head(spans))
     row = st.container(horizontal=True, vertical_alignment="center", gap="small")
     with row:

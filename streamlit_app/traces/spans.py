@@ -1,9 +1,10 @@
-"""Parts of a trace, whatever they are. Today all of them are LLM calls, read from logs."""
+"""Parts of a trace: calls, which are logs, and the spans around them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from llm_observe.v1 import span_pb2
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, Log
 
 from streamlit_app import format as fmt
@@ -19,7 +20,10 @@ _KINDS: Final = {
     "embeddings": "embedding",
     "rerank": "retriever",
     "invoke_agent": "agent",
+    "retrieval": "retriever",
 }
+_STEP: Final = "chain"
+"""Kind of a span that is no call, and does nothing that has a kind of its own."""
 _OUTCOMES: Final = {OUTCOME_ERROR: "error", OUTCOME_CANCELLED: "cancelled"}
 
 
@@ -45,15 +49,38 @@ class Span(NamedTuple):
     """The log to open; empty for parts that are no calls."""
 
 
-def spans_of(logs: Iterable[Log]) -> list[Span]:
-    """Return the spans of calls, each with an id of its own: a producer may repeat a span id."""
+def spans_of(logs: Iterable[Log], steps: Iterable[span_pb2.Span] = ()) -> list[Span]:
+    """Return the spans of calls, each with an id of its own, and the steps around them.
+
+    A producer may repeat a span id. A step that shows a call is that call where they have one id; else it
+    stands around the call, as another instrumentation saw it, and opens the same log.
+    """
     spans: dict[str, Span] = {}
     for log in logs:
         span = from_log(log)
         spans.setdefault(span.id, span)
         if spans[span.id] is not span:
             spans[log.log_id] = span._replace(id=log.log_id)
+    for step in steps:
+        if step.span_id not in spans:
+            spans[step.span_id] = from_step(step)
     return list(spans.values())
+
+
+def from_step(step: span_pb2.Span) -> Span:
+    """Return the span of a step. It has no tokens and costs nothing: its calls do."""
+    failed = step.status == span_pb2.SPAN_STATUS_ERROR
+    return Span(
+        id=step.span_id,
+        parent_id=step.parent_span_id,
+        kind=_STEP if step.log_id else _KINDS.get(step.operation, _STEP),
+        name=step.name,
+        start=_epoch(fmt.timestamp(step.start_time)),
+        end=_epoch(fmt.timestamp(step.end_time)),
+        has_end=True,
+        outcome="error" if failed else "success",
+        log_id=step.log_id,
+    )
 
 
 def from_log(log: Log) -> Span:

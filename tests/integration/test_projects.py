@@ -16,6 +16,7 @@ from llm_observe.v1 import conversation_service_pb2 as conversation
 from llm_observe.v1 import event_service_pb2 as event
 from llm_observe.v1 import export_service_pb2 as export
 from llm_observe.v1 import report_service_pb2 as report
+from llm_observe.v1 import trace_service_pb2 as trace
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.conversation_pb2 import Conversation
 from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
@@ -195,6 +196,8 @@ CROSSINGS = {
     "AnalyticsService/ListFacets": (EMPTY, lambda ours: analytics.ListFacetsRequest()),
     "AnalyticsService/ListLogs": (EMPTY, lambda ours: analytics.ListLogsRequest()),
     "AnalyticsService/GetTrace": (EMPTY, lambda ours: analytics.GetTraceRequest(trace_id=OUR_TRACE)),
+    "TraceService/GetTrace": (EMPTY, lambda ours: trace.TraceServiceGetTraceRequest(trace_id=OUR_TRACE)),
+    "TraceService/ListTraces": (EMPTY, lambda ours: trace.ListTracesRequest()),
     "AnalyticsService/ExportLogsCsv": (EMPTY, lambda ours: analytics.ExportLogsCsvRequest()),
     "AnalyticsService/ListErrors": (EMPTY, lambda ours: analytics.ListErrorsRequest()),
     "AnalyticsService/GetLog": (MISSING, lambda ours: analytics.GetLogRequest(log_id=ours["log_id"])),
@@ -290,6 +293,8 @@ async def test_no_method_reaches_another_projects_rows(locked_channel, sql, data
         "AnalyticsService/ListErrors",
         "AnalyticsService/ListLogs",
         "AnalyticsService/GetTrace",
+        "TraceService/GetTrace",
+        "TraceService/ListTraces",
         "AnalyticsService/ListFacets",
         "AnalyticsService/QueryBreakdown",
         "AlertService/ListAlertRules",

@@ -13,6 +13,7 @@ from llm_observe.v1 import trace_service_pb2 as pb
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.trace_service_pb2_grpc import TraceServiceStub
 
+from stack.erasure import UserErasure
 from storage.spans import drop_old_spans, ensure_span_partitions
 from tests.support.logs import make_log, make_request
 from tests.support.otlp_bodies import MILLISECOND, START_NS, TRACE_ID, body, messages, pairs, span, span_id
@@ -46,10 +47,12 @@ def traces(channel):
     return stub(TraceServiceStub, channel)
 
 
-async def get_trace(traces, span_count: int, trace_id: str = TRACE_ID) -> pb.TraceServiceGetTraceResponse:
+async def get_trace(traces, span_count: int, log_count: int = 0) -> pb.TraceServiceGetTraceResponse:
+    """Wait for the spans and the logs of the trace, which are stored one after the other."""
+
     async def whole():
-        found = await traces.GetTrace(pb.TraceServiceGetTraceRequest(trace_id=trace_id))
-        return found if len(found.spans) == span_count else None
+        found = await traces.GetTrace(pb.TraceServiceGetTraceRequest(trace_id=TRACE_ID))
+        return found if (len(found.spans), len(found.logs)) == (span_count, log_count) else None
 
     return await eventually(whole)
 
@@ -61,7 +64,7 @@ async def test_a_trace_has_its_calls_and_what_is_around_them(server, worker, tra
         span(3, 1, **now(name="execute_tool w", attributes={"gen_ai.operation.name": "execute_tool"})),
         span(1, **now(name="invoke_agent weather", attributes=AGENT, status={"code": 2, "message": "no"})),
     )
-    found = await get_trace(traces, 3)
+    found = await get_trace(traces, 3, 1)
     (log,) = found.logs
     by_id = {each.span_id: each for each in found.spans}
     assert by_id[span_id(2)].log_id == log.log_id
@@ -113,14 +116,14 @@ async def test_spans_are_redacted_and_bounded(server, worker, traces, sql):
 async def test_a_span_that_is_sent_again_is_the_same_row(server, worker, traces, sql):
     for _ in range(3):
         await send(server, span(1, **now(attributes=AGENT)), span(2, 1, **now(attributes=CALL)))
-    found = await get_trace(traces, 2)
-    assert len(found.logs) == 1
+    await get_trace(traces, 2, 1)
+    assert await sql.fetchval("SELECT count(*) FROM spans") == 2
 
 
 async def test_views_of_one_call_name_its_log(server, worker, traces):
     await send(server, span(2, 1, **now(attributes=CALL)))
     await send(server, span(1, **now(attributes=CALL)))
-    found = await get_trace(traces, 2)
+    found = await get_trace(traces, 2, 1)
     (log,) = found.logs
     assert {each.log_id for each in found.spans} == {log.log_id}
 
@@ -167,6 +170,16 @@ async def _has(listed, count: int) -> bool:
 
 def _iso(nanoseconds: int) -> str:
     return datetime.fromtimestamp(nanoseconds / 1e9, UTC).isoformat().replace("+00:00", "Z")
+
+
+async def test_the_spans_of_an_erased_users_traces_are_deleted(server, worker, traces, database, sql):
+    await send(
+        server, span(1, **now(attributes=AGENT)), span(2, 1, **now(attributes={**CALL, "user.id": "u-1"}))
+    )
+    await send(server, span(3, traceId="e" * 32, **now(attributes=AGENT)))
+    await get_trace(traces, 2, 1)
+    await UserErasure(database, None, 60.0, lambda *_: None).erase("default", "u-1", "ops")
+    assert await sql.fetch("SELECT trace_id FROM spans WHERE trace_id <> $1", "e" * 32) == []
 
 
 async def test_days_are_dropped_after_their_own_retention(database, sql, server, worker, traces):

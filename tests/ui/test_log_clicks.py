@@ -7,9 +7,10 @@ import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from llm_observe.v1.analytics_service_pb2 import GetTraceResponse, ListErrorsResponse
+from llm_observe.v1.analytics_service_pb2 import ListErrorsResponse
 from llm_observe.v1.event_service_pb2 import WatchLogsResponse
 from llm_observe.v1.log_pb2 import Log
+from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceResponse
 
 from tests.support.ui.sample_logs import TRACE_ID, logs
 from tests.support.waiting import eventually
@@ -170,7 +171,7 @@ async def test_names_in_a_waterfall_are_text(browser_page, fake):
     page = browser_page
     hostile = Log(log_id="l", trace_id=TRACE_ID, model="<img src=http://evil.example/x onerror=alert(1)>")
     hostile.latency.seconds = 1
-    fake.answers["AnalyticsService.GetTrace"] = GetTraceResponse(logs=[hostile])
+    fake.answers["TraceService.GetTrace"] = TraceServiceGetTraceResponse(logs=[hostile])
     await page.goto(f"/trace?trace={TRACE_ID}")
     item = page.get_by_role("treeitem").first
     await item.wait_for()

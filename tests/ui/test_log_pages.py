@@ -8,6 +8,7 @@ import pytest
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.event_service_pb2 import WatchLogsResponse
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR, Log
+from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceResponse
 
 from server.rpc.errors import QueryTookTooLong
 from streamlit_app.data.live_tail import LiveTail
@@ -171,7 +172,7 @@ def test_a_trace_sums_up_and_shows_the_call_that_was_chosen(connected):
     words = texts(run("trace", trace=TRACE_ID, log=log.log_id))
     assert "7.20 s" in words
     assert log.input_preview in words
-    assert connected.requests_to("AnalyticsService.GetTrace")[0].trace_id == TRACE_ID
+    assert connected.requests_to("TraceService.GetTrace")[0].trace_id == TRACE_ID
 
 
 # -- safe text ---------------------------------------------------------------------------------------------
@@ -191,7 +192,7 @@ def test_what_others_wrote_is_shown_as_it_is(connected):
             setattr(log, field.name, HOSTILE)
     connected.answers[GET] = pb.GetLogResponse(log=log)
     connected.answers[LIST] = pb.ListLogsResponse(logs=[log])
-    connected.answers["AnalyticsService.GetTrace"] = pb.GetTraceResponse(logs=[log])
+    connected.answers["TraceService.GetTrace"] = TraceServiceGetTraceResponse(logs=[log])
     for app in (run("logs", log="l"), run("trace", trace="t", log="l")):
         for kind in (app.markdown, app.caption, app.error, app.info, app.header):
             for element in kind:

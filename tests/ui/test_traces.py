@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from llm_observe.v1 import span_pb2 as pb
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR, Log
 
 from streamlit_app.traces.rows import MAX_ROWS, merge, to_head, to_rows
@@ -70,6 +71,17 @@ def test_every_call_is_in_the_tree_once_whatever_parents_say(parts):
     for shorten_waits in (False, True):
         for row in rows_of(spans, shorten_waits=shorten_waits):
             assert 0 <= row.left <= row.left + row.width <= 1.000001
+
+
+def test_steps_stand_around_calls_and_a_call_is_there_once():
+    call = Log(log_id="a", span_id="2" * 16, parent_span_id="1" * 16, model="m", total_token_count=7)
+    agent = pb.Span(span_id="1" * 16, name="invoke_agent w", operation="invoke_agent")
+    itself = pb.Span(span_id="2" * 16, parent_span_id="1" * 16, operation="chat", log_id="a")
+    seen_too = pb.Span(span_id="3" * 16, name="chat", operation="chat", log_id="a")
+    found = {one.id[0]: one for one in spans_of([call], [agent, itself, seen_too])}
+    assert {number: (one.kind, one.log_id, one.tokens) for number, one in found.items()} == {
+        "1": ("agent", "", None), "2": (LLM, "a", 7), "3": ("chain", "a", None),
+    }  # fmt: skip
 
 
 def test_a_span_id_that_a_producer_repeats_hides_no_call():

@@ -15,9 +15,10 @@ from llm_observe.v1.log_pb2 import Log
 
 from codec.otlp import decode_json
 from codec.otlp.folding import Node, changed_groups, fold, log_id_of
+from codec.otlp.log_events import LogRecord, read_events
 from codec.otlp.merging import ALSO_REPORTED_BY, merge_views
 from codec.otlp.requests import ReadSpan, read_request
-from tests.support.otlp_bodies import MILLISECOND, START_NS, body, messages, span
+from tests.support.otlp_bodies import MILLISECOND, START_NS, TRACE_ID, body, messages, span, span_id
 from tests.support.recordings import bodies, differences, expected_of, recordings
 
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude-x"}
@@ -38,7 +39,7 @@ def logs_of(spans: list[ReadSpan]) -> list[Log]:
     return stored([spans])
 
 
-def stored(requests: list[list[ReadSpan]]) -> list[Log]:
+def stored(requests: list[list[Any]]) -> list[Log]:
     """Return the logs that are left of requests that came one after the other, as the server folds them."""
     nodes: dict[Any, Node] = {}
     views: dict[Any, Log | None] = {}
@@ -50,6 +51,7 @@ def stored(requests: list[list[ReadSpan]]) -> list[Log]:
             views[each.node.key] = each.view
         for group in changed_groups(nodes, {each.node.key for each in request}, order):
             told = [view for key in group.members if (view := views[key]) is not None]
+            assert told[0].HasField("start_time")
             shared = [view for key in group.contexts if (view := views[key]) is not None]
             kept[group.log_id] = merge_views(group.log_id, told, shared)
     return list(kept.values())
@@ -159,6 +161,69 @@ def test_spans_in_a_circle_are_folded_all_the_same():
     spans = read(span(1, 2, attributes=CHAT), span(2, 1, attributes=CHAT), span(3, 3, attributes=CHAT))
     assert len(logs_of(spans)) == 2
     assert fold({each.node.key: each.node for each in spans})
+
+
+EVENT = {"gen_ai.system": "openai"}
+
+
+def record(name: str, content: Any, **fields: Any) -> LogRecord:
+    return LogRecord(
+        name, **{"trace_id": TRACE_ID, "span_id": span_id(1), "attributes": EVENT, "body": content, **fields}
+    )
+
+
+RECORDS = {
+    "maps": [record("gen_ai.user.message", {"content": "hello"}),
+             record("gen_ai.choice", {"message": {"content": "Fine."}, "finish_reason": "stop"})],
+    "JSON text, and names in attributes": [
+        record("", '{"role": "user", "content": "hello"}', attributes={"event.name": "gen_ai.user.message"}),
+        record("", '{"message": {"content": "Fine."}, "finish_reason": "stop"}',
+               attributes={"event.name": "gen_ai.choice"})],
+    "one event": [record("gen_ai.client.inference.operation.details", None, attributes={
+        "gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": "hello"}]}],
+        "gen_ai.output.messages": [{"role": "assistant", "finish_reason": "stop",
+                                    "parts": [{"type": "text", "content": "Fine."}]}]})],
+    "by the response's id": [
+        record("gen_ai.client.inference.operation.details", None, trace_id="", span_id="", attributes={
+            **RESPONSE, "gen_ai.input.messages": messages(("user", "hello")),
+            "gen_ai.output.messages": json.dumps([{"role": "assistant", "finish_reason": "stop",
+                                                   "parts": [{"type": "text", "content": "Fine."}]}])})],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_log_records_lend_their_texts_whenever_they_come(kind):
+    call = read(span(1, attributes={**CHAT, **RESPONSE, "gen_ai.usage.output_tokens": 1}))
+    events = list(read_events(RECORDS[kind]).values())
+    assert events
+    for requests in ([call, events], [events, call], [call + events], [call, *([each] for each in events)]):
+        (log,) = stored(requests)
+        assert (log.input_preview, log.output_preview, log.finish_reason) == ("hello", "Fine.", "stop"), (
+            requests
+        )
+
+
+def test_log_records_without_their_call_make_no_log():
+    assert stored([list(read_events(RECORDS["maps"]).values())]) == []
+    assert read_events([record("com.acme.order", {"content": "x"}), record("gen_ai.choice", None)]) == {}
+
+
+def test_the_log_records_of_recordings_complete_their_calls():
+    for recording in recordings():
+        spans = [[each] for request in bodies(recording) for each in read_all(request)]
+        events = [
+            list(read_events(decode_json.read_records(request)).values())
+            for request in bodies(recording, "logs")
+        ]
+        for requests in (spans + events, events + spans):
+            found = {log.span_id: log for log in stored(requests)}
+            for wanted in recording["expected"].get("with_log_records") or ():
+                assert differences(found[wanted["span_id"]], wanted) == [], recording["name"]
+            assert len(found) == len(recording["expected"]["logs"])
+
+
+def read_all(request: dict[str, Any]) -> list[ReadSpan]:
+    return list(read_request(decode_json.read_spans(request), time.time() + 1e9).spans.values())
 
 
 def test_recordings_are_folded_in_any_order_and_split():

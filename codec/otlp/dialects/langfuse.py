@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from codec.otlp.response_ids import response_id_in
 from codec.otlp.sources import Dialect, Role, answer, json_text, until_instant, user_text, within
-from codec.otlp.usage import Usage, read_vendor_usage
+from codec.otlp.usage import Usage, of_counts, read_vendor_usage
 from codec.otlp.values import to_count
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _usage(span: Span) -> Usage:
 
 def _add_buckets(details: dict[str, Value]) -> Usage:
     """Add up buckets: ``input`` leaves out ``input_cache_read`` and ``cache_read_input_tokens``."""
-    usage = {
+    usage: dict[str, int | None] = {
         "input": 0, "output": 0, "cache_read": None, "cache_write": None, "reasoning": None,
         "audio_input": None, "audio_output": None,
     }  # fmt: skip
@@ -63,7 +63,7 @@ def _add_buckets(details: dict[str, Value]) -> Usage:
     }
     for side, is_known in known.items():
         usage[side] = usage[side] if is_known else None
-    return Usage(**usage, total=to_count(details.get("total")))
+    return of_counts({**usage, "total": to_count(details.get("total"))})
 
 
 def _part_of(key: str, side: str) -> str:

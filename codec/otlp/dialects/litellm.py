@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from codec.otlp.dialects.gen_ai import CALLS
 from codec.otlp.sources import Dialect, Role, within
 from codec.otlp.span import STATUS_ERROR
-from codec.otlp.usage import COUNTS, Usage, read_keys
+from codec.otlp.usage import Usage, of_counts, read_keys
 from codec.otlp.values import MAX_JSON_CHARS
 
 if TYPE_CHECKING:
@@ -40,10 +40,8 @@ def _role_of(span: Span) -> Role | None:
 def _usage(span: Span) -> Usage:
     usage = read_keys(span.attributes, _KEYS)
     text = span.text("metadata.usage_object")[:MAX_JSON_CHARS]
-    found = {name: match for name in _IN_REPR if (match := _IN_REPR[name].search(text))}
-    return usage.with_details_of(
-        Usage(**{name: int(match[1]) for name, match in found.items() if name in COUNTS})
-    )
+    found = {name: int(match[1]) for name in _IN_REPR if (match := _IN_REPR[name].search(text))}
+    return usage.with_details_of(of_counts(found))
 
 
 def _response_id(span: Span) -> Value:

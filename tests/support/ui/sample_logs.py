@@ -11,6 +11,7 @@ from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.event_service_pb2 import WatchLogsRequest, WatchLogsResponse
 from llm_observe.v1.filter_pb2 import LogFilter
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS, Log
+from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceRequest, TraceServiceGetTraceResponse
 
 from server.rpc.errors import LogNotFound
 from tests.support.ui.sample import CODES, MESSAGES, NOW, SOURCES
@@ -174,8 +175,9 @@ def get_log(request: pb.GetLogRequest) -> pb.GetLogResponse | LogNotFound:
     return answer
 
 
-def get_trace(request: pb.GetTraceRequest) -> pb.GetTraceResponse:
-    return pb.GetTraceResponse(logs=[log for log in reversed(logs()) if log.trace_id == request.trace_id])
+def get_trace(request: TraceServiceGetTraceRequest) -> TraceServiceGetTraceResponse:
+    found = [log for log in reversed(logs()) if log.trace_id == request.trace_id]
+    return TraceServiceGetTraceResponse(logs=found)
 
 
 def export_csv(request: pb.ExportLogsCsvRequest) -> Iterable[pb.ExportLogsCsvResponse]:
@@ -195,7 +197,7 @@ def log_answers() -> dict[str, object]:
     return {
         "AnalyticsService.ListLogs": list_logs,
         "AnalyticsService.GetLog": get_log,
-        "AnalyticsService.GetTrace": get_trace,
+        "TraceService.GetTrace": get_trace,
         "AnalyticsService.ExportLogsCsv": export_csv,
         "EventService.WatchLogs": watch_logs,
     }
