@@ -75,7 +75,9 @@ class LogQueue:
         task_name: What workers do with them.
     """
 
-    def __init__(self, broker: LogBroker, backlog: Backlog | None = None, task_name: str = WRITE_LOGS) -> None:
+    def __init__(
+        self, broker: LogBroker, backlog: Backlog | None = None, task_name: str = WRITE_LOGS
+    ) -> None:
         self._broker = broker
         self._backlog = backlog
         self._task_name = task_name
