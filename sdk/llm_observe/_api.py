@@ -271,9 +271,11 @@ def log(
 
 
 def _note(call: Call, convert: Callable[[object], object], **values: object) -> None:
-    """Set attributes of a call to values of any type, converted."""
+    """Set attributes of a call to values of any type, converted. One that is unknown takes no memory."""
     for name, value in values.items():
-        setattr(call, name, convert(value))
+        converted = convert(value)
+        if converted is not None and converted != "":
+            setattr(call, name, converted)
 
 
 def flush(timeout: float = 5.0) -> FlushResult:

@@ -31,8 +31,9 @@ SUCCESS: Final = 1
 ERROR: Final = 2
 CANCELLED: Final = 3
 
-_OVERHEAD_BYTES: Final = 700
-"""Memory of a queued Call without its text, measured with tracemalloc."""
+_OVERHEAD_BYTES: Final = 2_200
+"""Memory of a queued Call without its text, measured with tracemalloc: of one with so many attributes that
+Python gives it a dict of its own (more than 30). Others take a third."""
 _SHORT_TEXTS: Final = (
     "provider", "model", "response_model", "finish_reason", "provider_request_id", "provider_response_id",
     "service_tier", "server_address", "error_code", "error_message",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
 import llm_observe
 import pytest
-from llm_observe._call import Call
+from llm_observe._call import _OVERHEAD_BYTES, Call
 from llm_observe._session import Session
 from llm_observe._values import KEPT_TEXT_CHARS
+from vendor_wire import Anthropic, Gemini, OpenAI
 
 LONG = "x" * 1_000_000
 TEXTS = (
@@ -87,7 +90,7 @@ def test_an_answer_is_kept_as_one_short_text(chunk, count):
     call = new_call()
     call.output_chunks = [chunk] * count
     size = call.compact()
-    assert size < KEPT_TEXT_CHARS + 2_000
+    assert size < KEPT_TEXT_CHARS + _OVERHEAD_BYTES + 100
     (text,) = call.output_chunks
     assert set(text) == {"x"}
 
@@ -106,7 +109,7 @@ def test_each_text_is_truncated_when_it_is_logged(recorder, name, value):
     llm_observe.log(**arguments)
     assert recorder.only is not None
     (call,) = recorder.calls
-    assert call.compact() < KEPT_TEXT_CHARS + 2_000
+    assert call.compact() < KEPT_TEXT_CHARS + _OVERHEAD_BYTES + 100
 
 
 def test_metadata_is_truncated_when_it_is_logged(recorder):
@@ -131,3 +134,21 @@ def test_metadata_repeated_in_each_chunk_is_kept_once(recorder):
 def test_a_call_may_start_in_1970(recorder):
     llm_observe.log(provider="p", model="m", start_time=datetime(1970, 1, 1, tzinfo=UTC))
     assert recorder.only.start_time.ToNanoseconds() == 0
+
+
+@pytest.mark.parametrize("vendor", [OpenAI, Anthropic, Gemini])
+@pytest.mark.parametrize("stream", [False, True])
+def test_queued_calls_take_no_more_memory_than_is_counted(vendor, stream, recorder):
+    source = vendor()
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            answer = source.stream() if stream else source.ask(source.client)
+            assert not stream or list(answer)
+        counted = sum(call.compact() for call in recorder.calls)
+        gc.collect()
+        held = tracemalloc.get_traced_memory()[0]
+        recorder.calls.clear()
+        assert held - tracemalloc.get_traced_memory()[0] <= counted
+    finally:
+        tracemalloc.stop()
