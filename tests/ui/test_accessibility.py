@@ -1,4 +1,7 @@
-"""What axe-core finds on the pages, in both themes: nothing serious. `make test-pictures` looks at more states."""
+"""What axe-core finds on the pages, in both themes: nothing serious.
+
+Further states are looked at by `make test-pictures`.
+"""
 
 from __future__ import annotations
 
