@@ -52,7 +52,7 @@ def test_links_between_pages_hold_in_the_site(name: str):
     ("name", "text", "rewritten"),
     [
         ("README.md", "[o](docs/operations.md#x)", "[o](operations.md#x)"),
-        ("README.md", "![p](docs/dashboard.png)", "![p](dashboard.png)"),
+        ("README.md", "![p](docs/images/dashboard-light.png)", "![p](images/dashboard-light.png)"),
         ("README.md", "[c](clients/)", "[c](clients/README.md)"),
         ("README.md", "[L](LICENSE)", "L"),
         ("README.md", "[a](#run-it)", "[a](#run-it)"),
