@@ -160,10 +160,8 @@ cdef int _may_be_behind_space(const NormalText* text, int at, int kind) except -
 
 
 cdef inline bint _ends_clause(uint8_t sign) noexcept:
-    return (
-        sign == c'.' or sign == c',' or sign == c';' or sign == c':' or sign == c'!' or sign == c'?' or sign == c')'
-        or sign == c']' or sign == c'}'
-    )
+    """Tell whether a sign ends words, and no passwords, as an exclamation mark may."""
+    return sign == c'.' or sign == c',' or sign == c';' or sign == c':' or sign == c')' or sign == c']' or sign == c'}'
 
 
 cdef bint _is_token_near(const NormalText* text, int at, int kind) noexcept:

@@ -13,24 +13,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from llm_observe._redaction.connections import find_url_passwords
-from llm_observe._redaction.credentials import find_headers, find_jwts, find_prefixed, find_webhooks
-from llm_observe._redaction.normalise import Scan
-from llm_observe._redaction.private_keys import find_private_keys
+from llm_observe.redaction import find_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parent.parent
-_DETECTORS: Final = (
-    find_private_keys, find_url_passwords, find_prefixed, find_jwts, find_headers, find_webhooks,
-)  # fmt: skip
 _MIN_CHARS: Final = 16
 """Shorter ones are examples in documents and tests: no key is as short."""
 _MIN_PASSWORD_CHARS: Final = 12
 _PLACEHOLDER: Final = re.compile(r"\[[A-Z_]+\]")
 """What redaction leaves."""
-_MAX_FILE_CHARS: Final = 4_000_000
+_PIECE_CHARS: Final = 1_000_000
+"""Longer texts are read in pieces, so that their forms fit into memory."""
+_OVERLAP_CHARS: Final = 20_000
+"""Pieces overlap by more than the longest credential."""
 
 
 class Finding(NamedTuple):
@@ -41,14 +38,14 @@ class Finding(NamedTuple):
 
 
 def find_in(text: str, where: str) -> Iterator[Finding]:
-    """Yield the credentials in a text."""
-    scan = Scan(text[:_MAX_FILE_CHARS])
-    for detect in _DETECTORS:
-        for found in detect(scan):
+    """Yield the credentials in a text. One where two pieces of it overlap is yielded twice."""
+    for begin in range(0, max(1, len(text) - _OVERLAP_CHARS), _PIECE_CHARS - _OVERLAP_CHARS):
+        piece = text[begin : begin + _PIECE_CHARS]
+        for found in find_credentials(piece):
             least = _MIN_PASSWORD_CHARS if found.kind == "URL_PASSWORD" else _MIN_CHARS
-            value = scan.text[found.start : found.end]
+            value = piece[found.start : found.end]
             if len(value) >= least and not _PLACEHOLDER.fullmatch(value):
-                line = scan.text.count("\n", 0, found.start) + 1
+                line = text.count("\n", 0, begin + found.start) + 1
                 yield Finding(f"{where}:{line}", found.kind)
 
 

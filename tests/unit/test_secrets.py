@@ -85,3 +85,9 @@ def test_a_credential_in_a_message_is_found(script, repository):
 )
 def test_examples_are_no_credentials(script, text):
     assert [*script.find_in(text, "file")] == []
+
+
+@pytest.mark.parametrize("before", [5_000_000, 999_990, 980_001])
+def test_a_credential_deep_in_a_file_or_where_pieces_of_it_meet_is_found(script, before):
+    text = "a line\n" * (before // 7) + "x" * (before % 7) + f" {MADE_UP['a key']} " + "a line\n" * 9
+    assert {found.where for found in script.find_in(text, "file")} == {f"file:{before // 7 + 1}"}
