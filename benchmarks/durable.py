@@ -1,10 +1,10 @@
 """From Ingest RPC to commit with one worker and with two, compared with a bare unnest upsert and rollup.
 
-python -m benchmarks.durable [logs]: the logs are the seeded mix of tests/support/logs.py. The bare side, with
-one connection and with two, is one INSERT ... SELECT unnest(500 rows) ON CONFLICT DO UPDATE and one rollup
-upsert in one transaction, on a plain table with one primary key: no partitions, no ownership, no sketches, no
-redaction, no queue. ours_redacting_all is the same where every log holds something to redact; ours_traced is
-the same where every log is part of a trace, which an index finds.
+python -m benchmarks.durable [logs]: the logs are the seeded mix of tests/support/logs.py. The bare side,
+with one connection and with two, is one INSERT ... SELECT unnest(500 rows) ON CONFLICT DO UPDATE and one
+rollup upsert in one transaction, on a plain table with one primary key: no partitions, no ownership, no
+sketches, no redaction, no queue. ours_redacting_all is the same where every log holds something to redact;
+ours_traced is the same where every log is part of a trace, which an index finds.
 """
 
 from __future__ import annotations
