@@ -27,14 +27,14 @@ def refusals(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def refuse(self: RateLimiter, peer: str, count: int) -> None:
         nonlocal calls
-        if self._limit == _REFUSING:
-            raise RateLimited(self._limit, 60, retry_after_s=_REFUSING_DELAY_S)
-        if self._limit != _BUSY:
+        if self.limit == _REFUSING:
+            raise RateLimited(self.limit, 60, retry_after_s=_REFUSING_DELAY_S)
+        if self.limit != _BUSY:
             await take(self, peer, count)
             return
         calls += 1
         if calls % 2:
-            raise RateLimited(self._limit, 60, retry_after_s=_BUSY_DELAY_S)
+            raise RateLimited(self.limit, 60, retry_after_s=_BUSY_DELAY_S)
 
     monkeypatch.setattr(RateLimiter, "take", refuse)
 

@@ -32,5 +32,7 @@ async def test_lone_surrogates_are_replaced(chat, conversations, provider_mock, 
 
 async def finished(chat, streamed) -> pb.ChatFinished:
     if streamed:
-        return (await read_stream(chat, make_turn()))[-1].finished
-    return (await chat.Chat(pb.ChatRequest(turn=make_turn()))).finished
+        ended: pb.ChatFinished = (await read_stream(chat, make_turn()))[-1].finished
+    else:
+        ended = (await chat.Chat(pb.ChatRequest(turn=make_turn()))).finished
+    return ended

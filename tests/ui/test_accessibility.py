@@ -45,9 +45,11 @@ def whole(fake):
     serve_operations(fake)
     of_chats = fake.answers["AnalyticsService.ListLogs"]
     of_all = log_answers()["AnalyticsService.ListLogs"]
-    fake.answers["AnalyticsService.ListLogs"] = lambda request: (
-        of_chats if request.filter.conversation_id else of_all
-    )(request)
+
+    def answer(request):
+        return (of_chats if request.filter.conversation_id else of_all)(request)
+
+    fake.answers["AnalyticsService.ListLogs"] = answer
     return fake
 
 

@@ -18,6 +18,7 @@ from stack.cli.main import cli
 from stack.data_dir import DataDir
 from stack.diagnosis import examine
 from stack.processes import ProcessId
+from stack.supervisor import PUBLIC_PORTS
 from tests.support.ports import free_port
 
 _Usage = namedtuple("_Usage", "total used free")  # noqa: PYI024 - as shutil has it
@@ -80,7 +81,7 @@ def test_a_port_that_is_taken(machine, name, configured):
     variable = f"LLM_OBSERVE_{name.upper()}_PORT"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        machine.setitem(diagnosis.PUBLIC_PORTS, name, (variable, port))
+        machine.setitem(PUBLIC_PORTS, name, (variable, port))
         if configured:
             machine.setenv(variable, str(port))
         else:
