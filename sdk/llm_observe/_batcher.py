@@ -134,8 +134,13 @@ class Batcher:
             with self._lock:
                 self._wake.clear()
                 self._hurry.clear()
-            while self._calls:
-                self._send_batch()
+            self._send_backlog()
+
+    def _send_backlog(self) -> None:
+        """Send the calls that are queued now. Those that come meanwhile wait for others."""
+        backlog = len(self._calls)
+        while backlog > 0 and self._calls:
+            backlog -= self._send_batch()
 
     def _load(self) -> None:
         """Load what the thread itself needs."""
@@ -152,23 +157,31 @@ class Batcher:
         except Exception as error:  # noqa: BLE001 - without a spool, batches wait in memory
             report_internal_error("spool_dir", type(error))
 
-    def _send_batch(self) -> None:
-        """Send the next batch. Even if something fails, its logs are counted as sent or dropped."""
+    def _send_batch(self) -> int:
+        """Send the next batch. Even if something fails, its logs are counted as sent or dropped.
+
+        Returns:
+            How many calls were taken from the queue.
+        """
         request: IngestLogsRequest | None = None
+        taken = 0
         try:
             request = self._new_request()
-            self._fill(request)
-            if not request.logs:
-                return
-            self._counters.report(request)
-            if self._spool is not None and self._spool.keep(request):
-                return
-            if delivered := self._delivery.deliver(request):
-                self._counters.settle(**delivered._asdict())
+            taken = self._fill(request)
+            if request.logs:
+                self._send(request)
         except Exception as error:  # noqa: BLE001 - the thread must outlive any internal error
             report_internal_error("sender", type(error))
             dropped = self._discard_calls() if request is None else len(request.logs)
             self._counters.settle(dropped=dropped, reason="internal_error")
+        return taken
+
+    def _send(self, request: IngestLogsRequest) -> None:
+        self._counters.report(request)
+        if self._spool is not None and self._spool.keep(request):
+            return
+        if delivered := self._delivery.deliver(request):
+            self._counters.settle(**delivered._asdict())
 
     @staticmethod
     def _new_request() -> IngestLogsRequest:
@@ -176,10 +189,11 @@ class Batcher:
 
         return IngestLogsRequest()
 
-    def _fill(self, request: IngestLogsRequest) -> None:
-        """Move calls from the queue into a batch. A call whose log cannot be built is dropped alone."""
-        size = 0
-        while len(request.logs) < _BATCH_MAX_LOGS and size < _BATCH_MAX_BYTES and (call := self._next_call()):
+    def _fill(self, request: IngestLogsRequest) -> int:
+        """Move calls from the queue into a batch; return how many. One whose log fails is dropped alone."""
+        taken = size = 0
+        while taken < _BATCH_MAX_LOGS and size < _BATCH_MAX_BYTES and (call := self._next_call()):
+            taken += 1
             try:
                 log = self._to_log(call)
                 size += log.ByteSize()
@@ -187,6 +201,7 @@ class Batcher:
             except Exception as error:  # noqa: BLE001 - one bad record must not cost the others
                 report_internal_error("to_log", type(error))
                 self._counters.settle(dropped=1, reason="internal_error")
+        return taken
 
     def _next_call(self) -> Call | None:
         """Take the oldest call out of the queue."""

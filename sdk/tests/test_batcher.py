@@ -69,6 +69,21 @@ def test_everything_added_is_sent_in_batches_of_500():
     assert max(len(request.logs) for request in collector.requests) <= 500
 
 
+def test_calls_that_come_while_a_batch_is_sent_share_the_next_one():
+    batcher, collector = make(CONFIG._replace(batch_delay_s=FLUSH_S))
+    collector.open.clear()
+    batcher.add(call())
+    batcher._hurry.set()
+    wait_until(lambda: not batcher._calls)
+    for _ in range(20):
+        batcher.add(call())
+    collector.open.set()
+    wait_until(lambda: collector.requests)
+    batcher.add(call())
+    assert batcher.flush(FLUSH_S).sent == 22
+    assert [len(request.logs) for request in collector.requests] == [1, 21]
+
+
 def test_no_thread_starts_before_the_first_call():
     before = threading.active_count()
     make()

@@ -48,11 +48,12 @@ async def _wait(result: Awaitable[object]) -> object:
 def main(scenarios: dict[str, Scenario]) -> None:
     """Run each scenario with the model of its name; print why those that failed did, as JSON."""
     failures = {}
-    for name, scenario in scenarios.items():
-        try:
-            result = scenario(f"gpt-4o-{name}")
-            if inspect.isawaitable(result):
-                asyncio.run(_wait(result))
-        except Exception:  # noqa: BLE001 - the others go on
-            failures[name] = traceback.format_exc()
+    with asyncio.Runner() as runner:  # one event loop, which frameworks bind their connections to
+        for name, scenario in scenarios.items():
+            try:
+                result = scenario(f"gpt-4o-{name}")
+                if inspect.isawaitable(result):
+                    runner.run(_wait(result))
+            except Exception:  # noqa: BLE001 - the others go on
+                failures[name] = traceback.format_exc()
     sys.stdout.write("\n" + json.dumps(failures) + "\n")

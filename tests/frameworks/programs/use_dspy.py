@@ -1,4 +1,4 @@
-"""DSPy, which calls models by LiteLLM."""
+"""DSPy, by its LiteLLM engine. Its own engine makes HTTP requests without a vendor's client."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import dspy
 from scenarios import KEY, OPENAI_URL, QUESTION, expect_error, main, weather
 
 
-def lm(model: str) -> Any:
-    return dspy.LM(f"openai/{model}", api_base=OPENAI_URL, api_key=KEY, cache=False, num_retries=0)
+def lm(model: str, **options: Any) -> Any:
+    client = {"engine": "litellm", "api_base": OPENAI_URL, "api_key": KEY, "cache": False, "num_retries": 0}
+    return dspy.LM(f"openai/{model}", **client, **options)
 
 
 def predict(model: str) -> None:
@@ -18,7 +19,7 @@ def predict(model: str) -> None:
 
 
 async def stream(model: str) -> None:
-    with dspy.context(lm=lm(model)):
+    with dspy.context(lm=lm(model, stream_options={"include_usage": True})):
         listeners = [dspy.streaming.StreamListener(signature_field_name="answer")]
         program = dspy.streamify(dspy.Predict("question -> answer"), stream_listeners=listeners)
         async for _ in program(question=QUESTION):
