@@ -14,7 +14,7 @@ from llm_observe._providers.ids import note_gateway, note_http
 from llm_observe._response_body import cancel_when_closed
 from llm_observe._response_bytes import read_passing_bytes
 from llm_observe._runtime import get_runtime, submit
-from llm_observe._server_address import note_server, reports_stream_usage
+from llm_observe._server_address import find_server, reports_stream_usage
 from llm_observe._taps import atap, fail, tap
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ PROVIDER: Final = "_llm_observe_provider"
 """Where a stand-in keeps who serves the calls, if the application said so."""
 _PROCESS: Final = "_process_response"
 """The method with which a client turns an HTTP response into its answer, whatever that is."""
+_PROCESS_ARGUMENTS: Final = frozenset(
+    {"self", "cast_to", "options", "response", "stream", "stream_cls", "retries_taken"}
+)
 _VENDORS: Final = frozenset({"openai", "anthropic"})
 """Providers whose headers state no price."""
 _current: ContextVar[Call | None] = ContextVar("llm_observe_current_call", default=None)
@@ -46,7 +49,8 @@ def request_members(client_class: VendorClass, reader: Provider, given: str) -> 
     members: dict[str, object] = {
         "request": (_async_request if asynchronous else _sync_request)(client_class, reader, given)
     }
-    if hasattr(client_class, _PROCESS):
+    process = getattr(client_class, _PROCESS, None)
+    if process is not None and set(inspect.signature(process).parameters) == _PROCESS_ARGUMENTS:
         members[_PROCESS] = _reading_headers(client_class)
     return members
 
@@ -55,26 +59,48 @@ def _reading_headers(client_class: VendorClass) -> Callable[..., VendorObject]:
     """Return a method that records what only the HTTP response of a plain answer shows, then goes on."""
     process = getattr(client_class, _PROCESS)
 
+    # The arguments by name: to collect and spread them would cost more than all the rest.
     @functools.wraps(process)
-    def process_response(self: VendorObject, **options: VendorObject) -> VendorObject:
-        _note_response(options)
-        return process(self, **options)
+    def process_response(
+        self: VendorObject,
+        *,
+        cast_to: VendorObject,
+        options: VendorObject,
+        response: VendorObject,
+        stream: bool,
+        stream_cls: VendorObject,
+        retries_taken: int = 0,
+    ) -> VendorObject:
+        call = _current.get()
+        if call is not None:
+            _note_response(call, response, retries_taken)
+        return process(
+            self,
+            cast_to=cast_to,
+            options=options,
+            response=response,
+            stream=stream,
+            stream_cls=stream_cls,
+            retries_taken=retries_taken,
+        )
 
     @functools.wraps(process)
-    async def aprocess_response(self: VendorObject, **options: VendorObject) -> VendorObject:
-        _note_response(options)
-        return await process(self, **options)
+    async def aprocess_response(
+        self: VendorObject, *, response: VendorObject, retries_taken: int = 0, **options: VendorObject
+    ) -> VendorObject:
+        call = _current.get()
+        if call is not None:
+            _note_response(call, response, retries_taken)
+        return await process(self, response=response, retries_taken=retries_taken, **options)
 
     return aprocess_response if inspect.iscoroutinefunction(process) else process_response
 
 
-def _note_response(options: dict[str, VendorObject]) -> None:
-    call = _current.get()
-    if call is not None:
-        if not call.background_id:  # not of the request that began it
-            call.retry_count = options.get("retries_taken")
-        if call.provider not in _VENDORS:
-            attempt("read_gateway", note_gateway, options["response"].headers, call)
+def _note_response(call: Call, response: VendorObject, retries_taken: int) -> None:
+    if not call.background_id:  # not of the request that began it
+        call.retry_count = retries_taken
+    if call.provider not in _VENDORS:
+        attempt("read_gateway", note_gateway, response.headers, call)
 
 
 def _begin(
@@ -110,9 +136,9 @@ def _read_before_parser(provider: Provider, call: Call, options: VendorObject) -
 
 def _note_server(client: VendorObject, given: str, call: Call) -> None:
     base_url = client.__dict__.get("_base_url")  # OpenAI's property runs an import statement each time
-    note_server(client, client.base_url if base_url is None else base_url, call)
-    if given:
-        call.provider = given
+    _, call.server_address, provider = find_server(client, client.base_url if base_url is None else base_url)
+    if given or provider:
+        call.provider = given or provider
 
 
 def locate(client: VendorObject, call: Call) -> None:

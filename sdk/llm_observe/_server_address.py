@@ -17,17 +17,11 @@ _KNOWN: Final = "_llm_observe_server_address"
 
 def note_server_address(owner: VendorObject, base_url: VendorObject, call: Call) -> None:
     """Record the host of a base URL, without user and port; ``owner`` keeps it for the next call."""
-    call.server_address = _known_of(owner, base_url)[1]
+    call.server_address = find_server(owner, base_url)[1]
 
 
-def note_server(owner: VendorObject, base_url: VendorObject, call: Call) -> None:
-    """Record the host of a base URL, and the provider there if it is not the vendor of the client."""
-    _, call.server_address, provider = _known_of(owner, base_url)
-    if provider:
-        call.provider = provider
-
-
-def _known_of(owner: VendorObject, base_url: VendorObject) -> tuple[VendorObject, str, str]:
+def find_server(owner: VendorObject, base_url: VendorObject) -> tuple[VendorObject, str, str]:
+    """Return the base URL, its host, and who serves there; empty if it is the vendor of the client."""
     known: tuple[VendorObject, str, str] | None = owner.__dict__.get(_KNOWN)
     if known is None or known[0] is not base_url:
         host = _host_of(base_url)

@@ -24,6 +24,17 @@ def fields_of(part: VendorObject) -> Mapping[str, VendorObject]:
     return {**declared, **undeclared} if undeclared else declared
 
 
+def both_of(part: VendorObject) -> tuple[Mapping[str, VendorObject], Mapping[str, VendorObject]]:
+    """Return fields_of() and undeclared_of() in one step."""
+    if isinstance(part, dict):
+        return part, part
+    declared = getattr(part, "__dict__", _NONE)
+    undeclared = getattr(part, "__pydantic_extra__", None)
+    if undeclared:
+        return {**declared, **undeclared}, undeclared
+    return declared, declared if type(part) is JsonObject else _NONE
+
+
 def undeclared_of(part: VendorObject) -> Mapping[str, VendorObject]:
     """Return the fields that a model does not declare, or all of a JSON object. Faster than fields_of()."""
     undeclared = getattr(part, "__pydantic_extra__", None)

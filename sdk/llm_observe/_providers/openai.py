@@ -13,7 +13,6 @@ from llm_observe._providers.ids import note_ids
 from llm_observe._providers.openai_endpoints import (
     CHAT,
     EMBEDDINGS,
-    HAS_TEXT,
     JOB,
     MEDIA,
     RESPONSE,
@@ -44,10 +43,11 @@ def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None
     body = options.json_data
     if not isinstance(body, dict):
         return None
-    call = Call("openai", endpoint.operation, body.get("model"), sink)
-    call.kind = endpoint.kind
+    operation, kind, shows_end = endpoint
+    call = Call("openai", operation, body.get("model"), sink)
+    call.kind = kind
     call.streamed = stream
-    call.needs_end = stream or endpoint.kind in HAS_TEXT
+    call.needs_end = stream or shows_end
     attempt("describe", _describe, body, call)
     return call
 

@@ -28,14 +28,16 @@ class Endpoint(NamedTuple):
     """The operation in the log."""
     kind: str
     """How requests and answers look."""
+    shows_end: bool = False
+    """Whether a complete answer shows that it is complete."""
 
 
 _ENDPOINTS: Final = {
-    "/chat/completions": Endpoint("chat", CHAT),
-    "/responses": Endpoint("chat", RESPONSE),
+    "/chat/completions": Endpoint("chat", CHAT, shows_end=True),
+    "/responses": Endpoint("chat", RESPONSE, shows_end=True),
     "/embeddings": Endpoint("embeddings", EMBEDDINGS),
-    "/completions": Endpoint("text_completion", TEXT),
-    "/responses/compact": Endpoint("compaction", RESPONSE),
+    "/completions": Endpoint("text_completion", TEXT, shows_end=True),
+    "/responses/compact": Endpoint("compaction", RESPONSE, shows_end=True),
     "/images/generations": Endpoint("image_generation", MEDIA),
     "/images/edits": Endpoint("image_generation", MEDIA),
     "/images/variations": Endpoint("image_generation", MEDIA),
@@ -44,14 +46,14 @@ _ENDPOINTS: Final = {
     "/audio/translations": Endpoint("translation", MEDIA),
     "/moderations": Endpoint("moderation", MEDIA),
     "/decisions": Endpoint("decision", MEDIA),
-    "/videos": Endpoint("video_generation", JOB),
-    "/videos/edits": Endpoint("video_generation", JOB),
-    "/videos/extensions": Endpoint("video_generation", JOB),
-    "/threads/runs": Endpoint("invoke_agent", JOB),
+    "/videos": Endpoint("video_generation", JOB, shows_end=True),
+    "/videos/edits": Endpoint("video_generation", JOB, shows_end=True),
+    "/videos/extensions": Endpoint("video_generation", JOB, shows_end=True),
+    "/threads/runs": Endpoint("invoke_agent", JOB, shows_end=True),
 }
 _PATTERNS: Final = (
-    (re.compile(r"/videos/[^/]+/remix"), Endpoint("video_generation", JOB)),
-    (re.compile(r"/threads/[^/]+/runs"), Endpoint("invoke_agent", JOB)),
+    (re.compile(r"/videos/[^/]+/remix"), Endpoint("video_generation", JOB, shows_end=True)),
+    (re.compile(r"/threads/[^/]+/runs"), Endpoint("invoke_agent", JOB, shows_end=True)),
 )
 _POLL: Final = re.compile(
     r"/(?:responses|videos|threads/[^/]+/runs)/([^/?]+)(?:/cancel|/submit_tool_outputs)?(?:\?.*)?"
@@ -59,8 +61,6 @@ _POLL: Final = re.compile(
 """Asks for an answer that was begun by another request, or goes on with it."""
 STREAMED_USAGE: Final = frozenset({CHAT, TEXT})
 """Kinds whose streams report usage only on request."""
-HAS_TEXT: Final = frozenset({CHAT, TEXT, RESPONSE, JOB})
-"""Kinds whose answers show that they are complete."""
 
 
 def find_endpoint(options: VendorObject) -> Endpoint | None:

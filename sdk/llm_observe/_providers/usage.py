@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import attempt
-from llm_observe._providers.fields import fields_of, undeclared_of
+from llm_observe._providers.fields import both_of, fields_of
 from llm_observe._values import to_count, to_nano_usd, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from llm_observe._call import Call
     from llm_observe._vendor import VendorObject
@@ -33,15 +33,18 @@ _ODD_COUNTS: Final = (
     ("reasoning_tokens", "reasoning_tokens"),  # Perplexity
 )
 """Counts that servers of OpenAI's dialect state beside the usual ones, and ours."""
+_INPUT_DETAILS: Final = ("input_tokens_details", "input_token_details")
+_OUTPUT_DETAILS: Final = ("output_tokens_details", "output_token_details")
+"""Responses say the first of each, Realtime and transcription the second."""
 _XAI_TICKS_PER_USD: Final = 10_000_000_000
 _TIERS: Final = {"on_demand": "default", "traffic_type_unspecified": ""}
 
 
 def read_openai(usage: VendorObject, call: Call) -> None:
     """Record the usage of OpenAI's dialect, of any endpoint and any server that speaks it."""
-    fields = fields_of(usage)
+    fields, undeclared = both_of(usage)
     get = fields.get
-    if undeclared := undeclared_of(usage):
+    if undeclared:
         attempt("read_undeclared", _read_undeclared, undeclared, call)
     if (count := get("prompt_tokens", get("input_tokens"))) is not None:
         call.input_tokens = count
@@ -51,13 +54,16 @@ def read_openai(usage: VendorObject, call: Call) -> None:
         return
     if (count := get("completion_tokens", get("output_tokens"))) is not None:
         call.output_tokens = count
-    # Realtime and transcription say "input_token_details".
-    details = get("prompt_tokens_details", get("input_tokens_details", get("input_token_details")))
+    details = get("prompt_tokens_details") or _first(get, _INPUT_DETAILS)
     if details is not None:
         attempt("read_input_details", _read_openai_input, fields_of(details), call)
-    details = get("completion_tokens_details", get("output_tokens_details", get("output_token_details")))
+    details = get("completion_tokens_details") or _first(get, _OUTPUT_DETAILS)
     if details is not None:
         attempt("read_output_details", _read_openai_output, fields_of(details), call)
+
+
+def _first(get: Callable[[str], VendorObject], names: tuple[str, ...]) -> VendorObject:
+    return next((value for name in names if (value := get(name)) is not None), None)
 
 
 def _read_undeclared(usage: Mapping[str, VendorObject], call: Call) -> None:
