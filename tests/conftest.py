@@ -46,7 +46,8 @@ async def database_url(stores: Machine) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = await Database(StorageSettings(database_url=database_url)).open()
+    """Its time-out is long, so that no test depends on how fast the machine is."""
+    opened = await Database(StorageSettings(database_url=database_url, timeout_s=60)).open()
     yield opened
     await opened.close()
 

@@ -149,7 +149,9 @@ async def test_the_lake_is_right_after_kills(database, database_url, sql, tmp_pa
     settings = lake_settings(tmp_path / "lake", outage_s=60)
     lake = Path(settings.url)
     env = {**os.environ, "DATABASE_URL": database_url, "LLM_OBSERVE_LAKE_URL": str(lake)}
-    services = Processes(tmp_path, {**env, "LLM_OBSERVE_LAKE_SEAL_DELAY_S": "0"})
+    services = Processes(
+        tmp_path, {**env, "LLM_OBSERVE_LAKE_SEAL_DELAY_S": "0", "LLM_OBSERVE_DB_TIMEOUT_S": "60"}
+    )
     done = asyncio.Event()
     writers = [Writer(database, seed) for seed in (1, 2)]
     async with asyncio.TaskGroup() as group:
