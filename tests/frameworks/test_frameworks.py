@@ -57,7 +57,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Environment:
     python = Path(os.environ.get("FRAMEWORKS_DIR") or tmp_path) / name / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
-        command = [python, "-m", "pip", "install", "--quiet", "grpcio", "protobuf", *PACKAGES[name]]
+        command = [str(python), "-m", "pip", "install", "--quiet", "grpcio", "protobuf", *PACKAGES[name]]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONG_S)
         if done.returncode:
             pytest.skip(f"{name} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
