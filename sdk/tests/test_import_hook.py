@@ -25,7 +25,7 @@ def seen(tmp_path, monkeypatch) -> Iterator[list[ModuleType]]:
     hook = ImportHook({NAME, "imported_badly", "not_installed"}, lambda _, module: modules.append(module))
     hook.install()
     hook.install()
-    assert sys.meta_path.count(hook) == 1  # type: ignore[arg-type] # a finder by its methods
+    assert sys.meta_path.count(hook) == 1
     yield modules
     hook.remove()
     hook.remove()

@@ -53,22 +53,30 @@ async def test_every_client_is_recorded_once_whenever_it_was_made(make, recorder
     assert len(recorder.calls) == 2
 
 
-WRAPPED = {
-    "before": lambda make: (llm_observe.wrap(make()), llm_observe.instrument())[0],
-    "after": lambda make: (llm_observe.instrument(), llm_observe.wrap(make()))[1],
-    "copied": lambda make: (llm_observe.instrument(), copy.copy(llm_observe.wrap(make())))[1],
-    "instrumented twice": lambda make: (llm_observe.instrument(), llm_observe.instrument(), make())[2],
-    "instrumented again": lambda make: (
-        llm_observe.instrument(), llm_observe.uninstrument(), llm_observe.instrument(), make()
-    )[3],
-    "unwrapped": lambda make: (llm_observe.instrument(), llm_observe.unwrap(llm_observe.wrap(make())))[1],
-}  # fmt: skip
+STEPS: dict[str, tuple[str, ...]] = {
+    "wrapped before": ("wrap", "instrument"),
+    "wrapped after": ("instrument", "wrap"),
+    "copied": ("instrument", "wrap", "copy"),
+    "instrumented twice": ("instrument", "instrument"),
+    "instrumented again": ("instrument", "uninstrument", "instrument"),
+    "unwrapped": ("instrument", "wrap", "unwrap"),
+}
 
 
-@pytest.mark.parametrize("way", WRAPPED)
+def take(step: str, client: Any) -> Any:
+    """Take a step; return the client to go on with."""
+    if step.endswith("instrument"):
+        getattr(llm_observe, step)()
+        return client
+    return copy.copy(client) if step == "copy" else getattr(llm_observe, step)(client)
+
+
+@pytest.mark.parametrize("way", STEPS)
 async def test_a_call_makes_one_log_however_often_it_could(way, make, recorder):
-    client = WRAPPED[way](make)
+    client = make()
     try:
+        for step in STEPS[way]:
+            client = take(step, client)
         await ask(client)
         assert len(recorder.calls) == 1
     finally:

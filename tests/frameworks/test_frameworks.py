@@ -36,6 +36,7 @@ PACKAGES: Final = {
     "dspy": ("dspy",),
     "crewai": ("crewai",),
 }
+VENDORS: Final = ("openai", "anthropic", "google-genai")
 BEHAVIOURS: Final[dict[str, dict[str, object]]] = {
     "tool": {"tool_arguments": {"city": "Oslo"}},
     "error": {"status": 400},
@@ -57,7 +58,7 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Environment:
     python = Path(os.environ.get("FRAMEWORKS_DIR") or tmp_path) / name / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
-        command = [python, "-m", "pip", "install", "--quiet", "grpcio", "protobuf", *PACKAGES[name]]
+        command = [str(python), "-m", "pip", "install", "--quiet", "grpcio", "protobuf", *PACKAGES[name]]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONG_S)
         if done.returncode:
             pytest.skip(f"{name} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
@@ -118,13 +119,8 @@ def versions(environment: Environment) -> str:
         "    try: print(name, metadata.version(name), end='; ')\n"
         "    except metadata.PackageNotFoundError: pass\n"
     )
-    names = [name.partition("[")[0] for name in PACKAGES[environment.name]]
-    command = [
-        environment.python,
-        "-c",
-        code,
-        *dict.fromkeys((*names, "openai", "anthropic", "google-genai")),
-    ]
+    names = [*(name.partition("[")[0] for name in PACKAGES[environment.name]), *VENDORS]
+    command: list[str] = [str(environment.python), "-c", code, *dict.fromkeys(names)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip("; ")
 
 

@@ -61,9 +61,8 @@ def make_answer(
     ``padding`` makes each stock word so many characters longer. With ``tool_arguments``, the answer calls the
     first of the request's tools, unless its result is there already.
     """
-    messages = body.get("messages") or body.get("contents") or body.get("input") or ()
-    if isinstance(messages, str):
-        messages = [{"content": messages}]
+    said = body.get("messages") or body.get("contents") or body.get("input") or []
+    messages: list[Json] = [{"content": said}] if isinstance(said, str) else said
     prompt = [str(message.get("content") or message.get("parts") or "") for message in messages]
     stock = [_WORDS[index % len(_WORDS)] + "x" * padding for index in range(chunks)]
     return Answer(
@@ -77,8 +76,8 @@ def make_answer(
 
 def _call_tool(body: Json, messages: list[Json], arguments: Json) -> ToolCall | None:
     """Return a call of the first tool, of any vendor's dialect; None if there is none or it was called."""
-    said = json.dumps(messages)
-    if not body.get("tools") or any(mark in said for mark in _TOOL_RESULTS):
+    text = json.dumps(messages)
+    if not body.get("tools") or any(mark in text for mark in _TOOL_RESULTS):
         return None
     tool = body["tools"][0]
     tool = tool.get("function") or (tool.get("functionDeclarations") or [tool])[0]
