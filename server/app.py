@@ -144,8 +144,8 @@ async def build_server(config: ServerConfig) -> Server:
                 StoreMonitor(shared.reads, shared.broker, config.lake).run(), name="store-monitor"
             )
             resources.callback(monitor.cancel)
-        otlp_http = await _serve_otlp_http(config.server, services, resources)
         port = bind(shared.grpc_server, config.server)
+        otlp_http = await _serve_otlp_http(config.server, services, resources)
         await shared.grpc_server.start()
         # Chat's own calls are logged as those of any application, but without a network call.
         llm_observe.configure(exporter=services.loopback, spool_dir="")
