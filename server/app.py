@@ -155,8 +155,8 @@ async def build_server(config: ServerConfig) -> Server:
         if metrics.is_on():
             monitor = StoreMonitor(shared.reads, shared.broker, config.lake)
             _run_until_closed(resources, monitor.run(), "store-monitor")
-        otlp_http = await _serve_otlp_http(config.server, services, resources)
         port = bind(shared.grpc_server, config.server)
+        otlp_http = await _serve_otlp_http(config.server, services, resources)
         await services.health_log.look()  # the first batch has the common clock already
         _run_until_closed(resources, services.health_log.run(), "health-log")
         _run_until_closed(resources, services.backlog.run(), "backlog")

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from llm_observe import limits
 from llm_observe.v1 import log_pb2
 
-from codec.otlp.classify import DIALECTS, sources_of
+from codec.otlp.classify import readers_of, sources_of
 from codec.otlp.dialects.logfire import is_stream_record
 from codec.otlp.metadata import metadata_of
 from codec.otlp.outcomes import CANCELLED, ERROR, Answer, outcome_of
 from codec.otlp.providers import UNKNOWN, provider_of
 from codec.otlp.resources import environment_of, host_of, release_of, source_of
+from codec.otlp.usage import Usage
 from codec.otlp.values import to_count, to_flag, to_list, to_number, to_text
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from codec.otlp.classify import Classified
     from codec.otlp.sources import Dialect
     from codec.otlp.span import Span
-    from codec.otlp.usage import Usage
     from codec.otlp.values import Value
 
     Value_ = TypeVar("Value_")
@@ -52,7 +52,7 @@ _LONG_TEXT_CHARS: Final = 8_000
 def call_log(span: Span, classified: Classified) -> log_pb2.Log:
     """Return the log of a call; log_id is empty, and session_id where the span names no session."""
     reader = _Fields(span, classified.dialect)
-    usage = _usage_of(span, classified.dialect)
+    usage = _usage_of(span, reader.dialects)
     log = log_pb2.Log(
         trace_id=span.trace_id,
         span_id=span.span_id,
@@ -87,12 +87,12 @@ class _Fields:
 
     def __init__(self, span: Span, dialect: Dialect) -> None:
         self._span = span
-        self._dialect = dialect
+        self.dialects = readers_of(span, dialect)
 
     def first(self, field: str, convert: Callable[[Value], Value_ | None]) -> Value_ | None:
         """Return the first value of a field that converts; an empty text of a reader ends the search."""
         attributes = self._span.attributes
-        for source in sources_of(self._dialect, field):
+        for source in sources_of(self.dialects, field):
             if isinstance(source, str):
                 value = attributes.get(source)
             else:
@@ -112,7 +112,7 @@ class _Fields:
     def finish_reason(self) -> str | None:
         """Return why the model stopped; empty where the emitter has no reason, None where nothing is said."""
         said = None
-        for source in sources_of(self._dialect, "finish_reason"):
+        for source in sources_of(self.dialects, "finish_reason"):
             value = self._span.attributes.get(source) if isinstance(source, str) else source(self._span)
             if isinstance(value, str):
                 text = value.strip()
@@ -130,15 +130,14 @@ def _plain_reason(text: str) -> str:
     return text[: limits.MAX_TEXT_CHARS["finish_reason"]]
 
 
-def _usage_of(span: Span, dialect: Dialect) -> Usage:
-    usage = dialect.usage(span)
-    if usage:
-        return usage.normalized()
-    for other in DIALECTS:
-        found = other.usage(span) if other.is_shared and other is not dialect else usage
+def _usage_of(span: Span, dialects: tuple[Dialect, ...]) -> Usage:
+    """Return the counts of the first dialect that has any."""
+    found = Usage()
+    for dialect in dialects:
+        found = dialect.usage(span)
         if found:
-            return found.normalized()
-    return usage.normalized()
+            break
+    return found.normalized()
 
 
 def _set_names(log: log_pb2.Log, reader: _Fields) -> None:

@@ -30,6 +30,7 @@ DIALECTS: Final = (
     OPENLLMETRY, TRACELOOP, GEN_AI,
 )  # fmt: skip
 """In the order of the rules."""
+_PREFIXES: Final = frozenset(prefix for dialect in DIALECTS for prefix in dialect.prefixes)
 _OTHER: Final = Role(is_call=False, operation="")
 _BOUNDARIES: Final = {"invoke_agent", "create_agent", "execute_tool", "retrieval", "invoke_workflow"}
 
@@ -55,11 +56,23 @@ def classify(span: Span) -> Classified:
     return Classified(_OTHER, GEN_AI)
 
 
+def readers_of(span: Span, dialect: Dialect) -> tuple[Dialect, ...]:
+    """Return the dialects that a span is read by: its own, then those of which it has attributes."""
+    present = frozenset(key.partition(".")[0] for key in span.attributes)
+    return _readers_of(dialect, present & _PREFIXES)
+
+
 @cache
-def sources_of(dialect: Dialect, field: str) -> tuple[Source, ...]:
-    """Return where a field of a span's log is looked for: in its own dialect, then in the others."""
-    found = list(dialect.sources.get(field, ()))
-    for other in (GEN_AI, *DIALECTS):
-        if other is not dialect and other.is_shared:
+def _readers_of(dialect: Dialect, present: frozenset[str]) -> tuple[Dialect, ...]:
+    others = (GEN_AI, *(other for other in DIALECTS if other.is_shared and other.prefixes & present))
+    return (dialect, *(other for other in others if other is not dialect))
+
+
+@cache
+def sources_of(readers: tuple[Dialect, ...], field: str) -> tuple[Source, ...]:
+    """Return where a field of a span's log is looked for, the best first."""
+    found: list[Source] = []
+    for other in readers:
+        if field in other.sources:
             found += (source for source in other.sources.get(field, ()) if source not in found)
     return tuple(found)

@@ -8,7 +8,7 @@ from llm_observe.v1 import log_pb2
 
 from codec.otlp.calls import call_log, context_log
 from codec.otlp.classify import classify
-from codec.otlp.folding import Key, Kind, Node, log_id_of
+from codec.otlp.folding import Key, Kind, Node
 from codec.otlp.limits import MAX_SPANS
 from codec.rules import find_violation
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from codec.otlp.classify import Classified
     from codec.otlp.span import Span
 
+_ANY_LOG_ID: Final = "00000000-0000-0000-0000-000000000000"
 _HEX: Final = frozenset("0123456789abcdef")
 _NANOS: Final = 1_000_000_000
 
@@ -138,6 +139,6 @@ def _log_violation(read: ReadSpan, now_s: float) -> str | None:
         return None
     log = log_pb2.Log()
     log.CopyFrom(read.view)
-    log.log_id = log_id_of(read.node.key)
+    log.log_id = _ANY_LOG_ID  # that of its group comes later, and is right
     log.session_id = log.session_id or log.trace_id
     return find_violation(log, now_s)

@@ -42,6 +42,8 @@ class Dialect:
     """By field of a log: what its value is taken from, the best first."""
     usage: Callable[[Span], Usage] = lambda _: Usage()
     """Reads the counts of tokens."""
+    prefixes: frozenset[str] = frozenset()
+    """How its attributes begin, up to the first point: only spans with one of these are read by it."""
     is_shared: bool = True
     """Whether spans of other emitters are read by its sources, too, after their own."""
     ends_are_told: bool = True

@@ -82,7 +82,8 @@ def read_paths(value: Value, paths: Mapping[str, Sequence[Sequence[str]]]) -> Us
 
 def _first(get: Callable[..., Value], keys: Sequence[object]) -> int | None:
     for key in keys:
-        count = to_count(get(key))
+        value = get(key)
+        count = to_count(value) if value is not None else None
         if count is not None:
             return count
     return None

@@ -54,6 +54,7 @@ TEXTS = (
     "{}", "[[", "e30=", "\u0000", "日本語" * 70, "1.5e999", "-0", "*", "../../etc/passwd", "\r\n\t",
 )  # fmt: skip
 KINDS = FieldDescriptor
+_UNSIGNED = {KINDS.TYPE_UINT32, KINDS.TYPE_UINT64, KINDS.TYPE_FIXED32, KINDS.TYPE_FIXED64}
 
 
 def fill(message: Message, chance: random.Random, depth: int = 0) -> None:
@@ -68,7 +69,7 @@ def fill(message: Message, chance: random.Random, depth: int = 0) -> None:
                 key = _scalar(field.message_type.fields_by_name["key"], chance)
                 entries[key] = _scalar(field.message_type.fields_by_name["value"], chance)
         elif field.is_repeated:
-            for _ in range(chance.choice((1, 2, 60 if depth < 3 else 3))):
+            for _ in range(chance.choice((1, 2, 60 if depth < 1 else 3))):
                 if field.message_type is not None:
                     fill(getattr(message, field.name).add(), chance, depth + 1)
                 else:
@@ -92,8 +93,10 @@ def _scalar(field: Any, chance: random.Random) -> Any:
         return chance.choice((0.0, -1.0, 0.5, 1e308, float("nan"), float("inf")))
     if field.type == KINDS.TYPE_ENUM:
         return chance.choice((0, 1, 2, 3, 99))
-    bits = 31 if field.type in {KINDS.TYPE_INT32, KINDS.TYPE_SINT32, KINDS.TYPE_SFIXED32} else 63
-    return max(-(2**bits), min(2**bits - 1, chance.choice(INTS)))
+    short = {KINDS.TYPE_INT32, KINDS.TYPE_SINT32, KINDS.TYPE_SFIXED32, KINDS.TYPE_UINT32, KINDS.TYPE_FIXED32}
+    bits = 31 if field.type in short else 63
+    lowest = 0 if field.type in _UNSIGNED else -(2**bits)
+    return max(lowest, min(2**bits - 1, chance.choice(INTS)))
 
 
 def mutate(data: bytes, chance: random.Random) -> bytes:

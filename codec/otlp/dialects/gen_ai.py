@@ -105,7 +105,10 @@ GEN_AI: Final = Dialect(
             seconds("gen_ai.latency.time_to_first_token"),
             milliseconds("gen_ai.response.ttft"),
             until_event(
-                "gen_ai.content.completion.chunk", "llm.content.completion.chunk", "gen_ai.first_token"
+                "gen_ai.content.completion.chunk",
+                "llm.content.completion.chunk",
+                "gen_ai.first_token",
+                "First Token Stream Event",
             ),
         ),
         "finish_reason": (

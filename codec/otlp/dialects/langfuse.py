@@ -76,6 +76,7 @@ def _part_of(key: str, side: str) -> str:
 
 LANGFUSE: Final = Dialect(
     name="langfuse",
+    prefixes=frozenset({"langfuse"}),
     role_of=_role_of,
     usage=_usage,
     ends_are_told=False,

@@ -41,6 +41,7 @@ def _usage(span: Span) -> Usage:
 
 LANGSMITH: Final = Dialect(
     name="langsmith",
+    prefixes=frozenset({"langsmith"}),
     role_of=_role_of,
     usage=_usage,
     ends_are_told=False,

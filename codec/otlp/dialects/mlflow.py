@@ -46,6 +46,7 @@ def _usage(span: Span) -> Usage:
 
 MLFLOW: Final = Dialect(
     name="mlflow",
+    prefixes=frozenset({"mlflow"}),
     role_of=_role_of,
     usage=_usage,
     sources={

@@ -51,6 +51,7 @@ def _usage(span: Span) -> Usage:
 
 OPENINFERENCE: Final = Dialect(
     name="openinference",
+    prefixes=frozenset({"openinference", "llm", "input", "output", "metadata", "tag", "embedding"}),
     role_of=_role_of,
     usage=_usage,
     sources={

@@ -41,6 +41,7 @@ def _step_of(span: Span) -> Role | None:
 
 OPENLLMETRY: Final = Dialect(
     name="openllmetry",
+    prefixes=frozenset({"traceloop", "llm", "gen_ai"}),
     role_of=_role_of,
     sources={
         "streamed": ("llm.is_streaming",),

@@ -59,6 +59,7 @@ def _streamed(span: Span) -> Value:
 
 VERCEL: Final = Dialect(
     name="vercel",
+    prefixes=frozenset({"ai"}),
     role_of=_role_of,
     usage=_usage,
     sources={
