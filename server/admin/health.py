@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -29,7 +30,7 @@ from worker.queue.log_queue import QueueUnavailable
 from worker.queue.redis_health import RedisHealth, get_redis_health
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from server.rpc.context import Context
     from storage.pool import Database
@@ -98,9 +99,12 @@ class HealthService(HealthServiceServicer):
         (postgres, schema, postgres_s), (redis, redis_s) = await asyncio.gather(
             self._ask_postgres(), self._ask_redis()
         )
-        disks = [Disk(folder, shutil.disk_usage(folder).free) for folder in self._folders]
         observed = Observed(
-            postgres, redis, was_full=self._backlog.was_full_lately, schema=schema, disks=disks
+            postgres,
+            redis,
+            was_full=self._backlog.was_full_lately,
+            schema=schema,
+            disks=list(_disks(self._folders)),
         )
         return Examination(observed, postgres_s, redis_s)
 
@@ -125,6 +129,12 @@ class HealthService(HealthServiceServicer):
         except QueueUnavailable:
             answer = _AWAY
         return answer, time.perf_counter() - begin
+
+
+def _disks(folders: Sequence[str]) -> Iterator[Disk]:
+    for folder in folders:
+        with suppress(OSError):  # a folder that is not there fills no disk
+            yield Disk(folder, shutil.disk_usage(folder).free)
 
 
 def _dependency(name: str, problems: Sequence[HealthProblem], latency_s: float | None) -> DependencyHealth:

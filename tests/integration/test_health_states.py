@@ -10,6 +10,8 @@ import grpc
 import pytest
 from llm_observe.v1.health_service_pb2 import HEALTH_STATE_DEGRADED, HEALTH_STATE_UNHEALTHY, CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 
 from codec.batch import AcceptedBatch
 from server.admin import health
@@ -197,13 +199,28 @@ async def test_a_clock_that_is_wrong_is_told_and_not_used(channel, broker, monke
     assert await problems(channel) == {"clock_skew": HEALTH_STATE_DEGRADED}
 
 
+async def test_a_redis_that_tells_little_is_no_problem(channel, broker, monkeypatch):
+    async def refuse(*_):
+        raise NoPermissionError("NOPERM this user has no permissions to run the command")
+
+    for command in ("info", "config_get", "time"):
+        monkeypatch.setattr(Redis, command, refuse)
+    assert await problems(channel) == {}
+
+
 async def test_a_disk_that_is_nearly_full_is_told(
     database_url, queue_settings, broker, tmp_path, monkeypatch
 ):
-    free = SimpleNamespace(free=100_000_000)
-    monkeypatch.setattr(health, "shutil", SimpleNamespace(disk_usage=lambda _: free))
+    def disk_usage(folder: str) -> SimpleNamespace:
+        if folder != str(tmp_path):
+            raise FileNotFoundError
+        return SimpleNamespace(free=100_000_000)
+
+    monkeypatch.setattr(health, "shutil", SimpleNamespace(disk_usage=disk_usage))
     async with (
-        running_server(database_url, queue_settings, watched_folders=str(tmp_path)) as running,
+        running_server(
+            database_url, queue_settings, watched_folders=f"{tmp_path}, /no/such/folder"
+        ) as running,
         grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as own,
     ):
         assert await problems(own) == {"disk_full": HEALTH_STATE_UNHEALTHY}

@@ -57,7 +57,7 @@ async def get_redis_health(broker: LogBroker) -> RedisHealth:
 
 
 async def _read(stream: LogStream, stats: QueueStats) -> RedisHealth:
-    info: dict[str, Any] = await stream.redis.info("memory", "persistence", "stats")
+    info = await _info(stream)
     limit = int(info.get("maxmemory", 0))
     return RedisHealth(
         stats=stats,
@@ -69,6 +69,15 @@ async def _read(stream: LogStream, stats: QueueStats) -> RedisHealth:
         memory_used=int(info["used_memory"]) / limit if limit else None,
         clock_lead_s=await _clock_lead_s(stream),
     )
+
+
+async def _info(stream: LogStream) -> dict[str, Any]:
+    """Return what Redis tells of itself; nothing where it is not allowed."""
+    try:
+        found: dict[str, Any] = await stream.redis.info("memory", "persistence", "stats")
+    except ResponseError:
+        return {}
+    return found
 
 
 async def _refusal(stream: LogStream) -> str:
@@ -93,7 +102,10 @@ async def _sync_policy(stream: LogStream) -> str | None:
 
 async def _clock_lead_s(stream: LogStream) -> float | None:
     begin, begin_s = time.perf_counter(), time.time()
-    seconds, microseconds = await stream.redis.time()
+    try:
+        seconds, microseconds = await stream.redis.time()
+    except ResponseError:
+        return None
     took_s = time.perf_counter() - begin
     if took_s > _MAX_ROUND_TRIP_S:
         return None

@@ -62,7 +62,7 @@ export type Log = Message<"llm_observe.v1.Log"> & {
   startTime?: Timestamp | undefined;
 
   /**
-   * How long the whole call took, by a monotonic clock. Not negative. Absent when unknown.
+   * How long the whole call took, by a monotonic clock. Not negative, at most 7 days. Absent when unknown.
    *
    * @generated from field: google.protobuf.Duration latency = 6;
    */
@@ -175,21 +175,21 @@ export type Log = Message<"llm_observe.v1.Log"> & {
   parentSpanId: string;
 
   /**
-   * When the first content token arrived. Not before start_time.
+   * When the first content token arrived. Not before start_time, and as start_time not far in the future.
    *
    * @generated from field: google.protobuf.Timestamp first_token_time = 22;
    */
   firstTokenTime?: Timestamp | undefined;
 
   /**
-   * When the call ended. Not before start_time, nor before first_token_time.
+   * When the call ended. Not before start_time or first_token_time, and as start_time not far in the future.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 23;
    */
   endTime?: Timestamp | undefined;
 
   /**
-   * From start to first content token, by a monotonic clock. Not negative, not above latency.
+   * From start to first content token, by a monotonic clock. Not negative, not above latency, at most 7 days.
    *
    * @generated from field: google.protobuf.Duration time_to_first_token = 24;
    */
