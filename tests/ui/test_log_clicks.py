@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -194,35 +193,3 @@ async def test_the_list_is_saved_as_csv(browser_page, fake):
 async def _content(download) -> bytes:
     with open(await download.path(), "rb") as file:  # noqa: ASYNC230, PTH123 - a small file of this machine
         return file.read()
-
-
-async def test_the_live_tail_holds_while_a_call_is_open(browser_page, fake):
-    page = browser_page
-    new = Log()
-    new.CopyFrom(logs()[0])
-    new.log_id, new.input_preview = "01a213f0-0000-7000-8000-aaaaaaaaaaaa", "fresh"
-    new.start_time.seconds += 60
-    send = threading.Event()
-
-    def watch(_):
-        yield WatchLogsResponse()
-        send.wait()
-        yield WatchLogsResponse(logs=[new])
-
-    fake.answers["EventService.WatchLogs"] = watch
-    try:
-        await open_logs(page)
-        await page.get_by_text("Live", exact=True).click()
-        await page.get_by_text("Live · following").wait_for()
-        await click_row(page, 1)
-        await page.get_by_text("Live · held while you read").wait_for()
-        send.set()
-        await page.get_by_text("1 new").wait_for()
-        await page.keyboard.press("Escape")
-        await page.mouse.move(5, 5)
-        await page.get_by_text("Live · following").wait_for()
-        await page.get_by_text("1 new").wait_for(state="detached")
-        await click_row(page, 0)
-        await eventually(lambda: query_of(page).get("log") == [new.log_id])
-    finally:
-        send.set()
