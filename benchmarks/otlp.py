@@ -41,7 +41,7 @@ def make_requests(seed: int) -> list[bytes]:
 
 def _make_request(chance: random.Random) -> ExportTraceServiceRequest:
     trace_id, now_ns = f"{chance.getrandbits(128):032x}", time.time_ns()
-    times = {"startTimeUnixNano": str(now_ns), "endTimeUnixNano": str(now_ns + 10**8)}
+    times: dict[str, Any] = {"startTimeUnixNano": str(now_ns), "endTimeUnixNano": str(now_ns + 10**8)}
     agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "weather", "session.id": trace_id}
     spans = [span(1, traceId=trace_id, attributes=agent, **times)]
     for number in range(2, _SPANS + 1):
@@ -72,7 +72,7 @@ def _tool() -> dict[str, Any]:
 async def over_grpc(port: int, requests: list[bytes]) -> float:
     """Send every request; return the seconds it took."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        stub: Any = TraceServiceStub(channel)
+        stub: Any = TraceServiceStub(channel)  # type: ignore[no-untyped-call] # generated
         decoded = [ExportTraceServiceRequest.FromString(request) for request in requests]
 
         async def export(request: ExportTraceServiceRequest) -> bool:

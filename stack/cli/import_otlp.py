@@ -32,7 +32,7 @@ _SERVICES: Final = {
 
 @click.group(name="import")
 def import_() -> None:
-    """Send what other tools have recorded to the server."""
+    """Send what other tools recorded."""
 
 
 @import_.command()
@@ -45,7 +45,7 @@ def import_() -> None:
 )
 @json_option
 def otlp(*, files: tuple[Path, ...], as_logs: bool, as_json: bool) -> None:
-    """Send traces and log records from files: OTLP's JSON or protobuf.
+    """Send files of OTLP, in JSON or protobuf.
 
     A file is one export request or many: lines of JSON, or protobuf behind its size, as the file exporter
     of a collector writes them. Sending a file again changes nothing. What is older than the retention is

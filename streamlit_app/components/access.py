@@ -46,8 +46,10 @@ def role_button(
     disabled: bool = False,
 ) -> bool:
     """Show a button that needs a role, or says that it does; return whether it was pressed."""
+    reason = why_not(role)
     pressed = st.button(
-        literal(label), icon=icon, key=key, type=kind, disabled=disabled or not may(role), help=why_not(role)
-    )
+        literal(label), icon=icon, key=key, type=kind, disabled=disabled or not may(role),
+        help=literal(reason) if reason else None,
+    )  # fmt: skip
     # A browser could press what is disabled: the roles of who signed in are checked nowhere else.
     return pressed and may(role)

@@ -24,7 +24,7 @@ CALL = {
     "gen_ai.request.model": "gpt-5-mini",
     "gen_ai.usage.output_tokens": 1,
 }
-METRICS = {"resourceMetrics": []}
+METRICS: dict[str, list[object]] = {"resourceMetrics": []}
 
 
 @pytest.fixture
@@ -95,5 +95,5 @@ def test_large_requests_are_split():
     request = to_protobuf(body(*(span(number + 1) for number in range(2_500))))
     pieces = list(split(request))
     assert [count_items(piece) for piece in pieces] == [1_000, 1_000, 500]
-    assert pieces[0].resource_spans[0].resource == request.resource_spans[0].resource
+    assert pieces[0].resource_spans[0].resource == request.resource_spans[0].resource  # type: ignore[union-attr] # spans make traces
     assert list(split(ExportLogsServiceRequest())) == []

@@ -192,7 +192,7 @@ async def test_an_invalid_log_is_refused_alone(ingest, name):
     assert refusal.message.startswith(name.split()[0] + ":")
 
 
-async def test_a_log_that_is_not_utf8_is_refused_alone(channel):
+async def test_a_log_that_cannot_be_decoded_is_refused_alone(channel):
     damaged = b"\x0a\x04\x12\x02\xff\xfe"
     send = channel.unary_unary(
         "/llm_observe.v1.IngestService/IngestLogs", response_deserializer=IngestLogsResponse.FromString

@@ -23,6 +23,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import Me
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
+from server.app import Server
 from storage.api_keys import DEFAULT_PROJECT
 from storage.logs import count_logs
 from tests.support.keys import make_key
@@ -43,7 +44,7 @@ PROTOBUF = {"content-type": "application/x-protobuf"}
 
 @pytest.fixture
 async def http(server):
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.otlp_http.port}") as client:
+    async with httpx.AsyncClient(base_url=address_of(server)) as client:
         yield client
 
 
@@ -170,13 +171,18 @@ async def test_ten_thousand_spans_are_taken_and_one_more_is_rejected(http):
     assert int(answer.json()["partialSuccess"]["rejectedSpans"]) == 1
 
 
+def address_of(server: Server) -> str:
+    assert server.otlp_http is not None
+    return f"http://127.0.0.1:{server.otlp_http.port}"
+
+
 async def test_keys_are_needed_where_they_are_and_may_be_a_password(database_url, queue_settings, database):
     key = await make_key(database, "ingest")
     reader = await make_key(database, "read")
     basic = base64.b64encode(f"pk-lf:{key}".encode()).decode()
     async with (
         running_server(database_url, queue_settings, require_keys=True) as server,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.otlp_http.port}") as client,
+        httpx.AsyncClient(base_url=address_of(server)) as client,
     ):
         for header, status in (
             ({}, 401),
@@ -194,7 +200,7 @@ async def test_keys_are_needed_where_they_are_and_may_be_a_password(database_url
 async def test_refusals_say_when_to_come_again(database_url, queue_settings):
     async with (
         running_server(database_url, queue_settings, ingest_logs_per_minute=500) as server,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.otlp_http.port}") as client,
+        httpx.AsyncClient(base_url=address_of(server)) as client,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         sent = request_bytes(*(span(number + 1) for number in range(500)))

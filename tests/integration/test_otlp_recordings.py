@@ -100,7 +100,7 @@ def compared(recording: dict[str, Any], logs: list[Any]) -> list[str]:
         return [f"{recording['name']}: {len(logs)} logs, not {len(expected)}"]
     found = [(log, expected_of(log, expected)) for log in logs]
     assert Counter(id(each) for _, each in found).most_common(1)[0][1] == 1
-    return [f"{recording['name']}: {text}" for log, each in found for text in differences(log, each)]
+    return [f"{recording['name']}: {text}" for log, each in found for text in differences(log, each or {})]
 
 
 def traces_of(recording: dict[str, Any]) -> set[str]:

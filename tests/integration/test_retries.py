@@ -76,7 +76,7 @@ async def test_what_waits_is_tried_although_the_set_of_retries_was_lost(sender):
     assert await sender.stream.take_due("me") == [entry]
 
 
-async def test_messages_that_version_0_2_0_put_aside_are_tried(sender, settings):
+async def test_messages_that_the_last_release_put_aside_are_tried(sender, settings):
     member = b"0198c0de-0000-7000-8000-000000000000" + message(b"put aside")
     await sender.redis.zadd(sender.stream.delayed_key, {member: 1.0})
     assert (await queue_stats(sender)).delayed == 1

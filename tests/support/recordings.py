@@ -82,10 +82,10 @@ def expected_of(log: Log, expected: list[dict[str, Any]]) -> dict[str, Any] | No
     """Return what a log must be: by its span, or the only one where the span is not said."""
     named = [each for each in expected if each.get("span_id") == log.span_id]
     unnamed = [each for each in expected if "span_id" not in each]
-    return (named or unnamed or [None])[0]
+    return next(iter(named or unnamed), None)
 
 
-def _value_of(log: Log, field: str) -> Any:
+def _value_of(log: Any, field: str) -> Any:
     """Return a field as recordings have it; times in microseconds, as they are stored."""
     if field in _DURATIONS:
         return getattr(log, _DURATIONS[field]).ToMicroseconds()
@@ -104,7 +104,8 @@ def _moved_to_today(recording: dict[str, Any]) -> dict[str, Any]:
     newest_ns = max(map(int, _TIMES.findall(text)))
     shift_ns = (time.time_ns() - newest_ns) // _DAY_NS * _DAY_NS
     moved = _TIMES.sub(lambda match: match[0].replace(match[1], str(int(match[1]) + shift_ns)), text)
-    return json.loads(moved)  # type: ignore[no-any-return] # a recording, as before
+    recording_of_today: dict[str, Any] = json.loads(moved)
+    return recording_of_today
 
 
 def _split(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -115,7 +116,8 @@ def _split(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _span_of(body: dict[str, Any]) -> dict[str, Any]:
-    return body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    span: dict[str, Any] = body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    return span
 
 
 def _depths(spans: list[dict[str, Any]]) -> dict[str, int]:
@@ -123,7 +125,7 @@ def _depths(spans: list[dict[str, Any]]) -> dict[str, int]:
 
     def depth(span_id: str) -> int:
         parent = parents.get(span_id)
-        return 1 + depth(parent) if parent in parents else 0
+        return 1 + depth(parent) if parent is not None and parent in parents else 0
 
     return {span_id: depth(span_id) for span_id in parents}
 

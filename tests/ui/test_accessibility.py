@@ -5,6 +5,8 @@ Further states are looked at by `make test-pictures`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from llm_observe.v1 import analytics_service_pb2 as pb
 
@@ -44,10 +46,10 @@ def whole(fake):
     serve_chats(fake)
     serve_operations(fake)
     of_chats = fake.answers["AnalyticsService.ListLogs"]
-    of_all = log_answers()["AnalyticsService.ListLogs"]
+    of_all: Any = log_answers()["AnalyticsService.ListLogs"]
 
     def answer(request):
-        return (of_chats if request.filter.conversation_id else of_all)(request)
+        return of_chats(request) if request.filter.conversation_id else of_all(request)
 
     fake.answers["AnalyticsService.ListLogs"] = answer
     return fake

@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from llm_observe.v1.analytics_service_pb2 import ListErrorsResponse
-from llm_observe.v1.event_service_pb2 import WatchLogsResponse
 from llm_observe.v1.log_pb2 import Log
 from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceResponse
 

@@ -140,7 +140,8 @@ def read(scope: str, *spans: dict[str, Any]) -> list[Span]:
     """Read spans from JSON and from protobuf, which must be the same."""
     request = body(*spans, scope=scope)
     from_json = list(decode_json.read_spans(decode_json.parse_request(json.dumps(request).encode())))
-    assert from_json == list(decode_protobuf.read_spans(to_protobuf(request)))
+    protobuf: Any = to_protobuf(request)
+    assert from_json == list(decode_protobuf.read_spans(protobuf))
     return from_json
 
 

@@ -196,7 +196,10 @@ def test_log_records_lend_their_texts_whenever_they_come(kind):
     call = read(span(1, attributes={**CHAT, **RESPONSE, "gen_ai.usage.output_tokens": 1}))
     events = list(read_events(RECORDS[kind]).values())
     assert events
-    for requests in ([call, events], [events, call], [call + events], [call, *([each] for each in events)]):
+    orders: list[list[list[Any]]] = [
+        [call, events], [events, call], [call + events], [call, *([each] for each in events)]
+    ]  # fmt: skip
+    for requests in orders:
         (log,) = stored(requests)
         assert (log.input_preview, log.output_preview, log.finish_reason) == ("hello", "Fine.", "stop"), (
             requests

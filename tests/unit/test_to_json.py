@@ -44,6 +44,7 @@ def test_absent_fields_are_left_out_and_zeros_are_not():
         "dependencies": [],
         "dead_letter_count": 0,
         "version": "",
+        "problems": [],
     }
 
 

@@ -19,7 +19,7 @@ class QueueSettings(EnvSettings):
     """How often a worker renews its heartbeat, in seconds."""
     liveness_s: float = Field(3.0, alias="LLM_OBSERVE_QUEUE_LIVENESS_S", gt=0)
     """After this long without a heartbeat a worker counts as dead, and others take over, in seconds."""
-    max_megabytes: int = Field(1024, alias="LLM_OBSERVE_QUEUE_MAX_MEGABYTES", ge=1)
+    max_megabytes: int = Field(1_024, alias="LLM_OBSERVE_QUEUE_MAX_MEGABYTES", ge=1)
     """What the queue may take of Redis' memory, in megabytes; also, no more than 80 % of ``maxmemory`` may be
     used. Beyond that servers refuse new batches."""
     max_attempts: int = Field(3, alias="LLM_OBSERVE_QUEUE_MAX_ATTEMPTS", ge=2)

@@ -13,6 +13,7 @@ import { ExportService } from "./gen/llm_observe/v1/export_service_pb.js";
 import { HealthService } from "./gen/llm_observe/v1/health_service_pb.js";
 import { IngestService } from "./gen/llm_observe/v1/ingest_service_pb.js";
 import { ReportService } from "./gen/llm_observe/v1/report_service_pb.js";
+import { TraceService } from "./gen/llm_observe/v1/trace_service_pb.js";
 
 const KEEPALIVE_MS = 60_000;
 
@@ -39,6 +40,7 @@ export interface Client {
   readonly health: ServiceClient<typeof HealthService>;
   readonly ingest: ServiceClient<typeof IngestService>;
   readonly reports: ServiceClient<typeof ReportService>;
+  readonly traces: ServiceClient<typeof TraceService>;
   /** Closes the connection; calls that run are cancelled. */
   close(): void;
 }
@@ -72,6 +74,7 @@ export function connect(options: ConnectOptions = {}): Client {
     health: createClient(HealthService, transport),
     ingest: createClient(IngestService, transport),
     reports: createClient(ReportService, transport),
+    traces: createClient(TraceService, transport),
     close: () => sessionManager.abort(),
   };
 }
