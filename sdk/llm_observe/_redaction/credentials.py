@@ -61,7 +61,9 @@ _PREFIX_WORD: Final = re.compile(r"[a-z][a-z0-9]{0,11}")
 _SAME_SORT: Final = re.compile(r"[0-9]+|[A-Z]+|[^0-9A-Z]+")
 _JOINTS: Final = re.compile(r"[-_]")
 _MAX_PREFIX_WORDS: Final = 4
-_NAME_IN_CODE: Final = re.compile(r"(?:[a-z]+[-_]|[0-9]{1,6}[-_](?=[a-z])){2,}(?:[a-z]+|[0-9]{1,6})")
+_NAME_IN_CODE: Final = re.compile(
+    r"(?:[a-z]+[0-9]{0,2}[-_]|[0-9]{1,6}[-_](?=[a-z])|[0-9]{1,2}[-_]){2,}(?:[a-z]+[0-9]{0,2}|[0-9]{1,6})"
+)
 """Words and numbers, such as what follows in test_all_100_logs_arrive: a function, no key."""
 _MIN_BODY_PART: Final = 12
 _MIN_UNSEEN_CHARS: Final = 24

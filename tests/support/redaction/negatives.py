@@ -29,6 +29,8 @@ KeyError: 'customer_number'
 key = "name"
 keys = ["a", "b"]
 def test_all_100_logs_arrive_however_the_process_ends():
+def test_a_log_that_is_not_utf8_is_refused_alone(): ...
+def test_messages_that_version_0_2_0_put_aside_are_tried(): ...
 def test_large_logs_go_in_batches_of_at_most_4_mb
 assert live_view_of_the_2_newest_rows_is_empty
 sorted(items, key=len)
