@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from types import SimpleNamespace
 from typing import Any
 
 import anthropic
@@ -410,14 +412,13 @@ def test_a_long_file_of_results_is_read_in_a_thread(recorder, monkeypatch):
 
     monkeypatch.setattr(_batch_results, "_MAX_BYTES_HERE", 10)
     started: list[Any] = []
-    thread_class = _batch_results.threading.Thread
 
-    class Noted(thread_class):  # type: ignore[valid-type,misc] # the module's own name
+    class Noted(threading.Thread):
         def start(self) -> None:
             started.append(self)
             super().start()
 
-    monkeypatch.setattr(_batch_results.threading, "Thread", Noted)
+    monkeypatch.setattr(_batch_results, "threading", SimpleNamespace(Thread=Noted))
     with llm_observe.session("s1"):
         make(OPENAI_FILE).files.content("file-1")
     started[0].join()

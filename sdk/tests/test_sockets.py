@@ -86,7 +86,7 @@ def realtime(number: int, status: str = "completed", **details: Any) -> list[Eve
 
 def response(number: int, status: str = "completed", **fields: Any) -> list[Event]:
     """Return the events of one of the Responses API."""
-    body = {"id": f"resp_{number}", "object": "response", "model": "m-1", "output": [], "usage": None}
+    body: Event = {"id": f"resp_{number}", "object": "response", "model": "m-1", "output": [], "usage": None}
     usage = {"input_tokens": 11, "output_tokens": 5, "total_tokens": 16}
     last = {**body, "status": status, "usage": usage, **fields}
     return [
@@ -316,7 +316,7 @@ TURNS: dict[str, tuple[list[list[Event]], list[tuple[int, str, str]]]] = {
 @pytest.mark.parametrize("what", TURNS)
 async def test_geminis_live(recorder, monkeypatch, what):
     scripts, expected = TURNS[what]
-    connect = live.ws_connect
+    connect = live.ws_connect  # type: ignore[attr-defined] # what the package calls
     monkeypatch.setattr(
         live, "ws_connect", lambda url, **_options: connect(url.replace("wss:", "ws:"))
     )  # it takes no other
@@ -329,7 +329,7 @@ async def test_geminis_live(recorder, monkeypatch, what):
     with serving(play) as url:
         client = genai.Client(api_key="k", http_options=HttpOptions(base_url=url))
         llm_observe.wrap(client)
-        content = {"role": "user", "parts": [{"text": "what is up?"}]}
+        content: Any = {"role": "user", "parts": [{"text": "what is up?"}]}
         async with client.aio.live.connect(model="gemini-live") as session:
             for _ in scripts:
                 await session.send_client_content(turns=content, turn_complete=True)
