@@ -30,7 +30,7 @@ from worker.queue.log_queue import QueueUnavailable
 from worker.queue.redis_health import RedisHealth, get_redis_health
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from server.rpc.context import Context
     from storage.pool import Database
@@ -104,7 +104,7 @@ class HealthService(HealthServiceServicer):
             redis,
             was_full=self._backlog.was_full_lately,
             schema=schema,
-            disks=list(_disks(self._folders)),
+            disks=_disks(self._folders),
         )
         return Examination(observed, postgres_s, redis_s)
 
@@ -131,10 +131,12 @@ class HealthService(HealthServiceServicer):
         return answer, time.perf_counter() - begin
 
 
-def _disks(folders: Sequence[str]) -> Iterator[Disk]:
+def _disks(folders: Sequence[str]) -> list[Disk]:
+    disks = []
     for folder in folders:
         with suppress(OSError):  # a folder that is not there fills no disk
-            yield Disk(folder, shutil.disk_usage(folder).free)
+            disks.append(Disk(folder, shutil.disk_usage(folder).free))
+    return disks
 
 
 def _dependency(name: str, problems: Sequence[HealthProblem], latency_s: float | None) -> DependencyHealth:
