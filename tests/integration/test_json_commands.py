@@ -17,6 +17,7 @@ from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from stack.cli.main import cli
 from storage.dead_letters import NewDeadLetter, add_dead_letters
 from tests.support.logs import make_log, make_request
+from tests.support.otlp_bodies import body, span
 from tests.support.rpc import stub
 from tests.support.waiting import eventually
 
@@ -39,6 +40,7 @@ FIRST_FIELDS = {
     "rollups verify": "",
     "report": "name",
     "erase": "",
+    "import otlp": "files",
     "sql": "n",
 }
 """Of each command: the first field of what it prints here; '' where it prints an empty list."""
@@ -58,7 +60,10 @@ def run(*words: str) -> str:
     return done.stdout
 
 
-async def test_every_command_that_takes_json(server, worker, channel, database, database_url, monkeypatch):
+async def test_every_command_that_takes_json(
+    server, worker, channel, database, database_url, monkeypatch, tmp_path
+):
+    (tmp_path / "spans.json").write_text(json.dumps(body(span(1))))
     monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", f"127.0.0.1:{server.port}")
     monkeypatch.setenv("DATABASE_URL", database_url)
     assert set(takers(cli)) == set(FIRST_FIELDS)
@@ -68,6 +73,7 @@ async def test_every_command_that_takes_json(server, worker, channel, database, 
         "alerts rules test": [rule_id],
         "sql": ["SELECT 1 AS n"],
         "erase": ["--list"],
+        "import otlp": [str(tmp_path / "spans.json")],
     }
     for name, field in FIRST_FIELDS.items():
         output = await asyncio.to_thread(run, *name.split(), *arguments.get(name, []), "--json")
