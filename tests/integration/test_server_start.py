@@ -73,7 +73,7 @@ async def test_an_invalid_sdk_setting_frees_the_port(
     with pytest.raises(llm_observe.ConfigError, match="LLM_OBSERVE_BATCH_DELAY_S"):
         await build_server(config)
     assert closed == CLOSED
-    assert asyncio.all_tasks() == before
+    await eventually(lambda: asyncio.all_tasks() == before)
     monkeypatch.delenv("LLM_OBSERVE_BATCH_DELAY_S")
     await (await build_server(config)).stop(0)
 
