@@ -93,6 +93,7 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger("server")
 
+_CANCEL_S: Final = 0.1
 _FLUSH_S: Final = 2.0
 """How long stopping waits for the logs of chat's own calls, in seconds."""
 _STATUS_S: Final = 0.5
@@ -176,7 +177,14 @@ async def build_server(config: ServerConfig) -> Server:
 
 
 def _run_until_closed(resources: AsyncExitStack, job: Coroutine[None, None, None], name: str) -> None:
-    resources.callback(asyncio.create_task(job, name=name).cancel)
+    task = asyncio.create_task(job, name=name)
+
+    async def stop() -> None:
+        while not task.done():  # Redis' client may swallow a cancellation
+            task.cancel()
+            await asyncio.wait([task], timeout=_CANCEL_S)
+
+    resources.push_async_callback(stop)
 
 
 class _Shared(NamedTuple):
