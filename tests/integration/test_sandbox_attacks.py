@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from analytics.sandbox.errors import (
+    QueryProcessLost,
     SandboxError,
     SqlFailed,
     SqlLimitExceeded,
@@ -432,7 +433,8 @@ async def test_resources_are_bounded(processes, lake, name):
         assert len(found.data) <= TIGHT.bytes + MEBIBYTE
         peak, cpu_s = found.end.peak_bytes, found.end.cpu_s
     else:
-        assert isinstance(found, SqlLimitExceeded | SqlRefused | SqlFailed), found
+        # Where memory ends in DuckDB's own code, its process may die of it.
+        assert isinstance(found, SqlLimitExceeded | SqlRefused | SqlFailed | QueryProcessLost), found
         check_sentence(found, lake)
         peak, cpu_s = found.peak_bytes, found.cpu_s
     assert 0 < peak <= MAX_PEAK_BYTES
