@@ -13,18 +13,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from llm_observe._redaction.connections import find_url_passwords
-from llm_observe._redaction.credentials import find_headers, find_jwts, find_prefixed, find_webhooks
-from llm_observe._redaction.normalise import Scan
-from llm_observe._redaction.private_keys import find_private_keys
+from llm_observe.redaction import find_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parent.parent
-_DETECTORS: Final = (
-    find_private_keys, find_url_passwords, find_prefixed, find_jwts, find_headers, find_webhooks,
-)  # fmt: skip
 _MIN_CHARS: Final = 16
 """Shorter ones are examples in documents and tests: no key is as short."""
 _MIN_PASSWORD_CHARS: Final = 12
@@ -42,14 +36,12 @@ class Finding(NamedTuple):
 
 def find_in(text: str, where: str) -> Iterator[Finding]:
     """Yield the credentials in a text."""
-    scan = Scan(text[:_MAX_FILE_CHARS])
-    for detect in _DETECTORS:
-        for found in detect(scan):
-            least = _MIN_PASSWORD_CHARS if found.kind == "URL_PASSWORD" else _MIN_CHARS
-            value = scan.text[found.start : found.end]
-            if len(value) >= least and not _PLACEHOLDER.fullmatch(value):
-                line = scan.text.count("\n", 0, found.start) + 1
-                yield Finding(f"{where}:{line}", found.kind)
+    for found in find_credentials(text[:_MAX_FILE_CHARS]):
+        least = _MIN_PASSWORD_CHARS if found.kind == "URL_PASSWORD" else _MIN_CHARS
+        value = text[found.start : found.end]
+        if len(value) >= least and not _PLACEHOLDER.fullmatch(value):
+            line = text.count("\n", 0, found.start) + 1
+            yield Finding(f"{where}:{line}", found.kind)
 
 
 def find_in_tree() -> Iterator[Finding]:

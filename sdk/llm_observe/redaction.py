@@ -40,12 +40,15 @@ from llm_observe.limits import (
     MAX_TEXT_CHARS,
 )
 
-__all__ = ["KINDS", "NATIONAL_KINDS", "PREVIEW_CHARS", "Redactor", "Rule", "clean", "cut"]
+__all__ = ["KINDS", "NATIONAL_KINDS", "PREVIEW_CHARS", "Redactor", "Rule", "clean", "cut", "find_credentials"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+_CREDENTIAL_DETECTORS: Final = (
+    find_private_keys, find_url_passwords, find_prefixed, find_jwts, find_headers, find_webhooks,
+)  # fmt: skip
 _TEXT_DETECTORS: Final = (
     ("", find_private_keys),
     ("@", find_url_passwords),
@@ -184,6 +187,16 @@ class Redactor:
             for key, value in pairs:
                 if kept := self.preview(key, MAX_METADATA_KEY_CHARS):
                     log.metadata[kept] = self.preview(value, MAX_METADATA_VALUE_CHARS)
+
+
+def find_credentials(text: str) -> Iterator[TextRange]:
+    """Yield the keys, tokens, private keys, webhooks and passwords in URLs that a text holds.
+
+    What only its name gives away, such as ``password=…``, is not looked for.
+    """
+    scan = Scan(text)
+    for detect in _CREDENTIAL_DETECTORS:
+        yield from map(scan.in_original, detect(scan))
 
 
 def _replace(text: str, ranges: list[TextRange]) -> str:
