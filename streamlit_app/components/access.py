@@ -12,6 +12,7 @@ from streamlit_app.data.caller import key_error
 from streamlit_app.roles import may, why_not
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Literal
 
     from streamlit_app.pages import Entry
@@ -44,12 +45,21 @@ def role_button(
     key: str,
     kind: Literal["primary", "secondary"] = "secondary",
     disabled: bool = False,
+    on_click: Callable[[], None] | None = None,
 ) -> bool:
-    """Show a button that needs a role, or says that it does; return whether it was pressed."""
+    """Show a button that needs a role, or says that it does; return whether it was pressed.
+
+    ``on_click`` is called before the page is drawn again, as Streamlit does.
+    """
     reason = why_not(role)
+
+    def click() -> None:
+        # A browser could press what is disabled: the roles of who signed in are checked nowhere else.
+        if on_click is not None and may(role):
+            on_click()
+
     pressed = st.button(
         literal(label), icon=icon, key=key, type=kind, disabled=disabled or not may(role),
-        help=literal(reason) if reason else None,
+        help=literal(reason) if reason else None, on_click=click,
     )  # fmt: skip
-    # A browser could press what is disabled: the roles of who signed in are checked nowhere else.
     return pressed and may(role)

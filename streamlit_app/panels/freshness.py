@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import streamlit as st
@@ -13,7 +14,7 @@ from streamlit_app import format as fmt
 from streamlit_app.components.access import role_button
 from streamlit_app.components.errors import show_error
 from streamlit_app.components.safe_text import literal, small
-from streamlit_app.data.connection import ServerError
+from streamlit_app.data.connection import DENIED, ServerError
 from streamlit_app.data.reports import create_export, last_export
 from streamlit_app.roles import may
 
@@ -62,12 +63,12 @@ def show_not_exported(error: ServerError, window: Window) -> None:
 
 def _show_export(window: Window) -> None:
     if not may("admin"):
-        st.caption("Files are written every hour. Who has the role admin can have it done now.")
+        _say_who_may()
         return
     try:
         export = last_export()
     except ServerError as error:
-        show_error(error)
+        _say_who_may() if error.reason == DENIED else show_error(error)
         return
     running = export is not None and export.state in _RUNNING
     if export is not None:
@@ -78,16 +79,19 @@ def _show_export(window: Window) -> None:
     failed = st.session_state.pop(_FAILED, None)
     if failed:
         show_error(failed, retry=False)
-    if role_button(
+    role_button(
         "Export running…" if running else "Export now",
         "admin",
         icon=":material/inventory_2:",
         kind="primary",
         disabled=running,
         key="export_now",
-    ):
-        _export(window)
-        st.rerun(scope="fragment")
+        on_click=partial(_export, window),
+    )
+
+
+def _say_who_may() -> None:
+    st.caption("Files are written every hour. Who has the role admin can have it done now.")
 
 
 def describe_export(export: pb.Export, now: datetime) -> str:

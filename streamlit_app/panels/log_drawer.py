@@ -8,6 +8,7 @@ import streamlit as st
 
 from streamlit_app.components.errors import show_error
 from streamlit_app.components.links import page_url
+from streamlit_app.components.rerun import rerun_fragment
 from streamlit_app.components.safe_text import literal
 from streamlit_app.data import analytics
 from streamlit_app.data.reads import read_together
@@ -113,7 +114,7 @@ def _show_trace(log: Log) -> None:
     )  # fmt: skip
     if picked and picked != log.log_id:
         open_log(picked)
-        st.rerun(scope="fragment")
+        rerun_fragment()
 
 
 def _show_neighbours(log_id: str, view: View) -> None:

@@ -14,6 +14,7 @@ from streamlit_app.components.empty import show_no_match
 from streamlit_app.components.errors import show_error, show_stale
 from streamlit_app.components.panel import panel
 from streamlit_app.components.safe_text import literal
+from streamlit_app.data.connection import DENIED, ServerError
 from streamlit_app.data.reports import to_request
 from streamlit_app.panels.freshness import show_freshness, show_not_exported
 from streamlit_app.panels.result_chart import show_result_chart
@@ -25,7 +26,6 @@ from streamlit_app.state.answers import forget
 from streamlit_app.state.view import View
 
 if TYPE_CHECKING:
-    from streamlit_app.data.connection import ServerError
     from streamlit_app.data.reports import Answer
     from streamlit_app.results.chart_choice import ChartType, Plan
     from streamlit_app.results.columns import Column, Result
@@ -79,7 +79,7 @@ def _show_error(question: Question, error: ServerError) -> None:
     if error.reason.startswith("SQL_"):
         _show_sql_error(error)
         return
-    show_error(error, retry=error.reason != "PERMISSION_DENIED")
+    show_error(error, retry=error.reason != DENIED)
 
 
 _SQL_TITLES: Final = {

@@ -14,6 +14,7 @@ from streamlit_app.components.header import REFRESH, page_header
 from streamlit_app.components.links import open_page, page_link
 from streamlit_app.components.safe_text import literal
 from streamlit_app.data import reports as data
+from streamlit_app.data.connection import DENIED
 from streamlit_app.pages import registered
 from streamlit_app.panels.report_form import show_parameters, title_of
 from streamlit_app.panels.report_gallery import icon_of, show_gallery
@@ -81,7 +82,7 @@ def _show_reports(header: Header) -> None:
 def _is_read(read: Read[object]) -> bool:
     """Tell of an error. Return whether there is a value."""
     if read.value is None and read.error:
-        show_error(read.error, retry=read.error.reason != "PERMISSION_DENIED")
+        show_error(read.error, retry=read.error.reason != DENIED)
     return read.value is not None
 
 

@@ -10,6 +10,7 @@ from streamlit_app.components.empty import read_with_placeholders
 from streamlit_app.components.errors import show_connection_state, show_panel_state
 from streamlit_app.components.header import plain_header
 from streamlit_app.components.links import page_link
+from streamlit_app.components.rerun import rerun_fragment
 from streamlit_app.components.safe_text import literal
 from streamlit_app.data import analytics
 from streamlit_app.data.reads import read_together
@@ -54,7 +55,7 @@ def _show_calls(trace_id: str, session_id: str) -> None:
     )
     if picked and picked != selected:
         st.query_params["log"] = picked
-        st.rerun(scope="fragment")
+        rerun_fragment()
     _show_selected(calls.value, selected)
 
 

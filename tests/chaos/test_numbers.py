@@ -102,11 +102,19 @@ class Killer:
         self.killed: list[tuple[str, str]] = []
 
     @asynccontextmanager
+    async def _no_merger(self) -> AsyncIterator[None]:
+        """While many rows are locked, no merger may lock the same ones in another order."""
+        await self._holder.fetch("SELECT pg_advisory_lock(hashtext('llm_observe.rollup_merges'))")
+        yield
+        await self._holder.fetch("SELECT pg_advisory_unlock(hashtext('llm_observe.rollup_merges'))")
+
+    @asynccontextmanager
     async def in_the_middle_of(self, what: str, *row: Any) -> AsyncIterator[None]:
         """Do what happens inside while it is held up, kill who waits for it, and start it again."""
         lock, statement = IN_THE_MIDDLE[what]
         async with self._holder.transaction():
-            await self._holder.fetch(lock, *row)
+            async with self._no_merger():
+                await self._holder.fetch(lock, *row)
             yield
             # Their connections are named after the processes.
             own_pid = self._holder.get_server_pid()

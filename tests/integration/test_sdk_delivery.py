@@ -26,7 +26,7 @@ ENDINGS = {
     "normal exit": ("", 0),
     "sys.exit": ("sys.exit(3)", 3),
     "unhandled exception": ("raise RuntimeError", 1),
-    "SIGTERM": ("print('logged', flush=True); time.sleep(3600)", -signal.SIGTERM),
+    "SIGTERM": ("print('logged', flush=True)\nwhile True: time.sleep(0.05)", -signal.SIGTERM),
     "fork": ("pid = os.fork()\nif pid == 0: sys.exit(0)\nos.waitpid(pid, 0)", 0),
 }
 

@@ -143,7 +143,8 @@ async def test_a_collector_that_is_away_is_not_noticed(
     for name in ("server", "worker"):
         assert deployment.running[name].returncode == 0
         lines = [json.loads(line) for line in deployment.output(name).splitlines()]  # no other output
-        assert {line["level"] for line in lines} == {"info"}
+        # The worker may take longer to start than the server waits before it says so.
+        assert [line for line in lines if line["level"] != "info" and line.get("kind") != "no_worker"] == []
 
 
 async def test_a_real_collector_understands_what_is_sent(tmp_path, database_url, queue_settings):

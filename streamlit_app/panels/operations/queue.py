@@ -58,7 +58,6 @@ def show_queue_cards(queue: QueueHealth, stats: GetQueueStatsResponse | None) ->
 
 def show_queue_history(samples: Sequence[Sample], look: Look) -> None:
     """Show depth, and below it the age of the oldest batch."""
-    rows = history_rows(samples, look)
     deepest = max((sample.depth for sample in samples), default=0)
     oldest_s = max((sample.oldest_age_s for sample in samples), default=0.0)
     if len(samples) < 2:  # noqa: PLR2004 - a line needs two points
@@ -67,6 +66,7 @@ def show_queue_history(samples: Sequence[Sample], look: Look) -> None:
             "leave a page open."
         )
         return
+    rows = history_rows(samples, look)
     # A scale from 0 to 0, of an empty queue, has no labels.
     depths = count_axis("depth:Q", ticks=3).scale(domain=[0, max(1, deepest)])
     ages = seconds_axis("age:Q", ticks=2).scale(domain=[0, max(1.0, oldest_s)])
