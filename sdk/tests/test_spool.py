@@ -140,8 +140,8 @@ def test_a_forked_child_does_not_touch_the_parents_spool(tmp_path):
         "os.wait()\n"
     )
     process = start(code, UNREACHABLE, spool_dir=str(tmp_path), batch_delay_s="0.05", exit_timeout_s="0.5")
-    process.communicate(timeout=WAIT_S)
-    assert len(list(tmp_path.glob("*/*.batch"))) == 2
+    _, errors = process.communicate(timeout=WAIT_S)
+    assert len(list(tmp_path.glob("*/*.batch"))) == 2, errors
     with running_collector() as collector:
         process = start("log('next')", collector.endpoint, spool_dir=str(tmp_path))
         process.communicate(timeout=WAIT_S)
