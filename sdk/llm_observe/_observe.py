@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 from llm_observe._call import Call
 from llm_observe._guard import guarded
@@ -10,11 +10,12 @@ from llm_observe._observe_shapes import decorate
 from llm_observe._observe_span import SpanObserver, observe_span
 from llm_observe._providers.errors import read_error
 from llm_observe._runtime import submit
+from llm_observe._span import pairs_of
 from llm_observe._values import to_content, to_count, to_kept_text, to_pairs, to_text
 from llm_observe.limits import MAX_METADATA_PAIRS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     # Any, so that the application's function may take the type that its decorated function returns.
     Read = Callable[[Any], Mapping[str, object]]
@@ -34,6 +35,7 @@ _COUNTS = (
     "reported_cost_nano_usd",
     "retry_count",
 )
+_UNSET: Final = cast("str", object())
 _CALLS: Final = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
 """Operations of OpenTelemetry GenAI that are calls to a model."""
 _STEPS: Final = frozenset({
@@ -62,10 +64,10 @@ def observe(
 
 def observe(
     *,
-    provider: str = "",
-    model: str = "",
+    provider: str = _UNSET,
+    model: str = _UNSET,
     operation: str = "chat",
-    name: str = "",
+    name: str = _UNSET,
     attributes: Mapping[str, object] | None = None,
     traceparent: str | None = None,
     read: Read | None = None,
@@ -105,13 +107,14 @@ def observe(
         TypeError: A call without a provider or a model, or a call with what only a span has.
     """
     operation = to_text(operation)
-    if operation in _STEPS or not (provider or model or operation in _CALLS):
-        named = {"gen_ai.provider.name": provider, "gen_ai.request.model": model}
-        told = {key: text for key, text in named.items() if text}
-        return observe_span(operation, to_kept_text(name), {**told, **(attributes or {})}, traceparent, read)
-    if not (provider and model):
-        raise TypeError(f"observe() needs provider and model for a call ({operation})")
-    if name or attributes or traceparent:
+    model_pairs = (("gen_ai.provider.name", provider), ("gen_ai.request.model", model))
+    given = [(key, value) for key, value in model_pairs if value is not _UNSET]
+    if operation in _STEPS or not (given or operation in _CALLS):
+        called = "" if name is _UNSET else to_kept_text(name)
+        return observe_span(operation, called, (*given, *pairs_of(attributes)), traceparent, read)
+    if len(given) < len(model_pairs):
+        raise TypeError("observe() needs a provider and a model for a call")
+    if not (name is _UNSET and attributes is None and traceparent is None):
         raise TypeError("observe() takes name, attributes and traceparent for spans only")
     recorder = _CallRecorder(to_text(provider), model, operation, read)
     return lambda function: decorate(function, recorder)
@@ -120,27 +123,17 @@ def observe(
 class _CallRecorder:
     """Records calls, and reads the values that a function returns or yields as a provider's reader does."""
 
+    is_around = False
+
     def __init__(self, provider: str, model: str, operation: str, read: Read | None) -> None:
         self._provider = provider
         self._model = model
         self._operation = operation
         self._read = read
 
-    def begin(self, name: str, texts: Callable[[], Iterable[str]], *, streamed: bool) -> Call:  # noqa: ARG002 - of spans
+    def start(self, _name: str) -> Call:
         """Begin a call."""
-        call = Call(self._provider, self._operation, self._model, submit)
-        call.streamed = streamed
-        with guarded("observe"):
-            call.keep_input(texts())
-        return call
-
-    def run(self, call: Call, function: Callable[..., Any], *arguments: object, **named: object) -> Any:  # noqa: ARG002 - what the function returns; of spans
-        """Call the function."""
-        return function(*arguments, **named)
-
-    def within(self, call: Call, started: Any) -> Any:  # noqa: ARG002 - any coroutine or generator; of spans
-        """Return what was started as it is: nothing else belongs to a call."""
-        return started
+        return Call(self._provider, self._operation, self._model, submit)
 
     def read_chunk(self, chunk: object, call: Call) -> bool:
         """Record a value that the function yielded or returned."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from llm_observe._arguments import Arguments
 from llm_observe._guard import guarded
+from llm_observe._span_steps import run_inside, step_inside
 from llm_observe._steps import (
     ResultReader,
     end_with_future,
@@ -20,7 +21,7 @@ from llm_observe._taps import fail
 from llm_observe._values import type_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
     from llm_observe._call import Call
 
@@ -32,14 +33,11 @@ _Function = TypeVar("_Function", bound="Callable[..., object]")
 class Recorder(ResultReader, Protocol):
     """Records what a function does, as a call or as a span."""
 
-    def begin(self, name: str, texts: Callable[[], Iterable[str]], *, streamed: bool) -> Call:
-        """Begin a call of the function of that name, whose arguments have these texts."""
+    is_around: bool
+    """Whether what runs inside the function belongs to it."""
 
-    def run(self, call: Call, function: Callable[..., Any], *arguments: object, **named: object) -> Any:
-        """Call the function."""
-
-    def within(self, call: Call, started: Any) -> Any:
-        """Return a coroutine or generator that does what ``started`` does, as a part of the call."""
+    def start(self, name: str) -> Call:
+        """Begin a call or a span of the function of that name."""
 
 
 def decorate(function: _Function, recorder: Recorder) -> _Function:
@@ -50,7 +48,11 @@ def decorate(function: _Function, recorder: Recorder) -> _Function:
     name = getattr(function, "__qualname__", "") or type_name(type(function))
 
     def begin(positional: tuple[object, ...], named: dict[str, object], *, streamed: bool) -> Call:
-        return recorder.begin(name, lambda: arguments.preview(positional, named), streamed=streamed)
+        call = recorder.start(name)
+        call.streamed = streamed
+        with guarded("observe"):
+            call.keep_input(arguments.preview(positional, named))
+        return call
 
     return cast("_Function", _shape(function)(function, begin, recorder))
 
@@ -66,12 +68,22 @@ def _shape(function: Callable[..., object]) -> Callable[..., object]:
     return _plain
 
 
+def _within(recorder: Recorder, call: Call, started: Any) -> Any:
+    """Return a coroutine or generator that does what ``started`` does, inside a span if it is one."""
+    return step_inside(call.session, started) if recorder.is_around else started
+
+
 def _plain(function: Callable[..., object], begin: _Begin, recorder: Recorder) -> Callable[..., object]:
+    is_around = recorder.is_around
+
     @functools.wraps(function)
     def observed(*arguments: object, **named: object) -> object:
         call = begin(arguments, named, streamed=False)
         try:
-            result = recorder.run(call, function, *arguments, **named)
+            if is_around:
+                result = run_inside(call.session, function, *arguments, **named)
+            else:
+                result = function(*arguments, **named)
         except BaseException as error:
             fail(recorder, call, error)
             raise
@@ -85,11 +97,11 @@ def _settle(result: Any, recorder: Recorder, call: Call) -> object:
     kind = type(result)  # isinstance() raises for an unbound proxy
     call.streamed = issubclass(kind, GeneratorType | AsyncGeneratorType)
     if issubclass(kind, GeneratorType):
-        return run_generator(recorder.within(call, result), recorder, call)
+        return run_generator(_within(recorder, call, result), recorder, call)
     if issubclass(kind, AsyncGeneratorType):
-        return make_async_generator(lambda: (recorder.within(call, result), call), recorder)()
+        return make_async_generator(lambda: (_within(recorder, call, result), call), recorder)()
     if issubclass(kind, CoroutineType):
-        return run_coroutine(recorder.within(call, result), recorder, call)
+        return run_coroutine(_within(recorder, call, result), recorder, call)
     if callable(getattr(kind, "add_done_callback", None)):
         with guarded("observe"):
             end_with_future(result, recorder, call)
@@ -104,7 +116,7 @@ def _coroutine(
     @functools.wraps(function)
     async def observed(*arguments: object, **named: object) -> object:
         call = begin(arguments, named, streamed=False)
-        return await run_coroutine(recorder.within(call, function(*arguments, **named)), recorder, call)
+        return await run_coroutine(_within(recorder, call, function(*arguments, **named)), recorder, call)
 
     return observed
 
@@ -116,7 +128,7 @@ def _generator(
     def observed(*arguments: object, **named: object) -> Generator[object, object, object]:
         inner = function(*arguments, **named)
         call = begin(arguments, named, streamed=True)
-        return (yield from run_generator(recorder.within(call, inner), recorder, call))
+        return (yield from run_generator(_within(recorder, call, inner), recorder, call))
 
     return observed
 
@@ -127,6 +139,6 @@ def _async_generator(
     def start(*arguments: object, **named: object) -> tuple[AsyncGenerator[object, object], Call]:
         inner = function(*arguments, **named)
         call = begin(arguments, named, streamed=True)
-        return recorder.within(call, inner), call
+        return _within(recorder, call, inner), call
 
     return functools.wraps(function)(make_async_generator(start, recorder))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llm_observe._collections import show
 from llm_observe._guard import guarded
@@ -12,16 +12,16 @@ from llm_observe._runtime import submit_span
 from llm_observe._scope import enter, leave, scope_to_extend
 from llm_observe._session import ScopeContext, current_session
 from llm_observe._span import Span
-from llm_observe._span_steps import run_inside, step_inside
 from llm_observe._taps import fail
-from llm_observe._values import to_content, to_pairs
+from llm_observe._values import to_content, to_pairs, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from llm_observe._call import Call
     from llm_observe._session import Session
 
+    Pairs = tuple[tuple[object, object], ...]
     Read = Callable[[Any], Mapping[str, object]]
 
 _Function = TypeVar("_Function", bound="Callable[..., object]")
@@ -38,7 +38,7 @@ class SpanObserver(ScopeContext[Span]):
 
 
 def observe_span(
-    operation: str, name: str, attributes: Mapping[str, object], traceparent: object, read: Read | None
+    operation: str, name: str, attributes: Pairs, traceparent: object, read: Read | None
 ) -> SpanObserver:
     """Return what records spans."""
     recorder = SpanRecorder(operation, name, attributes, traceparent, read)
@@ -49,7 +49,7 @@ def observe_span(
 
 def _open(recorder: SpanRecorder) -> Generator[Span, None, None]:
     scope = scope_to_extend()
-    span = recorder.start("", current_session() if scope is None else scope.session)
+    span = recorder.start("", None if scope is None else scope.session)
     entry = enter(span.session)
     try:
         yield span
@@ -65,11 +65,13 @@ def _open(recorder: SpanRecorder) -> Generator[Span, None, None]:
 class SpanRecorder:
     """Records spans, and reads the values that a function returns or yields."""
 
+    is_around = True
+
     def __init__(
         self,
         operation: str,
         name: str,
-        attributes: Mapping[str, object],
+        attributes: Pairs,
         traceparent: object,
         read: Read | None,
     ) -> None:
@@ -79,44 +81,24 @@ class SpanRecorder:
         self._traceparent = traceparent
         self._read = read
 
-    def start(self, name: str, session: Session) -> Span:
-        """Begin a span in a session."""
-        span = Span(self._operation, self._name or name, session, self._traceparent, submit_span)
-        with guarded("observe"):
-            span.set_attributes(self._attributes)
+    def start(self, name: str, session: Session | None = None) -> Span:
+        """Begin a span, in the current session if it names none."""
+        name = self._name or name.rpartition("<locals>.")[2]
+        span = Span(self._operation, name, session or current_session(), self._traceparent, submit_span)
+        for key, value in self._attributes:
+            span.set_attribute(key, value)
         return span
-
-    def begin(self, name: str, texts: Callable[[], Iterable[str]], *, streamed: bool) -> Span:
-        """Begin the span of a function."""
-        span = self.start(name.rpartition("<locals>.")[2], current_session())
-        span.streamed = streamed
-        with guarded("observe"):
-            span.keep_input(texts())
-        return span
-
-    def run(self, call: Call, function: Callable[..., Any], *arguments: object, **named: object) -> Any:
-        """Call the function inside the span."""
-        return run_inside(call.session, function, *arguments, **named)
-
-    def within(self, call: Call, started: Any) -> Any:
-        """Return a coroutine or generator that takes each step of ``started`` inside the span."""
-        return step_inside(call.session, started)
 
     def read_chunk(self, chunk: object, call: Call) -> bool:
         """Record a value that the function yielded or returned."""
         with guarded("observe read"):  # the application's function: if it fails, the text is still recorded
             known = dict(self._read(chunk) or {}) if self._read is not None else {}
             call.add_output(to_content(known.get("output_text")))
-            if isinstance(call, Span):
-                call.set_attributes(dict(to_pairs(known.get("metadata"))))
+            for key, value in to_pairs(known.get("metadata")):
+                cast("Span", call).set_attribute(key, value)
             if "output_text" in known:
                 return False
-        with guarded("observe"):
-            kind = type(chunk)  # isinstance() raises for an unbound proxy
-            if issubclass(kind, str):
-                call.add_output(chunk)
-            elif issubclass(kind, dict | list | tuple):
-                call.add_output(show(chunk))
+        call.add_output(_text_of(chunk))
         return False
 
     def read_error(self, error: BaseException, call: Call) -> None:
@@ -127,3 +109,14 @@ class SpanRecorder:
         """End the span of a function that returned."""
         self.read_chunk(result, call)
         call.finish()
+
+
+def _text_of(value: object) -> str:
+    """Return what is shown of a result: text, and collections as those among arguments."""
+    kind = type(value)  # isinstance() raises for an unbound proxy
+    if issubclass(kind, str):
+        return to_text(value)
+    try:
+        return show(value) if issubclass(kind, dict | list | tuple) else ""
+    except Exception:  # noqa: BLE001 - the application's own kind of collection
+        return ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 from llm_observe._call import CANCELLED, SUCCESS, Call, session_chars
 from llm_observe._values import KEPT_TEXT_CHARS, to_kept_text, to_text
@@ -21,7 +22,7 @@ from llm_observe.trace_context import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from llm_observe._session import Session
 
@@ -68,7 +69,7 @@ class Span(Call):
         """The value of the W3C header for requests that are made inside it."""
         return self.ids.traceparent
 
-    def set_attribute(self, key: str, value: object) -> None:
+    def set_attribute(self, key: object, value: object) -> None:
         """Say something of the step. At most 64 attributes are kept, and of a text 500 characters, redacted.
 
         Without ``capture_content``, only numbers and booleans are sent.
@@ -76,11 +77,6 @@ class Span(Call):
         name = to_kept_text(key)[:MAX_SPAN_KEY_CHARS]
         if name and (name in self.attributes or len(self.attributes) < MAX_SPAN_ATTRIBUTES):
             self.attributes[name] = _plain(value)
-
-    def set_attributes(self, attributes: Mapping[str, object]) -> None:
-        """Set several attributes."""
-        for key, value in attributes.items():
-            self.set_attribute(key, value)
 
     def finish(self, outcome: int = SUCCESS) -> None:
         """End the span and pass it to the sender. Only the first time counts."""
@@ -100,6 +96,14 @@ class Span(Call):
         for key, value in self.attributes.items():
             size += len(key) + (len(value) if isinstance(value, str) else 8)
         return _OVERHEAD_BYTES + size
+
+
+def pairs_of(attributes: Any) -> tuple[tuple[object, object], ...]:
+    """Return the first pairs of a mapping; none of what is no mapping."""
+    try:
+        return tuple((key, value) for key, value in islice(attributes.items(), MAX_SPAN_ATTRIBUTES))
+    except Exception:  # noqa: BLE001 - None, or the application's own kind of mapping
+        return ()
 
 
 def _plain(value: object) -> str | float | bool:

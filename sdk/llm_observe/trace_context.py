@@ -55,7 +55,8 @@ class SpanIds(NamedTuple):
 
 def parse_traceparent(value: object) -> SpanIds | None:
     """Return the span that the value of a ``traceparent`` header names; None if it is not valid."""
-    match = _TRACEPARENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    # Not isinstance(), which raises for an unbound proxy.
+    match = _TRACEPARENT.fullmatch(str.strip(value)) if issubclass(type(value), str) else None  # type: ignore[arg-type] # a str
     if match is None or (match[1] == "00" and match[5]):
         return None
     trace_id, span_id = int(match[2], 16), int(match[3], 16)

@@ -158,8 +158,13 @@ SHAPES = [
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
 def test_what_runs_inside_belongs_to_the_span(shape, recorder):
+    def act() -> None:
+        call()
+        plain(call)
+        call()
+
     with llm_observe.session("s", user_id="u"):
-        shape(lambda: (call(), plain(call), call()))
+        shape(act)
         call()
     inner, outer = recorder.spans
     assert (outer.name, outer.operation, outer.session_id) == ("search", "execute_tool", "s")

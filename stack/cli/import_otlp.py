@@ -129,11 +129,12 @@ def _send_all(files: tuple[Path, ...], read: Callable[[Path], Iterator[Request]]
 
 def _print_summary(summary: _Summary, *, as_json: bool) -> None:
     if as_json:
-        skipped = {} if summary.skipped is None else {"skipped": summary.skipped}
-        print_json({**summary.counts, **skipped, "messages": summary.messages})
+        rows = {} if summary.skipped is None else {"skipped": summary.skipped}
+        print_json({**summary.counts, **rows, "messages": summary.messages})
         return
-    skipped = {f"skipped: {reason}": count for reason, count in (summary.skipped or {}).items()}
-    print_fields((summary.counts | skipped).items())
+    print_fields(summary.counts.items())
+    for reason, count in (summary.skipped or {}).items():
+        print_fields([(f"skipped: {reason}", count)])
     for message in summary.messages:
         hint(message)
 

@@ -70,8 +70,10 @@ def test_what_breaks_a_rule_is_named(case):
 
 
 def test_all_at_their_limits_is_valid():
-    span = make_span(**{field: "x" * most for field, most in limits.MAX_SPAN_TEXT_CHARS.items()})
+    span = make_span()
+    for field, most in limits.MAX_SPAN_TEXT_CHARS.items():
+        setattr(span, field, "x" * most)
     span.parent_span_id, span.status_message = "f" * 16, "x" * 5_000
     for number in range(limits.MAX_SPAN_ATTRIBUTES):
-        span.attributes[f"k{number}"] = [number, True, "x" * 5_000][number % 3]
+        span.attributes[f"k{number}"] = number if number % 2 else "x" * 5_000
     assert find_span_violation(span, NOW_S) is None
