@@ -208,7 +208,7 @@ def failing(*_: Any, **__: Any) -> Any:
     raise RuntimeError
 
 
-def accounted(batcher: Batcher, result: FlushResult) -> bool:
+def accounted(batcher: Batcher[Call], result: FlushResult) -> bool:
     return batcher._counters.logged == result.sent + result.dropped + result.pending
 
 

@@ -88,7 +88,7 @@ def pass_to_observed(argument: str, value: Any) -> None:
     """Pass a value by position, by name, in a list and in a dict, and return it."""
     del argument
 
-    @llm_observe.observe(**CHAT)
+    @llm_observe.observe(provider="p", model="m")
     def ask(*_places: Any, **_named: Any) -> Any:
         return value
 
@@ -98,7 +98,7 @@ def pass_to_observed(argument: str, value: Any) -> None:
 def stream_observed(argument: str, value: Any) -> None:
     del argument
 
-    @llm_observe.observe(**CHAT)
+    @llm_observe.observe(provider="p", model="m")
     def ask() -> Any:
         yield value
         yield "text"

@@ -22,7 +22,7 @@ USES: dict[str, Callable[[Batcher], object]] = {
 }
 
 
-def make() -> Batcher:
+def make() -> Batcher[Call]:
     return Batcher(
         Config(endpoint="x:1", batch_delay_s=0.01),
         lambda request, _: ExportResult(accepted=len(request.logs)),

@@ -62,7 +62,7 @@ def otlp(*, files: tuple[Path, ...], as_logs: bool, as_json: bool) -> None:
 
 
 @import_.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
 def langfuse(*, files: tuple[Path, ...], as_json: bool) -> None:
     """Send what Langfuse exported.
@@ -77,7 +77,7 @@ def langfuse(*, files: tuple[Path, ...], as_json: bool) -> None:
 
 
 @import_.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @json_option
 def phoenix(*, files: tuple[Path, ...], as_json: bool) -> None:
     """Send what Phoenix exported.

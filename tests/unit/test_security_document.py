@@ -27,6 +27,7 @@ NO_BOUND_OF_REQUESTS = {
     "server.prefork._MAX_PAUSE_S": "how long a process that ends is not started again",
     "server.rpc.times._MAX_SECONDS": "the end of the year 9999",
     "llm_observe.limits.MAX_TEXT_CHARS": "a table, which docs/operations.md need not repeat",
+    "llm_observe.limits.MAX_SPAN_TEXT_CHARS": "likewise",
 }
 
 
