@@ -11,10 +11,17 @@ from llm_observe.exporter import ExportResult
 from llm_observe.trace_context import trace_metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import grpc
 
     from llm_observe._config import Config
-    from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+    from llm_observe.v1.ingest_service_pb2 import (
+        IngestLogsRequest,
+        IngestLogsResponse,
+        IngestSpansRequest,
+        IngestSpansResponse,
+    )
     from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 _RETRYABLE: Final = frozenset(
@@ -44,13 +51,32 @@ class GrpcExporter:
 
     def export(self, request: IngestLogsRequest, timeout_s: float) -> ExportResult:
         """Send a batch once, within timeout_s seconds. Errors of network and server do not raise."""
+
+        def send(stub: IngestServiceStub) -> ExportResult:
+            metadata = (*self._metadata, *trace_metadata(request.logs))
+            response: IngestLogsResponse = stub.IngestLogs(request, timeout=timeout_s, metadata=metadata)
+            return ExportResult(accepted=response.accepted_log_count, rejected=response.rejected_log_count)
+
+        return self._attempt(send)
+
+    def export_spans(self, request: IngestSpansRequest, timeout_s: float) -> ExportResult:
+        """Send a batch of spans likewise. Servers that are too old for spans refuse it."""
+
+        def send(stub: IngestServiceStub) -> ExportResult:
+            response: IngestSpansResponse = stub.IngestSpans(
+                request, timeout=timeout_s, metadata=self._metadata
+            )
+            return ExportResult(accepted=response.accepted_span_count, rejected=response.rejected_span_count)
+
+        return self._attempt(send)
+
+    def _attempt(self, send: Callable[[IngestServiceStub], ExportResult]) -> ExportResult:
         if self._stub is None:
             load()
         import grpc  # noqa: PLC0415 - takes 80 ms, too long at import
 
         try:
-            metadata = (*self._metadata, *trace_metadata(request.logs))
-            response = self._connect().IngestLogs(request, timeout=timeout_s, metadata=metadata)
+            return send(self._connect())
         except OSError as error:  # a certificate's file, which may still appear
             self._warn(f"cannot read {error.filename}: {error.strerror}")
             return ExportResult(retry=True, retry_after_s=_MISSING_FILE_RETRY_S, failure=type(error).__name__)
@@ -61,7 +87,6 @@ class GrpcExporter:
             wait_s = retry_after_s(error)
             self._warn(connection_problem(error))
             return ExportResult(retry=code in _RETRYABLE, retry_after_s=wait_s, failure=code)
-        return ExportResult(accepted=response.accepted_log_count, rejected=response.rejected_log_count)
 
     def _warn(self, problem: str) -> None:
         """Say once what keeps every batch from being sent, until somebody mends it."""
