@@ -104,8 +104,9 @@ bench: .venv/dev.done ## Measure ingest and durable writes beside their bare bas
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable
 
 SEED ?= 1
-chaos: .venv/dev.done ## Send 20,000 logs while everything is killed, or lives and refuses, at random (SEED=1); account for each
+chaos: .venv/dev.done ## Send 20,000 logs, and as many spans, while everything is killed at random (SEED=1); account for each
 	@$(BIN)/python -m tests.chaos.storm --logs 20000 --seed $(SEED)
+	@$(BIN)/python -m tests.chaos.span_storm --spans 20000 --seed $(SEED)
 
 fuzz: .venv/dev.done ## Send 100,000 random requests to every method (SEED=1)
 	@$(BIN)/python -m tests.chaos.fuzz --seed $(SEED)
