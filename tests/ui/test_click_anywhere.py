@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,14 +10,14 @@ from tests.support.ui.browser import answered
 from tests.support.ui.sample_chats import conversation_id, serve_chats
 
 pytestmark = pytest.mark.browser
-PLACES = [(0.03, 0.06), (0.97, 0.06), (0.5, 0.5), (0.03, 0.94), (0.97, 0.94)]
+PLACES = [(0.03, 0.06), (0.5, 0.5), (0.03, 0.94), (0.97, 0.94)]
 """Places on a card: shares of its width and height."""
 TARGETS = """(card, places) => {
     card.scrollIntoView({block: "center"});
     const box = card.getBoundingClientRect();
     return places.map(([across, down]) => document
         .elementFromPoint(box.left + across * box.width, box.top + down * box.height)
-        ?.closest("a, button")?.innerText.trim() ?? "nothing");
+        ?.closest("a, button")?.querySelector("p")?.innerText ?? "nothing");
 }"""
 """What a click at each of the places would hit."""
 CARDS = [
@@ -48,7 +47,7 @@ async def test_a_click_anywhere_on_a_card_opens_what_is_behind_it(
     await card.wait_for()
     await answered(page)
     hit = await card.evaluate(TARGETS, PLACES)
-    assert {re.sub(r"^\w+\n", "", words) for words in hit} == {link}  # without the icon's name
+    assert hit == [link] * len(PLACES)
 
     box = await card.bounding_box()
     across, down = PLACES[-1]
