@@ -86,7 +86,9 @@ def _heat(
         x=alt.X("provider:N", title=None, axis=_PROVIDER_AXIS),
         y=alt.Y(
             "code:N", title=None, sort=list(codes),
-            axis=alt.Axis(domain=False, ticks=False, labelLimit=150, minExtent=150, maxExtent=150),
+            axis=alt.Axis(
+                domain=False, ticks=False, labelFlush=False, labelLimit=150, minExtent=150, maxExtent=150
+            ),
         ),
         tooltip=[
             alt.Tooltip("provider:N", title="provider"),
