@@ -12,6 +12,7 @@ from streamlit_app import metrics as of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from llm_observe.v1.analytics_service_pb2 import Metrics
     from streamlit.delta_generator import DeltaGenerator
@@ -61,12 +62,15 @@ def step_rows(steps: Sequence[Step], groups: Mapping[str, Sequence[Step]]) -> li
         }
         for name, of_group in groups.items()
     }
-    return [
-        {"From": step.start}
-        | (_numbers(step.metrics) if step.metrics else {"Requests": 0})
-        | {name: found.get(step.start, 0) for name, found in counts.items()}
-        for step in reversed(steps)
-    ]
+    return [_row(step, counts) for step in reversed(steps)]
+
+
+def _row(step: Step, counts: Mapping[str, Mapping[datetime, int]]) -> TableRow:
+    row: TableRow = {"From": step.start, "Requests": 0}
+    if step.metrics:
+        row.update(_numbers(step.metrics))
+    row.update({name: found.get(step.start, 0) for name, found in counts.items()})
+    return row
 
 
 def _numbers(metrics: Metrics) -> TableRow:
