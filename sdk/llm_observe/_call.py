@@ -271,7 +271,10 @@ class PendingCall:
             self.call = call
             call.log_id = self.log_id
             call.metadata = self.metadata
-            call.session = self.session or call.session
+            if self.session is not None:
+                call.session = self.session
+                if self.session.span is not None:
+                    call.span_context = span_around(self.session.span)
 
 
 _pending: ContextVar[PendingCall | None] = ContextVar("llm_observe_pending_call", default=None)

@@ -285,6 +285,14 @@ def test_a_thread_of_its_own_joins_by_traceparent(recorder):
     assert (inner.name, outer.name) == ("retrieval", "chain")
 
 
+def test_a_stream_belongs_to_the_span_in_which_it_was_requested(recorder):
+    with llm_observe.observe(operation="chain"):
+        stream = llm_observe.LLMClient("demo").stream("hello")
+    for _ in stream:
+        pass
+    assert recorder.only.parent_span_id == recorder.spans[0].span_id
+
+
 # -- which is a span ------------------------------------------------------------------------------------
 
 
