@@ -43,7 +43,7 @@ def to_log(call: Call):
     return build_log(call, Redactor(), environment="", release="", capture_content=True)
 
 
-def make(config: Config = CONFIG) -> tuple[Batcher, Collector]:
+def make(config: Config = CONFIG) -> tuple[Batcher[Call], Collector]:
     collector = Collector()
     return Batcher(config, collector, to_log), collector
 

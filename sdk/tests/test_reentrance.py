@@ -16,7 +16,7 @@ from llm_observe.exporter import ExportResult
 from llm_observe.v1.log_pb2 import Log
 
 WAIT_S = 60.0
-USES: dict[str, Callable[[Batcher], object]] = {
+USES: dict[str, Callable[[Batcher[Call]], object]] = {
     "add": lambda batcher: batcher.add(Call("openai", "chat", "m", lambda _: None)),
     "flush": lambda batcher: batcher.flush(0),
 }
