@@ -1,7 +1,8 @@
 """Keeps calls over gRPC and forks apart.
 
 A child that is forked while a thread of its parent is inside gRPC inherits locks that nobody will release,
-and could never send anything. So a fork first interrupts the calls, and none begins until it is done.
+and could never send anything. So a fork waits until the calls have ended, interrupts those that take long,
+and none begins until it is done.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_FINISH_S: Final = 0.5
+"""How long a fork waits for calls to end by themselves. They take longer only if no collector answers."""
 _MAX_WAIT_S: Final = 5.0
-"""How long a fork waits for calls to end, and a call for a fork; an interrupted call ends in milliseconds."""
+"""How long a fork waits for interrupted calls, and a call for a fork. Both take milliseconds."""
 _INTERRUPT_AGAIN_S: Final = 0.05
 
 
@@ -59,14 +62,13 @@ class ForkBarrier:
                 self._changed.notify_all()
 
     def _before_fork(self) -> None:
-        deadline = time.monotonic() + _MAX_WAIT_S
         with self._changed:
             self._forks += 1
-        self._interrupt_calls()
-        with self._changed:
+            self._changed.wait_for(lambda: not self._calls, _FINISH_S)
+            deadline = time.monotonic() + _MAX_WAIT_S
             while self._calls and time.monotonic() < deadline:
-                self._changed.wait(_INTERRUPT_AGAIN_S)
                 self._interrupt_calls()
+                self._changed.wait(_INTERRUPT_AGAIN_S)
 
     def _interrupt_calls(self) -> None:
         interrupt = self._interrupt()
