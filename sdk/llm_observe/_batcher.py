@@ -171,7 +171,8 @@ class Batcher(Generic[Item]):
         from llm_observe._spool_sender import SpoolSender  # noqa: PLC0415 - loaded only if it is used
 
         try:
-            self._spool = SpoolSender(self._config, self._counters, self._delivery, self._kind)
+            with forks_wait():  # a child that had its locks would keep them, and other processes from it
+                self._spool = SpoolSender(self._config, self._counters, self._delivery, self._kind)
         except Exception as error:  # noqa: BLE001 - without a spool, batches wait in memory
             report_internal_error("spool_dir", type(error))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from llm_observe._fork_barrier import ForkBarrier
 from llm_observe._guard import logger
 from llm_observe._loading import forks_wait
 from llm_observe.channel import bearer, connection_problem, open_configured
@@ -40,7 +41,7 @@ def load() -> None:
 
 
 class GrpcExporter:
-    """Sends over a channel to the collector, which is made with the first batch."""
+    """Sends over a channel to the collector, which is made with the first batch, and anew after a fork."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -48,6 +49,7 @@ class GrpcExporter:
         self._channel: grpc.Channel | None = None
         self._stub: IngestServiceStub | None = None
         self._problem = ""
+        self._forks = ForkBarrier(self.close)
 
     def export(self, request: IngestLogsRequest, timeout_s: float) -> ExportResult:
         """Send a batch once, within timeout_s seconds. Errors of network and server do not raise."""
@@ -73,10 +75,20 @@ class GrpcExporter:
     def _attempt(self, send: Callable[[IngestServiceStub], ExportResult]) -> ExportResult:
         if self._stub is None:
             load()
+        with self._forks.call():
+            return self._send(send)
+
+    def _send(self, send: Callable[[IngestServiceStub], ExportResult]) -> ExportResult:
         import grpc  # noqa: PLC0415 - takes 80 ms, too long at import
 
+        stub: IngestServiceStub | None = None
         try:
-            return send(self._connect())
+            stub = self._connect()
+            return send(stub)
+        except ValueError:
+            if stub is self._stub:
+                raise
+            return ExportResult(retry=True, failure="CANCELLED")  # close() came first
         except OSError as error:  # a certificate's file, which may still appear
             self._warn(f"cannot read {error.filename}: {error.strerror}")
             return ExportResult(retry=True, retry_after_s=_MISSING_FILE_RETRY_S, failure=type(error).__name__)
@@ -95,16 +107,18 @@ class GrpcExporter:
         self._problem = problem or self._problem
 
     def _connect(self) -> IngestServiceStub:
-        if self._stub is None:
+        stub = self._stub
+        if stub is None:
             from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub  # noqa: PLC0415 - as above
 
             with forks_wait():  # gRPC loads the rest of itself with its first channel
-                self._channel = open_configured(self._config)
-            self._stub = IngestServiceStub(self._channel)
-        return self._stub
+                channel = open_configured(self._config)
+            stub = IngestServiceStub(channel)
+            self._channel, self._stub = channel, stub
+        return stub
 
     def close(self) -> None:
-        """Close the channel; the next batch makes a new one."""
+        """Close the channel, which ends the calls over it; the next batch makes a new one."""
         channel, self._channel, self._stub = self._channel, None, None
         if channel is not None:
             channel.close()

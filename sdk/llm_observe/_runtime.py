@@ -141,6 +141,15 @@ _lock = threading.Lock()
 _runtime: Runtime | None = None
 
 
+def _after_fork_in_child() -> None:
+    global _lock  # noqa: PLW0603 - the parent's may be held by a thread that the child does not have
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
 def get_runtime() -> Runtime:
     """Return the process's runtime; if none was configured, make it from the environment."""
     return _runtime if _runtime is not None else _install(_read_environment(), replace=False)

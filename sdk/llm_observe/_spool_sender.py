@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from google.protobuf.message import DecodeError
 
 from llm_observe._guard import report_internal_error
+from llm_observe._loading import forks_wait
 from llm_observe._spool import Spool, StoredBatch
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class SpoolSender:
             try:
                 self._send_waiting()
                 if not self._wake.wait(_ADOPT_EVERY_S):
-                    self._adopt()
+                    with forks_wait():  # a child that had the locks of a dead process would keep them
+                        self._adopt()
                 self._wake.clear()
             except Exception as error:  # noqa: BLE001 - the thread must outlive any internal error
                 report_internal_error("spool", type(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -101,3 +102,20 @@ def test_other_arguments_print_the_usage(arguments, capsys):
 
 def test_both_know_the_same_vendors():
     assert sitecustomize._VENDORS == _instrument.VENDORS
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
+def test_a_program_that_gevent_patches_is_recorded_and_its_greenlets_run(collector, folder):
+    (folder / "greenlets.py").write_text(
+        "from gevent import monkey; monkey.patch_all()\n"
+        "import sys\n"
+        "assert 'llm_observe' not in sys.modules\n"
+        "import gevent\n"
+        "from program import call\n"
+        "started = [gevent.spawn(call, f'greenlet {number}') for number in range(3)]\n"
+        "gevent.joinall(started, raise_error=True)\n"
+        "assert {'openai', 'llm_observe'} <= set(sys.modules)\n"
+        "assert monkey.is_module_patched('threading')\n"
+    )
+    run(folder, collector.endpoint, "greenlets.py")
+    assert sorted(collector.wait_for(3)) == [f"greenlet {number}" for number in range(3)]

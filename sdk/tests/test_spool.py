@@ -16,7 +16,8 @@ DEFINE_WAIT = (
     "def wait_for(count):\n"
     "    'Wait until count logs are in the spool.'\n"
     "    folder = Path(os.environ['LLM_OBSERVE_SPOOL_DIR'])\n"
-    "    while sum(int(path.stem.split('-')[1]) for path in folder.glob('*/*.batch')) < count:\n"
+    # Not in a folder that is hidden: it is renamed, perhaps while glob() is about to look into it.
+    "    while sum(int(path.stem.split('-')[1]) for path in folder.glob('[!.]*/*.batch')) < count:\n"
     "        time.sleep(0.01)\n"
 )
 LOG_AND_DIE = DEFINE_WAIT + (
