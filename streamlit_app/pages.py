@@ -37,6 +37,7 @@ ENTRIES: Final = (
     Entry("chat", "Chat", "forum", "Talk", roles=("chat",)),
     Entry("conversations", "Conversations", "inbox", "Talk", roles=("read", "chat")),
     Entry("operations", "Operations", "dns", "Run", has_view=True),
+    Entry("setup", "Setup", "cable", "Run"),
 )
 ROLES_OF: Final = {entry.name: entry.roles for entry in ENTRIES}
 _REGISTERED: Final = "pages"

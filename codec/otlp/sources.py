@@ -146,9 +146,7 @@ def first_of(key: str) -> Reader:
 
 def user_text(key: str) -> Reader:
     """Take the newest text of the user's among messages."""
-    return Reader(
-        lambda span: last_user_text(span.messages(key)) if key in span.attributes else None, (key,)
-    )
+    return Reader(lambda span: last_user_text(span.messages(key)) if key in span.attributes else None, (key,))
 
 
 def answer(key: str) -> Reader:
