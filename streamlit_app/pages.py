@@ -33,10 +33,11 @@ ENTRIES: Final = (
     Entry("dashboard", "Dashboard", "monitoring", "Observe", has_view=True),
     Entry("logs", "Logs", "list_alt", "Observe", has_view=True),
     Entry("analytics", "Analytics", "query_stats", "Observe", has_view=True),
-    Entry("trace", "Trace", "account_tree", "Observe", hidden=True),
+    Entry("trace", "Trace", "account_tree", "Observe"),
     Entry("chat", "Chat", "forum", "Talk", roles=("chat",)),
     Entry("conversations", "Conversations", "inbox", "Talk", roles=("read", "chat")),
     Entry("operations", "Operations", "dns", "Run", has_view=True),
+    Entry("setup", "Setup", "cable", "Run"),
 )
 ROLES_OF: Final = {entry.name: entry.roles for entry in ENTRIES}
 _REGISTERED: Final = "pages"

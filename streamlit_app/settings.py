@@ -44,6 +44,8 @@ class AppSettings(EnvSettings):
     """Port of the server on this machine."""
     server: str = Field("", alias="LLM_OBSERVE_SERVER")
     """``host:port`` of the server; empty means this machine's."""
+    otlp_port: int = Field(4318, alias="LLM_OBSERVE_OTLP_PORT", ge=0, le=65535)
+    """Port of OTLP over HTTP of the server, for the page that says how to send. The server reads it, too."""
     timeout_s: float = Field(3.0, alias="LLM_OBSERVE_UI_TIMEOUT_S", gt=0)
     """Longest a page waits for an answer, in seconds."""
     chat_timeout_s: float = Field(300.0, alias="LLM_OBSERVE_CHAT_TIMEOUT_S", gt=0)
@@ -98,6 +100,11 @@ class AppSettings(EnvSettings):
     def target(self) -> str:
         """The server's address."""
         return self.server or f"127.0.0.1:{self.grpc_port}"
+
+    @property
+    def otlp_endpoint(self) -> str:
+        """The address for OTLP over HTTP, as far as this process can tell."""
+        return f"http://{self.target.rpartition(':')[0] or self.target}:{self.otlp_port}"
 
     @property
     def chat_deadline_s(self) -> float:

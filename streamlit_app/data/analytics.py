@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
-from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceRequest
+from llm_observe.v1.trace_service_pb2 import ListTracesRequest, TraceServiceGetTraceRequest
 from llm_observe.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from streamlit_app import clock
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from llm_observe.v1.filter_pb2 import TimeRange
     from llm_observe.v1.log_pb2 import Log
-    from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceResponse
+    from llm_observe.v1.trace_service_pb2 import ListTracesResponse, TraceServiceGetTraceResponse
 
     from streamlit_app.state.view import View
 
@@ -197,6 +197,13 @@ def get_trace(trace_id: str) -> TraceServiceGetTraceResponse:
     request = TraceServiceGetTraceRequest(trace_id=trace_id)
     with server_errors():
         return TraceServiceStub(channel()).GetTrace(request, timeout=settings().timeout_s)
+
+
+def list_traces(name_query: str, *, errors_only: bool, page_token: str = "") -> ListTracesResponse:
+    """Return a page of the last day's traces, newest first."""
+    request = ListTracesRequest(name_query=name_query, errors_only=errors_only, page_token=page_token)
+    with server_errors():
+        return TraceServiceStub(channel()).ListTraces(request, timeout=settings().timeout_s)
 
 
 def _stub() -> AnalyticsServiceStub:

@@ -35,6 +35,8 @@ _PREVIEW_CHARS: Final = 500
 _PLACEHOLDER: Final = re.compile(r"\[([A-Z0-9_]{2,24})\]")
 _COLORS: Final = {"success": "green", "error": "red", "cancelled": "orange"}
 _MIDDLE: Final = 0.5
+_ALSO_REPORTED_BY: Final = "also_reported_by"
+"""Key of the metadata in which the server names the other instrumentations of a call."""
 _NEARBY: Final = timedelta(minutes=10)
 _LONG_BEFORE: Final = timedelta(days=1)
 _GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -84,6 +86,14 @@ def show_numbers(answer: GetLogResponse) -> None:
     _show_timing(log)
     if answer.HasField("rank"):
         st.caption(literal(describe_rank(answer.rank, log)))
+    if log.source:
+        st.caption(literal(describe_source(log)))
+
+
+def describe_source(log: Log) -> str:
+    """Return which instrumentation reported a call, and which others did as well."""
+    others = log.metadata.get(_ALSO_REPORTED_BY, "")
+    return f"Reported by {log.source}" + (f", also by {others}: one call, counted once." if others else ".")
 
 
 def describe_rank(rank: LogRank, log: Log) -> str:

@@ -1,4 +1,4 @@
-"""Trace: where did the time and the money go? Shows ``?trace=``, or the calls of ``?session=``."""
+"""Trace: where did the time and the money go? Shows ``?trace=``, the calls of ``?session=``, or a list."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from streamlit_app.data import analytics
 from streamlit_app.data.reads import read_together
 from streamlit_app.panels.log_details import show_badges, show_call, show_links, show_numbers
 from streamlit_app.panels.trace import read_calls, show_trace
+from streamlit_app.panels.trace_list import show_trace_list
 from streamlit_app.state.filters import Filters
 from streamlit_app.state.view import View, last_view
 from streamlit_app.state.window import Window
@@ -29,10 +30,9 @@ _PLACEHOLDERS: Final = (70, 400)
 def render() -> None:
     """Show the page."""
     trace_id, session_id = st.query_params.get("trace", ""), st.query_params.get("session", "")
-    row = plain_header("Trace" if trace_id or not session_id else "Session")
+    row = plain_header("Trace" if trace_id else "Session" if session_id else "Traces")
     if not (trace_id or session_id):
-        st.info("Open a trace from a call on the Logs page.", icon=":material/account_tree:")
-        page_link("Logs", "logs")
+        show_trace_list()
         return
     with row:
         filters = Filters(trace=(trace_id,)) if trace_id else Filters(session=(session_id,))

@@ -8,11 +8,11 @@ import pytest
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.event_service_pb2 import WatchLogsResponse
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR, Log
-from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceResponse
+from llm_observe.v1.trace_service_pb2 import ListTracesResponse, TraceServiceGetTraceResponse
 
 from server.rpc.errors import QueryTookTooLong
 from streamlit_app.data.live_tail import LiveTail
-from streamlit_app.panels.log_details import describe_rank, tokens_per_second
+from streamlit_app.panels.log_details import describe_rank, describe_source, tokens_per_second
 from streamlit_app.state.filters import KEYS, Filters
 from streamlit_app.state.live import merge_newest
 from tests.support.ui.app import UNHURRIED_S, choose_timeout, page
@@ -163,7 +163,21 @@ def test_a_trace_of_which_nothing_is_stored(query, connected):
     assert "No call of this trace is stored" in texts(run("trace", **query))
 
 
-def test_the_trace_page_needs_a_trace(connected):
+def test_the_trace_page_lists_traces(connected):
+    app = run("trace")
+    (row,) = app.dataframe[0].value.to_dict("records")
+    assert row["Trace"].endswith(f"?trace={TRACE_ID}")
+    assert (row["Root"], row["Duration"], row["Steps"], row["Tokens"]) == (
+        "answer a question",
+        "4.00 s",
+        3,
+        "1.2 k",
+    )
+    assert row["Cost"] == "\u2013"
+    assert "No trace of the last 24 hours is like that" in texts(run("trace", name="nobody"))
+    run("trace", failed="1")
+    assert connected.requests_to("TraceService.ListTraces")[-1].errors_only
+    connected.answers["TraceService.ListTraces"] = ListTracesResponse()
     assert "Open a trace from a call on the Logs page" in texts(run("trace"))
 
 
@@ -258,3 +272,10 @@ async def test_what_a_live_tail_received_stays_when_its_stream_ends(connected):
     second = LiveTail(Filters().to_log_filter(), before=first)
     await eventually(lambda: second.has_ended)
     assert second.read() == ([new, old], 4, None)
+
+
+def test_a_call_says_by_which_emitters_it_came():
+    log = Log(source="com.anthropic.sdk.python")
+    assert describe_source(log) == "Reported by com.anthropic.sdk.python."
+    log.metadata["also_reported_by"] = "pydantic-ai"
+    assert describe_source(log).startswith("Reported by com.anthropic.sdk.python, also by pydantic-ai")

@@ -31,9 +31,10 @@ _IN_REPR: Final = {
 def _role_of(span: Span) -> Role | None:
     if span.scope != "litellm":
         return None
-    operation = CALLS.get(span.text("gen_ai.operation.name").lower(), "")
-    if span.name == "litellm_request" or (operation and span.name.startswith(tuple(CALLS))):
-        return Role(is_call=True, operation=operation or "chat")
+    named = CALLS.get(span.name.partition(" ")[0], "")  # as newer versions do: ``chat gpt-5-mini``
+    if span.name == "litellm_request" or named:
+        told = CALLS.get(span.text("gen_ai.operation.name").lower(), "")
+        return Role(is_call=True, operation=told or named or "chat")
     return Role(is_call=False, operation="")
 
 

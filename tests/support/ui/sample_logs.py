@@ -11,7 +11,13 @@ from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.event_service_pb2 import WatchLogsRequest, WatchLogsResponse
 from llm_observe.v1.filter_pb2 import LogFilter
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS, Log
-from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceRequest, TraceServiceGetTraceResponse
+from llm_observe.v1.trace_service_pb2 import (
+    ListTracesRequest,
+    ListTracesResponse,
+    Trace,
+    TraceServiceGetTraceRequest,
+    TraceServiceGetTraceResponse,
+)
 
 from server.rpc.errors import LogNotFound
 from tests.support.ui.sample import CODES, MESSAGES, NOW, SOURCES
@@ -175,6 +181,17 @@ def get_log(request: pb.GetLogRequest) -> pb.GetLogResponse | LogNotFound:
     return answer
 
 
+def list_traces(request: ListTracesRequest) -> ListTracesResponse:
+    """Return the sample's trace, unless its name is not what is looked for."""
+    name = "answer a question"
+    calls = [log for log in logs() if log.trace_id == TRACE_ID]
+    trace = Trace(trace_id=TRACE_ID, root_name=name, service_name="shop", call_count=len(calls), span_count=3)
+    trace.start_time.CopyFrom(calls[0].start_time)
+    trace.duration.seconds = 4
+    trace.total_token_count = 1234
+    return ListTracesResponse(traces=[trace] if request.name_query in name else [])
+
+
 def get_trace(request: TraceServiceGetTraceRequest) -> TraceServiceGetTraceResponse:
     found = [log for log in reversed(logs()) if log.trace_id == request.trace_id]
     return TraceServiceGetTraceResponse(logs=found)
@@ -198,6 +215,7 @@ def log_answers() -> dict[str, object]:
         "AnalyticsService.ListLogs": list_logs,
         "AnalyticsService.GetLog": get_log,
         "TraceService.GetTrace": get_trace,
+        "TraceService.ListTraces": list_traces,
         "AnalyticsService.ExportLogsCsv": export_csv,
         "EventService.WatchLogs": watch_logs,
     }

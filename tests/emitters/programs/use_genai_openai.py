@@ -1,0 +1,12 @@
+"""OpenTelemetry's instrumentor of OpenAI's client, of its repository for generative AI."""
+
+from __future__ import annotations
+
+from exporting import make_provider
+from openai import AsyncOpenAI, OpenAI
+from openai_calls import calls
+from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+from scenarios import main
+
+OpenAIInstrumentor().instrument(tracer_provider=make_provider())
+main(calls(OpenAI, AsyncOpenAI))

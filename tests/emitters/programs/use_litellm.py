@@ -1,0 +1,34 @@
+"""LiteLLM's callback."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import litellm
+from exporting import make_provider
+from scenarios import KEY, OPENAI_URL, QUESTION, expect_error, main
+
+make_provider()
+litellm.callbacks = ["otel"]
+OPTIONS: dict[str, Any] = {
+    "messages": [{"role": "user", "content": QUESTION}], "api_base": OPENAI_URL, "api_key": KEY,
+    "num_retries": 0, "max_retries": 0,
+}  # fmt: skip
+
+
+def ask(model: str, **more: Any) -> Any:
+    return litellm.completion(model=f"openai/{model}", **OPTIONS, **more)
+
+
+async def ask_later(model: str) -> None:
+    await litellm.acompletion(model=f"openai/{model}", **OPTIONS)
+
+
+main({
+    "plain": ask,
+    "stream": lambda model: list(ask(model, stream=True, stream_options={"include_usage": True})),
+    "async": ask_later,
+    "error": lambda model: expect_error(lambda: ask(model)),
+})  # fmt: skip
+time.sleep(3)  # its callbacks run in threads that nobody can wait for
