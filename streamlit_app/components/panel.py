@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def panel(title: str, *, note: str = "", key: str) -> Iterator[DeltaGenerator]:
     """Show a panel; the block's elements are in it. Yield the row of its title, for controls."""
     with st.container(border=True, height="stretch", gap="xsmall", key=f"panel_{key}"):
-        row = st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"head_{key}")
+        row = st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key=f"head_{key}")
         row.header(literal(title), anchor=False, width="content")
         if note:
             row.markdown(small(note), width="content")

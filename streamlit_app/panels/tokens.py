@@ -9,7 +9,7 @@ import streamlit as st
 
 from streamlit_app import format as fmt
 from streamlit_app.components.charts import Row, chart_of
-from streamlit_app.components.safe_text import literal
+from streamlit_app.components.safe_text import html_text, literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamlit_app.colours import Palette
 
 _BAR_PX: Final = 12
-_HEIGHT: Final = 46
+_HEIGHT: Final = 16
 
 
 def show_tokens(metrics: Metrics, colours: Palette) -> None:
@@ -51,17 +51,23 @@ def show_tokens(metrics: Metrics, colours: Palette) -> None:
         st.altair_chart(
             _bar(rows, total, [colour for _, _, colour in shown]), key="token_bar", alt=f"Tokens: {words}."
         )
+        # In words of the page, as a legend of Vega is cut where it is too wide.
+        st.html(
+            "".join(
+                f"<span><i style='background: {colour}'></i>{html_text(str(row['part']))}</span>"
+                for row, (_, _, colour) in zip(rows, shown, strict=True)
+            )
+        )
 
 
 def _bar(rows: Sequence[Row], total: int, colours: Sequence[str]) -> alt.Chart:
     scale = alt.Scale(domain=[row["part"] for row in rows], range=list(colours))
-    legend = alt.Legend(orient="bottom", title=None, symbolType="square", columns=4, offset=4, padding=0)
     chart: alt.Chart = (
         chart_of(rows)
         .mark_bar(height=_BAR_PX)
         .encode(
             x=alt.X("tokens:Q", stack="zero", axis=None, scale=alt.Scale(domain=[0, total], nice=False)),
-            color=alt.Color("part:N", scale=scale, legend=legend),
+            color=alt.Color("part:N", scale=scale, legend=None),
             order="rank:Q",
             tooltip=[alt.Tooltip("part:N", title="tokens"), alt.Tooltip("words:N", title="exactly")],
         )
