@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients test-frameworks test-compose test-engines test-pictures images sbom check proto proto-check proto-clients fmt lint types imports docs licences audit secrets bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test test-clients test-frameworks test-emitters test-compose test-engines test-pictures images sbom check proto proto-check proto-clients fmt lint types imports docs licences audit secrets bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 .PHONY: docs-site proto-breaking release release-prepare
 
@@ -35,6 +35,9 @@ test-clients: .venv/dev.done ## Run the clients in Go, Java, C++ and Ruby agains
 
 test-frameworks: .venv/dev.done ## Install frameworks, each in an environment of its own, and record their calls (FRAMEWORKS_DIR keeps them)
 	@FRAMEWORKS_DIR=$(FRAMEWORKS_DIR) $(BIN)/python -m pytest -m frameworks -s tests/frameworks
+
+test-emitters: .venv/dev.done ## Install emitters of OpenTelemetry, each in an environment of its own, and store their calls (EMITTERS_DIR keeps them)
+	@EMITTERS_DIR=$(EMITTERS_DIR) $(BIN)/python -m pytest -m emitters -s tests/emitters
 
 test-compose: .venv/dev.done ## Build the images and run the deployment for real (COMPOSE_VERIFY=path of compose_verify.sh)
 	@COMPOSE_VERIFY=$(COMPOSE_VERIFY) $(BIN)/python -m pytest -s tests/compose
@@ -104,8 +107,9 @@ bench: .venv/dev.done ## Measure ingest and durable writes beside their bare bas
 	@$(BIN)/python -m benchmarks.ingest && $(BIN)/python -m benchmarks.durable
 
 SEED ?= 1
-chaos: .venv/dev.done ## Send 20,000 logs while everything is killed, or lives and refuses, at random (SEED=1); account for each
+chaos: .venv/dev.done ## Send 20,000 logs, and as many spans, while everything is killed at random (SEED=1); account for each
 	@$(BIN)/python -m tests.chaos.storm --logs 20000 --seed $(SEED)
+	@$(BIN)/python -m tests.chaos.span_storm --spans 20000 --seed $(SEED)
 
 fuzz: .venv/dev.done ## Send 100,000 random requests to every method (SEED=1)
 	@$(BIN)/python -m tests.chaos.fuzz --seed $(SEED)

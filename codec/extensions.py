@@ -10,14 +10,16 @@ import os
 try:
     if os.environ.get("LLM_OBSERVE_NO_EXTENSIONS"):
         raise ImportError("switched off")  # noqa: TRY301 - one way to the twins
+    from codec._plain_text import suspects_in
     from codec._reader import add_up, read_batch
     from codec._scan import scan_logs
 
     COMPILED = True
 except ImportError:
     from codec.packing import add_up, read_batch
+    from codec.plain_text import suspects_in
     from codec.scan import scan_logs
 
     COMPILED = False
 
-__all__ = ["COMPILED", "add_up", "read_batch", "scan_logs"]
+__all__ = ["COMPILED", "add_up", "read_batch", "scan_logs", "suspects_in"]

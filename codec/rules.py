@@ -66,6 +66,11 @@ def is_trace_id(text: str) -> bool:
     return _TRACE_ID.fullmatch(text) is not None
 
 
+def is_timestamp(timestamp: Timestamp) -> bool:
+    """Tell whether a timestamp is valid and from 1970 on."""
+    return _timestamp(timestamp) is not None
+
+
 def _texts(log: Log) -> str | None:
     if not _UUID.fullmatch(log.log_id):
         return "log_id: must be a UUID"

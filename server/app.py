@@ -243,7 +243,8 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     keys, feeds = IdempotencyKeys(database), LiveFeeds(broker)
     limiter = RateLimiter(broker, "ingest", config.server.ingest_logs_per_minute)
     clock = ReceiveClock()
-    ingest = IngestService(log_queue, limiter, redactor, clock)
+    span_queue = LogQueue(broker, backlog, WRITE_SPANS)
+    ingest = IngestService(log_queue, span_queue, limiter, redactor, clock)
     loopback = LoopbackExporter(ingest)
     store = MessageStore(database, redactor, config.server.store_messages)
     chat = _make_chat(
@@ -279,9 +280,9 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(health_service, health_service_pb2.DESCRIPTOR)
     services.add(ExportService(database, keys, config.lake), export_service_pb2.DESCRIPTOR)
     otlp_limiter = RateLimiter(broker, "otlp", config.server.ingest_logs_per_minute)
-    span_queue = LogQueue(broker, backlog, WRITE_SPANS) if config.server.otlp_spans else None
     folder = CallFolder(ingest.accept_payload, FoldState(broker))
-    otlp = OtlpIntake(folder, otlp_limiter, redactor, span_queue)
+    kept_in = span_queue if config.server.otlp_spans else None
+    otlp = OtlpIntake(folder, otlp_limiter, redactor, kept_in)
     services.add(OtlpTraceService(otlp), trace_service_pb2.DESCRIPTOR)
     services.add(OtlpLogsService(otlp), logs_service_pb2.DESCRIPTOR)
     services.add(OtlpMetricsService(), metrics_service_pb2.DESCRIPTOR)

@@ -130,6 +130,11 @@ INGEST_LOGS: Final = Metric(
     "refused (the queue was full or away).",
     labels=("result",),
 )  # fmt: skip
+INGEST_SPANS: Final = Metric(
+    "llm_observe_ingest_spans_total", "counter", "span",
+    "Spans that our SDK sent, by result: accepted (queued), or rejected (invalid).",
+    labels=("result",),
+)  # fmt: skip
 OTLP_ITEMS: Final = Metric(
     "llm_observe_otlp_items_total", "counter", "item",
     "What came by OTLP, by result: accepted, rejected (wrong), folded (a call that another span shows), or "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from llm_observe import limits
 from llm_observe.v1 import log_pb2
 
-from codec.otlp.classify import readers_of, sources_of
+from codec.otlp.classify import plan_of
 from codec.otlp.dialects.logfire import is_stream_record
 from codec.otlp.metadata import metadata_of
 from codec.otlp.outcomes import CANCELLED, ERROR, Answer, outcome_of
@@ -65,7 +65,9 @@ def call_log(span: Span, classified: Classified) -> log_pb2.Log:
         tags=_tags_of(reader),
     )
     for field in _TEXT_FIELDS:
-        setattr(log, field, reader.text(field)[: limits.MAX_TEXT_CHARS[field]])
+        text = reader.text(field)
+        if text:
+            setattr(log, field, text[: limits.MAX_TEXT_CHARS[field]])
     _set_names(log, reader)
     _set_usage(log, usage)
     _set_times(log, span, reader)
@@ -76,10 +78,9 @@ def call_log(span: Span, classified: Classified) -> log_pb2.Log:
 def context_log(span: Span, classified: Classified) -> log_pb2.Log | None:
     """Return what the calls below a span share: its session, user and tags; None where it names none."""
     reader = _Fields(span, classified.dialect)
-    log = log_pb2.Log(tags=_tags_of(reader))
-    for field in _SHARED_FIELDS:
-        setattr(log, field, reader.text(field)[: limits.MAX_TEXT_CHARS[field]])
-    return log if log.ByteSize() else None
+    texts = {field: reader.text(field)[: limits.MAX_TEXT_CHARS[field]] for field in _SHARED_FIELDS}
+    tags = _tags_of(reader)
+    return log_pb2.Log(tags=tags, **texts) if tags or any(texts.values()) else None
 
 
 class _Fields:
@@ -87,12 +88,12 @@ class _Fields:
 
     def __init__(self, span: Span, dialect: Dialect) -> None:
         self._span = span
-        self.dialects = readers_of(span, dialect)
+        self.dialects, self._sources = plan_of(span, dialect)
 
     def first(self, field: str, convert: Callable[[Value], Value_ | None]) -> Value_ | None:
         """Return the first value of a field that converts; an empty text of a reader ends the search."""
         attributes = self._span.attributes
-        for source in sources_of(self.dialects, field):
+        for source in self._sources.get(field, ()):
             if isinstance(source, str):
                 value = attributes.get(source)
             else:
@@ -112,7 +113,7 @@ class _Fields:
     def finish_reason(self) -> str | None:
         """Return why the model stopped; empty where the emitter has no reason, None where nothing is said."""
         said = None
-        for source in sources_of(self.dialects, "finish_reason"):
+        for source in self._sources.get("finish_reason", ()):
             value = self._span.attributes.get(source) if isinstance(source, str) else source(self._span)
             if isinstance(value, str):
                 text = value.strip()

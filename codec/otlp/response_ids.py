@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from codec.otlp.sources import Reader
 from codec.otlp.values import dig, to_text
 
 if TYPE_CHECKING:
-    from codec.otlp.sources import Reader
     from codec.otlp.span import Span
     from codec.otlp.values import Value
 
@@ -36,4 +36,4 @@ def response_id_in(key: str) -> Reader:
                 return found
         return None
 
-    return read
+    return Reader(read, (key,))

@@ -16,11 +16,25 @@ if TYPE_CHECKING:
     from codec.otlp.span import Span
     from codec.otlp.values import Value
 
-Reader: TypeAlias = "Callable[[Span], Value]"
-Source: TypeAlias = "str | Reader"
+Read: TypeAlias = "Callable[[Span], Value]"
 _MAX_INDEX: Final = 2_000
 _MAX_INDEX_DIGITS: Final = 4
 _NANOS: Final = 1_000_000_000
+
+
+class Reader(NamedTuple):
+    """A function over a span, which finds something only where the span has one of some attributes."""
+
+    read: Read
+    keys: tuple[str, ...]
+
+    def __call__(self, span: Span) -> Value:
+        """Return what it finds; None where there is nothing."""
+        return self.read(span)
+
+
+Source: TypeAlias = "str | Reader | Read"
+"""The name of an attribute, or a function that is asked of every span unless it is a Reader."""
 
 
 class Role(NamedTuple):
@@ -52,12 +66,12 @@ class Dialect:
 
 def seconds(key: str) -> Reader:
     """Take a duration in seconds, as nanoseconds."""
-    return lambda span: _scaled(span.attributes.get(key), _NANOS)
+    return Reader(lambda span: _scaled(span.attributes.get(key), _NANOS), (key,))
 
 
 def milliseconds(key: str) -> Reader:
     """Take a duration in milliseconds, as nanoseconds."""
-    return lambda span: _scaled(span.attributes.get(key), 1_000_000)
+    return Reader(lambda span: _scaled(span.attributes.get(key), 1_000_000), (key,))
 
 
 def seconds_or_milliseconds(key: str) -> Reader:
@@ -69,13 +83,15 @@ def seconds_or_milliseconds(key: str) -> Reader:
             return as_seconds
         return _scaled(span.attributes.get(key), 1_000_000)
 
-    return read
+    return Reader(read, (key,))
 
 
-def until_event(*names: str) -> Reader:
+def until_event(*names: str) -> Read:
     """Take the time from the start to the first event of a name, in nanoseconds."""
 
     def read(span: Span) -> Value:
+        if not span.events:
+            return None
         times = [
             event.time_ns for event in span.events if event.name in names and event.time_ns >= span.start_ns
         ]
@@ -97,12 +113,12 @@ def until_instant(key: str) -> Reader:
         elapsed = round(instant.timestamp() * 1_000_000) * 1_000 - span.start_ns
         return elapsed if elapsed >= 0 else None
 
-    return read
+    return Reader(read, (key,))
 
 
 def within(key: str, *path: str | int) -> Reader:
     """Take what stands under a path in an attribute that is JSON text or a map."""
-    return lambda span: dig(span.messages(key), *path)
+    return Reader(lambda span: dig(span.messages(key), *path), (key,))
 
 
 def json_text(key: str) -> Reader:
@@ -112,7 +128,7 @@ def json_text(key: str) -> Reader:
         value = span.attributes.get(key)
         return span.json(key) if isinstance(value, str) and value[:1] == '"' else value
 
-    return read
+    return Reader(read, (key,))
 
 
 def first_of(key: str) -> Reader:
@@ -125,17 +141,17 @@ def first_of(key: str) -> Reader:
         items = to_list(value)
         return items[0] if items else ""
 
-    return read
+    return Reader(read, (key,))
 
 
 def user_text(key: str) -> Reader:
     """Take the newest text of the user's among messages."""
-    return lambda span: last_user_text(span.messages(key)) if key in span.attributes else None
+    return Reader(lambda span: last_user_text(span.messages(key)) if key in span.attributes else None, (key,))
 
 
 def answer(key: str) -> Reader:
     """Take the text of the model's answer."""
-    return lambda span: answer_text(span.messages(key)) if key in span.attributes else None
+    return Reader(lambda span: answer_text(span.messages(key)) if key in span.attributes else None, (key,))
 
 
 def indexed(prefix: str, infix: str = "") -> Callable[[Span], list[dict[str, Value]]]:
@@ -170,25 +186,23 @@ def _assembled(flat: dict[str, Value]) -> dict[str, Value]:
 
 def indexed_user_text(prefix: str, infix: str = "") -> Reader:
     """Take the newest text of the user's among messages that are spread over attributes."""
-    read = indexed(prefix, infix)
-    return lambda span: (
-        last_user_text(list(read(span))) if f"{prefix}.0.{infix}role" in span.attributes else None
+    read, first = indexed(prefix, infix), f"{prefix}.0.{infix}role"
+    return Reader(
+        lambda span: last_user_text(list(read(span))) if first in span.attributes else None, (first,)
     )
 
 
 def indexed_answer(prefix: str, infix: str = "") -> Reader:
     """Take the text of the answer that is spread over attributes."""
     read = indexed(prefix, infix)
+    firsts = (f"{prefix}.0.{infix}role", f"{prefix}.0.{infix}content")
 
     def answer_of(span: Span) -> Value:
-        if (
-            f"{prefix}.0.{infix}role" not in span.attributes
-            and f"{prefix}.0.{infix}content" not in span.attributes
-        ):
+        if all(first not in span.attributes for first in firsts):
             return None
         return next(filter(None, (text_of(message["content"]) for message in read(span))), None)
 
-    return answer_of
+    return Reader(answer_of, firsts)
 
 
 def _scaled(value: Value, scale: int) -> int | None:

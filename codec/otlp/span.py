@@ -61,7 +61,8 @@ class Span:
 
     def text(self, key: str) -> str:
         """Return an attribute's text, empty where it has none."""
-        return to_text(self.attributes.get(key)) or ""
+        value = self.attributes.get(key)
+        return "" if value is None else to_text(value) or ""
 
     def json(self, key: str, max_chars: int = MAX_JSON_CHARS) -> Value:
         """Return an attribute whose JSON text is read once; one that is no text is returned as it is."""

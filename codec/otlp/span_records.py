@@ -6,6 +6,7 @@ Nothing is redacted here: the worker does that.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from llm_observe import limits
@@ -25,6 +26,7 @@ MAX_NAME_CHARS: Final = 200
 MAX_ATTRIBUTE_CHARS: Final = 500
 MAX_ATTRIBUTES_CHARS: Final = 8_000
 """What all attributes of a span take together, keys included."""
+_NANOS: Final = 1_000_000_000
 _READ_CHARS: Final = 4 * MAX_ATTRIBUTE_CHARS
 """Of a longer text this much is sent: it is redacted first and cut after."""
 _MAX_ATTRIBUTES: Final = 64
@@ -62,10 +64,16 @@ def span_record(read: ReadSpan, log_id: str) -> span_pb2.Span:
         session_id=view.session_id if view is not None else "",
         log_id=log_id,
     )
-    record.start_time.FromNanoseconds(span.start_ns)
-    record.end_time.FromNanoseconds(span.end_ns)
+    record.start_time.seconds, record.start_time.nanos = divmod(span.start_ns, _NANOS)
+    record.end_time.seconds, record.end_time.nanos = divmod(span.end_ns, _NANOS)
+    fields = record.attributes.fields
     for key, value in _attributes(read):
-        record.attributes[key] = value
+        if isinstance(value, str):
+            fields[key].string_value = value
+        elif isinstance(value, bool):
+            fields[key].bool_value = value
+        else:
+            fields[key].number_value = value
     return record
 
 
@@ -74,7 +82,7 @@ def _attributes(read: ReadSpan) -> Iterator[tuple[str, str | float | bool]]:
     for key, value in read.span.attributes.items():
         if count == _MAX_ATTRIBUTES:
             return
-        if len(key) > _MAX_KEY_CHARS or not _KEPT.match(key) or _LEFT_OUT.match(key):
+        if len(key) > _MAX_KEY_CHARS or not _is_kept(key):
             continue
         plain = _plain(value)
         size = len(key) + (min(len(plain), MAX_ATTRIBUTE_CHARS) if isinstance(plain, str) else 8)
@@ -82,6 +90,11 @@ def _attributes(read: ReadSpan) -> Iterator[tuple[str, str | float | bool]]:
             continue
         left, count = left - size, count + 1
         yield key, plain
+
+
+@lru_cache(maxsize=4096)
+def _is_kept(key: str) -> bool:
+    return bool(_KEPT.match(key)) and not _LEFT_OUT.match(key)
 
 
 def _plain(value: Value) -> str | float | bool | None:

@@ -6,8 +6,7 @@ is absent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from codec.otlp.values import dig, to_count
 
@@ -22,8 +21,7 @@ COUNTS: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """What a call used, as one source tells it."""
 
     input: int | None = None
@@ -45,7 +43,7 @@ class Usage:
     def with_details_of(self, other: Usage) -> Usage:
         """Fill in what this one does not say of parts; input and output must come from one source."""
         missing = {name: getattr(other, name) for name in COUNTS[3:] if getattr(self, name) is None}
-        return replace(self, **missing)
+        return self._replace(**missing)
 
     def normalized(self) -> Usage:
         """Return the counts in our algebra."""
@@ -59,13 +57,12 @@ class Usage:
         total = None if corrected else self.total
         if total is None and input_ is not None and output is not None:
             total = input_ + output
-        return replace(self, input=input_, output=output, total=total, disjoint_input=False)
+        return self._replace(input=input_, output=output, total=total, disjoint_input=False)
 
 
 def of_counts(counts: Mapping[str, int | None]) -> Usage:
     """Return the usage that has these counts, by name."""
-    usage: dict[str, Any] = {name: counts.get(name) for name in COUNTS}
-    return Usage(**usage)
+    return Usage(*map(counts.get, COUNTS))
 
 
 def read_keys(values: Mapping[str, Value], keys: Mapping[str, Sequence[str]]) -> Usage:
@@ -83,8 +80,7 @@ def read_paths(value: Value, paths: Mapping[str, Sequence[Sequence[str]]]) -> Us
 def _first(get: Callable[..., Value], keys: Sequence[object]) -> int | None:
     for key in keys:
         value = get(key)
-        count = to_count(value) if value is not None else None
-        if count is not None:
+        if value is not None and (count := to_count(value)) is not None:
             return count
     return None
 
@@ -131,4 +127,4 @@ def read_vendor_usage(value: Value) -> Usage:
     anthropic = (
         dig(value, "cache_creation_input_tokens") is not None and dig(value, "input_tokens") is not None
     )
-    return replace(usage, disjoint_input=anthropic and dig(value, "prompt_tokens") is None)
+    return usage._replace(disjoint_input=anthropic and dig(value, "prompt_tokens") is None)

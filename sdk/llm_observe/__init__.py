@@ -18,6 +18,7 @@ from llm_observe._version import __version__
 if TYPE_CHECKING:
     from llm_observe._client import ChatResult, ChatStream, LLMClient
     from llm_observe._observe import observe
+    from llm_observe._span import Span
     from llm_observe.exporter import Exporter, ExportResult
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Exporter",
     "FlushResult",
     "LLMClient",
+    "Span",
     "__version__",
     "configure",
     "flush",
@@ -47,6 +49,7 @@ _LAZY_NAMES = {
     "ExportResult": "exporter",
     "Exporter": "exporter",
     "LLMClient": "_client",
+    "Span": "_span",
     "observe": "_observe",
 }
 """Names that are loaded at first use, so that importing the package is cheap, by their module."""

@@ -6,8 +6,9 @@ import os
 import threading
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
+from llm_observe._batch_kind import LOGS
 from llm_observe._counters import DeliveryCounters, FlushResult
 from llm_observe._delivery import Delivery
 from llm_observe._guard import report_internal_error
@@ -17,18 +18,31 @@ from llm_observe._wake_up import WakeUp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llm_observe._call import Call
+    from llm_observe._batch_kind import BatchKind, Request
     from llm_observe._config import Config
     from llm_observe._delivery import Export
     from llm_observe._spool_sender import SpoolSender
-    from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
     from llm_observe.v1.log_pb2 import Log
+    from llm_observe.v1.span_pb2 import Span as SpanMessage
 
 _BATCH_MAX_LOGS: Final = 500
 _BATCH_MAX_BYTES: Final = 2 * 1024 * 1024
 
 
-class Batcher:
+class Queued(Protocol):
+    """A finished call or span, as far as the queue needs it."""
+
+    waiting_bytes: int
+
+    def compact(self) -> int:
+        """Cut the texts; return the memory that it holds while it is queued, in bytes."""
+        ...
+
+
+Item = TypeVar("Item", bound=Queued)
+
+
+class Batcher(Generic[Item]):
     """Queues calls in microseconds and sends them from a daemon thread, which starts with the first call.
 
     The queue is bounded by count and by bytes; calls that do not fit are dropped and counted by reason. After
@@ -40,17 +54,21 @@ class Batcher:
         to_log: Builds the redacted Log of a call; runs on the thread.
         on_start: Called with the first call of a process.
         prepare: Called by load(); loads modules.
+        kind: What the calls are: those to models, or spans.
     """
 
     def __init__(
         self,
         config: Config,
         export: Export,
-        to_log: Callable[[Call], Log],
+        to_log: Callable[[Item], Log | SpanMessage],
         on_start: Callable[[], None] = lambda: None,
         prepare: Callable[[], None] = lambda: None,
+        *,
+        kind: BatchKind = LOGS,
     ) -> None:
         self._config = config
+        self._kind = kind
         self._export = export
         self._to_log = to_log
         self._on_start = on_start
@@ -66,15 +84,15 @@ class Batcher:
             self._spool = None
         self._counters = DeliveryCounters()
         self._lock = self._counters.lock
-        self._delivery = Delivery(self._config, self._export)
+        self._delivery = Delivery(self._config, self._export, self._kind)
         self._wake = WakeUp()
         self._hurry = WakeUp()
-        self._calls: deque[Call] = deque()
+        self._calls: deque[Item] = deque()
         self._waiting_bytes = 0
         self._thread: threading.Thread | None = None
         self._stopped = False
 
-    def add(self, call: Call) -> None:
+    def add(self, call: Item) -> None:
         """Count a finished call, then queue or drop it. Never blocks on the network."""
         counters = self._counters
         with self._lock:
@@ -94,7 +112,7 @@ class Batcher:
         if len(self._calls) >= _BATCH_MAX_LOGS and not self._hurry.is_set():
             self._hurry.set()
 
-    def _enqueue(self, call: Call) -> str:
+    def _enqueue(self, call: Item) -> str:
         """Queue a call; return why it must be dropped instead, or an empty text."""
         if self._stopped:
             return "shut_down"
@@ -154,7 +172,7 @@ class Batcher:
 
         try:
             with forks_wait():  # a child that had its locks would keep them, and other processes from it
-                self._spool = SpoolSender(self._config, self._counters, self._delivery)
+                self._spool = SpoolSender(self._config, self._counters, self._delivery, self._kind)
         except Exception as error:  # noqa: BLE001 - without a spool, batches wait in memory
             report_internal_error("spool_dir", type(error))
 
@@ -164,47 +182,42 @@ class Batcher:
         Returns:
             How many calls were taken from the queue.
         """
-        request: IngestLogsRequest | None = None
+        request: Request | None = None
         taken = 0
         try:
-            request = self._new_request()
+            request = self._kind.new_request()
             taken = self._fill(request)
-            if request.logs:
+            if self._kind.records(request):
                 self._send(request)
         except Exception as error:  # noqa: BLE001 - the thread must outlive any internal error
             report_internal_error("sender", type(error))
-            dropped = self._discard_calls() if request is None else len(request.logs)
+            dropped = self._discard_calls() if request is None else len(self._kind.records(request))
             self._counters.settle(dropped=dropped, reason="internal_error")
         return taken
 
-    def _send(self, request: IngestLogsRequest) -> None:
-        self._counters.report(request)
-        if self._spool is not None and self._spool.keep(request):
+    def _send(self, request: Request) -> None:
+        number = self._counters.report(request, len(self._kind.records(request)))
+        if self._spool is not None and self._spool.keep(request, number):
             return
         if delivered := self._delivery.deliver(request):
             self._counters.settle(**delivered._asdict())
 
-    @staticmethod
-    def _new_request() -> IngestLogsRequest:
-        from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest  # noqa: PLC0415 - loaded with the first send
-
-        return IngestLogsRequest()
-
-    def _fill(self, request: IngestLogsRequest) -> int:
+    def _fill(self, request: Request) -> int:
         """Move calls from the queue into a batch; return how many. One whose log fails is dropped alone."""
         taken = size = 0
+        records = self._kind.records(request)
         while taken < _BATCH_MAX_LOGS and size < _BATCH_MAX_BYTES and (call := self._next_call()):
             taken += 1
             try:
                 log = self._to_log(call)
                 size += log.ByteSize()
-                request.logs.append(log)
+                records.append(log)
             except Exception as error:  # noqa: BLE001 - one bad record must not cost the others
                 report_internal_error("to_log", type(error))
                 self._counters.settle(dropped=1, reason="internal_error")
         return taken
 
-    def _next_call(self) -> Call | None:
+    def _next_call(self) -> Item | None:
         """Take the oldest call out of the queue."""
         with self._lock:
             if not self._calls:

@@ -16,7 +16,7 @@ from llm_observe._guard import attempt
 from llm_observe._scope import current_scope
 from llm_observe._session import current_session
 from llm_observe._values import KEPT_TEXT_CHARS, to_content, to_kept_text, to_text
-from llm_observe.trace_context import current_span_context
+from llm_observe.trace_context import current_span_context, span_around
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -99,7 +99,8 @@ class Call:
         self.model: str = (model if type(model) is str else to_text(model))[:KEPT_TEXT_CHARS]
         self.sink = sink
         self.session = current_session()
-        self.span_context = current_span_context()
+        own = self.session.span
+        self.span_context = current_span_context() if own is None else span_around(own)
         self.output_chunks: list[str] = []
         pending = _pending.get()
         if pending is not None:
@@ -189,7 +190,7 @@ class Call:
             + sum(map(str.__len__, self.input_text))
             + self._cut_short_texts()
             + (_pairs_chars(self.metadata) if self.metadata else 0)
-            + _session_chars(self.session)
+            + session_chars(self.session)
         )
 
     def _join_output(self) -> int:
@@ -230,9 +231,9 @@ def _pairs_chars(pairs: tuple[tuple[str, str], ...]) -> int:
     return sum(len(key) + len(value) for key, value in pairs)
 
 
-def _session_chars(session: Session) -> int:
+def session_chars(session: Session) -> int:
     """Count a session's text. Calls of one session share it, but each may be of its own session."""
-    session_id, user_id, conversation_id, tags, metadata = session
+    session_id, user_id, conversation_id, tags, metadata, _ = session
     ids = len(session_id) + len(user_id) + len(conversation_id)
     return ids + sum(map(len, tags)) + _pairs_chars(metadata) if tags or metadata else ids
 

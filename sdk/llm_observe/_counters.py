@@ -10,18 +10,23 @@ from llm_observe._version import SDK_NAME, __version__
 from llm_observe.ids import uuid7
 
 if TYPE_CHECKING:
-    from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+    from llm_observe._batch_kind import Request
+    from llm_observe.v1.ingest_service_pb2 import ProducerReport
 
 
 class FlushResult(NamedTuple):
     """Counts at the end of a flush: totals since the process started, except ``pending``."""
 
     sent: int
-    """Logs the collector has accepted."""
+    """Logs and spans that the collector has accepted."""
     dropped: int
-    """Logs that were dropped, for any reason."""
+    """Those that were dropped, for any reason."""
     pending: int
-    """Logs still waiting, in memory or in the spool."""
+    """Those still waiting, in memory or in the spool."""
+
+    def plus(self, other: FlushResult) -> FlushResult:
+        """Return the sums of both."""
+        return FlushResult(*map(sum, zip(self, other, strict=True)))
 
 
 class DeliveryCounters:
@@ -100,12 +105,14 @@ class DeliveryCounters:
         with self.lock:
             return dict(self._dropped)
 
-    def report(self, request: IngestLogsRequest) -> int:
-        """Write the producer and its counts into a new batch and return the batch's number."""
+    def report(self, request: Request, count: int) -> int:
+        """Write the producer and its counts into a new batch of logs; return the batch's number."""
         with self.lock:
             self._batches += 1
-            self._batched += len(request.logs)
-            producer = request.producer
+            self._batched += count
+            producer: ProducerReport | None = getattr(request, "producer", None)
+            if producer is None:  # of spans: they are in no ledger
+                return self._batches
             producer.producer_id = self.producer_id
             producer.batch_number = self._batches
             producer.logged_count = self.logged

@@ -12,10 +12,17 @@ from llm_observe.exporter import ExportResult
 from llm_observe.trace_context import trace_metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import grpc
 
     from llm_observe._config import Config
-    from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
+    from llm_observe.v1.ingest_service_pb2 import (
+        IngestLogsRequest,
+        IngestLogsResponse,
+        IngestSpansRequest,
+        IngestSpansResponse,
+    )
     from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 
 _RETRYABLE: Final = frozenset(
@@ -46,19 +53,38 @@ class GrpcExporter:
 
     def export(self, request: IngestLogsRequest, timeout_s: float) -> ExportResult:
         """Send a batch once, within timeout_s seconds. Errors of network and server do not raise."""
+
+        def send(stub: IngestServiceStub) -> ExportResult:
+            metadata = (*self._metadata, *trace_metadata(request.logs))
+            response: IngestLogsResponse = stub.IngestLogs(request, timeout=timeout_s, metadata=metadata)
+            return ExportResult(accepted=response.accepted_log_count, rejected=response.rejected_log_count)
+
+        return self._attempt(send)
+
+    def export_spans(self, request: IngestSpansRequest, timeout_s: float) -> ExportResult:
+        """Send a batch of spans likewise. Servers that are too old for spans refuse it."""
+
+        def send(stub: IngestServiceStub) -> ExportResult:
+            response: IngestSpansResponse = stub.IngestSpans(
+                request, timeout=timeout_s, metadata=self._metadata
+            )
+            return ExportResult(accepted=response.accepted_span_count, rejected=response.rejected_span_count)
+
+        return self._attempt(send)
+
+    def _attempt(self, send: Callable[[IngestServiceStub], ExportResult]) -> ExportResult:
         if self._stub is None:
             load()
         with self._forks.call():
-            return self._export(request, timeout_s)
+            return self._attempt_now(send)
 
-    def _export(self, request: IngestLogsRequest, timeout_s: float) -> ExportResult:
+    def _attempt_now(self, send: Callable[[IngestServiceStub], ExportResult]) -> ExportResult:
         import grpc  # noqa: PLC0415 - takes 80 ms, too long at import
 
         stub: IngestServiceStub | None = None
         try:
-            metadata = (*self._metadata, *trace_metadata(request.logs))
             stub = self._connect()
-            response = stub.IngestLogs(request, timeout=timeout_s, metadata=metadata)
+            return send(stub)
         except ValueError:
             if stub is self._stub:
                 raise
@@ -73,7 +99,6 @@ class GrpcExporter:
             wait_s = retry_after_s(error)
             self._warn(connection_problem(error))
             return ExportResult(retry=code in _RETRYABLE, retry_after_s=wait_s, failure=code)
-        return ExportResult(accepted=response.accepted_log_count, rejected=response.rejected_log_count)
 
     def _warn(self, problem: str) -> None:
         """Say once what keeps every batch from being sent, until somebody mends it."""

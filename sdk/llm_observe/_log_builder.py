@@ -90,7 +90,7 @@ def build_log(
 
 
 def _set_session(log: Log, call: Call) -> None:
-    session_id, user_id, conversation_id, tags, metadata = call.session
+    session_id, user_id, conversation_id, tags, metadata, _ = call.session
     if session_id or user_id or conversation_id:
         log.session_id, log.user_id = _text(session_id), _text(user_id)
         log.conversation_id = _text(conversation_id)

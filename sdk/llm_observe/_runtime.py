@@ -5,26 +5,31 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
+from llm_observe._batch_kind import SPANS
 from llm_observe._batcher import Batcher
 from llm_observe._config import Config, ConfigError
 from llm_observe._exporter import GrpcExporter
 from llm_observe._exporter import load as load_grpc
 from llm_observe._guard import guarded, logger, swallow
 from llm_observe._process_end import flush_at_end, watch_sigterm, watch_worker
+from llm_observe._span import end_open_spans
 from llm_observe._taps import end_open_calls
 
 if TYPE_CHECKING:
     from llm_observe._call import Call
     from llm_observe._counters import FlushResult
+    from llm_observe._span import Span
     from llm_observe.exporter import Exporter
     from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
+    from llm_observe.v1.span_pb2 import Span as SpanMessage
 
 
 class Runtime:
-    """Sends finished calls to the application's own exporter, or to the collector at the endpoint.
+    """Sends finished calls and spans to the application's own exporter, or to the collector at the endpoint.
 
     Without either, calls are not recorded.
     """
@@ -36,12 +41,24 @@ class Runtime:
         self._sends_by_grpc = exporter is None
         self._loaded = False
         self._grpc_exporter = GrpcExporter(config)
-        self._batcher = Batcher(
+        self._batcher: Batcher[Call] = Batcher(
             config,
             (exporter or self._grpc_exporter).export,
             self._to_log,
             on_start=watch_worker,
             prepare=self._prepare,
+        )
+        # Spans have a queue, a thread and a channel of their own: however many there are, they delay no call.
+        self._grpc_span_exporter = GrpcExporter(config)
+        export_spans = getattr(exporter, "export_spans", None)
+        self.records_spans = self.records and (exporter is None or export_spans is not None)
+        self._span_batcher: Batcher[Span] = Batcher(
+            config,
+            export_spans or self._grpc_span_exporter.export_spans,
+            self._to_span,
+            on_start=watch_worker,
+            prepare=self._prepare_spans,
+            kind=SPANS,
         )
 
     def load(self) -> None:
@@ -56,6 +73,23 @@ class Runtime:
         """Queue a finished call. Called on the application's thread."""
         if self.records:
             self._batcher.add(call)
+
+    def submit_span(self, span: Span) -> None:
+        """Queue a finished span. Called on the application's thread."""
+        if self.records_spans:
+            self._span_batcher.add(span)
+
+    def _prepare_spans(self) -> None:
+        """Load what builds spans."""
+        from llm_observe import _span_builder  # noqa: F401, PLC0415 - loads protobuf
+
+        self._redactor = self._redactor or _make_redactor(self.config)
+
+    def _to_span(self, span: Span) -> SpanMessage:
+        from llm_observe._span_builder import build_span  # noqa: PLC0415 - as above
+
+        redactor = self._redactor or _make_redactor(self.config)
+        return build_span(span, redactor, capture_content=self.config.capture_content)
 
     def _prepare(self) -> None:
         """Load what builds logs."""
@@ -74,14 +108,25 @@ class Runtime:
         )
 
     def flush(self, timeout_s: float) -> FlushResult:
-        """Wait until every log before is sent or dropped; see Batcher.flush()."""
-        return self._batcher.flush(timeout_s)
+        """Wait until every log and span before is sent or dropped; see Batcher.flush()."""
+        deadline = time.monotonic() + timeout_s
+        self._span_batcher.flush(0)  # both begin at once
+        logs = self._batcher.flush(timeout_s)
+        return logs.plus(self._span_batcher.flush(_seconds_until(deadline)))
 
     def shutdown(self, timeout_s: float) -> FlushResult:
         """Flush and stop."""
-        result = self._batcher.shutdown(timeout_s)
+        deadline = time.monotonic() + timeout_s
+        self._span_batcher.flush(0)  # as above
+        logs = self._batcher.shutdown(timeout_s)
+        spans = self._span_batcher.shutdown(_seconds_until(deadline))
         self._grpc_exporter.close()
-        return result
+        self._grpc_span_exporter.close()
+        return logs.plus(spans)
+
+
+def _seconds_until(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
 
 
 def _make_redactor(config: Config) -> Redactor:
@@ -127,6 +172,14 @@ def submit(call: Call) -> None:
         swallow("submit", error)
 
 
+def submit_span(span: Span) -> None:
+    """Queue a finished span. Never raises."""
+    try:
+        (_runtime or get_runtime()).submit_span(span)
+    except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
+        swallow("submit_span", error)
+
+
 def configure_runtime(config: Config, exporter: Exporter | None = None) -> None:
     """Replace the runtime and flush the old one."""
     previous = _runtime
@@ -162,6 +215,7 @@ def _flush_at_end() -> None:
     """Send what is queued, within exit_timeout_s, and report what is lost."""
     with guarded("at_exit"):
         end_open_calls()
+        end_open_spans()
         if _runtime is None:
             return
         result = _runtime.shutdown(_runtime.config.exit_timeout_s)

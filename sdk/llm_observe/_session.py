@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from llm_observe._scope import current_scope, enter, leave, scope_to_extend
 from llm_observe._values import to_pairs, to_tags, to_text
 from llm_observe.ids import uuid7
+from llm_observe.trace_context import join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from types import TracebackType
 
+    from llm_observe.trace_context import SpanIds
+
 _Function = TypeVar("_Function", bound="Callable[..., object]")
+_Given = TypeVar("_Given")
 
 
 class Session(NamedTuple):
@@ -25,6 +29,8 @@ class Session(NamedTuple):
     conversation_id: str = ""
     tags: tuple[str, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
+    span: SpanIds | None = None
+    """The span around it: one of ours, or one that a ``traceparent`` named."""
 
 
 _process_session: Session | None = None
@@ -52,16 +58,20 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_process_session)
 
 
-class SessionContext(_GeneratorContextManager[str, None, None]):
-    """A session for ``with`` and ``async with``, and a decorator of functions, coroutines and generators."""
+class ScopeContext(_GeneratorContextManager[_Given, None, None]):
+    """A context manager for ``with`` and ``async with``, in any context."""
 
-    async def __aenter__(self) -> str:
+    async def __aenter__(self) -> _Given:
         return self.__enter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         return self.__exit__(kind, error, trace)
+
+
+class SessionContext(ScopeContext[str]):
+    """A session for ``with`` and ``async with``, and a decorator of functions, coroutines and generators."""
 
     def __call__(self, function: _Function) -> _Function:
         """Return a function that runs in the session, each time in a new one if it has no id."""
@@ -77,6 +87,7 @@ def session(
     conversation_id: str | None = None,
     tags: str | Sequence[str] = (),
     metadata: Mapping[str, str] | None = None,
+    traceparent: str | None = None,
 ) -> SessionContext:
     """Attach a session to every call made inside. A nested session adds to the outer one.
 
@@ -88,14 +99,31 @@ def session(
     does not reach code in another context that the generator does not call: FastAPI enters a synchronous
     dependency with ``yield`` in a context of its own, but an ``async def`` one in that of the request.
 
+    Args:
+        session_id: Its id; by default that of the outer session, or a new UUID.
+        user_id: The user.
+        conversation_id: The conversation.
+        tags: Tags, added to those of the outer session.
+        metadata: Free-form pairs, likewise.
+        traceparent: The W3C header of the request that is handled: calls inside belong to its trace. One that
+            is not valid is ignored, and so is one of the trace that is current already.
+
     Returns:
         A context manager that gives the session id: by default that of the outer session, or a new UUID.
     """
-    return SessionContext(_open, (session_id, user_id, conversation_id, tags, metadata), {})
+    return SessionContext(
+        _open, (session_id, user_id, conversation_id, tags, metadata), {"traceparent": traceparent}
+    )
 
 
 def _open(
-    session_id: object, user_id: object, conversation_id: object, tags: object, metadata: object
+    session_id: object,
+    user_id: object,
+    conversation_id: object,
+    tags: object,
+    metadata: object,
+    *,
+    traceparent: object,
 ) -> Generator[str, None, None]:
     outer = scope_to_extend()
     own_id = to_text(session_id)
@@ -108,6 +136,7 @@ def _open(
         else inherited.conversation_id,
         tags=(*inherited.tags, *to_tags(tags)),
         metadata=(*inherited.metadata, *to_pairs(metadata)),
+        span=join(inherited.span, traceparent),
     )
     entry = enter(merged)
     try:

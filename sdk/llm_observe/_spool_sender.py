@@ -11,9 +11,9 @@ from google.protobuf.message import DecodeError
 from llm_observe._guard import report_internal_error
 from llm_observe._loading import forks_wait
 from llm_observe._spool import Spool, StoredBatch
-from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
 if TYPE_CHECKING:
+    from llm_observe._batch_kind import BatchKind, Request
     from llm_observe._config import Config
     from llm_observe._counters import DeliveryCounters
     from llm_observe._delivery import Delivery
@@ -28,19 +28,24 @@ class SpoolSender:
         OSError: The spool cannot be created.
     """
 
-    def __init__(self, config: Config, counters: DeliveryCounters, delivery: Delivery) -> None:
+    def __init__(
+        self, config: Config, counters: DeliveryCounters, delivery: Delivery, kind: BatchKind
+    ) -> None:
+        self._kind = kind
         self._counters = counters
         self._delivery = delivery
-        self._spool = Spool(Path(config.spool_dir), counters.producer_id, config.spool_max_bytes)
+        self._spool = Spool(
+            Path(config.spool_dir, kind.spool_folder), counters.producer_id, config.spool_max_bytes
+        )
         self._wake = threading.Event()
         self._stopped = False
         self._adopt()
         threading.Thread(target=self._run, name="llm-observe-spool", daemon=True).start()
 
-    def keep(self, request: IngestLogsRequest) -> bool:
+    def keep(self, request: Request, number: int) -> bool:
         """Store a batch on disk; return False if that fails and it must be sent from memory."""
         try:
-            number, count = request.producer.batch_number, len(request.logs)
+            count = len(self._kind.records(request))
             kept = self._spool.put(request.SerializeToString(), number=number, count=count)
         except OSError as error:
             report_internal_error("spool", type(error))
@@ -65,7 +70,7 @@ class SpoolSender:
 
     def _send_waiting(self) -> None:
         while not self._stopped and (batch := self._spool.oldest()):
-            request = _read(batch)
+            request = self._read(batch)
             if request is None:
                 self._spool.remove(batch)
                 self._counters.settle(dropped=batch.log_count, reason="spool_damaged")
@@ -75,6 +80,15 @@ class SpoolSender:
                 return
             self._spool.remove(batch)
             self._counters.settle(**delivered._asdict())
+
+    def _read(self, batch: StoredBatch) -> Request | None:
+        """Return a batch from disk, or None if it is damaged."""
+        request = self._kind.new_request()
+        try:
+            request.ParseFromString(batch.path.read_bytes())
+        except (OSError, DecodeError):
+            return None
+        return request if len(self._kind.records(request)) == batch.log_count else None
 
     def stop(self) -> int:
         """Release the spool; return the number of logs that stay in it."""
@@ -89,12 +103,3 @@ class SpoolSender:
     def forget(self) -> None:
         """In a forked child: leave the spool to the parent."""
         self._spool.forget()
-
-
-def _read(batch: StoredBatch) -> IngestLogsRequest | None:
-    """Return a batch from disk, or None if it is damaged."""
-    try:
-        request = IngestLogsRequest.FromString(batch.path.read_bytes())
-    except (OSError, DecodeError):
-        return None
-    return request if len(request.logs) == batch.log_count else None

@@ -8,20 +8,21 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from llm_observe._providers import Reader
 from llm_observe._taps import StreamFinalizer, fail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
     from llm_observe._call import Call
-    from llm_observe._providers import Reader
     from llm_observe._vendor import VendorObject
 
-    class ResultReader(Reader, Protocol):
-        """Reads what a function yields, raises and returns."""
 
-        def end(self, result: object, call: Call) -> None:
-            """Record what a function returned, and end its call."""
+class ResultReader(Reader, Protocol):
+    """Reads what a function yields, raises and returns."""
+
+    def end(self, result: object, call: Call) -> None:
+        """Record what a function returned, and end its call."""
 
 
 def run_generator(

@@ -22,7 +22,11 @@ class ExportResult(NamedTuple):
 
 
 class Exporter(Protocol):
-    """Sends batches. The SDK calls it on its own thread, one batch at a time."""
+    """Sends batches. The SDK calls it on its own thread, one batch at a time.
+
+    One that has a method ``export_spans``, which is like ``export`` but takes an IngestSpansRequest, gets the
+    spans of ``observe(operation=...)`` as well, on another thread. Without it, spans are not recorded.
+    """
 
     def export(self, request: IngestLogsRequest, timeout_s: float, /) -> ExportResult:
         """Send a batch once, within timeout_s seconds. Must not raise for errors of the receiver."""

@@ -21,3 +21,8 @@ def uuid7(now_ns: int | None = None) -> str:
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def random_id(bits: int) -> int:
+    """Return a random number of so many bits that is not 0, such as a trace id (128) or a span id (64)."""
+    return _random.getrandbits(bits) or 1

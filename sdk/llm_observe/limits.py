@@ -69,3 +69,16 @@ MAX_LATENCY_S: Final = 7 * 24 * 3600
 """Longest latency and time to first token, in seconds."""
 MAX_AHEAD_S: Final = 24 * 3600
 """How far in the future of the server's clock a call may start, in seconds."""
+
+MAX_SPAN_TEXT_CHARS: Final = {
+    "name": 200,
+    "operation": 64,
+    "scope": 100,
+    "service_name": 200,
+    "session_id": 200,
+}
+"""Every free-text field of a Span but its error text, with its limit in characters."""
+MAX_SPAN_ATTRIBUTES: Final = 64
+MAX_SPAN_KEY_CHARS: Final = 100
+MAX_SPAN_ATTRIBUTES_CHARS: Final = 8_000
+"""What all attributes of a span take together, keys included."""

@@ -13,7 +13,12 @@ from contextlib import contextmanager
 
 import grpc
 from llm_observe.v1 import ingest_service_pb2_grpc
-from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest, IngestLogsResponse
+from llm_observe.v1.ingest_service_pb2 import (
+    IngestLogsRequest,
+    IngestLogsResponse,
+    IngestSpansRequest,
+    IngestSpansResponse,
+)
 
 WAIT_S = 600
 """A program that runs longer has failed; no program needs this long, even on a busy machine."""
@@ -27,6 +32,7 @@ class Collector(ingest_service_pb2_grpc.IngestServiceServicer):
 
     def __init__(self) -> None:
         self.requests: list[IngestLogsRequest] = []
+        self.span_requests: list[IngestSpansRequest] = []
         self.endpoint = ""
         self._lock = threading.Lock()
 
@@ -34,6 +40,17 @@ class Collector(ingest_service_pb2_grpc.IngestServiceServicer):
         with self._lock:
             self.requests.append(request)
         return IngestLogsResponse(accepted_log_count=len(request.logs))
+
+    def IngestSpans(self, request, context):  # noqa: N802 - as above
+        with self._lock:
+            self.span_requests.append(request)
+        return IngestSpansResponse(accepted_span_count=len(request.spans))
+
+    @property
+    def span_names(self) -> list[str]:
+        """The name of every received span, in order."""
+        with self._lock:
+            return [span.name for request in self.span_requests for span in request.spans]
 
     @property
     def models(self) -> list[str]:

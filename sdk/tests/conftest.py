@@ -10,8 +10,11 @@ from llm_observe import _guard, _runtime, _scope
 from llm_observe._call import Call
 from llm_observe._config import Config
 from llm_observe._log_builder import build_log
+from llm_observe._span import Span
+from llm_observe._span_builder import build_span
 from llm_observe.redaction import Redactor
 from llm_observe.v1.log_pb2 import Log
+from llm_observe.v1.span_pb2 import Span as SpanMessage
 from session_steps import STEP_RUNNERS, RunStep, current_id
 
 _guard.raise_internal_errors = True
@@ -23,12 +26,23 @@ class Recorder:
     def __init__(self) -> None:
         self.config = Config(endpoint="127.0.0.1:1")
         self.calls: list[Call] = []
+        self.finished_spans: list[Span] = []
         self.capture_content = True
 
     def load(self) -> None: ...
 
     def submit(self, call: Call) -> None:
         self.calls.append(call)
+
+    def submit_span(self, span: Span) -> None:
+        self.finished_spans.append(span)
+
+    @property
+    def spans(self) -> list[SpanMessage]:
+        """Every span, in the order in which they ended."""
+        return [
+            build_span(span, Redactor(), capture_content=self.capture_content) for span in self.finished_spans
+        ]
 
     @property
     def logs(self) -> list[Log]:

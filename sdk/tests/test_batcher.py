@@ -217,7 +217,7 @@ BREAKABLE = {
     "building a log": "llm_observe._log_builder._set_times",
     "converting": "llm_observe._log_builder.to_text",
     "redacting": "llm_observe.redaction.Redactor.redact_log",
-    "making a batch": "llm_observe._batcher.Batcher._new_request",
+    "making a batch": "llm_observe._batch_kind.BatchKind.new_request",
     "reporting the counters": "llm_observe._counters.DeliveryCounters.report",
     "delivering": "llm_observe._delivery.Delivery.deliver",
     "keeping in the spool": "llm_observe._spool_sender.SpoolSender.keep",

@@ -14,6 +14,7 @@ from llm_observe._config import Config
 from llm_observe.exporter import ExportResult
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.log_pb2 import Log
+from llm_observe.v1.span_pb2 import Span
 from odd import ODD, assert_acceptable, json_values, recording
 
 LOG_ARGUMENTS = (
@@ -46,7 +47,7 @@ LOG_ARGUMENTS = (
     "metadata",
     "log_id",
 )
-SESSION_ARGUMENTS = ("session_id", "user_id", "conversation_id", "tags", "metadata")
+SESSION_ARGUMENTS = ("session_id", "user_id", "conversation_id", "tags", "metadata", "traceparent")
 READ_FIELDS = (
     "output_text",
     "response_model",
@@ -157,6 +158,59 @@ def test_odd_values_are_all_sent_and_counted(monkeypatch):
     logged = len(PLACES) * len(ODD)
     assert runtime.shutdown(60) == (logged, 0, 0)
     assert len(exporter.logs) == logged
+
+
+def span_with(argument: str, value: Any) -> None:
+    with llm_observe.observe(**{"operation": "chain", argument: value}):
+        pass
+
+
+def span_attribute(argument: str, value: Any) -> None:
+    with llm_observe.observe(operation="chain", attributes={"key": value}) as span:
+        span.set_attribute(value, value)
+        span.set_attribute(argument, [value])
+
+
+def span_around(argument: str, value: Any) -> None:
+    """Pass a value to an observed function, which returns it."""
+    del argument
+    llm_observe.observe(operation="execute_tool")(lambda *_, **__: value)(value, [value], named={"a": value})
+
+
+def span_of_steps(argument: str, value: Any) -> None:
+    del argument
+
+    @llm_observe.observe(operation="execute_tool")
+    def step() -> Any:
+        yield value
+        yield [value]
+
+    list(step())
+
+
+def span_read(argument: str, value: Any) -> None:
+    llm_observe.observe(operation="execute_tool", read=lambda _: {argument: value})(lambda: "fine")()
+
+
+SPAN_PLACES: list[tuple[Callable[[str, Any], None], str]] = [
+    *((span_with, name) for name in ("name", "attributes", "traceparent")),
+    (span_attribute, "key"),
+    (span_around, "any"),
+    (span_of_steps, "any"),
+    *((span_read, name) for name in ("output_text", "metadata")),
+]
+
+
+@pytest.mark.parametrize(("use", "argument"), SPAN_PLACES)
+def test_any_object_gives_one_span(use, argument):
+    for value in ODD.values():
+        with recording() as recorder:
+            use(argument, value)
+        [span] = recorder.spans
+        assert Span.FromString(span.SerializeToString()) == span
+        assert span.name
+        assert len(span.attributes) <= 64
+        assert len(str(span)) < 20_000
 
 
 def test_an_odd_outcome_is_refused():

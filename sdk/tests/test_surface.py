@@ -18,6 +18,7 @@ def test_the_public_names_are_as_listed():
         "Exporter",
         "FlushResult",
         "LLMClient",
+        "Span",
         "__version__",
         "configure",
         "flush",

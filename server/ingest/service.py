@@ -1,4 +1,4 @@
-"""IngestService: checks each log, queues the valid ones as one message, answers when Redis has it."""
+"""IngestService: checks each log or span, queues the valid ones as one message, answers when Redis has it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from llm_observe.limits import MAX_BATCH_BYTES, MAX_BATCH_LOGS
-from llm_observe.v1.ingest_service_pb2 import IngestLogsResponse, RejectedLog
+from llm_observe.v1.ingest_service_pb2 import (
+    IngestLogsResponse,
+    IngestSpansRequest,
+    IngestSpansResponse,
+    RejectedLog,
+    RejectedSpan,
+)
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceServicer
+from llm_observe.v1.span_pb2 import SpanBatch
 
 from codec.batch import AcceptedBatch
 from codec.rules import find_violation
+from codec.span_rules import find_span_violation
 from server.ingest.producer import check_producer
 from server.ingest.request import decode_batch
 from server.rpc.auth import caller
@@ -37,15 +45,23 @@ _REJECTED: Final = metrics.INGEST_LOGS.child("rejected")
 _LIMITED: Final = metrics.INGEST_LOGS.child("limited")
 _REFUSED: Final = metrics.INGEST_LOGS.child("refused")
 _BATCH_LOGS: Final = metrics.INGEST_BATCH_LOGS.child()
+_SPANS_ACCEPTED: Final = metrics.INGEST_SPANS.child("accepted")
+_SPANS_REJECTED: Final = metrics.INGEST_SPANS.child("rejected")
 
 
 class IngestService(IngestServiceServicer):
-    """See ingest_service.proto. Its requests are decoded by decode_batch()."""
+    """See ingest_service.proto. Requests of IngestLogs are decoded by decode_batch()."""
 
     def __init__(
-        self, queue: LogQueue, limiter: RateLimiter, redactor: Redactor, clock: ReceiveClock
+        self,
+        queue: LogQueue,
+        span_queue: LogQueue,
+        limiter: RateLimiter,
+        redactor: Redactor,
+        clock: ReceiveClock,
     ) -> None:
         self._queue = queue
+        self._span_queue = span_queue
         self._limiter = limiter
         self._redactor = redactor
         self._clock = clock
@@ -53,17 +69,41 @@ class IngestService(IngestServiceServicer):
     async def IngestLogs(  # type: ignore[override] # RpcPipeline decodes its requests with decode_batch()
         self, batch: DecodedBatch, context: Context
     ) -> IngestLogsResponse:
-        _check_size(batch)
+        _check_size(batch.log_count, len(batch.payload), "logs")
         check_producer(batch.producer)
-        await self._limit(batch, context)
-        return await self.accept(batch, caller().project_id, tracing.current_traceparent())
-
-    async def _limit(self, batch: DecodedBatch, context: Context) -> None:
         try:
-            await self._limiter.take(caller().api_key_id or peer_address(context), batch.log_count)
+            await self._limit(batch.log_count, context)
         except RateLimited:
             _LIMITED.record(batch.log_count)
             raise
+        return await self.accept(batch, caller().project_id, tracing.current_traceparent())
+
+    async def IngestSpans(self, request: IngestSpansRequest, context: Context) -> IngestSpansResponse:
+        _check_size(len(request.spans), request.ByteSize(), "spans")
+        await self._limit(len(request.spans), context)
+        now_s, valid, rejected = time.time(), [], []
+        for index, span in enumerate(request.spans):
+            violation = find_span_violation(span, now_s)
+            if violation is None:
+                valid.append(span)
+            else:
+                rejected.append(RejectedSpan(index=index, message=violation))
+        if valid:
+            payload = SpanBatch(spans=valid).SerializeToString()
+            await self._put(
+                self._span_queue,
+                AcceptedBatch(payload, caller().project_id, self._clock.now_us(), len(valid), 0),
+            )
+        _SPANS_ACCEPTED.record(len(valid))
+        _SPANS_REJECTED.record(len(rejected))
+        return IngestSpansResponse(
+            accepted_span_count=len(valid),
+            rejected_span_count=len(rejected),
+            rejected_spans=rejected[:_MAX_REJECTED_SHOWN],
+        )
+
+    async def _limit(self, count: int, context: Context) -> None:
+        await self._limiter.take(caller().api_key_id or peer_address(context), count)
 
     async def accept_payload(
         self, payload: bytes, project_id: str, traceparents: str, receive_time_us: int
@@ -113,12 +153,18 @@ class IngestService(IngestServiceServicer):
 
     async def _enqueue(self, batch: AcceptedBatch) -> None:
         try:
-            await self._queue.put(batch)
-        except QueueUnavailable:
+            await self._put(self._queue, batch)
+        except (QueueIsUnavailable, ServerIsBusy):
             _REFUSED.record(batch.log_count)
+            raise
+
+    @staticmethod
+    async def _put(queue: LogQueue, batch: AcceptedBatch) -> None:
+        try:
+            await queue.put(batch)
+        except QueueUnavailable:
             raise QueueIsUnavailable from None
         except QueueFull:
-            _REFUSED.record(batch.log_count)
             raise ServerIsBusy from None
 
     def _drop_invalid(
@@ -140,13 +186,13 @@ class IngestService(IngestServiceServicer):
         return request.SerializeToString(), rejected
 
 
-def _check_size(batch: DecodedBatch) -> None:
-    if not batch.log_count:
+def _check_size(count: int, size: int, unit: str) -> None:
+    if not count:
         raise BatchEmpty
-    if batch.log_count > MAX_BATCH_LOGS:
-        raise BatchTooLarge(limit=MAX_BATCH_LOGS, actual=batch.log_count, unit="logs")
-    if len(batch.payload) > MAX_BATCH_BYTES:
-        raise BatchTooLarge(limit=MAX_BATCH_BYTES, actual=len(batch.payload), unit="bytes")
+    if count > MAX_BATCH_LOGS:
+        raise BatchTooLarge(limit=MAX_BATCH_LOGS, actual=count, unit=unit)
+    if size > MAX_BATCH_BYTES:
+        raise BatchTooLarge(limit=MAX_BATCH_BYTES, actual=size, unit="bytes")
 
 
 def _drop_repeated(request: IngestLogsRequest) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -14,6 +15,7 @@ from codec.otlp.limits import MAX_SPANS
 from codec.otlp.log_events import read_events
 from codec.otlp.requests import read_request
 from codec.otlp.span_records import span_record
+from codec.screened import redact_log
 from server.rpc.auth import caller
 from server.rpc.errors import QueueIsUnavailable, ServerIsBusy
 from telemetry import metrics
@@ -70,7 +72,7 @@ class OtlpIntake:
     ) -> None:
         self._folder = folder
         self._limiter = limiter
-        self._redactor = redactor
+        self._redact = partial(redact_log, redactor)
         self._spans = spans
 
     async def take_spans(self, spans: Iterable[Span], peer: str) -> Taken:
@@ -104,7 +106,7 @@ class OtlpIntake:
         count = 0
         waiting = iter(records)
         async for part in _pausing(islice(waiting, MAX_SPANS)):
-            events |= read_events(part, self._redactor.redact_log)
+            events |= read_events(part, self._redact)
             count += len(part)
         await self._limit(len(events), peer)
         for known in _parts(events, _FOLDED_AT_ONCE):
@@ -121,7 +123,7 @@ class OtlpIntake:
     async def _read(self, spans: Iterable[Span]) -> ReadRequest:
         request = read_request((), 0.0)
         async for part in _pausing(spans):
-            read = read_request(part, time.time(), self._redactor.redact_log, first_index=request.item_count)
+            read = read_request(part, time.time(), self._redact, first_index=request.item_count)
             request = request.plus(read)
         return request
 

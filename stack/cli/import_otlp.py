@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 import grpc
@@ -16,8 +16,9 @@ from stack.cli.server import server_channel
 from stack.errors import StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from codec.exports.requests import Export
     from codec.otlp.files import Request
 
 _TIMEOUT_S: Final = 60.0
@@ -51,34 +52,106 @@ def otlp(*, files: tuple[Path, ...], as_logs: bool, as_json: bool) -> None:
     of a collector writes them. Sending a file again changes nothing. What is older than the retention is
     not kept.
     """
-    summary = {"files": len(files), "requests": 0, "items": 0, "rejected": 0}
+    from codec.otlp import files as otlp_files  # noqa: PLC0415 - its protos take time, and only this needs them
+
+    def read(path: Path) -> Iterator[Request]:
+        with path.open("rb") as file:
+            yield from otlp_files.read_requests(file, as_logs=as_logs)
+
+    _print_summary(_send_all(files, read), as_json=as_json)
+
+
+@import_.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@json_option
+def langfuse(*, files: tuple[Path, ...], as_json: bool) -> None:
+    """Send what Langfuse exported.
+
+    Files of its export to blob storage (observations_v2, or observations with traces), of its tables, of
+    its API or downloaded traces: JSON, lines of JSON, CSV or Parquet, gzipped or not. Observations become
+    calls and spans; scores are not kept. Sending a file again changes nothing.
+    """
+    from codec.exports.requests import LangfuseExport  # noqa: PLC0415 - as above
+
+    _import(files, LangfuseExport, as_json=as_json)
+
+
+@import_.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@json_option
+def phoenix(*, files: tuple[Path, ...], as_json: bool) -> None:
+    """Send what Phoenix exported.
+
+    Spans of its API, traces of its command, or a data frame of spans that was written: JSON, lines of JSON
+    or Parquet, gzipped or not. Sending a file again changes nothing.
+    """
+    from codec.exports.requests import PhoenixExport  # noqa: PLC0415 - as above
+
+    _import(files, PhoenixExport, as_json=as_json)
+
+
+def _import(files: tuple[Path, ...], product: Callable[[Sequence[Path]], Export], *, as_json: bool) -> None:
+    from codec.exports.requests import requests_of  # noqa: PLC0415 - as above
+    from codec.exports.rows import UnreadableExport  # noqa: PLC0415 - as above
+
+    try:
+        export = product(files)
+    except UnreadableExport as error:
+        raise StackError(str(error)) from None
+    summary = _send_all(files, lambda path: requests_of(export, path))
+    _print_summary(summary._replace(skipped=dict(export.skipped)), as_json=as_json)
+
+
+class _Summary(NamedTuple):
+    """What was sent and what became of it."""
+
+    counts: dict[str, int]
+    messages: list[str]
+    """The first that the server had to say of rejected items."""
+    skipped: dict[str, int] | None = None
+    """Rows that were not sent, by reason; None where files have no rows."""
+
+
+def _send_all(files: tuple[Path, ...], read: Callable[[Path], Iterator[Request]]) -> _Summary:
+    counts = {"files": len(files), "requests": 0, "items": 0, "rejected": 0}
     messages: list[str] = []
     with server_channel() as channel, progress("sending") as update:
-        for piece, count in _pieces(files, as_logs=as_logs):
+        for piece, count in _pieces(files, read):
             rejected, message = _send(channel, piece)
-            summary["requests"] += 1
-            summary["items"] += count
-            summary["rejected"] += rejected
+            counts["requests"] += 1
+            counts["items"] += count
+            counts["rejected"] += rejected
             if message and len(messages) < _MAX_MESSAGES:
                 messages.append(message)
-            update(summary["items"])
+            update(counts["items"])
+    return _Summary(counts, messages)
+
+
+def _print_summary(summary: _Summary, *, as_json: bool) -> None:
     if as_json:
-        print_json({**summary, "messages": messages})
+        rows = {} if summary.skipped is None else {"skipped": summary.skipped}
+        print_json({**summary.counts, **rows, "messages": summary.messages})
         return
-    print_fields(summary.items())
-    for message in messages:
+    print_fields(summary.counts.items())
+    for reason, count in (summary.skipped or {}).items():
+        print_fields([(f"skipped: {reason}", count)])
+    for message in summary.messages:
         hint(message)
 
 
-def _pieces(files: tuple[Path, ...], *, as_logs: bool) -> Iterator[tuple[Request, int]]:
-    from codec.otlp import files as otlp_files  # noqa: PLC0415 - its protos take time, and only this needs them
+def _pieces(
+    files: tuple[Path, ...], read: Callable[[Path], Iterator[Request]]
+) -> Iterator[tuple[Request, int]]:
+    from codec.exports.rows import UnreadableExport  # noqa: PLC0415 - as above
+    from codec.otlp import files as otlp_files  # noqa: PLC0415 - as above
 
     for path in files:
         try:
-            with path.open("rb") as file:
-                for request in otlp_files.read_requests(file, as_logs=as_logs):
-                    for piece in otlp_files.split(request):
-                        yield piece, otlp_files.count_items(piece)
+            for request in read(path):
+                for piece in otlp_files.split(request):
+                    yield piece, otlp_files.count_items(piece)
+        except UnreadableExport as error:
+            raise StackError(str(error)) from None
         except otlp_files.UnreadableFile as error:
             raise StackError(f"{path}: {error}") from None
 

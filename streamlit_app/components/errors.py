@@ -40,7 +40,7 @@ def unexpected_errors() -> Iterator[None]:
 
 def show_error(error: ServerError, *, retry: bool = True) -> None:
     """Show a failed call: a sentence, what to do, and small, to be looked up, the reason."""
-    st.error(f"{literal(_sentence(error))} {small(error.reason)}", icon=_ICON)
+    st.error(f"{literal(sentence(error))} {small(error.reason)}", icon=_ICON)
     if retry:
         # Any click runs the page, or the fragment of it that failed, again.
         st.button("Retry", icon=":material/refresh:", key=f"retry_{error.reason}")
@@ -79,14 +79,15 @@ def show_stale(error: ServerError, since: datetime) -> None:
 def show_panel_state(read: Read[object]) -> bool:
     """Tell of a panel's own error, in the panel. Return whether it has a value to show."""
     if read.error and read.value is None:
-        st.caption(f":material/error: {literal(_sentence(read.error))} {small(read.error.reason)}")
+        st.caption(f":material/error: {literal(sentence(read.error))} {small(read.error.reason)}")
     elif read.error and read.read_time and not read.error.unreachable:
         since = fmt.clock_time(read.read_time, clock.viewer_zone())
-        st.caption(f":orange[:material/history: as of {literal(since)}] · {literal(_sentence(read.error))}")
+        st.caption(f":orange[:material/history: as of {literal(since)}] · {literal(sentence(read.error))}")
     return read.value is not None
 
 
-def _sentence(error: ServerError) -> str:
+def sentence(error: ServerError) -> str:
+    """Return what a failed call says, as a sentence; for a server that does not answer, with what to do."""
     if error.unreachable:
         return f"{error.message} Is it running? Run llm-observe status to find out."
     text = error.message.strip()

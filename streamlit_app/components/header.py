@@ -16,7 +16,7 @@ from streamlit_app.components.links import page_url
 from streamlit_app.components.safe_text import literal
 from streamlit_app.data.connection import settings
 from streamlit_app.state.filters import METRIC_KEYS
-from streamlit_app.state.view import View, current_view, show_view
+from streamlit_app.state.view import MAX_NAME_CHARS, NAME, View, current_view, show_view, view_name
 from streamlit_app.state.window import PRESETS, Window
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _PRESET: Final = "header_preset"
 _START: Final = "header_start"
 _END: Final = "header_end"
 _PAUSED: Final = "paused"
+_NAME: Final = "link_name"
 REFRESH: Final = "refresh"
 """Key of the button that is on while the page runs because of it."""
 
@@ -78,9 +79,13 @@ def page_header(
     says whether it reads by itself again and again, which can be paused; ``link`` has what a link to it says
     beside window and filters.
     """
-    view = current_view()
+    view, name = current_view(), view_name()
+    if name:
+        st.set_page_config(page_title=f"{name} · {title} · LLM Observe")  # what a bookmark is called
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header"):
         st.title(literal(title), anchor=False, width="content")
+        if name:
+            st.caption(f":material/bookmark: {literal(name)}", width="content")
         st.space("stretch")
         updated = st.empty()
         _window_control(view.window)
@@ -162,5 +167,9 @@ def _toggle_paused() -> None:
 
 def _link_button(page: str, view: View, others: Mapping[str, str]) -> None:
     with st.popover("", icon=":material/link:", help="Link to what is shown"):
-        st.caption("Link to this window with these filters")
-        st.code(page_url(page, view, **others), language=None, wrap_lines=True)
+        st.caption("Link to this window with these filters. With a name it is a view to keep as a bookmark.")
+        name = st.text_input(
+            "Name", key=_NAME, max_chars=MAX_NAME_CHARS, placeholder="Failed calls of production"
+        )
+        link = page_url(page, view, **others, **{NAME: " ".join(name.split())})
+        st.code(link, language=None, wrap_lines=True)

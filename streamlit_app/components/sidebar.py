@@ -95,7 +95,7 @@ def _show_server() -> None:
         lines = [
             counts,
             caller.value.project_name if caller.value else "",
-            f"version {health.value.version}" if health.value else "",
+            f"v{health.value.version}" if health.value else "",
         ]
         st.caption(literal(" · ".join(line for line in lines if line)))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import pyarrow as pa
 import streamlit as st
 
+from analytics.result_files import to_csv
 from streamlit_app import format as fmt
 from streamlit_app import metrics as of
 
@@ -65,6 +67,38 @@ def show_breakdown(
     )
     cells = shown.selection.cells
     return answer.rows[cells[0][0]].group if cells and cells[0][0] < len(answer.rows) else None
+
+
+def breakdown_csv(dimension: str, answer: QueryBreakdownResponse) -> bytes:
+    """Return the groups as CSV, in the units of the CSV of logs; what is not known is empty."""
+    name = DIMENSIONS[dimension].lower()
+    return to_csv(
+        pa.Table.from_pylist([{name: row.group} | _exact_numbers(row.metrics) for row in answer.rows])
+    )
+
+
+def _exact_numbers(metrics: Metrics) -> dict[str, int | None]:
+    return {
+        "request_count": metrics.request_count,
+        "success_count": metrics.success_count,
+        "error_count": metrics.error_count,
+        "cancelled_count": metrics.cancelled_count,
+        "p50_latency_us": _microseconds(of.p50_latency, metrics),
+        "p95_latency_us": _microseconds(of.p95_latency, metrics),
+        "p99_latency_us": _microseconds(of.p99_latency, metrics),
+        "p50_time_to_first_token_us": _microseconds(of.first_token, metrics),
+        "input_token_count": metrics.input_token_count,
+        "output_token_count": metrics.output_token_count,
+        "total_token_count": metrics.total_token_count,
+        "cost_nano_usd": of.known_cost(metrics),
+        "priced_count": metrics.priced_count,
+        "unpriced_count": metrics.unpriced_count,
+    }
+
+
+def _microseconds(number: Callable[[Metrics], float | None], metrics: Metrics) -> int | None:
+    value = number(metrics)
+    return None if value is None else round(value * 1e6)
 
 
 def _numbers(metrics: Metrics, before: Metrics | None, total: Metrics) -> dict[str, object]:

@@ -67,6 +67,17 @@ def show_error_codes(counts: Mapping[str, Mapping[str, int]], colours: Palette, 
     return Cell(str(cell["provider"]), str(cell["code"])) if isinstance(cell, dict) else None
 
 
+def error_code_rows(counts: Mapping[str, Mapping[str, int]]) -> list[dict[str, object]]:
+    """Return how many calls failed by provider and code, most first."""
+    rows = [
+        {"Provider": provider, "Code": code, "Failed": count}
+        for provider, of_provider in counts.items()
+        for code, count in of_provider.items()
+        if count
+    ]
+    return sorted(rows, key=lambda row: -int(str(row["Failed"])))
+
+
 def _heat(
     rows: Sequence[Row], codes: Sequence[str], counts: Sequence[int], colours: Palette
 ) -> alt.LayerChart:
@@ -75,7 +86,9 @@ def _heat(
         x=alt.X("provider:N", title=None, axis=_PROVIDER_AXIS),
         y=alt.Y(
             "code:N", title=None, sort=list(codes),
-            axis=alt.Axis(domain=False, ticks=False, labelLimit=150, minExtent=150, maxExtent=150),
+            axis=alt.Axis(
+                domain=False, ticks=False, labelFlush=False, labelLimit=150, minExtent=150, maxExtent=150
+            ),
         ),
         tooltip=[
             alt.Tooltip("provider:N", title="provider"),

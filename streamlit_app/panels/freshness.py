@@ -12,7 +12,7 @@ from llm_observe.v1 import export_service_pb2 as pb
 from streamlit_app import clock
 from streamlit_app import format as fmt
 from streamlit_app.components.access import role_button
-from streamlit_app.components.errors import show_error
+from streamlit_app.components.errors import sentence, show_error
 from streamlit_app.components.safe_text import literal, small
 from streamlit_app.data.connection import DENIED, ServerError
 from streamlit_app.data.reports import create_export, last_export
@@ -55,7 +55,7 @@ def describe_source(start: datetime, end: datetime, lake_time: datetime | None) 
 def show_not_exported(error: ServerError, window: Window) -> None:
     """Say that files are missing that this window needs; an admin can have them written now."""
     st.info(
-        f"**Not exported yet.** {literal(error.message)}. {small(error.reason)}",
+        f"**Not exported yet.** {literal(sentence(error))} {small(error.reason)}",
         icon=":material/inventory_2:",
     )
     st.fragment(_show_export, run_every=_POLL_S)(window)

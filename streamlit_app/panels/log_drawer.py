@@ -144,9 +144,8 @@ def _show_neighbours(log_id: str, view: View) -> None:
 
 
 def _show_not_found(log_id: str) -> None:
-    st.header("There is no such call", anchor=False)
     st.markdown(
-        "It may not have been stored yet, it may have been deleted, its time to be kept may have ended, "
-        "or the link may be cut. It may also belong to another project."
+        "**There is no such call.** It may not have been stored yet, it may have been deleted, its time to "
+        "be kept may have ended, or the link may be cut. It may also belong to another project."
     )
     st.code(log_id, language=None, wrap_lines=True)

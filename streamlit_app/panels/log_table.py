@@ -145,7 +145,7 @@ def _columns() -> dict[str, ColumnConfig | None]:
     count = column.NumberColumn(format="localized", width=54)
     return {
         "When": column.DatetimeColumn(format="DD MMM HH:mm:ss", timezone=str(clock.viewer_zone()), width=116),
-        "Outcome": column.TextColumn(width=108),
+        "Outcome": column.TextColumn(width=142),
         "Call": column.TextColumn(width=150),
         "Model": column.TextColumn("Provider \u00b7 model", width=186),
         "Timing": column.ImageColumn(
@@ -157,5 +157,5 @@ def _columns() -> dict[str, ColumnConfig | None]:
         "Out": count,
         "Cost": column.NumberColumn(format="$%.5f", width=72, help="Of calls whose price is known"),
         "User": column.TextColumn(width=80),
-        "Prompt, or error": column.TextColumn(width=248),
+        "Prompt, or error": column.TextColumn(width=214),
     }

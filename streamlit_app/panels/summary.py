@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streamlit_app import format as fmt
 from streamlit_app import metrics as of
-from streamlit_app.components.cards import Card, show_cards
+from streamlit_app.components.cards import Behind, Card, show_cards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from llm_observe.v1.analytics_service_pb2 import GetSummaryResponse, Metrics
 
     from streamlit_app.components.charts import Step
+    from streamlit_app.state.view import View
 
 
-def show_summary(summary: GetSummaryResponse, steps: Sequence[Step]) -> None:
-    """Show the cards; ``steps`` are drawn as their courses.
+def show_summary(summary: GetSummaryResponse, steps: Sequence[Step], view: View) -> None:
+    """Show the cards; ``steps`` are drawn as their courses, ``view`` is where links lead.
 
-    A change compares the finished part of the window with as long a part of the window before.
+    A change compares the finished part of the window with as long a part of the window before. A percentile
+    leads to the calls that took longer.
     """
     now, finished, before = summary.current, summary.finished, summary.previous
     course = [step.metrics for step in steps if step.is_finished]
@@ -34,6 +36,7 @@ def show_summary(summary: GetSummaryResponse, steps: Sequence[Step]) -> None:
             fmt.change(finished.request_count, before.request_count),
             help=f"{fmt.exact(now.request_count)} calls",
             course=draw(lambda metrics: metrics.request_count, 0),
+            behind=Behind("logs", view),
         ),
         Card(
             "Error rate",
@@ -43,10 +46,12 @@ def show_summary(summary: GetSummaryResponse, steps: Sequence[Step]) -> None:
             help=f"{fmt.exact(now.error_count)} failed, {fmt.exact(now.cancelled_count)} cancelled of "
             f"{fmt.exact(now.request_count)}. The change is in percentage points.",
             course=draw(of.error_rate, 0),
+            behind=Behind("logs", view.filtered("outcome", "error")),
         ),
-        _duration_card("Latency p50", of.p50_latency, summary, draw(of.p50_latency)),
-        _duration_card("Latency p95", of.p95_latency, summary, draw(of.p95_latency)),
-        _duration_card("First token p50", of.first_token, summary, draw(of.first_token)),
+        *(
+            _duration_card(label, number, summary, draw(number), _slower(view, key, number(now)))
+            for label, key, number in _DURATIONS
+        ),
         Card(
             "Cost",
             fmt.cost(now.cost_nano_usd, now.priced_count, now.unpriced_count),
@@ -54,8 +59,23 @@ def show_summary(summary: GetSummaryResponse, steps: Sequence[Step]) -> None:
             help=_explain_cost(now),
             course=draw(of.known_cost, 0),
             note=fmt.unpriced_share(now.priced_count, now.unpriced_count),
+            behind=Behind("analytics", view, report="expensive-calls"),
         ),
     ])  # fmt: skip
+
+
+_DURATIONS: Final[Sequence[tuple[str, str, Callable[[Metrics], float | None]]]] = (
+    ("Latency p50", "latency", of.p50_latency),
+    ("Latency p95", "latency", of.p95_latency),
+    ("First token p50", "ttft", of.first_token),
+)
+"""Cards of durations: their labels, the filters of the calls behind them, and what they show."""
+
+
+def _slower(view: View, key: str, value_s: float | None) -> Behind:
+    """Return where the calls are that succeeded and took as long as this, or longer."""
+    succeeded = view.filtered("outcome", "success")
+    return Behind("logs", succeeded if value_s is None else succeeded.filtered(key, f"{value_s:.3f}.."))
 
 
 def _duration_card(
@@ -63,6 +83,7 @@ def _duration_card(
     number: Callable[[Metrics], float | None],
     summary: GetSummaryResponse,
     course: Sequence[float | None],
+    behind: Behind,
 ) -> Card:
     return Card(
         label,
@@ -71,6 +92,7 @@ def _duration_card(
         good="down",
         help="Of calls that succeeded. Percentiles are accurate to 1 %.",
         course=course,
+        behind=behind,
     )
 
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _REMEMBERED: Final = "view"
-_QUERY_KEYS: Final = frozenset({"window", "from", "to", *KEYS})
+NAME: Final = "name"
+"""Parameter with the name that a link gives to its view; another view has it no more."""
+MAX_NAME_CHARS: Final = 60
+_QUERY_KEYS: Final = frozenset({"window", "from", "to", NAME, *KEYS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class View:
     def metrics_only(self) -> View:
         """Return this view with the filters that act on numbers."""
         return replace(self, filters=self.filters.only(METRIC_KEYS))
+
+
+def view_name() -> str:
+    """Return the name that the URL gives to its view; empty if it gives none."""
+    return " ".join(st.query_params.get(NAME, "").split())[:MAX_NAME_CHARS]
 
 
 def current_view() -> View:

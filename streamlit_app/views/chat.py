@@ -62,7 +62,8 @@ def render() -> None:
     st.session_state.setdefault("session_id", str(uuid.uuid4()))
     show_notice()
     head = st.empty()
-    head.title("Chat", anchor=False)
+    with head.container():
+        plain_header("Chat")
     with _reading() as reads:
         models = reads.start("models", list_models)
         recent = reads.start(

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit_app import clock
 from streamlit_app import format as fmt
 from streamlit_app.colours import palette
+from streamlit_app.components.chart_data import show_data_button, step_rows
 from streamlit_app.components.charts import (
     Look,
     selected_range,
@@ -27,8 +28,14 @@ from streamlit_app.data import analytics
 from streamlit_app.data.reads import read_together
 from streamlit_app.data.server import sum_ledger
 from streamlit_app.pages import registered
-from streamlit_app.panels.breakdown import DIMENSIONS, WITH_COURSE, course_step, show_breakdown
-from streamlit_app.panels.errors import show_error_codes, show_recent_errors
+from streamlit_app.panels.breakdown import (
+    DIMENSIONS,
+    WITH_COURSE,
+    breakdown_csv,
+    course_step,
+    show_breakdown,
+)
+from streamlit_app.panels.errors import error_code_rows, show_error_codes, show_recent_errors
 from streamlit_app.panels.latency import show_latency
 from streamlit_app.panels.ledger import show_ledger
 from streamlit_app.panels.requests import OTHERS, show_requests
@@ -163,7 +170,7 @@ def _steps_before(answers: _Answers) -> list[Step]:
 
 def _show_cards(answers: _Answers) -> None:
     if show_panel_state(answers.summary) and answers.summary.value:
-        show_summary(answers.summary.value, _steps(answers))
+        show_summary(answers.summary.value, _steps(answers), answers.view)
         show_tokens(answers.summary.value.current, palette())
 
 
@@ -171,13 +178,15 @@ def _show_charts(answers: _Answers) -> None:
     steps, before = _steps(answers), _steps_before(answers)
     look = Look(answers.query.bounds, palette(), clock.viewer_zone(), _key(answers.view))
     left, right = st.columns(2)
-    with left, panel("Latency", note="p50 to p95, p99 dashed; below: first token", key="latency") as row:
+    with left, panel("Latency", note="p50 to p95, p99 dashed, first token", key="latency") as row:
         show_switch(row, "Compare", "compare", hint="Draw the window before as a grey line")
+        show_data_button(row, "latency", lambda: step_rows(steps, {}))
         logs_link(row, answers.view.filtered("outcome", "success"))
         if show_panel_state(answers.overall):
             _apply(answers.view, show_latency(steps, before, look))
     with right, panel("Requests", note="below: failed", key="requests") as row:
         show_choice(row, "Stacked by", "by", _STACKED_BY, "provider")
+        show_data_button(row, "requests", lambda: step_rows(steps, _groups(answers)))
         logs_link(row, answers.view)
         if show_panel_state(answers.stacked) and answers.stacked.value:
             selection = show_requests(
@@ -187,6 +196,16 @@ def _show_charts(answers: _Answers) -> None:
                 look._replace(key=f"{answers.stacked_by} {look.key}"),
             )
             _apply(answers.view, selection, answers.stacked_by)
+
+
+def _groups(answers: _Answers) -> dict[str, list[Step]]:
+    """Return the steps of each group that the requests are stacked by."""
+    stacked = answers.stacked.value
+    return {
+        OTHERS if series.remainder else series.group: steps_of(stacked, series, answers.query.bounds)
+        for series in (stacked.series if stacked else ())
+        if stacked
+    }
 
 
 def _courses(answers: _Answers) -> dict[str, list[float]]:
@@ -206,11 +225,21 @@ def _courses(answers: _Answers) -> dict[str, list[float]]:
 def _show_breakdown(answers: _Answers) -> None:
     with panel("Breakdown", note="click a row to filter by it", key="breakdown") as row:
         show_choice(row, "Dimension", "tab", DIMENSIONS, "provider")
-        if not show_panel_state(answers.groups) or not answers.groups.value:
+        groups = answers.groups.value
+        if not show_panel_state(answers.groups) or not groups:
             return
+        row.download_button(
+            "CSV",
+            lambda: breakdown_csv(answers.dimension, groups),
+            file_name=f"llm-observe-by-{answers.dimension}-{clock.now():%Y-%m-%d-%H%M}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key="breakdown_csv",
+        )
         group = show_breakdown(
             answers.dimension,
-            answers.groups.value,
+            groups,
             before=answers.groups_before.value,
             courses=_courses(answers),
             key=_key(answers.view),
@@ -231,6 +260,7 @@ def _show_errors(answers: _Answers) -> None:
         codes = reads.start("codes", lambda: analytics.count_error_codes(answers.query, providers))
     left, right = st.columns([2, 3])
     with left, panel("Errors", note="by code and provider", key="codes") as row:
+        show_data_button(row, "codes", lambda: error_code_rows(codes.value or {}))
         logs_link(row, failures)
         if show_panel_state(answers.providers) and show_panel_state(codes) and codes.value:
             cell = show_error_codes(codes.value, palette(), _key(answers.view))

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit_app import clock
 from streamlit_app import format as fmt
 from streamlit_app.colours import palette
+from streamlit_app.components.chart_data import show_data_button, step_rows
 from streamlit_app.components.charts import Look, steps_of
 from streamlit_app.components.choices import chosen_in_url, is_on_in_url, show_choice, show_switch
 from streamlit_app.components.empty import read_with_placeholders, show_no_data, show_no_match
@@ -167,6 +168,7 @@ def _show_pulse(answers: _Answers) -> None:
             series = overall.series[0] if overall.series else None
             look = Look(answers.query.bounds, palette(), clock.viewer_zone(), _key(answers.view))
             steps = steps_of(overall, series, answers.query.bounds)
+            show_data_button(row, "pulse", lambda: step_rows(steps, {}))
             dragged = show_pulse(steps, mode, answers.view.filters.outcome, look)
             _show_what_is_not_counted(answers.view)
             if dragged:
@@ -195,7 +197,8 @@ def _choose_outcomes() -> None:
 def _show_what_is_not_counted(view: View) -> None:
     others = [LABELS[key].lower() for key in KEYS if key not in _PULSE_KEYS and view.filters.get(key)]
     if others:
-        st.caption(f"Counted without the filters {literal(', '.join(others))}: they narrow the table alone.")
+        which = "filter" if len(others) == 1 else "filters"
+        st.caption(f"Counted without the {which} {literal(', '.join(others))}: only the table is narrowed.")
 
 
 # -- the table ---------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from llm_observe.v1 import admin_service_pb2 as admin
 
 from streamlit_app import clock
 from streamlit_app.colours import palette
+from streamlit_app.components.chart_data import show_data_button
 from streamlit_app.components.charts import Look
 from streamlit_app.components.choices import chosen_in_url, show_choice
 from streamlit_app.components.dialogs import show_open_dialog
@@ -30,7 +31,7 @@ from streamlit_app.panels.operations.dead_letters import show_change_buttons, sh
 from streamlit_app.panels.operations.delivery import show_ledger_sum, show_producers, show_throughput
 from streamlit_app.panels.operations.exports import show_exports, show_new_export_button, show_storage
 from streamlit_app.panels.operations.keys import show_keys, show_new_key_button
-from streamlit_app.panels.operations.queue import show_queue_cards, show_queue_history
+from streamlit_app.panels.operations.queue import queue_rows, show_queue_cards, show_queue_history
 from streamlit_app.panels.operations.verdict import show_verdict
 from streamlit_app.state.window import Bounds
 
@@ -176,8 +177,9 @@ def _show_delivery(
     if queue:
         show_queue_cards(queue, part.stats.value)
     left, right = st.columns(2)
-    with left, panel("Queue", note="the last hour", key="queue"):
+    with left, panel("Queue", note="the last hour", key="queue") as row:
         if queue:
+            show_data_button(row, "queue", lambda: queue_rows(HISTORY.last_hour(now)))
             last_hour = look._replace(bounds=Bounds(now - KEPT, now, KEPT))
             show_queue_history(HISTORY.last_hour(now), last_hour)
         else:

@@ -146,12 +146,12 @@ async def _break_things(
         if name in STATES:
             broken.states[name] = await hold(services, port, name, chance)
         else:
-            await _restart(services, name, chance)
+            await restart(services, name, chance)
         broken.counts[name] += 1
     return broken
 
 
-async def _restart(services: Machine, name: str, chance: random.Random) -> None:
+async def restart(services: Machine, name: str, chance: random.Random) -> None:
     """Kill a process and start it again. Postgres is restarted as an operator would."""
     await asyncio.to_thread(services.stop if name == "postgres" else services.kill, name)
     await asyncio.sleep(chance.random() * 0.5)
@@ -196,7 +196,12 @@ async def storm(
     queue = LogBroker(QueueSettings(redis_url=services.env["REDIS_URL"]))
     broken = await breaking
     await eventually(lambda: _add_garbage(queue))
-    return await _settle(services, queue, producers, port) | {
+    try:
+        revived = await settle(services, queue)
+    finally:
+        await queue.shutdown()
+    return await _compare(services, producers, port) | {
+        "revived": dict(revived),
         "seed": seed,
         "broken": dict(broken.counts),
         "states": broken.states,
@@ -214,9 +219,8 @@ async def _add_garbage(queue: LogBroker) -> bool:
     return True
 
 
-async def _settle(
-    services: Machine, queue: LogBroker, producers: list[Producer], port: int
-) -> dict[str, Any]:
+async def settle(services: Machine, queue: LogBroker) -> Counter[str]:
+    """Wait until the queue is empty; return how often processes that had ended were started again."""
     revived: Counter[str] = Counter()
 
     async def empty() -> bool:
@@ -233,12 +237,9 @@ async def _settle(
         consumers = await queue.redis.xinfo_consumers(queue.queue_name, GROUP)
         return len(consumers) == 1 and (await queue_stats(queue)).consumers == 1
 
-    try:
-        await eventually(empty)
-        await eventually(only_the_running_worker)
-        return await _compare(services, producers, port) | {"revived": dict(revived)}
-    finally:
-        await queue.shutdown()
+    await eventually(empty)
+    await eventually(only_the_running_worker)
+    return revived
 
 
 async def _compare(services: Machine, producers: list[Producer], port: int) -> dict[str, Any]:

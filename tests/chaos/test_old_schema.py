@@ -52,7 +52,7 @@ async def assert_stored_exactly(database, broker, raw, count: int) -> None:
         stored = await count_logs(database, project_id="default")
         return stored >= count and (await queue_stats(broker)).depth == 0
 
-    await eventually(all_there, 60)
+    await eventually(all_there)
     assert await count_logs(database, project_id="default") == count
     assert await raw.fetchval("SELECT count(*) FROM dead_letters") == 0
 
@@ -67,7 +67,7 @@ async def test_a_worker_waits_for_the_migration_of_its_release(
     worker = start_worker(database_url, queue_settings, tmp_path)
     log = tmp_path / "worker.log"
     try:
-        await eventually(lambda: "llm-observe migrate" in log.read_text(), 60)
+        await eventually(lambda: "llm-observe migrate" in log.read_text())
         assert log.read_text().count("llm-observe migrate") == 1
         assert (await queue_stats(broker)).pending == 0
         digest = await raw.fetchval("SELECT sha256 FROM schema_migrations LIMIT 1")
@@ -101,7 +101,7 @@ async def test_logs_wait_while_a_table_or_column_is_missing(
         await queue_logs(broker, 3)
         # As many outages as a batch has attempts: an outage uses none.
         log = tmp_path / "worker.log"
-        await eventually(lambda: f'"outages": {settings.max_attempts}' in log.read_text(), 60)
+        await eventually(lambda: f'"outages": {settings.max_attempts}' in log.read_text())
         await raw.execute(newer)
         await assert_stored_exactly(database, broker, raw, 20)
     finally:

@@ -95,7 +95,7 @@ async def assert_stored_exactly(redis, database) -> None:
     async def drained():
         return (await queue_stats(redis.broker)).depth == 0
 
-    await eventually(drained, 60)
+    await eventually(drained)
     assert await count_logs(database, project_id="default") == redis.queued
     await assert_rollups_are_right(database)
     async with database.connection() as connection:
@@ -172,13 +172,13 @@ async def test_a_worker_waits_while_redis_refuses_writes(redis, worker, database
     refuse, cure = STATES[code]
     await queue_work_of_a_dead_worker(redis)
     running = worker()
-    await eventually(lambda: "worker ready" in worker_log(tmp_path), 60)
+    await eventually(lambda: "worker ready" in worker_log(tmp_path))
     await refuse(redis)
     with pytest.raises(ResponseError):
         await redis.client.set("probe", 1)
     late = worker()  # starts while Redis refuses writes
     for number in range(2):
-        await eventually(partial(log_has_reason, tmp_path, number, code), 60)
+        await eventually(partial(log_has_reason, tmp_path, number, code))
     assert running.is_running()
     assert late.is_running()
     await cure(redis)
@@ -190,7 +190,7 @@ async def test_a_worker_waits_while_redis_hangs(redis, worker, database, tmp_pat
     await queue_work_of_a_dead_worker(redis)
     redis.process.send_signal(signal.SIGSTOP)
     worker()
-    await eventually(lambda: '"reason": "TimeoutError"' in worker_log(tmp_path), 60)
+    await eventually(lambda: '"reason": "TimeoutError"' in worker_log(tmp_path))
     redis.process.send_signal(signal.SIGCONT)
     await assert_stored_exactly(redis, database)
 
@@ -200,7 +200,7 @@ async def test_a_worker_stops_in_time_while_redis_hangs(redis, worker, database,
     running = worker()
     await assert_stored_exactly(redis, database)
     redis.process.send_signal(signal.SIGSTOP)
-    await eventually(lambda: '"reason": "TimeoutError"' in worker_log(tmp_path), 60)
+    await eventually(lambda: '"reason": "TimeoutError"' in worker_log(tmp_path))
     running.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(running.wait, 15) == 0
     assert "worker stopped" in worker_log(tmp_path)

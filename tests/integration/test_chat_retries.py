@@ -82,4 +82,4 @@ async def test_a_cancelled_turn_can_be_retried(chat, provider_mock):
             assert error.code() is grpc.StatusCode.ABORTED  # the previous attempt is still being stored
             return False
 
-    assert await eventually(answered, 10)
+    assert await eventually(answered)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,8 @@ def run(monkeypatch, tmp_path, server):
     monkeypatch.setenv("LLM_OBSERVE_HOME", str(tmp_path / "none"))
     monkeypatch.setenv("LLM_OBSERVE_ENDPOINT", f"127.0.0.1:{server.port}")
 
-    async def invoke(*arguments: str) -> Result:
-        return await asyncio.to_thread(CliRunner().invoke, cli, ["import", "otlp", *arguments])
+    async def invoke(*arguments: str, product: str = "otlp") -> Result:
+        return await asyncio.to_thread(CliRunner().invoke, cli, ["import", product, *arguments])
 
     return invoke
 
@@ -97,3 +99,65 @@ def test_large_requests_are_split():
     assert [count_items(piece) for piece in pieces] == [1_000, 1_000, 500]
     assert pieces[0].resource_spans[0].resource == request.resource_spans[0].resource  # type: ignore[union-attr] # spans make traces
     assert list(split(ExportLogsServiceRequest())) == []
+
+
+def this_hour() -> dict[str, str]:
+    """Return the times of a call of this hour, as both products write them."""
+    start = datetime.now(UTC).replace(microsecond=0)
+    return {"start_time": start.isoformat(), "end_time": (start + timedelta(seconds=1)).isoformat()}
+
+
+EXPORTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "langfuse": lambda: [
+        {"id": "root", "trace_id": "t", "type": "AGENT", "name": "helper", **this_hour()},
+        {"id": "call", "trace_id": "t", "type": "GENERATION", "parent_observation_id": "root",
+         "provided_model_name": "gpt-5-mini", "usage_details": {"input": 3, "output": 4}, **this_hour()},
+        {"id": "open", "trace_id": "t", "type": "SPAN", "start_time": this_hour()["start_time"]},
+        {"id": "s", "trace_id": "t", "name": "good", "value": 1, "source": "API"},
+    ],
+    "phoenix": lambda: [
+        {"name": "helper", "context": {"trace_id": "t", "span_id": "root"}, "span_kind": "AGENT",
+         **this_hour()},
+        {"name": "call", "context": {"trace_id": "t", "span_id": "call"}, "parent_id": "root",
+         "span_kind": "LLM", "attributes": {"llm.model_name": "gpt-5-mini", "llm.token_count.prompt": 3,
+                                            "llm.token_count.completion": 4}, **this_hour()},
+        {"context": {"trace_id": "t", "span_id": "open"}, "start_time": this_hour()["start_time"]},
+        {"label": "good"},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("product", EXPORTS)
+async def test_an_export_becomes_a_trace_however_often_it_is_sent(
+    product, run, worker, database, sql, tmp_path
+):
+    file = written(tmp_path / "export", json.dumps(EXPORTS[product]()).encode())
+    for _ in range(2):
+        done = await run(str(file), "--json", product=product)
+        assert done.exit_code == 0, done.output
+        summary, _ = json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("{") :])
+        assert (summary["items"], summary["rejected"]) == (2, 0)
+        assert sorted(summary["skipped"].values()) == [1, 1]
+    await eventually(lambda: _has(database, 1))
+
+    async def stored():
+        return await sql.fetchval("SELECT count(*) FROM spans") == 2
+
+    await eventually(stored)
+    row = await sql.fetchrow("SELECT trace_id, parent_span_id, total_token_count, model FROM logs")
+    agent = await sql.fetchrow("SELECT trace_id, span_id, operation FROM spans WHERE log_id IS NULL")
+    assert (row["trace_id"], row["parent_span_id"]) == (agent["trace_id"], agent["span_id"])
+    assert (row["total_token_count"], row["model"], agent["operation"]) == (7, "gpt-5-mini", "invoke_agent")
+
+
+async def test_a_summary_names_what_was_skipped(run, tmp_path):
+    done = await run(str(written(tmp_path / "scores", b'[{"label": "good"}]')), product="phoenix")
+    assert done.exit_code == 0, done.output
+    assert "skipped: a row of another kind  1" in done.output
+
+
+@pytest.mark.parametrize("product", EXPORTS)
+async def test_a_damaged_export_is_refused(run, product, tmp_path):
+    done = await run(str(written(tmp_path / "export", b"[1")), product=product)
+    assert done.exit_code == 1
+    assert f"{tmp_path / 'export'}: the file is not JSON" in str(done.exception)

@@ -258,7 +258,7 @@ async def test_a_migration_that_is_killed_halfway_is_finished_by_the_next(
             async def waits() -> bool:
                 return bool(await sql.fetchval(building))
 
-            await eventually(waits, 60)
+            await eventually(waits)
             await insert_keys(sql)
             running.send_signal(signal.SIGKILL)
         finally:

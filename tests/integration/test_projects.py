@@ -234,6 +234,7 @@ CROSSINGS = {
     ),
     "HealthService/Check": (OTHER, "numbers of the stores, no row"),
     "IngestService/IngestLogs": (OTHER, "tested below"),
+    "IngestService/IngestSpans": (OTHER, "tested in test_sdk_spans.py"),
     "ReportService/ListReports": (OTHER, "the same for all, no row"),
     "ReportService/RunReport": (OTHER, "tested below"),
     "ReportService/DescribeTables": (OTHER, "the same for all, no row"),

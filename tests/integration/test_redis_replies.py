@@ -139,7 +139,7 @@ async def test_a_worker_survives_every_error_and_processes_everything(settings, 
         return not failing.left and (pending, waiting, delayed) == (0, 0, 0)
 
     try:
-        await eventually(drained, 60)
+        await eventually(drained)
     finally:
         await worker.stop()
     assert worker.stored.keys() == EXPECTED

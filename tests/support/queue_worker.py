@@ -11,6 +11,7 @@ from typing import Any
 from taskiq.acks import AcknowledgeType
 
 from storage.errors import StorageUnavailable
+from tests.support.waiting import WAIT_S
 from worker.queue.broker import WorkerBroker
 from worker.queue.log_queue import WRITE_LOGS
 from worker.queue.message import BATCHES, QueuedBatch, pack
@@ -74,8 +75,8 @@ class Worker:
     async def stop(self) -> None:
         self.broker.stopping.set()
         assert self._listening is not None
-        await asyncio.wait_for(self._listening, 20)
-        await asyncio.wait_for(self.broker.shutdown(), 20)
+        await asyncio.wait_for(self._listening, WAIT_S)
+        await asyncio.wait_for(self.broker.shutdown(), WAIT_S)
 
 
 def message(*payloads: bytes) -> bytes:

@@ -15,12 +15,14 @@ from llm_observe.v1 import chat_service_pb2 as chat
 from llm_observe.v1 import conversation_service_pb2 as conversation
 from llm_observe.v1 import report_service_pb2 as report
 from llm_observe.v1.conversation_pb2 import Conversation
+from llm_observe.v1.ingest_service_pb2 import IngestSpansRequest
 
 from storage.dead_letters import NewDeadLetter, add_dead_letters
 from storage.pool import Database
 from tests.support.alerts import NOW
 from tests.support.logs import make_log, make_request
 from tests.support.methods import call, empty_request
+from tests.support.spans import make_span
 
 PROJECT: Final = "default"
 
@@ -100,6 +102,7 @@ _MAKERS: Final[dict[str, Callable[[Existing], Message]]] = {
         conversation=Conversation(conversation_id=existing.conversation_id, title="title")
     ),
     "IngestService/IngestLogs": lambda _: make_request(make_log(), make_log()),
+    "IngestService/IngestSpans": lambda _: IngestSpansRequest(spans=[make_span(1), make_span(2)]),
     "ReportService/RunReport": lambda _: report.RunReportRequest(name="cost"),
     "ReportService/RunSql": lambda _: report.RunSqlRequest(sql="SELECT 1"),
 }

@@ -32,6 +32,7 @@ def fake(_fake_server):
     serve_reports(_fake_server)
     yield _fake_server
     _fake_server.resume()
+    _fake_server.delay_s = 0.0
 
 
 @pytest.fixture

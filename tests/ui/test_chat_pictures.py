@@ -80,6 +80,8 @@ async def test_conversations_without_a_match(state_page, tmp_path):
 
 async def test_conversations_without_text(state_page, fake, tmp_path):
     messages = [Message(message_id="m1", role=ROLE_USER), Message(message_id="m2", role=ROLE_ASSISTANT)]
+    for message in messages:
+        message.create_time.CopyFrom(CONVERSATIONS[1].create_time)
     fake.answers["ConversationService.GetConversation"] = pb.GetConversationResponse(
         conversation=CONVERSATIONS[1], messages=messages
     )

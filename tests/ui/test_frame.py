@@ -40,7 +40,7 @@ def test_the_sidebar_names_groups_project_and_version(app):
     captions = [caption.value.replace("\\", "") for caption in app.sidebar.caption]
     assert "Observe" in captions
     assert "Talk" in captions
-    assert captions[-1] == "queue 0 · Default · version 0.1.0"
+    assert captions[-1] == "queue 0 · Default · v0.1.0"
 
 
 def test_no_page_waits_for_the_health_line(app, connected):

@@ -44,73 +44,91 @@ async def rows_are_there(page) -> None:
         ("logs", "", "calls, 25 Nov"),
         ("logs-filtered", "?outcome=error&q=limit&window=7d", "the end of the window"),
         ("logs-call", f"?log={SUCCEEDED.log_id}", "Slower than"),
-        ("logs-failed-call", f"?log={FAILED.log_id}", "Request timed out."),
-        ("logs-call-not-found", "?log=nope", "There is no such call"),
-        ("logs-no-match", "?user=nobody", "No calls match"),
     ],
 )
 async def test_logs(name, query, words, look_page, few, tmp_path):
-    await look_page.goto(f"/logs{query}")
-    if "no-match" not in name:
-        await rows_are_there(look_page)
-    # Tables hold their texts, too, hidden: what a drawer says is looked for in the drawer.
-    place = look_page.get_by_role("dialog") if "log=" in query else look_page
-    await place.get_by_text(words).first.wait_for()
+    await look(look_page, query, words)
     await assert_picture(look_page, name, tmp_path)
-
-
-async def test_a_call_without_text_or_price(look_page, few, tmp_path):
-    few.answers["AnalyticsService.GetLog"] = pb.GetLogResponse(log=WITHOUT_TEXT)
-    await look_page.goto("/logs?log=l")
-    await rows_are_there(look_page)
-    await look_page.get_by_text("No text is kept").wait_for()
-    await assert_picture(look_page, "logs-call-without-text", tmp_path)
-
-
-@pytest.mark.parametrize("tab", ["Trace", "Fields"])
-async def test_the_tabs_of_a_call(tab, look_page, few, tmp_path):
-    await look_page.goto(f"/logs?log={FAILED.log_id}")
-    await rows_are_there(look_page)
-    await look_page.get_by_role("tab", name=tab).click()
-    shown = look_page.get_by_role("treeitem") if tab == "Trace" else look_page.get_by_text("span_id")
-    await shown.first.wait_for()
-    await assert_picture(look_page, f"logs-{tab.lower()}", tmp_path)
-
-
-async def test_no_logs_yet(look_page, fake, tmp_path):
-    fake.answers["AnalyticsService.ListLogs"] = pb.ListLogsResponse()
-    await look_page.goto("/logs")
-    await look_page.get_by_text("No calls yet").wait_for()
-    await assert_picture(look_page, "logs-no-data", tmp_path)
-
-
-async def test_stale_logs(look_page, few, tmp_path):
-    await look_page.goto("/logs")
-    await rows_are_there(look_page)
-    few.hang()
-    await look_page.keyboard.press("u")
-    await look_page.get_by_text("Stale since").wait_for()
-    await assert_picture(look_page, "logs-stale", tmp_path)
-
-
-async def test_a_part_of_the_logs_page(look_page, few, tmp_path):
-    few.answers["AnalyticsService.QueryTimeSeries"] = QueryTookTooLong()
-    await look_page.goto("/logs")
-    await look_page.get_by_text("QUERY_TIMEOUT").wait_for()
-    await assert_picture(look_page, "logs-partial", tmp_path)
 
 
 @pytest.mark.parametrize(
     ("name", "query", "words"),
     [
-        ("trace", f"?trace={TRACE_ID}&log={FAILED.log_id}", "Request timed out."),
-        ("trace-missing", f"?trace={'0' * 32}", "No call of this trace"),
-        ("session", "?session=session-03", "Click on a call"),
+        ("logs-failed-call", f"?log={FAILED.log_id}", "Request timed out."),
+        ("logs-call-not-found", "?log=nope", "There is no such call"),
+        ("logs-no-match", "?user=nobody", "No calls match"),
     ],
 )
-async def test_trace(name, query, words, look_page, fake, tmp_path):
-    await look_page.goto(f"/trace{query}")
-    if name != "trace-missing":
-        await look_page.get_by_role("treeitem").first.wait_for()
-    await look_page.get_by_text(words).first.wait_for()
-    await assert_picture(look_page, name, tmp_path)
+async def test_states_of_logs(name, query, words, state_page, few, tmp_path):
+    await look(state_page, query, words)
+    await assert_picture(state_page, name, tmp_path)
+
+
+async def look(page, query: str, words: str) -> None:
+    await page.goto(f"/logs{query}")
+    if words != "No calls match":
+        await rows_are_there(page)
+    # Tables hold their texts, too, hidden: what a drawer says is looked for in the drawer.
+    place = page.get_by_role("dialog") if "log=" in query else page
+    await place.get_by_text(words).first.wait_for()
+
+
+async def test_a_call_without_text_or_price(state_page, few, tmp_path):
+    few.answers["AnalyticsService.GetLog"] = pb.GetLogResponse(log=WITHOUT_TEXT)
+    await look(state_page, "?log=l", "No text is kept")
+    await assert_picture(state_page, "logs-call-without-text", tmp_path)
+
+
+@pytest.mark.parametrize("tab", ["Trace", "Fields"])
+async def test_the_tabs_of_a_call(tab, state_page, few, tmp_path):
+    await state_page.goto(f"/logs?log={FAILED.log_id}")
+    await rows_are_there(state_page)
+    await state_page.get_by_role("tab", name=tab).click()
+    shown = state_page.get_by_role("treeitem") if tab == "Trace" else state_page.get_by_text("span_id")
+    await shown.first.wait_for()
+    await assert_picture(state_page, f"logs-{tab.lower()}", tmp_path)
+
+
+async def test_no_logs_yet(state_page, fake, tmp_path):
+    fake.answers["AnalyticsService.ListLogs"] = pb.ListLogsResponse()
+    fake.answers["AnalyticsService.GetSummary"] = pb.GetSummaryResponse(current=pb.Metrics())
+    fake.answers["AnalyticsService.QueryTimeSeries"] = pb.QueryTimeSeriesResponse()
+    await state_page.goto("/logs")
+    await state_page.get_by_text("No calls yet").wait_for()
+    await assert_picture(state_page, "logs-no-data", tmp_path)
+
+
+async def test_stale_logs(hurried_page, few, tmp_path):
+    await hurried_page.goto("/logs")
+    await rows_are_there(hurried_page)
+    few.hang()
+    await hurried_page.keyboard.press("u")
+    await hurried_page.get_by_text("Stale since").wait_for()
+    await assert_picture(hurried_page, "logs-stale", tmp_path)
+
+
+async def test_a_part_of_the_logs_page(state_page, few, tmp_path):
+    few.answers["AnalyticsService.QueryTimeSeries"] = QueryTookTooLong()
+    await state_page.goto("/logs")
+    await state_page.get_by_text("QUERY_TIMEOUT").wait_for()
+    await assert_picture(state_page, "logs-partial", tmp_path)
+
+
+async def test_trace(look_page, fake, tmp_path):
+    await look_page.goto(f"/trace?trace={TRACE_ID}&log={FAILED.log_id}")
+    await look_page.get_by_role("treeitem").first.wait_for()
+    await look_page.get_by_text("Request timed out.").first.wait_for()
+    await assert_picture(look_page, "trace", tmp_path)
+
+
+async def test_trace_that_is_missing(state_page, fake, tmp_path):
+    await state_page.goto(f"/trace?trace={'0' * 32}")
+    await state_page.get_by_text("No call of this trace").first.wait_for()
+    await assert_picture(state_page, "trace-missing", tmp_path)
+
+
+async def test_session(state_page, fake, tmp_path):
+    await state_page.goto("/trace?session=session-03")
+    await state_page.get_by_role("treeitem").first.wait_for()
+    await state_page.get_by_text("Click on a call").first.wait_for()
+    await assert_picture(state_page, "session", tmp_path)

@@ -13,10 +13,13 @@ from llm_observe.v1 import admin_service_pb2 as admin
 from streamlit.testing.v1 import AppTest
 
 from server.rpc.auth import roles_for
+from streamlit_app.data.analytics import export_csv, to_query
 from streamlit_app.data.caller import known_caller
 from streamlit_app.pages import ENTRIES
+from streamlit_app.state.view import View
 from tests.support.ui.app import ROOT
 from tests.support.ui.operations_sample import serve_operations
+from tests.support.ui.sample import NOW
 from tests.support.ui.sample_chats import conversation_id, serve_chats
 from tests.support.ui.sample_logs import TRACE_ID, logs
 
@@ -99,6 +102,18 @@ def test_operations_are_offered_to_admins_alone(asked, role):
     shown = [open_page(page, query) for page, query in PLACES if page == "operations"]
     offered = {button.label for app in shown for button in app.button if not button.disabled}
     assert offered & ADMIN_ACTIONS == (ADMIN_ACTIONS if role == "admin" else set())
+
+
+@pytest.mark.parametrize("role", ["read"])
+def test_a_reader_takes_numbers_and_calls_away_as_csv(asked, role):
+    offered = [
+        button.proto.label
+        for place in ("dashboard", "logs")
+        for button in open_page(place, {}).get("download_button")
+        if not button.proto.disabled
+    ]
+    assert offered == ["CSV", "CSV"]
+    assert export_csv(to_query(View(), NOW), 2).count(b"\n") == 3
 
 
 @pytest.mark.parametrize("role", ["read", "chat"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from codec.otlp.response_ids import response_id_in
@@ -39,7 +38,7 @@ def _usage(span: Span) -> Usage:
         return read_vendor_usage(details)
     if "input" in details or "output" in details:
         return _add_buckets(details)
-    return replace(read_vendor_usage(details), disjoint_input=True)
+    return read_vendor_usage(details)._replace(disjoint_input=True)
 
 
 def _add_buckets(details: dict[str, Value]) -> Usage:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from codec.otlp.dialects.gen_ai import GEN_AI
@@ -31,7 +30,7 @@ def _openlit_role(span: Span) -> Role | None:
 def _openlit_usage(span: Span) -> Usage:
     """Read the counts; those of Anthropic leave out of input what is cached."""
     provider = span.text("gen_ai.provider.name") or span.text("gen_ai.system")
-    return replace(GEN_AI.usage(span), disjoint_input="anthropic" in provider.lower())
+    return GEN_AI.usage(span)._replace(disjoint_input="anthropic" in provider.lower())
 
 
 def _openlit_ttft(span: Span) -> Value:
@@ -58,7 +57,7 @@ def _claude_code_role(span: Span) -> Role | None:
 def _claude_code_usage(span: Span) -> Usage:
     """Read the counts: older versions have only bare ones, which leave out of input what is cached."""
     usage = GEN_AI.usage(span)
-    return usage or replace(read_keys(span.attributes, _BARE_KEYS), disjoint_input=True)
+    return usage or read_keys(span.attributes, _BARE_KEYS)._replace(disjoint_input=True)
 
 
 def _retries(span: Span) -> Value:

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from llm_observe.v1 import log_pb2 as llm__observe_dot_v1_dot_log__pb2
+from llm_observe.v1 import span_pb2 as llm__observe_dot_v1_dot_span__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#llm_observe/v1/ingest_service.proto\x12\x0ellm_observe.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llm_observe/v1/log.proto\"h\n\x11IngestLogsRequest\x12!\n\x04logs\x18\x01 \x03(\x0b\x32\x13.llm_observe.v1.Log\x12\x30\n\x08producer\x18\x02 \x01(\x0b\x32\x1e.llm_observe.v1.ProducerReport\"\xbd\x02\n\x0eProducerReport\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x14\n\x0c\x62\x61tch_number\x18\x02 \x01(\x03\x12\x14\n\x0clogged_count\x18\x03 \x01(\x03\x12\x12\n\nsent_count\x18\x04 \x01(\x03\x12I\n\x0e\x64ropped_counts\x18\x05 \x03(\x0b\x32\x31.llm_observe.v1.ProducerReport.DroppedCountsEntry\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sdk_name\x18\x07 \x01(\t\x12\x13\n\x0bsdk_version\x18\x08 \x01(\t\x1a\x34\n\x12\x44roppedCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x80\x01\n\x12IngestLogsResponse\x12\x1a\n\x12\x61\x63\x63\x65pted_log_count\x18\x01 \x01(\x03\x12\x1a\n\x12rejected_log_count\x18\x02 \x01(\x03\x12\x32\n\rrejected_logs\x18\x03 \x03(\x0b\x32\x1b.llm_observe.v1.RejectedLog\"M\n\x0bRejectedLog\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0e\n\x06log_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t2d\n\rIngestService\x12S\n\nIngestLogs\x12!.llm_observe.v1.IngestLogsRequest\x1a\".llm_observe.v1.IngestLogsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#llm_observe/v1/ingest_service.proto\x12\x0ellm_observe.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18llm_observe/v1/log.proto\x1a\x19llm_observe/v1/span.proto\"h\n\x11IngestLogsRequest\x12!\n\x04logs\x18\x01 \x03(\x0b\x32\x13.llm_observe.v1.Log\x12\x30\n\x08producer\x18\x02 \x01(\x0b\x32\x1e.llm_observe.v1.ProducerReport\"\xbd\x02\n\x0eProducerReport\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x14\n\x0c\x62\x61tch_number\x18\x02 \x01(\x03\x12\x14\n\x0clogged_count\x18\x03 \x01(\x03\x12\x12\n\nsent_count\x18\x04 \x01(\x03\x12I\n\x0e\x64ropped_counts\x18\x05 \x03(\x0b\x32\x31.llm_observe.v1.ProducerReport.DroppedCountsEntry\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sdk_name\x18\x07 \x01(\t\x12\x13\n\x0bsdk_version\x18\x08 \x01(\t\x1a\x34\n\x12\x44roppedCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x80\x01\n\x12IngestLogsResponse\x12\x1a\n\x12\x61\x63\x63\x65pted_log_count\x18\x01 \x01(\x03\x12\x1a\n\x12rejected_log_count\x18\x02 \x01(\x03\x12\x32\n\rrejected_logs\x18\x03 \x03(\x0b\x32\x1b.llm_observe.v1.RejectedLog\"M\n\x0bRejectedLog\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0e\n\x06log_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"9\n\x12IngestSpansRequest\x12#\n\x05spans\x18\x01 \x03(\x0b\x32\x14.llm_observe.v1.Span\"\x85\x01\n\x13IngestSpansResponse\x12\x1b\n\x13\x61\x63\x63\x65pted_span_count\x18\x01 \x01(\x03\x12\x1b\n\x13rejected_span_count\x18\x02 \x01(\x03\x12\x34\n\x0erejected_spans\x18\x03 \x03(\x0b\x32\x1c.llm_observe.v1.RejectedSpan\".\n\x0cRejectedSpan\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t2\xbc\x01\n\rIngestService\x12S\n\nIngestLogs\x12!.llm_observe.v1.IngestLogsRequest\x1a\".llm_observe.v1.IngestLogsResponse\x12V\n\x0bIngestSpans\x12\".llm_observe.v1.IngestSpansRequest\x1a#.llm_observe.v1.IngestSpansResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,16 +36,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PRODUCERREPORT_DROPPEDCOUNTSENTRY']._loaded_options = None
   _globals['_PRODUCERREPORT_DROPPEDCOUNTSENTRY']._serialized_options = b'8\001'
-  _globals['_INGESTLOGSREQUEST']._serialized_start=114
-  _globals['_INGESTLOGSREQUEST']._serialized_end=218
-  _globals['_PRODUCERREPORT']._serialized_start=221
-  _globals['_PRODUCERREPORT']._serialized_end=538
-  _globals['_PRODUCERREPORT_DROPPEDCOUNTSENTRY']._serialized_start=486
-  _globals['_PRODUCERREPORT_DROPPEDCOUNTSENTRY']._serialized_end=538
-  _globals['_INGESTLOGSRESPONSE']._serialized_start=541
-  _globals['_INGESTLOGSRESPONSE']._serialized_end=669
-  _globals['_REJECTEDLOG']._serialized_start=671
-  _globals['_REJECTEDLOG']._serialized_end=748
-  _globals['_INGESTSERVICE']._serialized_start=750
-  _globals['_INGESTSERVICE']._serialized_end=850
+  _globals['_INGESTLOGSREQUEST']._serialized_start=141
+  _globals['_INGESTLOGSREQUEST']._serialized_end=245
+  _globals['_PRODUCERREPORT']._serialized_start=248
+  _globals['_PRODUCERREPORT']._serialized_end=565
+  _globals['_PRODUCERREPORT_DROPPEDCOUNTSENTRY']._serialized_start=513
+  _globals['_PRODUCERREPORT_DROPPEDCOUNTSENTRY']._serialized_end=565
+  _globals['_INGESTLOGSRESPONSE']._serialized_start=568
+  _globals['_INGESTLOGSRESPONSE']._serialized_end=696
+  _globals['_REJECTEDLOG']._serialized_start=698
+  _globals['_REJECTEDLOG']._serialized_end=775
+  _globals['_INGESTSPANSREQUEST']._serialized_start=777
+  _globals['_INGESTSPANSREQUEST']._serialized_end=834
+  _globals['_INGESTSPANSRESPONSE']._serialized_start=837
+  _globals['_INGESTSPANSRESPONSE']._serialized_end=970
+  _globals['_REJECTEDSPAN']._serialized_start=972
+  _globals['_REJECTEDSPAN']._serialized_end=1018
+  _globals['_INGESTSERVICE']._serialized_start=1021
+  _globals['_INGESTSERVICE']._serialized_end=1209
 # @@protoc_insertion_point(module_scope)

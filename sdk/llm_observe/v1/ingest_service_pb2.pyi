@@ -10,6 +10,7 @@ import google.protobuf.internal.containers
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import llm_observe.v1.log_pb2
+import llm_observe.v1.span_pb2
 import typing
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
@@ -169,3 +170,73 @@ class RejectedLog(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["index", b"index", "log_id", b"log_id", "message", b"message", "reason", b"reason"]) -> None: ...
 
 global___RejectedLog = RejectedLog
+
+@typing.final
+class IngestSpansRequest(google.protobuf.message.Message):
+    """IngestSpansRequest carries one batch of spans."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SPANS_FIELD_NUMBER: builtins.int
+    @property
+    def spans(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[llm_observe.v1.span_pb2.Span]:
+        """The spans, 1 to 500, without log_id."""
+
+    def __init__(
+        self,
+        *,
+        spans: collections.abc.Iterable[llm_observe.v1.span_pb2.Span] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["spans", b"spans"]) -> None: ...
+
+global___IngestSpansRequest = IngestSpansRequest
+
+@typing.final
+class IngestSpansResponse(google.protobuf.message.Message):
+    """IngestSpansResponse says what became of the batch."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ACCEPTED_SPAN_COUNT_FIELD_NUMBER: builtins.int
+    REJECTED_SPAN_COUNT_FIELD_NUMBER: builtins.int
+    REJECTED_SPANS_FIELD_NUMBER: builtins.int
+    accepted_span_count: builtins.int
+    """How many spans are durable in the queue."""
+    rejected_span_count: builtins.int
+    """How many spans were rejected for their content."""
+    @property
+    def rejected_spans(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___RejectedSpan]:
+        """The first ten rejected spans."""
+
+    def __init__(
+        self,
+        *,
+        accepted_span_count: builtins.int = ...,
+        rejected_span_count: builtins.int = ...,
+        rejected_spans: collections.abc.Iterable[global___RejectedSpan] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["accepted_span_count", b"accepted_span_count", "rejected_span_count", b"rejected_span_count", "rejected_spans", b"rejected_spans"]) -> None: ...
+
+global___IngestSpansResponse = IngestSpansResponse
+
+@typing.final
+class RejectedSpan(google.protobuf.message.Message):
+    """RejectedSpan tells why a span was rejected."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    index: builtins.int
+    """Position in the request, from 0."""
+    message: builtins.str
+    """What is wrong, naming the field. Never contains the value."""
+    def __init__(
+        self,
+        *,
+        index: builtins.int = ...,
+        message: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["index", b"index", "message", b"message"]) -> None: ...
+
+global___RejectedSpan = RejectedSpan

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class IngestServiceStub(object):
-    """IngestService receives logs from producers. Role `ingest`.
+    """IngestService receives logs and spans from producers. Role `ingest`.
     """
 
     def __init__(self, channel):
@@ -40,10 +40,15 @@ class IngestServiceStub(object):
                 request_serializer=llm__observe_dot_v1_dot_ingest__service__pb2.IngestLogsRequest.SerializeToString,
                 response_deserializer=llm__observe_dot_v1_dot_ingest__service__pb2.IngestLogsResponse.FromString,
                 _registered_method=True)
+        self.IngestSpans = channel.unary_unary(
+                '/llm_observe.v1.IngestService/IngestSpans',
+                request_serializer=llm__observe_dot_v1_dot_ingest__service__pb2.IngestSpansRequest.SerializeToString,
+                response_deserializer=llm__observe_dot_v1_dot_ingest__service__pb2.IngestSpansResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer(object):
-    """IngestService receives logs from producers. Role `ingest`.
+    """IngestService receives logs and spans from producers. Role `ingest`.
     """
 
     def IngestLogs(self, request, context):
@@ -59,6 +64,17 @@ class IngestServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IngestSpans(self, request, context):
+        """IngestSpans stores 1 to 500 spans, at most 4 MB a request.
+
+        Repeating a request is safe: of one span, what was received last counts. OK means that every span that
+        was not rejected is durable in the queue. Errors are those of IngestLogs. Spans that show calls belong
+        to OpenTelemetry's TraceService, which makes logs of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -66,6 +82,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.IngestLogs,
                     request_deserializer=llm__observe_dot_v1_dot_ingest__service__pb2.IngestLogsRequest.FromString,
                     response_serializer=llm__observe_dot_v1_dot_ingest__service__pb2.IngestLogsResponse.SerializeToString,
+            ),
+            'IngestSpans': grpc.unary_unary_rpc_method_handler(
+                    servicer.IngestSpans,
+                    request_deserializer=llm__observe_dot_v1_dot_ingest__service__pb2.IngestSpansRequest.FromString,
+                    response_serializer=llm__observe_dot_v1_dot_ingest__service__pb2.IngestSpansResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -76,7 +97,7 @@ def add_IngestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IngestService(object):
-    """IngestService receives logs from producers. Role `ingest`.
+    """IngestService receives logs and spans from producers. Role `ingest`.
     """
 
     @staticmethod
@@ -96,6 +117,33 @@ class IngestService(object):
             '/llm_observe.v1.IngestService/IngestLogs',
             llm__observe_dot_v1_dot_ingest__service__pb2.IngestLogsRequest.SerializeToString,
             llm__observe_dot_v1_dot_ingest__service__pb2.IngestLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IngestSpans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/llm_observe.v1.IngestService/IngestSpans',
+            llm__observe_dot_v1_dot_ingest__service__pb2.IngestSpansRequest.SerializeToString,
+            llm__observe_dot_v1_dot_ingest__service__pb2.IngestSpansResponse.FromString,
             options,
             channel_credentials,
             insecure,

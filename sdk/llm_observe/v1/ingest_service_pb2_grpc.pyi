@@ -18,7 +18,7 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
     ...
 
 class IngestServiceStub:
-    """IngestService receives logs from producers. Role `ingest`."""
+    """IngestService receives logs and spans from producers. Role `ingest`."""
 
     def __init__(self, channel: typing.Union[grpc.Channel, grpc.aio.Channel]) -> None: ...
     IngestLogs: grpc.UnaryUnaryMultiCallable[
@@ -34,8 +34,19 @@ class IngestServiceStub:
     RESOURCE_EXHAUSTED (RATE_LIMITED, SERVER_BUSY) carry a RetryInfo: send the request again after its delay.
     """
 
+    IngestSpans: grpc.UnaryUnaryMultiCallable[
+        llm_observe.v1.ingest_service_pb2.IngestSpansRequest,
+        llm_observe.v1.ingest_service_pb2.IngestSpansResponse,
+    ]
+    """IngestSpans stores 1 to 500 spans, at most 4 MB a request.
+
+    Repeating a request is safe: of one span, what was received last counts. OK means that every span that
+    was not rejected is durable in the queue. Errors are those of IngestLogs. Spans that show calls belong
+    to OpenTelemetry's TraceService, which makes logs of them.
+    """
+
 class IngestServiceAsyncStub:
-    """IngestService receives logs from producers. Role `ingest`."""
+    """IngestService receives logs and spans from producers. Role `ingest`."""
 
     IngestLogs: grpc.aio.UnaryUnaryMultiCallable[
         llm_observe.v1.ingest_service_pb2.IngestLogsRequest,
@@ -50,8 +61,19 @@ class IngestServiceAsyncStub:
     RESOURCE_EXHAUSTED (RATE_LIMITED, SERVER_BUSY) carry a RetryInfo: send the request again after its delay.
     """
 
+    IngestSpans: grpc.aio.UnaryUnaryMultiCallable[
+        llm_observe.v1.ingest_service_pb2.IngestSpansRequest,
+        llm_observe.v1.ingest_service_pb2.IngestSpansResponse,
+    ]
+    """IngestSpans stores 1 to 500 spans, at most 4 MB a request.
+
+    Repeating a request is safe: of one span, what was received last counts. OK means that every span that
+    was not rejected is durable in the queue. Errors are those of IngestLogs. Spans that show calls belong
+    to OpenTelemetry's TraceService, which makes logs of them.
+    """
+
 class IngestServiceServicer(metaclass=abc.ABCMeta):
-    """IngestService receives logs from producers. Role `ingest`."""
+    """IngestService receives logs and spans from producers. Role `ingest`."""
 
     @abc.abstractmethod
     def IngestLogs(
@@ -66,6 +88,19 @@ class IngestServiceServicer(metaclass=abc.ABCMeta):
         resent unchanged; its neighbours are stored. A request that is wrong as a whole fails with
         INVALID_ARGUMENT (BATCH_EMPTY, BATCH_TOO_LARGE); UNAVAILABLE (QUEUE_UNAVAILABLE) and
         RESOURCE_EXHAUSTED (RATE_LIMITED, SERVER_BUSY) carry a RetryInfo: send the request again after its delay.
+        """
+
+    @abc.abstractmethod
+    def IngestSpans(
+        self,
+        request: llm_observe.v1.ingest_service_pb2.IngestSpansRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[llm_observe.v1.ingest_service_pb2.IngestSpansResponse, collections.abc.Awaitable[llm_observe.v1.ingest_service_pb2.IngestSpansResponse]]:
+        """IngestSpans stores 1 to 500 spans, at most 4 MB a request.
+
+        Repeating a request is safe: of one span, what was received last counts. OK means that every span that
+        was not rejected is durable in the queue. Errors are those of IngestLogs. Spans that show calls belong
+        to OpenTelemetry's TraceService, which makes logs of them.
         """
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -86,6 +86,14 @@ def show_queue_history(samples: Sequence[Sample], look: Look) -> None:
     st.caption(literal(f"Seen by this app: highest {fmt.exact(deepest)} batches, {fmt.duration(oldest_s)}"))
 
 
+def queue_rows(samples: Sequence[Sample]) -> list[dict[str, object]]:
+    """Return what the charts are drawn from, newest first."""
+    return [
+        {"From": sample.time, "Batches": sample.depth, "Oldest, s": sample.oldest_age_s}
+        for sample in reversed(samples)
+    ]
+
+
 def history_rows(samples: Sequence[Sample], look: Look) -> list[Row]:
     """Return the rows of the charts. ``run`` counts up at each gap, so that no line crosses one."""
     rows, run = [], 0

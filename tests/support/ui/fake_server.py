@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ class FakeServer:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.requests: list[tuple[str, Message]] = []
+        self.delay_s = 0.0
+        """How long every answer takes."""
         self._running = threading.Event()
         self._running.set()
         self._server = grpc.server(ThreadPoolExecutor(64))
@@ -63,6 +66,7 @@ class FakeServer:
         name = f"{method.containing_service.name}.{method.name}"
         self.requests.append((name, request))
         self._running.wait()
+        time.sleep(self.delay_s)
         answer: Answer | None = self.answers.get(name)
         while callable(answer):
             answer = answer(request)

@@ -8,13 +8,15 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Log } from "./log_pb.js";
 import { file_llm_observe_v1_log } from "./log_pb.js";
+import type { Span } from "./span_pb.js";
+import { file_llm_observe_v1_span } from "./span_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file llm_observe/v1/ingest_service.proto.
  */
 export const file_llm_observe_v1_ingest_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNsbG1fb2JzZXJ2ZS92MS9pbmdlc3Rfc2VydmljZS5wcm90bxIObGxtX29ic2VydmUudjEiaAoRSW5nZXN0TG9nc1JlcXVlc3QSIQoEbG9ncxgBIAMoCzITLmxsbV9vYnNlcnZlLnYxLkxvZxIwCghwcm9kdWNlchgCIAEoCzIeLmxsbV9vYnNlcnZlLnYxLlByb2R1Y2VyUmVwb3J0Ir0CCg5Qcm9kdWNlclJlcG9ydBITCgtwcm9kdWNlcl9pZBgBIAEoCRIUCgxiYXRjaF9udW1iZXIYAiABKAMSFAoMbG9nZ2VkX2NvdW50GAMgASgDEhIKCnNlbnRfY291bnQYBCABKAMSSQoOZHJvcHBlZF9jb3VudHMYBSADKAsyMS5sbG1fb2JzZXJ2ZS52MS5Qcm9kdWNlclJlcG9ydC5Ecm9wcGVkQ291bnRzRW50cnkSLgoKc3RhcnRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIc2RrX25hbWUYByABKAkSEwoLc2RrX3ZlcnNpb24YCCABKAkaNAoSRHJvcHBlZENvdW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAzoCOAEigAEKEkluZ2VzdExvZ3NSZXNwb25zZRIaChJhY2NlcHRlZF9sb2dfY291bnQYASABKAMSGgoScmVqZWN0ZWRfbG9nX2NvdW50GAIgASgDEjIKDXJlamVjdGVkX2xvZ3MYAyADKAsyGy5sbG1fb2JzZXJ2ZS52MS5SZWplY3RlZExvZyJNCgtSZWplY3RlZExvZxINCgVpbmRleBgBIAEoBRIOCgZsb2dfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJEg8KB21lc3NhZ2UYBCABKAkyZAoNSW5nZXN0U2VydmljZRJTCgpJbmdlc3RMb2dzEiEubGxtX29ic2VydmUudjEuSW5nZXN0TG9nc1JlcXVlc3QaIi5sbG1fb2JzZXJ2ZS52MS5Jbmdlc3RMb2dzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_llm_observe_v1_log]);
+  fileDesc("CiNsbG1fb2JzZXJ2ZS92MS9pbmdlc3Rfc2VydmljZS5wcm90bxIObGxtX29ic2VydmUudjEiaAoRSW5nZXN0TG9nc1JlcXVlc3QSIQoEbG9ncxgBIAMoCzITLmxsbV9vYnNlcnZlLnYxLkxvZxIwCghwcm9kdWNlchgCIAEoCzIeLmxsbV9vYnNlcnZlLnYxLlByb2R1Y2VyUmVwb3J0Ir0CCg5Qcm9kdWNlclJlcG9ydBITCgtwcm9kdWNlcl9pZBgBIAEoCRIUCgxiYXRjaF9udW1iZXIYAiABKAMSFAoMbG9nZ2VkX2NvdW50GAMgASgDEhIKCnNlbnRfY291bnQYBCABKAMSSQoOZHJvcHBlZF9jb3VudHMYBSADKAsyMS5sbG1fb2JzZXJ2ZS52MS5Qcm9kdWNlclJlcG9ydC5Ecm9wcGVkQ291bnRzRW50cnkSLgoKc3RhcnRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIc2RrX25hbWUYByABKAkSEwoLc2RrX3ZlcnNpb24YCCABKAkaNAoSRHJvcHBlZENvdW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAzoCOAEigAEKEkluZ2VzdExvZ3NSZXNwb25zZRIaChJhY2NlcHRlZF9sb2dfY291bnQYASABKAMSGgoScmVqZWN0ZWRfbG9nX2NvdW50GAIgASgDEjIKDXJlamVjdGVkX2xvZ3MYAyADKAsyGy5sbG1fb2JzZXJ2ZS52MS5SZWplY3RlZExvZyJNCgtSZWplY3RlZExvZxINCgVpbmRleBgBIAEoBRIOCgZsb2dfaWQYAiABKAkSDgoGcmVhc29uGAMgASgJEg8KB21lc3NhZ2UYBCABKAkiOQoSSW5nZXN0U3BhbnNSZXF1ZXN0EiMKBXNwYW5zGAEgAygLMhQubGxtX29ic2VydmUudjEuU3BhbiKFAQoTSW5nZXN0U3BhbnNSZXNwb25zZRIbChNhY2NlcHRlZF9zcGFuX2NvdW50GAEgASgDEhsKE3JlamVjdGVkX3NwYW5fY291bnQYAiABKAMSNAoOcmVqZWN0ZWRfc3BhbnMYAyADKAsyHC5sbG1fb2JzZXJ2ZS52MS5SZWplY3RlZFNwYW4iLgoMUmVqZWN0ZWRTcGFuEg0KBWluZGV4GAEgASgFEg8KB21lc3NhZ2UYAiABKAkyvAEKDUluZ2VzdFNlcnZpY2USUwoKSW5nZXN0TG9ncxIhLmxsbV9vYnNlcnZlLnYxLkluZ2VzdExvZ3NSZXF1ZXN0GiIubGxtX29ic2VydmUudjEuSW5nZXN0TG9nc1Jlc3BvbnNlElYKC0luZ2VzdFNwYW5zEiIubGxtX29ic2VydmUudjEuSW5nZXN0U3BhbnNSZXF1ZXN0GiMubGxtX29ic2VydmUudjEuSW5nZXN0U3BhbnNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_llm_observe_v1_log, file_llm_observe_v1_span]);
 
 /**
  * IngestLogsRequest carries one batch of logs.
@@ -194,7 +196,91 @@ export const RejectedLogSchema: GenMessage<RejectedLog> = /*@__PURE__*/
   messageDesc(file_llm_observe_v1_ingest_service, 3);
 
 /**
- * IngestService receives logs from producers. Role `ingest`.
+ * IngestSpansRequest carries one batch of spans.
+ *
+ * @generated from message llm_observe.v1.IngestSpansRequest
+ */
+export type IngestSpansRequest = Message<"llm_observe.v1.IngestSpansRequest"> & {
+  /**
+   * The spans, 1 to 500, without log_id.
+   *
+   * @generated from field: repeated llm_observe.v1.Span spans = 1;
+   */
+  spans: Span[];
+};
+
+/**
+ * Describes the message llm_observe.v1.IngestSpansRequest.
+ * Use `create(IngestSpansRequestSchema)` to create a new message.
+ */
+export const IngestSpansRequestSchema: GenMessage<IngestSpansRequest> = /*@__PURE__*/
+  messageDesc(file_llm_observe_v1_ingest_service, 4);
+
+/**
+ * IngestSpansResponse says what became of the batch.
+ *
+ * @generated from message llm_observe.v1.IngestSpansResponse
+ */
+export type IngestSpansResponse = Message<"llm_observe.v1.IngestSpansResponse"> & {
+  /**
+   * How many spans are durable in the queue.
+   *
+   * @generated from field: int64 accepted_span_count = 1;
+   */
+  acceptedSpanCount: bigint;
+
+  /**
+   * How many spans were rejected for their content.
+   *
+   * @generated from field: int64 rejected_span_count = 2;
+   */
+  rejectedSpanCount: bigint;
+
+  /**
+   * The first ten rejected spans.
+   *
+   * @generated from field: repeated llm_observe.v1.RejectedSpan rejected_spans = 3;
+   */
+  rejectedSpans: RejectedSpan[];
+};
+
+/**
+ * Describes the message llm_observe.v1.IngestSpansResponse.
+ * Use `create(IngestSpansResponseSchema)` to create a new message.
+ */
+export const IngestSpansResponseSchema: GenMessage<IngestSpansResponse> = /*@__PURE__*/
+  messageDesc(file_llm_observe_v1_ingest_service, 5);
+
+/**
+ * RejectedSpan tells why a span was rejected.
+ *
+ * @generated from message llm_observe.v1.RejectedSpan
+ */
+export type RejectedSpan = Message<"llm_observe.v1.RejectedSpan"> & {
+  /**
+   * Position in the request, from 0.
+   *
+   * @generated from field: int32 index = 1;
+   */
+  index: number;
+
+  /**
+   * What is wrong, naming the field. Never contains the value.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message llm_observe.v1.RejectedSpan.
+ * Use `create(RejectedSpanSchema)` to create a new message.
+ */
+export const RejectedSpanSchema: GenMessage<RejectedSpan> = /*@__PURE__*/
+  messageDesc(file_llm_observe_v1_ingest_service, 6);
+
+/**
+ * IngestService receives logs and spans from producers. Role `ingest`.
  *
  * @generated from service llm_observe.v1.IngestService
  */
@@ -214,6 +300,20 @@ export const IngestService: GenService<{
     methodKind: "unary";
     input: typeof IngestLogsRequestSchema;
     output: typeof IngestLogsResponseSchema;
+  },
+  /**
+   * IngestSpans stores 1 to 500 spans, at most 4 MB a request.
+   *
+   * Repeating a request is safe: of one span, what was received last counts. OK means that every span that
+   * was not rejected is durable in the queue. Errors are those of IngestLogs. Spans that show calls belong
+   * to OpenTelemetry's TraceService, which makes logs of them.
+   *
+   * @generated from rpc llm_observe.v1.IngestService.IngestSpans
+   */
+  ingestSpans: {
+    methodKind: "unary";
+    input: typeof IngestSpansRequestSchema;
+    output: typeof IngestSpansResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_llm_observe_v1_ingest_service, 0);
