@@ -76,9 +76,9 @@ class GrpcExporter:
         if self._stub is None:
             load()
         with self._forks.call():
-            return self._send(send)
+            return self._attempt_now(send)
 
-    def _send(self, send: Callable[[IngestServiceStub], ExportResult]) -> ExportResult:
+    def _attempt_now(self, send: Callable[[IngestServiceStub], ExportResult]) -> ExportResult:
         import grpc  # noqa: PLC0415 - takes 80 ms, too long at import
 
         stub: IngestServiceStub | None = None
