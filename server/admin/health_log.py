@@ -13,7 +13,7 @@ from server.admin.health_problems import find_problems
 from worker.queue.redis_health import RedisHealth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from llm_observe.v1.health_service_pb2 import HealthProblem
 
@@ -31,11 +31,18 @@ class HealthLog:
     Args:
         service: Examines.
         clock: Is set by Redis' clock.
+        now: Says how late it is.
     """
 
-    def __init__(self, service: HealthService, clock: ReceiveClock) -> None:
+    def __init__(
+        self,
+        service: HealthService,
+        clock: ReceiveClock,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._service = service
         self._clock = clock
+        self._now = now
         self._known: set[str] = set()
         """Kinds of the problems that were logged and are not over."""
 
@@ -53,7 +60,7 @@ class HealthLog:
         observed, _, _ = await self._service.examine()
         if isinstance(observed.redis, RedisHealth) and observed.redis.clock_lead_s is not None:
             self._clock.adjust(observed.redis.clock_lead_s)
-        self._note(find_problems(observed, datetime.now(UTC)))
+        self._note(find_problems(observed, self._now()))
 
     def _note(self, problems: Iterable[HealthProblem]) -> None:
         found = {problem.kind: problem for problem in problems}

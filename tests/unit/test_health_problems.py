@@ -147,7 +147,7 @@ class Service:
 async def test_each_problem_is_logged_once_and_its_end_too():
     late = [observed(stats={"oldest_age_s": age_s}) for age_s in (75.0, 90.0)]
     service = Service(observed(), *late, observed(), *late)
-    health_log = HealthLog(service, ReceiveClock())  # type: ignore[arg-type] # as far as it is asked
+    health_log = HealthLog(service, ReceiveClock(), lambda: NOW)  # type: ignore[arg-type] # as far as it is asked
     with capture_logs() as lines:
         for _ in range(6):
             await health_log.look()
