@@ -62,7 +62,11 @@ class Usage(NamedTuple):
 
 def of_counts(counts: Mapping[str, int | None]) -> Usage:
     """Return the usage that has these counts, by name."""
-    return Usage(*map(counts.get, COUNTS))
+    get = counts.get
+    return Usage(
+        get("input"), get("output"), get("total"), get("cache_read"), get("cache_write"),
+        get("cache_write_1h"), get("reasoning"), get("audio_input"), get("audio_output"),
+    )  # fmt: skip
 
 
 def read_keys(values: Mapping[str, Value], keys: Mapping[str, Sequence[str]]) -> Usage:

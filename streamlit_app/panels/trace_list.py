@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PLACEHOLDERS: Final = (400,)
 _FAILED: Final = "failed"
-_NAME: Final = "name"
+_NAME: Final = "root"
 _MAX_CHARS: Final = 200
 
 

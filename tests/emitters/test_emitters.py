@@ -75,7 +75,7 @@ NOT_TOLD: Final[dict[str, set[str]]] = {
     "haystack": {*IDS, "finish_reason", LATE, MODEL_OF_FAILED},
     "logfire": {LATE},
     "langfuse": {*IDS, "finish_reason", "error_code"},
-    "litellm": {LATE},
+    "litellm": {"finish_reason", "input_preview", "output_preview", LATE},
     "strands": {*IDS, LATE},
 }
 """By emitter: what a log does not have because no span says it."""

@@ -174,7 +174,7 @@ def test_the_trace_page_lists_traces(connected):
         "1.2 k",
     )
     assert row["Cost"] == "\u2013"
-    assert "No trace of the last 24 hours is like that" in texts(run("trace", name="nobody"))
+    assert "No trace of the last 24 hours is like that" in texts(run("trace", root="nobody"))
     run("trace", failed="1")
     assert connected.requests_to("TraceService.ListTraces")[-1].errors_only
     connected.answers["TraceService.ListTraces"] = ListTracesResponse()

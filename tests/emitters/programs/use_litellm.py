@@ -21,14 +21,9 @@ def ask(model: str, **more: Any) -> Any:
     return litellm.completion(model=f"openai/{model}", **OPTIONS, **more)
 
 
-async def ask_later(model: str) -> None:
-    await litellm.acompletion(model=f"openai/{model}", **OPTIONS)
-
-
 main({
     "plain": ask,
     "stream": lambda model: list(ask(model, stream=True, stream_options={"include_usage": True})),
-    "async": ask_later,
     "error": lambda model: expect_error(lambda: ask(model)),
 })  # fmt: skip
 time.sleep(3)  # its callbacks run in threads that nobody can wait for
