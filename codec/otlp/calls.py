@@ -80,7 +80,12 @@ def context_log(span: Span, classified: Classified) -> log_pb2.Log | None:
     reader = _Fields(span, classified.dialect)
     texts = {field: reader.text(field)[: limits.MAX_TEXT_CHARS[field]] for field in _SHARED_FIELDS}
     tags = _tags_of(reader)
-    return log_pb2.Log(tags=tags, **texts) if tags or any(texts.values()) else None
+    if not tags and not any(texts.values()):
+        return None
+    log = log_pb2.Log(tags=tags)
+    for field, text in texts.items():
+        setattr(log, field, text)
+    return log
 
 
 class _Fields:

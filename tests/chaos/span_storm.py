@@ -113,7 +113,7 @@ def _request(spans: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
 async def _over_grpc(port: int, request: dict[str, Any]) -> bool:
     """Send a request; return whether it was accepted."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        stub: Any = TraceServiceStub(channel)  # type: ignore[no-untyped-call] # generated
+        stub: Any = TraceServiceStub(channel)
         try:
             answer = await stub.Export(to_protobuf(request), timeout=RPC_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
