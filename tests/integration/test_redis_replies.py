@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 from worker.queue import broker as broker_module
 from worker.queue import outages, receiver, scripts, stream
 from worker.queue.broker import LogBroker
-from worker.queue.stream import GROUP, HANDED_BACK, LogStream
+from worker.queue.stream import GROUP, HANDED_BACK, WAITING, LogStream
 
 REPLIES = (
     "NOREPLICAS Not enough good replicas to write.",
@@ -147,7 +147,7 @@ async def test_a_worker_survives_every_error_and_processes_everything(settings, 
     for key in (sender.stream.runs_key, sender.stream.attempts_key):
         assert await sender.redis.hlen(key) == 0
     consumers = await sender.redis.xinfo_consumers(sender.queue_name, GROUP)
-    assert {consumer["name"] for consumer in consumers} <= {HANDED_BACK.encode()}  # not a worker's
+    assert {consumer["name"] for consumer in consumers} <= {WAITING.encode()}  # not a worker's
 
 
 async def test_a_worker_stops_when_it_cannot_leave_the_group(settings, sender):
