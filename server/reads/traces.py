@@ -17,7 +17,7 @@ from server.rpc.auth import caller
 from server.rpc.checks import check_text, parse_limit
 from server.rpc.errors import InvalidField
 from server.rpc.paging import Page, read_cursor
-from server.rpc.times import parse_window, to_timestamp
+from server.rpc.times import parse_length, parse_window, to_timestamp
 from storage import logs, spans
 
 if TYPE_CHECKING:
@@ -77,7 +77,9 @@ def _parse_filter(request: pb.ListTracesRequest) -> spans.RootFilter:
     window = parse_window(request.time_range)
     for field in ("name_query", "session_id", "service_name"):
         check_text(field, getattr(request, field), max_chars=_MAX_TEXT_CHARS)
-    min_duration = request.min_duration.ToTimedelta() if request.HasField("min_duration") else None
+    min_duration = None
+    if request.HasField("min_duration"):
+        min_duration = parse_length("min_duration", request.min_duration)
     return spans.RootFilter(
         window.start,
         window.end,

@@ -14,6 +14,7 @@ from server.rpc.errors import InvalidField
 
 _DEFAULT_WINDOW: Final = timedelta(hours=24)
 _MAX_WINDOW: Final = timedelta(days=366)
+_SECOND: Final = timedelta(seconds=1)
 _MAX_SECONDS: Final = 253_402_300_799
 _NANOS: Final = 1_000_000_000
 
@@ -47,6 +48,18 @@ def parse_timestamp(field: str, timestamp: Timestamp) -> datetime:
     if not 86_400 * 400 <= timestamp.seconds <= _MAX_SECONDS - 172_800 or not 0 <= timestamp.nanos < _NANOS:
         raise InvalidField([(field, "must be a timestamp from 1972 to 9998")])
     return datetime.fromtimestamp(timestamp.seconds, UTC) + timedelta(microseconds=timestamp.nanos // 1000)
+
+
+def parse_length(field: str, duration: Duration) -> timedelta:
+    """Return a duration as a timedelta, to the microsecond.
+
+    Raises:
+        InvalidField: It is negative, longer than 366 days, or no duration.
+    """
+    seconds, nanos = duration.seconds, duration.nanos
+    if not 0 <= seconds <= _MAX_WINDOW // _SECOND or not 0 <= nanos < _NANOS:
+        raise InvalidField([(field, "must be a duration from 0 to 366 days")])
+    return timedelta(seconds=seconds, microseconds=nanos // 1000)
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

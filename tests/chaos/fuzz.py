@@ -67,7 +67,11 @@ def fill(message: Message, chance: random.Random, depth: int = 0) -> None:
             entries = getattr(message, field.name)
             for _ in range(chance.choice((1, 3, 60))):
                 key = _scalar(field.message_type.fields_by_name["key"], chance)
-                entries[key] = _scalar(field.message_type.fields_by_name["value"], chance)
+                value = field.message_type.fields_by_name["value"]
+                if value.message_type is not None:
+                    fill(entries[key], chance, depth + 1)
+                else:
+                    entries[key] = _scalar(value, chance)
         elif field.is_repeated:
             for _ in range(chance.choice((1, 2, 60 if depth < 1 else 3))):
                 if field.message_type is not None:

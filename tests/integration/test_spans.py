@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from llm_observe.v1 import trace_service_pb2 as pb
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
 from llm_observe.v1.trace_service_pb2_grpc import TraceServiceStub
@@ -163,6 +164,15 @@ async def test_traces_are_listed_in_pages_and_filtered(server, worker, traces, c
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await traces.ListTraces(pb.ListTracesRequest(page_token=first.next_page_token, session_id="s"))
     assert info_of(caught.value)[0] == "PAGE_TOKEN_MISMATCH"
+
+
+@pytest.mark.parametrize("seconds", [-1, 2**63 - 1, -(2**63)])
+async def test_a_shortest_duration_is_a_duration(traces, seconds):
+    request = pb.ListTracesRequest(min_duration=Duration(seconds=seconds))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await traces.ListTraces(request)
+    reason, _, fields = info_of(caught.value)
+    assert (reason, fields) == ("INVALID_FIELD", ["min_duration"])
 
 
 async def _has(listed, count: int) -> bool:
