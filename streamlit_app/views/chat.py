@@ -62,8 +62,7 @@ def render() -> None:
     st.session_state.setdefault("session_id", str(uuid.uuid4()))
     show_notice()
     head = st.empty()
-    with head.container():
-        plain_header("Chat")
+    head.title("Chat", anchor=False)  # until the header is there, which a page has only one of
     with _reading() as reads:
         models = reads.start("models", list_models)
         recent = reads.start(
