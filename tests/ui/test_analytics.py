@@ -89,7 +89,7 @@ def test_parameters_are_widgets_and_stay_in_the_url(connected):
     assert len(app.dataframe[0].value) == 3
     assert "User" in app.dataframe[0].value.columns
     app.selectbox(key="parameter_latency-percentiles_dimension").select("metadata").run()
-    assert [box.label for box in app.text_input] == ["Metadata key"]
+    assert "Metadata key" in [box.label for box in app.text_input]
 
 
 def test_a_value_that_the_server_refuses_is_explained(connected):

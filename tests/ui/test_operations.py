@@ -125,12 +125,16 @@ def test_settled_dead_letters_cannot_be_changed(operations):
     assert not [button for button in app.button if button.key in {"replay_all", "discard_all"}]
 
 
+def name_in_dialog(app):
+    return next(box for box in app.text_input if box.label == "Name" and box.key != "link_name")
+
+
 def test_a_secret_is_shown_once(operations):
     secret = "made up, shown once"
     operations.answers["AdminService.CreateApiKey"] = admin.CreateApiKeyResponse(secret=secret)
     app = page("operations", tab="keys").run()
     app.button("new_key").click().run()
-    app.text_input[0].input("billing")
+    name_in_dialog(app).input("billing")
     submit = next(button for button in app.button if button.label == "Make the key")
     submit.click().run()
     assert not app.exception
@@ -155,7 +159,7 @@ def test_a_rule_is_made_in_the_units_of_its_metric(operations):
     operations.answers["AlertService.CreateAlertRule"] = alerts.CreateAlertRuleResponse()
     app = page("operations", tab="alerts").run()
     app.button("new_rule").click().run()
-    app.text_input[0].input("Errors")
+    name_in_dialog(app).input("Errors")
     app.number_input[0].set_value(7.5)
     app.button("dialog_confirm").click().run()
     assert not app.exception
@@ -170,7 +174,7 @@ def test_a_budget_is_made_in_dollars(operations):
     operations.answers["AlertService.CreateBudget"] = alerts.CreateBudgetResponse()
     app = page("operations", tab="alerts").run()
     app.button("new_budget").click().run()
-    app.text_input[0].input("All")
+    name_in_dialog(app).input("All")
     app.number_input[0].set_value(12.5)
     app.button("dialog_confirm").click().run()
     (request,) = operations.requests_to("AlertService.CreateBudget")
