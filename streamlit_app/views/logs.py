@@ -197,8 +197,8 @@ def _choose_outcomes() -> None:
 def _show_what_is_not_counted(view: View) -> None:
     others = [LABELS[key].lower() for key in KEYS if key not in _PULSE_KEYS and view.filters.get(key)]
     if others:
-        which = "filter" if len(others) == 1 else "filters"
-        st.caption(f"Counted without the {which} {literal(', '.join(others))}: only the table is narrowed.")
+        names = f"{'filter' if len(others) == 1 else 'filters'} {', '.join(others)}"
+        st.caption(f"Counted without the {literal(names)}: only the table is narrowed.")
 
 
 # -- the table ---------------------------------------------------------------------------------------------
