@@ -172,8 +172,10 @@ READ = {
     ("views/conversations.py", "f':red[:material/error: {len(failed)} failed:] {links}'"),
     (
         "panels/tokens.py",
-        "''.join((f\"<span><i style='background: {colour}'></i>{html_text(str(row['part']))}</span>\" "
-        "for row, (_, _, colour) in zip(rows, shown, strict=True)))",
+        (
+            "''.join((f\"<span><i style='background: {colour}'></i>{html_text(str(row['part']))}</span>\" "
+            "for row, (_, _, colour) in zip(rows, shown, strict=True)))"
+        ),
     ),
 }
 """Texts that are put together where this test cannot follow them: somebody has read how."""
