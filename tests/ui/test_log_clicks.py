@@ -77,7 +77,7 @@ async def test_a_row_opens_beside_the_list_and_keys_lead_to_its_neighbours(brows
 async def test_a_drag_over_the_strip_and_a_click_on_a_step_narrow_the_window(browser_page):
     page = browser_page
     await open_logs(page)
-    box = await strip(page).bounding_box()
+    box = await eventually(lambda: strip(page).bounding_box())
     middle = box["y"] + 40
     await page.mouse.move(box["x"] + 300, middle)
     await page.mouse.down()
@@ -89,7 +89,7 @@ async def test_a_drag_over_the_strip_and_a_click_on_a_step_narrow_the_window(bro
     dragged = query_of(page)
     await strip(page).wait_for()
     await page.wait_for_timeout(1000)  # the new strip is in the place of the old one
-    box = await strip(page).bounding_box()
+    box = await eventually(lambda: strip(page).bounding_box())
     await page.mouse.click(box["x"] + 400, box["y"] + 40)
     await eventually(lambda: {"from", "to"} == set(query_of(page)) and query_of(page) != dragged)
 
