@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from queue import SimpleQueue
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from llm_observe.v1.analytics_service_pb2 import ListErrorsResponse, ListLogsResponse
 from llm_observe.v1.conversation_pb2 import ROLE_USER, Conversation, Message
 from llm_observe.v1.conversation_service_pb2 import GetConversationResponse, ListConversationsResponse
-from llm_observe.v1.event_service_pb2 import WatchLogsResponse
 from llm_observe.v1.log_pb2 import OUTCOME_SUCCESS, Log
 from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceResponse
 
@@ -163,27 +161,6 @@ async def test_from_a_card_to_a_call_its_trace_and_to_the_end_of_its_conversatio
     await page.get_by_role("heading", name="Conversations").wait_for()
     assert query_of(page)["conversation"] == [failed.conversation_id]
     await page.get_by_text("Where is my parcel?").wait_for()
-
-
-async def test_what_comes_while_rows_are_held_waits_behind_a_button(browser_page, fake):
-    page, come = browser_page, SimpleQueue[WatchLogsResponse | None]()
-    fake.answers["EventService.WatchLogs"] = lambda _: iter(come.get, None)
-    try:
-        await open_logs(page, "?live=1")
-        await page.get_by_text("following").wait_for()
-        table = page.locator(".st-key-logs_wide")
-        await table.hover()
-        await page.get_by_text("held while you read").wait_for()
-        come.put(WatchLogsResponse(logs=[_new_log("new-1"), _new_log("new-2")]))
-        more = page.get_by_role("button", name="2 new")
-        await more.wait_for()
-        assert await table.get_by_text("new-2").count() == 0
-        await more.click()
-        await more.wait_for(state="detached")
-        await table.get_by_text("new-2").first.wait_for(state="attached")
-    finally:
-        fake.answers["EventService.WatchLogs"] = WatchLogsResponse()
-        come.put(None)
 
 
 def _new_log(name: str) -> Log:
