@@ -9,11 +9,10 @@ import pytest
 from llm_observe.v1.analytics_service_pb2 import ListErrorsResponse, ListLogsResponse
 from llm_observe.v1.conversation_pb2 import ROLE_USER, Conversation, Message
 from llm_observe.v1.conversation_service_pb2 import GetConversationResponse, ListConversationsResponse
-from llm_observe.v1.log_pb2 import OUTCOME_SUCCESS, Log
+from llm_observe.v1.log_pb2 import Log
 from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceResponse
 
 from tests.support.ui.browser import click_row as click_table_row
-from tests.support.ui.sample import NOW
 from tests.support.ui.sample_logs import TRACE_ID, logs
 from tests.support.waiting import eventually
 
@@ -161,12 +160,6 @@ async def test_from_a_card_to_a_call_its_trace_and_to_the_end_of_its_conversatio
     await page.get_by_role("heading", name="Conversations").wait_for()
     assert query_of(page)["conversation"] == [failed.conversation_id]
     await page.get_by_text("Where is my parcel?").wait_for()
-
-
-def _new_log(name: str) -> Log:
-    log = Log(log_id=name, model=name, outcome=OUTCOME_SUCCESS)
-    log.start_time.FromDatetime(NOW)
-    return log
 
 
 def _errors(log: Log):
