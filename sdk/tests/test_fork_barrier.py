@@ -1,4 +1,4 @@
-"""No process is forked while one of its threads is inside gRPC: the child could never send its own logs."""
+"""No process is forked while one of its threads is inside gRPC: the child could never send a log."""
 
 from __future__ import annotations
 
