@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import multiprocessing
-import signal
-import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -14,7 +10,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import grpc
 import llm_observe
 import structlog
-import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from llm_observe.v1 import (
     admin_service_pb2,
@@ -36,7 +31,6 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from analytics.reports.history import LiveLimits
 from analytics.reports.local_files import LocalFiles
 from analytics.sandbox.processes import QueryProcesses
-from codec.extensions import COMPILED
 from server.admin.health import HealthService
 from server.admin.health_checks import HealthChecks
 from server.admin.health_log import HealthLog
@@ -53,7 +47,7 @@ from server.exports.service import ExportService
 from server.ingest.loopback import LoopbackExporter
 from server.ingest.request import decode_batch
 from server.ingest.service import IngestService
-from server.listener import StartError, bind, grpc_options
+from server.listener import bind, grpc_options
 from server.otlp.call_folder import CallFolder
 from server.otlp.fold_state import FoldState
 from server.otlp.http import OtlpHttp
@@ -74,12 +68,8 @@ from server.rpc.rate_limit import ChatLimits, RateLimiter
 from server.rpc.receive_clock import ReceiveClock
 from server.rpc.reflection import add_reflection
 from server.rpc.streams import StreamLimits
-from server.settings import ServerConfig
 from storage.pool import Database
 from telemetry import metrics
-from telemetry.logging import LogSettings, start_logging
-from telemetry.process import recording
-from telemetry.settings import SettingsError, load_settings
 from worker.notices.notifier import Notifier
 from worker.queue.backlog import Backlog
 from worker.queue.broker import LogBroker
@@ -89,7 +79,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from server.rpc.running_calls import RunningCalls
-    from server.settings import ServerSettings
+    from server.settings import ServerConfig, ServerSettings
 
 logger = structlog.get_logger("server")
 
@@ -98,8 +88,6 @@ _FLUSH_S: Final = 2.0
 """How long stopping waits for the logs of chat's own calls, in seconds."""
 _STATUS_S: Final = 0.5
 """How long calls have for their status when the grace period is over, in seconds."""
-_SWITCH_INTERVAL_S: Final = 0.0002
-"""How long a thread that makes a large answer keeps the interpreter from the event loop, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,52 +351,3 @@ async def _add_health(
     for name in ("", *names):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     return checks
-
-
-def _stop_once(loop: asyncio.AbstractEventLoop, sentinel: int, stop: asyncio.Event) -> None:
-    loop.remove_reader(sentinel)  # it stays readable
-    stop.set()
-
-
-async def serve(config: ServerConfig) -> None:
-    """Serve until SIGTERM or SIGINT, or until the process that started this one has died."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        loop.add_reader(parent.sentinel, _stop_once, loop, parent.sentinel, stop)
-    server = await build_server(config)
-    _freeze_objects()
-    otlp_port = server.otlp_http.port if server.otlp_http is not None else None
-    logger.info(
-        "server ready",
-        host=config.server.host,
-        port=server.port,
-        otlp_port=otlp_port,
-        compiled_check=COMPILED,
-    )
-    await stop.wait()
-    await server.stop(config.server.grace_s)
-    logger.info("server stopped")
-
-
-def _freeze_objects() -> None:
-    """Take what was imported out of every later garbage collection, each of which holds all calls."""
-    gc.collect()
-    gc.freeze()
-
-
-def serve_in_this_process() -> int:
-    """Serve as the environment says until told to stop; return the exit status."""
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    try:
-        start_logging(load_settings(LogSettings), process="server")
-        one_of_several = multiprocessing.parent_process() is not None
-        with recording("server", llm_observe.__version__, one_of_several=one_of_several):
-            uvloop.run(serve(ServerConfig.load()))
-    except (SettingsError, StartError, llm_observe.ConfigError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0

@@ -7,9 +7,9 @@ import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from server.app import serve_in_this_process
 from server.listener import StartError
 from server.prefork import ProcessPool, hold_port
+from server.process import serve_in_this_process
 from server.settings import ServerSettings
 from telemetry.logging import LogSettings, start_logging
 from telemetry.process import exposing_children
