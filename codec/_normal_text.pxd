@@ -21,6 +21,10 @@ cdef struct ForeignStems:
 cdef struct NormalText:
     uint8_t norm[ROOM]
     uint8_t low[ROOM]  # the same in lower case
+    const uint8_t* original
+    Py_ssize_t original_size
+    int size  # in characters
+    int checks  # how often llm_observe was asked about it
     bint other  # whether a character is not ASCII
     bint foreign  # whether the end of one of the foreign stems stands in it
 
@@ -36,6 +40,7 @@ cdef inline int normalise(const uint8_t* text, Py_ssize_t size, const ForeignSte
     cdef uint8_t byte
     cdef uint64_t last = 0  # three characters
     into.other = into.foreign = False
+    into.original, into.original_size, into.checks = text, size, 0
     if size > MAX_BYTES:
         return -1
     while at < size:
@@ -45,7 +50,7 @@ cdef inline int normalise(const uint8_t* text, Py_ssize_t size, const ForeignSte
             byte = _take_foreign(text, size, &at, stems, &last, into)
         else:
             if byte == c'\\':
-                byte = _after_backslash(text, size, &at)
+                    byte = _after_backslash(text, size, &at)
             elif byte == 0x1B or (byte == c'%' and _is_hex(text, size, at)) or (byte == c'&' and _is_entity(text, size, at)):
                 return -1  # an escape that llm_observe would decode
             last = last << 21 | (byte | 32 if c'A' <= byte <= c'Z' else byte)
@@ -56,6 +61,7 @@ cdef inline int normalise(const uint8_t* text, Py_ssize_t size, const ForeignSte
         n += 1
     memset(into.norm + n, 0, ROOM - MAX_BYTES)
     memset(into.low + n, 0, ROOM - MAX_BYTES)
+    into.size = n
     return n
 
 

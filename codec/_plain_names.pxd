@@ -12,7 +12,7 @@ cdef enum:
 cdef uint8_t beginnings[TRIGRAMS]
 cdef ForeignStems foreign_stems
 cdef int key_at(const NormalText* text, int at) noexcept
-cdef int word_at(const NormalText* text, int at) except -1
+cdef int word_at(NormalText* text, int at, int found) except -1
 cdef int has_foreign_name(const uint8_t* data, Py_ssize_t size) except -1
 cdef int TOOL  # beside the bits of detectors: the name of a command-line tool
 cdef int OPTION  # what may stand before one of its options

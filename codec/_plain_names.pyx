@@ -19,6 +19,7 @@ cdef enum:
     MIN_CREDENTIALS = 8  # characters behind the scheme of an authorization header
     MAX_NAME = 64  # characters of a name
     MAX_WORD = 24  # characters of the word before a name
+    MAX_CHECKS = 8  # of names in a text: hostile ones have hundreds
     ALONE = 0
     SCHEME = 1  # of an authorization header
     STEM = 2  # part of the name of a secret
@@ -135,18 +136,18 @@ cdef int key_at(const NormalText* text, int at) noexcept:
     return bits
 
 
-cdef int word_at(const NormalText* text, int at) except -1:
-    """Return the detectors of the words that stand here."""
+cdef int word_at(NormalText* text, int at, int found) except -1:
+    """Return the detectors of the words that stand here, apart from those that were found already."""
     cdef int index, bits = 0
     cdef Literal* word
     for index in range(words.begin[text.low[at]], words.begin[text.low[at] + 1]):
         word = &words.all[index]
         if word.text[1] == text.low[at + 1] and memcmp(text.low + at, word.text, word.size) == 0:
-            if not word.bits & ~bits or (word.sort == WHOLE_STEM and _is_in_word(text, at, at + word.size)):
+            if not word.bits & ~(found | bits) or (word.sort == WHOLE_STEM and _is_in_word(text, at, at + word.size)):
                 continue
             if word.sort == SCHEME and not _has_credentials(text, at + word.size):
                 continue
-            if word.sort >= STEM and not _names_secret(text, at, at + word.size):
+            if word.sort >= STEM and not _names_secret(text, at, word):
                 continue
             bits |= word.bits
     return bits
@@ -178,8 +179,22 @@ cdef bint _has_credentials(const NormalText* text, int at) noexcept:
     return at - start >= MIN_LONG_WORD or (odd and at - start >= MIN_CREDENTIALS)
 
 
-cdef int _names_secret(const NormalText* text, int start, int end) except -1:
-    """Tell whether a part of a name belongs to the name of a secret, and a value may follow."""
+cdef int _names_secret(NormalText* text, int at, const Literal* stem) except -1:
+    """Tell whether a part of a name belongs to the name of a secret, and a value follows.
+
+    Of the first few names that may have one, llm_observe's own functions tell it.
+    """
+    if not _may_name_secret(text, at, at + stem.size):
+        return False
+    if text.checks == MAX_CHECKS:
+        return True
+    text.checks += 1
+    original = (<const char*>text.original)[: text.original_size].decode()
+    return screening.is_assigned(original, at, (<const char*>stem.text)[: stem.size].decode(), text.size)
+
+
+cdef int _may_name_secret(const NormalText* text, int start, int end) except -1:
+    """Tell whether a name of a secret stands here, and behind it what may be a value."""
     cdef int floor = max(0, start - MAX_NAME), before, limit
     while start > floor and (kinds[text.norm[start - 1]] & NAME or text.norm[start - 1] == c'$'):
         start -= 1

@@ -6,7 +6,7 @@ detector needs to begin with, such as the @ of an email address.
 """
 
 from libc.stdint cimport uint8_t, uint16_t
-from libc.string cimport memset
+from libc.string cimport memcmp, memset
 
 from codec._characters cimport (
     ADDRESS, ALNUM, DIGIT, HEX, LETTER, MARK, RUN, SPACE, TRIGRAMS, codes, kinds,
@@ -31,6 +31,7 @@ cdef enum:
     MIN_IPV6 = 6  # characters
     MIN_COLONS = 6  # of an IPv6 address without two in a row
     MAX_IBAN_GAP = 2
+    IBAN_NAME_CHARS = 24  # before an IBAN, in which its name may stand
     MIN_URL_TOKEN = 16  # characters of a token before the @ of a URL
 
 cdef dict _bits = screening.BITS
@@ -56,7 +57,7 @@ for _country, _length in screening.IBAN_LENGTHS.items():
 cdef int suspects(const uint8_t* data, Py_ssize_t size, Py_ssize_t limit) except -1:
     """Return the detectors that could find something in a text of up to ``limit`` characters, a bit each."""
     cdef NormalText normal
-    cdef const NormalText* text = &normal
+    cdef NormalText* text = &normal
     cdef int n = normalise(data, size, &foreign_stems, &normal)
     cdef int at, three, found = 0, number_end = 0, run = 0, colons_end = 0
     cdef uint16_t kind, before = 0
@@ -72,7 +73,7 @@ cdef int suspects(const uint8_t* data, Py_ssize_t size, Py_ssize_t limit) except
             if begins & KEY_BEGIN and not before & ALNUM:
                 found |= key_at(text, at)
             if begins & WORD_BEGIN:
-                found |= word_at(text, at)
+                found |= word_at(text, at, found)
         if kind & DIGIT:
             if not before & DIGIT:
                 found |= NATIONAL_IDS | _number_at(text, at, &number_end)
@@ -122,24 +123,48 @@ cdef bint _is_dotted(const NormalText* text, int at) noexcept:
 
 
 cdef bint _is_iban(const NormalText* text, int at) noexcept:
-    """Tell whether a country, two digits, and as many letters and digits as its IBANs have stand here."""
-    cdef int left, gap = 0
+    """Tell whether an IBAN stands here: as many letters and digits as its country's have, checked or named."""
+    cdef int left, gap = 0, place = 0, remainder = 0
+    cdef uint8_t first[4]
     if not kinds[text.norm[at]] & kinds[text.norm[at + 1]] & LETTER or not kinds[text.norm[at + 3]] & DIGIT:
         return False
     left = ibans[text.low[at] - c'a'][text.low[at + 1] - c'a']
     if not left:
         return False
+    if _is_named_iban(text, at):
+        return True
     while text.norm[at]:
         if kinds[text.norm[at]] & ALNUM:
-            left -= 1
+            if place < 4:
+                first[place] = text.low[at]
+            else:
+                remainder = _continue_remainder(remainder, text.low[at])
+            place += 1
             gap = 0
-            if not left:
-                return True
+            if place == left:
+                for place in range(4):
+                    remainder = _continue_remainder(remainder, first[place])
+                return remainder == 1
         elif gap < MAX_IBAN_GAP and (text.norm[at] == c' ' or text.norm[at] == c'-' or text.norm[at] == c'.'):
             gap += 1
         else:
             return False
         at += 1
+    return False
+
+
+cdef inline int _continue_remainder(int remainder, uint8_t sign) noexcept:
+    """Return a number modulo 97 with a digit, or the two of a letter, appended (ISO 13616)."""
+    if kinds[sign] & DIGIT:
+        return (remainder * 10 + sign - c'0') % 97
+    return (remainder * 100 + sign - c'a' + 10) % 97
+
+
+cdef inline bint _is_named_iban(const NormalText* text, int at) noexcept:
+    cdef int start
+    for start in range(max(0, at - IBAN_NAME_CHARS), at - 3):
+        if memcmp(text.low + start, b"iban", 4) == 0:
+            return True
     return False
 
 

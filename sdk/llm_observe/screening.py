@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from llm_observe._redaction.assignments import ASCII_STEMS, VALUE_WORDS, WHOLE_STEMS
+from llm_observe._redaction.assignments import VALUE_WORDS, is_assigned
 from llm_observe._redaction.commands import TOOL_NAMES
 from llm_observe._redaction.credentials import ELIDED_CHARS, SCHEMES, WEBHOOKS
 from llm_observe._redaction.detectors import ALL_BITS, BITS
 from llm_observe._redaction.ibans import IBAN_LENGTHS
 from llm_observe._redaction.name_kinds import NameKind, kind_of
-from llm_observe._redaction.names import STEMS
 from llm_observe._redaction.numbers import ASCII_CONTEXT_WORDS
 from llm_observe._redaction.prefixes import ALL, EXACT_CHARS, KeyPrefix
+from llm_observe._redaction.stems import ASCII_STEMS, FOREIGN_STEMS, WHOLE_STEMS
 from llm_observe._redaction.values import is_plain_word
 
 __all__ = [
     "ALL_BITS", "ASCII_STEMS", "BITS", "FOREIGN_STEMS", "IBAN_LENGTHS", "KEY_MARKS", "KEY_PREFIXES",
     "LINKING_WORDS", "NAME_KINDS", "NUMBER_WORDS", "SCHEMES", "TOOL_NAMES", "VALUE_WORDS", "WEBHOOK_HOSTS",
-    "WHOLE_STEMS", "is_plain_word", "kind_of",
+    "WHOLE_STEMS", "is_assigned", "is_plain_word", "kind_of",
 ]  # fmt: skip
 
 
@@ -45,7 +45,5 @@ _LINKING_TEXT: Final = """
 """
 LINKING_WORDS: Final = frozenset(_LINKING_TEXT.split())
 """Words of a-z that may stand between a name and its value."""
-FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
-"""Parts of names of secrets that are not ASCII, in lower case."""
 NAME_KINDS: Final = tuple(NameKind)
 """What a name may say of its value, from nothing to any word at all."""

@@ -10,15 +10,12 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llm_observe._redaction.name_kinds import NameKind, kind_of
-from llm_observe._redaction.names import STEMS
-from llm_observe._redaction.normalise import TextRange
-from llm_observe._redaction.prefixes import alternatives
+from llm_observe._redaction.normalise import Scan, TextRange
+from llm_observe._redaction.stems import find_stems
 from llm_observe._redaction.values import is_phrase, is_plain_word, is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from llm_observe._redaction.normalise import Scan
 
 _NAME_CHARS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.$"
 _MAX_NAME_CHARS: Final = 64
@@ -70,33 +67,8 @@ _MAX_CHECKS_PER_RUN: Final = 6
 """Most names that are looked at in a run without spaces: hostile text then costs no more than other text."""
 _MAX_VALUE_CHARS: Final = 512
 _BARE_SIGN_KINDS: Final = (NameKind.SECRET, NameKind.PASSWORD)
-_FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
-WHOLE_STEMS: Final = frozenset({"pat", "pin", "sid", "sig", "otp", "ptt", "mdp", "psw", "pw"})
-"""Stems too short to be looked for inside words."""
-ASCII_STEMS: Final = tuple(
-    stem
-    for stem in STEMS
-    if stem.isascii()
-    and not any(other in stem for other in STEMS if other != stem and other not in WHOLE_STEMS)
-)
 _FOLLOWING: Final = frozenset(" \t\"'`,;(=-~:>*|\u2192\u662f\u4e3a\u70ba\u306f\uc740\ub294\uc774")
 """What may follow a name that has a value, apart from other spaces."""
-
-
-def _stem_pattern() -> re.Pattern[str]:
-    """Return a pattern of the ASCII stems that tries each only at its first letter."""
-    branches = []
-    for first in sorted({stem[0] for stem in ASCII_STEMS}):
-        rests = [stem[1:] for stem in ASCII_STEMS if stem[0] == first]
-        whole = [rest for rest in rests if first + rest in WHOLE_STEMS]
-        others = alternatives([rest for rest in rests if rest not in whole])
-        words = f"(?<![a-z]{first}){alternatives(whole)}(?![a-z])" if whole else ""
-        branches.append(f"{first}(?:{'|'.join(filter(None, (words, others)))})")
-    return re.compile("|".join(branches))
-
-
-_STEM: Final = _stem_pattern()
-_FOREIGN_STEM: Final = re.compile(alternatives(list(_FOREIGN_STEMS)))
 
 
 class _Name(NamedTuple):
@@ -123,14 +95,25 @@ def find_assigned(scan: Scan) -> Iterator[TextRange]:
             yield TextRange(*found, "SECRET")
 
 
+def is_assigned(text: str, at: int, stem: str, size: int) -> bool:
+    """Return whether a value may stand beside the name in which a stem is.
+
+    Args:
+        text: What the stem stands in.
+        at: Where, in the Scan of the text.
+        stem: Part of a name, in lower case.
+        size: Characters of the Scan, as far as the caller knows; if they are others, the answer is yes.
+    """
+    scan = Scan(text)
+    if len(scan.text) != size:
+        return True
+    name = _name_at(scan.text, scan.lowered, at, stem)
+    return bool(name.kind) and _value_of(scan.text, name) is not None
+
+
 def _find_names(text: str, lowered: str) -> Iterator[_Name]:
-    # Stems that overlap are in one name, which the first of them finds.
-    places = [(match.start(), match.group()) for match in _STEM.finditer(lowered)]
-    if not lowered.isascii():
-        places += [(match.start(), match.group()) for match in _FOREIGN_STEM.finditer(lowered)]
-        places.sort()
     end = 0
-    for at, stem in places:
+    for at, stem in find_stems(lowered):  # those of one name find the same
         if at < end:
             continue
         name = _name_at(text, lowered, at, stem)

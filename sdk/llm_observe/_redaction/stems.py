@@ -1,0 +1,65 @@
+"""Finds the parts of names of secrets, such as ``pass`` and ``token``, wherever they stand in a text."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from llm_observe._redaction.names import STEMS
+from llm_observe._redaction.prefixes import alternatives
+
+WHOLE_STEMS: Final = frozenset({"pat", "pin", "sid", "sig", "otp", "ptt", "mdp", "psw", "pw"})
+"""Stems too short to be looked for inside words."""
+ASCII_STEMS: Final = tuple(
+    stem
+    for stem in STEMS
+    if stem.isascii()
+    and not any(other in stem for other in STEMS if other != stem and other not in WHOLE_STEMS)
+)
+FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
+_RARE_LETTERS: Final = "kmpcts"
+"""One is in the first word of each stem, not at its end. Searching for them takes half the time of searching for
+the stems' first letters, of which most are common."""
+
+
+def find_stems(lowered: str) -> list[tuple[int, str]]:
+    """Return where each stem stands in a text in lower case, and the stem. Of stems that overlap it finds one."""
+    found = [
+        (match.start() - _STEMS[match.group()][0], _STEMS[match.group()][1])
+        for match in _PATTERN.finditer(lowered)
+    ]
+    if not lowered.isascii():
+        found += [(match.start(), match.group()) for match in _FOREIGN_PATTERN.finditer(lowered)]
+        found.sort()
+    return found
+
+
+def _split(stem: str) -> tuple[str, str]:
+    """Return a stem in two parts, of which the second begins with the rarest letter."""
+    word = stem.split(" ")[0].split("-")[0][: len(stem) - 1]
+    at = stem.index(next(letter for letter in _RARE_LETTERS if letter in word))
+    return stem[:at], stem[at:]
+
+
+def _tree(stems: list[tuple[str, str]]) -> str:
+    """Return a pattern of (what is left of a stem, what must then be true), which tries the longest first."""
+    by_first: dict[str, list[tuple[str, str]]] = {}
+    for rest, then in stems:
+        by_first.setdefault(rest[:1], []).append((rest[1:], then))
+    ends = [then for _, then in by_first.pop("", [])]
+    branches = [re.escape(first) + _tree(rests) for first, rests in by_first.items()]
+    return f"(?:{'|'.join(branches + ends)})"
+
+
+def _end_of(before: str, stem: str) -> str:
+    """Return what must be true behind a stem: that all of it stands there, perhaps as a word."""
+    whole = f"(?<={re.escape(stem)})" if before else ""
+    return f"{whole}(?<![a-z]{stem})(?![a-z])" if stem in WHOLE_STEMS else whole
+
+
+_STEMS: Final = {rest: (len(before), before + rest) for before, rest in map(_split, ASCII_STEMS)}
+_PATTERN: Final = re.compile(
+    _tree([(rest, _end_of(before, before + rest)) for before, rest in map(_split, ASCII_STEMS)])[3:-1]
+)
+"""Without the group around it, so that the engine looks for the rare letters only."""
+_FOREIGN_PATTERN: Final = re.compile(alternatives(list(FOREIGN_STEMS)))
