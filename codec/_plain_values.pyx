@@ -19,9 +19,11 @@ cdef enum:
     MIN_STATED_TOKEN = 8  # without a sign
     MAX_QUOTE_PREFIX = 2  # letters, as of a string in Python
     MAX_WORDS = 10  # between a name and its value
+    MAX_ADVERBS = 2  # between a verb and the value
 
 if [int(kind) for kind in screening.NAME_KINDS] != [0, KEY, TOKEN, SECRET, PASSWORD]:
     raise ImportError("the kinds of names have changed")
+cdef frozenset _linking_verbs = frozenset(word.encode() for word in screening.LINKING_VERBS)
 cdef frozenset _linking_words = frozenset(word.encode() for word in screening.LINKING_WORDS)
 cdef frozenset _value_words = frozenset(word.encode() for word in screening.VALUE_WORDS)
 
@@ -143,8 +145,9 @@ cdef int _may_be_behind_space(const NormalText* text, int at, int kind) except -
     start = at
     while kinds[text.norm[at]] & LETTER:
         at += 1
-    if bytes(text.norm[start:at]) in _linking_words:
-        return kind == PASSWORD or _is_token_near(text, at, kind)
+    word = bytes(text.norm[start:at])
+    if word in _linking_words:
+        return kind == PASSWORD or _is_token_near(text, at, kind, MAX_ADVERBS if word in _linking_verbs else MAX_WORDS)
     end = at
     if _is_quote(text.norm[at]) and at - start <= MAX_QUOTE_PREFIX:
         return True
@@ -164,10 +167,10 @@ cdef inline bint _ends_clause(uint8_t sign) noexcept:
     return sign == c'.' or sign == c',' or sign == c';' or sign == c':' or sign == c')' or sign == c']' or sign == c'}'
 
 
-cdef bint _is_token_near(const NormalText* text, int at, int kind) noexcept:
-    """Tell whether one of the next words is none of letters alone, and may be a token."""
+cdef bint _is_token_near(const NormalText* text, int at, int kind, int most) noexcept:
+    """Tell whether a word with at most so many before it is none of letters alone, and may be a token."""
     cdef int words = 0, size = 0, letters = 0, digits = 0, least = 3 if kind == SECRET else MIN_STATED_TOKEN
-    while text.norm[at] and words <= MAX_WORDS:
+    while text.norm[at] and words <= most:
         if text.norm[at] == OTHER:
             return True
         if kinds[text.norm[at]] & SPACE:

@@ -21,8 +21,8 @@ from llm_observe._redaction.values import is_plain_word
 
 __all__ = [
     "ALL_BITS", "ASCII_STEMS", "BITS", "FOREIGN_STEMS", "IBAN_LENGTHS", "KEY_MARKS", "KEY_PREFIXES",
-    "LINKING_WORDS", "NAME_KINDS", "NUMBER_WORDS", "SCHEMES", "TOOL_NAMES", "VALUE_WORDS", "WEBHOOK_HOSTS",
-    "WHOLE_STEMS", "is_assigned", "is_plain_word", "kind_of",
+    "LINKING_VERBS", "LINKING_WORDS", "NAME_KINDS", "NUMBER_WORDS", "SCHEMES", "TOOL_NAMES", "VALUE_WORDS",
+    "WEBHOOK_HOSTS", "WHOLE_STEMS", "is_assigned", "is_plain_word", "kind_of",
 ]  # fmt: skip
 
 
@@ -39,11 +39,14 @@ KEY_MARKS: Final = ("atlasv1", "jqqj9", "_mmk")
 WEBHOOK_HOSTS: Final = tuple(host for host, _ in WEBHOOKS)
 NUMBER_WORDS: Final = ASCII_CONTEXT_WORDS
 """Words near a number of which one makes it a person's, in lower case; or an extension (x 12) follows it."""
+_LINKING_VERBS_TEXT: Final = "is was are ist lautet war es era est er jest equals reads bylo je"
+LINKING_VERBS: Final = frozenset(_LINKING_VERBS_TEXT.split())
+"""Words of a-z behind which the value of a name stands, perhaps after another word or two."""
 _LINKING_TEXT: Final = """
-    for of on in to para pour de di von del is was are as ist lautet war es era est er jest equals
-    reads bylo je str string text char bytes const value val content default secret
+    for of on in to para pour de di von del as str string text char bytes const value val content default
+    secret
 """
-LINKING_WORDS: Final = frozenset(_LINKING_TEXT.split())
+LINKING_WORDS: Final = LINKING_VERBS | frozenset(_LINKING_TEXT.split())
 """Words of a-z that may stand between a name and its value."""
 NAME_KINDS: Final = tuple(NameKind)
 """What a name may say of its value, from nothing to any word at all."""

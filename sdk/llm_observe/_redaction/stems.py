@@ -18,12 +18,12 @@ ASCII_STEMS: Final = tuple(
 )
 FOREIGN_STEMS: Final = tuple(stem for stem in STEMS if not stem.isascii())
 _RARE_LETTERS: Final = "kmpcts"
-"""One is in the first word of each stem, not at its end. Searching for them takes half the time of searching for
-the stems' first letters, of which most are common."""
+"""One is in the first word of each stem, not at its end. A search for them takes half the time of one for the
+stems' first letters, of which most are common."""
 
 
 def find_stems(lowered: str) -> list[tuple[int, str]]:
-    """Return where each stem stands in a text in lower case, and the stem. Of stems that overlap it finds one."""
+    """Return where stems stand in a text in lower case, and which; of those that overlap, one."""
     found = [
         (match.start() - _STEMS[match.group()][0], _STEMS[match.group()][1])
         for match in _PATTERN.finditer(lowered)
@@ -36,8 +36,8 @@ def find_stems(lowered: str) -> list[tuple[int, str]]:
 
 def _split(stem: str) -> tuple[str, str]:
     """Return a stem in two parts, of which the second begins with the rarest letter."""
-    word = stem.split(" ")[0].split("-")[0][: len(stem) - 1]
-    at = stem.index(next(letter for letter in _RARE_LETTERS if letter in word))
+    word = re.split("[ -]", stem[:-1], maxsplit=1)[0]
+    at = word.index(next(letter for letter in _RARE_LETTERS if letter in word))
     return stem[:at], stem[at:]
 
 
