@@ -149,3 +149,31 @@ def test_no_mutation_is_wrongly_plain(seed):
 ])  # fmt: skip
 def test_only_what_a_text_holds_calls_for_a_detector(text, names):
     assert {name for name, bit in BITS.items() if suspects_in(text) & bit} == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The session is now closed, and ticket A1b2C3d4E5 is for 12:30.",
+        'The answer named a "password" (score 0.83), which is no value.',
+        "The key was lost in 2019 near building B12.",
+        "Each session is réservée at 14:30 for Zoë2024.",
+        "first\\nsecret for five years\\n2024",
+    ],
+)
+def test_a_name_without_a_value_calls_for_nothing(text):
+    assert not suspects_in(text) & BITS["assigned"]
+
+
+def test_a_number_is_an_iban_by_its_check_digits_or_by_its_name():
+    valid, invalid = "GB82 WEST 1234 5698 7654 32", "GB83 WEST 1234 5698 7654 32"
+    assert suspects_in(f"to {valid} now") & BITS["ibans"]
+    assert not suspects_in(f"to {invalid} now") & BITS["ibans"]
+    assert suspects_in(f"IBAN: {invalid} now") & BITS["ibans"]
+
+
+def test_a_text_of_many_names_is_asked_about_a_few_times_only(monkeypatch):
+    asked = []
+    monkeypatch.setattr("llm_observe.screening.is_assigned", lambda *question: bool(asked.append(question)))
+    assert suspects_in("key: 12345abcde " * 30) & BITS["assigned"]
+    assert len(asked) == 8

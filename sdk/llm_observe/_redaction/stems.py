@@ -24,10 +24,10 @@ stems' first letters, of which most are common."""
 
 def find_stems(lowered: str) -> list[tuple[int, str]]:
     """Return where stems stand in a text in lower case, and which; of those that overlap, one."""
-    found = [
-        (match.start() - _STEMS[match.group()][0], _STEMS[match.group()][1])
-        for match in _PATTERN.finditer(lowered)
-    ]
+    found = []
+    for match in _PATTERN.finditer(lowered):
+        at = match.start() - _CHARS_BEFORE[match.group()]
+        found.append((at, lowered[at : match.end()]))
     if not lowered.isascii():
         found += [(match.start(), match.group()) for match in _FOREIGN_PATTERN.finditer(lowered)]
         found.sort()
@@ -57,7 +57,7 @@ def _end_of(before: str, stem: str) -> str:
     return f"{whole}(?<![a-z]{stem})(?![a-z])" if stem in WHOLE_STEMS else whole
 
 
-_STEMS: Final = {rest: (len(before), before + rest) for before, rest in map(_split, ASCII_STEMS)}
+_CHARS_BEFORE: Final = {rest: len(before) for before, rest in map(_split, ASCII_STEMS)}
 _PATTERN: Final = re.compile(
     _tree([(rest, _end_of(before, before + rest)) for before, rest in map(_split, ASCII_STEMS)])[3:-1]
 )
