@@ -33,9 +33,11 @@ cdef int may_have_value(const NormalText* text, int end, int kind) except -1:
     cdef int at = end
     cdef uint8_t sign
     while at < end + MAX_CLOSING and _closes(text.norm[at]):
+        if text.norm[at] == OTHER:  # a verb of a script without spaces, too
+            return True
         at += 1
     sign = text.norm[at]
-    if sign == OTHER or _closes(sign) or sign == c'|' or sign == c'>':
+    if _closes(sign) or sign == c'|' or sign == c'>':
         return True
     if sign == c'=' or sign == c':':
         return _may_be_tied(text, at, kind)
@@ -108,9 +110,9 @@ cdef int _may_be_tied(const NormalText* text, int at, int kind) noexcept:
     if kind == PASSWORD or text.norm[at] == OTHER or text.norm[at] == c'|' or text.norm[at] == c'>' or text.norm[at] == c'-':
         return text.norm[at] != 0
     quoted = _is_quote(text.norm[at]) or (kinds[text.norm[at]] & LETTER and _is_quote(text.norm[at + 1]))
-    if quoted and kind == SECRET:
-        return True
-    while not quoted and text.norm[at] == c'&':
+    if quoted:
+        return kind == SECRET or _is_long_quoted(text, at)
+    while text.norm[at] == c'&':
         at += 1
     start = at
     while text.norm[at] and not kinds[text.norm[at]] & SPACE and (at < start + 2 or not _is_quote(text.norm[at])):
@@ -121,6 +123,18 @@ cdef int _may_be_tied(const NormalText* text, int at, int kind) noexcept:
     if _is_before_equals(text, at):  # what stands here is a type
         return True
     return letters < at - start if kind == SECRET else at - start >= MIN_TOKEN
+
+
+cdef bint _is_long_quoted(const NormalText* text, int at) noexcept:
+    """Tell whether a value in quotes may be as long as a token. A quote before a letter or a digit is part of it."""
+    cdef int start = at
+    while text.norm[at] and at - start < MIN_TOKEN:
+        if text.norm[at] == OTHER:
+            return True
+        if at > start + 1 and _is_quote(text.norm[at]) and not kinds[text.norm[at + 1]] & ALNUM:
+            return text.norm[at + 1] == OTHER
+        at += 1
+    return at - start == MIN_TOKEN
 
 
 cdef bint _is_before_equals(const NormalText* text, int at) noexcept:

@@ -165,6 +165,41 @@ def test_a_name_without_a_value_calls_for_nothing(text):
     assert not suspects_in(text) & BITS["assigned"]
 
 
+@pytest.mark.parametrize("link", [" is ", ": ", "は", "是", "는 ", "→", "=", "：", '" は "'])  # noqa: RUF001 - of full width
+@pytest.mark.parametrize("name", ["password", "db_pass_2", "api_token", "my secret", "パスワード", "密码"])
+def test_a_value_behind_a_name_calls_for_its_detector_in_any_script(name, link):
+    text = f"see {name}{link}{'Tr0ub4dor' + 'Xy12&3'}"
+    assert wrongly_left_out(text) == []
+    assert REDACTOR.redact(text) != text
+
+
+BEFORE_NAMES = ("", "my ", "x", "db_", "the old ", "--", '"', "<", "é", "中", "s", "to")
+BEHIND_NAMES = ("", "s", "_2", "key", "word", "ed")
+LINKS = (
+    "=", ": ", " is ", ' = "', '":"', "\n", ",", " ", "|", "> ", " was set to ", "_id=", "-", ")", " (see 3) ",
+    '\\":\\"', "\uff1b", "\uff1a", "は",
+)  # fmt: skip
+VALUES = (
+    "hunter22", "Tr0ub4dor" + "&3", "a1b2" + "c3d4e5f6", "correct horse battery", "secret", "x" * 12, "<here>",
+    "$VAR", "12345", "now closed", "null", "pässwort9", "密码123456",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_name_beside_others_is_left_out_only_without_a_value(seed):
+    draw = random.Random(seed)  # noqa: S311 - not for security
+    words = " ".join(PROSE).split()
+
+    def piece():
+        if draw.random() < 0.5:
+            return " ".join(draw.choices(words, k=draw.randint(1, 12)))
+        parts = (BEFORE_NAMES, names.STEMS, BEHIND_NAMES, LINKS, VALUES)
+        return "".join(draw.choice(part) for part in parts)
+
+    texts = [draw.choice((" ", "\n", ",", "")).join(piece() for _ in range(4)) for _ in range(500)]
+    assert [(text, missed) for text in texts if (missed := wrongly_left_out(text))] == []
+
+
 def test_a_number_is_an_iban_by_its_check_digits_or_by_its_name():
     valid, invalid = "GB82 WEST 1234 5698 7654 32", "GB83 WEST 1234 5698 7654 32"
     assert suspects_in(f"to {valid} now") & BITS["ibans"]
