@@ -187,7 +187,7 @@ VALUES = (
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_name_beside_others_is_left_out_only_without_a_value(seed):
-    draw = random.Random(seed)  # noqa: S311 - not for security
+    draw = random.Random(seed)
     words = " ".join(PROSE).split()
 
     def piece():
