@@ -176,12 +176,12 @@ def test_a_value_behind_a_name_calls_for_its_detector_in_any_script(name, link):
 BEFORE_NAMES = ("", "my ", "x", "db_", "the old ", "--", '"', "<", "é", "中", "s", "to")
 BEHIND_NAMES = ("", "s", "_2", "key", "word", "ed")
 LINKS = (
-    "=", ": ", " is ", ' = "', '":"', "\n", ",", " ", "|", "> ", " was set to ", "_id=", "-", ")", " (see 3) ",
-    '\\":\\"', "\uff1b", "\uff1a", "は",
+    "=", ": ", " is ", ' = "', '":"', "\n", ",", " ", "|", "> ", " was set to ", "_id=", "-", ")",
+    " (see 3) ", '\\":\\"', "\uff1b", "\uff1a", "は",
 )  # fmt: skip
 VALUES = (
-    "hunter22", "Tr0ub4dor" + "&3", "a1b2" + "c3d4e5f6", "correct horse battery", "secret", "x" * 12, "<here>",
-    "$VAR", "12345", "now closed", "null", "pässwort9", "密码123456",
+    "hunter22", "Tr0ub4dor" + "&3", "a1b2" + "c3d4e5f6", "correct horse battery", "secret", "x" * 12,
+    "<here>", "$VAR", "12345", "now closed", "null", "pässwort9", "密码123456",
 )  # fmt: skip
 
 
