@@ -17,7 +17,7 @@ run: .venv/run.done ## Install what is needed and run the whole product
 	@$(BIN)/llm-observe up
 
 # A machine of stores for each process; PYTEST_ARGS="tests/unit -x" runs some tests in this one.
-PYTEST_ARGS ?= -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
 test: .venv/dev.done ## Install what is needed and run every test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
