@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
 
+    TextOf = Callable[[VendorObject], str | None]
+
 SUCCESS: Final = 1
 """The outcomes have the numbers of llm_observe.v1.Outcome; importing the enum would load protobuf."""
 ERROR: Final = 2
@@ -74,7 +76,7 @@ class Call:
     error_code = ""
     error_message = ""
     http_status: int | None = None
-    text_of: Callable[[VendorObject], str | None] | None = None
+    text_of: TextOf | None = None
     """Returns the text of a chunk, if nearly all chunks of the stream have nothing else. Others may raise."""
     waiting_bytes = 0
     """Size that was added to the queue's for this call."""

@@ -16,6 +16,7 @@ from llm_observe._values import KEPT_TEXT_CHARS
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
+    from llm_observe._call import TextOf
     from llm_observe._providers import Reader
     from llm_observe._vendor import VendorObject
 
@@ -94,16 +95,18 @@ def tap(
     inner: Iterator[VendorObject], provider: Reader, call: Call, *, hide: bool = False
 ) -> Iterator[VendorObject]:
     """Return the stream, recorded while it is read. ``hide`` drops chunks that carry nothing but usage."""
-    tapped = _pass if call.text_of is None else _pass_text
-    return tapped(inner, provider, call, StreamFinalizer(call), hide=hide)
+    if call.text_of is None:
+        return _pass(inner, provider, call, StreamFinalizer(call), hide=hide)
+    return _pass_text(inner, provider, call, StreamFinalizer(call), hide=hide, text_of=call.text_of)
 
 
 def atap(
     inner: AsyncIterator[VendorObject], provider: Reader, call: Call, *, hide: bool = False
 ) -> AsyncGenerator[VendorObject, None]:
     """Like tap(), for an asynchronous stream."""
-    tapped = _apass if call.text_of is None else _apass_text
-    return tapped(inner, provider, call, StreamFinalizer(call), hide=hide)
+    if call.text_of is None:
+        return _apass(inner, provider, call, StreamFinalizer(call), hide=hide)
+    return _apass_text(inner, provider, call, StreamFinalizer(call), hide=hide, text_of=call.text_of)
 
 
 def _read(provider: Reader, chunk: VendorObject, call: Call) -> bool:
@@ -152,9 +155,15 @@ async def _apass(
 
 
 def _pass_text(
-    inner: Iterator[VendorObject], provider: Reader, call: Call, finalizer: StreamFinalizer, *, hide: bool
+    inner: Iterator[VendorObject],
+    provider: Reader,
+    call: Call,
+    finalizer: StreamFinalizer,
+    *,
+    hide: bool,
+    text_of: TextOf,
 ) -> Iterator[VendorObject]:
-    append, room, begun, text_of = call.output_chunks.append, 0, False, call.text_of
+    append, room, begun = call.output_chunks.append, 0, False
     try:
         for chunk in inner:
             try:
@@ -186,8 +195,9 @@ async def _apass_text(
     finalizer: StreamFinalizer,
     *,
     hide: bool,
+    text_of: TextOf,
 ) -> AsyncGenerator[VendorObject, None]:
-    append, room, begun, text_of = call.output_chunks.append, 0, False, call.text_of
+    append, room, begun = call.output_chunks.append, 0, False
     try:
         async for chunk in inner:
             try:
