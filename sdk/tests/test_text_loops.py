@@ -185,3 +185,11 @@ async def test_a_stream_gives_the_same_log_however_it_is_read(dialect: str, data
     expected = read_each(dialect, chunks)
     assert read_texts(dialect, chunks) == expected
     assert await aread(dialect, chunks) == expected
+
+
+@pytest.mark.usefixtures("swallowing")
+@pytest.mark.parametrize("choices", [5, {"odd": 1}, "text", [None], [[]]])
+@pytest.mark.parametrize("read", [read_each, read_texts])
+def test_odd_choices_hide_no_usage(read, choices):
+    odd = {"choices": choices, "usage": USAGE}
+    assert "input_token_count: 7" in read("openai", [to_json_objects(odd)])

@@ -192,15 +192,14 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
         call.read_last_chunk()
     if not call.response_model:
         attempt("read_ids", note_ids, chunk, call)
-    choices = chunk.choices
-    if not choices:
+    if not chunk.choices:
         attempt("read_usage", _read_usage, chunk, call)
         attempt("read_failure", _read_failure, chunk, call)
         if chunk.usage is None:
             return False
         call.end_seen = True
         return _has_only_usage(chunk)
-    attempt("read_delta", _read_delta, choices[0], call)
+    attempt("read_delta", _read_delta, chunk, call)
     if not attempt("read_ending", _read_ending, chunk, call):
         call.needs_end = False
     return False
@@ -211,8 +210,9 @@ def _has_only_usage(chunk: VendorObject) -> bool:
     return not getattr(chunk, "__pydantic_extra__", None) and not chunk.__dict__.get("moderation")
 
 
-def _read_delta(choice: VendorObject, call: Call) -> None:
+def _read_delta(chunk: VendorObject, call: Call) -> None:
     """Record the text of a chunk, if it belongs to the first of several answers."""
+    choice = chunk.choices[0]
     if call.kind == TEXT:
         delta, text = None, choice.text
     else:
@@ -238,10 +238,11 @@ def _read_rare_delta(delta: VendorObject, call: Call) -> None:
 
 def _read_ending(chunk: VendorObject, call: Call) -> None:
     """Record the rest of a chunk: finish reason, and usage, which some servers send in every chunk."""
-    choice, usage = chunk.choices[0], chunk.usage
-    if usage is None:
-        usage = _find_usage(chunk, choice)
+    usage = chunk.usage
     if usage is not None:
+        attempt("read_usage", read_openai, usage, call)
+    choice = chunk.choices[0]
+    if usage is None and (usage := _find_usage(chunk, choice)) is not None:
         attempt("read_usage", read_openai, usage, call)
     if not choice.index:
         _note_reason(choice, call)
