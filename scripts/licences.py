@@ -44,7 +44,7 @@ _NEVER_INSTALLED: Final = {"httpx2-jsfetch": "for Python in a browser"}
 """Where nothing of ours runs; the lock is for every system."""
 _PERMISSIVE: Final = (
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CNRI-Python", "ISC", "MIT", "MIT-0",
-    "MIT-CMU", "PSF-2.0", "Unlicense", "Zlib",
+    "MIT-CMU", "PSF-2.0", "Unlicense", "ZPL-2.1", "Zlib",
 )  # fmt: skip
 ALLOWED: Final = frozenset((*_PERMISSIVE, "MPL-2.0"))
 """MPL-2.0 asks for the source of its own files alone, which we do not change."""

@@ -13,6 +13,7 @@ from llm_observe._counters import DeliveryCounters, FlushResult
 from llm_observe._delivery import Delivery
 from llm_observe._guard import report_internal_error
 from llm_observe._loading import forks_wait
+from llm_observe._senders import Senders
 from llm_observe._wake_up import WakeUp
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Batcher(Generic[Item]):
         on_start: Called with the first call of a process.
         prepare: Called by load(); loads modules.
         kind: What the calls are: those to models, or spans.
+        most_in_flight: How many batches may be on their way at once; ``export`` runs in as many threads.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class Batcher(Generic[Item]):
         prepare: Callable[[], None] = lambda: None,
         *,
         kind: BatchKind = LOGS,
+        most_in_flight: int = 1,
     ) -> None:
         self._config = config
+        self._most_in_flight = most_in_flight
         self._kind = kind
         self._export = export
         self._to_log = to_log
@@ -85,6 +89,7 @@ class Batcher(Generic[Item]):
         self._counters = DeliveryCounters()
         self._lock = self._counters.lock
         self._delivery = Delivery(self._config, self._export, self._kind)
+        self._senders = Senders(self._deliver, self._most_in_flight)
         self._wake = WakeUp()
         self._hurry = WakeUp()
         self._calls: deque[Item] = deque()
@@ -199,8 +204,16 @@ class Batcher(Generic[Item]):
         number = self._counters.report(request, len(self._kind.records(request)))
         if self._spool is not None and self._spool.keep(request, number):
             return
-        if delivered := self._delivery.deliver(request):
-            self._counters.settle(**delivered._asdict())
+        self._senders.send(request, more_wait=len(self._calls) >= _BATCH_MAX_LOGS)
+
+    def _deliver(self, request: Request) -> None:
+        """Send a batch until its logs are settled."""
+        try:
+            if delivered := self._delivery.deliver(request):
+                self._counters.settle(**delivered._asdict())
+        except Exception as error:  # noqa: BLE001 - every log must be counted
+            report_internal_error("sender", type(error))
+            self._counters.settle(dropped=len(self._kind.records(request)), reason="internal_error")
 
     def _fill(self, request: Request) -> int:
         """Move calls from the queue into a batch; return how many. One whose log fails is dropped alone."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from llm_observe.redaction import Redactor
     from llm_observe.v1.log_pb2 import Log
 
+    TextOf = Callable[[VendorObject], str | None]
+
 SUCCESS: Final = 1
 """The outcomes have the numbers of llm_observe.v1.Outcome; importing the enum would load protobuf."""
 ERROR: Final = 2
@@ -74,14 +76,14 @@ class Call:
     error_code = ""
     error_message = ""
     http_status: int | None = None
-    has_deltas = False
-    """Whether nearly all chunks of the stream are ``choices[0].delta.content``."""
+    text_of: TextOf | None = None
+    """Returns the text of a chunk, if nearly all chunks of the stream have nothing else. Others may raise."""
     waiting_bytes = 0
     """Size that was added to the queue's for this call."""
     last_chunk: VendorObject = None
     """A chunk whose numbers are read when the stream ends."""
-    read_last: Callable[[VendorObject, Call], None]
-    """Reads them."""
+    read_last: Callable[[VendorObject, Call], None] | None = None
+    """Reads them; None if such chunks have no numbers."""
     needs_end = False
     """Whether the answer shows that it is complete. Without such evidence, it is not a success."""
     end_seen = False
@@ -136,12 +138,15 @@ class Call:
 
     def restart_output(self) -> None:
         """Forget the chunks of the answer: they come again."""
-        self.output_chunks, self.output_chars = [], 0
+        self.output_chunks.clear()  # not a new list: the stream that is read adds to this one
+        self.output_chars = 0
 
     def read_last_chunk(self) -> None:
         """Read what was left of the last chunk."""
         chunk, self.last_chunk = self.last_chunk, None
-        if chunk is not None and not attempt("read_last", self.read_last, chunk, self):
+        if chunk is None or self.read_last is None:
+            return
+        if not attempt("read_last", self.read_last, chunk, self):
             self.needs_end = False  # the end may have been in the chunk
 
     def finish(self, outcome: int = SUCCESS) -> None:

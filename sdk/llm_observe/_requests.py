@@ -31,8 +31,6 @@ _PROCESS: Final = "_process_response"
 _PROCESS_ARGUMENTS: Final = frozenset(
     {"self", "cast_to", "options", "response", "stream", "stream_cls", "retries_taken"}
 )
-_VENDORS: Final = frozenset({"openai", "anthropic"})
-"""Providers whose headers state no price."""
 _current: ContextVar[Call | None] = ContextVar("llm_observe_current_call", default=None)
 """The call whose request is being made."""
 
@@ -99,8 +97,7 @@ def _reading_headers(client_class: VendorClass) -> Callable[..., VendorObject]:
 def _note_response(call: Call, response: VendorObject, retries_taken: int) -> None:
     if not call.background_id:  # not of the request that began it
         call.retry_count = retries_taken
-    if call.provider not in _VENDORS:
-        attempt("read_gateway", note_gateway, response.headers, call)
+    attempt("read_gateway", note_gateway, response.headers, call)
 
 
 def _begin(

@@ -69,6 +69,49 @@ def test_everything_added_is_sent_in_batches_of_500():
     assert max(len(request.logs) for request in collector.requests) <= 500
 
 
+@pytest.mark.parametrize("most", [1, 4])
+def test_batches_are_on_their_way_side_by_side_while_more_wait(most):
+    collector, begun, open_ = Collector(), [], threading.Event()
+
+    def export(request, timeout_s) -> ExportResult:
+        begun.append(request)
+        assert open_.wait(FLUSH_S)
+        return collector(request, timeout_s)
+
+    batcher = Batcher(CONFIG._replace(batch_delay_s=FLUSH_S), export, to_log, most_in_flight=most)
+    for _ in range(2_600):
+        batcher.add(call())
+    wait_until(lambda: len(begun) == most)
+    assert batcher._calls
+    open_.set()
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=2_600, dropped=0, pending=0)
+    assert len({log.log_id for request in collector.requests for log in request.logs}) == 2_600
+    assert len({request.producer.batch_number for request in collector.requests}) == len(begun)
+
+
+def test_a_batch_that_fails_beside_others_is_counted(monkeypatch):
+    monkeypatch.setattr(_guard, "raise_internal_errors", False)
+    batcher = Batcher(CONFIG, failing_export, to_log, most_in_flight=4)
+    for _ in range(2_001):
+        batcher.add(call())
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=0, dropped=2_001, pending=0)
+    assert batcher.dropped_counts() == {"internal_error": 2_001}
+
+
+def failing_export(request, timeout_s) -> ExportResult:
+    raise LookupError
+
+
+def test_without_threads_batches_are_sent_one_by_one(monkeypatch):
+    monkeypatch.setattr("llm_observe._senders.Senders._start", lambda *_: False)
+    collector = Collector()
+    batcher = Batcher(CONFIG, collector, to_log, most_in_flight=4)
+    for _ in range(1_700):
+        batcher.add(call())
+    assert batcher.flush(FLUSH_S).sent == 1_700
+    assert sum(len(request.logs) for request in collector.requests) == 1_700
+
+
 def test_calls_that_come_while_a_batch_is_sent_share_the_next_one():
     batcher, collector = make(CONFIG._replace(batch_delay_s=FLUSH_S))
     collector.open.clear()

@@ -235,7 +235,7 @@ def test_a_prompt_is_cut_and_copied_when_it_is_recorded(recorder):
 def test_a_long_stream_keeps_no_more_than_a_preview_needs(recorder):
     """Chunks with and without text alternate, each of which the taps read in another way."""
     call = Call("openai", "chat", "m", recorder.submit)
-    call.has_deltas, call.read_last = True, lambda *_: None
+    call.text_of, call.read_last = lambda chunk: chunk.choices[0].delta.content, lambda *_: None
     chunks = [_Chunk("x" * 500 if number % 2 else "") for number in range(1_000)]
     list(_taps.tap(iter(chunks), _Reader(), call))
     assert sum(map(len, call.output_chunks)) <= 8_000

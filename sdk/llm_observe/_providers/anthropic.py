@@ -28,6 +28,7 @@ def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None
     call = Call("anthropic", "chat", body.get("model"), sink)
     call.streamed = stream
     call.needs_end = True
+    call.text_of = _text_of
     attempt("describe", note_input, body, call)
     return call
 
@@ -62,6 +63,13 @@ def _read_block(block: VendorObject, call: Call) -> None:
     elif block.type == "tool_use":
         call.add_output(f"[tool call] {block.name} ")
         call.add_output(to_plain_json(block.input))
+
+
+def _text_of(event: VendorObject) -> VendorObject:
+    if event.type != "content_block_delta":  # others have no delta, and to raise an error for each is slow
+        return None
+    delta = event.delta
+    return delta.text if delta.type == "text_delta" else None
 
 
 def read_chunk(chunk: VendorObject, call: Call) -> bool:

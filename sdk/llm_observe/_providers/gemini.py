@@ -25,6 +25,7 @@ def describe(
     call.model = call.model.removeprefix("models/")
     call.streamed = stream
     call.needs_end = operation == "chat"
+    call.text_of, call.read_last = _text_of, _read_numbers
     attempt("describe", _note_input, options, call)
     return call
 
@@ -120,23 +121,18 @@ def _read_part(part: VendorObject, call: Call) -> None:
         call.add_output(part.function_call.args)
 
 
+def _text_of(chunk: VendorObject) -> VendorObject:
+    (part,) = chunk.candidates[0].content.parts
+    return None if part.thought else part.text
+
+
 def read_chunk(chunk: VendorObject, call: Call) -> bool:
-    """Record a chunk: its text at once, the numbers of the last chunk when the stream ends."""
-    if call.ttft_ns is not None:
-        try:
-            (part,) = chunk.candidates[0].content.parts
-            if (text := part.text) and not part.thought:
-                call.add_output(text)
-                call.last_chunk = chunk
-                return False
-        except (AttributeError, IndexError, TypeError, ValueError):
-            pass  # a chunk of another shape is read in full
+    """Record a chunk."""
     call.read_last_chunk()
     before = call.output_chars
     read_response(chunk, call)
     if call.output_chars > before:
         call.note_first_token()
-    call.read_last = _read_numbers
     return False
 
 

@@ -15,6 +15,8 @@ _RETRIES_HEADER: Final = "x-stainless-retry-count"
 _REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
 """OpenAI's, Anthropic's, Azure's and Amazon's."""
 _COST_HEADER: Final = "x-litellm-response-cost"
+_VENDORS: Final = frozenset({"openai", "anthropic"})
+"""Providers whose headers state no price."""
 
 
 def note_ids(answer: VendorObject, call: Call) -> None:
@@ -31,16 +33,20 @@ def note_http(response: VendorObject, call: Call) -> None:
     """Record the request id of an HTTP response, and how often the client had tried before."""
     headers = attribute(response, "headers")
     if headers is not None:
-        ids = (headers.get(name) for name in _REQUEST_ID_HEADERS)
+        names = headers.keys()  # once: to look for a header that is missing takes as long
+        ids = (headers.get(name) for name in _REQUEST_ID_HEADERS if name in names)
         call.provider_request_id = next(filter(None, ids), None) or call.provider_request_id
         note_gateway(headers, call)
-    note_retries(response, call)
+    if call.retry_count is None:
+        note_retries(response, call)
 
 
 def note_gateway(headers: VendorObject, call: Call) -> None:
     """Record what only a gateway's headers say: the price."""
+    if call.provider in _VENDORS or call.reported_cost_nano_usd is not None:
+        return
     cost = headers.get(_COST_HEADER)
-    if cost is not None and call.reported_cost_nano_usd is None:
+    if cost is not None:
         call.reported_cost_nano_usd = to_nano_usd(cost)
 
 

@@ -53,8 +53,11 @@ def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None
 
 
 def _describe(body: dict[str, object], call: Call) -> None:
-    call.has_deltas = call.kind == CHAT and (body.get("n") or 1) == 1
-    call.read_last = _read_ending
+    if call.kind == CHAT and (body.get("n") or 1) == 1:
+        call.text_of = _text_of
+        call.read_last = _read_ending
+    elif call.kind == RESPONSE:
+        call.text_of = openai_responses.text_of
     note_input(body, call)
 
 
@@ -172,6 +175,10 @@ def _note_reason(choice: VendorObject, call: Call) -> None:
         read_error_body(error, call)
 
 
+def _text_of(chunk: VendorObject) -> VendorObject:
+    return chunk.choices[0].delta.content
+
+
 def read_chunk(chunk: VendorObject, call: Call) -> bool:
     """Record text, usage and finish reason of a completion's chunk or a Response's event.
 
@@ -181,7 +188,8 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
     if reader is not None:
         reader(chunk, call)
         return False
-    call.read_last_chunk()
+    if call.last_chunk is not None:
+        call.read_last_chunk()
     if not call.response_model:
         attempt("read_ids", note_ids, chunk, call)
     if not chunk.choices:
@@ -230,8 +238,12 @@ def _read_rare_delta(delta: VendorObject, call: Call) -> None:
 
 def _read_ending(chunk: VendorObject, call: Call) -> None:
     """Record the rest of a chunk: finish reason, and usage, which some servers send in every chunk."""
-    attempt("read_usage", _read_usage, chunk, call)
+    usage = chunk.usage
+    if usage is not None:
+        attempt("read_usage", read_openai, usage, call)
     choice = chunk.choices[0]
+    if usage is None and (usage := _find_usage(chunk, choice)) is not None:
+        attempt("read_usage", read_openai, usage, call)
     if not choice.index:
         _note_reason(choice, call)
 
@@ -248,14 +260,21 @@ def _note_tools(tool_calls: VendorObject, call: Call) -> None:
 
 
 def _read_usage(answer: VendorObject, call: Call) -> None:
-    """Record the usage of a chunk or an answer. Some servers state it in the choice instead."""
+    """Record the usage of an answer, or of a chunk without choices."""
     usage = answer.usage
-    if usage is None and getattr(answer, "choices", None):
-        usage = undeclared_of(answer.choices[0]).get("usage")
     if usage is None:
-        usage = fields_of(undeclared_of(answer).get("x_groq")).get("usage")
+        choices = getattr(answer, "choices", None)
+        usage = _find_usage(answer, choices[0] if choices else None)
     if usage is not None:
         read_openai(usage, call)
+
+
+def _find_usage(answer: VendorObject, choice: VendorObject) -> VendorObject:
+    """Return the usage that a server states elsewhere: in the choice, or in a field of its own."""
+    usage = undeclared_of(choice).get("usage")
+    if usage is None and (own := undeclared_of(answer).get("x_groq")) is not None:
+        usage = fields_of(own).get("usage")
+    return usage
 
 
 _READERS: Final = {

@@ -121,7 +121,8 @@ def read_anthropic(usage: VendorObject, call: Call) -> None:
     if seen is None:
         seen = call.usage_parts = {}
     for name in _ANTHROPIC_COUNTS:
-        _keep_largest(seen, name, fields.get(name))
+        if (count := fields.get(name)) is not None:
+            _keep_largest(seen, name, count)
     if (iterations := fields.get("iterations")) is not None:
         attempt("read_iterations", _read_compactions, iterations, seen)
     if (lifetimes := fields.get("cache_creation")) is not None:
