@@ -158,12 +158,8 @@ def _otlp_paths(manifests: Manifests) -> Iterator[tuple[str, object]]:
         if not all(port in _STREAMLESS for _, port in _backends(item)):
             continue
         for rule in item["spec"]["rules"]:
-            yield from (
-                (match["path"]["value"], match["path"]["type"]) for match in rule.get("matches", ())
-            )
-            yield from (
-                (path["path"], path["pathType"]) for path in rule.get("http", {}).get("paths", ())
-            )
+            yield from ((match["path"]["value"], match["path"]["type"]) for match in rule.get("matches", ()))
+            yield from ((path["path"], path["pathType"]) for path in rule.get("http", {}).get("paths", ()))
 
 
 def otlp_has_a_way_in_and_opens_nothing_else(manifests: Manifests) -> Iterator[str]:
