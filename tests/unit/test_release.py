@@ -15,6 +15,7 @@ from scripts import release
 from tests.support.repository import ROOT, commit, commit_copy
 
 NEXT = "9.8.7"
+NEWER = "\n### SDK\n\n- Newer.\n\n### App\n\n- Newer.\n  More.\n"
 
 
 @pytest.fixture
@@ -54,8 +55,7 @@ def test_preparing_twice_changes_nothing_more(repository):
         ("\n- Any.\n\n### SDK\n\n- New.\n", "\n## 2.0.0\n\n- Any.\n\n### SDK\n\n- New.\n"),
         # again, with and without something new
         (
-            "\n### SDK\n\n- Newer.\n\n### App\n\n- Newer.\n  More.\n"
-            "\n## 2.0.0\n\n- Any.\n\n### SDK\n\n- New.\n",
+            NEWER + "\n## 2.0.0\n\n- Any.\n\n### SDK\n\n- New.\n",
             "\n## 2.0.0\n\n- Any.\n\n### SDK\n\n- Newer.\n- New.\n\n### App\n\n- Newer.\n  More.\n",
         ),
         ("\n## 2.0.0\n\n### SDK\n\n- New.\n", "\n## 2.0.0\n\n### SDK\n\n- New.\n"),
