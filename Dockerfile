@@ -71,5 +71,5 @@ LABEL org.opencontainers.image.title="llm-observe-server" \
 COPY --chmod=755 deploy/compose/make-secrets /usr/local/bin/
 COPY --from=server-venv /sbom.cdx.json /usr/share/llm-observe/
 COPY --from=server-venv /venv /venv
-EXPOSE 50051
+EXPOSE 50051 4318
 CMD ["python", "-m", "server"]

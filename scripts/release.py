@@ -65,9 +65,13 @@ def versions(root: Path) -> dict[str, list[str]]:
 def prepare(root: Path, version: str) -> None:
     """Write the version to all its places and into the changelog, and the protos as the released contract.
 
+    A version that was prepared before and never tagged takes up what has come since.
+
     Raises:
-        ReleaseError: The protos break the contract, or a place does not have its version.
+        ReleaseError: The version is tagged, the protos break the contract, or a place lacks its version.
     """
+    if _run("git", "tag", "--list", f"v{version}", cwd=root):
+        raise ReleaseError(f"v{version} is tagged: what it holds cannot change")
     if (root / CONTRACT).exists():
         _run(_BUF, "breaking", "--against", CONTRACT, cwd=root)
     for place in PLACES:
@@ -77,11 +81,33 @@ def prepare(root: Path, version: str) -> None:
             raise ReleaseError(f"{place.path} has {count} versions, not {place.times}")
         path.write_text(text, "utf-8")
     changelog = root / "CHANGELOG.md"
-    text = changelog.read_text("utf-8")
-    if not section(text, version):
-        text = text.replace("## Unreleased\n", f"## Unreleased\n\n## {version}\n", 1)
-        changelog.write_text(text, "utf-8")
+    changelog.write_text(move_unreleased(changelog.read_text("utf-8"), version), "utf-8")
     (root / CONTRACT).write_bytes(contract(root))
+
+
+def move_unreleased(changelog: str, version: str) -> str:
+    """Return a changelog whose unreleased entries are those of a version, before what it has already.
+
+    Entries go under the heading of the same name; new headings come first.
+    """
+    parts = {"": "", **_parts(section(changelog, "Unreleased"))}
+    for heading, entries in _parts(section(changelog, version)).items():
+        parts[heading] = "\n".join(filter(None, (parts.get(heading), entries)))
+    written = "\n\n".join(
+        f"### {name}\n\n{entries}" if name else entries for name, entries in parts.items() if entries
+    )
+    older = re.split(
+        rf"^## (?!Unreleased$|{re.escape(version)}$)", changelog, maxsplit=1, flags=re.MULTILINE
+    )[1:]
+    before = changelog.partition("## Unreleased\n")[0]
+    return f"{before}## Unreleased\n\n## {version}\n\n{written}\n" + "".join(f"\n## {text}" for text in older)
+
+
+def _parts(section: str) -> dict[str, str]:
+    """Split a section into the entries of each heading; those above all headings have none."""
+    above, *rest = re.split(r"^### (.+)$", section, flags=re.MULTILINE)
+    parts = {"": above, **dict(zip(rest[::2], rest[1::2], strict=True))}
+    return {heading: entries.strip() for heading, entries in parts.items() if entries.strip()}
 
 
 def section(changelog: str, version: str) -> str:

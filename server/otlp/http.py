@@ -48,6 +48,10 @@ _JSON: Final = "application/json"
 _SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 TRACE_PATHS: Final = ("/v1/traces", "/api/public/otel/v1/traces")
 """The second is where Langfuse's SDKs send theirs."""
+_LOGS_PATH: Final = "/v1/logs"
+_METRICS_PATH: Final = "/v1/metrics"
+PATHS: Final = frozenset({*TRACE_PATHS, _LOGS_PATH, _METRICS_PATH})
+"""All that is answered."""
 
 
 class _Export(NamedTuple):
@@ -70,8 +74,8 @@ class OtlpHttp:
         """Return the application."""
         routes = [
             *(Route(path, self._endpoint(self._take_spans), methods=["POST"]) for path in TRACE_PATHS),
-            Route("/v1/logs", self._endpoint(self._take_log_records), methods=["POST"]),
-            Route("/v1/metrics", self._endpoint(self._drop_metrics), methods=["POST"]),
+            Route(_LOGS_PATH, self._endpoint(self._take_log_records), methods=["POST"]),
+            Route(_METRICS_PATH, self._endpoint(self._drop_metrics), methods=["POST"]),
         ]
         return Starlette(routes=routes)
 

@@ -45,7 +45,7 @@ async def servers(
 ) -> AsyncIterator[dict[str, str]]:
     """The environment of a client of the servers that the parameter names.
 
-    ``open`` ones require no key, and two more refuse; ``keys`` requires one, and ``tls`` one over TLS.
+    ``open`` ones require no key, and two more refuse; ``tls`` requires one, over TLS.
     """
     async with AsyncExitStack() as stack:
 
@@ -61,10 +61,7 @@ async def servers(
             }
             return
         env = {"LLM_OBSERVE_API_KEY": await make_key(database, "ingest", "read", "chat", project="acme")}
-        settings: dict[str, Any] = {"require_keys": True}
-        if request.param == "tls":
-            authority = Authority(tmp_path, "authority")
-            certificate, key = authority.sign("server")
-            settings |= {"tls_cert_file": certificate, "tls_key_file": key}
-            env["LLM_OBSERVE_TLS_CA_FILE"] = authority.ca_file
-        yield {**env, "LLM_OBSERVE_ENDPOINT": await start(**settings)}
+        authority = Authority(tmp_path, "authority")
+        certificate, key = authority.sign("server")
+        endpoint = await start(require_keys=True, tls_cert_file=certificate, tls_key_file=key)
+        yield {**env, "LLM_OBSERVE_ENDPOINT": endpoint, "LLM_OBSERVE_TLS_CA_FILE": authority.ca_file}

@@ -38,6 +38,23 @@ print(f"{span.get_span_context().trace_id:032x}")
 """
 """Calls a model inside a span of its own; prints the trace's id."""
 
+OTLP_CALL = """
+import json, time, urllib.request
+now = time.time_ns()
+named = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "check", "gen_ai.request.model": "m"}
+span = {
+    "traceId": "1" * 32, "spanId": "2" * 16, "name": "chat m", "kind": 3,
+    "startTimeUnixNano": str(now - 10**9), "endTimeUnixNano": str(now),
+    "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in named.items()],
+}
+body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+request = urllib.request.Request(
+    "http://server:4318/v1/traces", body, {"content-type": "application/json"}
+)
+print(urllib.request.urlopen(request, timeout=60).read().decode())
+"""
+"""Sends a call as any exporter of OTLP over HTTP does; prints the answer."""
+
 FETCH = """
 import sys, urllib.request
 for url in sys.argv[1:]:
@@ -190,6 +207,17 @@ def check_rules() -> None:
     say("worker started; LlmObserveNoWorkers inactive")
 
 
+def check_otlp(logs: int) -> None:
+    """What comes by OTLP over HTTP is a log, too."""
+    started = ("run", "--rm", "-T", "--no-deps", "app", "python", "-c", OTLP_CALL)
+    answer = json.loads(compose(*started).splitlines()[-1])
+    assert not answer.get("partialSuccess"), answer
+    until("a call by OTLP stored", lambda: sql("SELECT count(*) FROM logs") == logs)
+    accepted = 'sum(llm_observe_otlp_items_total{signal="span",result="accepted"})'
+    until("a call by OTLP counted", lambda: number(accepted) == 1)
+    say(f"OTLP over HTTP: {number(accepted):.0f} call accepted; rows {logs}")
+
+
 def check_observability() -> None:
     check_targets()
     say(inside("server", "llm-observe", "demo-traffic", "--logs", str(DEMO_LOGS)))
@@ -198,3 +226,4 @@ def check_observability() -> None:
     check_dashboard()
     check_rules()
     check_counts(DEMO_LOGS + 1)
+    check_otlp(DEMO_LOGS + 2)

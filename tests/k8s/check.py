@@ -115,6 +115,22 @@ def drain_every_node() -> None:
         say(f"{node}: drained, and all is ready again")
 
 
+def check_backup() -> None:
+    """Run the Job that the CronJob makes every night."""
+    cron_job = json.loads(ours("get", "cronjob/backup", "-o", "json"))
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "backup-now"},
+        "spec": cron_job["spec"]["jobTemplate"]["spec"],
+    }
+    ours("delete", "job/backup-now", "--ignore-not-found")
+    kubectl("--namespace", NAMESPACE, "create", "-f", "-", given=json.dumps(job))
+    ours("wait", "--for=condition=complete", "job/backup-now", f"--timeout={WAIT_S:.0f}s")
+    say(f"backup: {ours('logs', 'job/backup-now')}")
+    ours("delete", "job/backup-now")
+
+
 def counts() -> tuple[int, ...]:
     """Return sent, stored, duplicate, rejected, dead, dropped and lost, of all producers."""
     rows = [line.split("\t") for line in inside("deployment/server", "llm-observe", "ledger").splitlines()]
@@ -144,6 +160,7 @@ def main() -> None:
     verified = inside("deployment/server", "llm-observe", "rollups", "verify").splitlines()[-1]
     say(verified)
     assert verified == "0 rollups differ"
+    check_backup()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.waiting import WAIT_S
@@ -20,6 +22,8 @@ class CommandFailed(Exception):
 async def run(*command: str, folder: Path, env: Mapping[str, str] | None = None) -> str:
     """Run a command with variables added to the environment; return what it printed.
 
+    Whatever it has started ends with it, also when it takes too long or is cancelled.
+
     Raises:
         CommandFailed: Its status was not 0.
         TimeoutError: It took longer than WAIT_S.
@@ -31,14 +35,15 @@ async def run(*command: str, folder: Path, env: Mapping[str, str] | None = None)
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
     )
     try:
         async with asyncio.timeout(WAIT_S):
             output, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
-        raise
     if process.returncode:
         raise CommandFailed(output.decode(errors="replace"))
     return output.decode(errors="replace")

@@ -59,7 +59,7 @@ def test_ways_in_and_scaling_of_each_overlay():
     assert production.of("ScaledObject")
     assert production.of("ExternalSecret")
     assert not production.of("Ingress")
-    assert len(minikube.of("Ingress")) == 2
+    assert len(minikube.of("Ingress")) == 3
     assert not minikube.of("ScaledObject")
 
 

@@ -15,6 +15,7 @@ from scripts import release
 from tests.support.repository import ROOT, commit, commit_copy
 
 NEXT = "9.8.7"
+NEWER = "\n### SDK\n\n- Newer.\n\n### App\n\n- Newer.\n  More.\n"
 
 
 @pytest.fixture
@@ -45,6 +46,44 @@ def test_a_prepared_tree_is_accepted(repository):
 def test_preparing_twice_changes_nothing_more(repository):
     release.prepare(repository, NEXT)
     release.check(repository, NEXT)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # prepared for the first time
+        ("\n- Any.\n\n### SDK\n\n- New.\n", "\n## 2.0.0\n\n- Any.\n\n### SDK\n\n- New.\n"),
+        # again, with and without something new
+        (
+            NEWER + "\n## 2.0.0\n\n- Any.\n\n### SDK\n\n- New.\n",
+            "\n## 2.0.0\n\n- Any.\n\n### SDK\n\n- Newer.\n- New.\n\n### App\n\n- Newer.\n  More.\n",
+        ),
+        ("\n## 2.0.0\n\n### SDK\n\n- New.\n", "\n## 2.0.0\n\n### SDK\n\n- New.\n"),
+    ],
+)
+@pytest.mark.parametrize("older", ["", "\n## 1.9.0\n\n### SDK\n\n- Old.\n\n## 1.8.0\n\n- Older.\n"])
+def test_what_is_unreleased_goes_to_the_version(before: str, after: str, older: str):
+    title = "# Changelog\n\n## Unreleased\n"
+    assert release.move_unreleased(title + before + older, "2.0.0") == title + after + older
+
+
+def test_what_came_after_preparing_is_part_of_it(repository):
+    replace(repository / "CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n- Latest.\n")
+    replace(
+        repository / "proto/llm_observe/v1/health_service.proto",
+        "string version = 5;",
+        "string version = 5;\n  // Another.\n  string added = 99;",
+    )
+    release.prepare(repository, NEXT)
+    commit(repository)
+    release.check(repository, NEXT)
+    assert release.section((repository / "CHANGELOG.md").read_text(), NEXT) == "- Latest.\n- News."
+
+
+def test_what_is_tagged_is_not_prepared_again(repository):
+    subprocess.run(["git", "tag", f"v{NEXT}"], cwd=repository, check=True)
+    with pytest.raises(release.ReleaseError, match="is tagged"):
+        release.prepare(repository, NEXT)
 
 
 def test_preparing_hides_no_break(repository):

@@ -121,6 +121,18 @@ MISTAKES = {
         lambda d: edit(d["spec"]["rules"][0]["backendRefs"][0], port=8501),
         "has no port 8501",
     ),
+    "a path of OTLP that nobody answers": Mistake(
+        "HTTPRoute",
+        "otlp",
+        lambda d: edit(d["spec"]["rules"][0]["matches"][0]["path"], value="/v1/spans"),
+        "no way in leads to /v1/traces",
+    ),
+    "everything to OTLP": Mistake(
+        "Ingress",
+        "otlp",
+        lambda d: edit(d["spec"]["rules"][0]["http"]["paths"][0], path="/", pathType="Prefix"),
+        "/ (Prefix) leads to the port of OTLP",
+    ),
     # -- settings
     "a misspelt setting": Mistake(
         DEPLOYMENT,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from server.otlp.http import PATHS as OTLP_PATHS
 from tests.k8s.manifests import Manifests, Object, where
 
 _PATH_TYPES = {"Exact", "Prefix", "ImplementationSpecific"}
 _STREAM_TIMEOUT = "3600"
+_STREAMLESS = {"otlp-http", 4318}
+"""Ports of a Service whose requests are answered at once."""
 _NGINX = "nginx.ingress.kubernetes.io"
 CALLS = {
     ("server", "postgres"), ("server", "valkey"), ("worker", "postgres"), ("worker", "valkey"),
@@ -81,23 +84,22 @@ def _allowed(manifests: Manifests, direction: str) -> set[tuple[str, str]]:
 
 
 def ways_in_lead_to_services(manifests: Manifests) -> Iterator[str]:
-    for item, name, port in _backends(manifests):
-        service = manifests.get("Service", name)
-        if service is None:
-            yield f"{where(item)}: there is no Service {name}"
-        elif not any(port in {entry["port"], entry.get("name")} for entry in service["spec"]["ports"]):
-            yield f"{where(item)}: the Service {name} has no port {port}"
+    for item in manifests.of("GRPCRoute", "HTTPRoute", "Ingress"):
+        for name, port in _backends(item):
+            service = manifests.get("Service", name)
+            if service is None:
+                yield f"{where(item)}: there is no Service {name}"
+            elif not any(port in {entry["port"], entry.get("name")} for entry in service["spec"]["ports"]):
+                yield f"{where(item)}: the Service {name} has no port {port}"
 
 
-def _backends(manifests: Manifests) -> Iterator[tuple[Object, str, object]]:
-    for item in manifests.of("GRPCRoute", "HTTPRoute"):
-        for rule in item["spec"]["rules"]:
-            yield from ((item, backend["name"], backend["port"]) for backend in rule.get("backendRefs", ()))
-    for item in manifests.of("Ingress"):
-        for rule in item["spec"]["rules"]:
-            for path in rule["http"]["paths"]:
-                service = path["backend"]["service"]
-                yield item, service["name"], next(iter(service["port"].values()))
+def _backends(item: Object) -> Iterator[tuple[str, object]]:
+    """Yield Service and port of each backend of a way in."""
+    for rule in item["spec"]["rules"]:
+        for path in rule.get("http", {}).get("paths", ()):
+            service = path["backend"]["service"]
+            yield service["name"], next(iter(service["port"].values()))
+        yield from ((backend["name"], backend["port"]) for backend in rule.get("backendRefs", ()))
 
 
 def routes_belong_to_a_listener(manifests: Manifests) -> Iterator[str]:
@@ -113,11 +115,17 @@ def routes_belong_to_a_listener(manifests: Manifests) -> Iterator[str]:
 
 
 def ways_in_hold_streams(manifests: Manifests) -> Iterator[str]:
-    for item in manifests.of("Ingress"):
-        for name in ("proxy-read-timeout", "proxy-send-timeout"):
-            if item["metadata"]["annotations"].get(f"{_NGINX}/{name}") != _STREAM_TIMEOUT:
-                yield f"{where(item)}: {name} cuts streams before {_STREAM_TIMEOUT} s"
-    for item in manifests.of("HTTPRoute"):
+    with_streams = [
+        item
+        for item in manifests.of("Ingress", "HTTPRoute")
+        if any(port not in _STREAMLESS for _, port in _backends(item))
+    ]
+    for item in with_streams:
+        if item["kind"] == "Ingress":
+            for name in ("proxy-read-timeout", "proxy-send-timeout"):
+                if item["metadata"]["annotations"].get(f"{_NGINX}/{name}") != _STREAM_TIMEOUT:
+                    yield f"{where(item)}: {name} cuts streams before {_STREAM_TIMEOUT} s"
+            continue
         for rule in item["spec"]["rules"]:
             if set(rule.get("timeouts", {}).values()) != {f"{_STREAM_TIMEOUT}s"}:
                 yield f"{where(item)}: websockets are cut before {_STREAM_TIMEOUT} s"
@@ -140,8 +148,27 @@ def ingresses_speak_the_protocol_of_their_backend(manifests: Manifests) -> Itera
         for path in (path for rule in item["spec"]["rules"] for path in rule["http"]["paths"]):
             if path["pathType"] not in _PATH_TYPES:
                 yield f"{where(item)}: pathType {path['pathType']}"
-            if is_grpc != (path["backend"]["service"]["name"] == "server"):
+            if is_grpc != (path["backend"]["service"]["port"].get("name") == "grpc"):
                 yield f"{where(item)}: the protocol of its backend is wrong"
+
+
+def _otlp_paths(manifests: Manifests) -> Iterator[tuple[str, object]]:
+    """Yield each path that leads to the port of OTLP over HTTP, and how it is compared."""
+    for item in manifests.of("HTTPRoute", "Ingress"):
+        if not all(port in _STREAMLESS for _, port in _backends(item)):
+            continue
+        for rule in item["spec"]["rules"]:
+            yield from ((match["path"]["value"], match["path"]["type"]) for match in rule.get("matches", ()))
+            yield from ((path["path"], path["pathType"]) for path in rule.get("http", {}).get("paths", ()))
+
+
+def otlp_has_a_way_in_and_opens_nothing_else(manifests: Manifests) -> Iterator[str]:
+    found = set(_otlp_paths(manifests))
+    for path in sorted(OTLP_PATHS - {path for path, _ in found}):
+        yield f"no way in leads to {path}"
+    for path, how in sorted(found, key=str):
+        if path not in OTLP_PATHS or how != "Exact":
+            yield f"{path} ({how}) leads to the port of OTLP, which answers nothing there"
 
 
 RULES = (
@@ -153,4 +180,5 @@ RULES = (
     ways_in_hold_streams,
     ways_in_encrypt,
     ingresses_speak_the_protocol_of_their_backend,
+    otlp_has_a_way_in_and_opens_nothing_else,
 )

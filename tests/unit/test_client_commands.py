@@ -1,0 +1,27 @@
+"""A command that builds or tests a client leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support import clients
+from tests.support.waiting import eventually
+
+
+async def test_all_that_a_command_started_ends_with_it(tmp_path: Path):
+    command = "sleep 600 & echo $$ $! > new && mv new started && wait"
+    running = asyncio.create_task(clients.run("sh", "-c", command, folder=tmp_path))
+    await eventually((tmp_path / "started").exists)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    started = [int(pid) for pid in (tmp_path / "started").read_text().split()]
+    await eventually(lambda: not any(map(is_running, started)))
+
+
+def is_running(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
