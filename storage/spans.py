@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _QUERIES: Final = load_queries(__file__)
 _FIRST_PARTS: Final = 500
-"""Parts of traces among which roots are looked for at first; then twice as many each time, since traces may be long."""
+"""Parts of traces among which roots are looked for ; then twice as many each time."""
 _MAX_PARTS: Final = 8_000
 _AROUND: Final = timedelta(days=1)
 """How far around the window the parts of its traces are looked for."""

@@ -186,7 +186,10 @@ FROM_ELSEWHERE: dict[str, tuple[list[dict[str, Any]], str]] = {
         "root",
     ),
     "two roots": ([span(1, **at(5, name="first")), span(2, **at(6, name="second"))], "first"),
-    "what begins with its parent": ([span(2, 1, **at(5, name="child")), span(1, **at(5, name="root"))], "root"),
+    "what begins with its parent": (
+        [span(2, 1, **at(5, name="child")), span(1, **at(5, name="root"))],
+        "root",
+    ),
 }  # fmt: skip
 
 
