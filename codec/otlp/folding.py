@@ -193,11 +193,12 @@ def _group(
     ordered = sorted(members, key=lambda node: _inwardness(node, outers))
     first_seen = min(member.order for member in members)
     head = next(member for member in ordered if member.order == first_seen)
+    own = {member.key for member in members}
     contexts = dict.fromkeys(
         ancestor.key
         for member in ordered
         for ancestor in _ancestors(member, nodes)
-        if ancestor.has_context and ancestor.kind is not Kind.CALL
+        if ancestor.has_context and ancestor.key not in own
     )
     views = (*(member.key for member in ordered), *events)
     return Group(log_id_of(head.key), views, tuple(contexts))

@@ -10,6 +10,7 @@ from codec.otlp.calls import call_log, context_log
 from codec.otlp.classify import classify
 from codec.otlp.folding import Key, Kind, Node
 from codec.otlp.limits import MAX_SPANS
+from codec.otlp.providers import UNKNOWN
 from codec.rules import find_violation
 
 if TYPE_CHECKING:
@@ -110,9 +111,25 @@ def _read_span(span: Span, shorten: Callable[[log_pb2.Log], None]) -> ReadSpan:
     span.parent_span_id = span.parent_span_id if span.parent_span_id.strip("0") else ""
     classified = classify(span)
     view = call_log(span, classified) if classified.role.is_call else context_log(span, classified)
+    if classified.role.is_call and span.parent_span_id and _says_nothing(view):
+        classified = classified._replace(role=classified.role._replace(is_call=False))
+        view = context_log(span, classified)
     if view is not None:
         shorten(view)
     return ReadSpan(span, classified, _node_of(span, classified, view), view)
+
+
+def _says_nothing(view: log_pb2.Log | None) -> bool:
+    """Tell whether what is called a call is none, such as a chunk of a stream that has a span of its own."""
+    return view is not None and not (
+        view.model != UNKNOWN
+        or view.usage_source == log_pb2.USAGE_SOURCE_REPORTED
+        or view.HasField("total_token_count")
+        or view.provider_response_id
+        or view.provider_request_id
+        or view.input_preview
+        or view.outcome == log_pb2.OUTCOME_ERROR
+    )
 
 
 def _node_of(span: Span, classified: Classified, view: log_pb2.Log | None) -> Node:
