@@ -60,7 +60,6 @@ CONTENT: Final = {"genai_openai": "SPAN_ONLY", "google_genai": "SPAN_ONLY"}
 """By emitter: how it is asked for messages, where that is not \"true\"."""
 IDS: Final = {"provider_response_id", "response_model"}
 NOT_TOLD: Final[dict[str, set[str]]] = {
-    "openinference_langchain": {*IDS, LATE},
     "openinference_llama_index": IDS,
     "agno": {*IDS, "finish_reason", LATE},
     "smolagents": {*IDS, "finish_reason", MODEL_OF_FAILED},

@@ -63,7 +63,7 @@ def install(name: str, packages: Sequence[str], folder: str | Path) -> Environme
 
 BEHAVIOURS: Final[dict[str, dict[str, Any]]] = {
     "tool": {"tool_arguments": {"city": "Oslo"}},
-    "error": {"status": 400},
+    "error": {"status": 400, "request_id_in_error": True},
     "fields": {"text": "[[ ## answer ## ]]\nIt rains.\n\n[[ ## completed ## ]]"},
 }
 """How the provider answers, by the last word of a scenario's name."""
