@@ -1,12 +1,12 @@
-"""Spans by OTLP, answered once the queue has them, beside a bare decode of the same bytes, and beside Phoenix.
+"""Spans by OTLP, answered once the queue has them, beside a bare decode of the same bytes and beside Phoenix.
 
 python -m benchmarks.otlp [folder]: requests of 50 spans over gRPC and HTTP; half of the spans are calls. The
 worker stores what comes meanwhile; `stored_s` is how long it took from the first request until every row was
 there.
 
 Phoenix (arize-phoenix, from the package index) is installed into an environment in the folder, by default a
-temporary one, and gets the requests of HTTP in the same rounds. It answers before it has stored a span; CPU is
-compared for all that either took until every span was stored.
+temporary one, and gets the requests of HTTP in the same rounds. It answers before it has stored a span; CPU
+is compared for all that either took until every span was stored.
 """
 
 from __future__ import annotations

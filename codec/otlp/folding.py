@@ -192,9 +192,7 @@ def _same_responses(calls: Sequence[Node]) -> Iterator[tuple[Key, Key]]:
     for views in by_response.values():
         views.sort(key=lambda node: (node.start_ns, node.key))
         for earlier, later in pairwise(views):
-            # One instrumentation reports a call twice in one trace at most: test servers repeat an id.
-            is_another = earlier.scope != later.scope or earlier.trace_id == later.trace_id
-            if is_another and later.start_ns <= earlier.end_ns + _TOLERANCE_NS:
+            if later.start_ns <= earlier.end_ns + _TOLERANCE_NS:
                 yield earlier.key, later.key
 
 

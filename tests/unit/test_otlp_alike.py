@@ -107,7 +107,6 @@ TWO: dict[str, list[dict[str, Any]]] = {
     "two equal calls, of which one is seen twice": [
         view(FRAMEWORK, 0, 100), view(CLIENT, 10, 60), view(CLIENT, 20, 90),
     ],
-    "a test server that repeats an id": [view(CLIENT, 0, 100, **with_(**ID)), view(CLIENT, 10, 95, **with_(**ID))],
 }  # fmt: skip
 
 
