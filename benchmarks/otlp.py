@@ -54,10 +54,11 @@ def _make_request(chance: random.Random) -> ExportTraceServiceRequest:
     trace_id, now_ns = f"{chance.getrandbits(128):032x}", time.time_ns()
     times: dict[str, Any] = {"startTimeUnixNano": str(now_ns), "endTimeUnixNano": str(now_ns + 10**8)}
     agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "weather", "session.id": trace_id}
-    spans = [span(1, traceId=trace_id, attributes=agent, **times)]
-    for number in range(2, _SPANS + 1):
+    root = chance.getrandbits(48) << 8  # ids of spans are unique: Phoenix stores one but once
+    spans = [span(root, traceId=trace_id, attributes=agent, **times)]
+    for number in range(1, _SPANS):
         attributes = _call(chance) if number % 2 else _tool()
-        spans.append(span(number, 1, traceId=trace_id, attributes=attributes, **times))
+        spans.append(span(root + number, root, traceId=trace_id, attributes=attributes, **times))
     return to_protobuf(body(*spans, scope="benchmark"))  # type: ignore[return-value] # spans make traces
 
 
