@@ -77,7 +77,7 @@ def recipes(endpoint: str) -> Sequence[Recipe]:
         ),
         _instrumentor(
             "OpenInference: LangChain", "openinference-instrumentation-langchain", "LangChainInstrumentor",
-            note="The instrumentor of the client may be added: it tells more, and each call is still one log.",
+            note="The client's instrumentor may be added: it tells more, and each call is still one log.",
         ),
         _instrumentor(
             "OpenInference: LlamaIndex", "openinference-instrumentation-llama-index", "LlamaIndexInstrumentor"
