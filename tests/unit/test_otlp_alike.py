@@ -48,7 +48,7 @@ def call_count(*requests: dict[str, Any]) -> int:
     """Return how many calls there are, in whatever order the requests come."""
     counts = set()
     for order in itertools.permutations(requests):
-        nodes = {}
+        nodes: dict[Any, Any] = {}
         for request in order:
             read = read_request(decode_json.read_spans(request), time.time() + 1e9)
             assert read.rejected == []

@@ -157,7 +157,7 @@ def test_what_is_no_call_is_none(step):
     assert logs_of(span(attributes=STEPS[step])) == []
 
 
-def at(start_ms: int, end_ms: int) -> dict[str, str]:
+def at(start_ms: int, end_ms: int) -> dict[str, Any]:
     return {
         "startTimeUnixNano": str(START_NS + start_ms * MILLISECOND),
         "endTimeUnixNano": str(START_NS + end_ms * MILLISECOND),
