@@ -1,14 +1,22 @@
-"""Spans by OTLP, answered once the queue has them, compared with a bare decode of the same bytes.
+"""Spans by OTLP, answered once the queue has them, beside a bare decode of the same bytes and beside Phoenix.
 
-python -m benchmarks.otlp: requests of 50 spans over gRPC and HTTP; half of the spans are calls. The worker
-stores what comes meanwhile; `stored_s` is how long it took from the first request until every row was there.
+python -m benchmarks.otlp [folder]: requests of 50 spans over gRPC and HTTP; half of the spans are calls. The
+worker stores what comes meanwhile; `stored_s` is how long it took from the first request until every row was
+there.
+
+Phoenix (arize-phoenix, from the package index) is installed into an environment in the folder, by default a
+temporary one, and gets the requests of HTTP in the same rounds. It answers before it has stored a span; CPU
+is compared for all that either took until every span was stored.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 import statistics
+import sys
+import tempfile
 import time
 from typing import Any, Final
 
@@ -20,7 +28,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceS
 
 from benchmarks.report import report
 from codec.otlp.decode_protobuf import read_spans
-from tests.support.machine import machine
+from tests.support.installed import Environment, install
+from tests.support.machine import Machine, machine
 from tests.support.otlp_bodies import body, messages, span
 from tests.support.ports import free_port
 from tests.support.recordings import to_protobuf
@@ -31,6 +40,8 @@ _ROUNDS: Final = 3
 _REQUESTS: Final = 60
 _SPANS: Final = 50
 _AT_ONCE: Final = 8
+_LONG_S: Final = 900
+_BUSY: Final = {httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS}
 
 
 def make_requests(seed: int) -> list[bytes]:
@@ -43,10 +54,11 @@ def _make_request(chance: random.Random) -> ExportTraceServiceRequest:
     trace_id, now_ns = f"{chance.getrandbits(128):032x}", time.time_ns()
     times: dict[str, Any] = {"startTimeUnixNano": str(now_ns), "endTimeUnixNano": str(now_ns + 10**8)}
     agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "weather", "session.id": trace_id}
-    spans = [span(1, traceId=trace_id, attributes=agent, **times)]
-    for number in range(2, _SPANS + 1):
+    root = chance.getrandbits(48) << 8  # ids of spans are unique: Phoenix stores one but once
+    spans = [span(root, traceId=trace_id, attributes=agent, **times)]
+    for number in range(1, _SPANS):
         attributes = _call(chance) if number % 2 else _tool()
-        spans.append(span(number, 1, traceId=trace_id, attributes=attributes, **times))
+        spans.append(span(root + number, root, traceId=trace_id, attributes=attributes, **times))
     return to_protobuf(body(*spans, scope="benchmark"))  # type: ignore[return-value] # spans make traces
 
 
@@ -94,7 +106,7 @@ async def over_http(port: int, requests: list[bytes]) -> float:
 
         async def post(request: bytes) -> bool:
             answer = await client.post("/v1/traces", content=request, headers=headers)
-            assert answer.status_code in {httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE}
+            assert answer.status_code in {httpx.codes.OK, *_BUSY}, answer.text
             return answer.status_code == httpx.codes.OK
 
         return await _timed(requests, post)
@@ -121,44 +133,99 @@ def bare(requests: list[bytes]) -> float:
     return time.perf_counter() - begin
 
 
-async def run(grpc_port: int, http_port: int, database_url: str) -> dict[str, Any]:
+class Phoenix:
+    """Phoenix in a process of its own, with its database in a folder of its own."""
+
+    def __init__(self, services: Machine, environment: Environment) -> None:
+        self.port = free_port()
+        self.version = environment.versions(("arize-phoenix",))
+        self._database = services.home.root / "phoenix" / "phoenix.db"
+        self._database.parent.mkdir()
+        env = {
+            "PHOENIX_WORKING_DIR": str(self._database.parent),
+            "PHOENIX_HOST": "127.0.0.1",
+            "PHOENIX_PORT": str(self.port),
+            "PHOENIX_GRPC_PORT": str(free_port()),
+            "PHOENIX_TELEMETRY_ENABLED": "false",
+        }
+        services.start_program("phoenix", [str(environment.python.parent / "phoenix"), "serve"], env=env)
+
+    async def answers(self) -> bool:
+        """Tell whether it serves."""
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.port}") as client:
+            try:
+                return (await client.get("/healthz")).status_code == httpx.codes.OK
+            except httpx.TransportError:
+                return False
+
+    def span_count(self) -> int:
+        """Return how many spans it has stored."""
+        with sqlite3.connect(f"file:{self._database}?mode=ro", uri=True) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM spans").fetchone()
+        return int(count)
+
+
+async def run(grpc_port: int, http_port: int, database_url: str, phoenix: Phoenix) -> dict[str, Any]:
     """Return spans a second of each way, and how long it took until all were stored."""
-    await eventually(lambda: answers(grpc_port))
-    rates: dict[str, list[float]] = {"grpc": [], "http": [], "bare_decode": []}
+    rates: dict[str, list[float]] = {"grpc": [], "http": [], "phoenix_http": [], "bare_decode": []}
     begin = time.perf_counter()
     for number in range(_ROUNDS):
-        for name, took in (
-            ("grpc", await over_grpc(grpc_port, make_requests(2 * number))),
-            ("http", await over_http(http_port, make_requests(2 * number + 1))),
-            ("bare_decode", bare(make_requests(-1))),
-        ):
-            rates[name].append(_REQUESTS * _SPANS / took)
+        rates["grpc"].append(_rate(await over_grpc(grpc_port, make_requests(2 * number))))
+        same = make_requests(2 * number + 1)
+        rates["http"].append(_rate(await over_http(http_port, same)))
+        rates["phoenix_http"].append(_rate(await over_http(phoenix.port, same)))
+        rates["bare_decode"].append(_rate(bare(same)))
     connection = await asyncpg.connect(database_url)
     sent = 2 * _ROUNDS * _REQUESTS * _SPANS
 
     async def stored() -> bool:
         return bool(await connection.fetchval("SELECT count(*) FROM spans") == sent)
 
-    await eventually(stored)
+    await eventually(stored, _LONG_S)
+    stored_s = time.perf_counter() - begin
     logs = await connection.fetchval("SELECT count(*) FROM logs")
     await connection.close()
+    await eventually(lambda: _is_stored(phoenix, sent // 2), _LONG_S)
     return {
         **{f"{name}_spans_per_s": round(statistics.median(found)) for name, found in rates.items()},
         "spans": sent,
+        "phoenix_spans": sent // 2,
         "logs": logs,
-        "stored_s": round(time.perf_counter() - begin, 1),
+        "stored_s": round(stored_s, 1),
+        "phoenix": phoenix.version,
     }
 
 
+def _rate(took_s: float) -> float:
+    return _REQUESTS * _SPANS / took_s
+
+
+async def _is_stored(phoenix: Phoenix, count: int) -> bool:
+    return phoenix.span_count() == count
+
+
 def main() -> None:
-    with machine() as services:
+    with tempfile.TemporaryDirectory() as temporary, machine() as services:
+        folder = sys.argv[1] if len(sys.argv) > 1 else temporary
+        phoenix = Phoenix(services, install("phoenix", ("arize-phoenix",), folder))
         grpc_port, http_port = free_port(), free_port()
         env = {"LLM_OBSERVE_GRPC_PORT": str(grpc_port), "LLM_OBSERVE_OTLP_PORT": str(http_port)}
         services.start("server", "server", **env, LLM_OBSERVE_INGEST_LOGS_PER_MINUTE=str(10**9))
         services.start("worker", "worker")
-        figures = asyncio.run(run(grpc_port, http_port, services.env["DATABASE_URL"]))
-        used = {name: round(cpu * 1e6 / figures["spans"], 1) for name, cpu in services.cpu_s().items()}
-        report(benchmark="otlp", rounds=_ROUNDS, cases=figures, cpu_us_per_span=used)
+        asyncio.run(_all_serve(grpc_port, phoenix))
+        before = services.cpu_s()
+        figures = asyncio.run(run(grpc_port, http_port, services.env["DATABASE_URL"], phoenix))
+        used = {name: cpu - before[name] for name, cpu in services.cpu_s().items()}
+        ours, theirs = figures["spans"], figures["phoenix_spans"]
+        per_span = {
+            name: round(cpu * 1e6 / (theirs if name == "phoenix" else ours), 1) for name, cpu in used.items()
+        }
+        report(benchmark="otlp", rounds=_ROUNDS, cases=figures, cpu_us_per_span=per_span)
+
+
+async def _all_serve(grpc_port: int, phoenix: Phoenix) -> None:
+    await eventually(lambda: answers(grpc_port), _LONG_S)
+    await eventually(phoenix.answers, _LONG_S)
 
 
 if __name__ == "__main__":

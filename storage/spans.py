@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from storage.pool import Database
 
 _QUERIES: Final = load_queries(__file__)
+_FIRST_PARTS: Final = 500
+"""Parts of traces among which roots are looked for ; then twice as many each time."""
+_MAX_PARTS: Final = 8_000
+_AROUND: Final = timedelta(days=1)
+"""How far around the window the parts of its traces are looked for."""
 
 
 class SpanRow(NamedTuple):
@@ -142,15 +147,25 @@ async def list_roots(
         before: Time and trace id of the last one that is known already.
         row_limit: How many at most.
     """
-    rows = await database.fetch(
-        _QUERIES["list_roots"],
-        **root_filter._asdict(),
-        project_id=project_id,
-        before_time=before[0],
-        before_id=before[1],
-        row_limit=row_limit,
-    )
-    return [Root(*row) for row in rows]
+    roots = list[Root]()
+    part_limit = _FIRST_PARTS
+    while len(roots) < row_limit:
+        parts = await database.fetch(
+            _QUERIES["list_parts"],
+            **root_filter._asdict(),
+            project_id=project_id,
+            around_start=root_filter.start_time - _AROUND,
+            around_end=root_filter.end_time + _AROUND,
+            before_time=before[0],
+            before_id=before[1],
+            part_limit=part_limit,
+        )
+        roots += [Root(*list(row)[:-1]) for row in parts if row["is_root"]]
+        if len(parts) < part_limit:
+            break
+        before = (parts[-1]["start_time"], parts[-1]["trace_id"])
+        part_limit = min(2 * part_limit, _MAX_PARTS)
+    return roots[:row_limit]
 
 
 async def sum_traces(

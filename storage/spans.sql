@@ -27,40 +27,76 @@ WHERE project_id = :project_id::text AND trace_id = :trace_id::text
 ORDER BY start_time, span_id
 LIMIT :row_limit::bigint
 
--- name: list_roots
--- Roots of traces, newest first: spans without a parent, and calls without one whose trace has no such span.
-WITH roots AS (
-    SELECT trace_id, name, service_name, session_id, start_time, end_time - start_time AS duration,
-           status = 2 AS has_failed
+-- name: list_parts
+-- The newest parts of traces, spans and calls, that pass the filters, and whether each is the root of its trace: the
+-- earliest span without a parent. A trace that was begun elsewhere has none: there it is the earliest span, or the earliest
+-- call where no spans were kept. Equal parts come together, so that the next ones begin behind them. What lies further than
+-- a day around the window is not looked at, so that few partitions are read.
+WITH failed AS MATERIALIZED (
+    SELECT trace_id FROM logs
+    WHERE :errors_only::boolean AND project_id = :project_id::text AND trace_id <> '' AND outcome = 'error'
+      AND start_time >= :around_start::timestamptz AND start_time < :around_end::timestamptz
+),
+named_spans AS (
+    SELECT trace_id, span_id AS part_id, parent_span_id <> '' AS has_parent, true AS is_span, name, service_name,
+           session_id, start_time, end_time - start_time AS duration, status = 2 AS has_failed
     FROM spans
-    WHERE project_id = :project_id::text AND parent_span_id = ''
+    WHERE project_id = :project_id::text
       AND start_time >= :start_time::timestamptz AND start_time < :end_time::timestamptz
       AND (start_time, trace_id) < (:before_time::timestamptz, :before_id::text)
-    UNION ALL
-    SELECT trace_id, operation || ' ' || model, '', session_id, start_time, latency_us * interval '1 microsecond',
-           outcome = 'error'
+),
+named_calls AS (
+    SELECT trace_id, log_id::text AS part_id, parent_span_id <> '' AS has_parent, false AS is_span,
+           operation || ' ' || model AS name, '' AS service_name, session_id, start_time,
+           latency_us * interval '1 microsecond' AS duration, outcome = 'error' AS has_failed
     FROM logs
-    WHERE project_id = :project_id::text AND trace_id <> '' AND parent_span_id = ''
+    WHERE project_id = :project_id::text AND trace_id <> ''
       AND start_time >= :start_time::timestamptz AND start_time < :end_time::timestamptz
       AND (start_time, trace_id) < (:before_time::timestamptz, :before_id::text)
-      AND NOT EXISTS (
-          SELECT FROM spans
-          WHERE spans.project_id = logs.project_id AND spans.trace_id = logs.trace_id AND spans.parent_span_id = ''
-      )
+),
+parts AS MATERIALIZED (
+    SELECT * FROM (
+        (SELECT * FROM named_spans
+         WHERE (:name_query::text IS NULL OR strpos(lower(name), lower(:name_query::text)) > 0)
+           AND (:session_id::text IS NULL OR session_id = :session_id::text)
+           AND (:service_name::text IS NULL OR service_name = :service_name::text)
+           AND (:min_duration::interval IS NULL OR duration >= :min_duration::interval)
+           AND (NOT :errors_only::boolean OR has_failed OR trace_id IN (SELECT trace_id FROM failed))
+         ORDER BY start_time DESC, trace_id DESC FETCH FIRST (:part_limit::bigint) ROWS WITH TIES)
+        UNION ALL
+        (SELECT * FROM named_calls
+         WHERE :service_name::text IS NULL
+           AND (:name_query::text IS NULL OR strpos(lower(name), lower(:name_query::text)) > 0)
+           AND (:session_id::text IS NULL OR session_id = :session_id::text)
+           AND (:min_duration::interval IS NULL OR duration >= :min_duration::interval)
+           AND (NOT :errors_only::boolean OR has_failed OR trace_id IN (SELECT trace_id FROM failed))
+         ORDER BY start_time DESC, trace_id DESC FETCH FIRST (:part_limit::bigint) ROWS WITH TIES)
+    ) AS newest
+    ORDER BY start_time DESC, trace_id DESC FETCH FIRST (:part_limit::bigint) ROWS WITH TIES
 )
-SELECT trace_id, name, service_name, session_id, start_time, duration, has_failed
-FROM roots
-WHERE (:name_query::text IS NULL OR strpos(lower(name), lower(:name_query::text)) > 0)
-  AND (:session_id::text IS NULL OR session_id = :session_id::text)
-  AND (:service_name::text IS NULL OR service_name = :service_name::text)
-  AND (:min_duration::interval IS NULL OR duration >= :min_duration::interval)
-  AND (NOT :errors_only::boolean OR has_failed OR EXISTS (
-      SELECT FROM logs
-      WHERE logs.project_id = :project_id::text AND logs.trace_id = roots.trace_id AND logs.trace_id <> ''
-        AND logs.outcome = 'error'
-  ))
+SELECT trace_id, name, service_name, session_id, start_time, duration, has_failed,
+       NOT coalesce(CASE
+           WHEN is_span THEN (
+               SELECT true FROM spans
+               WHERE spans.project_id = :project_id::text AND spans.trace_id = parts.trace_id
+                 AND spans.start_time >= :around_start::timestamptz AND spans.start_time < :around_end::timestamptz
+                 AND (spans.parent_span_id <> '', spans.start_time, spans.span_id)
+                     < (has_parent, parts.start_time, part_id)
+               LIMIT 1)
+           ELSE coalesce((
+               SELECT true FROM spans
+               WHERE spans.project_id = :project_id::text AND spans.trace_id = parts.trace_id
+                 AND spans.start_time >= :around_start::timestamptz AND spans.start_time < :around_end::timestamptz
+               LIMIT 1), (
+               SELECT true FROM logs
+               WHERE logs.project_id = :project_id::text AND logs.trace_id = parts.trace_id AND logs.trace_id <> ''
+                 AND logs.start_time >= :around_start::timestamptz AND logs.start_time < :around_end::timestamptz
+                 AND (logs.parent_span_id <> '', logs.start_time, logs.log_id::text)
+                     < (has_parent, parts.start_time, part_id)
+               LIMIT 1))
+           END, false) AS is_root
+FROM parts
 ORDER BY start_time DESC, trace_id DESC
-LIMIT :row_limit::bigint
 
 -- name: sum_calls
 SELECT trace_id, count(*) AS call_count, count(*) FILTER (WHERE outcome = 'error') AS error_count,

@@ -77,8 +77,7 @@ def recipes(endpoint: str) -> Sequence[Recipe]:
         ),
         _instrumentor(
             "OpenInference: LangChain", "openinference-instrumentation-langchain", "LangChainInstrumentor",
-            note="Do not add the instrumentor of the client as well: a stream would be two logs, since "
-            "nothing that LangChain reports ties them.",
+            note="The client's instrumentor may be added: it tells more, and each call is still one log.",
         ),
         _instrumentor(
             "OpenInference: LlamaIndex", "openinference-instrumentation-llama-index", "LlamaIndexInstrumentor"

@@ -14,7 +14,7 @@ from codec.otlp.outcomes import CANCELLED, ERROR, Answer, outcome_of
 from codec.otlp.providers import UNKNOWN, provider_of
 from codec.otlp.resources import environment_of, host_of, release_of, source_of
 from codec.otlp.usage import Usage
-from codec.otlp.values import to_count, to_flag, to_list, to_number, to_text
+from codec.otlp.values import to_count, to_flag, to_list, to_name, to_number, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def call_log(span: Span, classified: Classified) -> log_pb2.Log:
         tags=_tags_of(reader),
     )
     for field in _TEXT_FIELDS:
-        text = reader.text(field)
+        text = reader.name(field)
         if text:
             setattr(log, field, text[: limits.MAX_TEXT_CHARS[field]])
     _set_names(log, reader)
@@ -78,7 +78,7 @@ def call_log(span: Span, classified: Classified) -> log_pb2.Log:
 def context_log(span: Span, classified: Classified) -> log_pb2.Log | None:
     """Return what the calls below a span share: its session, user and tags; None where it names none."""
     reader = _Fields(span, classified.dialect)
-    texts = {field: reader.text(field)[: limits.MAX_TEXT_CHARS[field]] for field in _SHARED_FIELDS}
+    texts = {field: reader.name(field)[: limits.MAX_TEXT_CHARS[field]] for field in _SHARED_FIELDS}
     tags = _tags_of(reader)
     if not tags and not any(texts.values()):
         return None
@@ -111,6 +111,10 @@ class _Fields:
                     return converted
         return None
 
+    def name(self, field: str) -> str:
+        """Return a name or an id, empty where there is none."""
+        return self.first(field, to_name) or ""
+
     def text(self, field: str) -> str:
         """Return a field's text, empty where there is none."""
         return self.first(field, to_text) or ""
@@ -137,24 +141,25 @@ def _plain_reason(text: str) -> str:
 
 
 def _usage_of(span: Span, dialects: tuple[Dialect, ...]) -> Usage:
-    """Return the counts of the first dialect that has any."""
-    found = Usage()
+    """Return the counts of the first dialect that has any, else a total alone."""
+    total = Usage()
     for dialect in dialects:
         found = dialect.usage(span)
         if found:
-            break
-    return found.normalized()
+            return found.normalized()
+        total = total if found.total is None else found
+    return total
 
 
 def _set_names(log: log_pb2.Log, reader: _Fields) -> None:
-    model, answering = reader.text("model"), reader.text("answering_model")
-    model = model or answering or reader.text("named_model") or reader.text("response_model") or UNKNOWN
-    response_model = reader.text("response_model") or (answering if answering != model else "")
+    model, answering = reader.name("model"), reader.name("answering_model")
+    model = model or answering or reader.name("named_model") or reader.name("response_model") or UNKNOWN
+    response_model = reader.name("response_model") or (answering if answering != model else "")
     log.model = model[: limits.MAX_TEXT_CHARS["model"]]
     log.response_model = response_model[: limits.MAX_TEXT_CHARS["response_model"]]
-    log.provider = provider_of(reader.text("provider"), model)[: limits.MAX_TEXT_CHARS["provider"]]
-    log.service_tier = reader.text("service_tier").lower()[: limits.MAX_TEXT_CHARS["service_tier"]]
-    log.server_address = host_of(reader.text("server_address"))
+    log.provider = provider_of(reader.name("provider"), model)[: limits.MAX_TEXT_CHARS["provider"]]
+    log.service_tier = reader.name("service_tier").lower()[: limits.MAX_TEXT_CHARS["service_tier"]]
+    log.server_address = host_of(reader.name("server_address"))
     cost = reader.first("cost", to_number)
     if cost:
         log.reported_cost_nano_usd = min(round(cost * _NANOS), limits.MAX_COUNT)

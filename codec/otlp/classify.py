@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from codec.otlp.dialects.frameworks import ALIYUN, BRAINTRUST, GENKIT
 from codec.otlp.dialects.gen_ai import GEN_AI
 from codec.otlp.dialects.langfuse import LANGFUSE
 from codec.otlp.dialects.langsmith import LANGSMITH
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from codec.otlp.span import Span
 
 DIALECTS: Final = (
-    OPENINFERENCE, LANGFUSE, MLFLOW, LANGSMITH, LOGFIRE, LITELLM, CLAUDE_CODE, OPENLIT, STRANDS, VERCEL,
-    OPENLLMETRY, TRACELOOP, GEN_AI,
+    OPENINFERENCE, LANGFUSE, MLFLOW, LANGSMITH, LOGFIRE, LITELLM, CLAUDE_CODE, OPENLIT, STRANDS, GENKIT,
+    BRAINTRUST, VERCEL, OPENLLMETRY, TRACELOOP, ALIYUN, GEN_AI,
 )  # fmt: skip
 """In the order of the rules."""
 _PREFIXES: Final = frozenset(prefix for dialect in DIALECTS for prefix in dialect.prefixes)

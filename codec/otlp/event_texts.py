@@ -65,11 +65,19 @@ def finish_reason_of(attributes: Attributes) -> str | None:
     return to_text(attributes.get("finish_reason")) or to_text(dig(messages, 0, "finish_reason"))
 
 
+def with_content(attributes: Attributes) -> Attributes:
+    """Return an event's attributes together with the body that Azure's SDKs write into one of them."""
+    content = _loaded(attributes.get("gen_ai.event.content"))
+    if isinstance(content, dict):
+        return {**attributes, **content}
+    return attributes if content is None else {"content": content, **attributes}
+
+
 def _events(span: Span) -> Iterator[tuple[str, Attributes]]:
     """Yield names and attributes; the attribute ``events`` is a list of objects that have their own names."""
     for event in span.events:
         if event.name.startswith("gen_ai."):
-            yield event.name, event.attributes
+            yield event.name, with_content(event.attributes)
     listed = span.messages("events") if "events" in span.attributes else None
     for item in listed if isinstance(listed, list) else ():
         if isinstance(item, dict):

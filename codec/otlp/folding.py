@@ -23,6 +23,8 @@ _MAX_STEPS: Final = 64
 """How far up an ancestor is looked for."""
 _TOLERANCE_NS: Final = 1_000_000_000
 """How far apart two views of one call may lie: some emitters make their spans after the fact."""
+_NESTED_WITHIN_NS: Final = 5_000_000
+"""How far the inner of two views may reach beyond the outer: clocks are read one after the other."""
 _COMPLETIONS: Final = {"chat", "text_completion"}
 
 Key: TypeAlias = "tuple[str, str]"
@@ -51,6 +53,10 @@ class Node(NamedTuple):
     start_ns: int
     end_ns: int
     response_id: str = ""
+    scope: str = ""
+    """The instrumentation that made it; of calls only."""
+    likeness: str = ""
+    """The same for calls of one process that say the same of everything; empty where that is too little."""
     has_context: bool = False
     """Whether it names a session, a user or tags, which the calls below it share."""
     order: int = 0
@@ -94,6 +100,9 @@ def fold(nodes: Mapping[Key, Node]) -> list[Group]:
     for key, inner in _folded_outers(outer, nodes):
         same.join(key, inner)
     for first, second in _same_responses([nodes[key] for key in outer]):
+        same.join(first, second)
+    alone = [nodes[members[0]] for members in same.groups() if len(members) == 1]
+    for first, second in _alike(alone):
         same.join(first, second)
     events = _events_of_calls(nodes)
     outers = set(outer.values()) - {None}
@@ -187,17 +196,48 @@ def _same_responses(calls: Sequence[Node]) -> Iterator[tuple[Key, Key]]:
                 yield earlier.key, later.key
 
 
+def _alike(calls: Sequence[Node]) -> Iterator[tuple[Key, Key]]:
+    """Yield calls that nothing ties but all that they say: a framework's, and the client's within it.
+
+    Each is in one pair only, so that of several equal calls as many stay as there are.
+    """
+    by_likeness: dict[tuple[str, Key], list[Node]] = defaultdict(list)
+    for call in calls:
+        if call.likeness:
+            # Both stand at one place: without a parent, or below the same.
+            by_likeness[call.likeness, call.parent_key if call.parent_span_id else ("", "")].append(call)
+    for views in by_likeness.values():
+        left = sorted(views, key=lambda node: (node.end_ns - node.start_ns, node.start_ns, node.key))
+        while left:
+            inner = left.pop(0)
+            outer = next((node for node in left if _is_within(inner, node)), None)
+            if outer is not None:
+                left.remove(outer)
+                yield inner.key, outer.key
+
+
+def _is_within(inner: Node, outer: Node) -> bool:
+    has_ids = min(len(inner.response_id), len(outer.response_id)) >= MIN_RESPONSE_ID_CHARS
+    return (
+        not has_ids
+        and inner.scope != outer.scope
+        and inner.start_ns >= outer.start_ns
+        and inner.end_ns <= outer.end_ns + _NESTED_WITHIN_NS
+    )
+
+
 def _group(
     members: list[Node], outers: set[Key | None], nodes: Mapping[Key, Node], events: list[Key]
 ) -> Group:
     ordered = sorted(members, key=lambda node: _inwardness(node, outers))
     first_seen = min(member.order for member in members)
     head = next(member for member in ordered if member.order == first_seen)
+    own = {member.key for member in members}
     contexts = dict.fromkeys(
         ancestor.key
         for member in ordered
         for ancestor in _ancestors(member, nodes)
-        if ancestor.has_context and ancestor.kind is not Kind.CALL
+        if ancestor.has_context and ancestor.key not in own
     )
     views = (*(member.key for member in ordered), *events)
     return Group(log_id_of(head.key), views, tuple(contexts))

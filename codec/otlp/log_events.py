@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from llm_observe import limits
 from llm_observe.v1 import log_pb2
 
-from codec.otlp.event_texts import answer_text_of, finish_reason_of, user_text_of
+from codec.otlp.event_texts import answer_text_of, finish_reason_of, user_text_of, with_content
 from codec.otlp.folding import Kind, Node
-from codec.otlp.values import MAX_MESSAGES_CHARS, parse_json, to_list, to_text
+from codec.otlp.values import MAX_MESSAGES_CHARS, dig, parse_json, to_list, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +24,7 @@ _IDS: Final = ("gen_ai.response.id", "request_id")
 _TRACE_DIGITS: Final = 32
 _SPAN_DIGITS: Final = 16
 _PREFIX: Final = "gen_ai."
+_MOVED: Final = {"input": "gen_ai.input.messages", "output": "gen_ai.output.messages"}
 _CLAUDE_CODE_ANSWER: Final = "assistant_response"
 _SHARED: Final = {
     "session_id": ("session.id",),
@@ -69,9 +70,13 @@ def read_events(
 
 def _events_of(record: LogRecord) -> list[ReadEvent]:
     name = record.name or to_text(record.attributes.get("event.name")) or ""
+    body = _body_of(record)
     if not name.startswith(_PREFIX) and name != _CLAUDE_CODE_ANSWER:
-        return []
-    told = {**record.attributes, **_body_of(record)}
+        # Amazon's distribution moves messages from spans to records that are named after the instrumentation.
+        body = {key: dig(body.get(part), "messages") for part, key in _MOVED.items()}
+        if not any(body.values()):
+            return []
+    told = with_content({**record.attributes, **body})
     response_id = next((text for key in _IDS if (text := to_text(told.get(key)))), "")
     is_tied_by_id = name == _CLAUDE_CODE_ANSWER  # its span is the interaction's
     span_id = record.span_id if not is_tied_by_id and len(record.span_id) == _SPAN_DIGITS else ""

@@ -124,6 +124,8 @@ def _share(log: log_pb2.Log, context: log_pb2.Log) -> None:
         if not getattr(log, field):
             setattr(log, field, getattr(context, field))
     _add_tags(log, context)
+    if context.provider:  # a call around it: a framework may name the model there alone
+        _lend_names(log, context)
 
 
 def _add_tags(log: log_pb2.Log, other: log_pb2.Log) -> None:

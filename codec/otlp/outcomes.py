@@ -10,6 +10,7 @@ from codec.otlp.values import to_count, to_flag, to_text
 
 if TYPE_CHECKING:
     from codec.otlp.span import Event, Span
+    from codec.otlp.values import Value
 
 SUCCESS: Final = "SUCCESS"
 ERROR: Final = "ERROR"
@@ -34,8 +35,18 @@ _STATUS_OF_TYPE: Final = {
     "permissiondeniederror": 403, "permission_error": 403, "notfounderror": 404, "not_found_error": 404,
     "unprocessableentityerror": 422, "ratelimiterror": 429, "rate_limit_error": 429,
     "internalservererror": 500,
-    "api_error": 500, "overloaded_error": 529,
+    "api_error": 500, "overloaded_error": 529, "conflicterror": 409, "overloadederror": 529,
+    # Amazon Bedrock's
+    "throttlingexception": 429, "validationexception": 400, "accessdeniedexception": 403,
+    "resourcenotfoundexception": 404, "modeltimeoutexception": 408, "modelnotreadyexception": 429,
+    "servicequotaexceededexception": 400, "internalserverexception": 500, "serviceunavailableexception": 503,
+    # Google's
+    "resource_exhausted": 429, "resourceexhausted": 429, "toomanyrequests": 429, "invalid_argument": 400,
+    "invalidargument": 400, "permission_denied": 403, "permissiondenied": 403, "unauthenticated": 401,
+    "not_found": 404, "notfound": 404, "deadline_exceeded": 504, "deadlineexceeded": 504, "unavailable": 503,
+    "serviceunavailable": 503,
 }  # fmt: skip
+_REQUEST_ID: Final = re.compile(r"request[_ -]?id['\"]?\s*[:=]?\s*['\"]?([\w-]{16,100})", re.IGNORECASE)
 _FAILURES: Final = range(400, 600)
 _TRACEBACK: Final = re.compile(r"\s*(?:Traceback \(most recent call last\)|\n\s+at [\w.<]+ ?\()")
 _CODE_KEYS: Final = ("error.type", "error.code", "exception.type", "error_type")
@@ -73,7 +84,7 @@ class Answer(NamedTuple):
 
 def outcome_of(span: Span, answer: Answer) -> Outcome:
     """Tell how a call ended."""
-    exception = next((event for event in reversed(span.events) if event.name == "exception"), None)
+    exception = _exception_of(span)
     if _has_error(span, exception):
         code, message = _error_code(span, exception), _error_message(span, exception)
         if _CANCELLATIONS.search(code) or _CANCELLATIONS.search(message[:200]):
@@ -82,6 +93,18 @@ def outcome_of(span: Span, answer: Answer) -> Outcome:
     if (answer.finish_reason or "").lower() in _ABANDONED or _was_left(span, answer):
         return Outcome(CANCELLED)
     return Outcome(SUCCESS)
+
+
+def request_id_in_error(span: Span) -> Value:
+    """Take the provider's id of a request from the text of its error."""
+    if span.status_code != STATUS_ERROR:
+        return None
+    match = _REQUEST_ID.search(_error_message(span, _exception_of(span)))
+    return match[1] if match else None
+
+
+def _exception_of(span: Span) -> Event | None:
+    return next((event for event in reversed(span.events) if event.name == "exception"), None)
 
 
 def _has_error(span: Span, exception: Event | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llm_observe.v1 import log_pb2
@@ -10,6 +11,7 @@ from codec.otlp.calls import call_log, context_log
 from codec.otlp.classify import classify
 from codec.otlp.folding import Key, Kind, Node
 from codec.otlp.limits import MAX_SPANS
+from codec.otlp.providers import UNKNOWN
 from codec.rules import find_violation
 
 if TYPE_CHECKING:
@@ -110,28 +112,69 @@ def _read_span(span: Span, shorten: Callable[[log_pb2.Log], None]) -> ReadSpan:
     span.parent_span_id = span.parent_span_id if span.parent_span_id.strip("0") else ""
     classified = classify(span)
     view = call_log(span, classified) if classified.role.is_call else context_log(span, classified)
+    if classified.role.is_call and span.parent_span_id and _says_nothing(view):
+        classified = classified._replace(role=classified.role._replace(is_call=False))
+        view = context_log(span, classified)
     if view is not None:
         shorten(view)
     return ReadSpan(span, classified, _node_of(span, classified, view), view)
 
 
+def _says_nothing(view: log_pb2.Log | None) -> bool:
+    """Tell whether what is called a call is none, such as a chunk of a stream that has a span of its own."""
+    return view is not None and not (
+        view.model != UNKNOWN
+        or view.usage_source == log_pb2.USAGE_SOURCE_REPORTED
+        or view.HasField("total_token_count")
+        or view.provider_response_id
+        or view.provider_request_id
+        or view.input_preview
+        or view.outcome == log_pb2.OUTCOME_ERROR
+    )
+
+
 def _node_of(span: Span, classified: Classified, view: log_pb2.Log | None) -> Node:
     kind = Kind.CALL if classified.role.is_call else Kind.BOUNDARY if classified.is_boundary else Kind.STEP
-    start_ns, end_ns, response_id = span.start_ns, span.end_ns, ""
-    if kind is Kind.CALL and view is not None:
-        start_ns = view.start_time.ToNanoseconds()
-        response_id = view.provider_response_id or view.provider_request_id
-    return Node(
+    node = Node(
         span.trace_id,
         span.span_id,
         span.parent_span_id,
         kind,
         classified.role.operation,
-        start_ns,
-        end_ns,
-        response_id,
+        span.start_ns,
+        span.end_ns,
         has_context=view is not None,
     )
+    if kind is not Kind.CALL or view is None:
+        return node
+    return node._replace(
+        start_ns=view.start_time.ToNanoseconds(),
+        response_id=view.provider_response_id or view.provider_request_id,
+        scope=span.scope,
+        likeness=_likeness_of(span, view),
+    )
+
+
+def _likeness_of(span: Span, view: log_pb2.Log) -> str:
+    """Return what two views of a call say alike: process, model, texts, tokens and outcome.
+
+    It is empty where that is too little to tell calls apart.
+    """
+    process = span.text_of_resource("service.instance.id")
+    is_told = view.input_preview and (view.output_preview or view.outcome == log_pb2.OUTCOME_ERROR)
+    if not process or not is_told:
+        return ""
+    said = (
+        process,
+        view.operation,
+        view.model,
+        view.outcome,
+        view.input_token_count if view.HasField("input_token_count") else None,
+        view.output_token_count if view.HasField("output_token_count") else None,
+        view.input_preview,
+        view.output_preview,
+    )
+    return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
 def _log_violation(read: ReadSpan, now_s: float) -> str | None:

@@ -121,6 +121,11 @@ def within(key: str, *path: str | int) -> Reader:
     return Reader(lambda span: dig(span.messages(key), *path), (key,))
 
 
+def seconds_within(key: str, *path: str | int) -> Reader:
+    """Take a duration in seconds that stands under a path, as nanoseconds."""
+    return Reader(lambda span: _scaled(dig(span.json(key), *path), _NANOS), (key,))
+
+
 def json_text(key: str) -> Reader:
     """Take a text that may be written as JSON, in quotes."""
 

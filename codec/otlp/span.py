@@ -64,6 +64,10 @@ class Span:
         value = self.attributes.get(key)
         return "" if value is None else to_text(value) or ""
 
+    def text_of_resource(self, key: str) -> str:
+        """Return what its process says of itself under a key, empty where that is no text."""
+        return to_text(self.origin.resource.get(key)) or ""
+
     def json(self, key: str, max_chars: int = MAX_JSON_CHARS) -> Value:
         """Return an attribute whose JSON text is read once; one that is no text is returned as it is."""
         value = self.attributes.get(key)

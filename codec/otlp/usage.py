@@ -41,18 +41,23 @@ class Usage(NamedTuple):
         return self.input is not None or self.output is not None
 
     def with_details_of(self, other: Usage) -> Usage:
-        """Fill in what this one does not say of parts; input and output must come from one source."""
-        missing = {name: getattr(other, name) for name in COUNTS[3:] if getattr(self, name) is None}
+        """Fill in what this one does not say; input and output must come from one source."""
+        missing = {name: getattr(other, name) for name in COUNTS[2:] if getattr(self, name) is None}
         return self._replace(**missing)
 
     def normalized(self) -> Usage:
         """Return the counts in our algebra."""
-        cached = (self.cache_read or 0) + (self.cache_write or 0)
+        cached, reasoning = (self.cache_read or 0) + (self.cache_write or 0), self.reasoning or 0
         input_, output = self.input, self.output
-        if input_ is not None and cached and (self.disjoint_input or cached > input_):
-            input_ += cached
-        if output is not None and (self.reasoning or 0) > output:
-            output += self.reasoning or 0
+        # A total that is larger than both by just the one or the other says that they leave it out.
+        left_out = (self.total or 0) - (input_ or 0) - (output or 0)
+        both = cached + reasoning
+        if input_ is not None and cached:
+            is_apart = self.disjoint_input or cached > input_ or left_out in {cached, both}
+            input_ += cached if is_apart else 0
+        if output is not None and reasoning:
+            is_apart = reasoning > output or left_out in {reasoning, both}
+            output += reasoning if is_apart else 0
         corrected = (input_, output) != (self.input, self.output)
         total = None if corrected else self.total
         if total is None and input_ is not None and output is not None:

@@ -17,6 +17,7 @@ MAX_MESSAGES_CHARS: Final = 4 * 1024 * 1024
 _MAX_COUNT: Final = 2**63 - 1
 _TRUE: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _HIDDEN: Final = {"__REDACTED__", "<REDACTED>", "[REDACTED]", "REDACTED"}
+_NO_NAMES: Final = {"none", "null", "undefined", "nan"}
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _WHOLE: Final = re.compile(r"\d{1,19}")
 
@@ -34,6 +35,12 @@ def to_text(value: Value) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return str(value)
+
+
+def to_name(value: Value) -> str | None:
+    """Return a name or an id; None also for the words that some emitters write where there is none."""
+    text = to_text(value)
+    return None if text is None or text.lower() in _NO_NAMES else text
 
 
 def to_count(value: Value) -> int | None:

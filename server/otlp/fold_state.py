@@ -7,6 +7,7 @@ lost, a call whose views come later is stored once more; nothing is lost.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -18,7 +19,7 @@ from server.rpc.errors import QueueIsUnavailable
 from worker.queue.outages import REDIS_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from codec.otlp.folding import Key
     from worker.queue.broker import LogBroker
@@ -27,8 +28,12 @@ _TTL_S: Final = 900
 """How long a trace is remembered after its last span, in seconds."""
 _MAX_NODES: Final = 5_000
 """Spans of a trace that are remembered; those beyond are folded within their request."""
+_MAX_TIED: Final = 64
+"""Traces that may share a response's id, or all else: of more it tells nothing. Test servers repeat ids."""
+_TIE_S: Final = 4
+"""Calls that are alike are tied if they end within so many seconds."""
 _STORE: Final = """
-local prefix, ttl, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local prefix, ttl, most, shared = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local order = redis.call('INCR', prefix .. 'order')
 local traces, seen = {}, {}
 local function note(trace)
@@ -37,39 +42,45 @@ local function note(trace)
         traces[#traces + 1] = trace
     end
 end
-for at = 4, #ARGV, 5 do
-    local trace, span, node, view, response = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-    local nodes = prefix .. 'nodes:' .. trace
+for at = 5, #ARGV, 5 do
+    local trace, span, node, view, ties = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+    local nodes = prefix .. 'trace:' .. trace
     local known = redis.call('HGET', nodes, span)
     if known or redis.call('HLEN', nodes) < most then
         local first = known and string.match(known, '^%d+') or order
         redis.call('HSET', nodes, span, first .. node)
         if view ~= '' then redis.call('HSET', prefix .. 'views:' .. trace, span, view) end
-        if response ~= '' then redis.call('SADD', prefix .. 'response:' .. response, trace) end
+        for tie in string.gmatch(ties, '%S+') do
+            local tied = prefix .. 'tie:' .. tie
+            if redis.call('SCARD', tied) < shared then redis.call('SADD', tied, trace) end
+        end
     end
     note(trace)
 end
-for at = 4, #ARGV, 5 do
-    local response = ARGV[at + 4]
-    if response ~= '' then
-        redis.call('EXPIRE', prefix .. 'response:' .. response, ttl)
-        for _, trace in ipairs(redis.call('SMEMBERS', prefix .. 'response:' .. response)) do note(trace) end
+for at = 5, #ARGV, 5 do
+    for tie in string.gmatch(ARGV[at + 4], '%S+') do
+        local tied = prefix .. 'tie:' .. tie
+        redis.call('EXPIRE', tied, ttl)
+        if redis.call('SCARD', tied) < shared then
+            for _, trace in ipairs(redis.call('SMEMBERS', tied)) do note(trace) end
+        end
     end
 end
 local now = redis.call('TIME')
 local found = {order, now[1] * 1000000 + now[2]}
 for _, trace in ipairs(traces) do
-    redis.call('EXPIRE', prefix .. 'nodes:' .. trace, ttl)
+    redis.call('EXPIRE', prefix .. 'trace:' .. trace, ttl)
     redis.call('EXPIRE', prefix .. 'views:' .. trace, ttl)
     found[#found + 1] = trace
-    found[#found + 1] = redis.call('HGETALL', prefix .. 'nodes:' .. trace)
+    found[#found + 1] = redis.call('HGETALL', prefix .. 'trace:' .. trace)
 end
 return found
 """
 """Stores spans.
 
-Arguments: prefix, seconds, most spans of a trace; then of each span its trace, its id, its node, its view and
-its response's id. Returns the order of this request, microseconds since 1970, and each trace's id and nodes.
+Arguments: prefix, seconds, most spans of a trace, most traces that are tied; then of each span its trace, its
+id, its node, its view, and what ties it to other traces, words with spaces between. Returns the order of this
+request, microseconds since 1970, and each trace's id and nodes.
 """
 
 
@@ -110,12 +121,11 @@ class FoldState:
         Raises:
             QueueIsUnavailable: Redis did not answer, or has no room.
         """
-        arguments: list[str | bytes | int] = [self._prefix_of(project_id), self._ttl_s, _MAX_NODES]
+        arguments: list[str | bytes | int] = [self._prefix_of(project_id), self._ttl_s, _MAX_NODES, _MAX_TIED]
         for each in seen:
             node = each.node
-            response_id = node.response_id if len(node.response_id) >= MIN_RESPONSE_ID_CHARS else ""
             view = each.view.SerializeToString() if each.view is not None else b""
-            arguments += (node.trace_id, node.span_id, _pack(node), view, response_id)
+            arguments += (node.trace_id, node.span_id, _pack(node), view, " ".join(_ties_of(node)))
         try:
             order, receive_time_us, *traces = await self._store(keys=(), args=arguments)
         except REDIS_ERRORS:
@@ -155,6 +165,15 @@ class FoldState:
         return f"{self._prefix}{project_id}:"
 
 
+def _ties_of(node: Node) -> Iterator[str]:
+    """Yield what a call may share with views of it in other traces."""
+    if len(node.response_id) >= MIN_RESPONSE_ID_CHARS:
+        yield hashlib.blake2b(node.response_id.encode(), digest_size=16).hexdigest()
+    if node.likeness:
+        slot = node.end_ns // 1_000_000_000 // _TIE_S
+        yield from (f"{node.likeness}:{slot}", f"{node.likeness}:{slot + 1}")
+
+
 def _pack(node: Node) -> str:
     """Return a node as it is kept, behind the number of its order."""
     return json.dumps(
@@ -165,6 +184,8 @@ def _pack(node: Node) -> str:
             node.start_ns,
             node.end_ns,
             node.response_id,
+            node.scope,
+            node.likeness,
             node.has_context,
         ],
         separators=(",", ":"),
@@ -173,7 +194,9 @@ def _pack(node: Node) -> str:
 
 def _unpack(trace_id: str, span_id: str, packed: bytes) -> Node:
     order, bracket, rest = packed.partition(b"[")
-    parent, kind, operation, start_ns, end_ns, response_id, has_context = json.loads(bracket + rest)
+    parent, kind, operation, start_ns, end_ns, response_id, scope, likeness, has_context = json.loads(
+        bracket + rest
+    )
     return Node(
         trace_id,
         span_id,
@@ -183,6 +206,8 @@ def _unpack(trace_id: str, span_id: str, packed: bytes) -> Node:
         start_ns,
         end_ns,
         response_id,
+        scope,
+        likeness,
         has_context,
         int(order),
     )

@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pytest
 from llm_observe.v1.health_service_pb2 import CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
 
 from stack.demo.provider_mock import ProviderMock, running_mock
-from tests.support.repository import ROOT
+from tests.support.installed import PROGRAMS as SCENARIOS
+from tests.support.installed import Environment, behaviour_of, install
 from tests.support.rollups import assert_rollups_are_right
 from tests.support.rpc import stub
 from tests.support.waiting import eventually
@@ -29,8 +29,6 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.emitters
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
-SCENARIOS: Final = ROOT / "tests/frameworks/programs"
-LONG_S: Final = 3600
 SDK: Final = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
 PACKAGES: Final = {
     "genai_openai": ("opentelemetry-instrumentation-genai-openai", "openai"),
@@ -56,18 +54,12 @@ PACKAGES: Final = {
     "litellm": ("litellm",),
     "strands": ("strands-agents[openai,otel]",),
 }  # fmt: skip
-BEHAVIOURS: Final[dict[str, dict[str, object]]] = {
-    "tool": {"tool_arguments": {"city": "Oslo"}},
-    "error": {"status": 400},
-}
-"""How the provider answers, by the last word of a scenario's name."""
 LATE: Final = "time_to_first_token_us"
 MODEL_OF_FAILED: Final = "model of a failed call"
 CONTENT: Final = {"genai_openai": "SPAN_ONLY", "google_genai": "SPAN_ONLY"}
 """By emitter: how it is asked for messages, where that is not \"true\"."""
 IDS: Final = {"provider_response_id", "response_model"}
 NOT_TOLD: Final[dict[str, set[str]]] = {
-    "openinference_langchain": {*IDS, LATE},
     "openinference_llama_index": IDS,
     "agno": {*IDS, "finish_reason", LATE},
     "smolagents": {*IDS, "finish_reason", MODEL_OF_FAILED},
@@ -79,36 +71,16 @@ NOT_TOLD: Final[dict[str, set[str]]] = {
     "strands": {*IDS, LATE},
 }
 """By emitter: what a log does not have because no span says it."""
-TWICE: Final = {"openinference_langchain": {"gpt-4o-stream": 1}, "openllmetry_anthropic": {"gpt-4o-error": 1}}
-"""Calls that two instrumentors report in different traces, where one of them tells no id of the response."""
 FIELDS: Final = (
     "input_preview", "output_preview", "finish_reason", "provider_response_id", "response_model",
 )  # fmt: skip
 """What a log of a call that succeeded has, unless the emitter does not tell."""
 
 
-class Environment(NamedTuple):
-    """Where an emitter is installed."""
-
-    name: str
-    python: Path
-
-
 @pytest.fixture(params=PACKAGES)
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Environment:
     name: str = request.param
-    python = Path(os.environ.get("EMITTERS_DIR") or tmp_path) / name / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", *SDK, *PACKAGES[name]]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONG_S)
-        if done.returncode:
-            pytest.skip(f"{name} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
-    return Environment(name, python)
-
-
-def behaviour_of(model: str) -> dict[str, object]:
-    return next((each for word, each in BEHAVIOURS.items() if model.endswith(word)), {})
+    return install(name, (*SDK, *PACKAGES[name]), os.environ.get("EMITTERS_DIR") or tmp_path)
 
 
 @pytest.fixture
@@ -121,54 +93,33 @@ def mock() -> Iterator[ProviderMock]:
 def run(environment: Environment, mock: ProviderMock, otlp_port: int) -> dict[str, str]:
     """Run an emitter's program; return its scenarios that failed, with their tracebacks."""
     address = f"http://127.0.0.1:{otlp_port}"
-    done = subprocess.run(
-        [environment.python, PROGRAMS / f"use_{environment.name}.py"],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(environment.python.parent),
-            "PYTHONPATH": str(SCENARIOS),
-            "MOCK_URL": mock.base_url,
-            "OPENAI_API_KEY": "not-a-key",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": address,
-            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-            "OTEL_EXPORTER": "otlp_http",  # LiteLLM's own
-            "OTEL_ENDPOINT": address,
-            "OTEL_SERVICE_NAME": environment.name,
-            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": CONTENT.get(environment.name, "true"),
-            "OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental",
-            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{address}/v1/traces",  # MLflow reads this one alone
-            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
-            "LANGFUSE_HOST": address,
-            "LANGFUSE_BASE_URL": address,
-            "LANGFUSE_PUBLIC_KEY": "not-a-key",
-            "LANGFUSE_SECRET_KEY": "not-a-key",
-            "LITELLM_LOCAL_MODEL_COST_MAP": "true",
-            "LANGSMITH_TRACING": "false",
-            "HAYSTACK_TELEMETRY_ENABLED": "false",
-        },
-        capture_output=True,
-        text=True,
-        timeout=LONG_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    env = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(SCENARIOS),
+        "MOCK_URL": mock.base_url,
+        "OPENAI_API_KEY": "not-a-key",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": address,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_EXPORTER": "otlp_http",  # LiteLLM's own
+        "OTEL_ENDPOINT": address,
+        "OTEL_SERVICE_NAME": environment.name,
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": CONTENT.get(environment.name, "true"),
+        "OTEL_SEMCONV_STABILITY_OPT_IN": "gen_ai_latest_experimental",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{address}/v1/traces",  # MLflow reads this one alone
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+        "LANGFUSE_HOST": address,
+        "LANGFUSE_BASE_URL": address,
+        "LANGFUSE_PUBLIC_KEY": "not-a-key",
+        "LANGFUSE_SECRET_KEY": "not-a-key",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "true",
+        "LANGSMITH_TRACING": "false",
+        "HAYSTACK_TELEMETRY_ENABLED": "false",
+    }
+    printed = environment.run(PROGRAMS / f"use_{environment.name}.py", env=env)
     failures: dict[str, str] = json.loads(
-        next(line for line in done.stdout.splitlines()[::-1] if line[:1] == "{")
+        next(line for line in printed.splitlines()[::-1] if line[:1] == "{")
     )
     return failures
-
-
-def versions(environment: Environment) -> str:
-    code = (
-        "from importlib import metadata; import sys\n"
-        "for name in sys.argv[1:]:\n"
-        "    try: print(name, metadata.version(name), end='; ')\n"
-        "    except metadata.PackageNotFoundError: pass\n"
-    )
-    names = [name.partition("[")[0] for name in PACKAGES[environment.name]]
-    command: list[str] = [str(environment.python), "-c", code, *names, "openai", "anthropic"]
-    command = [*dict.fromkeys(command)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip("; ")
 
 
 async def stored(channel: Any, sql: Any) -> list[dict[str, Any]]:
@@ -205,21 +156,20 @@ async def test_each_call_is_one_log(environment, mock, server, worker, channel, 
     missing = not_told(logs)
     counts = Counter(log["model"] for log in logs)
     sent = ", ".join(f"{model.removeprefix('gpt-4o-')} {count}" for model, count in counts.items())
+    versions = environment.versions((*PACKAGES[environment.name], "openai", "anthropic"))
     sys.stdout.write(
-        f"\n{environment.name}: {versions(environment)}\n    logs: {sent}; spans: {spans}\n"
+        f"\n{environment.name}: {versions}\n    logs: {sent}; spans: {spans}\n"
         f"    not told: {', '.join(sorted(missing)) or 'nothing'}\n"
     )
-    twice = Counter(TWICE.get(environment.name, {}))
     assert failures == {}
-    assert renamed(counts) == Counter(mock.models) + twice, "as many logs as requests"
+    assert renamed(counts) == Counter(mock.models), "as many logs as requests"
     told = Counter(
         (log["model"], log["input_token_count"], log["output_token_count"])
         for log in logs
         if log["outcome"] == "success"
     )
     answered = Counter((each.model, each.input_tokens, len(each.words)) for each in mock.answers)
-    assert answered <= told
-    assert (told - answered).total() == sum(count for model, count in twice.items() if "error" not in model)
+    assert told == answered
     assert {log["outcome"] for log in logs if log["model"].endswith(("error", "unknown"))} <= {"error"}
     assert missing == NOT_TOLD.get(environment.name, set())
     await assert_rollups_are_right(database)

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import pytest
 from collector import Collector, running_collector
 from llm_observe.v1.log_pb2 import Log, Outcome
 
 from stack.demo.provider_mock import ProviderMock, running_mock
+from tests.support.installed import LONG_S, PROGRAMS, Environment, behaviour_of, install
 from tests.support.repository import ROOT
 
 pytestmark = pytest.mark.frameworks
 
-PROGRAMS: Final = Path(__file__).parent / "programs"
-LONG_S: Final = 3600
 PACKAGES: Final = {
     "langchain": ("langchain-openai", "langchain-anthropic", "langchain-google-genai"),
     "llama_index": ("llama-index-llms-openai",),
@@ -37,36 +35,13 @@ PACKAGES: Final = {
     "crewai": ("crewai",),
 }
 VENDORS: Final = ("openai", "anthropic", "google-genai")
-BEHAVIOURS: Final[dict[str, dict[str, object]]] = {
-    "tool": {"tool_arguments": {"city": "Oslo"}},
-    "error": {"status": 400},
-    "fields": {"text": "[[ ## answer ## ]]\nIt rains.\n\n[[ ## completed ## ]]"},
-}
-"""How the provider answers, by the last word of a scenario's name."""
-
-
-class Environment(NamedTuple):
-    """Where a framework is installed."""
-
-    name: str
-    python: Path
 
 
 @pytest.fixture(params=PACKAGES)
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Environment:
     name: str = request.param
-    python = Path(os.environ.get("FRAMEWORKS_DIR") or tmp_path) / name / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
-        command = [str(python), "-m", "pip", "install", "--quiet", "grpcio", "protobuf", *PACKAGES[name]]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONG_S)
-        if done.returncode:
-            pytest.skip(f"{name} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
-    return Environment(name, python)
-
-
-def behaviour_of(model: str) -> dict[str, object]:
-    return next((each for word, each in BEHAVIOURS.items() if model.endswith(word)), {})
+    packages = ("grpcio", "protobuf", *PACKAGES[name])
+    return install(name, packages, os.environ.get("FRAMEWORKS_DIR") or tmp_path)
 
 
 @pytest.fixture
@@ -84,44 +59,23 @@ def collector() -> Iterator[Collector]:
 
 def run(environment: Environment, mock: ProviderMock, collector: Collector) -> dict[str, str]:
     """Run a framework's program; return its scenarios that failed, with their tracebacks."""
-    program = PROGRAMS / f"use_{environment.name}.py"
-    done = subprocess.run(
-        [environment.python, "-m", "llm_observe", "run", program],
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(environment.python.parent),
-            "PYTHONPATH": str(ROOT / "sdk"),
-            "LLM_OBSERVE_ENDPOINT": collector.endpoint,
-            "LLM_OBSERVE_EXIT_TIMEOUT_S": str(LONG_S),
-            "LLM_OBSERVE_REQUEST_STREAM_USAGE": "true",  # the mock is not at openai.com
-            "MOCK_URL": mock.base_url,
-            "OPENAI_API_KEY": "not-a-key",
-            "CREWAI_DISABLE_TELEMETRY": "true",
-            "CREWAI_TRACING_ENABLED": "false",
-            "OTEL_SDK_DISABLED": "true",
-            "LITELLM_LOCAL_MODEL_COST_MAP": "true",
-            "LANGSMITH_TRACING": "false",
-        },
-        capture_output=True,
-        text=True,
-        timeout=LONG_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    failures: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    env = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "sdk"),
+        "LLM_OBSERVE_ENDPOINT": collector.endpoint,
+        "LLM_OBSERVE_EXIT_TIMEOUT_S": str(LONG_S),
+        "LLM_OBSERVE_REQUEST_STREAM_USAGE": "true",  # the mock is not at openai.com
+        "MOCK_URL": mock.base_url,
+        "OPENAI_API_KEY": "not-a-key",
+        "CREWAI_DISABLE_TELEMETRY": "true",
+        "CREWAI_TRACING_ENABLED": "false",
+        "OTEL_SDK_DISABLED": "true",
+        "LITELLM_LOCAL_MODEL_COST_MAP": "true",
+        "LANGSMITH_TRACING": "false",
+    }
+    printed = environment.run("-m", "llm_observe", "run", PROGRAMS / f"use_{environment.name}.py", env=env)
+    failures: dict[str, str] = json.loads(printed.splitlines()[-1])
     return failures
-
-
-def versions(environment: Environment) -> str:
-    code = (
-        "from importlib import metadata; import sys\n"
-        "for name in sys.argv[1:]:\n"
-        "    try: print(name, metadata.version(name), end='; ')\n"
-        "    except metadata.PackageNotFoundError: pass\n"
-    )
-    names = [*(name.partition("[")[0] for name in PACKAGES[environment.name]), *VENDORS]
-    command: list[str] = [str(environment.python), "-c", code, *dict.fromkeys(names)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip("; ")
 
 
 def tokens(mock: ProviderMock) -> Counter[tuple[str, int, int]]:
@@ -134,7 +88,8 @@ def test_each_call_is_one_log(environment: Environment, mock: ProviderMock, coll
     succeeded = [log for log in logs if log.outcome == Outcome.OUTCOME_SUCCESS]
     counts = Counter(log.model for log in logs)
     sent = ", ".join(f"{model.removeprefix('gpt-4o-')} {count}" for model, count in counts.items())
-    sys.stdout.write(f"\n{environment.name}: {versions(environment)}\n    logs: {sent}\n")
+    versions = environment.versions((*PACKAGES[environment.name], *VENDORS))
+    sys.stdout.write(f"\n{environment.name}: {versions}\n    logs: {sent}\n")
     assert failures == {}
     assert counts == Counter(mock.models), "as many logs as requests"
     assert tokens(mock) == Counter(

@@ -23,7 +23,10 @@ from llm_observe.v1.event_service_pb2 import WatchLogsRequest
 from llm_observe.v1.event_service_pb2_grpc import EventServiceStub
 from llm_observe.v1.health_service_pb2 import HEALTH_STATE_UNHEALTHY, CheckRequest
 from llm_observe.v1.health_service_pb2_grpc import HealthServiceStub
+from llm_observe.v1.ingest_service_pb2 import IngestSpansRequest
 from llm_observe.v1.ingest_service_pb2_grpc import IngestServiceStub
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from server.app import build_server
 from server.rpc import auth
@@ -37,9 +40,12 @@ from storage.api_keys import create_api_key, find_api_key
 from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.support.logs import make_log, make_request
+from tests.support.otlp_bodies import TRACE_ID, body, pairs, span, span_id
+from tests.support.recordings import to_protobuf
 from tests.support.relay import Relay, relayed
 from tests.support.rpc import stub
 from tests.support.server import make_config
+from tests.support.spans import make_span
 
 DEADLINE_S = 20.0
 ROLES = frozenset({"ingest"})
@@ -117,9 +123,29 @@ async def test_every_producer_is_answered_while_redis_hangs(hung, database):
     assert set(answers) == {("UNAVAILABLE", True)}
 
 
+def records(number: int) -> dict[str, Any]:
+    """Return a request with a log record that tells of a call."""
+    record = {
+        "traceId": TRACE_ID,
+        "spanId": span_id(number + 1),
+        "eventName": "gen_ai.user.message",
+        "attributes": pairs({"content": "hello"}),
+    }
+    return {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
+
+
 CALLS = {
     "IngestLogs": lambda channel, _: stub(IngestServiceStub, channel).IngestLogs(
         make_request(make_log()), timeout=DEADLINE_S
+    ),
+    "IngestSpans": lambda channel, _: stub(IngestServiceStub, channel).IngestSpans(
+        IngestSpansRequest(spans=[make_span()]), timeout=DEADLINE_S
+    ),
+    "OTLP traces": lambda channel, number: TraceServiceStub(channel).Export(
+        to_protobuf(body(span(number + 1))), timeout=DEADLINE_S
+    ),
+    "OTLP log records": lambda channel, number: LogsServiceStub(channel).Export(
+        to_protobuf(records(number)), timeout=DEADLINE_S
     ),
     "Chat": lambda channel, number: stub(ChatServiceStub, channel).Chat(
         ChatRequest(turn=ChatTurn(session_id=f"s{number % 7}", provider="demo", content="hello")),

@@ -37,6 +37,12 @@ def now(**fields: Any) -> dict[str, Any]:
     }
 
 
+def at(ms: int, **fields: Any) -> dict[str, Any]:
+    """Return fields that move a span to so many milliseconds after NOW_NS."""
+    start_ns = NOW_NS + ms * MILLISECOND
+    return {"startTimeUnixNano": str(start_ns), "endTimeUnixNano": str(start_ns + MILLISECOND), **fields}
+
+
 async def send(server, *spans: dict[str, Any]) -> None:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.otlp_http.port}") as client:
         answer = await client.post("/v1/traces", json=body(*spans))
@@ -164,6 +170,76 @@ async def test_traces_are_listed_in_pages_and_filtered(server, worker, traces, c
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await traces.ListTraces(pb.ListTracesRequest(page_token=first.next_page_token, session_id="s"))
     assert info_of(caught.value)[0] == "PAGE_TOKEN_MISMATCH"
+
+
+FROM_ELSEWHERE: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "a parent that nobody sends": (
+        [span(2, 9, **at(5, name="invoke_agent a", attributes=AGENT)), span(3, 2, **at(6, attributes=CALL))],
+        "invoke_agent a",
+    ),
+    "several steps below what is missing": (
+        [span(3, 9, **at(6, name="second")), span(2, 9, **at(5, name="first"))],
+        "first",
+    ),
+    "a root that began after its children": (
+        [span(2, 1, **at(5, name="child")), span(1, **at(6, name="root"))],
+        "root",
+    ),
+    "two roots": ([span(1, **at(5, name="first")), span(2, **at(6, name="second"))], "first"),
+    "what begins with its parent": (
+        [span(2, 1, **at(5, name="child")), span(1, **at(5, name="root"))],
+        "root",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trace", FROM_ELSEWHERE)
+async def test_a_trace_is_listed_once_wherever_it_began(server, worker, traces, trace):
+    spans, root_name = FROM_ELSEWHERE[trace]
+    for each in spans:
+        await send(server, each)
+    await eventually(lambda: _has_spans(traces, len(spans)))
+    listed = await traces.ListTraces(pb.ListTracesRequest())
+    assert [each.root_name for each in listed.traces] == [root_name]
+    (found,) = (await traces.ListTraces(pb.ListTracesRequest(name_query=root_name))).traces
+    assert found.trace_id == TRACE_ID
+
+
+async def test_calls_without_spans_are_listed_by_the_first_of_a_trace(server, worker, traces, channel):
+    logs = [
+        make_log(traceId="a" * 32, parentSpanId="b" * 16, startTime=_iso(NOW_NS + number * MILLISECOND),
+                 model=f"m{number}")
+        for number in range(3)
+    ]  # fmt: skip
+    await stub(IngestServiceStub, channel).IngestLogs(make_request(*logs))
+
+    async def listed() -> list[tuple[str, int]]:
+        answer = await traces.ListTraces(pb.ListTracesRequest())
+        return [(trace.root_name, trace.call_count) for trace in answer.traces]
+
+    async def stored() -> bool:
+        return await listed() != []
+
+    await eventually(stored)
+    assert await listed() == [("chat m0", 3)]
+
+
+async def test_roots_are_found_among_many_other_parts(server, worker, traces, database, monkeypatch):
+    monkeypatch.setattr("storage.spans._FIRST_PARTS", 2)
+    for number in range(3):
+        trace_id = f"{number + 1:032x}"
+        root = span(1, traceId=trace_id, **at(number, name=f"run {number}"))
+        await send(server, root, *(span(n, 1, traceId=trace_id, **at(number)) for n in range(2, 9)))
+    await eventually(lambda: _has_spans(traces, 8, f"{3:032x}"))
+    first = await traces.ListTraces(pb.ListTracesRequest(page_size=2))
+    rest = await traces.ListTraces(pb.ListTracesRequest(page_size=2, page_token=first.next_page_token))
+    names = [trace.root_name for trace in (*first.traces, *rest.traces)]
+    assert (names, rest.next_page_token) == (["run 2", "run 1", "run 0"], "")
+
+
+async def _has_spans(traces, count: int, trace_id: str = TRACE_ID) -> bool:
+    found = await traces.GetTrace(pb.TraceServiceGetTraceRequest(trace_id=trace_id))
+    return len(found.spans) == count
 
 
 @pytest.mark.parametrize("seconds", [-1, 2**63 - 1, -(2**63)])

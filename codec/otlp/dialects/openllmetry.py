@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from codec.otlp.providers import provider_of
-from codec.otlp.sources import Dialect, Role, json_text
+from codec.otlp.sources import Dialect, Role, indexed_answer, indexed_user_text, json_text
 
 if TYPE_CHECKING:
     from codec.otlp.span import Span
@@ -44,8 +44,18 @@ OPENLLMETRY: Final = Dialect(
     prefixes=frozenset({"traceloop", "llm", "gen_ai"}),
     role_of=_role_of,
     sources={
+        # Its first versions had no gen_ai names.
+        "provider": ("gen_ai.system", "llm.vendor"),
+        "model": ("gen_ai.request.model", "llm.request.model"),
+        "response_model": ("gen_ai.response.model", "llm.response.model"),
+        "input_preview": (indexed_user_text("llm.prompts"),),
+        "output_preview": (indexed_answer("llm.completions"),),
         "streamed": ("llm.is_streaming",),
-        "finish_reason": ("gen_ai.completion.0.finish_reason", "llm.response.finish_reason"),
+        "finish_reason": (
+            "gen_ai.completion.0.finish_reason",
+            "llm.response.finish_reason",
+            "llm.completions.0.finish_reason",
+        ),
         "session_id": ("traceloop.association.properties.session_id",),
         "conversation_id": (
             "traceloop.association.properties.conversation_id",

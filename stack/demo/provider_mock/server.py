@@ -88,7 +88,10 @@ class ProviderMock:
         status = behaviour.get("status", 200)
         headers = {dialect.request_id_header: f"req_{uuid.uuid4().hex}"}
         if status != 200:  # noqa: PLR2004 - HTTP OK
-            return JSONResponse(dialect.error(status), status_code=status, headers=headers)
+            error = dialect.error(status)
+            if behaviour.get("request_id_in_error"):  # as Anthropic's API has it
+                error["request_id"] = headers[dialect.request_id_header]
+            return JSONResponse(error, status_code=status, headers=headers)
         answer = make_answer(
             model,
             body,
@@ -99,8 +102,7 @@ class ProviderMock:
         )
         self.answers.append(answer)
         if streamed:
-            error = dialect.error(429)
-            events = self._stream(dialect.events(answer), dialect.last_line, error, behaviour)
+            events = self._stream(dialect.events(answer), dialect.last_line, dialect.error(429), behaviour)
             return StreamingResponse(events, media_type="text/event-stream", headers=headers)
         return JSONResponse(dialect.whole(answer), headers=headers)
 
