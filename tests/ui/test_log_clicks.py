@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import threading
 from collections.abc import Iterator
@@ -12,10 +11,12 @@ import pytest
 from llm_observe.v1.analytics_service_pb2 import ListErrorsResponse, ListLogsResponse
 from llm_observe.v1.conversation_pb2 import ROLE_USER, Conversation, Message
 from llm_observe.v1.conversation_service_pb2 import GetConversationResponse, ListConversationsResponse
-from llm_observe.v1.log_pb2 import Log
+from llm_observe.v1.event_service_pb2 import WatchLogsResponse
+from llm_observe.v1.log_pb2 import OUTCOME_SUCCESS, Log
 from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceResponse
 
 from tests.support.ui.browser import click_row as click_table_row
+from tests.support.ui.sample import NOW
 from tests.support.ui.sample_logs import TRACE_ID, logs
 from tests.support.waiting import eventually
 
