@@ -60,7 +60,7 @@ _STACKED_BY: Final = {"provider": "Provider", "model": "Model", "env": "Environm
 _PLACEHOLDERS: Final = (150, 70, 340, 260)
 _PANELS: Final = "dashboard panels"
 _PANEL_PLACEHOLDERS: Final = (340, 260)
-_DRAWING_S: Final = 0.4
+_DRAWING_S: Final = 0.5
 """How long charts are kept from a browser that has no numbers yet, in seconds.
 
 It would load and draw charts before numbers that have come first, which takes it several times as long. The
