@@ -16,7 +16,7 @@ class Part(NamedTuple):
 
     name: str
     colour: str
-    count: int = 0
+    amount: int = 0
 
 
 def legend_html(parts: Sequence[Part]) -> str:
@@ -30,11 +30,11 @@ def legend_html(parts: Sequence[Part]) -> str:
 
 def shares_html(parts: Sequence[Part], description: str) -> str:
     """Return a thin bar that the parts share, for ``st.html``; a part that is pointed at says what it is."""
-    total = sum(part.count for part in parts)
-    entries = "".join(_share(part, part.count / total) for part in parts)
+    total = sum(part.amount for part in parts)
+    entries = "".join(_share(part, part.amount / total) for part in parts)
     return f"<div class='shares' role='img' aria-label='{html_text(description)}'>{entries}</div>"
 
 
 def _share(part: Part, share: float) -> str:
-    words = html_text(f"{part.name}: {fmt.exact(part.count)} ({fmt.percent(share)})")
+    words = html_text(f"{part.name}: {fmt.exact(part.amount)} ({fmt.percent(share)})")
     return f"<i style='background: {part.colour}; flex-grow: {share:.6f}' title='{words}'></i>"

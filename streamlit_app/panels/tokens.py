@@ -28,13 +28,13 @@ def show_tokens(metrics: Metrics, colours: Palette) -> None:
             Part("output", colours.ttft, metrics.output_token_count - reasoning),
             Part("reasoning", colours.others[1], reasoning),
         )
-        if part.count > 0
+        if part.amount > 0
     ]
     if not parts:
         return
-    named = [part._replace(name=f"{part.name} {fmt.compact(part.count)}") for part in parts]
+    named = [part._replace(name=f"{part.name} {fmt.compact(part.amount)}") for part in parts]
     with st.container(border=True, gap="xxsmall", key="tokens"):
-        total = fmt.compact(sum(part.count for part in parts))
+        total = fmt.compact(sum(part.amount for part in parts))
         st.markdown(f"**Tokens** {literal(total)}", width="content")
         # No chart: the page shows this with its first numbers, before the browser has loaded Vega.
         words = ", ".join(part.name for part in named)
