@@ -2,7 +2,7 @@
 
 python -m benchmarks.app_load [logs] [groups]: over the data of benchmarks.dashboard, which is made where it
 is missing; a first visit, and then visits with what the browser keeps. Nothing else should run: four
-processes draw a page.
+processes draw a page. Beside it ``bare_page`` is what Streamlit itself takes for a page with one number.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _VISITS = 5
 _PAGES = {"dashboard": "/", "dashboard, 30 d": "/?window=30d", "logs": "/logs"}
+_BARE_PAGE = "import streamlit as st\nst.metric('Requests', '1')\n"
 _WATCHED_S = 50
 """Three refreshes."""
 _NUMBERS = """
@@ -101,18 +102,46 @@ class Traffic:
         }
 
 
-async def visit(context: BrowserContext, path: str, traffic: Traffic | None = None) -> dict[str, float]:
-    """Open an address in a new window; return when what was there, in milliseconds."""
+async def visit(
+    context: BrowserContext, path: str, traffic: Traffic | None = None, *, last: str = "first_chart"
+) -> dict[str, float]:
+    """Open an address in a new window; return when what was there, in milliseconds, until ``last`` was."""
     page = await context.new_page()
     if traffic:
         await traffic.watch(page)
     await page.goto(path)
     await page.wait_for_function("() => 'first_numbers' in window.milestones")
-    await page.wait_for_function("() => 'first_chart' in window.milestones")
+    await page.wait_for_function("(last) => last in window.milestones", arg=last)
     await page.wait_for_load_state("networkidle")
     milestones: dict[str, float] = await page.evaluate("() => window.milestones")
     await page.close()
     return milestones
+
+
+async def open_context(browser: Browser, host: str) -> BrowserContext:
+    """Return a browser that has seen nothing yet."""
+    context = await browser.new_context(base_url=f"http://{host}", viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(120_000)
+    await context.add_init_script(_NUMBERS)
+    return context
+
+
+def times(visits: list[dict[str, float]], milestone: str) -> dict[str, int]:
+    """Return when something was there in several visits."""
+    reached = [each[milestone] for each in visits]
+    return {"p50_ms": round(statistics.median(reached)), "best_ms": round(min(reached))}
+
+
+async def measure_bare_page(browser: Browser, host: str) -> dict[str, Any]:
+    """Return when a page that has one number and nothing else shows it."""
+    context = await open_context(browser, host)
+    first = await visit(context, "/", last="first_numbers")
+    visits = [await visit(context, "/", last="first_numbers") for _ in range(_VISITS)]
+    await context.close()
+    return {
+        "first_visit_ms": round(first["first_numbers"]),
+        "further_visits": times(visits, "first_numbers"),
+    }
 
 
 async def watch_refreshes(context: BrowserContext) -> dict[str, Any]:
@@ -132,9 +161,7 @@ async def watch_refreshes(context: BrowserContext) -> dict[str, Any]:
 
 async def measure(browser: Browser, host: str, services: Machine) -> dict[str, Any]:
     """Return all figures of the app at an address."""
-    context = await browser.new_context(base_url=f"http://{host}", viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(120_000)
-    await context.add_init_script(_NUMBERS)
+    context = await open_context(browser, host)
     traffic = Traffic(host)
     first = await visit(context, "/", traffic)
     again: dict[str, Any] = {}
@@ -143,11 +170,7 @@ async def measure(browser: Browser, host: str, services: Machine) -> dict[str, A
         visits = [await visit(context, path) for _ in range(_VISITS)]
         cpu_ms = {each: round((s - used[each]) * 1000 / _VISITS) for each, s in services.cpu_s().items()}
         again[name] = {"cpu_ms_a_visit": cpu_ms} | {
-            milestone: {
-                "p50_ms": round(statistics.median(each[milestone] for each in visits)),
-                "best_ms": round(min(each[milestone] for each in visits)),
-            }
-            for milestone in ("first_numbers", "first_chart")
+            milestone: times(visits, milestone) for milestone in ("first_numbers", "first_chart")
         }
     return {
         "first_load": traffic.figures(),
@@ -158,11 +181,26 @@ async def measure(browser: Browser, host: str, services: Machine) -> dict[str, A
     }
 
 
-async def run(host: str, port: int, services: Machine) -> dict[str, Any]:
+async def run(host: str, bare: str, port: int, services: Machine) -> dict[str, Any]:
     await eventually(lambda: answers(port))
     await eventually(lambda: ui_answers(host))
+    await eventually(lambda: ui_answers(bare))
     async with running_browser() as browser:
-        return await measure(browser, host, services)
+        return {
+            "bare_page": await measure_bare_page(browser, bare),
+            **await measure(browser, host, services),
+        }
+
+
+def start_bare_page(services: Machine) -> str:
+    """Start Streamlit with a page of one number; return its host."""
+    script, port = services.home.root / "bare_page.py", free_port()
+    script.write_text(_BARE_PAGE)
+    services.start(
+        "bare_page", "streamlit", "run", str(script), "--server.address=127.0.0.1", f"--server.port={port}",
+        "--server.headless=true", "--server.fileWatcherType=none", "--browser.gatherUsageStats=false",
+    )  # fmt: skip
+    return f"127.0.0.1:{port}"
 
 
 def main() -> None:
@@ -174,7 +212,8 @@ def main() -> None:
         ports = {"LLM_OBSERVE_GRPC_PORT": str(port), "LLM_OBSERVE_UI_PORT": str(ui_port)}
         for module in ("server", "streamlit_app"):
             services.start(module, module, **ports)
-        figures = asyncio.run(run(f"127.0.0.1:{ui_port}", port, services))
+        bare = start_bare_page(services)
+        figures = asyncio.run(run(f"127.0.0.1:{ui_port}", bare, port, services))
     report(benchmark="app_load", logs=logs, groups=groups, **figures)
 
 

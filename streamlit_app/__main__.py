@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 from streamlit_app.settings import ListenSettings
 from telemetry.settings import SettingsError, load_settings
 
 _FOLDER = Path(__file__).parent
+_NEEDED: Final = (
+    "streamlit_app.components.charts", "streamlit_app.data.server", "streamlit_app.data.analytics",
+    "streamlit_app.data.operations", "streamlit_app.data.turns", "streamlit_app.results.columns",
+)  # fmt: skip
+"""What is slow to import, and may be imported before Streamlit runs: its components may not."""
 
 
 def main() -> int:
@@ -22,8 +30,20 @@ def main() -> int:
     os.chdir(_FOLDER)  # Streamlit reads its theme from where it is started
     from streamlit.web import cli  # noqa: PLC0415 - it reads them when it is imported
 
+    _import_what_pages_need()
     cli.main(["run", str(_FOLDER / "main.py"), *_options(settings)], prog_name="streamlit")
     return 0
+
+
+def _import_what_pages_need() -> None:
+    """Import what the pages do before anybody opens one, who would wait for it.
+
+    Streamlit collects garbage after each run of a page, and would look at all of this each time.
+    """
+    for module in _NEEDED:
+        import_module(module)
+    gc.collect()
+    gc.freeze()
 
 
 def _options(settings: ListenSettings) -> list[str]:

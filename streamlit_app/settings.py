@@ -118,10 +118,10 @@ class AppSettings(EnvSettings):
     def refresh_s(self) -> float:
         """How often a page refreshes, in seconds.
 
-        Always longer than a page waits for an answer: a refresh replaces the one before, and with it the
-        error that it was about to show.
+        Always longer than a page waits for answers, of which it may ask for some after others: a refresh
+        replaces the one before, and with it the error that it was about to show.
         """
-        return max(_MIN_REFRESH_S, 2 * self.timeout_s)
+        return max(_MIN_REFRESH_S, 4 * self.timeout_s)
 
 
 def _parse_users(text: str) -> dict[str, frozenset[str] | None]:

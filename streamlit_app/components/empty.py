@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
@@ -18,7 +18,11 @@ from streamlit_app.state.window import Window
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
+    from streamlit_app.data.connection import ServerError
     from streamlit_app.data.reads import Reads
+
+_SOON_S: Final = 0.15
+"""How long answers may take before placeholders are shown for them, in seconds."""
 
 
 def show_no_data(what: str = "calls") -> None:
@@ -74,18 +78,21 @@ def show_no_match(view: View, what: str = "calls", *, keys: Sequence[str] = (), 
 
 
 @contextmanager
-def read_with_placeholders(page: str, view: Hashable, heights: Sequence[int]) -> Iterator[Reads]:
+def read_with_placeholders(
+    page: str, view: Hashable, heights: Sequence[int], *, error: ServerError | None = None
+) -> Iterator[Reads]:
     """Read as ``read_together`` does; meanwhile show placeholders of the final sizes, in pixels.
 
-    Only until there is a first answer for the view: later, what is shown stays, and nothing flickers.
+    Only until there is a first answer for the view: later, what is shown stays, and nothing flickers. Nor are
+    there any if the answers come soon: to draw them would take the browser longer than to read.
     """
     place = st.empty()
-    if not has_answers(page, view):
-        with place.container():
-            for height in heights:
-                st.skeleton(height=height)
     try:
-        with read_together(page, view) as reads:
+        with read_together(page, view, error=error) as reads:
             yield reads
+            if not has_answers(page, view) and not reads.have_come(_SOON_S):
+                with place.container():
+                    for height in heights:
+                        st.skeleton(height=height)
     finally:
         place.empty()

@@ -12,8 +12,8 @@ _COMPONENT: Final = st.components.v2.component(
 )
 
 
-def is_mouse_in(container_key: str) -> bool:
-    """Return whether the mouse is in the container that has the key."""
-    data = {"within": f"st-key-{container_key}"}
-    state = _COMPONENT(data=data, key=f"hover_{container_key}", on_inside_change=lambda: None)
+def is_mouse_in(*container_keys: str) -> bool:
+    """Return whether the mouse is in one of the containers that have the keys, or was half a second ago."""
+    data = {"within": ", ".join(f".st-key-{key}" for key in container_keys)}
+    state = _COMPONENT(data=data, key=f"hover_{container_keys[0]}", on_inside_change=lambda: None)
     return bool(state.get("inside"))

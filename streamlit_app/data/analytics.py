@@ -5,6 +5,7 @@ All raise ServerError if the call fails.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from llm_observe.v1 import analytics_service_pb2 as pb
@@ -112,12 +113,13 @@ def query_breakdown(query: Query, dimension: str, limit: int = 50) -> pb.QueryBr
 
 def count_error_codes(query: Query, providers: Sequence[str]) -> dict[str, dict[str, int]]:
     """Return how many calls failed, by provider and error code."""
-    counts: dict[str, dict[str, int]] = {}
-    for provider in providers:
+
+    def count(provider: str) -> dict[str, int]:
         narrowed = query._replace(metric_filter=_of_provider(query.metric_filter, provider))
-        rows = query_breakdown(narrowed, "code").rows
-        counts[provider] = {row.group: row.metrics.error_count for row in rows}
-    return counts
+        return {row.group: row.metrics.error_count for row in query_breakdown(narrowed, "code").rows}
+
+    with ThreadPoolExecutor(thread_name_prefix="codes") as threads:
+        return dict(zip(providers, threads.map(count, providers), strict=True))
 
 
 def _of_provider(metric_filter: MetricFilter, provider: str) -> MetricFilter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -15,7 +15,6 @@ from streamlit_app.roles import why_not
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
-    from concurrent.futures import Future
     from datetime import datetime
 
 T = TypeVar("T")
@@ -40,10 +39,14 @@ class Read(Generic[T_co]):
 
 
 class Reads:
-    """Answers that were asked for together."""
+    """Answers that were asked for together.
 
-    def __init__(self, key: Hashable) -> None:
+    ``error`` is that of reads just before: a server that did not answer them is not asked for more.
+    """
+
+    def __init__(self, key: Hashable, error: ServerError | None = None) -> None:
         self._key = key
+        self._error = error
         self._threads = ThreadPoolExecutor(thread_name_prefix="read")
         self._started: list[tuple[Hashable, Read[object], Future[object]]] = []
         self.answers: list[Read[object]] = []
@@ -59,8 +62,19 @@ class Reads:
         if missing:
             answer.error = ServerError(missing, DENIED)
             return answer
-        self._started.append(((self._key, name), answer, self._threads.submit(call)))
+        self._started.append(((self._key, name), answer, self._submit(call)))
         return answer
+
+    def _submit(self, call: Callable[[], T]) -> Future[T]:
+        if self._error is None:
+            return self._threads.submit(call)
+        refused: Future[T] = Future()
+        refused.set_exception(self._error)
+        return refused
+
+    def have_come(self, within_s: float) -> bool:
+        """Wait for the answers, but not longer; return whether all have come."""
+        return not wait([future for _, _, future in self._started], within_s).not_done
 
     def finish(self) -> None:
         """Wait for all answers."""
@@ -85,12 +99,13 @@ class Reads:
 
 
 @contextmanager
-def read_together(page: str, view: Hashable) -> Iterator[Reads]:
+def read_together(page: str, view: Hashable, *, error: ServerError | None = None) -> Iterator[Reads]:
     """Read several things in parallel; after the block, every answer has its value or its error.
 
-    Answers are kept by page and view: numbers of one window are never shown for another.
+    Answers are kept by page and view: numbers of one window are never shown for another. With an ``error``,
+    that of reads just before, nothing is asked for: answers have the last good value and this error.
     """
-    reads = Reads((page, view))
+    reads = Reads((page, view), error)
     try:
         yield reads
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import altair as alt
+import streamlit as st
 
 from streamlit_app import format as fmt
 from streamlit_app.colours import colour_of
@@ -26,6 +27,7 @@ from streamlit_app.components.charts import (
     time_row,
     when_tooltips,
 )
+from streamlit_app.components.legend import Part, legend_html
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     from llm_observe.v1.analytics_service_pb2 import QueryTimeSeriesResponse, TimeSeries
 
-_HEIGHT: Final = 174
+_HEIGHT: Final = 150
 _ERRORS_HEIGHT: Final = 62
 OTHERS: Final = "all others"
 """The groups beyond the largest, summed."""
@@ -50,6 +52,7 @@ def show_requests(
     ``before`` are the steps of the window before, moved to this one.
     """
     rows = _group_rows(answer, look)
+    st.html(legend_html(_parts(answer, look)))
     selection = show_chart(
         _requests_chart(rows, _before_rows(before, overall, look.zone), answer, look),
         height=_HEIGHT,
@@ -65,6 +68,11 @@ def show_requests(
         alt_text=f"Failed calls over time: {fmt.exact(failed)} in all.",
     )
     return selection
+
+
+def _parts(answer: QueryTimeSeriesResponse, look: Look) -> list[Part]:
+    names = [_name(series) for series in answer.series]
+    return [Part(name, colour_of(name, look.colours)) for name in names]
 
 
 def _name(series: TimeSeries) -> str:
@@ -103,9 +111,8 @@ def _requests_chart(
     rows: Sequence[Row], before: Sequence[Row], answer: QueryTimeSeriesResponse, look: Look
 ) -> alt.LayerChart:
     bounds, colours = look.bounds, look.colours
-    groups = [_name(series) for series in answer.series]
-    scale = alt.Scale(domain=groups, range=[colour_of(group, colours) for group in groups])
-    legend = alt.Legend(orient="top", title=None, symbolType="square", offset=2, columns=6, labelLimit=140)
+    parts = _parts(answer, look)
+    scale = alt.Scale(domain=[part.name for part in parts], range=[part.colour for part in parts])
     bars = (
         chart_of(rows)
         .mark_bar(binSpacing=1, clip=True)
@@ -113,7 +120,7 @@ def _requests_chart(
             x=time_axis(bounds),
             x2="to:T",
             y=count_axis("requests:Q", stack=True),
-            color=alt.Color("group:N", scale=scale, legend=legend),
+            color=alt.Color("group:N", scale=scale, legend=None),
             order=alt.Order("rank:Q"),
             opacity=alt.condition("datum.finished", alt.value(1), alt.value(0.45)),
             tooltip=when_tooltips(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +26,7 @@ from streamlit_app.components.header import page_header
 from streamlit_app.components.links import open_page
 from streamlit_app.components.panel import logs_link, panel
 from streamlit_app.data import analytics
-from streamlit_app.data.reads import read_together
+from streamlit_app.data.reads import has_answers, read_together
 from streamlit_app.data.server import sum_ledger
 from streamlit_app.pages import registered
 from streamlit_app.panels.breakdown import (
@@ -57,6 +58,14 @@ if TYPE_CHECKING:
 
 _STACKED_BY: Final = {"provider": "Provider", "model": "Model", "env": "Environment"}
 _PLACEHOLDERS: Final = (150, 70, 340, 260)
+_PANELS: Final = "dashboard panels"
+_PANEL_PLACEHOLDERS: Final = (340, 260)
+_DRAWING_S: Final = 0.5
+"""How long charts are kept from a browser that has no numbers yet, in seconds.
+
+It would load and draw charts before numbers that have come first, which takes it several times as long. The
+answers for the charts are read meanwhile.
+"""
 _RECENT_ERRORS: Final = 100
 _MAX_PROVIDERS: Final = 6
 
@@ -68,36 +77,61 @@ def render() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answers:
-    """What the page shows, read for one and the same window."""
+class _Numbers:
+    """What the cards show: read, and drawn, before anything else."""
 
     view: View
     query: analytics.Query
-    stacked_by: str
-    dimension: str
     summary: Read[pb.GetSummaryResponse]
     overall: Read[pb.QueryTimeSeriesResponse]
+
+    @property
+    def failed(self) -> int:
+        """How many calls failed."""
+        return self.summary.value.current.error_count if self.summary.value else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the page shows beside them, read for one and the same window."""
+
+    numbers: _Numbers
+    stacked_by: str
+    dimension: str
     stacked: Read[pb.QueryTimeSeriesResponse]
     before: Read[pb.QueryTimeSeriesResponse] | None
     groups: Read[pb.QueryBreakdownResponse]
     groups_before: Read[pb.QueryBreakdownResponse]
     courses: Read[pb.QueryTimeSeriesResponse] | None
     providers: Read[pb.QueryBreakdownResponse]
-    errors: Read[pb.ListErrorsResponse]
+    errors: Read[pb.ListErrorsResponse] | None
     ledger: Read[Ledger]
+
+    @property
+    def view(self) -> View:
+        return self.numbers.view
+
+    @property
+    def query(self) -> analytics.Query:
+        return self.numbers.query
 
 
 def _show_numbers(header: Header) -> None:
     view = header.view.metrics_only()
     with read_with_placeholders("dashboard", view, _PLACEHOLDERS) as reads:
-        answers = _start(reads, view)
-    header.show_updated(answers.summary.read_time)
+        numbers = _start_numbers(reads, view)
+    header.show_updated(numbers.summary.read_time)
     if not show_connection_state(reads):
         return
-    if answers.summary.value and not answers.summary.value.current.request_count:
+    if numbers.summary.value and not numbers.summary.value.current.request_count:
         _show_nothing(view)
         return
-    _show_cards(answers)
+    _show_cards(numbers)
+    is_first = not has_answers(_PANELS, view)
+    with read_with_placeholders(_PANELS, view, _PANEL_PLACEHOLDERS, error=reads.unreachable) as others:
+        answers = _start_panels(others, numbers)
+        if is_first:
+            time.sleep(_DRAWING_S)
     _show_charts(answers)
     _show_breakdown(answers)
     _show_errors(answers)
@@ -105,24 +139,32 @@ def _show_numbers(header: Header) -> None:
         show_ledger(answers.ledger.value)
 
 
-def _start(reads: Reads, view: View) -> _Answers:
+def _start_numbers(reads: Reads, view: View) -> _Numbers:
     query = analytics.to_query(view, clock.now())
+    return _Numbers(
+        view=view,
+        query=query,
+        summary=reads.start("summary", lambda: analytics.get_summary(query)),
+        overall=reads.start("overall", lambda: analytics.query_time_series(query)),
+    )
+
+
+def _start_panels(reads: Reads, numbers: _Numbers) -> _Answers:
+    query = numbers.query
     before = analytics.window_before(query)
     stacked_by = chosen_in_url("by", _STACKED_BY, "provider")
     dimension = chosen_in_url("tab", DIMENSIONS, "provider")
     step = course_step(query.bounds)
+    groups = reads.start(f"groups {dimension}", lambda: analytics.query_breakdown(query, dimension))
     return _Answers(
-        view=view,
-        query=query,
+        numbers=numbers,
         stacked_by=stacked_by,
         dimension=dimension,
-        summary=reads.start("summary", lambda: analytics.get_summary(query)),
-        overall=reads.start("overall", lambda: analytics.query_time_series(query)),
         stacked=reads.start(f"stacked {stacked_by}", lambda: analytics.query_time_series(query, stacked_by)),
         before=reads.start("before", lambda: analytics.query_time_series(before))
         if is_on_in_url("compare")
         else None,
-        groups=reads.start(f"groups {dimension}", lambda: analytics.query_breakdown(query, dimension)),
+        groups=groups,
         groups_before=reads.start(
             f"groups before {dimension}", lambda: analytics.query_breakdown(before, dimension)
         ),
@@ -131,10 +173,12 @@ def _start(reads: Reads, view: View) -> _Answers:
         )
         if dimension in WITH_COURSE
         else None,
-        providers=reads.start(
-            "providers", lambda: analytics.query_breakdown(query, "provider", _MAX_PROVIDERS)
-        ),
-        errors=reads.start("errors", lambda: analytics.list_errors(query, _RECENT_ERRORS)),
+        providers=groups
+        if dimension == "provider"
+        else reads.start("providers", lambda: analytics.query_breakdown(query, "provider", _MAX_PROVIDERS)),
+        errors=reads.start("errors", lambda: analytics.list_errors(query, _RECENT_ERRORS))
+        if numbers.failed
+        else None,
         ledger=reads.start("ledger", lambda: sum_ledger(query.time_range), roles=("admin",)),
     )
 
@@ -152,12 +196,12 @@ def _show_nothing(view: View) -> None:
     show_no_match(view, last=f"Last matching call: {words}." if words else "")
 
 
-def _steps(answers: _Answers) -> list[Step]:
-    overall = answers.overall.value
+def _steps(numbers: _Numbers) -> list[Step]:
+    overall = numbers.overall.value
     if overall is None:
         return []
     series = overall.series[0] if overall.series else None
-    return steps_of(overall, series, answers.query.bounds)
+    return steps_of(overall, series, numbers.query.bounds)
 
 
 def _steps_before(answers: _Answers) -> list[Step]:
@@ -168,21 +212,21 @@ def _steps_before(answers: _Answers) -> list[Step]:
     return steps_moved(before, moved, answers.query.bounds.start - moved.start)
 
 
-def _show_cards(answers: _Answers) -> None:
-    if show_panel_state(answers.summary) and answers.summary.value:
-        show_summary(answers.summary.value, _steps(answers), answers.view)
-        show_tokens(answers.summary.value.current, palette())
+def _show_cards(numbers: _Numbers) -> None:
+    if show_panel_state(numbers.summary) and numbers.summary.value:
+        show_summary(numbers.summary.value, _steps(numbers), numbers.view)
+        show_tokens(numbers.summary.value.current, palette())
 
 
 def _show_charts(answers: _Answers) -> None:
-    steps, before = _steps(answers), _steps_before(answers)
+    steps, before = _steps(answers.numbers), _steps_before(answers)
     look = Look(answers.query.bounds, palette(), clock.viewer_zone(), _key(answers.view))
     left, right = st.columns(2)
     with left, panel("Latency", note="p50 to p95, p99 dashed, first token", key="latency") as row:
         show_switch(row, "Compare", "compare", hint="Draw the window before as a grey line")
         show_data_button(row, "latency", lambda: step_rows(steps, {}))
         logs_link(row, answers.view.filtered("outcome", "success"))
-        if show_panel_state(answers.overall):
+        if show_panel_state(answers.numbers.overall):
             _apply(answers.view, show_latency(steps, before, look))
     with right, panel("Requests", note="below: failed", key="requests") as row:
         show_choice(row, "Stacked by", "by", _STACKED_BY, "provider")
@@ -251,12 +295,13 @@ def _show_breakdown(answers: _Answers) -> None:
 
 
 def _show_errors(answers: _Answers) -> None:
-    failed = answers.summary.value.current.error_count if answers.summary.value else 0
-    if not failed:
+    if answers.errors is None:
         return
     failures = answers.view.filtered("outcome", "error")
-    providers = [row.group for row in answers.providers.value.rows] if answers.providers.value else []
-    with read_together("dashboard errors", answers.view) as reads:
+    rows = answers.providers.value.rows[:_MAX_PROVIDERS] if answers.providers.value else []
+    providers = [row.group for row in rows]
+    error = answers.errors.error if answers.errors.error and answers.errors.error.unreachable else None
+    with read_together("dashboard errors", answers.view, error=error) as reads:
         codes = reads.start("codes", lambda: analytics.count_error_codes(answers.query, providers))
     left, right = st.columns([2, 3])
     with left, panel("Errors", note="by code and provider", key="codes") as row:

@@ -229,7 +229,8 @@ def _show_list(
 def _follow(view: View, listed: list[Log], *, is_call_open: bool) -> list[Log]:
     """Return the newest calls, as they are stored; held while one is open or pointed at."""
     tail = live.follow(view)
-    is_held = is_mouse_in("logs_wide") or is_call_open
+    # Also on the line above the table: its button would go away before it is clicked.
+    is_held = is_mouse_in("logs_wide", "live_line") or is_call_open
     shown, more = live.hold(live.merge_newest(tail.logs, listed, _PAGE_SIZE), is_held=is_held)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="live_line"):
         words = "held while you read" if is_held else "following"

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from llm_observe.v1.analytics_service_pb2 import ListErrorsResponse, ListLogsResponse
 from llm_observe.v1.conversation_pb2 import ROLE_USER, Conversation, Message
 from llm_observe.v1.conversation_service_pb2 import GetConversationResponse, ListConversationsResponse
-from llm_observe.v1.log_pb2 import Log
+from llm_observe.v1.event_service_pb2 import WatchLogsResponse
+from llm_observe.v1.log_pb2 import OUTCOME_SUCCESS, Log
 from llm_observe.v1.trace_service_pb2 import TraceServiceGetTraceResponse
 
 from tests.support.ui.browser import click_row as click_table_row
+from tests.support.ui.sample import NOW
 from tests.support.ui.sample_logs import TRACE_ID, logs
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.browser
 ROW_PX, HEAD_PX = 32, 36
+LEFT_MS = 500
+"""How long after the mouse has left the rows they are still held, in milliseconds; see hover.js."""
 
 
 def query_of(page) -> dict[str, list[str]]:
@@ -219,3 +225,69 @@ async def test_the_list_is_saved_as_csv(browser_page, fake):
 async def _content(download) -> bytes:
     with open(await download.path(), "rb") as file:  # noqa: ASYNC230, PTH123 - a small file of this machine
         return file.read()
+
+
+class Stream:
+    """What every stream sends, each from the beginning, until it is closed: no thread is left waiting."""
+
+    def __init__(self) -> None:
+        self._sent: list[WatchLogsResponse] = []
+        self._is_closed = False
+        self._changed = threading.Condition()
+
+    def send(self, answer: WatchLogsResponse) -> None:
+        with self._changed:
+            self._sent.append(answer)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[WatchLogsResponse]:
+        number = 0
+        while answers := self._wait_for(number):
+            yield from answers
+            number += len(answers)
+
+    def _wait_for(self, number: int) -> list[WatchLogsResponse]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or len(self._sent) > number)
+            return [] if self._is_closed else self._sent[number:]
+
+
+@pytest.fixture
+def stream(fake):
+    opened = Stream()
+    fake.answers["EventService.WatchLogs"] = lambda _: opened
+    yield opened
+    fake.answers["EventService.WatchLogs"] = WatchLogsResponse()
+    opened.close()
+
+
+async def test_what_comes_while_rows_are_held_waits_behind_a_button(browser_page, stream):
+    page = browser_page
+    await open_logs(page, "?live=1")
+    await page.get_by_text("following").wait_for()
+    table = page.locator(".st-key-logs_wide")
+    await table.hover()
+    await page.get_by_text("held while you read").wait_for()
+    stream.send(WatchLogsResponse(logs=[new_log("new-1"), new_log("new-2")]))
+    more = page.get_by_role("button", name="2 new")
+    await more.wait_for()
+    assert await table.get_by_text("new-2").count() == 0
+    await more.hover()  # on the way to the button, and on it, the rows are held
+    await page.wait_for_timeout(LEFT_MS + 500)
+    await page.get_by_text("held while you read").wait_for()
+    await more.click()
+    await more.wait_for(state="detached")
+    await table.get_by_text("new-2").first.wait_for(state="attached")
+    await page.mouse.move(0, 0)
+    await page.get_by_text("following").wait_for()
+
+
+def new_log(name: str) -> Log:
+    log = Log(log_id=name, model=name, outcome=OUTCOME_SUCCESS)
+    log.start_time.FromDatetime(NOW)
+    return log

@@ -170,13 +170,8 @@ READ = {
     ("views/analytics.py", "f':material/{icon_of(report.name)}: {literal(report.title)}'"),
     ("views/conversations.py", """f'<span id="turn-{number + 1}"></span>'"""),
     ("views/conversations.py", "f':red[:material/error: {len(failed)} failed:] {links}'"),
-    (
-        "panels/tokens.py",
-        (
-            "''.join((f\"<span><i style='background: {colour}'></i>{html_text(str(row['part']))}</span>\" "
-            "for row, (_, _, colour) in zip(rows, shown, strict=True)))"
-        ),
-    ),
+    ("panels/requests.py", "legend_html(_parts(answer, look))"),
+    ("panels/tokens.py", "shares_html(parts, f'Tokens: {words}.') + legend_html(named)"),
 }
 """Texts that are put together where this test cannot follow them: somebody has read how."""
 
