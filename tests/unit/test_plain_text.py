@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -208,7 +209,7 @@ def test_a_number_is_an_iban_by_its_check_digits_or_by_its_name():
 
 
 def test_a_text_of_many_names_is_asked_about_a_few_times_only(monkeypatch):
-    asked = []
-    monkeypatch.setattr("llm_observe.screening.is_assigned", lambda *question: bool(asked.append(question)))
+    asked = Mock(return_value=False)
+    monkeypatch.setattr("llm_observe.screening.is_assigned", asked)
     assert suspects_in("key: 12345abcde " * 30) & BITS["assigned"]
-    assert len(asked) == 8
+    assert asked.call_count == 8
