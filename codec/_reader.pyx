@@ -24,7 +24,8 @@ from datetime import UTC, datetime, timedelta
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 from llm_observe.v1.log_pb2 import Log
 
-from analytics.packed_counts import pack_buckets, pack_texts
+from analytics.extensions import pack_buckets
+from analytics.packed_counts import pack_texts
 from codec import packing
 from codec.batch import ReadBatch
 from codec.rows import set_price

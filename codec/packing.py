@@ -95,7 +95,7 @@ def read_batch(
 
 
 def add_up(logs: Sequence[IncomingLog]) -> Sums:
-    """Return what new logs add to the rollups: the parameters of storage.log_writes' add_rollups."""
+    """Return what new logs add to the rollups: for each column a list, by group."""
     groups: dict[RollupKey, list[IncomingLog]] = {}
     for log in logs:
         groups.setdefault(log.rollup_key, []).append(log)

@@ -155,6 +155,11 @@ class RollupSum(NamedTuple):
         return "numeric" if self.column else "bigint"
 
     @property
+    def sent_as(self) -> str:
+        """The type in which a query gets it: the driver writes texts four times as fast as numerics."""
+        return "text" if self.type == "numeric" else self.type
+
+    @property
     def value(self) -> str:
         """SQL of what a log adds."""
         return self.column or "1"

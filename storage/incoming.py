@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     RollupKey = tuple[str, datetime, str, str, str, str]
     """The values of ROLLUP_KEY."""
     Sums = Mapping[str, Sequence[object]]
-    """What new logs add to the rollups: the parameters of add_rollups, a list each."""
+    """What new logs add to the rollups: a list for each column of the rollups."""
 
 
 class IncomingLog(Protocol):

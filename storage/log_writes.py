@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from storage.columns import KEY_COLUMNS, LOG_COLUMNS
+from storage.columns import KEY_COLUMNS, LOG_COLUMNS, ROLLUP_SUMS
 from storage.copy_format import copy_data, unpack_tuple
 from storage.errors import RowExists
 from storage.ledger import add_batches, count_new
@@ -86,9 +86,15 @@ async def _insert_logs(
         # In order of their ids, so that writers of the same logs wait for each other and do not deadlock.
         await connection.copy("log_keys", _KEY_NAMES, copy_data(sorted(log.packed_key for log in logs)))
         await connection.copy("logs", _LOG_NAMES, copy_data(log.packed_row for log in logs))
-        await connection.fetch(_QUERIES["add_rollups"], **sums)
+        await connection.fetch(_QUERIES["add_rollups"], **parameters_of(sums))
         await add_batches(connection, parts, [len(part.logs) for part in parts])
     return WriteResult(stored=len(logs))
+
+
+def parameters_of(sums: Sums) -> Sums:
+    """Return the parameters of add_rollups."""
+    texts = [each.name for each in ROLLUP_SUMS if each.sent_as == "text"]
+    return {**sums, **{name: list(map(str, sums[name])) for name in texts}}
 
 
 async def upsert_logs(

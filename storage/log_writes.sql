@@ -83,7 +83,7 @@ WITH contributions (
     SELECT * FROM unnest(
         -- each rollup_key: :{name}::{type}[]
         ,
-        -- each rollup_sum: :{name}::{type}[]
+        -- each rollup_sum: :{name}::{sent_as}[]::{type}[]
         ,
         -- each packed_count: :{name}::{type}[]
     )

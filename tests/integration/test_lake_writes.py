@@ -40,7 +40,7 @@ async def test_writers_find_sealed_hours_by_index(sql, name):
     await sql.execute(MANY_HOURS)
     await sql.execute("ANALYZE lake_hours")
     logs = [packed(row_at(number / 100)) for number in range(500)]
-    values = add_up(logs) if name == "add_rollups" else columns_of(logs)
+    values = log_writes.parameters_of(add_up(logs)) if name == "add_rollups" else columns_of(logs)
     query = log_writes._QUERIES[name]
     plan = "\n".join(
         row[0] for row in await sql.fetch(f"EXPLAIN ANALYZE {query.text}", *query.args(**values))

@@ -33,6 +33,18 @@ def test_joined_buckets_add_up(twin, first, second):
         assert list(found) == sorted(found)
 
 
+@given(BUCKETS)
+def test_both_pack_the_same_bytes(counts):
+    assert _packed_counts.pack_buckets(counts) == packed_counts.pack_buckets(counts)
+
+
+@on_both
+@pytest.mark.parametrize("bucket", [-1, 2**16])
+def test_a_bucket_beyond_two_bytes_is_refused(twin, bucket):
+    with pytest.raises(OverflowError):
+        twin.pack_buckets([(bucket, 1)])
+
+
 @on_both
 @pytest.mark.parametrize(
     "data",
