@@ -20,7 +20,14 @@ from storage.backups import read_snapshot
 from storage.columns import ERASED_COLUMNS, LOG_COLUMNS, LogRow
 from storage.errors import StorageUnavailable
 from storage.lake import list_dropped_hours
-from storage.log_erasure import ErasureBusy, UserData, digest_user, erase_payload, list_erasures
+from storage.log_erasure import (
+    ErasureBusy,
+    UserData,
+    digest_user,
+    erase_payload,
+    list_erasures,
+    only_erasure,
+)  # fmt: skip
 from storage.settings import StorageSettings
 from tests.support.dying import die_at
 from tests.support.lake import (
@@ -34,6 +41,7 @@ from tests.support.lake import (
 )
 from tests.support.packing import insert, upsert
 from tests.support.rollups import assert_rollups_are_right, merge_all
+from tests.support.waiting import eventually
 
 USER = "user-4711"
 SECRET = "what only user 4711 wrote"
@@ -353,6 +361,15 @@ KILLS = {
 """Where it dies, for logs that Postgres has and for those that the lake alone has."""
 
 
+async def is_free(database):
+    """Tell whether no erasure holds the lock."""
+    try:
+        async with only_erasure(database):
+            return True
+    except ErasureBusy:
+        return False
+
+
 @pytest.mark.parametrize(("days", "where"), [(days, where) for days in KILLS for where in KILLS[days]])
 async def test_a_killed_erasure_is_finished_by_the_next(
     database, database_url, sql, lake, erasure, days, where
@@ -366,6 +383,7 @@ async def test_a_killed_erasure_is_finished_by_the_next(
         await sql.execute("SELECT drop_days_before(current_date)")
     await asyncio.to_thread(die_at, where, RUN, database_url, lake.url)
     assert (await list_erasures(database, 10))[0].finish_time is None
+    await eventually(lambda: is_free(database))  # Postgres notices the death when it next reads
     await erasure.erase("default", USER, "ops")
     await assert_gone(sql, lake)
     await assert_rollups_are_right(database)
