@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import grpc
 import llm_observe
 
 from benchmarks.report import report
@@ -24,6 +25,7 @@ from tests.support.ports import free_port
 _PROMPT: Final = "What is the capital of France, and why? " * 8
 _ANSWER: Final = "The capital of France is Paris, the seat of its kings. " * 6
 _TICK_S: Final = 0.01
+_START_S: Final = 60
 
 
 def _call() -> None:
@@ -71,7 +73,8 @@ def main() -> None:
         [sys.executable, "-m", "benchmarks.echo_server", str(port)], log=Path(os.devnull), env=os.environ
     )
     try:
-        time.sleep(3)
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            grpc.channel_ready_future(channel).result(_START_S)
         llm_observe.configure(endpoint=f"127.0.0.1:{port}")
         report(benchmark="sdk_rate", **_run(seconds, rate))
     finally:

@@ -65,10 +65,11 @@ Agent(OpenAIChatModel("gpt-4o-plain", provider=provider)).run_sync("Hi")
     "Logfire": ("logfire", ("openai",), _CLIENT),
     "Langfuse": ("langfuse", ("openai",), _OPENAI),
     "LiteLLM": ("litellm", ("litellm",), """
-import os, time
+import os
+from litellm.litellm_core_utils.thread_pool_executor import executor
 litellm.completion(model="openai/gpt-4o-plain", messages=[{"role": "user", "content": "Hi"}],
                    api_base=os.environ["MOCK_URL"] + "/v1", api_key="not-a-key")
-time.sleep(3)
+executor.shutdown()  # its callbacks run in threads
 """),
     "Strands": ("strands", ("strands-agents[openai,otel]",), """
 import os

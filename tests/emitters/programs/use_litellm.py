@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import litellm
 from exporting import make_provider
+from litellm.litellm_core_utils.thread_pool_executor import executor
 from scenarios import KEY, OPENAI_URL, QUESTION, expect_error, main
 
 make_provider()
@@ -26,4 +26,4 @@ main({
     "stream": lambda model: list(ask(model, stream=True, stream_options={"include_usage": True})),
     "error": lambda model: expect_error(lambda: ask(model)),
 })  # fmt: skip
-time.sleep(3)  # its callbacks run in threads that nobody can wait for
+executor.shutdown()  # its callbacks run in threads
