@@ -13,6 +13,7 @@ from codec.rules import is_trace_id
 from server.reads.log_csv import export_csv
 from server.reads.log_filter import parse_error_filter, parse_log_filter
 from server.reads.log_pages import list_page, to_logs
+from server.reads.turns import in_turn
 from server.reads.work import in_thread
 from server.rpc.auth import caller
 from server.rpc.checks import parse_limit, parse_uuid
@@ -23,6 +24,7 @@ from storage import logs
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from server.reads.turns import ReadTurns
     from server.rpc.context import Context
     from storage.columns import LogRow
     from storage.pool import Database
@@ -35,9 +37,11 @@ _MAX_CSV_ROWS: Final = 1_000_000
 class LogReads:
     """Logs one by one. Messages of many are made in a thread: the loop serves other calls meanwhile."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, turns: ReadTurns) -> None:
         self._database = database
+        self.turns = turns
 
+    @in_turn
     async def ListLogs(self, request: pb.ListLogsRequest, context: Context) -> pb.ListLogsResponse:
         size = parse_limit("page_size", request.page_size, default=50, maximum=_MAX_PAGE_SIZE)
         log_filter = parse_log_filter(request.filter)
@@ -49,6 +53,7 @@ class LogReads:
             searched_time=to_timestamp(page.searched_time),
         )
 
+    @in_turn
     async def ListErrors(self, request: pb.ListErrorsRequest, context: Context) -> pb.ListErrorsResponse:
         size = parse_limit("page_size", request.page_size, default=50, maximum=_MAX_PAGE_SIZE)
         log_filter = parse_error_filter(request.filter)
