@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MAX_TURN_S: Final = 0.1
 """A read that takes longer goes on beside the next one, in seconds."""
-_MAX_WAIT_S: Final = 5.0
+_MAX_WAIT_S: Final = 10.0
 """Longest that a read waits for others, in seconds."""
 
 
