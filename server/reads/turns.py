@@ -19,7 +19,7 @@ from server.rpc.errors import ServerIsBusy
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
-_MAX_TURN_S: Final = 0.1
+_TURN_S: Final = 0.1
 """A read that takes longer goes on beside the next one, in seconds."""
 _MAX_WAIT_S: Final = 10.0
 """Longest that a read waits for others, in seconds."""
@@ -38,7 +38,7 @@ class ReadTurns:
     """
 
     def __init__(
-        self, count: int, *, max_turn_s: float = _MAX_TURN_S, max_wait_s: float = _MAX_WAIT_S
+        self, count: int, *, max_turn_s: float = _TURN_S, max_wait_s: float = _MAX_WAIT_S
     ) -> None:
         self._free = count
         self._max_turn_s = max_turn_s
