@@ -37,9 +37,7 @@ class ReadTurns:
         max_wait_s: Longest that one waits.
     """
 
-    def __init__(
-        self, count: int, *, max_turn_s: float = _TURN_S, max_wait_s: float = _MAX_WAIT_S
-    ) -> None:
+    def __init__(self, count: int, *, max_turn_s: float = _TURN_S, max_wait_s: float = _MAX_WAIT_S) -> None:
         self._free = count
         self._max_turn_s = max_turn_s
         self._max_wait_s = max_wait_s
