@@ -1,8 +1,8 @@
 """Ingest's latency and the gaps between a chat's tokens, alone and beside ten dashboards that refresh.
 
 python -m benchmarks.beside_dashboards [logs] [groups]: over the data of benchmarks.dashboard, which is made
-where it is missing. Both phases alternate, so that a busy machine slows both. What a refresh costs in CPU is what
-the phases differ by.
+where it is missing. Both phases alternate, so that a busy machine slows both. What a refresh costs in CPU is
+what the phases differ by.
 """
 
 from __future__ import annotations
