@@ -159,14 +159,14 @@ async def run(port: int, active: Event, took: SynchronizedArray[float], services
                 read_answers(channel, gaps.beside if beside else gaps.alone, until),
             )
             cpu.note(beside=beside)
-    refreshes, seconds = took
+    refreshes, seconds = int(took[0]), took[1]
     report(
         benchmark="beside_dashboards",
         ingest=ingest.figures(),
         chat_gaps=gaps.figures(),
-        refreshes=int(refreshes),
+        refreshes=refreshes,
         refresh_ms=round(seconds * 1000 / refreshes, 1),
-        cpu_ms_per_refresh=cpu.per_refresh_ms(int(refreshes)),
+        cpu_ms_per_refresh=cpu.per_refresh_ms(refreshes),
     )
 
 
