@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from storage.alert_channels import MAX_PER_PROJECT, TooMany, lock_channels, lock_project
 from storage.alerts import resolve_open_alerts
+from storage.rollups import RollupFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from dataclasses import Field
     from datetime import datetime
-    from typing import Any, ClassVar
     from uuid import UUID
 
     import asyncpg
@@ -21,16 +20,31 @@ if TYPE_CHECKING:
     from storage.sql import Query
 
 
-class _Spec(Protocol):
-    """What a person sets."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """What a person sets of each; alert_service.proto explains it. Enums are their words."""
 
-    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+    display_name: str
+    providers: Sequence[str] | None
+    """None matches all; likewise the three that follow."""
+    models: Sequence[str] | None
+    operations: Sequence[str] | None
+    environments: Sequence[str] | None
+    channel_ids: Sequence[UUID]
+    disabled: bool
 
-    @property
-    def channel_ids(self) -> Sequence[UUID]: ...
+    def rollup_filter(self, project_id: str) -> RollupFilter:
+        """Return which rollups are read."""
+        return RollupFilter(
+            project_id=project_id,
+            providers=self.providers,
+            models=self.models,
+            operations=self.operations,
+            environments=self.environments,
+        )
 
 
-Spec = TypeVar("Spec", bound=_Spec)
+Spec = TypeVar("Spec", bound=SourceSpec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
