@@ -1,7 +1,8 @@
 """Ingest's latency and the gaps between a chat's tokens, alone and beside ten dashboards that refresh.
 
 python -m benchmarks.beside_dashboards [logs] [groups]: over the data of benchmarks.dashboard, which is made
-where it is missing. Both phases alternate, so that a busy machine slows both.
+where it is missing. Both phases alternate, so that a busy machine slows both. What a refresh costs in CPU is
+what the phases differ by.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import multiprocessing
 import statistics
 import sys
 import time
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -31,10 +33,13 @@ from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from multiprocessing.sharedctypes import SynchronizedArray
     from multiprocessing.synchronize import Event
 
-_ROUNDS = 6
-_ROUND_S = 10.0
+    from tests.support.machine import Machine
+
+_ROUNDS = 12
+_ROUND_S = 5.0
 _DASHBOARDS = 10
 _REFRESH_S = 5.0
 _INGEST_PAUSE_S = 0.01
@@ -46,6 +51,28 @@ _PANELS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("ListErrors", {"page_size": 20}),
 )
 _WINDOWS: tuple[timedelta, ...] = (HOUR, DAY, 7 * DAY, 30 * DAY)
+
+
+class Cpu:
+    """CPU seconds by process and phase."""
+
+    def __init__(self, services: Machine) -> None:
+        self._services = services
+        self._used: dict[str, dict[bool, float]] = defaultdict(lambda: {True: 0.0, False: 0.0})
+        self._last = services.cpu_s()
+
+    def note(self, *, beside: bool) -> None:
+        """Count what was used since the last call."""
+        now = self._services.cpu_s()
+        for name, used in now.items():
+            self._used[name][beside] += used - self._last[name]
+        self._last = now
+
+    def per_refresh_ms(self, refreshes: int) -> dict[str, float]:
+        """Return the CPU that a dashboard's refresh takes."""
+        return {
+            name: round((used[True] - used[False]) * 1000 / refreshes, 1) for name, used in self._used.items()
+        }
 
 
 class Latencies:
@@ -96,7 +123,7 @@ async def read_answers(channel: grpc.aio.Channel, into: list[float], until: floa
                 last = now
 
 
-async def refresh(stub: Any, number: int, active: Event) -> None:
+async def refresh(stub: Any, number: int, active: Event, took: SynchronizedArray[float]) -> None:
     """Ask for every panel, again and again, as an open dashboard does."""
     length = _WINDOWS[number % len(_WINDOWS)]
     await asyncio.sleep(number * _REFRESH_S / _DASHBOARDS)
@@ -104,22 +131,24 @@ async def refresh(stub: Any, number: int, active: Event) -> None:
         begin = time.perf_counter()
         if active.is_set():
             await asyncio.gather(*(ask(stub, method, length, arguments) for method, arguments in _PANELS))
+            took[0] += 1
+            took[1] += time.perf_counter() - begin
         await asyncio.sleep(max(0.0, _REFRESH_S - (time.perf_counter() - begin)))
 
 
-def show_dashboards(port: int, active: Event) -> None:
+def show_dashboards(port: int, active: Event, took: SynchronizedArray[float]) -> None:
     """Refresh dashboards in a process of their own, whose work delays no other client."""
 
     async def show() -> None:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = AnalyticsServiceStub(channel)
-            await asyncio.gather(*(refresh(stub, number, active) for number in range(_DASHBOARDS)))
+            await asyncio.gather(*(refresh(stub, number, active, took) for number in range(_DASHBOARDS)))
 
     asyncio.run(show())
 
 
-async def run(port: int, active: Event) -> None:
-    ingest, gaps = Latencies(), Latencies()
+async def run(port: int, active: Event, took: SynchronizedArray[float], services: Machine) -> None:
+    ingest, gaps, cpu = Latencies(), Latencies(), Cpu(services)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         for number in range(2 * _ROUNDS):
             beside = number % 2 == 1
@@ -129,17 +158,26 @@ async def run(port: int, active: Event) -> None:
                 send_logs(channel, ingest.beside if beside else ingest.alone, until),
                 read_answers(channel, gaps.beside if beside else gaps.alone, until),
             )
-    report(benchmark="beside_dashboards", ingest=ingest.figures(), chat_gaps=gaps.figures())
+            cpu.note(beside=beside)
+    refreshes, seconds = took
+    report(
+        benchmark="beside_dashboards",
+        ingest=ingest.figures(),
+        chat_gaps=gaps.figures(),
+        refreshes=int(refreshes),
+        refresh_ms=round(seconds * 1000 / refreshes, 1),
+        cpu_ms_per_refresh=cpu.per_refresh_ms(int(refreshes)),
+    )
 
 
-async def measure(port: int) -> None:
+async def measure(port: int, services: Machine) -> None:
     await eventually(lambda: answers(port))
     context = multiprocessing.get_context("spawn")
-    active = context.Event()
-    dashboards = context.Process(target=show_dashboards, args=(port, active), daemon=True)
+    active, took = context.Event(), context.Array("d", 2)
+    dashboards = context.Process(target=show_dashboards, args=(port, active, took), daemon=True)
     dashboards.start()
     try:
-        await run(port, active)
+        await run(port, active, took, services)
     finally:
         dashboards.kill()
         dashboards.join()
@@ -153,7 +191,7 @@ def main() -> None:
         port = free_port()
         services.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port))
         services.start("worker", "worker")
-        asyncio.run(measure(port))
+        asyncio.run(measure(port, services))
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ from server.reads.analytics import AnalyticsService
 from server.reads.events import EventService
 from server.reads.live_feed import LiveFeeds
 from server.reads.traces import TraceService
+from server.reads.turns import ReadTurns, reads_at_once
 from server.reports.answers import Answers
 from server.reports.service import ReportService
 from server.reports.turns import Turns
@@ -255,7 +256,8 @@ def _add_services(config: ServerConfig, shared: _Shared) -> _Services:
     services.add(ingest, ingest_service_pb2.DESCRIPTOR, {"IngestLogs": decode_batch})
     services.add(chat, chat_service_pb2.DESCRIPTOR)
     services.add(ConversationService(database, redactor, keys), conversation_service_pb2.DESCRIPTOR)
-    services.add(AnalyticsService(reads), analytics_service_pb2.DESCRIPTOR)
+    turns = ReadTurns(reads_at_once(config.server.processes))
+    services.add(AnalyticsService(reads, turns), analytics_service_pb2.DESCRIPTOR)
     services.add(EventService(feeds), event_service_pb2.DESCRIPTOR)
     services.add(TraceService(reads), our_trace_service_pb2.DESCRIPTOR)
     services.add(_make_reports(config, shared), report_service_pb2.DESCRIPTOR)

@@ -11,7 +11,7 @@ from llm_observe.v1.log_pb2 import Log
 
 from analytics.result_files import escape_formula
 from codec.rows import DURATIONS
-from server.reads.log_search import search_logs
+from server.reads.log_search import MAX_SEARCH_S, search_logs
 from server.reads.work import in_thread
 from storage.columns import LOG_COLUMNS
 from storage.log_searches import KeyRange, LogKey, LogScan
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Value: TypeAlias = str | int | UUID | datetime | None
 
 _READ_ROWS: Final = 500
+_FIRST_SLICE_ROWS: Final = 2_000
 _CHUNK_CHARS: Final = 128 * 1024
 """A chunk ends with the line that exceeds this. Lines have at most 200 KB, so that chunks stay below 1 MB."""
 
@@ -61,7 +62,10 @@ async def export_csv(
     while unread is not None and row_limit:
         wanted = min(row_limit, _READ_ROWS)
         async with database.connection() as connection:
-            found = await search_logs(LogScan(connection, project_id, log_filter), unread, wanted)
+            scan = LogScan(connection, project_id, log_filter)
+            found = await search_logs(
+                scan, unread, wanted, budget_s=MAX_SEARCH_S, first_slice_rows=_FIRST_SLICE_ROWS
+            )
         row_limit -= len(found.rows)
         unread = found.unread
         if len(found.rows) == wanted:

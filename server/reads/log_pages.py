@@ -9,7 +9,7 @@ from uuid import UUID
 
 from analytics.windows import Window
 from codec.rows import to_log
-from server.reads.log_search import search_logs
+from server.reads.log_search import SEARCH_BUDGET_S, search_logs
 from server.reads.work import in_thread
 from server.rpc.errors import PageTokenMismatch
 from server.rpc.paging import make_page_token, read_cursor
@@ -75,9 +75,10 @@ async def list_page(
     request: Request,
     size: int,
     *,
+    budget_s: float = SEARCH_BUDGET_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> LogPage:
-    """Return the page that a request asks for.
+    """Return the page that a request asks for, with what is found within the budget, in seconds.
 
     Raises:
         PageTokenMismatch: The token belongs to another call.
@@ -89,7 +90,7 @@ async def list_page(
     async with database.connection() as connection:
         scan = LogScan(connection, project_id, log_filter, newest_first=not cursor.newer)
         # One more than are shown, so that the last page is known to be the last.
-        rows, unread = await search_logs(scan, keys, size + 1, clock=clock)
+        rows, unread = await search_logs(scan, keys, size + 1, budget_s=budget_s, clock=clock)
     logs = await in_thread(to_logs, rows[:size])
     following = rows[len(logs)] if len(logs) < len(rows) else None
     if cursor.newer:

@@ -13,16 +13,19 @@ from codec.rules import is_trace_id
 from server.reads.log_csv import export_csv
 from server.reads.log_filter import parse_error_filter, parse_log_filter
 from server.reads.log_pages import list_page, to_logs
+from server.reads.log_search import MAX_SEARCH_S, SEARCH_BUDGET_S
+from server.reads.turns import in_turn
 from server.reads.work import in_thread
 from server.rpc.auth import caller
 from server.rpc.checks import parse_limit, parse_uuid
 from server.rpc.errors import InvalidField, LogNotFound
-from server.rpc.times import parse_window, to_time_range, to_timestamp
+from server.rpc.times import parse_length, parse_window, to_time_range, to_timestamp
 from storage import logs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from server.reads.turns import ReadTurns
     from server.rpc.context import Context
     from storage.columns import LogRow
     from storage.pool import Database
@@ -35,13 +38,17 @@ _MAX_CSV_ROWS: Final = 1_000_000
 class LogReads:
     """Logs one by one. Messages of many are made in a thread: the loop serves other calls meanwhile."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, turns: ReadTurns) -> None:
         self._database = database
+        self.turns = turns
 
+    @in_turn
     async def ListLogs(self, request: pb.ListLogsRequest, context: Context) -> pb.ListLogsResponse:
         size = parse_limit("page_size", request.page_size, default=50, maximum=_MAX_PAGE_SIZE)
-        log_filter = parse_log_filter(request.filter)
-        page = await list_page(self._database, caller().project_id, log_filter, request, size)
+        log_filter, budget_s = parse_log_filter(request.filter), _parse_search_time(request)
+        page = await list_page(
+            self._database, caller().project_id, log_filter, request, size, budget_s=budget_s
+        )
         return pb.ListLogsResponse(
             logs=page.logs,
             next_page_token=page.next_page_token,
@@ -49,6 +56,7 @@ class LogReads:
             searched_time=to_timestamp(page.searched_time),
         )
 
+    @in_turn
     async def ListErrors(self, request: pb.ListErrorsRequest, context: Context) -> pb.ListErrorsResponse:
         size = parse_limit("page_size", request.page_size, default=50, maximum=_MAX_PAGE_SIZE)
         log_filter = parse_error_filter(request.filter)
@@ -95,3 +103,10 @@ class LogReads:
         async with aclosing(chunks):
             async for chunk in chunks:
                 yield pb.ExportLogsCsvResponse(chunk=chunk)
+
+
+def _parse_search_time(request: pb.ListLogsRequest) -> float:
+    """Return how long a search may take, in seconds."""
+    if not request.HasField("search_time"):
+        return SEARCH_BUDGET_S
+    return min(parse_length("search_time", request.search_time).total_seconds(), MAX_SEARCH_S)

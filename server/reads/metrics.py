@@ -17,6 +17,7 @@ from analytics.log_breakdowns import break_down_by_logs
 from analytics.metrics import Metrics
 from server.reads.convert import fill_metrics
 from server.reads.queries import fit_step, is_unfinished, parse_step, rollup_filter
+from server.reads.turns import in_turn
 from server.reads.work import in_thread
 from server.rpc.auth import caller
 from server.rpc.checks import parse_limit
@@ -27,6 +28,7 @@ from storage.rollups import ERROR_CODES
 if TYPE_CHECKING:
     from analytics.aggregates import Breakdown, Summary, TimeSeries
     from analytics.windows import Window
+    from server.reads.turns import ReadTurns
     from server.rpc.context import Context
     from storage.pool import Database
     from storage.rollups import Cell, Facets
@@ -52,15 +54,18 @@ _NUMBER_OF: Final = {name: number for number, name in ROLLUP_DIMENSIONS.items()}
 class MetricReads:
     """Numbers from rollups. Messages are made in a thread: the loop serves other calls meanwhile."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, turns: ReadTurns) -> None:
         self._database = database
+        self.turns = turns
 
+    @in_turn
     async def GetSummary(self, request: pb.GetSummaryRequest, context: Context) -> pb.GetSummaryResponse:
         found = rollup_filter(caller().project_id, request.filter)
         window = parse_window(request.time_range)
         summary = await aggregates.summarise(self._database, window, found, datetime.now(UTC))
         return await in_thread(_to_summary, summary)
 
+    @in_turn
     async def QueryTimeSeries(
         self, request: pb.QueryTimeSeriesRequest, context: Context
     ) -> pb.QueryTimeSeriesResponse:
@@ -77,6 +82,7 @@ class MetricReads:
         convert = _to_error_series if group_by == ERROR_CODE else _to_time_series
         return await in_thread(convert, series, step, datetime.now(UTC))
 
+    @in_turn
     async def QueryBreakdown(
         self, request: pb.QueryBreakdownRequest, context: Context
     ) -> pb.QueryBreakdownResponse:
@@ -99,6 +105,7 @@ class MetricReads:
                 breakdown = await aggregates.break_down(self._database, window, found, group_by, limit)
         return await in_thread(_to_breakdown, breakdown)
 
+    @in_turn
     async def ListFacets(self, request: pb.ListFacetsRequest, context: Context) -> pb.ListFacetsResponse:
         found = rollup_filter(caller().project_id, request.filter)
         limit = parse_limit("limit", request.limit, default=50, maximum=_MAX_GROUPS)

@@ -31,7 +31,8 @@ Cursor: TypeAlias = tuple[str | UUID | datetime, ...]
 
 _VERSION: Final = 2
 _LATEST: Final = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
-_PAGE_FIELDS: Final = ("page_token", "page_size")
+_PAGE_FIELDS: Final = ("page_token", "page_size", "search_time")
+"""Arguments that may differ from page to page."""
 
 
 class Page(NamedTuple, Generic[Row]):
@@ -115,6 +116,7 @@ def _fingerprint(request: Message) -> str:
     arguments = type(request)()
     arguments.CopyFrom(request)
     for field in _PAGE_FIELDS:
-        arguments.ClearField(field)
+        if field in request.DESCRIPTOR.fields_by_name:
+            arguments.ClearField(field)
     text = request.DESCRIPTOR.full_name.encode() + arguments.SerializeToString(deterministic=True)
     return hashlib.sha256(text).hexdigest()[:16]

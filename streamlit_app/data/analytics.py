@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from streamlit_app.state.view import View
 
 _EXPORT_TIMEOUT_S: Final = 120.0
+STEP_S: Final = 0.4
+"""How long the server searches for logs before a page says how far it is, in seconds."""
+LONGEST_SEARCH_S: Final = 2
+"""How long it searches where nobody says so, in seconds; the server allows no more."""
 DIMENSIONS = {
     "provider": pb.DIMENSION_PROVIDER,
     "model": pb.DIMENSION_MODEL,
@@ -148,11 +152,14 @@ def list_errors(query: Query, page_size: int = 50) -> pb.ListErrorsResponse:
         return _stub().ListErrors(request, timeout=settings().timeout_s)
 
 
-def list_logs(query: Query, page_size: int = 50, page_token: str = "") -> pb.ListLogsResponse:
-    """Return a page of logs, newest first."""
+def list_logs(
+    query: Query, page_size: int = 50, page_token: str = "", search_s: float = STEP_S
+) -> pb.ListLogsResponse:
+    """Return a page of logs, newest first, with what is found in so many seconds."""
     request = pb.ListLogsRequest(
         time_range=query.time_range, filter=query.log_filter, page_size=page_size, page_token=page_token
     )
+    request.search_time.FromMilliseconds(int(search_s * 1000))
     with server_errors():
         return _stub().ListLogs(request, timeout=settings().timeout_s)
 
@@ -160,6 +167,7 @@ def list_logs(query: Query, page_size: int = 50, page_token: str = "") -> pb.Lis
 def list_session(session_id: str, limit: int = 500) -> pb.ListLogsResponse:
     """Return the latest logs of a session in the last year, newest first."""
     request = pb.ListLogsRequest(filter=LogFilter(session_id=session_id), page_size=limit)
+    request.search_time.FromSeconds(LONGEST_SEARCH_S)
     now = clock.now()
     request.time_range.start_time.FromDatetime(now - MAX_LENGTH)
     request.time_range.end_time.FromDatetime(now)
@@ -180,6 +188,7 @@ def export_csv(query: Query, row_limit: int) -> bytes:
 def find_last_log(log_filter: LogFilter | None = None) -> Log | None:
     """Return the newest log of the last year that matches; None if there is none."""
     request = pb.ListLogsRequest(filter=log_filter, page_size=1)
+    request.search_time.FromSeconds(LONGEST_SEARCH_S)
     now = clock.now()
     request.time_range.start_time.FromDatetime(now - MAX_LENGTH)
     request.time_range.end_time.FromDatetime(now)

@@ -12,6 +12,7 @@ from llm_observe.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from llm_observe.v1.filter_pb2 import LogFilter
 
 from streamlit_app import clock
+from streamlit_app.data.analytics import LONGEST_SEARCH_S
 from streamlit_app.data.connection import channel, server_errors, settings
 from streamlit_app.state.window import MAX_LENGTH
 
@@ -58,6 +59,7 @@ def list_calls(conversation_id: str) -> list[Log]:
     request = analytics.ListLogsRequest(
         filter=LogFilter(conversation_id=conversation_id), page_size=_MAX_CALLS
     )
+    request.search_time.FromSeconds(LONGEST_SEARCH_S)
     now = clock.now()
     request.time_range.start_time.FromDatetime(now - MAX_LENGTH)
     request.time_range.end_time.FromDatetime(now)

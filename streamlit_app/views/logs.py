@@ -22,8 +22,10 @@ from streamlit_app.components.panel import panel
 from streamlit_app.components.safe_text import literal
 from streamlit_app.data import analytics
 from streamlit_app.data.connection import settings
+from streamlit_app.data.log_search import PAGE_SIZE, LogSearch
 from streamlit_app.data.reads import read_together
 from streamlit_app.panels.log_drawer import listed_logs, open_log, open_log_id, remember_listed, show_drawer
+from streamlit_app.panels.log_search import SearchLine, keep_search, kept_search
 from streamlit_app.panels.log_table import show_log_table
 from streamlit_app.panels.pulse import MODES, count_of, show_pulse
 from streamlit_app.state import live
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
     from streamlit_app.data.reads import Read, Reads
 
 _PLACEHOLDERS: Final = (150, 620)
-_PAGE_SIZE: Final = 50
 _EXPORTED_ROWS: Final = 100_000
 _LIVE_REFRESH_S: Final = 2.0
 _PULSE_KEYS: Final = (*METRIC_KEYS, "outcome")
@@ -65,7 +66,7 @@ class _Answers:
     reads: Reads
     summary: Read[pb.GetSummaryResponse]
     overall: Read[pb.QueryTimeSeriesResponse]
-    logs: Read[tuple[datetime, pb.ListLogsResponse]]
+    logs: Read[LogSearch]
 
 
 def render() -> None:
@@ -111,7 +112,7 @@ def _show_logs(header: Header, *, is_call_open: bool) -> None:
         return
     _show_pulse(answers)
     if show_panel_state(answers.logs) and answers.logs.value:
-        _show_list(answers, *answers.logs.value, is_call_open=is_call_open)
+        _show_list(answers, answers.logs.value, is_call_open=is_call_open)
 
 
 # -- reading -----------------------------------------------------------------------------------------------
@@ -121,7 +122,8 @@ def _read(view: View) -> _Answers:
     page = LogPage.from_url(view)
     is_live = is_on_in_url(live.PARAMETER)
     last: _Answers | None = st.session_state.get(_LAST)
-    if is_live and last and (last.view, last.page) == (view, page) and _is_fresh(last):
+    may_be_old = last is not None and (is_live or _is_searching(last))
+    if last and may_be_old and (last.view, last.page) == (view, page) and _is_fresh(last):
         # The rows come by themselves: the rest is as old as it is on a page that is not live.
         return last
     # To the millisecond, as the URL of the next page says when this one was read.
@@ -138,9 +140,13 @@ def _is_fresh(answers: _Answers) -> bool:
     return age_s < settings().refresh_s and not answers.reads.unreachable
 
 
+def _is_searching(answers: _Answers) -> bool:
+    return answers.logs.value is not None and answers.logs.value.is_running
+
+
 def _start(reads: Reads, view: View, page: LogPage | None, now: datetime) -> _Answers:
     query = analytics.to_query(view, now)
-    token = page.token if page else ""
+    token, kept = page.token if page else "", kept_search((view, page))
     return _Answers(
         view=view,
         page=page,
@@ -149,7 +155,7 @@ def _start(reads: Reads, view: View, page: LogPage | None, now: datetime) -> _An
         reads=reads,
         summary=reads.start("summary", lambda: analytics.get_summary(query)),
         overall=reads.start("overall", lambda: analytics.query_time_series(query)),
-        logs=reads.start("logs", lambda: (now, analytics.list_logs(query, _PAGE_SIZE, token))),
+        logs=reads.start("logs", lambda: kept or LogSearch.begin(query, token, now)),
     )
 
 
@@ -204,15 +210,24 @@ def _show_what_is_not_counted(view: View) -> None:
 # -- the table ---------------------------------------------------------------------------------------------
 
 
-def _show_list(
-    answers: _Answers, read_time: datetime, listed: pb.ListLogsResponse, *, is_call_open: bool
-) -> None:
-    view, logs = answers.view, list(listed.logs)
-    if is_on_in_url(live.PARAMETER) and answers.page is None:
-        logs = _follow(view, logs, is_call_open=is_call_open)
-    if not logs and not listed.next_page_token and answers.page is None:
-        _show_nothing(view)
+def _show_list(answers: _Answers, search: LogSearch, *, is_call_open: bool) -> None:
+    keep_search((answers.view, answers.page), search)
+    is_live = is_on_in_url(live.PARAMETER) and answers.page is None
+    line = SearchLine(search) if search.step_count > 1 or search.is_running else None
+    _show_rows(answers, search, is_live=is_live, is_call_open=is_call_open)
+    if line:
+        # One that is open does not wait for a search. What is live is searched as it refreshes.
+        line.search_on(at_most=0 if is_call_open else 1 if is_live else None)
+    if not search.listed.logs and not search.listed.next_page_token and answers.page is None:
+        _show_nothing(answers.view)
         return
+    _show_pages(answers, search)
+
+
+def _show_rows(answers: _Answers, search: LogSearch, *, is_live: bool, is_call_open: bool) -> None:
+    view, logs = answers.view, list(search.listed.logs)
+    if is_live:
+        logs = _follow(view, logs, is_call_open=is_call_open)
     shown_until_now = listed_logs()
     remember_listed([log.log_id for log in logs])
     if logs:
@@ -223,7 +238,6 @@ def _show_list(
             st.session_state[_TABLE] = st.session_state.get(_TABLE, 0) + 1
             open_log(shown_until_now[row])  # a click and a new call may cross each other
             st.rerun()
-    _show_pages(answers, read_time, listed)
 
 
 def _follow(view: View, listed: list[Log], *, is_call_open: bool) -> list[Log]:
@@ -231,7 +245,7 @@ def _follow(view: View, listed: list[Log], *, is_call_open: bool) -> list[Log]:
     tail = live.follow(view)
     # Also on the line above the table: its button would go away before it is clicked.
     is_held = is_mouse_in("logs_wide", "live_line") or is_call_open
-    shown, more = live.hold(live.merge_newest(tail.logs, listed, _PAGE_SIZE), is_held=is_held)
+    shown, more = live.hold(live.merge_newest(tail.logs, listed, PAGE_SIZE), is_held=is_held)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="live_line"):
         words = "held while you read" if is_held else "following"
         st.markdown(f":green[●] {literal(f'Live · {words}')}", width="content")
@@ -270,8 +284,8 @@ def _last_words(log: Log) -> str:
     return f"Last matching call: {fmt.ago(fmt.timestamp(log.start_time), clock.now())}."
 
 
-def _show_pages(answers: _Answers, read_time: datetime, listed: pb.ListLogsResponse) -> None:
-    view = answers.view
+def _show_pages(answers: _Answers, search: LogSearch) -> None:
+    view, listed, read_time = answers.view, search.listed, search.read_time
     older = LogPage(listed.next_page_token, read_time) if listed.next_page_token else None
     newer = LogPage(listed.previous_page_token, read_time) if listed.previous_page_token else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="log_pages"):
@@ -303,10 +317,7 @@ def _describe_page(answers: _Answers, listed: pb.ListLogsResponse) -> str:
     about = _about_all(answers)
     if about is not None:
         words.append(f"about {fmt.exact(about)} in all")
-    if listed.next_page_token and len(listed.logs) < _PAGE_SIZE and listed.HasField("searched_time"):
-        until = fmt.date_time(fmt.timestamp(listed.searched_time), zone)
-        words.append(f"searched back to {until} so far: Older goes on")
-    elif not listed.next_page_token:
+    if not listed.next_page_token:
         words.append("the end of the window")
     return " · ".join(words)
 

@@ -14,7 +14,7 @@ from llm_observe.v1.filter_pb2 import LogFilter, MetricFilter
 from llm_observe.v1.log_pb2 import OUTCOME_ERROR
 
 from codec.rows import to_row
-from server.reads import log_search
+from server.reads import log_pages, log_search
 from server.reads.log_filter import LogMatcher, parse_log_filter
 from server.reads.log_pages import LogPage, list_page
 from tests.support.logs import make_log
@@ -35,6 +35,7 @@ def analytics(channel):
 @pytest.fixture
 def small_slices(monkeypatch):
     monkeypatch.setattr(log_search, "_FIRST_SLICE_ROWS", 2)
+    monkeypatch.setattr(log_search, "_MIN_SLICE_ROWS", 2)
     monkeypatch.setattr(log_search, "_MAX_SLICE_ROWS", 7)
 
 
@@ -154,6 +155,47 @@ async def test_a_search_says_how_far_it_came(database, small_slices):
         assert [time for time in times if page.searched_time <= time <= newest] == [
             time for time in on_page if time >= page.searched_time
         ]
+
+
+@pytest.mark.parametrize(
+    ("search_time", "budget_s"),
+    [(None, log_search.SEARCH_BUDGET_S), (0, 0.0), (0.5, 0.5), (60, log_search.MAX_SEARCH_S)],
+)
+async def test_a_caller_chooses_how_long_to_search(analytics, monkeypatch, search_time, budget_s):
+    budgets = []
+
+    async def note(scan, keys, row_limit, *, budget_s, clock):
+        budgets.append(budget_s)
+        return log_search.Found([], None)
+
+    monkeypatch.setattr(log_pages, "search_logs", note)
+    request = pb.ListLogsRequest()
+    if search_time is not None:
+        request.search_time.FromMilliseconds(int(search_time * 1000))
+    await analytics.ListLogs(request)
+    assert budgets == [budget_s]
+
+
+async def test_pages_may_be_searched_for_times_of_different_lengths(analytics, database):
+    logs = [log_at(NOW - timedelta(seconds=n)) for n in range(3)]
+    await store(database, *logs)
+    request = pb.ListLogsRequest(page_size=1)
+    ids = []
+    for milliseconds in (1, 500, 2000):
+        request.search_time.FromMilliseconds(milliseconds)
+        page = await analytics.ListLogs(request)
+        ids += [log.log_id for log in page.logs]
+        request.page_token = page.next_page_token
+    assert ids == by_key(logs)
+
+
+async def test_a_time_to_search_that_is_none_is_refused(analytics):
+    request = pb.ListLogsRequest()
+    request.search_time.seconds = -1
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await analytics.ListLogs(request)
+    reason, _, fields = info_of(caught.value)
+    assert (reason, fields) == ("INVALID_FIELD", ["search_time"])
 
 
 async def test_equal_times_are_told_apart_by_searched_time(database):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from llm_observe.v1 import analytics_service_pb2 as pb
@@ -11,6 +12,7 @@ from llm_observe.v1.log_pb2 import OUTCOME_ERROR, Log
 from llm_observe.v1.trace_service_pb2 import ListTracesResponse, TraceServiceGetTraceResponse
 
 from server.rpc.errors import QueryTookTooLong
+from streamlit_app.data import log_search
 from streamlit_app.data.live_tail import LiveTail
 from streamlit_app.panels.log_details import describe_rank, describe_source, tokens_per_second
 from streamlit_app.state.filters import KEYS, Filters
@@ -80,11 +82,102 @@ def test_a_broken_page_is_the_first_one(value, connected):
     assert not connected.requests_to(LIST)[-1].page_token
 
 
-def test_how_far_a_search_came_is_said(connected):
-    answer = pb.ListLogsResponse(logs=logs()[:3], next_page_token="more")
+class Haystack:
+    """A server that searches an hour of the window with each call, and finds what is given for it."""
+
+    def __init__(self, *found: int) -> None:
+        self.found = found
+        self.calls = 0
+
+    def __call__(self, request):
+        at = int(request.page_token or 0)
+        self.calls += 1
+        start = sum(self.found[:at])
+        answer = pb.ListLogsResponse(logs=logs()[start : start + min(self.found[at], request.page_size)])
+        answer.next_page_token = str(at + 1) if at + 1 < len(self.found) else ""
+        answer.searched_time.FromDatetime(NOW - timedelta(hours=at + 1))
+        return answer
+
+
+def shown_rows(app) -> list[int]:
+    return [len(frame.value) for frame in app.dataframe]
+
+
+def test_a_search_goes_on_by_itself_to_the_end_of_the_window(connected):
+    connected.answers[LIST] = haystack = Haystack(0, 2, 0, 1)
+    app = run("logs", q="invoice")
+    assert haystack.calls == 4
+    assert shown_rows(app) == [3, 3]  # wide and narrow
+    assert "Searched all of the window" in texts(app)
+    assert "3 found" in texts(app)
+    assert "the end of the window" in texts(app)
+    app.run()
+    assert haystack.calls == 4  # a refresh does not begin it again
+    assert shown_rows(app) == [3, 3]
+    app.button("search_again").click().run()
+    assert haystack.calls == 8
+
+
+def test_a_search_ends_with_a_full_page(connected):
+    connected.answers[LIST] = haystack = Haystack(0, 30, 30, 30)
+    app = run("logs", q="invoice")
+    assert haystack.calls == 3
+    assert shown_rows(app) == [50, 50]
+    assert not app.button("older").disabled
+
+
+def test_a_search_that_takes_long_asks_whether_to_go_on(connected, monkeypatch):
+    monkeypatch.setattr(log_search, "MAX_SEARCH_S", 0.0)
+    connected.answers[LIST] = haystack = Haystack(1, 1, 1, 1)
+    app = run("logs", q="invoice")
+    assert haystack.calls == 2
+    assert "Searched back to 25 Nov" in texts(app)
+    assert shown_rows(app) == [2, 2]
+    app.run()
+    assert haystack.calls == 2
+    app.button("search_on").click().run()
+    assert haystack.calls == 3
+    app.button("older").click().run()  # or page by page
+    assert connected.requests_to(LIST)[-1].page_token == "3"
+
+
+def test_a_search_that_does_not_come_further_stops(connected):
+    answer = pb.ListLogsResponse(next_page_token="more")
     answer.searched_time.FromDatetime(NOW.replace(hour=9, minute=5))
     connected.answers[LIST] = answer
-    assert "searched back to 25 Nov 09:05 so far" in texts(run("logs", q="invoice"))
+    app = run("logs", q="invoice")
+    assert len(connected.requests_to(LIST)) == 2
+    assert "Searched back to 25 Nov 09:05 so far" in texts(app)
+
+
+def test_a_search_that_fails_says_why_and_keeps_what_it_found(connected):
+    found = Haystack(2, 1)
+
+    def fail_later(request):
+        return QueryTookTooLong() if request.page_token else found(request)
+
+    connected.answers[LIST] = fail_later
+    app = run("logs", q="invoice")
+    assert shown_rows(app) == [2, 2]
+    assert "took too long" in texts(app)
+    connected.answers[LIST] = found
+    app.button("search_on").click().run()
+    assert shown_rows(app) == [3, 3]
+
+
+def test_a_search_waits_while_a_call_is_open(connected):
+    connected.answers[LIST] = haystack = Haystack(1, 1, 1)
+    app = run("logs", q="invoice", log=logs()[0].log_id)
+    assert haystack.calls == 1
+    assert "Searching, back to 25 Nov" in texts(app)
+
+
+def test_what_is_live_searches_a_step_with_each_refresh(connected):
+    connected.answers[LIST] = haystack = Haystack(1, 1, 1)
+    app = run("logs", q="invoice", live="1")
+    assert haystack.calls == 2
+    app.run()
+    assert haystack.calls == 3
 
 
 def test_counts_say_which_filters_they_do_not_know(connected):

@@ -655,10 +655,11 @@ class ListLogsRequest(google.protobuf.message.Message):
     FILTER_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    SEARCH_TIME_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Logs a page; 0 means 50, at most 1000; larger values mean 1000, negative ones are an error."""
     page_token: builtins.str
-    """next_page_token or previous_page_token of another page, with all other arguments unchanged."""
+    """next_page_token or previous_page_token of another page, with time_range and filter unchanged."""
     @property
     def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
         """The window of start_time, exact; default the last 24 hours."""
@@ -667,6 +668,12 @@ class ListLogsRequest(google.protobuf.message.Message):
     def filter(self) -> llm_observe.v1.filter_pb2.LogFilter:
         """Which logs."""
 
+    @property
+    def search_time(self) -> google.protobuf.duration_pb2.Duration:
+        """How long to search for logs that match, where the page is not full before; default 30 milliseconds, at most 2 seconds;
+        larger values mean 2 seconds, negative ones are an error.
+        """
+
     def __init__(
         self,
         *,
@@ -674,9 +681,10 @@ class ListLogsRequest(google.protobuf.message.Message):
         filter: llm_observe.v1.filter_pb2.LogFilter | None = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        search_time: google.protobuf.duration_pb2.Duration | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["filter", b"filter", "time_range", b"time_range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "time_range", b"time_range"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["filter", b"filter", "search_time", b"search_time", "time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "search_time", b"search_time", "time_range", b"time_range"]) -> None: ...
 
 global___ListLogsRequest = ListLogsRequest
 
@@ -696,8 +704,8 @@ class ListLogsResponse(google.protobuf.message.Message):
     """Returns to newer logs. Empty on the first page."""
     @property
     def logs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[llm_observe.v1.log_pb2.Log]:
-        """The logs, newest first. A page may have fewer than page_size, even none, before the end: a search stops after a few
-        seconds and says in searched_time how far it came.
+        """The logs, newest first. A page may have fewer than page_size, even none, before the end: a search stops after
+        search_time and says in searched_time how far it came. Go on with next_page_token until it is empty.
         """
 
     @property
