@@ -1,9 +1,9 @@
 """Which releases began in a window, and when: found in samples of its calls.
 
 No index knows the release of a call, and a window may have ten million. So it is read in parts: of each, the
-latest calls. Where a part has more, those before them are read likewise, in smaller parts, until the first call
-of a release is found. A release that takes over at once is found to the call. One that begins with few calls
-beside another is found where it has about one call in ``ROWS``.
+latest calls. Where a part has more, those before them are read likewise, in smaller parts, until the first
+call of a release is found. A release that takes over at once is found to the call. One that begins with few
+calls beside another is found where it has about one call in ``ROWS``.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ async def list_new_releases(
 async def find_new_releases(read: Read, window: Window, limit: int) -> NewReleases:
     """Return which releases began in a window, and not in the one of the same length before it."""
     parts = split(window, PARTS)
-    samples = await read([*split(Window(window.start - (window.end - window.start), window.start), PARTS), *parts])
+    samples = await read(
+        [*split(Window(window.start - (window.end - window.start), window.start), PARTS), *parts]
+    )
     sampled = any(sample.call_count >= ROWS for sample in samples)
     here = samples[PARTS:]
     known = {name for sample in samples[:PARTS] for name in sample.releases} or _releases_at_start(here)

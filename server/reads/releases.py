@@ -26,7 +26,9 @@ class ReleaseReads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def ListReleases(self, request: pb.ListReleasesRequest, context: Context) -> pb.ListReleasesResponse:
+    async def ListReleases(
+        self, request: pb.ListReleasesRequest, context: Context
+    ) -> pb.ListReleasesResponse:
         found = await list_new_releases(
             self._database,
             caller().project_id,

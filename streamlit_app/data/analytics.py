@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from streamlit_app.state.view import View
 
 _EXPORT_TIMEOUT_S: Final = 120.0
+_RELEASES: Final = 30
 DIMENSIONS = {
     "provider": pb.DIMENSION_PROVIDER,
     "model": pb.DIMENSION_MODEL,
@@ -137,6 +138,18 @@ def list_facets(query: Query, limit: int = 50) -> dict[str, list[pb.FacetValue]]
         facets = _stub().ListFacets(request, timeout=settings().timeout_s).facets
     found = {facet.dimension: list(facet.values) for facet in facets}
     return {key: found.get(dimension, []) for key, dimension in DIMENSIONS.items()}
+
+
+def list_releases(query: Query) -> pb.ListReleasesResponse:
+    """Return the releases that began in the window.
+
+    Of the filters, that of environments acts alone: something is deployed to one, whatever it calls.
+    """
+    request = pb.ListReleasesRequest(
+        time_range=query.time_range, environments=query.metric_filter.environments, limit=_RELEASES
+    )
+    with server_errors():
+        return _stub().ListReleases(request, timeout=settings().timeout_s)
 
 
 def list_errors(query: Query, page_size: int = 50) -> pb.ListErrorsResponse:

@@ -44,8 +44,13 @@ class Calls:
         return sample
 
 
-def calls_of(release_at: Callable[[int, timedelta], str], every: timedelta, *, since: timedelta) -> list[Call]:
-    """Return calls from ``since`` before the window to its end; ``release_at`` is of a call's number and time."""
+def calls_of(
+    release_at: Callable[[int, timedelta], str], every: timedelta, *, since: timedelta
+) -> list[Call]:
+    """Return calls from ``since`` before the window to its end.
+
+    ``release_at`` returns the release of a call, by its number and its time since the window's start.
+    """
     count = int((since + 24 * HOUR) / every)
     times = [-since + every * number for number in range(count)]
     return [(START + time, release_at(number, time), True) for number, time in enumerate(times)]
