@@ -42,11 +42,16 @@ def find_in(text: str, where: str) -> Iterator[Finding]:
     for begin in range(0, max(1, len(text) - _OVERLAP_CHARS), _PIECE_CHARS - _OVERLAP_CHARS):
         piece = text[begin : begin + _PIECE_CHARS]
         for found in find_credentials(piece):
-            least = _MIN_PASSWORD_CHARS if found.kind == "URL_PASSWORD" else _MIN_CHARS
-            value = piece[found.start : found.end]
-            if len(value) >= least and not _PLACEHOLDER.fullmatch(value):
+            if _is_real(found.kind, piece[found.start : found.end]):
                 line = text.count("\n", 0, begin + found.start) + 1
                 yield Finding(f"{where}:{line}", found.kind)
+
+
+def _is_real(kind: str, value: str) -> bool:
+    if kind == "URL_PASSWORD":
+        # With a backslash it is a regular expression for URLs, which have none.
+        return len(value) >= _MIN_PASSWORD_CHARS and "\\" not in value and not _PLACEHOLDER.fullmatch(value)
+    return len(value) >= _MIN_CHARS and not _PLACEHOLDER.fullmatch(value)
 
 
 def find_in_tree() -> Iterator[Finding]:

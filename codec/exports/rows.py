@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 import pyarrow.parquet
 
+from codec.json_files import NotJson, read_documents
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from codec.json_files import BytesFile
 
 Row: TypeAlias = dict[str, Any]
 """A row as its file has it: whoever uses a field checks its type."""
@@ -49,7 +52,7 @@ def read_rows(path: Path) -> Iterator[Row]:
                     yield from _read_text(io.BufferedReader(unpacked))
             else:
                 yield from _read_text(file)
-        except UnreadableExport as error:
+        except NotJson as error:
             raise UnreadableExport(f"{path}: {error}") from None
         except (EOFError, gzip.BadGzipFile, pyarrow.ArrowException, UnicodeDecodeError, csv.Error) as error:
             reason = f"damaged, or of another form ({type(error).__name__})"
@@ -61,36 +64,17 @@ def _read_parquet(file: BinaryIO) -> Iterator[Row]:
         yield from batch.to_pylist(maps_as_pydicts="lossy")
 
 
-def _read_text(file: io.BufferedIOBase | BinaryIO) -> Iterator[Row]:
+def _read_text(file: BytesFile) -> Iterator[Row]:
     first = file.readline()
     while first and not first.strip():
         first = file.readline()
     if first.lstrip(b"\xef\xbb\xbf \t")[:1] in {b"[", b"{"}:
-        yield from _read_json(first.removeprefix(b"\xef\xbb\xbf"), file)
+        for document in read_documents(file, first.removeprefix(b"\xef\xbb\xbf")):
+            yield from _rows_of(document)
     elif first:
         lines = (line.decode() for line in chain([first.removeprefix(b"\xef\xbb\xbf")], file))
         csv.field_size_limit(_MAX_FIELD_BYTES)
         yield from csv.DictReader(lines, restkey="", strict=True)
-
-
-def _read_json(first: bytes, file: io.BufferedIOBase | BinaryIO) -> Iterator[Row]:
-    """Yield the rows of one document, or of lines of which each is one."""
-    try:
-        document = json.loads(first)
-    except (ValueError, RecursionError):
-        document = _load(first + file.read(), "the file")
-    yield from _rows_of(document)
-    for number, line in enumerate(file, 2):
-        if line.strip():
-            yield from _rows_of(_load(line, f"line {number}"))
-
-
-def _load(data: bytes, place: str) -> object:
-    try:
-        loaded: object = json.loads(data)
-    except (ValueError, RecursionError):
-        raise UnreadableExport(f"{place} is not JSON") from None
-    return loaded
 
 
 def _rows_of(document: object, depth: int = _MAX_DEPTH) -> Iterator[Row]:

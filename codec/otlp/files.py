@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 from google.protobuf import json_format
@@ -11,6 +10,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from codec.json_files import NotJson, read_documents
 from codec.otlp.decode_json import read_id
 
 if TYPE_CHECKING:
@@ -90,25 +90,11 @@ def count_items(request: Request) -> int:
 
 
 def _read_json(file: BinaryIO) -> Iterator[Request]:
-    """Yield the requests of one JSON document, or of lines of which each is one."""
-    first = file.readline()
     try:
-        documents = [json.loads(first)]
-    except ValueError:
-        documents = [_load(first + file.read(), "the file")]
-    for document in documents:
-        yield from _to_requests(document)
-    for number, line in enumerate(file, 2):
-        if line.strip():
-            yield from _to_requests(_load(line, f"line {number}"))
-
-
-def _load(data: bytes, place: str) -> object:
-    try:
-        loaded: object = json.loads(data)
-    except (ValueError, RecursionError):
-        raise UnreadableFile(f"{place} is not JSON") from None
-    return loaded
+        for document in read_documents(file):
+            yield from _to_requests(document)
+    except NotJson as error:
+        raise UnreadableFile(str(error)) from None
 
 
 def _to_requests(document: object) -> Iterator[Request]:

@@ -14,7 +14,7 @@ from server.alerts.errors import BudgetNotFound
 from server.alerts.parse import BUDGET_FIELDS, MAX_NAME_CHARS, check_mask, merge, parse_budget
 from server.rpc.auth import caller
 from server.rpc.checks import parse_uuid
-from storage import budgets
+from storage.budgets import BUDGETS
 
 if TYPE_CHECKING:
     from server.rpc.context import Context
@@ -29,19 +29,19 @@ class BudgetService(AlertBase):
     ) -> pb.CreateBudgetResponse:
         spec = self._parse_budget(request.budget)
         with channel_errors("budget"):
-            row = await budgets.create_budget(self._database, caller().project_id, spec)
+            row = await BUDGETS.create(self._database, caller().project_id, spec)
         return pb.CreateBudgetResponse(budget=to_budget(row))
 
     async def GetBudget(self, request: pb.GetBudgetRequest, context: Context) -> pb.GetBudgetResponse:
         budget_id = parse_uuid("budget_id", request.budget_id)
-        row = await budgets.get_budget(self._database, caller().project_id, budget_id)
+        row = await BUDGETS.get(self._database, caller().project_id, budget_id)
         if row is None:
             raise BudgetNotFound(str(budget_id))
         status = await read_budget(self._reads, caller().project_id, row.spec, datetime.now(UTC))
         return pb.GetBudgetResponse(budget=to_budget(row), status=to_budget_status(status))
 
     async def ListBudgets(self, request: pb.ListBudgetsRequest, context: Context) -> pb.ListBudgetsResponse:
-        rows = await budgets.list_budgets(self._database, caller().project_id)
+        rows = await BUDGETS.list(self._database, caller().project_id)
         return pb.ListBudgetsResponse(budgets=map(to_budget, rows))
 
     async def UpdateBudget(
@@ -56,7 +56,7 @@ class BudgetService(AlertBase):
             return self._parse_budget(budget)
 
         with channel_errors("budget"):
-            row = await budgets.update_budget(self._database, caller().project_id, budget_id, change)
+            row = await BUDGETS.update(self._database, caller().project_id, budget_id, change)
         if row is None:
             raise BudgetNotFound(str(budget_id))
         return pb.UpdateBudgetResponse(budget=to_budget(row))
@@ -66,7 +66,7 @@ class BudgetService(AlertBase):
     ) -> pb.DeleteBudgetResponse:
         budget_id = parse_uuid("budget_id", request.budget_id)
         now = datetime.now(UTC)
-        if not await budgets.delete_budget(self._database, caller().project_id, budget_id, now=now):
+        if not await BUDGETS.delete(self._database, caller().project_id, budget_id, now=now):
             raise BudgetNotFound(str(budget_id))
         return pb.DeleteBudgetResponse()
 

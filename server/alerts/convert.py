@@ -42,7 +42,7 @@ def _set_times(message: Message, row: object, *fields: str) -> None:
 def to_rule(row: AlertRule) -> pb.AlertRule:
     """Convert a rule."""
     rule = rule_of_spec(row.spec)
-    rule.alert_rule_id = str(row.alert_rule_id)
+    rule.alert_rule_id = str(row.source_id)
     rule.evaluation_error = row.evaluation_error
     _set_times(rule, row, "create_time", "update_time", "evaluate_time")
     return rule
@@ -85,7 +85,7 @@ def _filter(spec: RuleSpec | BudgetSpec) -> MetricFilter:
 def to_budget(row: Budget) -> pb.Budget:
     """Convert a budget."""
     budget = budget_of_spec(row.spec)
-    budget.budget_id = str(row.budget_id)
+    budget.budget_id = str(row.source_id)
     budget.evaluation_error = row.evaluation_error
     _set_times(budget, row, "create_time", "update_time", "evaluate_time")
     return budget

@@ -15,7 +15,7 @@ from server.alerts.parse import MAX_NAME_CHARS, RULE_FIELDS, check_mask, merge, 
 from server.rpc.auth import caller
 from server.rpc.checks import parse_uuid
 from server.rpc.errors import QueueIsUnavailable
-from storage import alert_rules
+from storage.alert_rules import RULES
 from worker.queue.log_queue import QueueUnavailable, queue_stats
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ class RuleService(AlertBase):
     ) -> pb.CreateAlertRuleResponse:
         spec = self._parse(request.alert_rule)
         with channel_errors("alert_rule"):
-            row = await alert_rules.create_rule(self._database, caller().project_id, spec)
+            row = await RULES.create(self._database, caller().project_id, spec)
         return pb.CreateAlertRuleResponse(alert_rule=to_rule(row))
 
     async def GetAlertRule(
         self, request: pb.GetAlertRuleRequest, context: Context
     ) -> pb.GetAlertRuleResponse:
         rule_id = parse_uuid("alert_rule_id", request.alert_rule_id)
-        row = await alert_rules.get_rule(self._database, caller().project_id, rule_id)
+        row = await RULES.get(self._database, caller().project_id, rule_id)
         if row is None:
             raise AlertRuleNotFound(str(rule_id))
         return pb.GetAlertRuleResponse(alert_rule=to_rule(row))
@@ -46,7 +46,7 @@ class RuleService(AlertBase):
     async def ListAlertRules(
         self, request: pb.ListAlertRulesRequest, context: Context
     ) -> pb.ListAlertRulesResponse:
-        rows = await alert_rules.list_rules(self._database, caller().project_id)
+        rows = await RULES.list(self._database, caller().project_id)
         return pb.ListAlertRulesResponse(alert_rules=map(to_rule, rows))
 
     async def UpdateAlertRule(
@@ -61,7 +61,7 @@ class RuleService(AlertBase):
             return self._parse(rule)
 
         with channel_errors("alert_rule"):
-            row = await alert_rules.update_rule(self._database, caller().project_id, rule_id, change)
+            row = await RULES.update(self._database, caller().project_id, rule_id, change)
         if row is None:
             raise AlertRuleNotFound(str(rule_id))
         return pb.UpdateAlertRuleResponse(alert_rule=to_rule(row))
@@ -71,7 +71,7 @@ class RuleService(AlertBase):
     ) -> pb.DeleteAlertRuleResponse:
         rule_id = parse_uuid("alert_rule_id", request.alert_rule_id)
         now = datetime.now(UTC)
-        if not await alert_rules.delete_rule(self._database, caller().project_id, rule_id, now=now):
+        if not await RULES.delete(self._database, caller().project_id, rule_id, now=now):
             raise AlertRuleNotFound(str(rule_id))
         return pb.DeleteAlertRuleResponse()
 

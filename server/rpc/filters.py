@@ -20,12 +20,20 @@ def metric_filters(metric_filter: MetricFilter, path: str = "filter") -> dict[st
     Raises:
         InvalidField: A list has too many values.
     """
-    filters: dict[str, Sequence[str] | None] = {}
-    for field in ("providers", "models", "operations", "environments"):
-        values = list(getattr(metric_filter, field))
-        if len(values) > _MAX_FILTER_VALUES:
-            raise InvalidField([(f"{path}.{field}", f"must have at most {_MAX_FILTER_VALUES} values")])
-        if any("\x00" in value for value in values):
-            raise InvalidField([(f"{path}.{field}", "must not contain NUL")])
-        filters[field] = values or None
-    return filters
+    return {
+        field: filter_values(f"{path}.{field}", getattr(metric_filter, field))
+        for field in ("providers", "models", "operations", "environments")
+    }
+
+
+def filter_values(field: str, values: Sequence[str]) -> Sequence[str] | None:
+    """Return the values of a filter's field; None where all match.
+
+    Raises:
+        InvalidField: It has too many values.
+    """
+    if len(values) > _MAX_FILTER_VALUES:
+        raise InvalidField([(field, f"must have at most {_MAX_FILTER_VALUES} values")])
+    if any("\x00" in value for value in values):
+        raise InvalidField([(field, "must not contain NUL")])
+    return list(values) or None

@@ -54,15 +54,26 @@ def show_data_button(row: DeltaGenerator, key: str, rows: Callable[[], Sequence[
             )
 
 
-def step_rows(steps: Sequence[Step], groups: Mapping[str, Sequence[Step]]) -> list[TableRow]:
-    """Return the numbers of each step, newest first: of all calls, and the requests of each group."""
+def step_rows(
+    steps: Sequence[Step],
+    groups: Mapping[str, Sequence[Step]],
+    releases: Mapping[datetime, str] | None = None,
+) -> list[TableRow]:
+    """Return the numbers of each step, newest first: of all calls, and the requests of each group.
+
+    ``releases`` names those that began in a step, by its start.
+    """
     counts = {
         f"Requests: {name or '(none)'}": {
             step.start: step.metrics.request_count for step in of_group if step.metrics
         }
         for name, of_group in groups.items()
     }
-    return [_row(step, counts) for step in reversed(steps)]
+    rows = [_row(step, counts) for step in reversed(steps)]
+    if releases:
+        for row, step in zip(rows, reversed(steps), strict=True):
+            row["New release"] = releases.get(step.start)
+    return rows
 
 
 def _row(step: Step, counts: Mapping[str, Mapping[datetime, int]]) -> TableRow:

@@ -215,4 +215,5 @@ def selected_values(selection: Mapping[str, object], field: str) -> list[str]:
     """Return the values that were clicked on, of what ``show_chart`` returned."""
     found = selection.get(PICK)
     rows = found if isinstance(found, list) else []
-    return [str(row[field]) for row in rows if isinstance(row, dict) and field in row]
+    # A click on another layer of the chart picks nothing.
+    return [str(row[field]) for row in rows if isinstance(row, dict) and row.get(field) is not None]

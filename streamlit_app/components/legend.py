@@ -19,13 +19,14 @@ class Part(NamedTuple):
     amount: int = 0
 
 
-def legend_html(parts: Sequence[Part]) -> str:
-    """Return a legend, for ``st.html``."""
+def legend_html(parts: Sequence[Part], note: str = "") -> str:
+    """Return a legend, for ``st.html``; ``note`` is what follows the parts."""
     entries = "".join(
         f"<span><i style='background: {part.colour}'></i>{html_text(part.name or 'none')}</span>"
         for part in parts
     )
-    return f"<div class='legend'>{entries}</div>"
+    ending = f"<span>{html_text(note)}</span>" if note else ""
+    return f"<div class='legend'>{entries}{ending}</div>"
 
 
 def shares_html(parts: Sequence[Part], description: str) -> str:

@@ -35,6 +35,7 @@ STEP_S: Final = 0.4
 """How long the server searches for logs before a page says how far it is, in seconds."""
 LONGEST_SEARCH_S: Final = 2
 """How long it searches where nobody says so, in seconds; the server allows no more."""
+_RELEASES: Final = 30
 DIMENSIONS = {
     "provider": pb.DIMENSION_PROVIDER,
     "model": pb.DIMENSION_MODEL,
@@ -141,6 +142,18 @@ def list_facets(query: Query, limit: int = 50) -> dict[str, list[pb.FacetValue]]
         facets = _stub().ListFacets(request, timeout=settings().timeout_s).facets
     found = {facet.dimension: list(facet.values) for facet in facets}
     return {key: found.get(dimension, []) for key, dimension in DIMENSIONS.items()}
+
+
+def list_releases(query: Query) -> pb.ListReleasesResponse:
+    """Return the releases that began in the window.
+
+    Of the filters, that of environments acts alone: something is deployed to one, whatever it calls.
+    """
+    request = pb.ListReleasesRequest(
+        time_range=query.time_range, environments=query.metric_filter.environments, limit=_RELEASES
+    )
+    with server_errors():
+        return _stub().ListReleases(request, timeout=settings().timeout_s)
 
 
 def list_errors(query: Query, page_size: int = 50) -> pb.ListErrorsResponse:

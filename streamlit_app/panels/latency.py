@@ -24,12 +24,15 @@ from streamlit_app.components.charts import (
     time_row,
     when_tooltips,
 )
+from streamlit_app.components.release_marks import release_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import tzinfo
 
     from llm_observe.v1.analytics_service_pb2 import Metrics
+
+    from streamlit_app.components.release_marks import ReleaseMarks
 
 _HEIGHT: Final = 196
 _FIRST_TOKEN_HEIGHT: Final = 62
@@ -41,22 +44,24 @@ _NUMBERS: Final[Mapping[str, Callable[[Metrics], float | None]]] = {
 }
 
 
-def show_latency(steps: Sequence[Step], before: Sequence[Step], look: Look) -> Mapping[str, object]:
+def show_latency(
+    steps: Sequence[Step], before: Sequence[Step], look: Look, releases: ReleaseMarks
+) -> Mapping[str, object]:
     """Show both charts; return what is selected.
 
     ``before`` are the steps of the window before, moved to this one.
     """
     rows = [_row(step, look.zone) for step in steps]
     selection = show_chart(
-        _latency_chart(rows, [_before_row(step, look.zone) for step in before], look),
+        _latency_chart(rows, [_before_row(step, look.zone) for step in before], look, releases),
         height=_HEIGHT,
         key=f"latency {look.key}",
         alt_text=f"Latency over time. p50: {_describe(steps, of.p50_latency)}; "
-        f"p95: {_describe(steps, of.p95_latency)}.",
+        f"p95: {_describe(steps, of.p95_latency)}.{releases.describe(look)}",
         selections=[RANGE],
     )
     show_chart(
-        _first_token_chart(rows, look),
+        _first_token_chart(rows, look, releases),
         height=_FIRST_TOKEN_HEIGHT,
         key="first_token",
         alt_text=f"Median time to first token. {_describe(steps, of.first_token)}.",
@@ -78,7 +83,9 @@ def _before_row(step: Step, zone: tzinfo) -> Row:
     return time_row(step, zone, value=of.p95_latency(step.metrics) if step.metrics else None)
 
 
-def _latency_chart(rows: Sequence[Row], before: Sequence[Row], look: Look) -> alt.LayerChart:
+def _latency_chart(
+    rows: Sequence[Row], before: Sequence[Row], look: Look, releases: ReleaseMarks
+) -> alt.LayerChart:
     bounds, colours = look.bounds, look.colours
     known = [row for row in rows if row["p50"] is not None]
     base = chart_of(known).encode(x=time_axis(bounds), x2="to:T")
@@ -99,10 +106,11 @@ def _latency_chart(rows: Sequence[Row], before: Sequence[Row], look: Look) -> al
     )
     hover = hover_layer(rows, bounds, _HEIGHT, tooltips)
     previous = [before_layer(before, bounds, seconds_axis("value:Q"), colours.previous)] if before else []
-    return layered(band, *previous, p95, p99, p50.add_params(drag_over_time()), hover)
+    marks = release_layers(releases, look)
+    return layered(band, *previous, p95, p99, p50.add_params(drag_over_time()), hover, *marks)
 
 
-def _first_token_chart(rows: Sequence[Row], look: Look) -> alt.LayerChart:
+def _first_token_chart(rows: Sequence[Row], look: Look, releases: ReleaseMarks) -> alt.LayerChart:
     bounds = look.bounds
     known = [row for row in rows if row["ttft"] is not None]
     line = (
@@ -111,7 +119,8 @@ def _first_token_chart(rows: Sequence[Row], look: Look) -> alt.LayerChart:
         .encode(x=time_axis(bounds, labels=False, bars=False), x2="to:T", y=seconds_axis("ttft:Q", ticks=2))
     )
     tooltips = when_tooltips(alt.Tooltip("ttft_words:N", title="first token p50"))
-    return layered(line, hover_layer(rows, bounds, _FIRST_TOKEN_HEIGHT, tooltips))
+    marks = release_layers(releases, look, with_words=False)
+    return layered(line, *marks, hover_layer(rows, bounds, _FIRST_TOKEN_HEIGHT, tooltips))
 
 
 def _describe(steps: Sequence[Step], number: Callable[[Metrics], float | None]) -> str:

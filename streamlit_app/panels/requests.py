@@ -28,12 +28,15 @@ from streamlit_app.components.charts import (
     when_tooltips,
 )
 from streamlit_app.components.legend import Part, legend_html
+from streamlit_app.components.release_marks import release_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import tzinfo
 
     from llm_observe.v1.analytics_service_pb2 import QueryTimeSeriesResponse, TimeSeries
+
+    from streamlit_app.components.release_marks import ReleaseMarks
 
 _HEIGHT: Final = 150
 _ERRORS_HEIGHT: Final = 62
@@ -46,23 +49,24 @@ def show_requests(
     overall: Sequence[Step],
     before: Sequence[Step],
     look: Look,
+    releases: ReleaseMarks,
 ) -> Mapping[str, object]:
     """Show both charts; return what is selected.
 
     ``before`` are the steps of the window before, moved to this one.
     """
     rows = _group_rows(answer, look)
-    st.html(legend_html(_parts(answer, look)))
+    st.html(legend_html(_parts(answer, look), releases.note))
     selection = show_chart(
-        _requests_chart(rows, _before_rows(before, overall, look.zone), answer, look),
+        _requests_chart(rows, _before_rows(before, overall, look.zone), answer, look, releases),
         height=_HEIGHT,
         key=f"requests {look.key}",
-        alt_text=_describe(answer, overall),
+        alt_text=f"{_describe(answer, overall)}{releases.describe(look)}",
         selections=[PICK, RANGE],
     )
     failed = sum(step.metrics.error_count for step in overall if step.metrics)
     show_chart(
-        _errors_chart([_error_row(step, look.zone) for step in overall], look),
+        _errors_chart([_error_row(step, look.zone) for step in overall], look, releases),
         height=_ERRORS_HEIGHT,
         key="errors_strip",
         alt_text=f"Failed calls over time: {fmt.exact(failed)} in all.",
@@ -108,7 +112,11 @@ def _before_rows(before: Sequence[Step], overall: Sequence[Step], zone: tzinfo) 
 
 
 def _requests_chart(
-    rows: Sequence[Row], before: Sequence[Row], answer: QueryTimeSeriesResponse, look: Look
+    rows: Sequence[Row],
+    before: Sequence[Row],
+    answer: QueryTimeSeriesResponse,
+    look: Look,
+    releases: ReleaseMarks,
 ) -> alt.LayerChart:
     bounds, colours = look.bounds, look.colours
     parts = _parts(answer, look)
@@ -132,7 +140,7 @@ def _requests_chart(
         .add_params(alt.selection_point(name=PICK, fields=["group"]), drag_over_time())
     )
     previous = [before_layer(before, bounds, count_axis("value:Q"), colours.previous)] if before else []
-    return layered(bars, *previous)
+    return layered(bars, *previous, *release_layers(releases, look))
 
 
 def _error_row(step: Step, zone: tzinfo) -> Row:
@@ -142,14 +150,15 @@ def _error_row(step: Step, zone: tzinfo) -> Row:
     return time_row(step, zone, failed=failed, words=f"{fmt.exact(failed)} of {fmt.exact(calls)} ({share})")
 
 
-def _errors_chart(rows: Sequence[Row], look: Look) -> alt.LayerChart:
+def _errors_chart(rows: Sequence[Row], look: Look, releases: ReleaseMarks) -> alt.LayerChart:
     bars = (
         chart_of([row for row in rows if row["failed"]])
         .mark_bar(binSpacing=1, clip=True, color=look.colours.error)
         .encode(x=time_axis(look.bounds, labels=False), x2="to:T", y=count_axis("failed:Q", ticks=2))
     )
     tooltips = when_tooltips(alt.Tooltip("words:N", title="failed"))
-    return layered(bars, hover_layer(rows, look.bounds, _ERRORS_HEIGHT, tooltips))
+    marks = release_layers(releases, look, with_words=False)
+    return layered(bars, *marks, hover_layer(rows, look.bounds, _ERRORS_HEIGHT, tooltips))
 
 
 def _describe(answer: QueryTimeSeriesResponse, overall: Sequence[Step]) -> str:

@@ -25,6 +25,7 @@ from streamlit_app.components.errors import show_connection_state, show_panel_st
 from streamlit_app.components.header import page_header
 from streamlit_app.components.links import open_page
 from streamlit_app.components.panel import logs_link, panel
+from streamlit_app.components.release_marks import release_marks
 from streamlit_app.data import analytics
 from streamlit_app.data.reads import has_answers, read_together
 from streamlit_app.data.server import sum_ledger
@@ -103,6 +104,7 @@ class _Answers:
     groups: Read[pb.QueryBreakdownResponse]
     groups_before: Read[pb.QueryBreakdownResponse]
     courses: Read[pb.QueryTimeSeriesResponse] | None
+    releases: Read[pb.ListReleasesResponse]
     providers: Read[pb.QueryBreakdownResponse]
     errors: Read[pb.ListErrorsResponse] | None
     ledger: Read[Ledger]
@@ -173,6 +175,7 @@ def _start_panels(reads: Reads, numbers: _Numbers) -> _Answers:
         )
         if dimension in WITH_COURSE
         else None,
+        releases=reads.start("releases", lambda: analytics.list_releases(query)),
         providers=groups
         if dimension == "provider"
         else reads.start("providers", lambda: analytics.query_breakdown(query, "provider", _MAX_PROVIDERS)),
@@ -221,16 +224,19 @@ def _show_cards(numbers: _Numbers) -> None:
 def _show_charts(answers: _Answers) -> None:
     steps, before = _steps(answers.numbers), _steps_before(answers)
     look = Look(answers.query.bounds, palette(), clock.viewer_zone(), _key(answers.view))
+    bounds = answers.query.bounds
+    releases = release_marks(answers.releases.value, bounds.end - bounds.start)
+    begun = releases.names_by_step(steps)
     left, right = st.columns(2)
     with left, panel("Latency", note="p50 to p95, p99 dashed, first token", key="latency") as row:
         show_switch(row, "Compare", "compare", hint="Draw the window before as a grey line")
-        show_data_button(row, "latency", lambda: step_rows(steps, {}))
+        show_data_button(row, "latency", lambda: step_rows(steps, {}, begun))
         logs_link(row, answers.view.filtered("outcome", "success"))
         if show_panel_state(answers.numbers.overall):
-            _apply(answers.view, show_latency(steps, before, look))
+            _apply(answers.view, show_latency(steps, before, look, releases))
     with right, panel("Requests", note="below: failed", key="requests") as row:
         show_choice(row, "Stacked by", "by", _STACKED_BY, "provider")
-        show_data_button(row, "requests", lambda: step_rows(steps, _groups(answers)))
+        show_data_button(row, "requests", lambda: step_rows(steps, _groups(answers), begun))
         logs_link(row, answers.view)
         if show_panel_state(answers.stacked) and answers.stacked.value:
             selection = show_requests(
@@ -238,6 +244,7 @@ def _show_charts(answers: _Answers) -> None:
                 steps,
                 before,
                 look._replace(key=f"{answers.stacked_by} {look.key}"),
+                releases,
             )
             _apply(answers.view, selection, answers.stacked_by)
 

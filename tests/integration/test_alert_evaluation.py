@@ -10,7 +10,9 @@ import pytest
 from analytics.alerts.budgets import period_at, read_budget
 from analytics.alerts.rules import RuleReader
 from analytics.alerts.values import METRICS
-from storage import alert_rules, alerts, budgets
+from storage import alerts
+from storage.alert_rules import RULES
+from storage.budgets import BUDGETS
 from tests.support.alerts import (
     HOUR,
     MINUTE,
@@ -128,7 +130,7 @@ async def test_late_logs_move_what_a_rule_sees(database):
     await store_calls(database, IN_WINDOW, failed=9)
     await evaluator.evaluate(NOW + MINUTE)
     (alert,) = await all_alerts(database)
-    assert (alert.source_id, alert.state, alert.value) == (rule.alert_rule_id, "firing", 0.9)
+    assert (alert.source_id, alert.state, alert.value) == (rule.source_id, "firing", 0.9)
     assert alert.summary == "error rate is 90 % over 5 minutes; it is an alert above 50 %"
 
 
@@ -231,12 +233,12 @@ async def test_a_rule_that_fails_does_not_stop_others(database):
     evaluator._reader._read_queue_age = no_answer
     assert await evaluator.evaluate(NOW) == 2
     assert [alert.labels["alertname"] for alert in await all_alerts(database)] == ["Errors"]
-    row = await alert_rules.get_rule(database, "default", broken.alert_rule_id)
+    row = await RULES.get(database, "default", broken.source_id)
     assert row is not None
     assert row.evaluation_error == "the evaluation failed (RuntimeError)"
     evaluator._reader._read_queue_age = no_queue
     await evaluator.evaluate(NOW + MINUTE)
-    row = await alert_rules.get_rule(database, "default", broken.alert_rule_id)
+    row = await RULES.get(database, "default", broken.source_id)
     assert row is not None
     assert row.evaluation_error == ""
 
@@ -270,10 +272,10 @@ async def test_open_alerts_of_a_rule_that_ends_are_resolved(database, sql, how):
     evaluator = make_evaluator(database)
     await evaluator.evaluate(NOW)
     if how == "delete":
-        assert await alert_rules.delete_rule(database, "default", rule.alert_rule_id, now=NOW)
+        assert await RULES.delete(database, "default", rule.source_id, now=NOW)
     else:
         disabled = rule_spec(channel_ids=[channel_id], disabled=True)
-        await alert_rules.update_rule(database, "default", rule.alert_rule_id, lambda _: disabled)
+        await RULES.update(database, "default", rule.source_id, lambda _: disabled)
         assert await evaluator.evaluate(NOW + MINUTE) == 1
         assert await evaluator.evaluate(NOW + 2 * MINUTE) == 0
     (alert,) = await all_alerts(database)
@@ -345,11 +347,11 @@ async def test_another_amount_fires_anew_and_resolves_the_old(database):
     await evaluator.evaluate(now)
     assert [row.group_value for row in await all_alerts(database)] == ["100 %", "forecast"]
     higher = budget_spec(amount_nano_usd=10**15, threshold_percents=[100])
-    await budgets.update_budget(database, "default", budget.budget_id, lambda _: higher)
+    await BUDGETS.update(database, "default", budget.source_id, lambda _: higher)
     await evaluator.evaluate(now + MINUTE)
     assert {row.state for row in await all_alerts(database)} == {"resolved"}
     again = budget_spec(amount_nano_usd=2 * CALL_NANO_USD, threshold_percents=[100])
-    await budgets.update_budget(database, "default", budget.budget_id, lambda _: again)
+    await BUDGETS.update(database, "default", budget.source_id, lambda _: again)
     await evaluator.evaluate(now + 2 * MINUTE)
     assert [row.state for row in await all_alerts(database)] == ["resolved", "resolved", "firing", "firing"]
 

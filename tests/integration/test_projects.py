@@ -199,6 +199,7 @@ CROSSINGS = {
     "TraceService/GetTrace": (EMPTY, lambda ours: trace.TraceServiceGetTraceRequest(trace_id=OUR_TRACE)),
     "TraceService/ListTraces": (EMPTY, lambda ours: trace.ListTracesRequest()),
     "AnalyticsService/ExportLogsCsv": (EMPTY, lambda ours: analytics.ExportLogsCsvRequest()),
+    "AnalyticsService/ListReleases": (EMPTY, lambda ours: analytics.ListReleasesRequest()),
     "AnalyticsService/ListErrors": (EMPTY, lambda ours: analytics.ListErrorsRequest()),
     "AnalyticsService/GetLog": (MISSING, lambda ours: analytics.GetLogRequest(log_id=ours["log_id"])),
     "ChatService/ListModels": (OTHER, "settings of the server, no row"),

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from codec.rows import to_row
-from storage import alert_channels, alert_rules, alerts, budgets
-from storage.alert_rules import AlertRule, RuleSpec
+from storage import alert_channels, alerts
+from storage.alert_rules import RULES, AlertRule, RuleSpec
 from storage.alerts import AlertRow
-from storage.budgets import Budget, BudgetSpec
+from storage.budgets import BUDGETS, Budget, BudgetSpec
 from storage.pool import Database
 from tests.support.logs import make_log
 from tests.support.packing import insert
@@ -82,11 +82,11 @@ def budget_spec(**fields: Any) -> BudgetSpec:
 
 
 async def make_rule(database: Database, **fields: Any) -> AlertRule:
-    return await alert_rules.create_rule(database, "default", rule_spec(**fields))
+    return await RULES.create(database, "default", rule_spec(**fields))
 
 
 async def make_budget(database: Database, **fields: Any) -> Budget:
-    return await budgets.create_budget(database, "default", budget_spec(**fields))
+    return await BUDGETS.create(database, "default", budget_spec(**fields))
 
 
 async def make_channel(database: Database, url: str, **fields: Any) -> UUID:

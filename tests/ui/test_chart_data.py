@@ -37,6 +37,8 @@ def test_steps_are_rows_newest_first_and_unknown_is_not_zero():
     assert [row["Requests: openai"] for row in rows] == [0, 0, 3]
     assert [row.get("p50") for row in rows] == [None, None, 840]
     assert [row.get("Cost") for row in rows] == [None, None, 1.5]
+    released = step_rows([step(0, METRICS), step(1, None)], {}, {NOW: "v2"})
+    assert [row["New release"] for row in released] == [None, "v2"]
 
 
 def test_a_breakdown_is_csv_that_no_spreadsheet_runs():

@@ -121,6 +121,19 @@ async def test_what_a_panel_shows_is_chosen_in_the_url(browser_page, fake):
     assert 4 in asked  # by environment
 
 
+async def test_releases_are_marked_where_they_began(browser_page):
+    page = browser_page
+    await open_dashboard(page)
+    for words in ("Latency over time", "Requests over time"):
+        described = await chart(page, words).get_attribute("aria-label")
+        assert described.endswith("New releases: 2026.11.3 at 24 Nov 23:57.")
+    sign = chart(page, "Latency over time").locator(".mark-symbol path").last
+    await sign.hover(force=True)
+    tooltip = page.locator("#vg-tooltip-element")
+    await tooltip.get_by_text("2026.11.3").wait_for()
+    await tooltip.get_by_text("24 Nov 2026 23:57:04").wait_for()
+
+
 async def test_pausing_stops_the_refresh(browser_page):
     page = browser_page
     await open_dashboard(page)

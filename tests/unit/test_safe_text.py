@@ -170,7 +170,7 @@ READ = {
     ("views/analytics.py", "f':material/{icon_of(report.name)}: {literal(report.title)}'"),
     ("views/conversations.py", """f'<span id="turn-{number + 1}"></span>'"""),
     ("views/conversations.py", "f':red[:material/error: {len(failed)} failed:] {links}'"),
-    ("panels/requests.py", "legend_html(_parts(answer, look))"),
+    ("panels/requests.py", "legend_html(_parts(answer, look), releases.note)"),
     ("panels/tokens.py", "shares_html(parts, f'Tokens: {words}.') + legend_html(named)"),
 }
 """Texts that are put together where this test cannot follow them: somebody has read how."""

@@ -81,7 +81,14 @@ def test_a_credential_in_a_message_is_found(script, repository):
 
 
 @pytest.mark.parametrize(
-    "text", ["postgresql://user:password@host/name", "Bearer <key>", "sk-...", "[URL_PASSWORD]"]
+    "text",
+    [
+        "postgresql://user:password@host/name",
+        "Bearer <key>",
+        "sk-...",
+        "[URL_PASSWORD]",
+        r"(://[^\s:/@]{0,200}:)[^\s/@]{1,200}(?=@)",
+    ],
 )
 def test_examples_are_no_credentials(script, text):
     assert [*script.find_in(text, "file")] == []

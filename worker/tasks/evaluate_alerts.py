@@ -12,7 +12,7 @@ from analytics.alerts.budgets import budget_labels, check_thresholds, read_budge
 from analytics.alerts.rules import Observation, RuleReader, fingerprint_of, labels_of, summary_of
 from analytics.alerts.states import Life, Policy, advance
 from analytics.windows import MINUTE, floor
-from storage.alert_rules import claim_rule, lock_claimed_rule, set_rule_error
+from storage.alert_rules import RULES
 from storage.alerts import (
     AlertRow,
     add_notices,
@@ -22,7 +22,7 @@ from storage.alerts import (
     put_alert,
     resolve_open_alerts,
 )
-from storage.budgets import claim_budget, lock_claimed_budget, set_budget_error
+from storage.budgets import BUDGETS
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
@@ -76,13 +76,13 @@ class AlertEvaluator:
 
     async def _evaluate_some(self, now: datetime) -> int:
         due, count = floor(now, MINUTE), 0
-        while rule := await claim_rule(self._database, now=now, due=due):
-            error = await _guard(self._evaluate_rule(rule, now), rule.alert_rule_id)
-            await set_rule_error(self._database, rule.alert_rule_id, error)
+        while rule := await RULES.claim(self._database, now=now, due=due):
+            error = await _guard(self._evaluate_rule(rule, now), rule.source_id)
+            await RULES.set_error(self._database, rule.source_id, error)
             count += 1
-        while budget := await claim_budget(self._database, now=now, due=due):
-            error = await _guard(self._evaluate_budget(budget, now), budget.budget_id)
-            await set_budget_error(self._database, budget.budget_id, error)
+        while budget := await BUDGETS.claim(self._database, now=now, due=due):
+            error = await _guard(self._evaluate_budget(budget, now), budget.source_id)
+            await BUDGETS.set_error(self._database, budget.source_id, error)
             count += 1
         return count
 
@@ -91,10 +91,10 @@ class AlertEvaluator:
             None if rule.spec.disabled else await self._reader.evaluate(rule.project_id, rule.spec, now)
         )
         async with self._database.connection() as connection, connection.transaction():
-            if not await lock_claimed_rule(connection, rule):
+            if not await RULES.lock_claimed(connection, rule):
                 return
             if evaluation is None:
-                await resolve_open_alerts(connection, rule.alert_rule_id, rule.spec.channel_ids, now=now)
+                await resolve_open_alerts(connection, rule.source_id, rule.spec.channel_ids, now=now)
             else:
                 await _apply(connection, rule, evaluation.observations, now)
 
@@ -102,9 +102,9 @@ class AlertEvaluator:
         alerts: Sequence[BudgetAlert] = ()
         if not budget.spec.disabled:
             status = await read_budget(self._database, budget.project_id, budget.spec, now)
-            alerts = check_thresholds(budget.budget_id, budget.spec, status)
+            alerts = check_thresholds(budget.source_id, budget.spec, status)
         async with self._database.connection() as connection, connection.transaction():
-            if await lock_claimed_budget(connection, budget):
+            if await BUDGETS.lock_claimed(connection, budget):
                 await _apply_budget(connection, budget, alerts, now)
 
 
@@ -130,7 +130,7 @@ async def _apply(
     connection: Connection, rule: AlertRule, observations: Sequence[Observation], now: datetime
 ) -> None:
     """Advance every alert of a rule. A group that is not seen any more has no data."""
-    rows = {row.group_value: row for row in await lock_open_alerts(connection, rule.alert_rule_id)}
+    rows = {row.group_value: row for row in await lock_open_alerts(connection, rule.source_id)}
     unseen = [Observation(group, None, 0, breached=False) for group in rows]
     seen = {each.group: each for each in (*unseen, *observations)}
     for group in sorted(seen):
@@ -171,9 +171,9 @@ def _new_alert(rule: AlertRule, group: str, now: datetime) -> AlertRow:
     return AlertRow(
         alert_id=None,
         project_id=rule.project_id,
-        source_id=rule.alert_rule_id,
+        source_id=rule.source_id,
         source="rule",
-        fingerprint=fingerprint_of(rule.alert_rule_id, group),
+        fingerprint=fingerprint_of(rule.source_id, group),
         group_value=group,
         state="pending",
         labels={},
@@ -192,7 +192,7 @@ async def _apply_budget(
 ) -> None:
     """Fire thresholds that are reached for the first time, and resolve those of another period or amount."""
     current = {alert.fingerprint for alert in alerts}
-    for row in await lock_open_alerts(connection, budget.budget_id):
+    for row in await lock_open_alerts(connection, budget.source_id):
         if row.fingerprint not in current:
             resolved = await put_alert(connection, replace(row, state="resolved", resolve_time=now))
             await add_notices(connection, resolved, budget.spec.channel_ids, "resolved", now=now)
@@ -207,7 +207,7 @@ def _budget_row(budget: Budget, alert: BudgetAlert, now: datetime) -> AlertRow:
     return AlertRow(
         alert_id=None,
         project_id=budget.project_id,
-        source_id=budget.budget_id,
+        source_id=budget.source_id,
         source="budget",
         fingerprint=alert.fingerprint,
         group_value=alert.group,

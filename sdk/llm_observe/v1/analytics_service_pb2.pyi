@@ -646,6 +646,94 @@ class FacetValue(google.protobuf.message.Message):
 global___FacetValue = FacetValue
 
 @typing.final
+class ListReleasesRequest(google.protobuf.message.Message):
+    """ListReleasesRequest selects a window."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TIME_RANGE_FIELD_NUMBER: builtins.int
+    ENVIRONMENTS_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    limit: builtins.int
+    """Releases to return; 0 means 20, at most 30."""
+    @property
+    def time_range(self) -> llm_observe.v1.filter_pb2.TimeRange:
+        """The window of start_time, exact; default the last 24 hours."""
+
+    @property
+    def environments(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Only calls of these environments; at most 50 values."""
+
+    def __init__(
+        self,
+        *,
+        time_range: llm_observe.v1.filter_pb2.TimeRange | None = ...,
+        environments: collections.abc.Iterable[builtins.str] | None = ...,
+        limit: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["time_range", b"time_range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["environments", b"environments", "limit", b"limit", "time_range", b"time_range"]) -> None: ...
+
+global___ListReleasesRequest = ListReleasesRequest
+
+@typing.final
+class ListReleasesResponse(google.protobuf.message.Message):
+    """ListReleasesResponse holds the releases that are new in the window: of those that the window before has, and of the
+    one that calls begin with, none is.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RELEASES_FIELD_NUMBER: builtins.int
+    TRUNCATED_FIELD_NUMBER: builtins.int
+    SAMPLED_FIELD_NUMBER: builtins.int
+    truncated: builtins.bool
+    """True where there are more."""
+    sampled: builtins.bool
+    """True where the windows have more logs than were read, which is a sample of each hundredth part. Then a release may be
+    missing that has few calls, and the time of one that began with few calls beside another may be late.
+    """
+    @property
+    def releases(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Release]:
+        """The latest new releases, newest first."""
+
+    def __init__(
+        self,
+        *,
+        releases: collections.abc.Iterable[global___Release] | None = ...,
+        truncated: builtins.bool = ...,
+        sampled: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["releases", b"releases", "sampled", b"sampled", "truncated", b"truncated"]) -> None: ...
+
+global___ListReleasesResponse = ListReleasesResponse
+
+@typing.final
+class Release(google.protobuf.message.Message):
+    """Release is a version of the application."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    FIRST_TIME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Its name, as calls say it."""
+    @property
+    def first_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """start_time of its first call."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        first_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["first_time", b"first_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["first_time", b"first_time", "name", b"name"]) -> None: ...
+
+global___Release = Release
+
+@typing.final
 class ListLogsRequest(google.protobuf.message.Message):
     """ListLogsRequest asks for a page of logs."""
 

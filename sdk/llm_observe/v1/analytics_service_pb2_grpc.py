@@ -59,6 +59,11 @@ class AnalyticsServiceStub(object):
                 request_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsRequest.SerializeToString,
                 response_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsResponse.FromString,
                 _registered_method=True)
+        self.ListReleases = channel.unary_unary(
+                '/llm_observe.v1.AnalyticsService/ListReleases',
+                request_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListReleasesRequest.SerializeToString,
+                response_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListReleasesResponse.FromString,
+                _registered_method=True)
         self.ListLogs = channel.unary_unary(
                 '/llm_observe.v1.AnalyticsService/ListLogs',
                 request_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListLogsRequest.SerializeToString,
@@ -125,6 +130,14 @@ class AnalyticsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListReleases(self, request, context):
+        """ListReleases returns the releases whose calls begin in a window: what was deployed, and when. It reads at most
+        40,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListLogs(self, request, context):
         """ListLogs returns logs, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_MISMATCH, QUERY_TIMEOUT.
         """
@@ -183,6 +196,11 @@ def add_AnalyticsServiceServicer_to_server(servicer, server):
                     servicer.ListFacets,
                     request_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsRequest.FromString,
                     response_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsResponse.SerializeToString,
+            ),
+            'ListReleases': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReleases,
+                    request_deserializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListReleasesRequest.FromString,
+                    response_serializer=llm__observe_dot_v1_dot_analytics__service__pb2.ListReleasesResponse.SerializeToString,
             ),
             'ListLogs': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLogs,
@@ -323,6 +341,33 @@ class AnalyticsService(object):
             '/llm_observe.v1.AnalyticsService/ListFacets',
             llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsRequest.SerializeToString,
             llm__observe_dot_v1_dot_analytics__service__pb2.ListFacetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReleases(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/llm_observe.v1.AnalyticsService/ListReleases',
+            llm__observe_dot_v1_dot_analytics__service__pb2.ListReleasesRequest.SerializeToString,
+            llm__observe_dot_v1_dot_analytics__service__pb2.ListReleasesResponse.FromString,
             options,
             channel_credentials,
             insecure,

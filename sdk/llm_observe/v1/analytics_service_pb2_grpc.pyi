@@ -56,6 +56,14 @@ class AnalyticsServiceStub:
     DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
     """
 
+    ListReleases: grpc.UnaryUnaryMultiCallable[
+        llm_observe.v1.analytics_service_pb2.ListReleasesRequest,
+        llm_observe.v1.analytics_service_pb2.ListReleasesResponse,
+    ]
+    """ListReleases returns the releases whose calls begin in a window: what was deployed, and when. It reads at most
+    40,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+    """
+
     ListLogs: grpc.UnaryUnaryMultiCallable[
         llm_observe.v1.analytics_service_pb2.ListLogsRequest,
         llm_observe.v1.analytics_service_pb2.ListLogsResponse,
@@ -124,6 +132,14 @@ class AnalyticsServiceAsyncStub:
     ]
     """ListFacets returns the values that a filter can take, with counts. Errors: INVALID_FIELD,
     DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+    """
+
+    ListReleases: grpc.aio.UnaryUnaryMultiCallable[
+        llm_observe.v1.analytics_service_pb2.ListReleasesRequest,
+        llm_observe.v1.analytics_service_pb2.ListReleasesResponse,
+    ]
+    """ListReleases returns the releases whose calls begin in a window: what was deployed, and when. It reads at most
+    40,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
     """
 
     ListLogs: grpc.aio.UnaryUnaryMultiCallable[
@@ -202,6 +218,16 @@ class AnalyticsServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[llm_observe.v1.analytics_service_pb2.ListFacetsResponse, collections.abc.Awaitable[llm_observe.v1.analytics_service_pb2.ListFacetsResponse]]:
         """ListFacets returns the values that a filter can take, with counts. Errors: INVALID_FIELD,
         DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+        """
+
+    @abc.abstractmethod
+    def ListReleases(
+        self,
+        request: llm_observe.v1.analytics_service_pb2.ListReleasesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[llm_observe.v1.analytics_service_pb2.ListReleasesResponse, collections.abc.Awaitable[llm_observe.v1.analytics_service_pb2.ListReleasesResponse]]:
+        """ListReleases returns the releases whose calls begin in a window: what was deployed, and when. It reads at most
+        40,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
         """
 
     @abc.abstractmethod

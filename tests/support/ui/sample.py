@@ -261,6 +261,20 @@ def list_facets(request: pb.ListFacetsRequest) -> pb.ListFacetsResponse:
     return pb.ListFacetsResponse(facets=facets, time_range=request.time_range)
 
 
+RELEASES = {"2026.11.3": 16.4, "2026.11.2": 95.0, "2026.11.1": 380.0}
+"""How many hours ago they began."""
+
+
+def list_releases(request: pb.ListReleasesRequest) -> pb.ListReleasesResponse:
+    start, end = _window(request.time_range)
+    response = pb.ListReleasesResponse()
+    for name, hours in RELEASES.items():
+        time = NOW - timedelta(hours=hours)
+        if start <= time < end:
+            response.releases.add(name=name).first_time.FromDatetime(time)
+    return response
+
+
 MESSAGES = {
     "rate_limit_exceeded": (429, "Rate limit reached for requests"),
     "timeout": (None, "Request timed out."),
@@ -318,6 +332,7 @@ def serve_sample(fake: FakeServer) -> None:
         "AnalyticsService.QueryBreakdown": query_breakdown,
         "AnalyticsService.ListFacets": list_facets,
         "AnalyticsService.ListErrors": list_errors,
+        "AnalyticsService.ListReleases": list_releases,
         "HealthService.Check": check_health(),
         "AdminService.QueryLedger": admin.QueryLedgerResponse(
             entries=[

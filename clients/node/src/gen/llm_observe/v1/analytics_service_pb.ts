@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file llm_observe/v1/analytics_service.proto.
  */
 export const file_llm_observe_v1_analytics_service: GenFile = /*@__PURE__*/
-  fileDesc("CiZsbG1fb2JzZXJ2ZS92MS9hbmFseXRpY3Nfc2VydmljZS5wcm90bxIObGxtX29ic2VydmUudjEi2QQKB01ldHJpY3MSFQoNcmVxdWVzdF9jb3VudBgBIAEoAxIVCg1zdWNjZXNzX2NvdW50GAIgASgDEhMKC2Vycm9yX2NvdW50GAMgASgDEhcKD2NhbmNlbGxlZF9jb3VudBgEIAEoAxIZChFpbnB1dF90b2tlbl9jb3VudBgFIAEoAxIaChJvdXRwdXRfdG9rZW5fY291bnQYBiABKAMSGQoRdG90YWxfdG9rZW5fY291bnQYByABKAMSHgoWY2FjaGVfcmVhZF90b2tlbl9jb3VudBgIIAEoAxIfChdjYWNoZV93cml0ZV90b2tlbl9jb3VudBgJIAEoAxIdChVyZWFzb25pbmdfdG9rZW5fY291bnQYCiABKAMSFQoNY29zdF9uYW5vX3VzZBgLIAEoAxIUCgxwcmljZWRfY291bnQYDCABKAMSLQoHbGF0ZW5jeRgNIAEoCzIcLmxsbV9vYnNlcnZlLnYxLkRpc3RyaWJ1dGlvbhI5ChN0aW1lX3RvX2ZpcnN0X3Rva2VuGA4gASgLMhwubGxtX29ic2VydmUudjEuRGlzdHJpYnV0aW9uEhkKDHN1Y2Nlc3NfcmF0ZRgPIAEoAUgAiAEBEhYKDnVucHJpY2VkX2NvdW50GBAgASgDEiIKGmNhY2hlX3dyaXRlXzFoX3Rva2VuX2NvdW50GBEgASgDEh8KF2F1ZGlvX2lucHV0X3Rva2VuX2NvdW50GBIgASgDEiAKGGF1ZGlvX291dHB1dF90b2tlbl9jb3VudBgTIAEoA0IPCg1fc3VjY2Vzc19yYXRlIukBCgxEaXN0cmlidXRpb24SDQoFY291bnQYASABKAMSKgoHYXZlcmFnZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNwNTAYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDkwGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3A5NRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNwOTkYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24icAoRR2V0U3VtbWFyeVJlcXVlc3QSLQoKdGltZV9yYW5nZRgBIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIsCgZmaWx0ZXIYAiABKAsyHC5sbG1fb2JzZXJ2ZS52MS5NZXRyaWNGaWx0ZXIimwIKEkdldFN1bW1hcnlSZXNwb25zZRIoCgdjdXJyZW50GAEgASgLMhcubGxtX29ic2VydmUudjEuTWV0cmljcxIpCghwcmV2aW91cxgCIAEoCzIXLmxsbV9vYnNlcnZlLnYxLk1ldHJpY3MSLQoKdGltZV9yYW5nZRgDIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRI2ChNwcmV2aW91c190aW1lX3JhbmdlGAQgASgLMhkubGxtX29ic2VydmUudjEuVGltZVJhbmdlEikKCGZpbmlzaGVkGAUgASgLMhcubGxtX29ic2VydmUudjEuTWV0cmljcxIeChZvdmVyZmxvd19yZXF1ZXN0X2NvdW50GAYgASgDIssBChZRdWVyeVRpbWVTZXJpZXNSZXF1ZXN0Ei0KCnRpbWVfcmFuZ2UYASABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2USLAoGZmlsdGVyGAIgASgLMhwubGxtX29ic2VydmUudjEuTWV0cmljRmlsdGVyEicKBHN0ZXAYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoIZ3JvdXBfYnkYBCABKA4yGS5sbG1fb2JzZXJ2ZS52MS5EaW1lbnNpb24ivQEKF1F1ZXJ5VGltZVNlcmllc1Jlc3BvbnNlEioKBnNlcmllcxgBIAMoCzIaLmxsbV9vYnNlcnZlLnYxLlRpbWVTZXJpZXMSLQoKdGltZV9yYW5nZRgCIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRInCgRzdGVwGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh4KFm92ZXJmbG93X3JlcXVlc3RfY291bnQYBCABKAMiWQoKVGltZVNlcmllcxINCgVncm91cBgBIAEoCRIpCgZwb2ludHMYAiADKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUG9pbnQSEQoJcmVtYWluZGVyGAMgASgIInkKCVRpbWVQb2ludBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgdtZXRyaWNzGAIgASgLMhcubGxtX29ic2VydmUudjEuTWV0cmljcxISCgp1bmZpbmlzaGVkGAMgASgIIrEBChVRdWVyeUJyZWFrZG93blJlcXVlc3QSLQoKdGltZV9yYW5nZRgBIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIsCgZmaWx0ZXIYAiABKAsyHC5sbG1fb2JzZXJ2ZS52MS5NZXRyaWNGaWx0ZXISLAoJZGltZW5zaW9uGAMgASgOMhkubGxtX29ic2VydmUudjEuRGltZW5zaW9uEg0KBWxpbWl0GAQgASgFIrsBChZRdWVyeUJyZWFrZG93blJlc3BvbnNlEioKBHJvd3MYASADKAsyHC5sbG1fb2JzZXJ2ZS52MS5CcmVha2Rvd25Sb3cSJgoFdG90YWwYAiABKAsyFy5sbG1fb2JzZXJ2ZS52MS5NZXRyaWNzEi0KCnRpbWVfcmFuZ2UYAyABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2USHgoWb3ZlcmZsb3dfcmVxdWVzdF9jb3VudBgEIAEoAyJHCgxCcmVha2Rvd25Sb3cSDQoFZ3JvdXAYASABKAkSKAoHbWV0cmljcxgCIAEoCzIXLmxsbV9vYnNlcnZlLnYxLk1ldHJpY3MifwoRTGlzdEZhY2V0c1JlcXVlc3QSLQoKdGltZV9yYW5nZRgBIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIsCgZmaWx0ZXIYAiABKAsyHC5sbG1fb2JzZXJ2ZS52MS5NZXRyaWNGaWx0ZXISDQoFbGltaXQYAyABKAUiagoSTGlzdEZhY2V0c1Jlc3BvbnNlEiUKBmZhY2V0cxgBIAMoCzIVLmxsbV9vYnNlcnZlLnYxLkZhY2V0Ei0KCnRpbWVfcmFuZ2UYAiABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2UiYQoFRmFjZXQSLAoJZGltZW5zaW9uGAEgASgOMhkubGxtX29ic2VydmUudjEuRGltZW5zaW9uEioKBnZhbHVlcxgCIAMoCzIaLmxsbV9vYnNlcnZlLnYxLkZhY2V0VmFsdWUiMgoKRmFjZXRWYWx1ZRINCgV2YWx1ZRgBIAEoCRIVCg1yZXF1ZXN0X2NvdW50GAIgASgDIsIBCg9MaXN0TG9nc1JlcXVlc3QSLQoKdGltZV9yYW5nZRgBIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIpCgZmaWx0ZXIYAiABKAsyGS5sbG1fb2JzZXJ2ZS52MS5Mb2dGaWx0ZXISEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkSLgoLc2VhcmNoX3RpbWUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ingEKEExpc3RMb2dzUmVzcG9uc2USIQoEbG9ncxgBIAMoCzITLmxsbV9vYnNlcnZlLnYxLkxvZxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSGwoTcHJldmlvdXNfcGFnZV90b2tlbhgDIAEoCRIxCg1zZWFyY2hlZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIjCg9HZXRUcmFjZVJlcXVlc3QSEAoIdHJhY2VfaWQYASABKAkiSAoQR2V0VHJhY2VSZXNwb25zZRIhCgRsb2dzGAEgAygLMhMubGxtX29ic2VydmUudjEuTG9nEhEKCXRydW5jYXRlZBgCIAEoCCIfCg1HZXRMb2dSZXF1ZXN0Eg4KBmxvZ19pZBgBIAEoCSJZCg5HZXRMb2dSZXNwb25zZRIgCgNsb2cYASABKAsyEy5sbG1fb2JzZXJ2ZS52MS5Mb2cSJQoEcmFuaxgCIAEoCzIXLmxsbV9vYnNlcnZlLnYxLkxvZ1JhbmsiqgEKB0xvZ1JhbmsSFAoMZmFzdGVyX3NoYXJlGAEgASgBEiUKGGZhc3Rlcl9maXJzdF90b2tlbl9zaGFyZRgCIAEoAUgAiAEBEhYKDmNvbXBhcmVkX2NvdW50GAMgASgDEi0KCnRpbWVfcmFuZ2UYBCABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2VCGwoZX2Zhc3Rlcl9maXJzdF90b2tlbl9zaGFyZSKXAQoRTGlzdEVycm9yc1JlcXVlc3QSLQoKdGltZV9yYW5nZRgBIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIsCgZmaWx0ZXIYAiABKAsyHC5sbG1fb2JzZXJ2ZS52MS5NZXRyaWNGaWx0ZXISEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkibQoSTGlzdEVycm9yc1Jlc3BvbnNlEiEKBGxvZ3MYASADKAsyEy5sbG1fb2JzZXJ2ZS52MS5Mb2cSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhsKE3ByZXZpb3VzX3BhZ2VfdG9rZW4YAyABKAkigwEKFEV4cG9ydExvZ3NDc3ZSZXF1ZXN0Ei0KCnRpbWVfcmFuZ2UYASABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2USKQoGZmlsdGVyGAIgASgLMhkubGxtX29ic2VydmUudjEuTG9nRmlsdGVyEhEKCXJvd19saW1pdBgDIAEoAyImChVFeHBvcnRMb2dzQ3N2UmVzcG9uc2USDQoFY2h1bmsYASABKAwq9gEKCURpbWVuc2lvbhIZChVESU1FTlNJT05fVU5TUEVDSUZJRUQQABIWChJESU1FTlNJT05fUFJPVklERVIQARITCg9ESU1FTlNJT05fTU9ERUwQAhIXChNESU1FTlNJT05fT1BFUkFUSU9OEAMSGQoVRElNRU5TSU9OX0VOVklST05NRU5UEAQSEgoORElNRU5TSU9OX1VTRVIQBRIVChFESU1FTlNJT05fU0VTU0lPThAGEhgKFERJTUVOU0lPTl9FUlJPUl9DT0RFEAcSFQoRRElNRU5TSU9OX1JFTEVBU0UQCBIRCg1ESU1FTlNJT05fVEFHEAkynQYKEEFuYWx5dGljc1NlcnZpY2USUwoKR2V0U3VtbWFyeRIhLmxsbV9vYnNlcnZlLnYxLkdldFN1bW1hcnlSZXF1ZXN0GiIubGxtX29ic2VydmUudjEuR2V0U3VtbWFyeVJlc3BvbnNlEmIKD1F1ZXJ5VGltZVNlcmllcxImLmxsbV9vYnNlcnZlLnYxLlF1ZXJ5VGltZVNlcmllc1JlcXVlc3QaJy5sbG1fb2JzZXJ2ZS52MS5RdWVyeVRpbWVTZXJpZXNSZXNwb25zZRJfCg5RdWVyeUJyZWFrZG93bhIlLmxsbV9vYnNlcnZlLnYxLlF1ZXJ5QnJlYWtkb3duUmVxdWVzdBomLmxsbV9vYnNlcnZlLnYxLlF1ZXJ5QnJlYWtkb3duUmVzcG9uc2USUwoKTGlzdEZhY2V0cxIhLmxsbV9vYnNlcnZlLnYxLkxpc3RGYWNldHNSZXF1ZXN0GiIubGxtX29ic2VydmUudjEuTGlzdEZhY2V0c1Jlc3BvbnNlEk0KCExpc3RMb2dzEh8ubGxtX29ic2VydmUudjEuTGlzdExvZ3NSZXF1ZXN0GiAubGxtX29ic2VydmUudjEuTGlzdExvZ3NSZXNwb25zZRJNCghHZXRUcmFjZRIfLmxsbV9vYnNlcnZlLnYxLkdldFRyYWNlUmVxdWVzdBogLmxsbV9vYnNlcnZlLnYxLkdldFRyYWNlUmVzcG9uc2USRwoGR2V0TG9nEh0ubGxtX29ic2VydmUudjEuR2V0TG9nUmVxdWVzdBoeLmxsbV9vYnNlcnZlLnYxLkdldExvZ1Jlc3BvbnNlElMKCkxpc3RFcnJvcnMSIS5sbG1fb2JzZXJ2ZS52MS5MaXN0RXJyb3JzUmVxdWVzdBoiLmxsbV9vYnNlcnZlLnYxLkxpc3RFcnJvcnNSZXNwb25zZRJeCg1FeHBvcnRMb2dzQ3N2EiQubGxtX29ic2VydmUudjEuRXhwb3J0TG9nc0NzdlJlcXVlc3QaJS5sbG1fb2JzZXJ2ZS52MS5FeHBvcnRMb2dzQ3N2UmVzcG9uc2UwAWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_llm_observe_v1_filter, file_llm_observe_v1_log]);
+  fileDesc("CiZsbG1fb2JzZXJ2ZS92MS9hbmFseXRpY3Nfc2VydmljZS5wcm90bxIObGxtX29ic2VydmUudjEi2QQKB01ldHJpY3MSFQoNcmVxdWVzdF9jb3VudBgBIAEoAxIVCg1zdWNjZXNzX2NvdW50GAIgASgDEhMKC2Vycm9yX2NvdW50GAMgASgDEhcKD2NhbmNlbGxlZF9jb3VudBgEIAEoAxIZChFpbnB1dF90b2tlbl9jb3VudBgFIAEoAxIaChJvdXRwdXRfdG9rZW5fY291bnQYBiABKAMSGQoRdG90YWxfdG9rZW5fY291bnQYByABKAMSHgoWY2FjaGVfcmVhZF90b2tlbl9jb3VudBgIIAEoAxIfChdjYWNoZV93cml0ZV90b2tlbl9jb3VudBgJIAEoAxIdChVyZWFzb25pbmdfdG9rZW5fY291bnQYCiABKAMSFQoNY29zdF9uYW5vX3VzZBgLIAEoAxIUCgxwcmljZWRfY291bnQYDCABKAMSLQoHbGF0ZW5jeRgNIAEoCzIcLmxsbV9vYnNlcnZlLnYxLkRpc3RyaWJ1dGlvbhI5ChN0aW1lX3RvX2ZpcnN0X3Rva2VuGA4gASgLMhwubGxtX29ic2VydmUudjEuRGlzdHJpYnV0aW9uEhkKDHN1Y2Nlc3NfcmF0ZRgPIAEoAUgAiAEBEhYKDnVucHJpY2VkX2NvdW50GBAgASgDEiIKGmNhY2hlX3dyaXRlXzFoX3Rva2VuX2NvdW50GBEgASgDEh8KF2F1ZGlvX2lucHV0X3Rva2VuX2NvdW50GBIgASgDEiAKGGF1ZGlvX291dHB1dF90b2tlbl9jb3VudBgTIAEoA0IPCg1fc3VjY2Vzc19yYXRlIukBCgxEaXN0cmlidXRpb24SDQoFY291bnQYASABKAMSKgoHYXZlcmFnZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNwNTAYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJgoDcDkwGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiYKA3A5NRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgNwOTkYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24icAoRR2V0U3VtbWFyeVJlcXVlc3QSLQoKdGltZV9yYW5nZRgBIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIsCgZmaWx0ZXIYAiABKAsyHC5sbG1fb2JzZXJ2ZS52MS5NZXRyaWNGaWx0ZXIimwIKEkdldFN1bW1hcnlSZXNwb25zZRIoCgdjdXJyZW50GAEgASgLMhcubGxtX29ic2VydmUudjEuTWV0cmljcxIpCghwcmV2aW91cxgCIAEoCzIXLmxsbV9vYnNlcnZlLnYxLk1ldHJpY3MSLQoKdGltZV9yYW5nZRgDIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRI2ChNwcmV2aW91c190aW1lX3JhbmdlGAQgASgLMhkubGxtX29ic2VydmUudjEuVGltZVJhbmdlEikKCGZpbmlzaGVkGAUgASgLMhcubGxtX29ic2VydmUudjEuTWV0cmljcxIeChZvdmVyZmxvd19yZXF1ZXN0X2NvdW50GAYgASgDIssBChZRdWVyeVRpbWVTZXJpZXNSZXF1ZXN0Ei0KCnRpbWVfcmFuZ2UYASABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2USLAoGZmlsdGVyGAIgASgLMhwubGxtX29ic2VydmUudjEuTWV0cmljRmlsdGVyEicKBHN0ZXAYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoIZ3JvdXBfYnkYBCABKA4yGS5sbG1fb2JzZXJ2ZS52MS5EaW1lbnNpb24ivQEKF1F1ZXJ5VGltZVNlcmllc1Jlc3BvbnNlEioKBnNlcmllcxgBIAMoCzIaLmxsbV9vYnNlcnZlLnYxLlRpbWVTZXJpZXMSLQoKdGltZV9yYW5nZRgCIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRInCgRzdGVwGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh4KFm92ZXJmbG93X3JlcXVlc3RfY291bnQYBCABKAMiWQoKVGltZVNlcmllcxINCgVncm91cBgBIAEoCRIpCgZwb2ludHMYAiADKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUG9pbnQSEQoJcmVtYWluZGVyGAMgASgIInkKCVRpbWVQb2ludBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgdtZXRyaWNzGAIgASgLMhcubGxtX29ic2VydmUudjEuTWV0cmljcxISCgp1bmZpbmlzaGVkGAMgASgIIrEBChVRdWVyeUJyZWFrZG93blJlcXVlc3QSLQoKdGltZV9yYW5nZRgBIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIsCgZmaWx0ZXIYAiABKAsyHC5sbG1fb2JzZXJ2ZS52MS5NZXRyaWNGaWx0ZXISLAoJZGltZW5zaW9uGAMgASgOMhkubGxtX29ic2VydmUudjEuRGltZW5zaW9uEg0KBWxpbWl0GAQgASgFIrsBChZRdWVyeUJyZWFrZG93blJlc3BvbnNlEioKBHJvd3MYASADKAsyHC5sbG1fb2JzZXJ2ZS52MS5CcmVha2Rvd25Sb3cSJgoFdG90YWwYAiABKAsyFy5sbG1fb2JzZXJ2ZS52MS5NZXRyaWNzEi0KCnRpbWVfcmFuZ2UYAyABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2USHgoWb3ZlcmZsb3dfcmVxdWVzdF9jb3VudBgEIAEoAyJHCgxCcmVha2Rvd25Sb3cSDQoFZ3JvdXAYASABKAkSKAoHbWV0cmljcxgCIAEoCzIXLmxsbV9vYnNlcnZlLnYxLk1ldHJpY3MifwoRTGlzdEZhY2V0c1JlcXVlc3QSLQoKdGltZV9yYW5nZRgBIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIsCgZmaWx0ZXIYAiABKAsyHC5sbG1fb2JzZXJ2ZS52MS5NZXRyaWNGaWx0ZXISDQoFbGltaXQYAyABKAUiagoSTGlzdEZhY2V0c1Jlc3BvbnNlEiUKBmZhY2V0cxgBIAMoCzIVLmxsbV9vYnNlcnZlLnYxLkZhY2V0Ei0KCnRpbWVfcmFuZ2UYAiABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2UiYQoFRmFjZXQSLAoJZGltZW5zaW9uGAEgASgOMhkubGxtX29ic2VydmUudjEuRGltZW5zaW9uEioKBnZhbHVlcxgCIAMoCzIaLmxsbV9vYnNlcnZlLnYxLkZhY2V0VmFsdWUiMgoKRmFjZXRWYWx1ZRINCgV2YWx1ZRgBIAEoCRIVCg1yZXF1ZXN0X2NvdW50GAIgASgDImkKE0xpc3RSZWxlYXNlc1JlcXVlc3QSLQoKdGltZV9yYW5nZRgBIAEoCzIZLmxsbV9vYnNlcnZlLnYxLlRpbWVSYW5nZRIUCgxlbnZpcm9ubWVudHMYAiADKAkSDQoFbGltaXQYAyABKAUiZQoUTGlzdFJlbGVhc2VzUmVzcG9uc2USKQoIcmVsZWFzZXMYASADKAsyFy5sbG1fb2JzZXJ2ZS52MS5SZWxlYXNlEhEKCXRydW5jYXRlZBgCIAEoCBIPCgdzYW1wbGVkGAMgASgIIkcKB1JlbGVhc2USDAoEbmFtZRgBIAEoCRIuCgpmaXJzdF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLCAQoPTGlzdExvZ3NSZXF1ZXN0Ei0KCnRpbWVfcmFuZ2UYASABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2USKQoGZmlsdGVyGAIgASgLMhkubGxtX29ic2VydmUudjEuTG9nRmlsdGVyEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJEi4KC3NlYXJjaF90aW1lGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIp4BChBMaXN0TG9nc1Jlc3BvbnNlEiEKBGxvZ3MYASADKAsyEy5sbG1fb2JzZXJ2ZS52MS5Mb2cSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhsKE3ByZXZpb3VzX3BhZ2VfdG9rZW4YAyABKAkSMQoNc2VhcmNoZWRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIwoPR2V0VHJhY2VSZXF1ZXN0EhAKCHRyYWNlX2lkGAEgASgJIkgKEEdldFRyYWNlUmVzcG9uc2USIQoEbG9ncxgBIAMoCzITLmxsbV9vYnNlcnZlLnYxLkxvZxIRCgl0cnVuY2F0ZWQYAiABKAgiHwoNR2V0TG9nUmVxdWVzdBIOCgZsb2dfaWQYASABKAkiWQoOR2V0TG9nUmVzcG9uc2USIAoDbG9nGAEgASgLMhMubGxtX29ic2VydmUudjEuTG9nEiUKBHJhbmsYAiABKAsyFy5sbG1fb2JzZXJ2ZS52MS5Mb2dSYW5rIqoBCgdMb2dSYW5rEhQKDGZhc3Rlcl9zaGFyZRgBIAEoARIlChhmYXN0ZXJfZmlyc3RfdG9rZW5fc2hhcmUYAiABKAFIAIgBARIWCg5jb21wYXJlZF9jb3VudBgDIAEoAxItCgp0aW1lX3JhbmdlGAQgASgLMhkubGxtX29ic2VydmUudjEuVGltZVJhbmdlQhsKGV9mYXN0ZXJfZmlyc3RfdG9rZW5fc2hhcmUilwEKEUxpc3RFcnJvcnNSZXF1ZXN0Ei0KCnRpbWVfcmFuZ2UYASABKAsyGS5sbG1fb2JzZXJ2ZS52MS5UaW1lUmFuZ2USLAoGZmlsdGVyGAIgASgLMhwubGxtX29ic2VydmUudjEuTWV0cmljRmlsdGVyEhEKCXBhZ2Vfc2l6ZRgDIAEoBRISCgpwYWdlX3Rva2VuGAQgASgJIm0KEkxpc3RFcnJvcnNSZXNwb25zZRIhCgRsb2dzGAEgAygLMhMubGxtX29ic2VydmUudjEuTG9nEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIbChNwcmV2aW91c19wYWdlX3Rva2VuGAMgASgJIoMBChRFeHBvcnRMb2dzQ3N2UmVxdWVzdBItCgp0aW1lX3JhbmdlGAEgASgLMhkubGxtX29ic2VydmUudjEuVGltZVJhbmdlEikKBmZpbHRlchgCIAEoCzIZLmxsbV9vYnNlcnZlLnYxLkxvZ0ZpbHRlchIRCglyb3dfbGltaXQYAyABKAMiJgoVRXhwb3J0TG9nc0NzdlJlc3BvbnNlEg0KBWNodW5rGAEgASgMKvYBCglEaW1lbnNpb24SGQoVRElNRU5TSU9OX1VOU1BFQ0lGSUVEEAASFgoSRElNRU5TSU9OX1BST1ZJREVSEAESEwoPRElNRU5TSU9OX01PREVMEAISFwoTRElNRU5TSU9OX09QRVJBVElPThADEhkKFURJTUVOU0lPTl9FTlZJUk9OTUVOVBAEEhIKDkRJTUVOU0lPTl9VU0VSEAUSFQoRRElNRU5TSU9OX1NFU1NJT04QBhIYChRESU1FTlNJT05fRVJST1JfQ09ERRAHEhUKEURJTUVOU0lPTl9SRUxFQVNFEAgSEQoNRElNRU5TSU9OX1RBRxAJMvgGChBBbmFseXRpY3NTZXJ2aWNlElMKCkdldFN1bW1hcnkSIS5sbG1fb2JzZXJ2ZS52MS5HZXRTdW1tYXJ5UmVxdWVzdBoiLmxsbV9vYnNlcnZlLnYxLkdldFN1bW1hcnlSZXNwb25zZRJiCg9RdWVyeVRpbWVTZXJpZXMSJi5sbG1fb2JzZXJ2ZS52MS5RdWVyeVRpbWVTZXJpZXNSZXF1ZXN0GicubGxtX29ic2VydmUudjEuUXVlcnlUaW1lU2VyaWVzUmVzcG9uc2USXwoOUXVlcnlCcmVha2Rvd24SJS5sbG1fb2JzZXJ2ZS52MS5RdWVyeUJyZWFrZG93blJlcXVlc3QaJi5sbG1fb2JzZXJ2ZS52MS5RdWVyeUJyZWFrZG93blJlc3BvbnNlElMKCkxpc3RGYWNldHMSIS5sbG1fb2JzZXJ2ZS52MS5MaXN0RmFjZXRzUmVxdWVzdBoiLmxsbV9vYnNlcnZlLnYxLkxpc3RGYWNldHNSZXNwb25zZRJZCgxMaXN0UmVsZWFzZXMSIy5sbG1fb2JzZXJ2ZS52MS5MaXN0UmVsZWFzZXNSZXF1ZXN0GiQubGxtX29ic2VydmUudjEuTGlzdFJlbGVhc2VzUmVzcG9uc2USTQoITGlzdExvZ3MSHy5sbG1fb2JzZXJ2ZS52MS5MaXN0TG9nc1JlcXVlc3QaIC5sbG1fb2JzZXJ2ZS52MS5MaXN0TG9nc1Jlc3BvbnNlEk0KCEdldFRyYWNlEh8ubGxtX29ic2VydmUudjEuR2V0VHJhY2VSZXF1ZXN0GiAubGxtX29ic2VydmUudjEuR2V0VHJhY2VSZXNwb25zZRJHCgZHZXRMb2cSHS5sbG1fb2JzZXJ2ZS52MS5HZXRMb2dSZXF1ZXN0Gh4ubGxtX29ic2VydmUudjEuR2V0TG9nUmVzcG9uc2USUwoKTGlzdEVycm9ycxIhLmxsbV9vYnNlcnZlLnYxLkxpc3RFcnJvcnNSZXF1ZXN0GiIubGxtX29ic2VydmUudjEuTGlzdEVycm9yc1Jlc3BvbnNlEl4KDUV4cG9ydExvZ3NDc3YSJC5sbG1fb2JzZXJ2ZS52MS5FeHBvcnRMb2dzQ3N2UmVxdWVzdBolLmxsbV9vYnNlcnZlLnYxLkV4cG9ydExvZ3NDc3ZSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_llm_observe_v1_filter, file_llm_observe_v1_log]);
 
 /**
  * Metrics are the numbers of a set of calls.
@@ -697,6 +697,106 @@ export const FacetValueSchema: GenMessage<FacetValue> = /*@__PURE__*/
   messageDesc(file_llm_observe_v1_analytics_service, 14);
 
 /**
+ * ListReleasesRequest selects a window.
+ *
+ * @generated from message llm_observe.v1.ListReleasesRequest
+ */
+export type ListReleasesRequest = Message<"llm_observe.v1.ListReleasesRequest"> & {
+  /**
+   * The window of start_time, exact; default the last 24 hours.
+   *
+   * @generated from field: llm_observe.v1.TimeRange time_range = 1;
+   */
+  timeRange?: TimeRange | undefined;
+
+  /**
+   * Only calls of these environments; at most 50 values.
+   *
+   * @generated from field: repeated string environments = 2;
+   */
+  environments: string[];
+
+  /**
+   * Releases to return; 0 means 20, at most 30.
+   *
+   * @generated from field: int32 limit = 3;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message llm_observe.v1.ListReleasesRequest.
+ * Use `create(ListReleasesRequestSchema)` to create a new message.
+ */
+export const ListReleasesRequestSchema: GenMessage<ListReleasesRequest> = /*@__PURE__*/
+  messageDesc(file_llm_observe_v1_analytics_service, 15);
+
+/**
+ * ListReleasesResponse holds the releases that are new in the window: of those that the window before has, and of the
+ * one that calls begin with, none is.
+ *
+ * @generated from message llm_observe.v1.ListReleasesResponse
+ */
+export type ListReleasesResponse = Message<"llm_observe.v1.ListReleasesResponse"> & {
+  /**
+   * The latest new releases, newest first.
+   *
+   * @generated from field: repeated llm_observe.v1.Release releases = 1;
+   */
+  releases: Release[];
+
+  /**
+   * True where there are more.
+   *
+   * @generated from field: bool truncated = 2;
+   */
+  truncated: boolean;
+
+  /**
+   * True where the windows have more logs than were read, which is a sample of each hundredth part. Then a release may be
+   * missing that has few calls, and the time of one that began with few calls beside another may be late.
+   *
+   * @generated from field: bool sampled = 3;
+   */
+  sampled: boolean;
+};
+
+/**
+ * Describes the message llm_observe.v1.ListReleasesResponse.
+ * Use `create(ListReleasesResponseSchema)` to create a new message.
+ */
+export const ListReleasesResponseSchema: GenMessage<ListReleasesResponse> = /*@__PURE__*/
+  messageDesc(file_llm_observe_v1_analytics_service, 16);
+
+/**
+ * Release is a version of the application.
+ *
+ * @generated from message llm_observe.v1.Release
+ */
+export type Release = Message<"llm_observe.v1.Release"> & {
+  /**
+   * Its name, as calls say it.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * start_time of its first call.
+   *
+   * @generated from field: google.protobuf.Timestamp first_time = 2;
+   */
+  firstTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message llm_observe.v1.Release.
+ * Use `create(ReleaseSchema)` to create a new message.
+ */
+export const ReleaseSchema: GenMessage<Release> = /*@__PURE__*/
+  messageDesc(file_llm_observe_v1_analytics_service, 17);
+
+/**
  * ListLogsRequest asks for a page of logs.
  *
  * @generated from message llm_observe.v1.ListLogsRequest
@@ -744,7 +844,7 @@ export type ListLogsRequest = Message<"llm_observe.v1.ListLogsRequest"> & {
  * Use `create(ListLogsRequestSchema)` to create a new message.
  */
 export const ListLogsRequestSchema: GenMessage<ListLogsRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_analytics_service, 15);
+  messageDesc(file_llm_observe_v1_analytics_service, 18);
 
 /**
  * ListLogsResponse is a page of logs.
@@ -787,7 +887,7 @@ export type ListLogsResponse = Message<"llm_observe.v1.ListLogsResponse"> & {
  * Use `create(ListLogsResponseSchema)` to create a new message.
  */
 export const ListLogsResponseSchema: GenMessage<ListLogsResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_analytics_service, 16);
+  messageDesc(file_llm_observe_v1_analytics_service, 19);
 
 /**
  * GetTraceRequest names a trace.
@@ -808,7 +908,7 @@ export type GetTraceRequest = Message<"llm_observe.v1.GetTraceRequest"> & {
  * Use `create(GetTraceRequestSchema)` to create a new message.
  */
 export const GetTraceRequestSchema: GenMessage<GetTraceRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_analytics_service, 17);
+  messageDesc(file_llm_observe_v1_analytics_service, 20);
 
 /**
  * GetTraceResponse returns a trace.
@@ -836,7 +936,7 @@ export type GetTraceResponse = Message<"llm_observe.v1.GetTraceResponse"> & {
  * Use `create(GetTraceResponseSchema)` to create a new message.
  */
 export const GetTraceResponseSchema: GenMessage<GetTraceResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_analytics_service, 18);
+  messageDesc(file_llm_observe_v1_analytics_service, 21);
 
 /**
  * GetLogRequest names a log.
@@ -857,7 +957,7 @@ export type GetLogRequest = Message<"llm_observe.v1.GetLogRequest"> & {
  * Use `create(GetLogRequestSchema)` to create a new message.
  */
 export const GetLogRequestSchema: GenMessage<GetLogRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_analytics_service, 19);
+  messageDesc(file_llm_observe_v1_analytics_service, 22);
 
 /**
  * GetLogResponse returns a log.
@@ -885,7 +985,7 @@ export type GetLogResponse = Message<"llm_observe.v1.GetLogResponse"> & {
  * Use `create(GetLogResponseSchema)` to create a new message.
  */
 export const GetLogResponseSchema: GenMessage<GetLogResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_analytics_service, 20);
+  messageDesc(file_llm_observe_v1_analytics_service, 23);
 
 /**
  * LogRank compares a call with the successful calls of the same provider, model, operation and environment.
@@ -927,7 +1027,7 @@ export type LogRank = Message<"llm_observe.v1.LogRank"> & {
  * Use `create(LogRankSchema)` to create a new message.
  */
 export const LogRankSchema: GenMessage<LogRank> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_analytics_service, 21);
+  messageDesc(file_llm_observe_v1_analytics_service, 24);
 
 /**
  * ListErrorsRequest asks for a page of failed calls.
@@ -969,7 +1069,7 @@ export type ListErrorsRequest = Message<"llm_observe.v1.ListErrorsRequest"> & {
  * Use `create(ListErrorsRequestSchema)` to create a new message.
  */
 export const ListErrorsRequestSchema: GenMessage<ListErrorsRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_analytics_service, 22);
+  messageDesc(file_llm_observe_v1_analytics_service, 25);
 
 /**
  * ListErrorsResponse is a page of failed calls.
@@ -1004,7 +1104,7 @@ export type ListErrorsResponse = Message<"llm_observe.v1.ListErrorsResponse"> & 
  * Use `create(ListErrorsResponseSchema)` to create a new message.
  */
 export const ListErrorsResponseSchema: GenMessage<ListErrorsResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_analytics_service, 23);
+  messageDesc(file_llm_observe_v1_analytics_service, 26);
 
 /**
  * ExportLogsCsvRequest selects logs.
@@ -1039,7 +1139,7 @@ export type ExportLogsCsvRequest = Message<"llm_observe.v1.ExportLogsCsvRequest"
  * Use `create(ExportLogsCsvRequestSchema)` to create a new message.
  */
 export const ExportLogsCsvRequestSchema: GenMessage<ExportLogsCsvRequest> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_analytics_service, 24);
+  messageDesc(file_llm_observe_v1_analytics_service, 27);
 
 /**
  * ExportLogsCsvResponse is a chunk of the file.
@@ -1060,7 +1160,7 @@ export type ExportLogsCsvResponse = Message<"llm_observe.v1.ExportLogsCsvRespons
  * Use `create(ExportLogsCsvResponseSchema)` to create a new message.
  */
 export const ExportLogsCsvResponseSchema: GenMessage<ExportLogsCsvResponse> = /*@__PURE__*/
-  messageDesc(file_llm_observe_v1_analytics_service, 25);
+  messageDesc(file_llm_observe_v1_analytics_service, 28);
 
 /**
  * Dimension is what metrics can be grouped by. It may grow.
@@ -1198,6 +1298,17 @@ export const AnalyticsService: GenService<{
     methodKind: "unary";
     input: typeof ListFacetsRequestSchema;
     output: typeof ListFacetsResponseSchema;
+  },
+  /**
+   * ListReleases returns the releases whose calls begin in a window: what was deployed, and when. It reads at most
+   * 40,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+   *
+   * @generated from rpc llm_observe.v1.AnalyticsService.ListReleases
+   */
+  listReleases: {
+    methodKind: "unary";
+    input: typeof ListReleasesRequestSchema;
+    output: typeof ListReleasesResponseSchema;
   },
   /**
    * ListLogs returns logs, newest first. Errors: INVALID_FIELD, PAGE_TOKEN_MISMATCH, QUERY_TIMEOUT.
