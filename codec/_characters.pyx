@@ -13,7 +13,7 @@ def _kinds_of(sign):
         | SPACE * (sign in " \t\n\r\f\v")
         | KEY * (alnum or sign in "_.~+/=%$:-")
         | NAME * (alnum or sign in "_.-")
-        | GAP * (sign in " ().-/")
+        | GAP * (sign in " ().-/+")
         | MARK * (sign in "@:-.~!/")
         | TIE * (sign.isdigit() or sign in ":=|>~\"'`\t<")
         | RUN * (alnum or sign in "_-")

@@ -43,6 +43,8 @@ cdef Literals keys
 cdef Literals words
 TOOL = screening.ALL_BITS + 1
 OPTION = TOOL << 1
+PRINTING_TOOL = TOOL << 2
+STDIN_OPTION = TOOL << 3
 cdef int ASSIGNED = screening.BITS["assigned"]
 cdef int HEADERS = screening.BITS["headers"]
 
@@ -107,6 +109,10 @@ def _words():
             yield text, ALONE, 0, bits[detector]
     for name in screening.TOOL_NAMES:
         yield name, ALONE, 0, TOOL
+    for name in screening.PRINTING_TOOLS:
+        yield name, ALONE, 0, PRINTING_TOOL
+    for option in screening.STDIN_OPTIONS:
+        yield option, ALONE, 0, STDIN_OPTION
     for text in ("pass:", "login "):
         yield text, ALONE, 0, OPTION
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from llm_observe._redaction.assignments import VALUE_WORDS, is_assigned
-from llm_observe._redaction.commands import TOOL_NAMES
+from llm_observe._redaction.commands import PRINTING_TOOLS, STDIN_OPTIONS, TOOL_NAMES
 from llm_observe._redaction.credentials import ELIDED_CHARS, SCHEMES, WEBHOOKS
 from llm_observe._redaction.detectors import ALL_BITS, BITS
 from llm_observe._redaction.ibans import IBAN_LENGTHS
@@ -21,8 +21,8 @@ from llm_observe._redaction.values import is_plain_word
 
 __all__ = [
     "ALL_BITS", "ASCII_STEMS", "BITS", "FOREIGN_STEMS", "IBAN_LENGTHS", "KEY_MARKS", "KEY_PREFIXES",
-    "LINKING_VERBS", "LINKING_WORDS", "NAME_KINDS", "NUMBER_WORDS", "SCHEMES", "TOOL_NAMES", "VALUE_WORDS",
-    "WEBHOOK_HOSTS", "WHOLE_STEMS", "is_assigned", "is_plain_word", "kind_of",
+    "LINKING_VERBS", "LINKING_WORDS", "NAME_KINDS", "NUMBER_WORDS", "PRINTING_TOOLS", "SCHEMES", "STDIN_OPTIONS",
+    "TOOL_NAMES", "VALUE_WORDS", "WEBHOOK_HOSTS", "WHOLE_STEMS", "is_assigned", "is_plain_word", "kind_of",
 ]  # fmt: skip
 
 
