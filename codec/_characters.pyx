@@ -34,3 +34,4 @@ memset(codes, 0, sizeof(codes))
 for _place in range(1, 128):
     kinds[<int>_place] = _kinds_of(chr(_place))
     codes[<int>_place] = _code_of(chr(_place))
+kinds[0] = MARK  # ends a text

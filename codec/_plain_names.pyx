@@ -220,18 +220,14 @@ cdef int _may_name_secret(const NormalText* text, int start, int end) except -1:
     # An element's value follows its tag, whatever its attributes are.
     in_tag = start and (text.norm[start - 1] == c'<' or text.norm[start - 1] == c':')
     option = text.norm[start] == c'-' or (start and text.norm[start - 1] == c'-')
-    if not (in_tag or option or may_have_value(text, end, PASSWORD)):
+    if not (in_tag or option or may_have_value(text, start, end, PASSWORD)):
         return False
     name = bytes(text.norm[start:end]).decode("ascii")
     word = bytes(text.low[before:max(before, start - 1)]).decode("ascii")
     kind = <int>screening.kind_of(name, word)
-    return kind and (in_tag or option or may_have_value(text, end, kind))
+    return kind and (in_tag or option or may_have_value(text, start, end, kind))
 
 
 cdef int has_foreign_name(const uint8_t* data, Py_ssize_t size) except -1:
     """Tell whether a part of a secret's name stands here that is not ASCII."""
-    lowered = data[:size].decode().lower()
-    for stem in screening.FOREIGN_STEMS:
-        if stem in lowered:
-            return True
-    return False
+    return screening.has_foreign_stem(data[:size].decode().lower())
