@@ -21,8 +21,9 @@ from llm_observe._redaction.values import is_plain_word
 
 __all__ = [
     "ALL_BITS", "ASCII_STEMS", "BITS", "FOREIGN_STEMS", "IBAN_LENGTHS", "KEY_MARKS", "KEY_PREFIXES",
-    "LINKING_VERBS", "LINKING_WORDS", "NAME_KINDS", "NUMBER_WORDS", "PREPOSITIONS", "PRINTING_TOOLS", "SCHEMES",
-    "STDIN_OPTIONS", "TOOL_NAMES", "VALUE_WORDS", "WEBHOOK_HOSTS", "WHOLE_STEMS", "has_foreign_stem", "is_assigned", "is_plain_word", "kind_of",
+    "LINKING_VERBS", "LINKING_WORDS", "NAME_KINDS", "NUMBER_WORDS", "PREPOSITIONS", "PRINTING_TOOLS",
+    "SCHEMES", "STDIN_OPTIONS", "TOOL_NAMES", "VALUE_WORDS", "WEBHOOK_HOSTS", "WHOLE_STEMS",
+    "has_foreign_stem", "is_assigned", "is_plain_word", "kind_of",
 ]  # fmt: skip
 
 

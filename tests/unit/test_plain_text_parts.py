@@ -30,8 +30,8 @@ COMMANDS = (
     "abcdefghij" + "0123456789", "|", ' "' + "s3cret" + '" | foo --stdin', "\n",
 )  # fmt: skip
 NAMES = (
-    "password", "Passwort", "api_key", "token", "secret", "client secret", "DB_PASS", "--token", "-p", "пароль",
-    "密码", "mot de passe", "key", "access-token", "credential", "name: ",
+    "password", "Passwort", "api_key", "token", "secret", "client secret", "DB_PASS", "--token", "-p",
+    "пароль", "密码", "mot de passe", "key", "access-token", "credential", "name: ",
 )  # fmt: skip
 VALUES = (
     "hunter" + "2", "s3" + "cr3t!", "Oak#NOB" + "Sm1fP", "abcdef", "for five years", "your",
@@ -39,8 +39,8 @@ VALUES = (
     "for the server: " + "x1y2", "of it is " + "aB3" * 6, "value", "const char *x", "and so", "in use",
 )  # fmt: skip
 TIES = (
-    " = ", ": ", "=", ":", " is ", '" ', '", "', " | ", "> ", "</", " (", ") ", " --", ",", "; ", " -> ", "} ",
-    "\t", " value: ", '" value="', "`", "* ", '\\"', " (x y): ", "\n", " for ", " of the ",
+    " = ", ": ", "=", ":", " is ", '" ', '", "', " | ", "> ", "</", " (", ") ", " --", ",", "; ", " -> ",
+    "} ", "\t", " value: ", '" value="', "`", "* ", '\\"', " (x y): ", "\n", " for ", " of the ",
 )  # fmt: skip
 
 
