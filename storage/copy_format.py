@@ -37,7 +37,7 @@ _NUMERIC_BASE: Final = 10_000
 
 
 def _pack_numeric(value: int) -> bytes:
-    """Return a whole number as digits to the base of 10,000, behind their count, the first one's weight and the sign."""
+    """Return digits to the base of 10,000 behind their count, the first one's weight and the sign."""
     digits: list[int] = []
     rest = abs(value)
     while rest:
