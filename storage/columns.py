@@ -219,7 +219,8 @@ PACKED_COUNTS: Final = (
 """The packed columns of rollups (analytics.packed_counts)."""
 DELTA_COLUMNS: Final = (
     *ROLLUP_KEY,
-    *(Column(each.name, each.type) for each in (*ROLLUP_SUMS, *PACKED_COUNTS)),
+    *(Column(each.name, each.type) for each in ROLLUP_SUMS),
+    *(Column(each.name, each.type) for each in PACKED_COUNTS),
 )
 """The columns of rollup_deltas that are written."""
 _SUMMED: Final = {

@@ -52,7 +52,7 @@ def _unpack_numeric(data: bytes) -> int:
     value = 0
     for (digit,) in _SMALLINT.iter_unpack(data[_NUMERIC.size :]):
         value = value * _NUMERIC_BASE + digit
-    value *= _NUMERIC_BASE ** (weight + 1 - count)
+    value *= int(_NUMERIC_BASE ** (weight + 1 - count))
     return -value if sign else value
 
 
