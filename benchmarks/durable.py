@@ -4,15 +4,18 @@ python -m benchmarks.durable [logs]: the logs are the seeded mix of tests/suppor
 with one connection and with two, is one INSERT ... SELECT unnest(500 rows) ON CONFLICT DO UPDATE and one
 rollup upsert in one transaction, on a plain table with one primary key: no partitions, no ownership, no
 sketches, no redaction, no queue. ours_redacting_all is the same where every log holds something to redact;
-ours_traced is the same where every log is part of a trace, which an index finds.
+ours_traced is the same where every log is part of a trace, which an index finds. The CPU that a log takes of
+each process, the sender's included, says what these cores could store if nobody else used them (by_cpu), and
+cores_used how many were busy with it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import grpc
@@ -29,6 +32,9 @@ from tests.support.machine import Machine, machine
 from tests.support.ports import free_port
 from tests.support.rollups import COUNT_REQUESTS
 from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _BATCH = 500
 _AT_ONCE = 8
@@ -100,8 +106,8 @@ def _bare_row(log: Any) -> tuple[Any, ...]:
     )
 
 
-async def run_bare(url: str, count: int, connections: int = 1) -> float:
-    """Return rows per second of the bare upsert, with rows made beforehand."""
+async def run_bare(url: str, count: int, connections: int = 1) -> tuple[float, float]:
+    """Return rows per second of the bare upsert, with rows made before, and the client's CPU in seconds."""
     rows = [_bare_row(log) for log in make_logs(count, seed=2)]
     batches = iter([list(zip(*rows[n : n + _BATCH], strict=True)) for n in range(0, count, _BATCH)])
     opened = [await asyncpg.connect(url) for _ in range(connections)]
@@ -111,21 +117,24 @@ async def run_bare(url: str, count: int, connections: int = 1) -> float:
         for batch in batches:
             await connection.execute(_UPSERT, *batch)
 
-    begin = time.perf_counter()
+    begin, own = time.perf_counter(), time.process_time()
     await asyncio.gather(*map(write, opened))
-    seconds = time.perf_counter() - begin
+    seconds, own = time.perf_counter() - begin, time.process_time() - own
     await opened[0].execute("DROP SCHEMA bare CASCADE")
     for connection in opened:
         await connection.close()
-    return count / seconds
+    return count / seconds, own
 
 
-async def run_ours(
-    port: int, sql: asyncpg.Connection, count: int, *, ending: str = "", logs_per_trace: int = 0
-) -> float:
-    """Return logs per second from the first Ingest call to the last commit."""
+def make_requests(count: int, *, ending: str = "", logs_per_trace: int = 0) -> list[IngestLogsRequest]:
+    """Return requests with so many logs; for the rest see make_logs()."""
     logs = make_logs(count, seed=3, ending=ending, logs_per_trace=logs_per_trace)
-    requests = [IngestLogsRequest(logs=logs[n : n + _BATCH]) for n in range(0, count, _BATCH)]
+    return [IngestLogsRequest(logs=logs[n : n + _BATCH]) for n in range(0, count, _BATCH)]
+
+
+async def run_ours(port: int, sql: asyncpg.Connection, requests: Sequence[IngestLogsRequest]) -> float:
+    """Return logs per second from the first Ingest call to the last commit."""
+    count = sum(len(request.logs) for request in requests)
     waiting = iter(requests)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub: Any = IngestServiceStub(channel)
@@ -152,23 +161,41 @@ async def _has_workers(port: int, count: int) -> bool:
     return health is not None and health.queue.consumer_count == count
 
 
+async def _run_counted(
+    services: Machine, port: int, sql: asyncpg.Connection, count: int
+) -> tuple[float, dict[str, float]]:
+    """Return logs per second, and microseconds of CPU a log by process."""
+    requests = make_requests(count)
+    before, own = services.cpu_s(), time.process_time()
+    rate = await run_ours(port, sql, requests)
+    used = {name: cpu - before[name] for name, cpu in services.cpu_s().items()}
+    used["sender"] = time.process_time() - own
+    return rate, {name: round(cpu_s * 1e6 / count, 1) for name, cpu_s in used.items()}
+
+
+def _by_cpu(used: dict[str, float]) -> int:
+    """Return the logs a second for which all cores are busy, or a process that uses one at a time."""
+    busiest = max(us for name, us in used.items() if name != "postgres")
+    return round(1e6 / max(busiest, sum(used.values()) / (os.cpu_count() or 1)))
+
+
 async def run(services: Machine, port: int, count: int) -> None:
     url = services.env["DATABASE_URL"]
     await eventually(lambda: _has_workers(port, 1))
     sql = await asyncpg.connect(url)
-    await run_ours(port, sql, 2_000)
+    await run_ours(port, sql, make_requests(2_000))
     await run_bare(url, 2_000)
-    bare = await run_bare(url, count)
-    bare_by_two = await run_bare(url, count, connections=2)
-    before = services.cpu_s()
-    ours = await run_ours(port, sql, count)
-    used = {name: round((cpu - before[name]) * 1e6 / count, 1) for name, cpu in services.cpu_s().items()}
-    traced = await run_ours(port, sql, count, logs_per_trace=_LOGS_PER_TRACE)
-    bare = (bare + await run_bare(url, count)) / 2
-    redacting = await run_ours(port, sql, count // 4, ending=_SECRET)
+    before = services.cpu_s()["postgres"]
+    bare, client_s = await run_bare(url, count)
+    bare_us = round((client_s + services.cpu_s()["postgres"] - before) * 1e6 / count, 1)
+    bare_by_two, _ = await run_bare(url, count, connections=2)
+    ours, used = await _run_counted(services, port, sql, count)
+    traced = await run_ours(port, sql, make_requests(count, logs_per_trace=_LOGS_PER_TRACE))
+    bare = (bare + (await run_bare(url, count))[0]) / 2
+    redacting = await run_ours(port, sql, make_requests(count // 4, ending=_SECRET))
     services.start("second worker", "worker")
     await eventually(lambda: _has_workers(port, 2))
-    by_two = await run_ours(port, sql, count)
+    by_two, used_by_two = await _run_counted(services, port, sql, count)
     await sql.close()
     database = Database(StorageSettings(database_url=url))
     differences = await verify_rollups(database)
@@ -187,6 +214,16 @@ async def run(services: Machine, port: int, count: int) -> None:
         ratio_to_two_connections=ratio(ours, bare_by_two),
         two_workers_to_one=ratio(by_two, ours),
         cpu_us_per_log=used,
+        cpu_us_per_log_by_two_workers=used_by_two,
+        bare_cpu_us_per_log=bare_us,
+        by_cpu={
+            "ours_logs_per_s": _by_cpu(used),
+            "ours_by_two_workers_logs_per_s": _by_cpu(used_by_two),
+            "bare_logs_per_s": round(1e6 / bare_us),
+        },
+        cores=os.cpu_count(),
+        cores_used=round(ours * sum(used.values()) / 1e6, 2),
+        cores_used_by_two_workers=round(by_two * sum(used_by_two.values()) / 1e6, 2),
         rollup_differences=len(differences),
     )
 

@@ -13,7 +13,7 @@ def _kinds_of(sign):
         | SPACE * (sign in " \t\n\r\f\v")
         | KEY * (alnum or sign in "_.~+/=%$:-")
         | NAME * (alnum or sign in "_.-")
-        | GAP * (sign in " ().-/")
+        | GAP * (sign in " ().-/+")
         | MARK * (sign in "@:-.~!/")
         | TIE * (sign.isdigit() or sign in ":=|>~\"'`\t<")
         | RUN * (alnum or sign in "_-")
@@ -34,3 +34,4 @@ memset(codes, 0, sizeof(codes))
 for _place in range(1, 128):
     kinds[<int>_place] = _kinds_of(chr(_place))
     codes[<int>_place] = _code_of(chr(_place))
+kinds[0] = MARK  # ends a text

@@ -15,6 +15,10 @@ cdef class RowWriter:
     cdef Py_ssize_t capacity
 
 
+cdef int put_number(RowWriter row, int64_t value, int size) except -1
+cdef int put_numeric(RowWriter row, int64_t value) except -1
+cdef int put_text(RowWriter row, const void* data, Py_ssize_t size) except -1
+cdef int put_bytes(RowWriter row, bytes data) except -1
 cdef bytes pack_row(RowWriter row, const Fields* fields, const Price* price, bytes project, int64_t received)
 cdef bytes pack_key(RowWriter row, const Fields* fields, bytes project, int64_t received)
 cdef int write_uuid(Reader text, uint8_t* into) noexcept

@@ -30,6 +30,7 @@ cdef enum Kind:
 
 cdef int64_t EPOCH_S = 946_684_800  # Postgres' epoch, the first second of 2000
 cdef int64_t MINUTE_US = 60_000_000
+cdef int64_t NUMERIC_BASE = 10_000
 cdef int64_t MILLION = 1_000_000
 cdef const char* CHAT = b"chat"
 cdef double BUCKET_WIDTH = LOG_GAMMA
@@ -189,37 +190,37 @@ cdef int _put_column(
     cdef uint8_t uuid[16]
     if kind == TEXT or kind == OPERATION:
         text = fields.texts[field] if kind == TEXT else operation_of(fields)
-        return _put_text(row, text.at, text.end - text.at)
+        return put_text(row, text.at, text.end - text.at)
     if kind == BIGINT:
-        return _put_number(row, fields.numbers[field], 8) if seen else _put_null(row)
+        return put_number(row, fields.numbers[field], 8) if seen else _put_null(row)
     if kind == TIME:
-        return _put_number(row, timestamp_us(fields, field), 8) if seen else _put_null(row)
+        return put_number(row, timestamp_us(fields, field), 8) if seen else _put_null(row)
     if kind == DURATION:
-        return _put_number(row, duration_us(fields, field), 8) if seen else _put_null(row)
+        return put_number(row, duration_us(fields, field), 8) if seen else _put_null(row)
     if kind == BUCKET:
         return _put_bucket(row, bucket_of(fields, field))
     if kind == METADATA or kind == TAGS:
         return _put_json(row, fields, kind)
     if kind == UUID:
         write_uuid(fields.texts[field], uuid)
-        return _put_text(row, uuid, 16)
+        return put_text(row, uuid, 16)
     if kind == OUTCOME:
-        return _put_bytes(row, _OUTCOMES[fields.numbers[field]])
+        return put_bytes(row, _OUTCOMES[fields.numbers[field]])
     if kind == USAGE:
-        return _put_bytes(row, _source_of(fields))
+        return put_bytes(row, _source_of(fields))
     if kind == PROJECT:
-        return _put_bytes(row, project)
+        return put_bytes(row, project)
     if kind == RECEIVED:
-        return _put_number(row, received, 8)
+        return put_number(row, received, 8)
     if kind == MINUTE:
-        return _put_number(row, minute_us(fields), 8)
+        return put_number(row, minute_us(fields), 8)
     if kind == FLAG:
-        return _put_number(row, fields.numbers[field] if seen else 0, 1)
+        return put_number(row, fields.numbers[field] if seen else 0, 1)
     if kind == INTEGER:
-        return _put_number(row, fields.numbers[field], 4) if seen else _put_null(row)
+        return put_number(row, fields.numbers[field], 4) if seen else _put_null(row)
     if kind == PRICE_VERSION:
-        return _put_bytes(row, <bytes>price.version)
-    return _put_number(row, price.cost, 8) if price.cost >= 0 else _put_null(row)  # COST
+        return put_bytes(row, <bytes>price.version)
+    return put_number(row, price.cost, 8) if price.cost >= 0 else _put_null(row)  # COST
 
 
 cdef inline int _put(RowWriter row, const void* data, Py_ssize_t size) except -1:
@@ -240,7 +241,7 @@ cdef int _grow(RowWriter row, Py_ssize_t needed) except -1:
     return 0
 
 
-cdef int _put_number(RowWriter row, int64_t value, int size) except -1:
+cdef int put_number(RowWriter row, int64_t value, int size) except -1:
     """Put a number of ``size`` bytes, with its length before it."""
     cdef uint8_t data[12]
     cdef int at
@@ -250,8 +251,28 @@ cdef int _put_number(RowWriter row, int64_t value, int size) except -1:
     return _put(row, data, 4 + size)
 
 
+cdef int put_numeric(RowWriter row, int64_t value) except -1:
+    """Put a whole number that is not negative as digits to the base of 10,000."""
+    cdef uint8_t data[24]
+    cdef int count = 0, at, digit
+    cdef int64_t rest = value
+    while rest:
+        rest //= NUMERIC_BASE
+        count += 1
+    memset(data, 0, sizeof(data))
+    data[3] = 8 + 2 * count
+    data[5] = count
+    data[7] = max(count - 1, 0)  # the first one's weight
+    for at in range(count):
+        digit = value % NUMERIC_BASE
+        value //= NUMERIC_BASE
+        data[10 + 2 * (count - at)] = digit >> 8
+        data[11 + 2 * (count - at)] = digit & 0xFF
+    return _put(row, data, 12 + 2 * count)
+
+
 cdef int _put_bucket(RowWriter row, int bucket) except -1:
-    return _put_null(row) if bucket < 0 else _put_number(row, bucket, 2)
+    return _put_null(row) if bucket < 0 else put_number(row, bucket, 2)
 
 
 cdef int _put_null(RowWriter row) except -1:
@@ -264,15 +285,15 @@ cdef void _set_size(RowWriter row, Py_ssize_t at, Py_ssize_t size) noexcept:
         row.data[at + place] = size >> (8 * (3 - place)) & 0xFF
 
 
-cdef int _put_text(RowWriter row, const void* data, Py_ssize_t size) except -1:
+cdef int put_text(RowWriter row, const void* data, Py_ssize_t size) except -1:
     cdef Py_ssize_t begin = row.size
     _put(row, b"\0\0\0\0", 4)
     _set_size(row, begin, size)
     return _put(row, data, size)
 
 
-cdef int _put_bytes(RowWriter row, bytes data) except -1:
-    return _put_text(row, <const char*>data, len(data))
+cdef int put_bytes(RowWriter row, bytes data) except -1:
+    return put_text(row, <const char*>data, len(data))
 
 
 cdef int _put_json(RowWriter row, const Fields* fields, int kind) except -1:

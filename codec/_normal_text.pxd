@@ -1,7 +1,7 @@
 """A text as llm_observe's Scan would have it, a byte for a character."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cdef enum:
     MAX_BYTES = 4000  # longer texts are not previews
@@ -35,7 +35,7 @@ cdef inline int normalise(const uint8_t* text, Py_ssize_t size, const ForeignSte
     Characters that are not ASCII become OTHER. Those that a pattern may take for a digit, a letter or a space are
     in doubt, and so is what is no UTF-8, and most escapes.
     """
-    cdef Py_ssize_t at = 0
+    cdef Py_ssize_t at = 0, plain
     cdef int n = 0
     cdef uint8_t byte
     cdef uint64_t last = 0  # three characters
@@ -43,26 +43,63 @@ cdef inline int normalise(const uint8_t* text, Py_ssize_t size, const ForeignSte
     into.original, into.original_size, into.checks = text, size, 0
     if size > MAX_BYTES:
         return -1
+    _mark_odd(text, size, into.low)
     while at < size:
+        plain = _end_of_plain(into.low, at, size)
+        if plain > at:
+            memcpy(into.norm + n, text + at, plain - at)
+            n += plain - at
+            for at in range(max(at, plain - 3), plain):
+                last = last << 21 | _lower(text[at])
+            at = plain
+            continue
         byte = text[at]
         at += 1
         if byte >= 0x80:
             byte = _take_foreign(text, size, &at, stems, &last, into)
         else:
             if byte == c'\\':
-                    byte = _after_backslash(text, size, &at)
+                byte = _after_backslash(text, size, &at)
             elif byte == 0x1B or (byte == c'%' and _is_hex(text, size, at)) or (byte == c'&' and _is_entity(text, size, at)):
                 return -1  # an escape that llm_observe would decode
-            last = last << 21 | (byte | 32 if c'A' <= byte <= c'Z' else byte)
+            last = last << 21 | _lower(byte)
         if byte == 0:
             return -1
         into.norm[n] = byte
-        into.low[n] = byte | 32 if c'A' <= byte <= c'Z' else byte
         n += 1
     memset(into.norm + n, 0, ROOM - MAX_BYTES)
+    for at in range(n):
+        into.low[at] = _lower(into.norm[at])
     memset(into.low + n, 0, ROOM - MAX_BYTES)
     into.size = n
     return n
+
+
+cdef inline uint8_t _lower(uint8_t byte) noexcept:
+    return byte | 32 if c'A' <= byte <= c'Z' else byte
+
+
+cdef inline void _mark_odd(const uint8_t* text, Py_ssize_t size, uint8_t* odd) noexcept:
+    """Mark each byte that is not ASCII or may begin an escape; no byte depends on others, so that many are looked at together."""
+    cdef Py_ssize_t at
+    cdef uint8_t byte
+    for at in range(size):
+        byte = text[at]
+        odd[at] = (byte >= 0x80) | (byte == c'\\') | (byte == c'%') | (byte == c'&') | (byte == 0x1B) | (byte == 0)
+    memset(odd + size, 1, sizeof(uint64_t))
+
+
+cdef inline Py_ssize_t _end_of_plain(const uint8_t* odd, Py_ssize_t at, Py_ssize_t size) noexcept:
+    """Return where the next byte is that is marked, or the end."""
+    cdef uint64_t eight
+    while at < size:
+        memcpy(&eight, odd + at, sizeof(eight))
+        if eight:
+            break
+        at += sizeof(eight)
+    while not odd[at]:
+        at += 1
+    return at
 
 
 cdef inline uint8_t _take_foreign(

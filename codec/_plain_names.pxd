@@ -16,3 +16,5 @@ cdef int word_at(NormalText* text, int at, int found) except -1
 cdef int has_foreign_name(const uint8_t* data, Py_ssize_t size) except -1
 cdef int TOOL  # beside the bits of detectors: the name of a command-line tool
 cdef int OPTION  # what may stand before one of its options
+cdef int PRINTING_TOOL  # the name of a tool that prints a secret
+cdef int STDIN_OPTION  # an option that has it read

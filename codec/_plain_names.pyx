@@ -43,6 +43,8 @@ cdef Literals keys
 cdef Literals words
 TOOL = screening.ALL_BITS + 1
 OPTION = TOOL << 1
+PRINTING_TOOL = TOOL << 2
+STDIN_OPTION = TOOL << 3
 cdef int ASSIGNED = screening.BITS["assigned"]
 cdef int HEADERS = screening.BITS["headers"]
 
@@ -107,6 +109,10 @@ def _words():
             yield text, ALONE, 0, bits[detector]
     for name in screening.TOOL_NAMES:
         yield name, ALONE, 0, TOOL
+    for name in screening.PRINTING_TOOLS:
+        yield name, ALONE, 0, PRINTING_TOOL
+    for option in screening.STDIN_OPTIONS:
+        yield option, ALONE, 0, STDIN_OPTION
     for text in ("pass:", "login "):
         yield text, ALONE, 0, OPTION
 
@@ -214,18 +220,14 @@ cdef int _may_name_secret(const NormalText* text, int start, int end) except -1:
     # An element's value follows its tag, whatever its attributes are.
     in_tag = start and (text.norm[start - 1] == c'<' or text.norm[start - 1] == c':')
     option = text.norm[start] == c'-' or (start and text.norm[start - 1] == c'-')
-    if not (in_tag or option or may_have_value(text, end, PASSWORD)):
+    if not (in_tag or option or may_have_value(text, start, end, PASSWORD)):
         return False
     name = bytes(text.norm[start:end]).decode("ascii")
     word = bytes(text.low[before:max(before, start - 1)]).decode("ascii")
     kind = <int>screening.kind_of(name, word)
-    return kind and (in_tag or option or may_have_value(text, end, kind))
+    return kind and (in_tag or option or may_have_value(text, start, end, kind))
 
 
 cdef int has_foreign_name(const uint8_t* data, Py_ssize_t size) except -1:
     """Tell whether a part of a secret's name stands here that is not ASCII."""
-    lowered = data[:size].decode().lower()
-    for stem in screening.FOREIGN_STEMS:
-        if stem in lowered:
-            return True
-    return False
+    return screening.has_foreign_stem(data[:size].decode().lower())

@@ -13,7 +13,8 @@ from codec._characters cimport (
 )
 from codec._normal_text cimport OTHER, NormalText, normalise
 from codec._plain_names cimport (
-    KEY_BEGIN, OPTION, TOOL, WORD_BEGIN, beginnings, foreign_stems, has_foreign_name, key_at, word_at,
+    KEY_BEGIN, OPTION, PRINTING_TOOL, STDIN_OPTION, TOOL, WORD_BEGIN, beginnings, foreign_stems, has_foreign_name, key_at,
+    word_at,
 )
 from codec._plain_numbers cimport end_of_number
 
@@ -59,38 +60,53 @@ cdef int suspects(const uint8_t* data, Py_ssize_t size, Py_ssize_t limit) except
     cdef NormalText normal
     cdef NormalText* text = &normal
     cdef int n = normalise(data, size, &foreign_stems, &normal)
-    cdef int at, three, found = 0, number_end = 0, run = 0, colons_end = 0
-    cdef uint16_t kind, before = 0
+    cdef int at = 0, three, found = 0, number_end = 0, run_end = 0, colons_end = 0
+    cdef uint16_t kind, before
     cdef uint8_t begins
     if n < 0 or n > limit:
         return ALL
     three = codes[text.norm[0]] << 5 | codes[text.norm[1]]
-    for at in range(n):
-        kind = kinds[text.norm[at]]
-        three = (three << 5 | codes[text.norm[at + 2]]) & (TRIGRAMS - 1)
+    while True:
+        at = _end_of_common(text.norm, at, &three)
+        if at == n:
+            break
+        kind, before = kinds[text.norm[at]], kinds[text.norm[at - 1]] if at else 0
         begins = beginnings[three]
-        if begins:
-            if begins & KEY_BEGIN and not before & ALNUM:
-                found |= key_at(text, at)
-            if begins & WORD_BEGIN:
-                found |= word_at(text, at, found)
+        if begins & KEY_BEGIN and not before & ALNUM:
+            found |= key_at(text, at)
+        if begins & WORD_BEGIN:
+            found |= word_at(text, at, found)
         if kind & DIGIT:
             if not before & DIGIT:
                 found |= NATIONAL_IDS | _number_at(text, at, &number_end)
+                if at >= run_end:
+                    found |= _run_at(text, at, &run_end)
         elif kind & MARK:
             found |= _mark_at(text, at, before, &colons_end)
-        if not kind & RUN:
-            if at - run >= MIN_RUN:
-                found |= _run_between(text, run, at)
-            run = at + 1
-        before = kind
-    if n - run >= MIN_RUN:
-        found |= _run_between(text, run, n)
-    if found & TOOL and found & OPTION:
+        at += 1
+    if (found & TOOL and found & OPTION) or (found & PRINTING_TOOL and found & STDIN_OPTION):
         found |= COMMANDS
     if normal.foreign and not found & ASSIGNED and has_foreign_name(data, size):
         found |= ASSIGNED
     return found & ALL
+
+
+cdef inline int _end_of_common(const uint8_t* norm, int at, int* three) noexcept:
+    """Return where something may begin, from here on: a word, a digit or a mark; or the end.
+
+    The three characters there go to ``three``, the two before the first are in it.
+    """
+    cdef const uint16_t* kind_of = kinds
+    cdef const uint8_t* code_of = codes
+    cdef const uint8_t* begins_at = beginnings
+    cdef int last = three[0]
+    while True:
+        last = (last << 5 | code_of[norm[at + 2]]) & (TRIGRAMS - 1)
+        if begins_at[last] or kind_of[norm[at]] & (DIGIT | MARK):  # as the end is
+            break
+        at += 1
+    three[0] = last
+    return at
 
 
 cdef int _number_at(const NormalText* text, int at, int* number_end) except -1:
@@ -250,13 +266,18 @@ cdef inline bint _are_hex(const NormalText* text, int at, int count) noexcept:
     return True
 
 
-cdef int _run_between(const NormalText* text, int start, int end) noexcept:
-    """Return the detectors of what a long run of letters, digits, underscores and dashes may be."""
-    cdef int found, at, size = 0
-    for at in range(start, end + 1):
-        if kinds[text.norm[at]] & DIGIT:
-            break
-    else:
+cdef int _run_at(const NormalText* text, int digit, int* run_end) noexcept:
+    """Return the detectors of what letters, digits, underscores and dashes may be, if the run of them is long.
+
+    The digit is the first one of the run, whose end goes to ``run_end``.
+    """
+    cdef int start = digit, end = digit, found, at, size = 0
+    while start and kinds[text.norm[start - 1]] & RUN:
+        start -= 1
+    while kinds[text.norm[end]] & RUN:
+        end += 1
+    run_end[0] = end
+    if end - start < MIN_RUN:
         return 0
     found = PREFIXED if _may_be_unseen_key(text, start, end) else 0
     for at in range(start, end + 1):

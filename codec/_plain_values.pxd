@@ -8,4 +8,4 @@ cdef enum:  # llm_observe's kinds of names
     SECRET = 3
     PASSWORD = 4
 
-cdef int may_have_value(const NormalText* text, int end, int kind) except -1
+cdef int may_have_value(const NormalText* text, int start, int end, int kind) except -1

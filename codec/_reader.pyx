@@ -8,11 +8,12 @@ common case, and leaves other logs to it.
 from cython cimport no_gc
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int16_t, int64_t, uint8_t
-from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.stdlib cimport calloc, free, qsort
+from libc.string cimport memchr, memcpy, memset
 
 from codec._copy_row cimport (
-    RowWriter, bucket_of, duration_us, minute_us, operation_of, pack_key, pack_row, timestamp_us, write_uuid,
+    RowWriter, bucket_of, duration_us, minute_us, operation_of, pack_key, pack_row, put_bytes, put_number, put_numeric,
+    put_text, timestamp_us, write_uuid,
 )
 from codec._fields cimport MAX_BIGINT, Fields, has, read_fields, text_of
 from codec._prices cimport Price, PriceTable, find_price
@@ -29,14 +30,17 @@ from analytics.packed_counts import pack_texts
 from codec import packing
 from codec.batch import ReadBatch
 from codec.rows import set_price
-from storage.columns import ROLLUP_KEY, ROLLUP_SUMS, TOKEN_COUNTS
+from storage.columns import DELTA_COLUMNS, PACKED_COUNTS, ROLLUP_KEY, ROLLUP_SUMS, TOKEN_COUNTS
 from storage.copy_format import LogId
+from storage.incoming import Sums
 
 cdef enum:
     LOGS = 1  # the field of IngestLogsRequest
     ERROR = 2  # the outcome
     MAX_SUMS = 32
     GROUP_BYTES = 4096  # room for a rollup's names
+    BUCKET_BITS = 16
+    BUCKET_MASK = (1 << 16) - 1
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -72,6 +76,13 @@ cdef int token_sums[MAX_SUMS]
 for _place, _name in enumerate(TOKEN_COUNTS):
     token_fields[<int>_place] = _number_of[_name]
     token_sums[<int>_place] = _SUM_NAMES.index(_name.replace("_count", "_sum"))
+cdef int64_t HOUR_US = 3_600_000_000
+cdef int delta_count = len(DELTA_COLUMNS)
+cdef bint is_numeric[MAX_SUMS]
+for _place, _each in enumerate(ROLLUP_SUMS[:MAX_SUMS]):
+    is_numeric[<int>_place] = _each.type == "numeric"
+if [each.name for each in PACKED_COUNTS] != ["latency_sketch", "ttft_sketch", "error_codes"]:
+    raise ImportError("_deltas_of() packs other counts")
 if sum_count > MAX_SUMS:
     raise ImportError("more sums than there is room for")
 _summed = {"request_count", "success_count", "error_count", "cancelled_count", "latency_count", "ttft_count",
@@ -330,49 +341,114 @@ def read_batch(bytes payload not None, redactor not None, prices not None, repor
 
 def add_up(logs not None):
     """See codec.packing.add_up(), which sums groups with a log that only it could pack."""
-    cdef Py_ssize_t place
+    cdef Py_ssize_t place, count = len(logs), latency_count = 0, ttft_count = 0
     cdef int each
+    cdef int64_t priced = 0
     cdef PackedLog log
-    cdef dict places = {}, latencies = {}, ttfts = {}, errors = {}
+    cdef dict places = {}, errors = {}
     cdef int64_t* sums
+    cdef int64_t* latencies
+    cdef int64_t* ttfts
     for found in logs:
         if type(found) is not PackedLog:
             return packing.add_up(logs)
-    sums = <int64_t*>calloc(max(1, len(logs)), sum_count * sizeof(int64_t))
+    # Of each log its sums, and its buckets behind the place of its group.
+    sums = <int64_t*>calloc(max(1, count * (sum_count + 2)), sizeof(int64_t))
     if sums == NULL:
         raise MemoryError
+    latencies, ttfts = sums + count * sum_count, sums + count * (sum_count + 1)
     try:
         for log in logs:
             place = places.setdefault(log._group, len(places))
             for each in range(sum_count):
                 sums[place * sum_count + each] += log._sums[each]
-            _count(latencies, place, log._latency_bucket)
-            _count(ttfts, place, log._ttft_bucket)
+            priced += log._sums[PRICED]
+            if log._latency_bucket >= 0:
+                latencies[latency_count] = place << BUCKET_BITS | log._latency_bucket
+                latency_count += 1
+            if log._ttft_bucket >= 0:
+                ttfts[ttft_count] = place << BUCKET_BITS | log._ttft_bucket
+                ttft_count += 1
             if log.error_code is not None:
                 codes = errors.setdefault(place, {})
                 codes[log.error_code] = codes.get(log.error_code, 0) + 1
-        keys = [_key_of(group) for group in places]
-        columns = {name: [key[at] for key in keys] for at, name in enumerate(_KEY_NAMES)}
-        columns["latency_sketch"] = _pack_groups(latencies, len(places))
-        columns["ttft_sketch"] = _pack_groups(ttfts, len(places))
-        columns["error_codes"] = [pack_texts(errors.get(at, {}).items()) for at in range(len(places))]
-        for each in range(sum_count):
-            columns[_SUM_NAMES[each]] = [sums[place * sum_count + each] for place in range(len(places))]
-        return columns
+        return Sums(
+            _deltas_of(
+                places, sums, _pack_groups(latencies, latency_count, len(places)),
+                _pack_groups(ttfts, ttft_count, len(places)), errors,
+            ),
+            frozenset({_hour_of(group) for group in places}),
+            priced,
+        )
     finally:
         free(sums)
 
 
-cdef inline int _count(dict counts, Py_ssize_t place, int bucket) except -1:
-    if bucket >= 0:
-        key = place << 16 | bucket
-        counts[key] = counts.get(key, 0) + 1
+cdef list _deltas_of(dict places, const int64_t* sums, list latencies, list ttfts, dict errors):
+    """Return a tuple of rollup_deltas for each group."""
+    cdef RowWriter row = RowWriter()
+    cdef list deltas = []
+    cdef Py_ssize_t place
+    cdef int each
+    for place, group in enumerate(places):
+        row.data[0], row.data[1], row.size = 0, delta_count, 2
+        _put_key(row, group)
+        for each in range(sum_count):
+            if is_numeric[each]:
+                put_numeric(row, sums[place * sum_count + each])
+            else:
+                put_number(row, sums[place * sum_count + each], 8)
+        put_bytes(row, latencies[place])
+        put_bytes(row, ttfts[place])
+        put_bytes(row, pack_texts(errors[place].items()) if place in errors else b"")
+        deltas.append(PyBytes_FromStringAndSize(<char*>row.data, row.size))
+    return deltas
+
+
+cdef int _put_key(RowWriter row, bytes group) except -1:
+    """Put the values of ROLLUP_KEY."""
+    cdef const char* at = group
+    cdef const char* end = at + len(group)
+    cdef const char* stop
+    cdef int64_t minute
+    cdef bint is_first = True
+    memcpy(&minute, at, sizeof(minute))
+    at += sizeof(minute)
+    while at <= end:
+        stop = <const char*>memchr(at, 0, end - at)
+        if stop == NULL:
+            stop = end
+        put_text(row, at, stop - at)
+        if is_first:
+            put_number(row, minute, 8)
+            is_first = False
+        at = stop + 1
     return 0
 
 
-cdef list _pack_groups(dict counts, Py_ssize_t group_count):
-    """Return the packed buckets of each group."""
-    cdef list groups = [[] for _ in range(group_count)]
-    for key in sorted(counts):
-        groups[key >> 16].append((key & 0xFFFF, counts[key]))
-    return [pack_buckets(group) for group in groups]
+cdef tuple _hour_of(bytes group):
+    """Return the project and the hour of a group."""
+    cdef int64_t minute, within
+    memcpy(&minute, <const char*>group, sizeof(minute))
+    within = minute % HOUR_US
+    return (<const char*>group + sizeof(minute)).decode(), _time_of(minute - within - (HOUR_US if within < 0 else 0))
+
+
+cdef int _compare(const void* one, const void* other) noexcept nogil:
+    return ((<int64_t*>one)[0] > (<int64_t*>other)[0]) - ((<int64_t*>one)[0] < (<int64_t*>other)[0])
+
+
+cdef list _pack_groups(int64_t* buckets, Py_ssize_t count, Py_ssize_t group_count):
+    """Return the packed buckets of each group, of a bucket of each log behind the place of its group."""
+    cdef list groups = [b""] * group_count, pairs
+    cdef Py_ssize_t at = 0, begin, place
+    qsort(buckets, count, sizeof(int64_t), &_compare)
+    while at < count:
+        place, pairs = buckets[at] >> BUCKET_BITS, []
+        while at < count and buckets[at] >> BUCKET_BITS == place:
+            begin = at
+            while at < count and buckets[at] == buckets[begin]:
+                at += 1
+            pairs.append((buckets[begin] & BUCKET_MASK, at - begin))
+        groups[place] = pack_buckets(pairs)
+    return groups

@@ -12,8 +12,9 @@ from analytics.packed_counts import pack_buckets, pack_texts
 from codec.batch import InvalidMessage, ReadBatch
 from codec.errors import InvalidLog
 from codec.rows import set_price, to_row
-from storage.columns import KEY_COLUMNS, LOG_COLUMNS, ROLLUP_KEY, ROLLUP_SUMS
+from storage.columns import DELTA_COLUMNS, KEY_COLUMNS, LOG_COLUMNS, ROLLUP_KEY, ROLLUP_SUMS
 from storage.copy_format import pack_tuple
+from storage.incoming import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
     from analytics.pricing.book import PriceBook
     from storage.columns import LogRow
-    from storage.incoming import BatchReport, IncomingLog, RollupKey, Sums
+    from storage.incoming import BatchReport, IncomingLog, RollupKey
+
+_PRICED = [each.name for each in ROLLUP_SUMS].index("priced_count")
 
 
 class PackedLog:
@@ -95,30 +98,31 @@ def read_batch(
 
 
 def add_up(logs: Sequence[IncomingLog]) -> Sums:
-    """Return what new logs add to the rollups: for each column a list, by group."""
+    """Return what new logs add to the rollups."""
     groups: dict[RollupKey, list[IncomingLog]] = {}
     for log in logs:
         groups.setdefault(log.rollup_key, []).append(log)
-    sums = [
-        list(map(sum, zip(*(log.rollup_sums for log in group), strict=True))) for group in groups.values()
-    ]
-    return {
-        **{column.name: [key[place] for key in groups] for place, column in enumerate(ROLLUP_KEY)},
-        **{each.name: [added[place] for added in sums] for place, each in enumerate(ROLLUP_SUMS)},
-        **_pack_counts(list(groups.values())),
+    added = {
+        key: list(map(sum, zip(*(log.rollup_sums for log in group), strict=True)))
+        for key, group in groups.items()
     }
-
-
-def _pack_counts(groups: Sequence[Sequence[IncomingLog]]) -> Sums:
-    """Return the packed columns of each group."""
-    return {
-        "latency_sketch": [_pack_buckets(log.latency_bucket for log in logs) for logs in groups],
-        "ttft_sketch": [_pack_buckets(log.ttft_bucket for log in logs) for logs in groups],
-        "error_codes": [
-            pack_texts(Counter(log.error_code for log in logs if log.error_code is not None).items())
-            for logs in groups
+    return Sums(
+        [
+            pack_tuple((*key, *added[key], *_packed_counts(group)), DELTA_COLUMNS)
+            for key, group in groups.items()
         ],
-    }
+        frozenset((project_id, minute.replace(minute=0)) for project_id, minute, *_ in groups),
+        sum(sums[_PRICED] for sums in added.values()),
+    )
+
+
+def _packed_counts(logs: Sequence[IncomingLog]) -> tuple[bytes, bytes, bytes]:
+    """Return the values of PACKED_COUNTS of a group."""
+    return (
+        _pack_buckets(log.latency_bucket for log in logs),
+        _pack_buckets(log.ttft_bucket for log in logs),
+        pack_texts(Counter(log.error_code for log in logs if log.error_code is not None).items()),
+    )
 
 
 def _pack_buckets(buckets: Iterable[int | None]) -> bytes:

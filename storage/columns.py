@@ -155,11 +155,6 @@ class RollupSum(NamedTuple):
         return "numeric" if self.column else "bigint"
 
     @property
-    def sent_as(self) -> str:
-        """The type in which a query gets it: the driver writes texts four times as fast as numerics."""
-        return "text" if self.type == "numeric" else self.type
-
-    @property
     def value(self) -> str:
         """SQL of what a log adds."""
         return self.column or "1"
@@ -222,6 +217,12 @@ PACKED_COUNTS: Final = (
     PackedCount("error_codes", "error_code", "outcome = 'error'", "pack_text(error_code, sign)"),
 )
 """The packed columns of rollups (analytics.packed_counts)."""
+DELTA_COLUMNS: Final = (
+    *ROLLUP_KEY,
+    *(Column(each.name, each.type) for each in ROLLUP_SUMS),
+    *(Column(each.name, each.type) for each in PACKED_COUNTS),
+)
+"""The columns of rollup_deltas that are written."""
 _SUMMED: Final = {
     "outcome",
     *(used for each in ROLLUP_SUMS for used in (each.column, each.known)),

@@ -32,6 +32,30 @@ _INTEGER: Final = struct.Struct("!i")
 _SMALLINT: Final = struct.Struct("!h")
 _BOOLEAN: Final = struct.Struct("!?")
 
+_NUMERIC: Final = struct.Struct("!hhhh")
+_NUMERIC_BASE: Final = 10_000
+
+
+def _pack_numeric(value: int) -> bytes:
+    """Return digits to the base of 10,000 behind their count, the first one's weight and the sign."""
+    digits: list[int] = []
+    rest = abs(value)
+    while rest:
+        rest, digit = divmod(rest, _NUMERIC_BASE)
+        digits.append(digit)
+    head = _NUMERIC.pack(len(digits), max(len(digits) - 1, 0), 0x4000 if value < 0 else 0, 0)
+    return head + b"".join(map(_SMALLINT.pack, reversed(digits)))
+
+
+def _unpack_numeric(data: bytes) -> int:
+    count, weight, sign, _ = _NUMERIC.unpack_from(data)
+    value = 0
+    for (digit,) in _SMALLINT.iter_unpack(data[_NUMERIC.size :]):
+        value = value * _NUMERIC_BASE + digit
+    value *= int(_NUMERIC_BASE ** (weight + 1 - count))
+    return -value if sign else value
+
+
 _PACK: Final[dict[str, Callable[[Any], bytes]]] = {
     "uuid": lambda value: bytes(value.bytes),
     "timestamptz": lambda value: _BIGINT.pack((value - EPOCH) // MICROSECOND),
@@ -39,7 +63,9 @@ _PACK: Final[dict[str, Callable[[Any], bytes]]] = {
     "integer": _INTEGER.pack,
     "smallint": _SMALLINT.pack,
     "boolean": _BOOLEAN.pack,
+    "numeric": _pack_numeric,
     "text": str.encode,
+    "bytea": bytes,
     "jsonb": lambda value: b"\1" + value.encode(),
 }
 _UNPACK: Final[dict[str, Callable[[bytes], object]]] = {
@@ -49,7 +75,9 @@ _UNPACK: Final[dict[str, Callable[[bytes], object]]] = {
     "integer": lambda data: _INTEGER.unpack(data)[0],
     "smallint": lambda data: _SMALLINT.unpack(data)[0],
     "boolean": lambda data: _BOOLEAN.unpack(data)[0],
+    "numeric": _unpack_numeric,
     "text": bytes.decode,
+    "bytea": bytes,
     "jsonb": lambda data: data[1:].decode(),
 }
 

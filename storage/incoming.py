@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
     RollupKey = tuple[str, datetime, str, str, str, str]
     """The values of ROLLUP_KEY."""
-    Sums = Mapping[str, Sequence[object]]
-    """What new logs add to the rollups: a list for each column of the rollups."""
 
 
 class IncomingLog(Protocol):
@@ -49,6 +47,17 @@ class IncomingLog(Protocol):
     @property
     def error_code(self) -> str | None:
         """Of a call that failed; '' where its code is unknown."""
+
+
+class Sums(NamedTuple):
+    """What new logs add to the rollups."""
+
+    deltas: Sequence[bytes]
+    """Tuples of COPY's binary format with DELTA_COLUMNS, one for each group."""
+    hours: frozenset[tuple[str, datetime]]
+    """The projects and UTC hours in which the logs are counted."""
+    priced_count: int
+    """Logs with a cost."""
 
 
 class BatchReport(NamedTuple):

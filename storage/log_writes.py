@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from storage.columns import KEY_COLUMNS, LOG_COLUMNS, ROLLUP_SUMS
+from storage.columns import DELTA_COLUMNS, KEY_COLUMNS, LOG_COLUMNS
 from storage.copy_format import copy_data, unpack_tuple
 from storage.errors import RowExists
 from storage.ledger import add_batches, count_new
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _QUERIES: Final = load_queries(__file__)
 _LOG_NAMES: Final = tuple(column.name for column in LOG_COLUMNS)
 _KEY_NAMES: Final = tuple(column.name for column in KEY_COLUMNS)
+_DELTA_NAMES: Final = tuple(column.name for column in DELTA_COLUMNS)
 
 
 class WriteResult(NamedTuple):
@@ -86,15 +87,18 @@ async def _insert_logs(
         # In order of their ids, so that writers of the same logs wait for each other and do not deadlock.
         await connection.copy("log_keys", _KEY_NAMES, copy_data(sorted(log.packed_key for log in logs)))
         await connection.copy("logs", _LOG_NAMES, copy_data(log.packed_row for log in logs))
-        await connection.fetch(_QUERIES["add_rollups"], **parameters_of(sums))
+        await connection.fetch(_QUERIES["mark_new_hours"], **hours_of(sums))
+        await connection.copy("rollup_deltas", _DELTA_NAMES, copy_data(sums.deltas))
         await add_batches(connection, parts, [len(part.logs) for part in parts])
     return WriteResult(stored=len(logs))
 
 
-def parameters_of(sums: Sums) -> Sums:
-    """Return the parameters of add_rollups."""
-    texts = [each.name for each in ROLLUP_SUMS if each.sent_as == "text"]
-    return {**sums, **{name: list(map(str, sums[name])) for name in texts}}
+def hours_of(sums: Sums) -> dict[str, list[object]]:
+    """Return the parameters of mark_new_hours."""
+    return {
+        "project_ids": [project_id for project_id, _ in sums.hours],
+        "hours": [hour for _, hour in sums.hours],
+    }
 
 
 async def upsert_logs(

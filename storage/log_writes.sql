@@ -71,26 +71,11 @@ SELECT array_agg(log_id) FILTER (WHERE NOT replaced) AS stored_ids,
        count(*) FILTER (WHERE replaced) AS replaced_count
 FROM written
 
--- name: add_rollups
--- Adds what new rows add, summed by group.
-WITH contributions (
-    -- each rollup_key: {name}
-    ,
-    -- each rollup_sum: {name}
-    ,
-    -- each packed_count: {name}
-) AS (
-    SELECT * FROM unnest(
-        -- each rollup_key: :{name}::{type}[]
-        ,
-        -- each rollup_sum: :{name}::{sent_as}[]::{type}[]
-        ,
-        -- each packed_count: :{name}::{type}[]
-    )
+-- name: mark_new_hours
+-- Marks the hours of rows that were copied.
+WITH contributions (project_id, minute) AS (
+    SELECT * FROM unnest(:project_ids::text[], :hours::timestamptz[])
 ),
 -- use: mark_hours
-added AS (
-    -- use: add_deltas
-    SELECT * FROM contributions
-)
+nothing AS (SELECT)
 SELECT

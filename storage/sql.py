@@ -19,7 +19,7 @@ _PARTS = Path(__file__).with_name("parts.sql")
 _HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
 _USE = re.compile(r"^ *-- use: (\w+)$", re.MULTILINE)
 _EACH = re.compile(r"^ *-- each (\w+): (.+)$", re.MULTILINE)
-_WORDS = ("name", "type", "sent_as", "value", "condition", "known", "packed")
+_WORDS = ("name", "type", "value", "condition", "known", "packed")
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 

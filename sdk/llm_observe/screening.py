@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from llm_observe._redaction.assignments import VALUE_WORDS, is_assigned
-from llm_observe._redaction.commands import TOOL_NAMES
+from llm_observe._redaction.assignments import PREPOSITIONS, VALUE_WORDS, is_assigned
+from llm_observe._redaction.commands import PRINTING_TOOLS, STDIN_OPTIONS, TOOL_NAMES
 from llm_observe._redaction.credentials import ELIDED_CHARS, SCHEMES, WEBHOOKS
 from llm_observe._redaction.detectors import ALL_BITS, BITS
 from llm_observe._redaction.ibans import IBAN_LENGTHS
 from llm_observe._redaction.name_kinds import NameKind, kind_of
 from llm_observe._redaction.numbers import ASCII_CONTEXT_WORDS
 from llm_observe._redaction.prefixes import ALL, EXACT_CHARS, KeyPrefix
-from llm_observe._redaction.stems import ASCII_STEMS, FOREIGN_STEMS, WHOLE_STEMS
+from llm_observe._redaction.stems import ASCII_STEMS, FOREIGN_STEMS, WHOLE_STEMS, has_foreign_stem
 from llm_observe._redaction.values import is_plain_word
 
 __all__ = [
     "ALL_BITS", "ASCII_STEMS", "BITS", "FOREIGN_STEMS", "IBAN_LENGTHS", "KEY_MARKS", "KEY_PREFIXES",
-    "LINKING_VERBS", "LINKING_WORDS", "NAME_KINDS", "NUMBER_WORDS", "SCHEMES", "TOOL_NAMES", "VALUE_WORDS",
-    "WEBHOOK_HOSTS", "WHOLE_STEMS", "is_assigned", "is_plain_word", "kind_of",
+    "LINKING_VERBS", "LINKING_WORDS", "NAME_KINDS", "NUMBER_WORDS", "PREPOSITIONS", "PRINTING_TOOLS",
+    "SCHEMES", "STDIN_OPTIONS", "TOOL_NAMES", "VALUE_WORDS", "WEBHOOK_HOSTS", "WHOLE_STEMS",
+    "has_foreign_stem", "is_assigned", "is_plain_word", "kind_of",
 ]  # fmt: skip
 
 

@@ -91,7 +91,9 @@ async def _old_schema(services: Machine) -> AsyncIterator[None]:
             await sql.execute("UPDATE schema_migrations SET name = $1 WHERE name = '0000'", latest)
 
 
-def _configured(setting: str, value: str, usual: str) -> Enter:
+def configured(setting: str, value: str, usual: str) -> Enter:
+    """Return what gives a setting of Redis another value for a while."""
+
     @asynccontextmanager
     async def enter(services: Machine) -> AsyncIterator[None]:
         async with Redis.from_url(services.env["REDIS_URL"]) as redis:
@@ -108,8 +110,8 @@ STATES = {
     "Valkey stopped by SIGSTOP": State(_suspended, "redis_down"),
     "read-only Postgres": State(_read_only, "postgres_read_only"),
     "schema of an earlier release": State(_old_schema, "postgres_old_schema"),
-    "evicting policy": State(_configured("maxmemory-policy", "allkeys-lru", "noeviction"), "redis_evicts"),
-    "NOREPLICAS": State(_configured("min-replicas-to-write", "1", "0"), "redis_refuses"),
+    "evicting policy": State(configured("maxmemory-policy", "allkeys-lru", "noeviction"), "redis_evicts"),
+    "NOREPLICAS": State(configured("min-replicas-to-write", "1", "0"), "redis_refuses"),
 }
 
 

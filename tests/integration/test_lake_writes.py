@@ -35,12 +35,12 @@ def columns_of(logs):
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-@pytest.mark.parametrize("name", ["add_rollups", "write_logs"])
+@pytest.mark.parametrize("name", ["mark_new_hours", "write_logs"])
 async def test_writers_find_sealed_hours_by_index(sql, name):
     await sql.execute(MANY_HOURS)
     await sql.execute("ANALYZE lake_hours")
     logs = [packed(row_at(number / 100)) for number in range(500)]
-    values = log_writes.parameters_of(add_up(logs)) if name == "add_rollups" else columns_of(logs)
+    values = log_writes.hours_of(add_up(logs)) if name == "mark_new_hours" else columns_of(logs)
     query = log_writes._QUERIES[name]
     plan = "\n".join(
         row[0] for row in await sql.fetch(f"EXPLAIN ANALYZE {query.text}", *query.args(**values))

@@ -71,11 +71,11 @@ class Processes:
             self.stop(name)
 
     def cpu_s(self) -> dict[str, float]:
-        """CPU seconds each process has used, its children included."""
+        """CPU seconds each process has used, its children included, also those that have ended."""
         used = {}
         for name, process in self.running.items():
             family = [process, *process.children(recursive=True)]
-            used[name] = sum(sum(member.cpu_times()[:2]) for member in family)
+            used[name] = sum(sum(member.cpu_times()[:4]) for member in family)
         return used
 
 

@@ -13,7 +13,7 @@ from llm_observe.v1.log_pb2 import Log
 
 from codec import rows
 from codec.rows import price_of_log, to_log, to_row
-from storage.columns import LOG_COLUMNS, Integer, Json, LogRow, SmallInt, columns_of
+from storage.columns import LOG_COLUMNS, Column, Integer, Json, LogRow, SmallInt, columns_of
 from storage.copy_format import pack_tuple, unpack_tuple
 from tests.support.logs import make_log
 from tests.support.prices import BOOK
@@ -109,3 +109,11 @@ def test_a_packed_row_is_unpacked_unchanged(row):
 
 def test_a_row_has_the_columns_in_order():
     assert LogRow._fields == tuple(column.name for column in LOG_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "value", [0, 1, 9_999, 10_000, 10_001, 10**8, 2**47, 2**63 - 1, 2**64 * 10**20, -20_000_005]
+)
+def test_sums_survive_the_round_trip_through_a_tuple(value):
+    columns = (Column("sum", "numeric"), Column("packed", "bytea"))
+    assert unpack_tuple(pack_tuple((value, b"\0a"), columns), columns) == [value, b"\0a"]

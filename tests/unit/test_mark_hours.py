@@ -38,4 +38,4 @@ def test_rows_are_copied_in_one_place_whose_next_statement_marks_them():
         if re.search(r"""copy\(\s*["']logs["']""", path.read_text("utf-8"))
     ]
     assert copies == [STORAGE / "log_writes.py"]
-    assert "UPDATE lake_hours SET generation" in load_queries(str(copies[0]))["add_rollups"].text
+    assert "UPDATE lake_hours SET generation" in load_queries(str(copies[0]))["mark_new_hours"].text

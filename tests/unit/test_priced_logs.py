@@ -16,7 +16,7 @@ from analytics.pricing.rates import LATEST, RateCard
 from codec import _reader, packing
 from codec.batch import AcceptedBatch
 from codec.rows import price_of_log
-from storage.columns import LOG_COLUMNS, ROLLUP_SUMS, LogRow
+from storage.columns import DELTA_COLUMNS, LOG_COLUMNS, ROLLUP_SUMS, LogRow
 from storage.copy_format import unpack_tuple
 from tests.support.logs import make_log
 from tests.support.prices import BOOK, book_of
@@ -155,7 +155,9 @@ def test_no_count_is_too_large(twin):
     ], book)  # fmt: skip
     logs = read(twin, [log_of(model, {"input": count, "output": 0}) for count in counts[:-1]], book)
     expected = sum(count * 10**9 for count in counts[:-1])
-    assert twin.add_up(logs)["cost_nano_usd_sum"] == [expected]
+    (delta,) = twin.add_up(logs).deltas
+    names = [column.name for column in DELTA_COLUMNS]
+    assert unpack_tuple(delta, DELTA_COLUMNS)[names.index("cost_nano_usd_sum")] == expected
 
 
 @on_both_readers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from codec.extensions import add_up
 from storage.errors import StorageError, StorageUnavailable
@@ -40,7 +40,7 @@ class WriteObservation:
         """Return what logs add to the rollups, and note how many have no price."""
         sums = add_up(logs)
         if metrics.is_on():
-            self._unpriced = len(logs) - sum(cast("Sequence[int]", sums["priced_count"]))
+            self._unpriced = len(logs) - sums.priced_count
         return sums
 
     def note(self, result: WriteResult) -> None:

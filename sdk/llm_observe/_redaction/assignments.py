@@ -23,8 +23,10 @@ _REST_OF_NAME: Final = re.compile(r"[A-Za-z0-9_.$-]{0,64}")
 _REST_OF_WORD: Final = re.compile(r"[^\W\d_]{0,24}")
 _MAX_WORD_CHARS: Final = 24
 _CLOSE: Final = re.compile(r"[\"'`*\])}»”]{0,6}")
+PREPOSITIONS: Final = ("for", "of", "in", "para", "pour", "de", "di", "von", "del", "f\u00fcr")
+"""Words behind a name that belong to it, as in: password of the server. No value begins with one."""
 _PHRASE: Final = (
-    r"(?: \([^()\n]{1,24}\)| (?:for|of|on|in|to|f\u00fcr|para|pour|de|di|von|del)"
+    rf"(?: \([^()\n]{{1,24}}\)| (?:{'|'.join(PREPOSITIONS)}|on|to)"
     r" (?!be )[\w.@-]{1,30}(?: [\w.@-]{1,20})?){0,2}"
 )
 _SIGN: Final = re.compile(

@@ -32,8 +32,9 @@ _PERCENT: Final = re.compile(rf"(?<=\s)(?:-U|--user)[ =]?[\"']?[^\s%\"']{{1,64}}
 _HTPASSWD: Final = re.compile(rf"(?<=\s)-[a-zA-Z]*b[a-zA-Z]* \S{{1,128}} \S{{1,64}} {_VALUE}")
 _NET_USE: Final = re.compile(rf"/user:\S{{1,64}} {_VALUE}")
 _LAST: Final = re.compile(r"\s([A-Za-z0-9._~+/=-]{16,256})\s*$")
+STDIN_OPTIONS: Final = ("--password-stdin", "--with-token", "--stdin")
 _ECHO: Final = re.compile(
-    rf"{_VALUE}[\"']? {{1,3}}\| {{0,3}}\S{{1,64}}[^\n|]{{0,200}}(?:--password-stdin|--with-token|--stdin)"
+    rf"{_VALUE}[\"']? {{1,3}}\| {{0,3}}\S{{1,64}}[^\n|]{{0,200}}(?:{'|'.join(STDIN_OPTIONS)})"
 )
 
 _TOOLS: Final = (
@@ -47,7 +48,10 @@ _TOOLS: Final = (
     ("clickhouse", _P), ("vault login", _LAST), ("echo", _ECHO), ("printf", _ECHO),
 )  # fmt: skip
 """Tools, in lower case, each with a pattern of the argument that is a secret."""
-TOOL_NAMES: Final = tuple(sorted({tool for tool, _ in _TOOLS}))
+PRINTING_TOOLS: Final = tuple(sorted(tool for tool, pattern in _TOOLS if pattern is _ECHO))
+"""Those whose argument is a secret if it goes to one of STDIN_OPTIONS."""
+TOOL_NAMES: Final = tuple(sorted({tool for tool, _ in _TOOLS} - set(PRINTING_TOOLS)))
+"""The others."""
 _OPTION: Final = re.compile(r" (?:--?[a-zA-Z]|/[pu]|pass:|login )")
 _MAX_COMMAND_CHARS: Final = 400
 _PLACEHOLDERS: Final = ("$", "<", "{", "%", "*", "-")

@@ -22,6 +22,11 @@ _RARE_LETTERS: Final = "kmpcts"
 stems' first letters, of which most are common."""
 
 
+def has_foreign_stem(lowered: str) -> bool:
+    """Return whether a stem that is not ASCII stands in a text in lower case."""
+    return _FOREIGN_PATTERN.search(lowered) is not None
+
+
 def find_stems(lowered: str) -> list[tuple[int, str]]:
     """Return where stems stand in a text in lower case, and which; of those that overlap, one."""
     found = []
