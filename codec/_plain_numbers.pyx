@@ -3,8 +3,8 @@
 
 from libc.stdint cimport uint8_t
 
-from codec._characters cimport DIGIT, GAP, kinds
-from codec._normal_text cimport OTHER, NormalText
+from ._characters cimport DIGIT, GAP, kinds
+from ._normal_text cimport OTHER, NormalText
 
 from llm_observe import screening
 
