@@ -1,4 +1,4 @@
-"""Says which detectors could find something in a text. Only the sender's thread imports it: it loads them all.
+"""Says which detectors could find something in a text. The sender's thread imports it: it loads them all.
 
 LLM_OBSERVE_NO_EXTENSIONS=1 chooses the twin in Python, as in _extensions.py.
 """
