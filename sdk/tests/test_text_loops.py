@@ -257,13 +257,14 @@ class Failing(Plain):
 def outcome_of(function: Any, chunk: Any) -> object:
     try:
         return function(chunk)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, both raise it
         return type(error)
 
 
-@pytest.mark.parametrize(
-    "make", [Plain, Found, Replaced, Failing, SimpleNamespace, partial(Mock, spec=["x"])]
-)
+MAKERS = [Plain, Found, Replaced, Failing, SimpleNamespace, partial(Mock, spec=["x"])]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize(
     "shape",
     [
@@ -271,7 +272,8 @@ def outcome_of(function: Any, chunk: Any) -> object:
         ("chat_text", lambda make: Plain(choices=[Plain(delta=Computed())])),
         ("chat_text", lambda make: Plain(choices=[])),
         ("response_text", lambda make: make(type="response.output_text.delta", delta="word")),
-        ("message_text", lambda make: Plain(type="content_block_delta", delta=make(type="text_delta", text="w"))),
+        ("message_text", lambda make: Plain(
+            type="content_block_delta", delta=make(type="text_delta", text="w"))),
         ("message_text", lambda make: make(type="content_block_delta")),
         ("candidate_text", lambda make: Plain(
             candidates=[Plain(content=Plain(parts=[make(thought=False, text="word")]))])),
