@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .PHONY: docs-site proto-breaking release release-prepare
 
-COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd)
+COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd sdk/setup.py sdk/llm_observe/_compiled/*.pyx)
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet

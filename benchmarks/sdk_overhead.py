@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import llm_observe
 
 from benchmarks.report import report
@@ -90,8 +91,9 @@ def _collector(kind: str) -> Iterator[str]:
         server = processes.start(
             [sys.executable, "-m", "benchmarks.echo_server", str(port)], log=Path(os.devnull), env=os.environ
         )
-        time.sleep(1.5)
         try:
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                grpc.channel_ready_future(channel).result(timeout=60)
             yield f"127.0.0.1:{port}"
         finally:
             processes.stop(server, signal.SIGTERM, 5)

@@ -2,8 +2,8 @@
 
 from libc.stdint cimport uint8_t
 
-from codec._characters cimport TRIGRAMS
-from codec._normal_text cimport ForeignStems, NormalText
+from ._characters cimport TRIGRAMS
+from ._normal_text cimport ForeignStems, NormalText
 
 cdef enum:
     KEY_BEGIN = 1  # some key may begin with these three characters

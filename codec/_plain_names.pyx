@@ -7,9 +7,9 @@ The lists are the detectors' own (llm_observe.screening).
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-from codec._characters cimport ALNUM, DIGIT, KEY, NAME, codes, kinds
-from codec._normal_text cimport CASED, OTHER, STEMS, ForeignStems, NormalText, place_of
-from codec._plain_values cimport PASSWORD, may_have_value
+from ._characters cimport ALNUM, DIGIT, KEY, NAME, codes, kinds
+from ._normal_text cimport CASED, OTHER, STEMS, ForeignStems, NormalText, place_of
+from ._plain_values cimport PASSWORD, may_have_value
 
 from llm_observe import screening
 

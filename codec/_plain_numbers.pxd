@@ -1,5 +1,5 @@
 """Numbers that may be a person's."""
 
-from codec._normal_text cimport NormalText
+from ._normal_text cimport NormalText
 
 cdef int end_of_number(const NormalText* text, int start) except 0

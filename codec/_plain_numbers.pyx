@@ -4,8 +4,8 @@
 from libc.stdint cimport uint8_t
 from libc.string cimport memcmp, memset
 
-from codec._characters cimport ALNUM, DIGIT, GAP, LETTER, kinds
-from codec._normal_text cimport OTHER, NormalText
+from ._characters cimport ALNUM, DIGIT, GAP, LETTER, kinds
+from ._normal_text cimport OTHER, NormalText
 
 from llm_observe import screening
 

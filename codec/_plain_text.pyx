@@ -8,15 +8,15 @@ detector needs to begin with, such as the @ of an email address.
 from libc.stdint cimport uint8_t, uint16_t
 from libc.string cimport memcmp, memset
 
-from codec._characters cimport (
+from ._characters cimport (
     ADDRESS, ALNUM, DIGIT, HEX, LETTER, MARK, RUN, SPACE, TRIGRAMS, codes, kinds,
 )
-from codec._normal_text cimport OTHER, NormalText, normalise
-from codec._plain_names cimport (
+from ._normal_text cimport OTHER, NormalText, normalise
+from ._plain_names cimport (
     KEY_BEGIN, OPTION, PRINTING_TOOL, STDIN_OPTION, TOOL, WORD_BEGIN, beginnings, foreign_stems, has_foreign_name, key_at,
     word_at,
 )
-from codec._plain_numbers cimport end_of_number
+from ._plain_numbers cimport end_of_number
 
 from llm_observe import screening
 

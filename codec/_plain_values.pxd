@@ -1,6 +1,6 @@
 """Values that may follow the name of a secret."""
 
-from codec._normal_text cimport NormalText
+from ._normal_text cimport NormalText
 
 cdef enum:  # llm_observe's kinds of names
     KEY = 1

@@ -8,8 +8,8 @@ space before a verb or before the value.
 from libc.stdint cimport uint8_t
 from libc.string cimport memchr
 
-from codec._characters cimport ALNUM, DIGIT, LETTER, SPACE, kinds
-from codec._normal_text cimport OTHER, NormalText
+from ._characters cimport ALNUM, DIGIT, LETTER, SPACE, kinds
+from ._normal_text cimport OTHER, NormalText
 
 from llm_observe import screening
 

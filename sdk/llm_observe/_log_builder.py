@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._providers.usage import reconcile
+from llm_observe._screen import screen
 from llm_observe._values import (
     KEPT_TEXT_CHARS,
     clean,
@@ -28,6 +29,7 @@ from llm_observe.v1.log_pb2 import Log as LogMessage
 from llm_observe.v1.log_pb2 import UsageSource
 
 if TYPE_CHECKING:
+    from google.protobuf.duration_pb2 import Duration
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from llm_observe._call import Call
@@ -51,6 +53,8 @@ _TEXTS: Final = (
 )  # fmt: skip
 """Texts that have the same name in a Call and in a Log."""
 _UNKNOWN: Final = "unknown"
+_REPORTED: Final = UsageSource.USAGE_SOURCE_REPORTED  # kept: an enum's wrapper looks its values up in Python
+_MISSING: Final = UsageSource.USAGE_SOURCE_MISSING
 
 
 def build_log(
@@ -84,7 +88,7 @@ def build_log(
         log.error_message = clean(call.error_message[:KEPT_TEXT_CHARS])
         log.input_preview = clean("\n".join(call.input_text)[:KEPT_TEXT_CHARS])
         log.output_preview = clean("".join(map(to_content, call.output_chunks))[:KEPT_TEXT_CHARS])
-    redactor.redact_log(log)
+    redactor.redact_log(log, screen)
     _keep_required(log)
     return log
 
@@ -116,32 +120,33 @@ def _keep_required(log: Log) -> None:
 
 def _set_times(log: Log, call: Call) -> None:
     latency_ns, ttft_ns = call.latency_ns, call.ttft_ns
-    log.start_time.FromNanoseconds(call.start_ns)
+    _set_nanoseconds(log.start_time, call.start_ns)
     longest_ns = MAX_LATENCY_S * 10**9
     if latency_ns is not None and latency_ns <= longest_ns:
-        log.latency.FromNanoseconds(latency_ns)
+        _set_nanoseconds(log.latency, latency_ns)
         _set_time(log.end_time, call.start_ns + latency_ns)
     if ttft_ns is not None and ttft_ns <= (longest_ns if latency_ns is None else min(latency_ns, longest_ns)):
-        log.time_to_first_token.FromNanoseconds(ttft_ns)
+        _set_nanoseconds(log.time_to_first_token, ttft_ns)
         _set_time(log.first_token_time, call.start_ns + ttft_ns)
 
 
 def _set_time(timestamp: Timestamp, time_ns: int) -> None:
     """Set a time unless it is too far in the future for a log."""
     if time_ns <= time.time_ns() + MAX_AHEAD_S * 10**9:
-        timestamp.FromNanoseconds(time_ns)
+        _set_nanoseconds(timestamp, time_ns)
+
+
+def _set_nanoseconds(time_or_duration: Timestamp | Duration, nanoseconds: int) -> None:
+    """Do what FromNanoseconds() does, in half the time; none here is negative."""
+    time_or_duration.seconds, time_or_duration.nanos = divmod(nanoseconds, 1_000_000_000)
 
 
 def _set_usage(log: Log, call: Call) -> None:
-    counts = {
-        attribute: None if (count := getattr(call, attribute)) is None else to_count(count)
-        for attribute, _ in _COUNTS
-    }
+    counts = {attribute: to_count(getattr(call, attribute)) for attribute, _ in _COUNTS}
     reconcile(counts)
-    known = False
+    source = _MISSING
     for attribute, field in _COUNTS:
-        count = counts[attribute]
-        if count is not None:
+        if (count := counts[attribute]) is not None:
             setattr(log, field, min(count, MAX_COUNT))
-            known = True
-    log.usage_source = UsageSource.USAGE_SOURCE_REPORTED if known else UsageSource.USAGE_SOURCE_MISSING
+            source = _REPORTED
+    log.usage_source = source

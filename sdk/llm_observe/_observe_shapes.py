@@ -17,7 +17,7 @@ from llm_observe._steps import (
     run_coroutine,
     run_generator,
 )
-from llm_observe._taps import fail
+from llm_observe._stream_ends import fail
 from llm_observe._values import type_name
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from llm_observe._runtime import submit_span
 from llm_observe._scope import enter, leave, scope_to_extend
 from llm_observe._session import ScopeContext, current_session
 from llm_observe._span import Span
-from llm_observe._taps import fail
+from llm_observe._stream_ends import fail
 from llm_observe._values import to_content, to_pairs, to_text
 
 if TYPE_CHECKING:

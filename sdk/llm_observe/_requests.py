@@ -15,7 +15,8 @@ from llm_observe._response_body import cancel_when_closed
 from llm_observe._response_bytes import read_passing_bytes
 from llm_observe._runtime import get_runtime, submit
 from llm_observe._server_address import find_server, reports_stream_usage
-from llm_observe._taps import atap, fail, tap
+from llm_observe._stream_ends import fail
+from llm_observe._taps import atap, tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable

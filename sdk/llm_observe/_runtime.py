@@ -16,7 +16,7 @@ from llm_observe._exporter import load as load_grpc
 from llm_observe._guard import guarded, logger, swallow
 from llm_observe._process_end import flush_at_end, watch_sigterm, watch_worker
 from llm_observe._span import end_open_spans
-from llm_observe._taps import end_open_calls
+from llm_observe._stream_ends import end_open_calls
 
 if TYPE_CHECKING:
     from llm_observe._call import Call

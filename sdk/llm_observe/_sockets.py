@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from llm_observe._call import CANCELLED, SUCCESS, Call
 from llm_observe._guard import attempt
 from llm_observe._stand_in import observe
-from llm_observe._taps import StreamFinalizer, fail
+from llm_observe._stream_ends import StreamFinalizer, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import CANCELLED, ERROR
+from llm_observe._screen import screen
 from llm_observe._values import KEPT_TEXT_CHARS, clean, to_count
 from llm_observe._version import SDK_NAME
 from llm_observe.limits import (
@@ -92,4 +93,5 @@ def _told(span: Span, *, capture_content: bool) -> Iterator[tuple[str, str | flo
 
 
 def _redact(redactor: Redactor, text: str, max_chars: int) -> str:
-    return redactor.preview(clean(text[:KEPT_TEXT_CHARS]), max_chars)
+    kept = clean(text[:KEPT_TEXT_CHARS])
+    return redactor.preview(kept, max_chars, screen(kept))

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from llm_observe._providers import Reader
-from llm_observe._taps import StreamFinalizer, fail
+from llm_observe._stream_ends import StreamFinalizer, fail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator

@@ -19,7 +19,8 @@ from llm_observe._runtime import submit
 from llm_observe._scope import keep_scope
 from llm_observe._server_address import note_server_address
 from llm_observe._stand_in import is_recorded, is_wrapped, observe, restore
-from llm_observe._taps import atap, fail, tap
+from llm_observe._stream_ends import fail
+from llm_observe._taps import atap, tap
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -19,7 +19,7 @@ from llm_observe._providers.gemini_live import GeminiConversation
 from llm_observe._response_bytes import read_passing_bytes
 from llm_observe._runtime import submit
 from llm_observe._sockets import observe_socket
-from llm_observe._taps import fail
+from llm_observe._stream_ends import fail
 from llm_observe._values import to_http_status, to_text
 
 if TYPE_CHECKING:

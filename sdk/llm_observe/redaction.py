@@ -188,7 +188,8 @@ class Redactor:
         for field, limit in MAX_TEXT_CHARS.items():
             text = getattr(log, field)
             if text and not (len(text) <= limit and _is_id(field, text)):
-                redacted = self.redact_field(field, text, screen(text))
+                is_label = field in _LABELS  # cached: a look-up is faster than to screen it
+                redacted = self._label(text, limit) if is_label else self.preview(text, limit, screen(text))
                 if redacted != text:
                     setattr(log, field, redacted)
         if log.tags:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from llm_observe import _background, _taps
+from llm_observe import _background, _stream_ends
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 from log_assertions import known
 from openai_wire import make_client, sse
@@ -134,7 +134,7 @@ def test_a_stream_read_to_the_end_is_an_ordinary_one(recorder):
 
 def test_a_response_that_nobody_asks_for_is_cancelled_at_exit(recorder):
     begin(state("queued"))
-    _taps.end_open_calls()
+    _stream_ends.end_open_calls()
     assert (recorder.only.outcome, recorder.only.finish_reason) == (OUTCOME_CANCELLED, "queued")
 
 

@@ -13,7 +13,7 @@ import llm_observe
 import openai
 import pytest
 from client_kinds import MAKERS, PortableOpenAI, ask, build
-from llm_observe import _taps
+from llm_observe import _stream_ends
 from openai_wire import CHUNKS, COMPLETION, QUESTION, make_async_client, make_client
 from vendor_wire import Anthropic, Gemini, OpenAI
 
@@ -148,7 +148,7 @@ async def test_an_asynchronous_raw_response_is_recorded_once(recorder, way, stre
         if stream:
             assert len([chunk async for chunk in first]) == len(CHUNKS)
     assert recorder.only.output_preview == "all is well"
-    assert recorder.calls[0] not in _taps._open_streams
+    assert recorder.calls[0] not in _stream_ends._open_streams
 
 
 def test_a_raw_response_never_parsed_is_recorded_when_it_is_dropped(recorder):

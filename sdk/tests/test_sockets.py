@@ -15,7 +15,7 @@ import pytest
 from google import genai
 from google.genai import live
 from google.genai.types import HttpOptions
-from llm_observe._taps import end_open_calls
+from llm_observe._stream_ends import end_open_calls
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 from log_assertions import known
 from websockets.exceptions import ConnectionClosed

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from types import SimpleNamespace
+from collections.abc import AsyncIterator
+from functools import partial
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_observe import _taps
+from llm_observe import _taps, _text_loops
 from llm_observe._call import Call
+from llm_observe._compiled import text_loops
 from llm_observe._log_builder import build_log
 from llm_observe._providers import anthropic, gemini, openai
 from llm_observe._providers.fields import to_json_objects
+from llm_observe._stream_ends import StreamFinalizer
 from llm_observe.redaction import Redactor
 
 
@@ -131,6 +135,17 @@ DIALECTS: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
+TEXT_OF = {
+    "openai": "chat_text",
+    "responses": "response_text",
+    "anthropic": "message_text",
+    "gemini": "candidate_text",
+}
+on_both_loops = pytest.mark.parametrize(
+    "twin", [pytest.param(text_loops, id="compiled"), pytest.param(_text_loops, id="python")]
+)
+
+
 def begin(dialect: str) -> tuple[Any, Call]:
     reader, events = DIALECTS[dialect]
     url, body = events["request"]
@@ -155,41 +170,117 @@ def read_each(dialect: str, chunks: list[Any]) -> str:
     return log_of(call)
 
 
-async def aread(dialect: str, chunks: list[Any]) -> str:
+def begin_with(twin: ModuleType, dialect: str) -> tuple[Any, ...]:
+    """Begin a call; return it and the arguments of a loop behind the stream."""
+    reader, call = begin(dialect)
+    assert call.text_of is not None
+    call.text_of = getattr(twin, TEXT_OF[dialect])
+    return call, (reader, call, StreamFinalizer(call), _taps._reading(reader, call, hide=False))
+
+
+async def aread(twin: ModuleType, dialect: str, chunks: list[Any]) -> str:
     async def stream() -> AsyncIterator[Any]:
         for chunk in chunks:
             yield chunk
 
-    reader, call = begin(dialect)
-    assert call.text_of is not None
-    assert [chunk async for chunk in _taps.atap(stream(), reader, call)] == chunks
+    call, arguments = begin_with(twin, dialect)
+    assert [chunk async for chunk in twin.apass_texts(stream(), *arguments)] == chunks
     return log_of(call)
 
 
-def read_texts(dialect: str, chunks: list[Any]) -> str:
-    reader, call = begin(dialect)
-    passed: Iterator[Any] = _taps.tap(iter(chunks), reader, call)
-    assert list(passed) == chunks
+def read_texts(twin: ModuleType, dialect: str, chunks: list[Any]) -> str:
+    call, arguments = begin_with(twin, dialect)
+    assert list(twin.pass_texts(iter(chunks), *arguments)) == chunks
     return log_of(call)
 
 
 @pytest.mark.usefixtures("swallowing")
+@on_both_loops
 @pytest.mark.parametrize("dialect", DIALECTS)
 @given(data=st.data())
-async def test_a_stream_gives_the_same_log_however_it_is_read(dialect: str, data: st.DataObject):
+async def test_a_stream_gives_the_same_log_however_it_is_read(
+    twin: ModuleType, dialect: str, data: st.DataObject
+):
     """Chunks of every kind, in any order, before every end."""
     _, events = DIALECTS[dialect]
     middle = data.draw(st.lists(st.sampled_from(events["middle"]), max_size=12))
     end = data.draw(st.lists(st.sampled_from(events["end"]), max_size=2))
     chunks = [to_json_objects(chunk) for chunk in (*middle, *end)]
     expected = read_each(dialect, chunks)
-    assert read_texts(dialect, chunks) == expected
-    assert await aread(dialect, chunks) == expected
+    assert read_texts(twin, dialect, chunks) == expected
+    assert await aread(twin, dialect, chunks) == expected
 
 
 @pytest.mark.usefixtures("swallowing")
 @pytest.mark.parametrize("choices", [5, {"odd": 1}, "text", [None], [[]]])
-@pytest.mark.parametrize("read", [read_each, read_texts])
+@pytest.mark.parametrize(
+    "read", [read_each, partial(read_texts, text_loops), partial(read_texts, _text_loops)]
+)
 def test_odd_choices_hide_no_usage(read, choices):
     odd = {"choices": choices, "usage": USAGE}
     assert "input_token_count: 7" in read("openai", [to_json_objects(odd)])
+
+
+class Plain:
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+
+class Found(Plain):
+    """What is no attribute is found by __getattr__(), as in pydantic's models."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(known=fields)
+
+    def __getattr__(self, name: str) -> Any:
+        return self.known[name] if name != "known" else None
+
+
+class Replaced(Plain):
+    """Attributes are not what they seem."""
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        return "replaced" if isinstance(value, str) else value
+
+
+class Computed:
+    content = property(lambda self: "computed")
+
+
+class Failing(Plain):
+    """Neither has a setter, so that what is in the instance's dictionary does not count."""
+
+    content = text = property(lambda self: self.missing)
+
+
+def outcome_of(function: Any, chunk: Any) -> object:
+    try:
+        return function(chunk)
+    except Exception as error:  # noqa: BLE001 - whatever it is, both raise it
+        return type(error)
+
+
+MAKERS = [Plain, Found, Replaced, Failing, SimpleNamespace, partial(Mock, spec=["x"])]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize(
+    "shape",
+    [
+        ("chat_text", lambda make: make(choices=[Plain(delta=make(content="word"))])),
+        ("chat_text", lambda make: Plain(choices=[Plain(delta=Computed())])),
+        ("chat_text", lambda make: Plain(choices=[])),
+        ("response_text", lambda make: make(type="response.output_text.delta", delta="word")),
+        ("message_text", lambda make: Plain(
+            type="content_block_delta", delta=make(type="text_delta", text="w"))),
+        ("message_text", lambda make: make(type="content_block_delta")),
+        ("candidate_text", lambda make: Plain(
+            candidates=[Plain(content=Plain(parts=[make(thought=False, text="word")]))])),
+        ("candidate_text", lambda make: Plain(candidates=[Plain(content=Plain(parts=()))])),
+    ],
+)  # fmt: skip
+def test_compiled_code_reads_attributes_as_getattr_does(make, shape):
+    name, build = shape
+    chunk = build(make)
+    assert outcome_of(getattr(text_loops, name), chunk) == outcome_of(getattr(_text_loops, name), chunk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import sysconfig
+import tarfile
 from pathlib import Path
 
 import llm_observe
@@ -50,6 +51,14 @@ def test_a_release_has_all_its_files_and_their_checksums(built):
         "SHA256SUMS",
     }
     assert run("sha256sum", "--check", "SHA256SUMS", cwd=built / "dist").count(": OK") == len(names) - 1
+
+
+def test_the_sdist_of_the_sdk_has_what_is_compiled(built):
+    """Of the codec's modules, which the SDK links to, it has copies."""
+    with tarfile.open(built / f"dist/llm_observe-{VERSION}.tar.gz") as sdist:
+        files = {Path(member.name).name: member for member in sdist if "/_compiled/" in member.name}
+        sources = (ROOT / "sdk/llm_observe/_compiled").glob("*.p[yx][xd]")
+        assert all(files[path.name].isfile() and files[path.name].size > 100 for path in sources)
 
 
 def test_a_second_build_elsewhere_has_the_same_bytes(built, tmp_path):

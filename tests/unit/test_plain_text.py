@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from llm_observe._compiled import _plain_text as sdk_plain_text
 from llm_observe._redaction import credentials, names, prefixes
 from llm_observe.redaction import Redactor
 
@@ -213,3 +214,9 @@ def test_a_text_of_many_names_is_asked_about_a_few_times_only(monkeypatch):
     monkeypatch.setattr("llm_observe.screening.is_assigned", asked)
     assert suspects_in("key: 12345abcde " * 30) & BITS["assigned"]
     assert asked.call_count == 8
+
+
+def test_the_sdk_has_the_same_screen():
+    assert {text: suspects_in(text) for text in PIECES} == {
+        text: sdk_plain_text.suspects_in(text) for text in PIECES
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llm_observe._call import Call
+from llm_observe._extensions import message_text
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import read_error, read_error_body
 from llm_observe._providers.fields import to_plain_json, undeclared_of
@@ -28,7 +29,7 @@ def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None
     call = Call("anthropic", "chat", body.get("model"), sink)
     call.streamed = stream
     call.needs_end = True
-    call.text_of = _text_of
+    call.text_of = message_text
     attempt("describe", note_input, body, call)
     return call
 
@@ -63,13 +64,6 @@ def _read_block(block: VendorObject, call: Call) -> None:
     elif block.type == "tool_use":
         call.add_output(f"[tool call] {block.name} ")
         call.add_output(to_plain_json(block.input))
-
-
-def _text_of(event: VendorObject) -> VendorObject:
-    if event.type != "content_block_delta":  # others have no delta, and to raise an error for each is slow
-        return None
-    delta = event.delta
-    return delta.text if delta.type == "text_delta" else None
 
 
 def read_chunk(chunk: VendorObject, call: Call) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llm_observe._call import Call
+from llm_observe._extensions import candidate_text
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import note_failure, read_error_body
 from llm_observe._providers.fields import attribute
@@ -25,7 +26,7 @@ def describe(
     call.model = call.model.removeprefix("models/")
     call.streamed = stream
     call.needs_end = operation == "chat"
-    call.text_of, call.read_last = _text_of, _read_numbers
+    call.text_of, call.read_last = candidate_text, _read_numbers
     attempt("describe", _note_input, options, call)
     return call
 
@@ -119,11 +120,6 @@ def _read_part(part: VendorObject, call: Call) -> None:
     elif part.function_call is not None:
         call.add_output(f"[tool call] {part.function_call.name} ")
         call.add_output(part.function_call.args)
-
-
-def _text_of(chunk: VendorObject) -> VendorObject:
-    (part,) = chunk.candidates[0].content.parts
-    return None if part.thought else part.text
 
 
 def read_chunk(chunk: VendorObject, call: Call) -> bool:

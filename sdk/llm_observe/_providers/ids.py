@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from llm_observe._vendor import VendorObject
 
 _RETRIES_HEADER: Final = "x-stainless-retry-count"
-_REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
+_REQUEST_ID_HEADERS: Final = tuple(
+    (name, name.encode()) for name in ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
+)
 """OpenAI's, Anthropic's, Azure's and Amazon's."""
 _COST_HEADER: Final = "x-litellm-response-cost"
 _VENDORS: Final = frozenset({"openai", "anthropic"})
@@ -33,12 +35,19 @@ def note_http(response: VendorObject, call: Call) -> None:
     """Record the request id of an HTTP response, and how often the client had tried before."""
     headers = attribute(response, "headers")
     if headers is not None:
-        names = headers.keys()  # once: to look for a header that is missing takes as long
-        ids = (headers.get(name) for name in _REQUEST_ID_HEADERS if name in names)
-        call.provider_request_id = next(filter(None, ids), None) or call.provider_request_id
+        call.provider_request_id = _request_id_of(headers) or call.provider_request_id
         note_gateway(headers, call)
     if call.retry_count is None:
         note_retries(response, call)
+
+
+def _request_id_of(headers: VendorObject) -> VendorObject:
+    raw = getattr(headers, "raw", None)  # httpx's; to look for a missing header is slow
+    names = {name.lower() for name, _ in raw} if type(raw) is list else None
+    for name, encoded in _REQUEST_ID_HEADERS:
+        if (names is None or encoded in names) and (request_id := headers.get(name)):
+            return request_id
+    return ""
 
 
 def note_gateway(headers: VendorObject, call: Call) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import Call
+from llm_observe._extensions import chat_text, response_text
 from llm_observe._guard import attempt
 from llm_observe._providers import openai_media, openai_responses
 from llm_observe._providers.errors import read_error, read_error_body
@@ -54,10 +56,10 @@ def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None
 
 def _describe(body: dict[str, object], call: Call) -> None:
     if call.kind == CHAT and (body.get("n") or 1) == 1:
-        call.text_of = _text_of
+        call.text_of = chat_text
         call.read_last = _read_ending
     elif call.kind == RESPONSE:
-        call.text_of = openai_responses.text_of
+        call.text_of = response_text
     note_input(body, call)
 
 
@@ -116,7 +118,9 @@ def prepare(options: VendorObject, call: Call, *, request_stream_usage: bool) ->
     if "stream_options" in (getattr(options, "extra_json", None) or ()):  # it replaces ours
         return options, False
     stream_options = {**(stream_options or {}), "include_usage": True}
-    return options.model_copy(update={"json_data": {**body, "stream_options": stream_options}}), True
+    changed = copy(options)  # takes two thirds of the time of model_copy()
+    vars(changed)["json_data"] = {**body, "stream_options": stream_options}
+    return changed, True
 
 
 def _is_raw(options: VendorObject) -> bool:
@@ -173,10 +177,6 @@ def _note_reason(choice: VendorObject, call: Call) -> None:
     error = undeclared_of(choice).get("error")
     if error or reason == "error":
         read_error_body(error, call)
-
-
-def _text_of(chunk: VendorObject) -> VendorObject:
-    return chunk.choices[0].delta.content
 
 
 def read_chunk(chunk: VendorObject, call: Call) -> bool:

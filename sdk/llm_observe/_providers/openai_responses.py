@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from llm_observe._call import Call
     from llm_observe._vendor import VendorObject
 
-_TEXT_EVENT: Final = "response.output_text.delta"
-_TEXT_EVENTS: Final = frozenset({_TEXT_EVENT, "response.refusal.delta"})
+_TEXT_EVENTS: Final = frozenset({"response.output_text.delta", "response.refusal.delta"})
 _TOOL_EVENTS: Final = frozenset(
     {"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"}
 )
@@ -69,11 +68,6 @@ def _read_item(item: VendorObject, call: Call) -> None:
     for part in getattr(item, "content", None) or ():
         texts = (getattr(part, name, None) for name in ("text", "refusal", "transcript"))
         call.add_output(next(filter(None, texts), None))
-
-
-def text_of(event: VendorObject) -> VendorObject:
-    """Return the text that an event adds to the answer; None if it is another kind of event."""
-    return event.delta if event.type == _TEXT_EVENT else None
 
 
 def read_event(event: VendorObject, call: Call) -> None:

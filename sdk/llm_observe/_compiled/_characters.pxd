@@ -1,0 +1,1 @@
+../../../codec/_characters.pxd

@@ -1,0 +1,1 @@
+../../../codec/_normal_text.pxd

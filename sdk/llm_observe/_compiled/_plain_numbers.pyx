@@ -1,0 +1,1 @@
+../../../codec/_plain_numbers.pyx
