@@ -26,8 +26,8 @@ UNHURRIED_S = "60"
 """How long the app waits for an answer in tests that are not about waiting."""
 _STOP_S = 60.0
 
-# For each page that it runs, Streamlit looks for components in the metadata of all installed packages, which takes
-# longer than the page itself. What is installed stays the same.
+# For each page that it runs, Streamlit reads the metadata of all installed packages to find components, which
+# takes longer than the page itself. What is installed stays the same.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
