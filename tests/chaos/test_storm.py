@@ -14,7 +14,7 @@ from tests.support.machine import machine
 pytestmark = pytest.mark.chaos
 
 
-@pytest.mark.parametrize(("seed", "repeats"), [(2, True), (3, False)])
+@pytest.mark.parametrize(("seed", "repeats"), [(2, True), (11, True), (3, False)])
 def test_every_log_is_accounted_for_whatever_breaks(seed, repeats):
     """If all logs are new, only crashes cause repeats, so that most take the fast path into Postgres."""
     with machine(durable=False) as services:
