@@ -1,6 +1,6 @@
 # The only task runner. `make` alone prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients test-frameworks test-emitters test-compose test-engines test-pictures images sbom check proto proto-check proto-clients fmt lint types imports docs licences audit secrets bench chaos fuzz fuzz-properties lock clean
+.PHONY: help run test test-clients test-frameworks test-emitters test-compose test-engines test-pictures images sbom check proto proto-check proto-clients fmt lint types types-code types-sdk imports docs licences audit secrets bench chaos fuzz fuzz-properties lock clean
 SHELL := /bin/bash
 .PHONY: docs-site proto-breaking release release-prepare
 
@@ -8,6 +8,9 @@ COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd sdk/setup.py sdk/
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# Two halves of a minute at the same time: the bytecode of what was installed, and our compiled modules.
+COMPILE := { $(BIN)/python -m compileall -q .venv/lib >/dev/null 2>&1 & \
+	$(PIP) --no-deps --no-build-isolation -e sdk -e . && wait; }
 CODE := telemetry storage analytics codec worker server streamlit_app stack benchmarks tests sdk/llm_observe
 
 help: ## Show what can be made
@@ -50,7 +53,9 @@ sbom: ## Write a CycloneDX bill of materials of each image to build/
 	@mkdir -p build && for name in server app; do docker run --rm --entrypoint cat llm-observe-$$name:local \
 	/usr/share/llm-observe/sbom.cdx.json > build/llm-observe-$$name.cdx.json || exit 1; done
 
-check: .venv/dev.done lint types imports proto-check proto-breaking ## Everything but the tests: lint, types, floors, protos
+CHECKS := lint types imports proto-check proto-breaking
+check: .venv/dev.done .venv-proto/done ## Everything but the tests: lint, types, floors, protos
+	@$(MAKE) --no-print-directory --jobs=2 $(CHECKS)
 
 fmt: .venv/dev.done ## Format code and protos
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format . && $(BIN)/buf format -w
@@ -59,8 +64,12 @@ lint: .venv/dev.done ## Lint code, protos and the Dockerfile
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/buf lint && $(BIN)/buf format -d --exit-code \
 	&& $(BIN)/hadolint Dockerfile
 
-types: .venv/dev.done ## Check types, strictly
+types: types-code types-sdk ## Check types, strictly
+
+types-code: .venv/dev.done
 	@$(BIN)/mypy $(CODE)
+
+types-sdk: .venv/dev.done
 	@cd sdk/tests && ../../$(BIN)/mypy --config-file ../../pyproject.toml --allow-untyped-defs \
 	--allow-incomplete-defs --allow-untyped-calls .
 
@@ -142,14 +151,14 @@ clean: ## Remove environments and caches; the data folder stays
 .venv/run.done: .venv/python.done requirements/run.lock pyproject.toml sdk/pyproject.toml $(COMPILED)
 	@if [ ! -e .venv/dev.done ] || [ requirements/dev.lock -nt .venv/dev.done ]; then \
 	echo "installing what is needed (once, about a minute)"; \
-	$(PIP) --require-hashes -r requirements/run.lock; fi
-	@$(PIP) --no-deps --no-build-isolation -e sdk -e .
+	$(PIP) --no-compile --require-hashes -r requirements/run.lock; fi
+	@$(COMPILE)
 	@touch $@
 
 .venv/dev.done: .venv/python.done requirements/dev.lock pyproject.toml sdk/pyproject.toml $(COMPILED)
 	@echo "installing what is needed, tools included (once, about a minute)"
-	@$(PIP) --require-hashes -r requirements/dev.lock
-	@$(PIP) --no-deps --no-build-isolation -e sdk -e .
+	@$(PIP) --no-compile --require-hashes -r requirements/dev.lock
+	@$(COMPILE)
 	@touch $@
 
 .venv-proto/done: requirements/proto.lock

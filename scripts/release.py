@@ -27,6 +27,8 @@ CONTRACT = Path("proto/released.binpb")
 _BUF = Path(sys.executable).parent / "buf"
 DISTRIBUTIONS = ("sdk", ".")
 LOCKS = ("server", "app", "run")
+FLAGS = {"CFLAGS": "-g0", "LDFLAGS": "-s"}
+"""Of compiled modules: nothing in them depends on the folder in which they were built."""
 _VERSION = r"\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?"
 
 
@@ -165,7 +167,7 @@ def _build_distribution(source: Path, out: Path, epoch: str) -> None:
 
 def _call_backend(hook: str, source: Path, out: Path, epoch: str) -> Path:
     """Call a hook of setuptools (PEP 517) in a process of its own; return the file that it made."""
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch, "CFLAGS": "-g0", "LDFLAGS": "-s"}
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch, **FLAGS}
     environment["LLM_OBSERVE_NO_EXTENSIONS"] = "1"  # the SDK's wheel is for every platform
     code = f"from setuptools import build_meta; print(build_meta.{hook}({str(out)!r}))"
     printed = _run(sys.executable, "-c", code, cwd=source, env=environment).decode()

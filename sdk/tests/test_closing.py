@@ -7,7 +7,7 @@ import gc
 import json
 import threading
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx2
 import llm_observe
@@ -18,18 +18,7 @@ from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUC
 from openai_wire import CHUNKS, QUESTION, create, make_async_client, make_client
 from vendor_wire import Anthropic, OpenAI
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 VENDORS: dict[str, Any] = {"openai": OpenAI, "anthropic": Anthropic}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_collections() -> Iterator[None]:
-    """Exclude the vendors' packages from each garbage collection, which is slow with them."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(params=VENDORS)

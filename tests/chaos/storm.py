@@ -152,7 +152,9 @@ async def _break_things(
 
 
 async def restart(services: Machine, name: str, chance: random.Random) -> None:
-    """Kill a process and start it again. Postgres is restarted as an operator would."""
+    """Kill a process and start it again. Postgres is restarted as an operator would: not before it is up."""
+    if name == "postgres":  # before that it may lose the signal, and would be waited for in vain
+        await services.postgres.wait_ready()
     await asyncio.to_thread(services.stop if name == "postgres" else services.kill, name)
     await asyncio.sleep(chance.random() * 0.5)
     services.restart(name)

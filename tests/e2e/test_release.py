@@ -17,6 +17,14 @@ from tests.support.repository import ROOT, commit_copy
 VERSION = llm_observe.__version__
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_compiler():
+    """Builds without optimisation, which is most of the time of a build and has no part in what is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(release.FLAGS, "CFLAGS", f"{release.FLAGS['CFLAGS']} -O0")
+        yield
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
     root = commit_copy(tmp_path_factory.mktemp("repository"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -111,17 +111,27 @@ class Answer(NamedTuple):
         return list(zip(*map(self.column, names), strict=True)) if self.rows else []
 
 
-def ask(name: str, rows: Sequence[Mapping[str, Any]], window: Window = WEEK, **parameters: object) -> Answer:
+Logs: TypeAlias = Sequence[Mapping[str, Any]] | pa.Table
+_DATABASE: Final = duckdb.connect()
+"""Opening one for each question takes longer than most answers."""
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return logs for many questions: made once."""
+    return pa.Table.from_pylist(list(rows), schema=VIEW_SCHEMA)
+
+
+def ask(name: str, logs: Logs, window: Window = WEEK, **parameters: object) -> Answer:
     """Ask a report about logs, in this process."""
     texts = {key: str(value) for key, value in parameters.items()}
-    return execute(reports()[name].statement(texts, window), rows)
+    return execute(reports()[name].statement(texts, window), logs)
 
 
-def execute(statement: Statement, rows: Sequence[Mapping[str, Any]]) -> Answer:
+def execute(statement: Statement, logs: Logs) -> Answer:
     """Run a statement over logs, in this process."""
-    with duckdb.connect() as connection:
+    with _DATABASE.cursor() as connection:
         connection.execute("SET timezone = 'UTC'")
-        connection.register("logs", pa.Table.from_pylist(list(rows), schema=VIEW_SCHEMA))
+        connection.register("logs", logs if isinstance(logs, pa.Table) else table_of(logs))
         result = connection.sql(statement.sql, params=statement.parameters)
         columns = [(column[0], str(column[1])) for column in result.description]
         found = result.to_arrow_table()  # fetchall() needs pytz for times

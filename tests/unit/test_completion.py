@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from stack.cli.main import cli
 
 SCRIPT = """
-source /dev/stdin <<< "$(llm-observe completion bash)"
+source "$1"
 COMP_WORDS=({words}); COMP_CWORD={last}
 _llm_observe_completion llm-observe
 printf '%s\\n' "${{COMPREPLY[@]}}"
@@ -28,6 +28,14 @@ def test_a_script_for_each_shell(shell):
     assert "_LLM_OBSERVE_COMPLETE" in done.stdout
 
 
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script for bash, in a file."""
+    path = tmp_path_factory.mktemp("completion") / "script"
+    path.write_text(CliRunner().invoke(cli, ["completion", "bash"]).stdout)
+    return path
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @pytest.mark.parametrize(
     ("words", "last", "expected"),
@@ -39,12 +47,12 @@ def test_a_script_for_each_shell(shell):
         ("llm-observe logs w", 2, ["worker"]),
     ],
 )
-def test_bash_completes(words, last, expected, tmp_path):
+def test_bash_completes(script, words, last, expected, tmp_path):
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "worker.log").touch()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "--norc", "-c", SCRIPT.format(words=words, last=last)],
+        ["bash", "--norc", "-c", SCRIPT.format(words=words, last=last), "bash", script],
         env={**os.environ, "PATH": path, "LLM_OBSERVE_HOME": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -139,7 +139,7 @@ def rows_of(found: ReadBatch) -> list[Any]:
 
 
 @on_both_readers
-@examples(1_000)
+@examples(400)
 @given(payload=payloads)
 @example(payload=delimited(1, delimited(1, b"\0" * 36)) + b"\x0a\xff")
 @example(payload=delimited(1, VALID + tagged(7, 0, varint(2**64 - 1))))  # outcome -1

@@ -18,15 +18,21 @@ NEXT = "9.8.7"
 NEWER = "\n### SDK\n\n- Newer.\n\n### App\n\n- Newer.\n  More.\n"
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository that is prepared for the next version."""
-    root = commit_copy(tmp_path)
+    root = commit_copy(tmp_path_factory.mktemp("prepared"))
     release.prepare(root, NEXT)
     changelog = root / "CHANGELOG.md"
     changelog.write_text(changelog.read_text().replace(f"## {NEXT}\n", f"## {NEXT}\n\n- News.\n\n## 9.8.6\n"))
     commit(root)
     return root
+
+
+@pytest.fixture
+def repository(prepared: Path, tmp_path: Path) -> Path:
+    """A copy of it, to change."""
+    return Path(shutil.copytree(prepared, tmp_path / "repository"))
 
 
 def test_one_version_stands_everywhere():

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from stack import processes
@@ -23,6 +25,10 @@ ROOT = Path(__file__).parent.parent.parent.parent
 UNHURRIED_S = "60"
 """How long the app waits for an answer in tests that are not about waiting."""
 _STOP_S = 60.0
+
+# For each page that it runs, Streamlit reads the metadata of all installed packages to find components, which
+# takes longer than the page itself. What is installed stays the same.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def page(name: str, **query: str | list[str]) -> AppTest:

@@ -28,6 +28,12 @@ _WHOLE_HEIGHT = """() => {
     return Math.max(900, height("stMainBlockContainer") + height("stBottomBlockContainer") + 60);
 }"""
 """How high a window is that shows all of the page."""
+_UNCHANGED = """() => new Promise(done => {
+    let timer = setTimeout(done, 300);
+    new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(done, 300); })
+        .observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true});
+})"""
+"""Waits until nothing in the page has changed for 300 ms."""
 _HARMLESS = ("Infinite extent",)
 """Warnings of Vega on a chart without data."""
 _PROBES = ("/_stcore/health", "/_stcore/host-config")
@@ -72,6 +78,7 @@ async def open_page(browser: Browser, address: str, look: Look, *also: str) -> A
         color_scheme=look.theme,  # type: ignore[arg-type] # light or dark
         timezone_id="Europe/Berlin",
         locale="en-GB",
+        reduced_motion="reduce",
     )
     page = await context.new_page()
     page.set_default_timeout(WAIT_S * 1000)
@@ -118,15 +125,31 @@ async def answered(page: Page) -> None:
     assert await page.get_by_test_id("stException").count() == 0
 
 
-async def settled(page: Page) -> bytes:
-    """Wait until the page changes no more; return a picture of all of it."""
+async def settled(page: Page) -> None:
+    """Wait until the page changes no more, in a window that shows all of it."""
+    while True:
+        await answered(page)
+        await page.evaluate(_UNCHANGED)
+        if not await _grow(page):
+            return
+
+
+async def _grow(page: Page) -> bool:
+    """Make the window as high as the page; return whether it was not."""
+    height = await page.evaluate(_WHOLE_HEIGHT)
+    size = page.viewport_size or {"width": 0, "height": 0}
+    if size["height"] == height:
+        return False
+    await page.set_viewport_size({"width": size["width"], "height": height})
+    return True
+
+
+async def picture_of(page: Page) -> bytes:
+    """Wait until the page looks the same twice; return a picture of all of it."""
     last = b""
     while True:
         await answered(page)
-        height = await page.evaluate(_WHOLE_HEIGHT)
-        size = page.viewport_size or {"width": 0, "height": 0}
-        if size["height"] != height:
-            await page.set_viewport_size({"width": size["width"], "height": height})
+        await _grow(page)
         await page.mouse.move(0, 0)
         picture = await page.screenshot(animations="disabled", caret="hide")
         if picture == last:

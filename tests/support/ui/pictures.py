@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image, ImageChops, ImageFilter
 
-from tests.support.ui.browser import settled
+from tests.support.ui.browser import picture_of
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -42,7 +42,7 @@ async def assert_picture(page: Page, name: str, folder: Path, *, loading: bool =
     width = (page.viewport_size or {"width": 0})["width"]
     dark = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     path = FOLDER / f"{name}-{width}-{'dark' if dark else 'light'}.png"
-    taken = _shrink(await (page.screenshot(animations="disabled") if loading else settled(page)))
+    taken = _shrink(await (page.screenshot(animations="disabled") if loading else picture_of(page)))
     if os.environ.get(UPDATE):
         taken.save(path, optimize=True)
         _RELEASE.write_text(f"{release}\n")
