@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "images"
 _COLOURS: Final = 200
+_STILL_MS: Final = 2_000
+"""How long nothing changes on a page that is drawn."""
 
 
 class Shot(NamedTuple):
@@ -68,10 +70,20 @@ async def take(page: Page, shot: Shot, theme: str) -> None:
     await page.goto(shot.path)
     await page.locator(shot.drawn).first.wait_for(state="attached")
     await answered(page)
-    await page.wait_for_timeout(2_000)  # tables and charts draw themselves once they have a size
-    picture = await page.screenshot(animations="disabled", caret="hide")
+    picture = await _drawn(page)
     image = Image.open(io.BytesIO(picture)).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
     image.save(FOLDER / f"{shot.name}-{theme}.png", optimize=True)
+
+
+async def _drawn(page: Page) -> bytes:
+    """Return a picture of the page that changes no more: tables and charts draw themselves one by one."""
+    last = b""
+    while True:
+        await page.wait_for_timeout(_STILL_MS)
+        picture = await page.screenshot(animations="disabled", caret="hide")
+        if picture == last:
+            return picture
+        last = picture
 
 
 async def main(app: str, server: str = "127.0.0.1:50051", *names: str) -> None:

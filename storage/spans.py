@@ -11,6 +11,7 @@ from storage.sql import load_queries
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
+    from decimal import Decimal
     from uuid import UUID
 
     from storage.pool import Database
@@ -181,16 +182,17 @@ async def sum_traces(
             call_count=int(row["call_count"]) if row else 0,
             span_count=spans.get(trace_id, 0),
             error_count=int(row["error_count"]) if row else 0,
-            total_token_count=_whole(row["total_token_count"]) if row else None,
-            cost_nano_usd=_whole(row["cost_nano_usd"]) if row else None,
+            total_token_count=_to_int(row["total_token_count"]) if row else None,
+            cost_nano_usd=_to_int(row["cost_nano_usd"]) if row else None,
         )
         for trace_id in calls.keys() | spans.keys()
         for row in (calls.get(trace_id),)
     }
 
 
-def _whole(value: object) -> int | None:
-    return None if value is None else int(str(value))
+def _to_int(total: Decimal | None) -> int | None:
+    """Return a sum of integers, which Postgres has as numeric; its text may be ``1E+4``."""
+    return None if total is None else int(total)
 
 
 async def ensure_span_partitions(database: Database, today: date, retention_days: int) -> None:

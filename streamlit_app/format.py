@@ -97,6 +97,10 @@ def size(count_bytes: int) -> str:
     return f"{count_bytes} B" if units[0] == "B" else f"{scaled:.1f} {units[0]}"
 
 
+PERCENT_COLUMN: Final = "%.1f %%"
+"""Format of a table's column of percentages, which stay numbers so that they sort."""
+
+
 def percent(share: float | None) -> str:
     """Return a share as ``98.7 %``; one that is not quite nothing or all never as 0 or 100 %."""
     if share is None:

@@ -26,7 +26,8 @@ st.html(_FOLDER / "style.css")
 if settings().login:
     require_login()
 entry = next(entry for entry in ENTRIES if entry.title == page.title)
-show_sidebar(current_view() if entry.has_view else last_view())
+has_view = entry.has_view and not any(name in st.query_params for name in entry.details)
+show_sidebar(current_view() if has_view else last_view())
 with unexpected_errors():
     if may_open(entry):
         page.run()

@@ -18,6 +18,7 @@ class Entry(NamedTuple):
     """A page.
 
     ``has_view`` tells whether links to it carry the window and filters; of ``roles``, a visitor needs one.
+    With one of ``details`` in its address it shows one thing, whatever the window is.
     """
 
     name: str
@@ -27,13 +28,14 @@ class Entry(NamedTuple):
     has_view: bool = False
     hidden: bool = False
     roles: tuple[str, ...] = ("read",)
+    details: tuple[str, ...] = ()
 
 
 ENTRIES: Final = (
     Entry("dashboard", "Dashboard", "monitoring", "Observe", has_view=True),
     Entry("logs", "Logs", "list_alt", "Observe", has_view=True),
     Entry("analytics", "Analytics", "query_stats", "Observe", has_view=True),
-    Entry("trace", "Trace", "account_tree", "Observe"),
+    Entry("trace", "Traces", "account_tree", "Observe", has_view=True, details=("trace", "session")),
     Entry("chat", "Chat", "forum", "Talk", roles=("chat",)),
     Entry("conversations", "Conversations", "inbox", "Talk", roles=("read", "chat")),
     Entry("operations", "Operations", "dns", "Run", has_view=True),

@@ -38,6 +38,7 @@ _SECONDS_LABEL: Final = (
     "datum.value == 0 ? '0' : datum.value < 1 ? format(datum.value * 1000, '.0f') + ' ms'"
     " : datum.value < 120 ? format(datum.value, '~r') + ' s' : format(datum.value / 60, '.1~f') + ' min'"
 )
+_COUNT_LABEL: Final = "datum.value == 0 ? '0' : format(datum.value, '~s')"
 _TIME_LABEL: Final = (
     "hours(datum.value) == 0 && minutes(datum.value) == 0"
     " ? timeFormat(datum.value, '%d %b') : timeFormat(datum.value, '%H:%M')"
@@ -122,7 +123,9 @@ def time_axis(bounds: Bounds, *, labels: bool = True, bars: bool = True) -> alt.
 
 def count_axis(field: str, *, stack: bool = False, ticks: int = 4) -> alt.Y:
     """Return a y axis of counts."""
-    axis = alt.Axis(format="~s", tickCount=ticks, minExtent=_AXIS_PX, maxExtent=_AXIS_PX, tickMinStep=1)
+    axis = alt.Axis(
+        labelExpr=_COUNT_LABEL, tickCount=ticks, minExtent=_AXIS_PX, maxExtent=_AXIS_PX, tickMinStep=1
+    )
     return alt.Y(field, title=None, stack="zero" if stack else None, axis=axis)
 
 

@@ -20,6 +20,8 @@ from markdown_it.tree import SyntaxTreeNode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from markdown_it.token import Token
+
 # No strikethrough: at the start of a line its tildes could open a code block.
 _PARSER: Final = MarkdownIt("commonmark", {"html": False, "maxNesting": 100}).enable("table")
 _PUNCTUATION: Final = re.compile(r"[!-/:-@\[-`{-~]")
@@ -74,6 +76,16 @@ def safe_markdown(text: str) -> str:
     target, so that the target is always in sight.
     """
     return "\n".join(_blocks(SyntaxTreeNode(_PARSER.parse(text)).children))
+
+
+def without_markup(text: str) -> str:
+    """Return the words of a text that may be markdown, on one line: a preview, not yet safe to show."""
+    tokens = [part for token in _PARSER.parse(text) for part in (token.children or (token,))]
+    return " ".join("".join(token.content or _blank(token) for token in tokens).split())
+
+
+def _blank(token: Token) -> str:
+    return " " if token.block or token.type.endswith("break") else ""
 
 
 def _escape(text: str) -> str:

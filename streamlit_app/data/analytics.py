@@ -223,9 +223,9 @@ def get_trace(trace_id: str) -> TraceServiceGetTraceResponse:
         return TraceServiceStub(channel()).GetTrace(request, timeout=settings().timeout_s)
 
 
-def list_traces(name_query: str, *, errors_only: bool, page_token: str = "") -> ListTracesResponse:
-    """Return a page of the last day's traces, newest first."""
-    request = ListTracesRequest(name_query=name_query, errors_only=errors_only, page_token=page_token)
+def list_traces(time_range: TimeRange, name_query: str, *, errors_only: bool) -> ListTracesResponse:
+    """Return the newest traces of a window."""
+    request = ListTracesRequest(time_range=time_range, name_query=name_query, errors_only=errors_only)
     with server_errors():
         return TraceServiceStub(channel()).ListTraces(request, timeout=settings().timeout_s)
 

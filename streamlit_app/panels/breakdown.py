@@ -50,8 +50,8 @@ def show_breakdown(
     previous = {row.group: row.metrics for row in before.rows} if before else {}
     title = DIMENSIONS[dimension]
     rows = [
-        {title: row.group or "(none)", "Requests over time": courses.get(row.group)}
-        | _numbers(row.metrics, previous.get(row.group), answer.total)
+        {title: row.group or "(none)"}
+        | _numbers(row.metrics, previous.get(row.group), answer.total, courses.get(row.group))
         for row in answer.rows
     ]
     shown = st.dataframe(
@@ -101,18 +101,22 @@ def _microseconds(number: Callable[[Metrics], float | None], metrics: Metrics) -
     return None if value is None else round(value * 1e6)
 
 
-def _numbers(metrics: Metrics, before: Metrics | None, total: Metrics) -> dict[str, object]:
+def _numbers(
+    metrics: Metrics, before: Metrics | None, total: Metrics, course: list[float] | None
+) -> dict[str, object]:
+    # On a phone there is room for the first two or three.
     return {
         "Requests": metrics.request_count,
-        "Share": metrics.request_count / max(1, total.request_count),
+        "Requests over time": course,
+        "Share": _percent(metrics.request_count / max(1, total.request_count)),
         "Change": _relative(metrics.request_count, before.request_count if before else None),
-        "Error rate": of.error_rate(metrics),
+        "Error rate": _percent(of.error_rate(metrics)),
         "p50": _milliseconds(of.p50_latency, metrics),
         "p95": _milliseconds(of.p95_latency, metrics),
         "First token p50": _milliseconds(of.first_token, metrics),
         "Tokens": metrics.total_token_count,
         "Cost": metrics.cost_nano_usd / 1e9 if metrics.priced_count else None,
-        "Unpriced": metrics.unpriced_count / metrics.request_count if metrics.unpriced_count else None,
+        "Unpriced": _percent(metrics.unpriced_count / max(1, metrics.request_count)),
     }
 
 
@@ -120,21 +124,25 @@ def _columns(title: str, total: Metrics) -> dict[str, ColumnConfig | None]:
     column = st.column_config
     dollars = "$%,.2f" if total.cost_nano_usd >= _SMALL_NANO_USD else "$%.5f"
     duration = column.NumberColumn(format="%,.0f ms")
-    unpriced = column.NumberColumn(format="percent", help="Calls whose price is not known")
+    unpriced = column.NumberColumn(format=fmt.PERCENT_COLUMN, help="Calls whose price is not known")
     return {
         title: column.TextColumn(pinned=True, width=190),
+        "Requests": column.NumberColumn(format="localized", width=80),
         "Requests over time": column.AreaChartColumn(y_min=0, width=130),
-        "Requests": column.NumberColumn(format="localized"),
-        "Share": column.ProgressColumn(format="percent", min_value=0, max_value=1, width=120),
+        "Share": column.ProgressColumn(format=fmt.PERCENT_COLUMN, min_value=0, max_value=100, width=120),
         "Change": column.NumberColumn(format="%+.1f %%", help="Requests, against the window before"),
-        "Error rate": column.NumberColumn(format="percent"),
+        "Error rate": column.NumberColumn(format=fmt.PERCENT_COLUMN),
         "p50": duration,
         "p95": duration,
         "First token p50": duration,
-        "Tokens": column.NumberColumn(format="compact"),
+        "Tokens": column.NumberColumn(format="localized"),
         "Cost": column.NumberColumn(format=dollars, help="Of the calls whose price is known"),
         "Unpriced": unpriced if total.unpriced_count else None,
     }
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else share * 100
 
 
 def _milliseconds(number: Callable[[Metrics], float | None], metrics: Metrics) -> float | None:

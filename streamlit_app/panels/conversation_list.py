@@ -14,7 +14,7 @@ from llm_observe.v1.conversation_pb2 import (
 from streamlit_app import clock
 from streamlit_app import format as fmt
 from streamlit_app.components.access import role_button
-from streamlit_app.components.safe_text import literal, small
+from streamlit_app.components.safe_text import literal, small, without_markup
 from streamlit_app.panels.conversation_actions import (
     complete_all,
     confirm_deletion,
@@ -200,7 +200,8 @@ def _show_card(conversation: Conversation, *, is_chosen: bool) -> None:
             )
             st.space("stretch")
             _show_time(conversation)
-        st.caption(literal(conversation.last_message_preview[:_PREVIEW_CHARS]) or "no text is stored")
+        preview = without_markup(conversation.last_message_preview)[:_PREVIEW_CHARS]
+        st.caption(literal(preview) or "no text is stored")
         st.markdown(_describe(conversation))
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MAX_HEIGHT: Final = 480
 _ROW_PX: Final = 32
-_FORMATS: Final = {"ms": "%,.0f ms", "s": "%,.0f s", "share": "percent", "change": "%+.1f %%"}
+_FORMATS: Final = {"ms": "%,.0f ms", "s": "%,.0f s", "share": fmt.PERCENT_COLUMN, "change": "%+.1f %%"}
 _LARGE_USD: Final = 1.0
 _SHORT_COLUMN: Final = 110
 
@@ -37,7 +37,7 @@ def show_table(result: Result, key: str) -> tuple[int, Column] | None:
             frame[column.title] = [
                 page_url("logs", log=str(value)) if value else None for value in frame[column.title]
             ]
-        elif column.unit == "change":
+        elif column.unit in {"share", "change"}:
             frame[column.title] = frame[column.title] * 100
     shown = st.dataframe(
         frame,

@@ -8,7 +8,7 @@ import streamlit as st
 
 from streamlit_app.components.empty import read_with_placeholders
 from streamlit_app.components.errors import show_connection_state, show_panel_state
-from streamlit_app.components.header import plain_header
+from streamlit_app.components.header import page_header, plain_header
 from streamlit_app.components.links import page_link
 from streamlit_app.components.rerun import rerun_fragment
 from streamlit_app.components.safe_text import literal
@@ -30,11 +30,10 @@ _PLACEHOLDERS: Final = (70, 400)
 def render() -> None:
     """Show the page."""
     trace_id, session_id = st.query_params.get("trace", ""), st.query_params.get("session", "")
-    row = plain_header("Trace" if trace_id else "Session" if session_id else "Traces")
     if not (trace_id or session_id):
-        show_trace_list()
+        show_trace_list(page_header("Traces", "trace", filter_keys=(), refreshes=False))
         return
-    with row:
+    with plain_header("Trace" if trace_id else "Session"):
         filters = Filters(trace=(trace_id,)) if trace_id else Filters(session=(session_id,))
         page_link("Logs of this", "logs", View(Window("30d"), filters), icon=":material/list_alt:")
     st.caption(literal(trace_id or session_id))

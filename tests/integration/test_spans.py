@@ -224,6 +224,20 @@ async def test_calls_without_spans_are_listed_by_the_first_of_a_trace(server, wo
     assert await listed() == [("chat m0", 3)]
 
 
+async def test_a_round_sum_of_tokens_is_a_number_like_any_other(server, worker, traces, channel):
+    # Postgres adds integers up to a numeric, and 10,000 of that type is 1E+4 to its driver.
+    logs = [make_log(traceId="a" * 32, inputTokenCount=4_000, outputTokenCount=1_000) for _ in range(2)]
+    for log in logs:
+        log.ClearField("total_token_count")
+    await stub(IngestServiceStub, channel).IngestLogs(make_request(*logs))
+
+    async def summed() -> bool:
+        listed = (await traces.ListTraces(pb.ListTracesRequest())).traces
+        return [(trace.call_count, trace.total_token_count) for trace in listed] == [(2, 10_000)]
+
+    await eventually(summed)
+
+
 async def test_roots_are_found_among_many_other_parts(server, worker, traces, database, monkeypatch):
     monkeypatch.setattr("storage.spans._FIRST_PARTS", 2)
     for number in range(3):

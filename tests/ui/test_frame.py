@@ -15,6 +15,7 @@ from streamlit_app.data.server import Ledger
 from streamlit_app.panels.ledger import describe as describe_ledger
 from streamlit_app.state.filters import Filters
 from tests.support.ui.app import ROOT, page
+from tests.support.ui.operations_sample import serve_operations
 
 
 @pytest.fixture
@@ -89,6 +90,21 @@ def failed(value: health.CheckResponse | None) -> Read[health.CheckResponse]:
 )
 def test_the_health_line_tells_how_the_server_is(read, words):
     assert describe(read) == words
+
+
+FOOT = """line => [innerHeight - line.getBoundingClientRect().bottom,
+    getComputedStyle(line.querySelector("a")).backgroundColor]"""
+
+
+@pytest.mark.browser
+async def test_the_line_on_the_server_is_at_the_foot_and_never_the_open_page(browser_page, fake):
+    serve_operations(fake)
+    await browser_page.goto("/operations")  # where it leads to
+    line = browser_page.locator(".st-key-server_line")
+    await line.get_by_text("Default").wait_for()
+    below_px, background = await line.evaluate(FOOT)
+    assert 0 <= below_px < 60
+    assert background == "rgba(0, 0, 0, 0)"
 
 
 @pytest.mark.parametrize(

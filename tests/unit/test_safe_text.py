@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from streamlit_app.components.safe_text import html_text, literal, safe_markdown, safe_table
+from streamlit_app.components.safe_text import (
+    html_text,
+    literal,
+    safe_markdown,
+    safe_table,
+    without_markup,
+)
 from tests.support.loading_markdown import LOADING
 from tests.support.properties import examples
 
@@ -204,3 +210,18 @@ def test_pages_show_foreign_text_only_through_safe_functions(path):
             unsafe = [text for text in texts if not is_safe(text) and (name, ast.unparse(text)) not in READ]
             assert unsafe == [], f"{path.name}:{call.lineno}: wrap it in literal or safe_markdown"
             assert not any(word.arg == "unsafe_allow_html" for word in call.keywords)
+
+
+@pytest.mark.parametrize(
+    ("markdown", "words"),
+    [
+        ("Set `OPENAI_API_KEY` and **choose** a _model_.", "Set OPENAI_API_KEY and choose a model."),
+        ("# Refund\n\n- one\n- two\n\n```sh\nls\n```", "Refund one two ls"),
+        ("a\nb  \nc", "a b c"),
+        ("2 * 3 * 4, snake_case_name, 5 < 6", "2 * 3 * 4, snake_case_name, 5 < 6"),
+        ("cut **in the middle", "cut **in the middle"),
+        ("", ""),
+    ],
+)
+def test_a_preview_has_the_words_of_a_text_without_its_marks(markdown, words):
+    assert without_markup(markdown) == words

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streamlit_app.data.alerts import BudgetWithStatus
 
 NANO: Final = 1e9
-_MAX_SHOWN_PERCENT: Final = 2.0
+_MAX_SHOWN_PERCENT: Final = 200.0
 
 
 class Unit(NamedTuple):
@@ -148,7 +148,7 @@ def show_budgets(budgets: Sequence[BudgetWithStatus], alerts: Sequence[pb.Alert]
             "Amount": column.TextColumn(width=150),
             "Spent": column.TextColumn(width=110),
             "Share": column.ProgressColumn(
-                format="percent", min_value=0, max_value=1, width=140, help="Spent of the amount"
+                format=fmt.PERCENT_COLUMN, min_value=0, max_value=100, width=140, help="Spent of the amount"
             ),
             "Forecast": column.TextColumn(
                 width=110, help="At the end of the period, if it goes on as so far"
@@ -179,7 +179,9 @@ def _budget_row(entry: BudgetWithStatus, alerts: Sequence[pb.Alert]) -> dict[str
         "Name": budget.display_name,
         "Amount": _amount(budget),
         "Spent": fmt.money(status.spent_nano_usd if status else None),
-        "Share": min(_MAX_SHOWN_PERCENT, status.spent_nano_usd / budget.amount_nano_usd) if status else None,
+        "Share": min(_MAX_SHOWN_PERCENT, 100 * status.spent_nano_usd / budget.amount_nano_usd)
+        if status
+        else None,
         "Forecast": fmt.money(forecast),
         "Not priced": status.unpriced_count if status else None,
         "Evaluated": optional_time(budget.evaluate_time),
