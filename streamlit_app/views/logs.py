@@ -27,7 +27,7 @@ from streamlit_app.components.panel import panel
 from streamlit_app.components.safe_text import literal
 from streamlit_app.data import analytics
 from streamlit_app.data.connection import settings
-from streamlit_app.data.reads import has_answers, read_together
+from streamlit_app.data.reads import read_together
 from streamlit_app.panels.log_drawer import listed_logs, open_log, open_log_id, remember_listed, show_drawer
 from streamlit_app.panels.log_table import show_log_table
 from streamlit_app.panels.pulse import MODES, PULSE_HEIGHT, count_of, show_pulse
@@ -112,7 +112,7 @@ def _show_logs(header: Header, *, is_call_open: bool) -> None:
     if st.session_state.pop(_CHANGED, False):
         st.rerun()  # the whole page: its header shows the filters, too
     view = header.view
-    is_first = not has_answers("logs", (view, LogPage.from_url(view)))
+    is_first = _LAST not in st.session_state
     answers = _read(view)
     header.show_updated(answers.logs.read_time)
     if not show_connection_state(answers.reads):
