@@ -56,7 +56,12 @@ def test_the_table_is_drawn_before_the_strip(connected, monkeypatch):
 
     def note(name: str) -> None:
         original = getattr(logs_page, name)
-        monkeypatch.setattr(logs_page, name, lambda *args: (drawn.append(name), original(*args))[1])
+
+        def noted(*args):
+            drawn.append(name)
+            return original(*args)
+
+        monkeypatch.setattr(logs_page, name, noted)
 
     for name in ("show_log_table", "let_numbers_be_drawn", "show_pulse"):
         note(name)
