@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Read = Callable[[Sequence[Window]], Awaitable[list[Sample]]]
     """Returns the latest calls of each part, at most ROWS of them."""
 
-ROWS: Final = 32
+ROWS: Final = 16
 """How many calls of a part are read."""
 PARTS: Final = 100
 """In how many parts a window is read, and as many the one before it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -21,8 +22,18 @@ if TYPE_CHECKING:
     from streamlit_app.data.connection import ServerError
     from streamlit_app.data.reads import Reads
 
+_DRAWING_S: Final = 0.5
+"""How long charts are kept from a browser that has no numbers yet, in seconds."""
 _SOON_S: Final = 0.15
 """How long answers may take before placeholders are shown for them, in seconds."""
+
+
+def let_numbers_be_drawn() -> None:
+    """Wait a little before charts are shown to a browser that has no numbers yet.
+
+    It would load and draw charts before numbers that have come first, which takes it several times as long.
+    """
+    time.sleep(_DRAWING_S)
 
 
 def show_no_data(what: str = "calls") -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from llm_observe.v1.analytics_service_pb2 import ListReleasesResponse
 
-    from streamlit_app.components.charts import Look, Step
+    from streamlit_app.components.charts import Look, Row, Step
 
 _MAX_MARKS: Final = 12
 """More would cover the chart."""
@@ -89,7 +89,7 @@ def release_layers(found: ReleaseMarks, look: Look, *, with_words: bool = True) 
     """
     if not found.marks:
         return []
-    rows = [
+    rows: list[Row] = [
         {
             "at": mark.time,
             "names": mark.words,

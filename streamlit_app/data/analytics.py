@@ -153,7 +153,8 @@ def list_releases(query: Query) -> pb.ListReleasesResponse:
         time_range=query.time_range, environments=query.metric_filter.environments, limit=_RELEASES
     )
     with server_errors():
-        return _stub().ListReleases(request, timeout=settings().timeout_s)
+        # Charts wait for it, and are no worse without: where logs are not in memory, the next refresh has it.
+        return _stub().ListReleases(request, timeout=settings().timeout_s / 3)
 
 
 def list_errors(query: Query, page_size: int = 50) -> pb.ListErrorsResponse:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llm_observe.v1.log_pb2 import Log
-    from pandas.io.formats.style import Styler
     from streamlit.elements.lib.column_types import ColumnConfig
 
     from streamlit_app.colours import Palette
@@ -28,11 +27,11 @@ _HEAD_PX: Final = 36
 _BAR_PX: Final = 88
 _TYPICAL: Final = 0.95
 """Quantile of the page's latencies that fills a bar: one very slow call must not make all others dots."""
-_NARROW: Final = ("When", "Call", "Latency")
-_WIDE: Final = (
+_NARROW: Final = ["When", "Call", "Latency"]
+_WIDE: Final = [
     "When", "Outcome", "Model", "Timing", "Latency", "First token", "In", "Out", "Cost", "Prompt, or error",
     "User",
-)  # fmt: skip
+]  # fmt: skip
 
 
 def outcome_of(log: Log) -> tuple[str, str]:
@@ -45,23 +44,22 @@ def show_log_table(logs: Sequence[Log], key: str) -> int | None:
     colours = palette()
     longest = _longest(logs)
     frame = pd.DataFrame([_row(log, longest, colours) for log in logs])
-    styled = frame.style.apply(_style_row, axis=1, colours=colours)
+    styles = pd.DataFrame([_style(log, colours) for log in logs], columns=frame.columns).fillna("")
     clicked: int | None = None
     for name, columns in (("wide", _WIDE), ("narrow", _NARROW)):
         with st.container(key=f"logs_{name}"):
-            row = _show(styled, len(logs), columns, f"logs {name} {key}")
+            row = _show(frame[columns], styles[columns], f"logs {name} {key}")
         clicked = clicked if row is None else row
     return clicked
 
 
-def _show(styled: Styler, count: int, columns: Sequence[str], key: str) -> int | None:
+def _show(frame: pd.DataFrame, styles: pd.DataFrame, key: str) -> int | None:
     shown = st.dataframe(
-        styled,
+        frame.style.apply(lambda _: styles, axis=None),
         hide_index=True,
-        height=_HEAD_PX + _ROW_PX * count + 2,
+        height=_HEAD_PX + _ROW_PX * len(frame) + 2,
         row_height=_ROW_PX,
         placeholder=fmt.NOTHING,
-        column_order=columns,
         column_config=_columns(),
         on_select="rerun",
         selection_mode="single-cell",
@@ -84,7 +82,6 @@ def _row(log: Log, longest: float, colours: Palette) -> dict[str, object]:
         "When": fmt.timestamp(log.start_time),
         "Outcome": f"{sign} {word}",
         "Call": f"{sign} {log.model}",
-        "Provider": log.provider,
         "Model": f"{log.provider} \u00b7 {log.model}",
         "Timing": _timing_image(log, longest, colours),
         "Latency": fmt.seconds(log.latency) * 1000 if log.HasField("latency") else None,
@@ -125,18 +122,16 @@ def _timing_image(log: Log, longest: float, colours: Palette) -> str | None:
     return f"data:image/svg+xml,{quote(svg)}"
 
 
-def _style_row(row: pd.Series, colours: Palette) -> list[str]:
-    sign = str(row["Outcome"])[:1]
-    outcome = {"✕": "error", "⊘": "cancelled"}.get(sign, "success")
+def _style(log: Log, colours: Palette) -> dict[str, str]:
+    outcome, _ = outcome_of(log)
     colour = f"color: {outcome_colour(outcome, colours)}"
     failed = colour if outcome == "error" else ""
-    styles = {
+    return {
         "Outcome": colour,
         "Call": failed,
-        "Model": f"color: {colour_of(str(row['Provider']), colours)}",
+        "Model": f"color: {colour_of(log.provider, colours)}",
         "Prompt, or error": failed,
     }
-    return [styles.get(str(name), "") for name in row.index]
 
 
 def _columns() -> dict[str, ColumnConfig | None]:

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
     from streamlit_app.colours import Palette
 
-_HEIGHT: Final = 108
+PULSE_HEIGHT: Final = 108
+"""In pixels."""
 MODES: Final = {"calls": "Calls", "p95": "p95", "cost": "Cost"}
 
 
@@ -65,12 +66,12 @@ def show_pulse(
         alt.Tooltip("p95_words:N", title="p95"),
         alt.Tooltip("cost_words:N", title="cost"),
     )
-    hover = hover_layer(overall, look.bounds, _HEIGHT, tooltips).add_params(
+    hover = hover_layer(overall, look.bounds, PULSE_HEIGHT, tooltips).add_params(
         alt.selection_point(name=PICK, fields=["start"]), drag_over_time()
     )
     selection = show_chart(
         layered(*layers, hover),
-        height=_HEIGHT,
+        height=PULSE_HEIGHT,
         key=f"pulse {mode} {look.key}",
         alt_text=_describe(steps, shown),
         selections=[PICK, RANGE],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +19,12 @@ from streamlit_app.components.charts import (
     steps_of,
 )
 from streamlit_app.components.choices import chosen_in_url, is_on_in_url, show_choice, show_switch
-from streamlit_app.components.empty import read_with_placeholders, show_no_data, show_no_match
+from streamlit_app.components.empty import (
+    let_numbers_be_drawn,
+    read_with_placeholders,
+    show_no_data,
+    show_no_match,
+)
 from streamlit_app.components.errors import show_connection_state, show_panel_state
 from streamlit_app.components.header import page_header
 from streamlit_app.components.links import open_page
@@ -61,12 +65,6 @@ _STACKED_BY: Final = {"provider": "Provider", "model": "Model", "env": "Environm
 _PLACEHOLDERS: Final = (150, 70, 340, 260)
 _PANELS: Final = "dashboard panels"
 _PANEL_PLACEHOLDERS: Final = (340, 260)
-_DRAWING_S: Final = 0.5
-"""How long charts are kept from a browser that has no numbers yet, in seconds.
-
-It would load and draw charts before numbers that have come first, which takes it several times as long. The
-answers for the charts are read meanwhile.
-"""
 _RECENT_ERRORS: Final = 100
 _MAX_PROVIDERS: Final = 6
 
@@ -133,7 +131,7 @@ def _show_numbers(header: Header) -> None:
     with read_with_placeholders(_PANELS, view, _PANEL_PLACEHOLDERS, error=reads.unreachable) as others:
         answers = _start_panels(others, numbers)
         if is_first:
-            time.sleep(_DRAWING_S)
+            let_numbers_be_drawn()  # the answers for the charts are read meanwhile
     _show_charts(answers)
     _show_breakdown(answers)
     _show_errors(answers)

@@ -13,7 +13,12 @@ from streamlit_app.colours import palette
 from streamlit_app.components.chart_data import show_data_button, step_rows
 from streamlit_app.components.charts import Look, steps_of
 from streamlit_app.components.choices import chosen_in_url, is_on_in_url, show_choice, show_switch
-from streamlit_app.components.empty import read_with_placeholders, show_no_data, show_no_match
+from streamlit_app.components.empty import (
+    let_numbers_be_drawn,
+    read_with_placeholders,
+    show_no_data,
+    show_no_match,
+)
 from streamlit_app.components.errors import show_connection_state, show_panel_state
 from streamlit_app.components.header import page_header
 from streamlit_app.components.hover import is_mouse_in
@@ -27,7 +32,7 @@ from streamlit_app.data.reads import read_together
 from streamlit_app.panels.log_drawer import listed_logs, open_log, open_log_id, remember_listed, show_drawer
 from streamlit_app.panels.log_search import SearchLine, keep_search, kept_search
 from streamlit_app.panels.log_table import show_log_table
-from streamlit_app.panels.pulse import MODES, count_of, show_pulse
+from streamlit_app.panels.pulse import MODES, PULSE_HEIGHT, count_of, show_pulse
 from streamlit_app.state import live
 from streamlit_app.state.filters import KEYS, LABELS, METRIC_KEYS, OUTCOMES
 from streamlit_app.state.log_page import LogPage, go_to_page
@@ -39,7 +44,9 @@ if TYPE_CHECKING:
 
     from llm_observe.v1 import analytics_service_pb2 as pb
     from llm_observe.v1.log_pb2 import Log
+    from streamlit.delta_generator import DeltaGenerator
 
+    from streamlit_app.components.charts import Step
     from streamlit_app.components.header import Header
     from streamlit_app.data.reads import Read, Reads
 
@@ -106,13 +113,21 @@ def _show_logs(header: Header, *, is_call_open: bool) -> None:
     if st.session_state.pop(_CHANGED, False):
         st.rerun()  # the whole page: its header shows the filters, too
     view = header.view
+    is_first = _LAST not in st.session_state
     answers = _read(view)
     header.show_updated(answers.logs.read_time)
     if not show_connection_state(answers.reads):
         return
-    _show_pulse(answers)
+    place = _show_pulse_frame(answers, is_first=is_first)
+    is_strip_first = _is_searching(answers)  # which takes longer than drawing does
+    if is_strip_first:
+        _show_pulse(answers, place)
     if show_panel_state(answers.logs) and answers.logs.value:
         _show_list(answers, answers.logs.value, is_call_open=is_call_open)
+    if not is_strip_first:
+        if is_first:
+            let_numbers_be_drawn()
+        _show_pulse(answers, place)
 
 
 # -- reading -----------------------------------------------------------------------------------------------
@@ -162,24 +177,43 @@ def _start(reads: Reads, view: View, page: LogPage | None, now: datetime) -> _An
 # -- the strip ---------------------------------------------------------------------------------------------
 
 
-def _show_pulse(answers: _Answers) -> None:
+def _show_pulse_frame(answers: _Answers, *, is_first: bool) -> DeltaGenerator:
+    """Show the strip's panel; return the place for the strip, which is drawn after the table."""
     with panel("Calls", note="drag, or click a step, to narrow", key="pulse") as row:
         if answers.summary.value:
             with row:
                 _show_outcomes(answers.view, answers.summary.value.current)
-        mode = chosen_in_url("pulse", MODES, "calls")
         show_choice(row, "Strip of", "pulse", MODES, "calls")
-        overall = answers.overall.value
-        if show_panel_state(answers.overall) and overall:
-            series = overall.series[0] if overall.series else None
-            look = Look(answers.query.bounds, palette(), clock.viewer_zone(), _key(answers.view))
-            steps = steps_of(overall, series, answers.query.bounds)
-            show_data_button(row, "pulse", lambda: step_rows(steps, {}))
-            dragged = show_pulse(steps, mode, answers.view.filters.outcome, look)
+        if answers.overall.value:
+            show_data_button(row, "pulse", lambda: step_rows(_steps(answers), {}))
+        is_known = show_panel_state(answers.overall)
+        place = st.container()
+        if is_known:
             _show_what_is_not_counted(answers.view)
-            if dragged:
-                show_view(answers.view.during(Window.between(*dragged)))
-                st.rerun()
+            if is_first:
+                place = place.empty()
+                place.skeleton(height=PULSE_HEIGHT)
+    return place
+
+
+def _steps(answers: _Answers) -> list[Step]:
+    overall = answers.overall.value
+    if overall is None:
+        return []
+    return steps_of(overall, overall.series[0] if overall.series else None, answers.query.bounds)
+
+
+def _show_pulse(answers: _Answers, place: DeltaGenerator) -> None:
+    steps = _steps(answers)
+    if not steps:
+        return
+    mode = chosen_in_url("pulse", MODES, "calls")
+    look = Look(answers.query.bounds, palette(), clock.viewer_zone(), _key(answers.view))
+    with place:
+        dragged = show_pulse(steps, mode, answers.view.filters.outcome, look)
+    if dragged:
+        show_view(answers.view.during(Window.between(*dragged)))
+        st.rerun()
 
 
 def _show_outcomes(view: View, current: pb.Metrics) -> None:

@@ -41,6 +41,7 @@ async def test_every_window_is_answered(connected, preset):
         lambda: analytics.count_error_codes(query, ["openai"]),
         lambda: analytics.list_facets(query),
         lambda: analytics.list_errors(query),
+        lambda: analytics.list_releases(query),
         lambda: sum_ledger(query.time_range),
     ):
         await asyncio.to_thread(call)

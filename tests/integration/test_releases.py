@@ -79,5 +79,5 @@ async def test_the_latest_releases_are_named(analytics, database):
 async def test_what_is_wrong_with_a_request_is_said(analytics, field, request_):
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await analytics.ListReleases(request_)
-    assert info_of(caught.value)[0] == "INVALID_FIELD"
-    assert field in caught.value.details()
+    reason, _, fields = info_of(caught.value)
+    assert (reason, fields) == ("INVALID_FIELD", [field])

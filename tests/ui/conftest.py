@@ -6,8 +6,8 @@ import pytest
 
 from stack import readiness
 from streamlit_app import clock
+from streamlit_app.components import empty
 from streamlit_app.data.connection import forget_connection
-from streamlit_app.views import dashboard
 from tests.support.ui.app import UNHURRIED_S, running_app
 from tests.support.ui.browser import LOOKS, TWO_LOOKS, Look, open_page, running_browser
 from tests.support.ui.fake_server import FakeServer
@@ -42,7 +42,7 @@ def connected(fake, monkeypatch):
     monkeypatch.setenv("LLM_OBSERVE_GRPC_PORT", str(fake.port))
     monkeypatch.setenv("LLM_OBSERVE_UI_TIMEOUT_S", UNHURRIED_S)
     monkeypatch.setattr(clock, "now", lambda: NOW)
-    monkeypatch.setattr(dashboard, "_DRAWING_S", 0)  # no browser draws
+    monkeypatch.setattr(empty, "_DRAWING_S", 0)  # no browser draws
     forget_connection()
     yield fake
     forget_connection()

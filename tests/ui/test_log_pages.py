@@ -17,6 +17,7 @@ from streamlit_app.data.live_tail import LiveTail
 from streamlit_app.panels.log_details import describe_rank, describe_source, tokens_per_second
 from streamlit_app.state.filters import KEYS, Filters
 from streamlit_app.state.live import merge_newest
+from streamlit_app.views import logs as logs_page
 from tests.support.ui.app import UNHURRIED_S, choose_timeout, page
 from tests.support.ui.sample import NOW
 from tests.support.ui.sample_logs import TRACE_ID, logs
@@ -50,6 +51,28 @@ def test_every_filter_of_the_url_acts(key, connected):
     run("logs", **{key: value})
     expected = Filters.from_query({key: [value]}).to_log_filter()
     assert connected.requests_to(LIST)[0].filter == expected
+
+
+def test_the_table_is_drawn_before_the_strip(connected, monkeypatch):
+    drawn: list[str] = []
+
+    def note(name: str) -> None:
+        original = getattr(logs_page, name)
+
+        def noted(*args):
+            drawn.append(name)
+            return original(*args)
+
+        monkeypatch.setattr(logs_page, name, noted)
+
+    for name in ("show_log_table", "let_numbers_be_drawn", "show_pulse"):
+        note(name)
+    app = run("logs")
+    assert drawn == ["show_log_table", "let_numbers_be_drawn", "show_pulse"]
+    drawn.clear()
+    app.run()  # numbers are there
+    assert drawn == ["show_log_table", "show_pulse"]
+    assert not app.get("skeleton")
 
 
 def test_pages_follow_each_other_within_one_window(connected):

@@ -132,7 +132,7 @@ class AnalyticsServiceServicer(object):
 
     def ListReleases(self, request, context):
         """ListReleases returns the releases whose calls begin in a window: what was deployed, and when. It reads at most
-        40,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+        20,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

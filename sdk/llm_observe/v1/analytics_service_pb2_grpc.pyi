@@ -61,7 +61,7 @@ class AnalyticsServiceStub:
         llm_observe.v1.analytics_service_pb2.ListReleasesResponse,
     ]
     """ListReleases returns the releases whose calls begin in a window: what was deployed, and when. It reads at most
-    40,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+    20,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
     """
 
     ListLogs: grpc.UnaryUnaryMultiCallable[
@@ -139,7 +139,7 @@ class AnalyticsServiceAsyncStub:
         llm_observe.v1.analytics_service_pb2.ListReleasesResponse,
     ]
     """ListReleases returns the releases whose calls begin in a window: what was deployed, and when. It reads at most
-    40,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+    20,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
     """
 
     ListLogs: grpc.aio.UnaryUnaryMultiCallable[
@@ -227,7 +227,7 @@ class AnalyticsServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[llm_observe.v1.analytics_service_pb2.ListReleasesResponse, collections.abc.Awaitable[llm_observe.v1.analytics_service_pb2.ListReleasesResponse]]:
         """ListReleases returns the releases whose calls begin in a window: what was deployed, and when. It reads at most
-        40,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+        20,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
         """
 
     @abc.abstractmethod

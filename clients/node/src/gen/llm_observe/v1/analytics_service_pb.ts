@@ -1301,7 +1301,7 @@ export const AnalyticsService: GenService<{
   },
   /**
    * ListReleases returns the releases whose calls begin in a window: what was deployed, and when. It reads at most
-   * 40,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
+   * 20,000 logs, however many there are. Errors: INVALID_FIELD, DATABASE_UNAVAILABLE, QUERY_TIMEOUT.
    *
    * @generated from rpc llm_observe.v1.AnalyticsService.ListReleases
    */
