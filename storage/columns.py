@@ -222,6 +222,8 @@ PACKED_COUNTS: Final = (
     PackedCount("error_codes", "error_code", "outcome = 'error'", "pack_text(error_code, sign)"),
 )
 """The packed columns of rollups (analytics.packed_counts)."""
+SKETCH_COUNTS: Final = tuple(each for each in PACKED_COUNTS if each.name.endswith("_sketch"))
+"""Those that count buckets."""
 _SUMMED: Final = {
     "outcome",
     *(used for each in ROLLUP_SUMS for used in (each.column, each.known)),
@@ -279,6 +281,7 @@ LISTS: Final[dict[str, tuple[Named, ...]]] = {
     "rollup_dimension": ROLLUP_DIMENSIONS,
     "rollup_sum": ROLLUP_SUMS,
     "packed_count": PACKED_COUNTS,
+    "sketch": SKETCH_COUNTS,
     "summed_column": tuple(
         column for column in LOG_COLUMNS if column in ROLLUP_KEY or column.name in _SUMMED
     ),

@@ -17,7 +17,7 @@ summed AS (
             -- each packed_count: string_agg({name}, '') AS {name}
         FROM grouped
         GROUP BY 1
-        ORDER BY sum(request_count) DESC, group_value
+        ORDER BY sum(request_count) DESC, group_value COLLATE "C"
         LIMIT :row_limit::bigint
     ) AS largest
     UNION ALL
@@ -34,7 +34,7 @@ SELECT is_total, group_value,
     ,
     -- each packed_count: {name}
 FROM summed
-ORDER BY is_total, summed.request_count DESC, group_value
+ORDER BY is_total, summed.request_count DESC, group_value COLLATE "C"
 
 -- part: in_window
 project_id = :project_id::text AND start_time >= :start_time::timestamptz AND start_time < :end_time::timestamptz
@@ -65,3 +65,71 @@ WITH members AS NOT MATERIALIZED (
     -- use: in_window
 ),
 -- use: sum_groups
+
+-- part: logs_in_ranges
+-- Each range is read by itself, off the key. The last line of a CTE's query.
+FROM unnest(:starts::timestamptz[], :ends::timestamptz[]) AS part (range_start, range_end)
+CROSS JOIN LATERAL (
+    SELECT * FROM logs
+    WHERE project_id = :project_id::text AND start_time >= range_start AND start_time < range_end
+    OFFSET 0
+) AS log
+
+-- name: count_groups_by_column
+-- Requests of each group. One group too many tells that there are.
+SELECT coalesce(array_agg(group_value), '{}') AS names, coalesce(array_agg(request_count), '{}') AS counts
+FROM (
+    SELECT CASE :group_by::text WHEN 'user' THEN user_id WHEN 'session' THEN session_id ELSE release END AS group_value,
+        count(*) AS request_count
+    -- use: logs_in_ranges
+    GROUP BY 1
+    LIMIT :max_groups::bigint + 1
+) AS counted
+
+-- name: count_groups_by_tag
+WITH tagged AS (
+    SELECT tags
+    -- use: logs_in_ranges
+)
+SELECT coalesce(array_agg(group_value), '{}') AS names, coalesce(array_agg(request_count), '{}') AS counts
+FROM (
+    SELECT '' AS group_value, count(*) AS request_count FROM tagged WHERE tags IS NULL HAVING count(*) > 0
+    UNION ALL
+    (SELECT tag, count(*)
+     FROM tagged CROSS JOIN LATERAL (SELECT DISTINCT jsonb_array_elements_text(tags) AS tag) AS each_once
+     WHERE tags IS NOT NULL
+     GROUP BY 1
+     LIMIT :max_groups::bigint + 1)
+) AS counted
+
+-- name: sum_groups_by_column
+-- Numbers of some groups.
+WITH members AS NOT MATERIALIZED (
+    SELECT *, 1 AS sign
+    FROM (
+        SELECT *,
+            CASE :group_by::text WHEN 'user' THEN user_id WHEN 'session' THEN session_id ELSE release END AS group_value
+        -- use: logs_in_ranges
+    ) AS named
+    WHERE group_value = ANY (:groups::text[])
+)
+-- use: named_sums
+
+-- name: sum_groups_by_tag
+WITH members AS NOT MATERIALIZED (
+    SELECT log.*, 1 AS sign, tag.group_value
+    -- use: logs_in_ranges
+    CROSS JOIN LATERAL (
+        SELECT DISTINCT jsonb_array_elements_text(coalesce(tags, '[""]')) AS group_value
+    ) AS tag
+    WHERE tag.group_value = ANY (:groups::text[])
+)
+-- use: named_sums
+
+-- part: named_sums
+SELECT group_value,
+    -- each rollup_sum: coalesce(least(sum({value}) FILTER (WHERE {condition}), 9223372036854775807), 0)::bigint AS {name}
+    ,
+    -- each sketch: coalesce(string_agg({packed}, '') FILTER (WHERE {known}), '') AS {name}
+FROM members
+GROUP BY 1
