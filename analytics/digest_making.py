@@ -49,7 +49,7 @@ async def _make_digest(connection: Connection, span: Span, dimension: str, max_g
 
 
 def pack_digest(dimension: str, found: Iterable[GroupNumbers] | None) -> Digest:
-    """Return the digest of groups; without any where None says that they are too many. Not on an event loop."""
+    """Return the digest of groups; an empty one of None, which are too many. Not on an event loop."""
     if found is None:
         return Digest(dimension, 0, None, None)
     named = [(each.name.encode(), each) for each in found]

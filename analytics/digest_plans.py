@@ -57,7 +57,7 @@ def make_plan(window: Window, found: Sequence[FoundDigest]) -> Plan:
 def list_pieces(
     digests: Sequence[FoundDigest], ranked: Sequence[RankedGroup]
 ) -> tuple[list[Piece], list[list[Place]]]:
-    """Return the pieces of details that hold the records of some groups, and where in them each group's lie."""
+    """Return the pieces of details that hold the records of some groups, and where in them each lies."""
     wanted = sorted(
         (digest, first, size, group)
         for group, each in enumerate(ranked)

@@ -41,27 +41,24 @@ async def break_down_by_logs(
     Logs are kept for a while only, and so the groups of an older window are empty.
 
     Raises:
-        QueryTimeout: The window has too many logs without digests, or there is a filter and it has too many logs.
+        QueryTimeout: There are too many logs, without digests or with a filter.
     """
     async with read_rollups(database, wanted, found.project_id) as snapshot:
-        breakdown = None
-        if found.matches_all:
-            breakdown = await _break_down_all(snapshot, found, group_by, limit)
-        if breakdown is None:
-            groups, total = await break_down_logs(
-                snapshot.connection, snapshot.window, found, group_by, limit
-            )
-            breakdown = Breakdown(snapshot.window, groups, total, overflow_count=0)
-    return breakdown
+        kept_from = await get_kept_from(snapshot.connection)
+        kept = Window(max(snapshot.window.start, kept_from), max(snapshot.window.end, kept_from))
+        answer = await _break_down_all(snapshot, kept, found, group_by, limit) if found.matches_all else None
+        if answer is None:
+            answer = await break_down_logs(snapshot.connection, kept, found, group_by, limit)
+    groups, total = answer
+    return Breakdown(snapshot.window, groups, total, overflow_count=0)
 
 
 async def _break_down_all(
-    snapshot: Snapshot, found: RollupFilter, group_by: str, limit: int
-) -> Breakdown | None:
-    """Return the breakdown of all calls; None where there are too many groups to rank here."""
+    snapshot: Snapshot, window: Window, found: RollupFilter, group_by: str, limit: int
+) -> tuple[list[Cell], list[Cell]] | None:
+    """Return groups and total of all calls; None where there are too many groups to rank here."""
     connection, project_id = snapshot.connection, found.project_id
-    kept = Window(max(snapshot.window.start, await get_kept_from(connection)), snapshot.window.end)
-    plan = make_plan(kept, await list_digests(connection, project_id, group_by, kept))
+    plan = make_plan(window, await list_digests(connection, project_id, group_by, window))
     counted = await count_groups(connection, project_id, plan.ranges, group_by, MAX_LOG_GROUPS)
     if counted is None:
         return None
@@ -71,9 +68,9 @@ async def _break_down_all(
         connection, project_id, plan.ranges, group_by, [each.name for each in ranked]
     )
     records = await _read_records(snapshot, plan, project_id, group_by, ranked)
-    total = await sum_rollups(connection, cover(kept), found)
+    total = await sum_rollups(connection, cover(window), found)
     cells = await asyncio.to_thread(_add_up, ranked, records, {each.name: each for each in from_logs})
-    return Breakdown(snapshot.window, cells, total, overflow_count=0)
+    return cells, total
 
 
 async def _read_records(

@@ -52,7 +52,8 @@ def pack_group(
         before: The name of the group before it, or b"".
         name: Its name in UTF-8.
         sums: Of 64 bits.
-        first_count: Packed counts; likewise second_count.
+        first_count: Packed counts.
+        second_count: Others.
     """
     mask = sum(1 << place for place, number in enumerate(sums) if number)
     record = b"".join(

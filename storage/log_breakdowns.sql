@@ -128,7 +128,7 @@ WITH members AS NOT MATERIALIZED (
 
 -- part: named_sums
 SELECT group_value,
-    -- each rollup_sum: coalesce(least(sum({value}) FILTER (WHERE {condition}), 9223372036854775807), 0)::bigint AS {name}
+    -- each rollup_sum: least(coalesce(sum({value}) FILTER (WHERE {condition}), 0), 9223372036854775807)::bigint AS {name}
     ,
     -- each sketch: coalesce(string_agg({packed}, '') FILTER (WHERE {known}), '') AS {name}
 FROM members

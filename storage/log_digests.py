@@ -1,8 +1,8 @@
-"""Digests of logs by user, session, release and tag: made from sealed hours, deleted by whoever changes their logs.
+"""Digests of logs by user, session, release and tag, made of sealed hours.
 
 What lies in log_digests is right in every snapshot (docs/decisions/0038-log-digests.md). A digest is added
-only while the generations of its hours (storage.lake) are those that were read with the logs; writers that
-raise one wait meanwhile, and then find the digest and delete it.
+only while the generations of its hours (storage.lake) are those that were read with the logs. With a
+generation that is raised a trigger deletes the digests of the hour, of its day and of its week.
 """
 
 from __future__ import annotations

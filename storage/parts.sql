@@ -33,7 +33,6 @@ INSERT INTO rollup_deltas (
 -- those in which they were. Every statement that changes logs has this part, over its CTE `contributions`. It locks them
 -- after all rows of logs, in one order, so that writers of the same hours wait and do not deadlock. Hours that
 -- are not sealed have no row here. (Arrays, so that Postgres looks rows up in the index however many it expects.)
--- The digests of these hours, and of the days and weeks around them, go with it (log_digests): only sealed hours have any.
 touched AS (
     SELECT DISTINCT project_id, date_trunc('hour', minute, 'UTC') AS hour FROM contributions
 ),
@@ -49,28 +48,6 @@ changed AS (
     UPDATE lake_hours SET generation = generation + 1
     WHERE project_id = ANY (ARRAY(SELECT project_id FROM marked)) AND hour = ANY (ARRAY(SELECT hour FROM marked))
       AND (project_id, hour) IN (SELECT project_id, hour FROM marked)
-),
-outdated AS (
-    SELECT project_id, dimension, start_time, tier_minutes
-    FROM log_digests
-    WHERE project_id = ANY (ARRAY(SELECT project_id FROM marked))
-      AND dimension = ANY ('{user,session,release,tag}')
-      AND start_time = ANY (ARRAY(
-          SELECT date_bin(make_interval(mins => tier), hour, '1970-01-01 00:00+00')
-          FROM marked CROSS JOIN unnest('{60,1440,10080}'::integer[]) AS tier))
-      AND (project_id, start_time, tier_minutes) IN (
-          SELECT project_id, date_bin(make_interval(mins => tier), hour, '1970-01-01 00:00+00'), tier
-          FROM marked CROSS JOIN unnest('{60,1440,10080}'::integer[]) AS tier)
-    ORDER BY project_id, dimension, start_time, tier_minutes
-    FOR UPDATE
-),
-undigested AS (
-    DELETE FROM log_digests
-    WHERE project_id = ANY (ARRAY(SELECT project_id FROM outdated))
-      AND dimension = ANY ('{user,session,release,tag}')
-      AND start_time = ANY (ARRAY(SELECT start_time FROM outdated))
-      AND (project_id, dimension, start_time, tier_minutes) IN (
-          SELECT project_id, dimension, start_time, tier_minutes FROM outdated)
 ),
 
 -- part: log_filter

@@ -93,7 +93,11 @@ def test_both_pack_the_same_bytes(name, before, sums, first, second):
 
 
 @on_both
-@given(digests=st.lists(DIGEST, max_size=4), logs=st.dictionaries(NAMES, st.integers(1, 5)), limit=st.integers(0, 9))
+@given(
+    digests=st.lists(DIGEST, max_size=4),
+    logs=st.dictionaries(NAMES, st.integers(1, 5)),
+    limit=st.integers(0, 9),
+)
 def test_groups_are_ranked_over_digests_and_logs(twin, digests, logs, limit):
     packed = [pack_digest("user", numbers_of(each)) for each in digests]
     totals = Counter(logs)
