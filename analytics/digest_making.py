@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 from analytics.extensions import add_up, count_buckets, pack_buckets, pack_group, read_groups
 from storage.columns import ROLLUP_SUMS
 from storage.log_digests import (
     DIMENSIONS,
-    HOUR_MINUTES,
+    HOUR,
+    QUARTER,
     Digest,
     GroupNumbers,
-    add_digests,
-    read_generations,
+    begin_making,
+    can_be_made,
+    finish_making,
     read_logs,
     read_parts,
 )
@@ -28,30 +31,46 @@ MAX_GROUPS: Final = 200_000
 """Groups of a digest, which take some 20 MB; where there are more, the logs are read."""
 
 
-async def make_digests(connection: Connection, span: Span, max_groups: int = MAX_GROUPS) -> bool:
-    """Make the digests of a span; False where its logs have changed meanwhile.
+async def make_digest(connection: Connection, span: Span, max_groups: int = MAX_GROUPS) -> bool:
+    """Make the digest of a span; False where its logs have changed meanwhile, or their changes wait.
+
+    Args:
+        connection: Not in a transaction.
+        span: Of which time.
+        max_groups: Groups that a dimension may have.
 
     Raises:
         StorageError: Nothing was made; try again.
     """
+    making = uuid4()
+    if not await begin_making(connection, span, making):
+        return True
     async with connection.transaction(read_only=True):
-        generations = await read_generations(connection, span)
-        digests = [await _make_digest(connection, span, each, max_groups) for each in DIMENSIONS]
-    return bool(generations) and await add_digests(connection, span, generations, digests)
+        if not await can_be_made(connection, span):
+            return False
+        parts = await read_parts(connection, span) if span.tier_minutes > QUARTER else []
+        if span.tier_minutes > HOUR and not parts:
+            return False
+        if parts:
+            digests = await asyncio.to_thread(_merge_all, parts, max_groups)
+        else:
+            digests = {each: await _read_digest(connection, span, each, max_groups) for each in DIMENSIONS}
+    return await finish_making(connection, span, making, digests)
 
 
-async def _make_digest(connection: Connection, span: Span, dimension: str, max_groups: int) -> Digest:
-    if span.tier_minutes == HOUR_MINUTES:
-        found = await read_logs(connection, span, dimension, max_groups)
-        return await asyncio.to_thread(pack_digest, dimension, found)
-    parts = await read_parts(connection, span, dimension)
-    return await asyncio.to_thread(merge_digests, dimension, parts, max_groups)
+async def _read_digest(connection: Connection, span: Span, dimension: str, max_groups: int) -> Digest:
+    found = await read_logs(connection, span, dimension, max_groups)
+    return await asyncio.to_thread(pack_digest, found)
 
 
-def pack_digest(dimension: str, found: Iterable[GroupNumbers] | None) -> Digest:
+def _merge_all(parts: Sequence[dict[str, Digest]], max_groups: int) -> dict[str, Digest]:
+    return {each: merge_digests([part[each] for part in parts], max_groups) for each in DIMENSIONS}
+
+
+def pack_digest(found: Iterable[GroupNumbers] | None) -> Digest:
     """Return the digest of groups; an empty one of None, which are too many. Not on an event loop."""
     if found is None:
-        return Digest(dimension, 0, None, None)
+        return Digest()
     named = [(each.name.encode(), each) for each in found]
     named.sort(key=lambda item: (-item[1].sums[0], item[0]))
     groups: list[bytes] = []
@@ -62,22 +81,22 @@ def pack_digest(dimension: str, found: Iterable[GroupNumbers] | None) -> Digest:
         groups.append(entry)
         details.append(record)
         before = name
-    return Digest(dimension, len(named), b"".join(groups), b"".join(details))
+    return Digest(len(named), b"".join(groups), b"".join(details))
 
 
-def merge_digests(dimension: str, parts: Sequence[Digest], max_groups: int) -> Digest:
+def merge_digests(parts: Sequence[Digest], max_groups: int) -> Digest:
     """Return the digest of what several hold. Not on an event loop."""
     records: dict[bytes, list[bytes]] = {}
     for part in parts:
         if part.groups is None or part.details is None or len(records) > max_groups:
-            return pack_digest(dimension, None)
+            return Digest()
         first = 0
         for name, _, size in read_groups(part.groups):
             records.setdefault(name, []).append(part.details[first : first + size])
             first += size
     if len(records) > max_groups:
-        return pack_digest(dimension, None)
-    return pack_digest(dimension, [_add_up(name, each) for name, each in records.items()])
+        return Digest()
+    return pack_digest([_add_up(name, each) for name, each in records.items()])
 
 
 def _add_up(name: bytes, records: Sequence[bytes]) -> GroupNumbers:

@@ -282,6 +282,7 @@ LISTS: Final[dict[str, tuple[Named, ...]]] = {
     "rollup_sum": ROLLUP_SUMS,
     "packed_count": PACKED_COUNTS,
     "sketch": SKETCH_COUNTS,
+    "token_count": tuple(column for column in LOG_COLUMNS if column.name in TOKEN_COUNTS),
     "summed_column": tuple(
         column for column in LOG_COLUMNS if column in ROLLUP_KEY or column.name in _SUMMED
     ),

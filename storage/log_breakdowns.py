@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from storage.columns import PACKED_COUNTS, ROLLUP_SUMS, SKETCH_COUNTS
-from storage.log_digests import GroupNumbers
+from storage.columns import PACKED_COUNTS, ROLLUP_SUMS
+from storage.log_digests import to_numbers
 from storage.log_filters import LogFilter
 from storage.planning import plan_for_values
 from storage.rollups import Cell
@@ -17,12 +17,11 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from storage.log_digests import GroupNumbers
     from storage.pool import Connection
     from storage.rollups import RollupFilter
 
 _QUERIES: Final = load_queries(__file__)
-_SUMS: Final = tuple(each.name for each in ROLLUP_SUMS)
-_SKETCHES: Final = tuple(each.name for each in SKETCH_COUNTS)
 
 
 class Range(NamedTuple):
@@ -86,7 +85,6 @@ async def count_groups(
     if not ranges:
         return GroupCounts((), ())
     values = {"project_id": project_id, "max_groups": max_groups, **_columns_of(ranges)}
-    await plan_for_values(connection)
     if group_by == "tag":
         row = await connection.fetch_one(_QUERIES["count_groups_by_tag"], **values)
     else:
@@ -106,17 +104,11 @@ async def sum_groups(
     if not ranges or not groups:
         return []
     values = {"project_id": project_id, "groups": groups, **_columns_of(ranges)}
-    await plan_for_values(connection)
     if group_by == "tag":
         rows = await connection.fetch(_QUERIES["sum_groups_by_tag"], **values)
     else:
         rows = await connection.fetch(_QUERIES["sum_groups_by_column"], group_by=group_by, **values)
-    return [
-        GroupNumbers(
-            row["group_value"], tuple(row[name] for name in _SUMS), tuple(row[name] for name in _SKETCHES)
-        )
-        for row in rows
-    ]
+    return [to_numbers(row) for row in rows]
 
 
 def _columns_of(ranges: Sequence[Range]) -> dict[str, list[datetime]]:

@@ -66,59 +66,85 @@ WITH members AS NOT MATERIALIZED (
 ),
 -- use: sum_groups
 
--- part: logs_in_ranges
--- Each range is read by itself, off the key. The last line of a CTE's query.
-FROM unnest(:starts::timestamptz[], :ends::timestamptz[]) AS part (range_start, range_end)
-CROSS JOIN LATERAL (
-    SELECT * FROM logs
-    WHERE project_id = :project_id::text AND start_time >= range_start AND start_time < range_end
-    OFFSET 0
-) AS log
+-- part: in_range
+project_id = :project_id::text AND start_time >= range_start AND start_time < range_end
+
+-- part: ranges
+-- Each is read by itself, off the key: the planner would rather read whole partitions. No column is read in vain.
+unnest(:starts::timestamptz[], :ends::timestamptz[]) AS part (range_start, range_end)
 
 -- name: count_groups_by_column
 -- Requests of each group. One group too many tells that there are.
 SELECT coalesce(array_agg(group_value), '{}') AS names, coalesce(array_agg(request_count), '{}') AS counts
 FROM (
-    SELECT CASE :group_by::text WHEN 'user' THEN user_id WHEN 'session' THEN session_id ELSE release END AS group_value,
-        count(*) AS request_count
-    -- use: logs_in_ranges
+    SELECT group_value, count(*) AS request_count
+    FROM
+    -- use: ranges
+    CROSS JOIN LATERAL (
+        SELECT CASE :group_by::text WHEN 'user' THEN user_id WHEN 'session' THEN session_id ELSE release END AS group_value
+        FROM logs WHERE
+        -- use: in_range
+        OFFSET 0
+    ) AS log
     GROUP BY 1
     LIMIT :max_groups::bigint + 1
 ) AS counted
 
 -- name: count_groups_by_tag
-WITH tagged AS (
-    SELECT tags
-    -- use: logs_in_ranges
+WITH tagged AS NOT MATERIALIZED (
+    SELECT tags, count(*) AS log_count
+    FROM
+    -- use: ranges
+    CROSS JOIN LATERAL (
+        SELECT tags FROM logs WHERE
+        -- use: in_range
+        OFFSET 0
+    ) AS log
+    GROUP BY 1
 )
 SELECT coalesce(array_agg(group_value), '{}') AS names, coalesce(array_agg(request_count), '{}') AS counts
 FROM (
-    SELECT '' AS group_value, count(*) AS request_count FROM tagged WHERE tags IS NULL HAVING count(*) > 0
-    UNION ALL
-    (SELECT tag, count(*)
-     FROM tagged CROSS JOIN LATERAL (SELECT DISTINCT jsonb_array_elements_text(tags) AS tag) AS each_once
-     WHERE tags IS NOT NULL
-     GROUP BY 1
-     LIMIT :max_groups::bigint + 1)
+    SELECT group_value, sum(log_count)::bigint AS request_count
+    FROM tagged
+    CROSS JOIN LATERAL (SELECT DISTINCT jsonb_array_elements_text(coalesce(tags, '[""]')) AS group_value) AS each_once
+    GROUP BY 1
+    LIMIT :max_groups::bigint + 1
 ) AS counted
+
+-- part: log_numbers
+-- What numbers are made of.
+outcome, cost_nano_usd, latency_bucket, ttft_bucket, latency_us, time_to_first_token_us,
+-- each token_count: {name}
 
 -- name: sum_groups_by_column
 -- Numbers of some groups.
 WITH members AS NOT MATERIALIZED (
-    SELECT *, 1 AS sign
-    FROM (
-        SELECT *,
-            CASE :group_by::text WHEN 'user' THEN user_id WHEN 'session' THEN session_id ELSE release END AS group_value
-        -- use: logs_in_ranges
-    ) AS named
-    WHERE group_value = ANY (:groups::text[])
+    SELECT log.*, 1 AS sign
+    FROM
+    -- use: ranges
+    CROSS JOIN LATERAL (
+        SELECT CASE :group_by::text WHEN 'user' THEN user_id WHEN 'session' THEN session_id ELSE release END AS group_value,
+        -- use: log_numbers
+        FROM logs WHERE
+        -- use: in_range
+        AND CASE :group_by::text WHEN 'user' THEN user_id WHEN 'session' THEN session_id ELSE release END = ANY (:groups::text[])
+        OFFSET 0
+    ) AS log
 )
 -- use: named_sums
 
 -- name: sum_groups_by_tag
 WITH members AS NOT MATERIALIZED (
     SELECT log.*, 1 AS sign, tag.group_value
-    -- use: logs_in_ranges
+    FROM
+    -- use: ranges
+    CROSS JOIN LATERAL (
+        SELECT tags,
+        -- use: log_numbers
+        FROM logs WHERE
+        -- use: in_range
+        OFFSET 0
+    ) AS log
     CROSS JOIN LATERAL (
         SELECT DISTINCT jsonb_array_elements_text(coalesce(tags, '[""]')) AS group_value
     ) AS tag

@@ -1,12 +1,14 @@
-"""Digests of logs by user, session, release and tag, made of sealed hours.
+"""Digests of logs by user, session, release and tag (docs/decisions/0038-log-digests.md).
 
-What lies in log_digests is right in every snapshot (docs/decisions/0038-log-digests.md). A digest is added
-only while the generations of its hours (storage.lake) are those that were read with the logs. With a
-generation that is raised a trigger deletes the digests of the hour, of its day and of its week.
+Whoever changes logs adds deltas to the rollups in the same transaction. With a delta that is merged a trigger
+deletes the digests of its minute. So a digest is right in a snapshot that has no delta of its minutes. To make
+one, a row is committed, which the trigger finds; then logs without deltas are read in one snapshot; then the
+row is completed if it is still there.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -14,7 +16,8 @@ from storage.columns import ROLLUP_SUMS, SKETCH_COUNTS
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
     import asyncpg
 
@@ -22,15 +25,18 @@ if TYPE_CHECKING:
 
 _QUERIES: Final = load_queries(__file__)
 DIMENSIONS: Final = ("user", "session", "release", "tag")
-HOUR_MINUTES: Final = 60
-TIERS: Final = (HOUR_MINUTES, 1440, 10_080)
+QUARTER: Final = 15
+HOUR: Final = 60
+DAY: Final = 1_440
+WEEK: Final = 10_080
+TIERS: Final = (QUARTER, HOUR, DAY, WEEK)
 """Lengths of the stretches of time that have digests, in minutes. Each divides the next."""
 _SUMS: Final = tuple(each.name for each in ROLLUP_SUMS)
 _SKETCHES: Final = tuple(each.name for each in SKETCH_COUNTS)
 
 
 class Span(NamedTuple):
-    """A stretch of time of a project that has, or may have, digests."""
+    """A stretch of time of a project that has, or may have, a digest."""
 
     project_id: str
     start: datetime
@@ -42,8 +48,12 @@ class Span(NamedTuple):
         return self.start + timedelta(minutes=self.tier_minutes)
 
     def values(self) -> dict[str, object]:
-        """Return the parameters that queries share."""
+        """Return the parameters that queries of its logs share."""
         return {"project_id": self.project_id, "start": self.start, "end": self.end}
+
+    def key(self) -> dict[str, object]:
+        """Return the parameters that queries of its row share."""
+        return {"project_id": self.project_id, "start": self.start, "tier_minutes": self.tier_minutes}
 
 
 class GroupNumbers(NamedTuple):
@@ -57,17 +67,11 @@ class GroupNumbers(NamedTuple):
 
 
 class Digest(NamedTuple):
-    """A digest of one dimension, as it is stored; see analytics.log_digests."""
+    """The groups of one dimension; see analytics.log_digests. All is None where they are too many."""
 
-    dimension: str
-    group_count: int
-    groups: bytes | None
-    """None where there are too many groups; likewise details."""
-    details: bytes | None
-
-
-Generations = dict[datetime, int]
-"""By hour."""
+    count: int | None = None
+    groups: bytes | None = None
+    details: bytes | None = None
 
 
 async def try_lock(connection: Connection) -> bool:
@@ -76,13 +80,25 @@ async def try_lock(connection: Connection) -> bool:
     return bool(row is not None and row["locked"])
 
 
-async def list_missing(connection: Connection, tier_minutes: int, limit: int) -> list[Span]:
-    """Return stretches of time, the newest first, of which digests can be made and are not there."""
-    if tier_minutes == HOUR_MINUTES:
-        rows = await connection.fetch(_QUERIES["list_missing_hours"], row_limit=limit)
+async def list_missing(
+    connection: Connection, tier_minutes: int, *, start: datetime, end: datetime, limit: int
+) -> list[Span]:
+    """Return stretches of time, the newest first, that have no digest and of which one may be made.
+
+    Args:
+        connection: Is asked.
+        tier_minutes: How long they are.
+        start: Of shorter ones than days those from then on.
+        end: Until when they are over.
+        limit: How many.
+    """
+    if tier_minutes in {QUARTER, HOUR}:
+        rows = await connection.fetch(
+            _QUERIES["list_missing_short"], tier_minutes=tier_minutes, start=start, end=end, row_limit=limit
+        )
     else:
         rows = await connection.fetch(
-            _QUERIES["list_missing_spans"],
+            _QUERIES["list_missing_long"],
             tier_minutes=tier_minutes,
             part_minutes=part_of(tier_minutes),
             row_limit=limit,
@@ -95,10 +111,16 @@ def part_of(tier_minutes: int) -> int:
     return TIERS[TIERS.index(tier_minutes) - 1]
 
 
-async def read_generations(connection: Connection, span: Span) -> Generations:
-    """Return the generations of the sealed hours; empty where retention has dropped them."""
-    rows = await connection.fetch(_QUERIES["list_generations"], **span.values())
-    return {row["hour"]: row["generation"] for row in rows}
+async def begin_making(connection: Connection, span: Span, making: UUID) -> bool:
+    """Commit the row of a digest that is to be made; False where it is made already."""
+    row = await connection.fetch_one(_QUERIES["begin_making"], making=making, **span.key())
+    return row is not None
+
+
+async def can_be_made(connection: Connection, span: Span) -> bool:
+    """Tell whether logs of a span are kept, and what changed them merged, in the snapshot that reads them."""
+    row = await connection.fetch_one(_QUERIES["can_be_made"], **span.values())
+    return bool(row is not None and row["can_be_made"])
 
 
 async def read_logs(
@@ -110,57 +132,39 @@ async def read_logs(
         rows = await connection.fetch(_QUERIES["digest_by_tag"], **values)
     else:
         rows = await connection.fetch(_QUERIES["digest_by_column"], dimension=dimension, **values)
-    return None if len(rows) > max_groups else [_to_numbers(row) for row in rows]
+    return None if len(rows) > max_groups else [to_numbers(row) for row in rows]
 
 
-def _to_numbers(row: asyncpg.Record) -> GroupNumbers:
+def to_numbers(row: asyncpg.Record) -> GroupNumbers:
+    """Return the numbers of a row that has them by name."""
     return GroupNumbers(
         row["group_value"], tuple(row[name] for name in _SUMS), tuple(row[name] for name in _SKETCHES)
     )
 
 
-async def read_parts(connection: Connection, span: Span, dimension: str) -> list[Digest]:
-    """Return the digests of the next shorter tier within a span, in order of time."""
-    rows = await connection.fetch(
-        _QUERIES["list_parts"], dimension=dimension, part_minutes=part_of(span.tier_minutes), **span.values()
-    )
-    return [Digest(row["dimension"], 0, row["groups"], row["details"]) for row in rows]
+async def read_parts(connection: Connection, span: Span) -> list[dict[str, Digest]]:
+    """Return the digests of the next shorter tier within a span, by dimension; none unless all are there."""
+    part_minutes = part_of(span.tier_minutes)
+    rows = await connection.fetch(_QUERIES["list_parts"], part_minutes=part_minutes, **span.values())
+    if len(rows) < span.tier_minutes // part_minutes:
+        return []
+    return [
+        {each: Digest(None, row[f"{each}_groups"], row[f"{each}_details"]) for each in DIMENSIONS}
+        for row in rows
+    ]
 
 
-async def add_digests(
-    connection: Connection, span: Span, generations: Generations, digests: Sequence[Digest]
+async def finish_making(
+    connection: Connection, span: Span, making: UUID, digests: Mapping[str, Digest]
 ) -> bool:
-    """Add the digests of a span unless its logs have changed since the generations were read.
-
-    Args:
-        connection: Not in a transaction.
-        span: Of which time they are.
-        generations: From read_generations(), in the snapshot in which the logs were read.
-        digests: Of all dimensions.
-
-    Returns:
-        Whether they were added, or were there.
-
-    Raises:
-        StorageError: A writer has held the hours for too long; try again.
-    """
-    async with connection.transaction():
-        await connection.fetch(_QUERIES["set_lock_timeout"])
-        await connection.fetch(_QUERIES["lock_writes"])
-        rows = await connection.fetch(_QUERIES["lock_generations"], **span.values())
-        if {row["hour"]: row["generation"] for row in rows} != generations:
-            return False
-        await connection.fetch(
-            _QUERIES["add_digests"],
-            project_id=span.project_id,
-            start=span.start,
-            tier_minutes=span.tier_minutes,
-            dimensions=[each.dimension for each in digests],
-            group_counts=[each.group_count for each in digests],
-            groups=[each.groups for each in digests],
-            details=[each.details for each in digests],
-        )
-    return True
+    """Complete the row that was begun; False where it is gone, because logs have changed since."""
+    values = {
+        f"{dimension}_{name}": value
+        for dimension, digest in digests.items()
+        for name, value in digest._asdict().items()
+    }
+    row = await connection.fetch_one(_QUERIES["finish_making"], making=making, **span.key(), **values)
+    return row is not None
 
 
 class FoundDigest(NamedTuple):
@@ -187,11 +191,15 @@ class Piece(NamedTuple):
 async def list_digests(
     connection: Connection, project_id: str, dimension: str, window: tuple[datetime, datetime]
 ) -> list[FoundDigest]:
-    """Return the digests that begin in a window, in order of time, the shorter first."""
-    rows = await connection.fetch(
-        _QUERIES["list_digests"], project_id=project_id, dimension=dimension, start=window[0], end=window[1]
-    )
-    return [FoundDigest(*row.values()) for row in rows]
+    """Return the digests that begin in a window and are right, in order of time, the shorter first."""
+    values = {"project_id": project_id, "start": window[0], "end": window[1]}
+    rows = await connection.fetch(_QUERIES["list_digests"], dimension=dimension, **values)
+    found = [FoundDigest(*row.values()) for row in rows]
+    if not found:
+        return []
+    values["end"] = max(each.end for each in found)
+    changed = [row["minute"] for row in await connection.fetch(_QUERIES["list_changed_minutes"], **values)]
+    return [each for each in found if bisect_left(changed, each.start) == bisect_left(changed, each.end)]
 
 
 async def read_groups(
@@ -228,6 +236,11 @@ async def read_details(
     return [row["part"] for row in rows]
 
 
-async def forget_digests(connection: Connection, horizon: datetime) -> None:
-    """Delete the digests that hold logs of before a horizon, from which on logs are kept."""
-    await connection.fetch(_QUERIES["forget_digests"], horizon=horizon)
+async def forget_before(connection: Connection, horizon: datetime, tier_minutes: int | None = None) -> None:
+    """Delete the digests, of a tier or of all, that begin before a horizon."""
+    await connection.fetch(_QUERIES["forget_before"], horizon=horizon, tier_minutes=tier_minutes)
+
+
+async def forget_hour(connection: Connection, project_id: str, hour: datetime) -> None:
+    """Delete all digests that hold logs of an hour."""
+    await connection.fetch(_QUERIES["forget_hour"], project_id=project_id, hour=hour)

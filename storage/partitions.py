@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from storage.lake import WaitingHours, find_waiting_hours, keep_exporters_out
-from storage.log_digests import forget_digests
+from storage.log_digests import forget_before
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ async def apply_retention(
         if waiting.oldest_hour is not None:
             first_day = waiting.oldest_hour.astimezone(UTC).date()
         row = await connection.fetch_one(_QUERIES["drop_days_before"], first_day=first_day)
-        await forget_digests(connection, _start_of(first_day))
+        await forget_before(connection, _start_of(first_day))
     await _forget_old_keys(database, _start_of(first_day))
     return Retained(int(row["dropped"]) if row is not None else 0, waiting)
 

@@ -32,7 +32,7 @@ FROM (
 
 -- name: set_prices
 -- Sets prices of logs that were not corrected since they were read, and adds the difference to the rollups. Nothing
--- but the cost differs, so that no packed count changes.
+-- but the cost differs, so that no packed count changes. Where it is 0, the delta says that logs have changed.
 WITH written AS (
     UPDATE logs
     SET cost_nano_usd = priced.cost, price_version = priced.version
@@ -60,7 +60,6 @@ added AS (
     FROM contributions
     GROUP BY
         -- each rollup_key: {name}
-    HAVING coalesce(sum(sign * cost_nano_usd), 0) <> 0 OR sum(sign) FILTER (WHERE cost_nano_usd IS NOT NULL) <> 0
 )
 SELECT count(*) AS log_count,
        coalesce(sum(old_cost_nano_usd), 0) AS cost_before,

@@ -11,37 +11,45 @@ from uuid import uuid4
 import pytest
 
 from analytics import digest_making, log_breakdowns
-from analytics.digest_making import make_digests
+from analytics.digest_making import make_digest
 from analytics.log_breakdowns import break_down_by_logs
 from analytics.packed_counts import count_buckets
-from analytics.windows import Window
+from analytics.windows import Window, floor
 from codec.rows import to_row
 from storage import log_digests, pool
 from storage.columns import ROLLUP_SUMS, SKETCH_COUNTS
 from storage.errors import StorageUnavailable
 from storage.log_breakdowns import break_down_logs
 from storage.log_deletion import count_by_hour, delete_logs
-from storage.log_digests import DIMENSIONS, Span, add_digests, read_generations
+from storage.log_digests import DIMENSIONS, Span, begin_making, finish_making
 from storage.log_erasure import begin_erasure, erase_logs, find_user
 from storage.partitions import apply_retention, get_kept_from
+from storage.rollup_merges import count_again
 from storage.rollups import RollupFilter
 from tests.support.lake import START, row_at
 from tests.support.packing import insert, upsert
 from tests.support.prices import BOOK
 from tests.support.random_logs import random_log
+from tests.support.rollups import merge_all
 from tests.support.waiting import eventually
 from worker.tasks.make_digests import DigestMaker
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 ALL = RollupFilter(project_id="default")
+SOON = START + 4 * HOUR
 LATER = START + 2 * DAY + HOUR
-COUNT = "SELECT count(*) FROM log_digests WHERE groups IS NOT NULL"
-NAMED = "SELECT count(*) FROM log_digests WHERE position(convert_to($1, 'UTF8') IN groups) > 0"
+COUNT = "SELECT count(*) FROM log_digests WHERE making IS NULL"
+NAMED = """
+SELECT count(*) FROM log_digests
+WHERE position(convert_to($1, 'UTF8') IN user_groups || session_groups || tag_groups) > 0
+"""
 
 
-def maker(database, now=LATER) -> DigestMaker:
-    return DigestMaker(database, now=lambda: now)
+async def make(database, now=SOON) -> int:
+    """Merge what waits and make digests, as a worker does."""
+    await merge_all(database)
+    return await DigestMaker(database, now=lambda: now).make()
 
 
 async def said_by_logs(database, window, group_by, limit):
@@ -129,7 +137,10 @@ class History:
         await apply_retention(self.database, (START + 2 * DAY).date(), 1)
 
     async def digest(self) -> None:
-        await maker(self.database, START + self.chance.randrange(20, 60) * HOUR).make()
+        await make(self.database, START + self.chance.randrange(80, 240) * timedelta(minutes=15))
+
+    async def merge(self) -> None:
+        await merge_all(self.database)
 
 
 async def erase_user(database, user_id: str) -> None:
@@ -143,7 +154,8 @@ async def erase_user(database, user_id: str) -> None:
 async def test_answers_are_those_of_the_logs_whatever_happens(database, sql, seed):
     chance = random.Random(seed)
     history = History(database, chance)
-    things = [history.add, history.correct, history.digest, history.digest, history.delete, history.erase]
+    things = [history.add, history.correct, history.delete, history.erase, history.merge]
+    things += [history.digest] * 2
     await history.add()
     used = 0
     for number in range(14):
@@ -158,14 +170,14 @@ async def test_answers_are_those_of_the_logs_whatever_happens(database, sql, see
 
 
 async def test_days_and_weeks_are_made_of_hours_and_read_instead_of_them(database, sql):
-    """A week that is full in every hour, and one log more in the last."""
-    week = START - (START - log_digests.datetime(1970, 1, 1, tzinfo=START.tzinfo)) % (7 * DAY) - 7 * DAY
+    """A week with logs on each day, and one log more in its last hour."""
+    week = floor(START, 7 * DAY) - 7 * DAY
     offset = (week - START) / HOUR
-    rows = [row_at(offset + hour, user_id=f"user-{hour % 5}") for hour in range(168)]
+    rows = [row_at(offset + hour * 8, user_id=f"user-{hour % 5}") for hour in range(21)]
     await insert(database, [*rows, row_at(offset + 167.5, user_id="late")])
-    await maker(database).make()
+    await make(database, LATER)
     tiers = await sql.fetch("SELECT tier_minutes, count(*) FROM log_digests GROUP BY 1 ORDER BY 1")
-    assert [tuple(row) for row in tiers] == [(60, 4 * 168), (1440, 4 * 7), (10_080, 4)]
+    assert [tuple(row) for row in tiers] == [(60, 168), (1440, 7), (10_080, 1)]
     window = Window(week, week + 7 * DAY)
     await assert_same(database, window, limit=500)
     # Nothing but the digest of the week is needed.
@@ -173,150 +185,210 @@ async def test_days_and_weeks_are_made_of_hours_and_read_instead_of_them(databas
     await sql.execute("DELETE FROM logs")
     found = await break_down_by_logs(database, window, ALL, "user", 500)
     assert [(each.group_value, each.sums["request_count"]) for each in found.groups] == [
-        ("user-0", 34), ("user-1", 34), ("user-2", 34), ("user-3", 33), ("user-4", 33), ("late", 1),
+        ("user-0", 5), ("user-1", 4), ("user-2", 4), ("user-3", 4), ("user-4", 4), ("late", 1),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("write", [insert, upsert])
-async def test_a_writer_takes_the_digests_of_its_hour_day_and_week_and_no_others(database, sql, write):
-    await insert(database, [row_at(hour) for hour in range(48)])
-    await maker(database).make()
-    assert await sql.fetchval("SELECT count(*) FROM log_digests") == 4 * (48 + 2)
+async def test_a_change_takes_the_digests_around_it_and_no_others(database, sql, write):
+    await insert(database, [row_at(1), row_at(25)])
+    await make(database, LATER)
+    tiers = "SELECT tier_minutes, count(*) FROM log_digests GROUP BY 1 ORDER BY 1"
+    before = [tuple(row) for row in await sql.fetch(tiers)]
+    assert before == [(15, 2 * 24 * 4), (60, 2 * 24), (1440, 2)]
     await write(database, [row_at(30.5)])
-    gone = START + 30 * HOUR
-    assert await sql.fetchval("SELECT count(*) FROM log_digests") == 4 * (47 + 1)
-    assert await sql.fetchval("SELECT count(*) FROM log_digests WHERE start_time = $1", gone) == 0
+    # Until it is merged they are there, and nobody reads them.
+    assert [tuple(row) for row in await sql.fetch(tiers)] == before
     await assert_same(database, Window(START, START + 2 * DAY))
-    await maker(database).make()
-    assert await sql.fetchval("SELECT count(*) FROM log_digests") == 4 * (48 + 2)
+    await merge_all(database)
+    assert [tuple(row) for row in await sql.fetch(tiers)] == [(15, 2 * 24 * 4 - 1), (60, 47), (1440, 1)]
+    gone = "SELECT count(*) FROM log_digests WHERE start_time IN ($1, $2)"
+    assert await sql.fetchval(gone, START + 30.5 * HOUR, START + 30 * HOUR) == 1  # the hour's first quarter
+    await assert_same(database, Window(START, START + 2 * DAY))
+    assert await make(database, LATER) == 3
+    assert [tuple(row) for row in await sql.fetch(tiers)] == before
+    await assert_same(database, Window(START, START + 2 * DAY))
 
 
-async def test_a_log_that_comes_while_a_digest_is_made_keeps_it_from_being_added(database, sql, monkeypatch):
+async def test_digests_wait_until_changes_are_merged(database, sql):
+    await insert(database, [row_at(0.5)])
+    await make(database)
+    await insert(database, [row_at(0.6)])
+    await sql.execute("DELETE FROM log_digests")
+    await DigestMaker(database, now=lambda: SOON).make()
+    assert await sql.fetchval(f"{COUNT} AND tier_minutes = 60") == 2
+    await assert_same(database, Window(START, START + HOUR))
+
+
+@pytest.mark.parametrize("merges", [False, True])
+async def test_a_log_that_comes_while_a_digest_is_made_is_counted(database, sql, monkeypatch, merges):
+    """It comes after the logs were read and before the digest is completed, and may be merged in between."""
     await insert(database, [row_at(0.5, user_id="first")])
-    add = add_digests
 
-    async def add_late(*arguments):
-        await insert(database, [row_at(0.6, user_id="second")])
-        return await add(*arguments)
+    async def finish_late(connection, span, *arguments):
+        if span.tier_minutes == 60 and span.start == START:
+            await insert(database, [row_at(0.6, user_id="second")])
+            if merges:
+                await merge_all(database)
+        return await finish_making(connection, span, *arguments)
 
-    monkeypatch.setattr(digest_making, "add_digests", add_late)
-    monkeypatch.setattr("worker.tasks.make_digests._SPANS_AT_ONCE", 5)
-    assert await maker(database).make() == 0
-    assert await sql.fetchval(COUNT) == 0
-    monkeypatch.setattr(digest_making, "add_digests", add)
-    assert await maker(database).make() == 1
+    monkeypatch.setattr(digest_making, "finish_making", finish_late)
+    await make(database)
+    done = await sql.fetchval(f"{COUNT} AND tier_minutes = 60 AND start_time = $1", START)
+    assert done == (0 if merges else 1)
+    await assert_same(database, Window(START, START + HOUR))
+    await merge_all(database)
+    await assert_same(database, Window(START, START + HOUR))
+    monkeypatch.setattr(digest_making, "finish_making", finish_making)
+    await make(database)
+    assert await sql.fetchval(f"{COUNT} AND tier_minutes = 60 AND start_time = $1", START) == 1
     await assert_same(database, Window(START, START + HOUR))
 
 
-async def test_a_writer_waits_for_a_digest_that_is_being_added_and_takes_it(database, sql):
-    """Between the last look at the generation and the commit nothing gets in."""
+async def test_a_merge_waits_for_a_digest_that_is_completed_and_takes_it(database, sql):
     await insert(database, [row_at(0.5)])
-    await maker(database).make()
-    made = await sql.fetch("SELECT * FROM log_digests")
-    await sql.execute("DELETE FROM log_digests")
+    await merge_all(database)
+    await sql.execute("INSERT INTO log_digests VALUES ('default', $1, 60, gen_random_uuid())", START)
+    await insert(database, [row_at(0.6)])
     async with sql.transaction():
-        await sql.execute(log_digests._QUERIES["lock_generations"].text, "default", START, START + HOUR)
-        writing = asyncio.create_task(insert(database, [row_at(0.6)]))
-        await eventually(
-            lambda: sql.fetchval(
-                "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid())"
-            )
-        )
-        assert not writing.done()
-        await sql.copy_records_to_table("log_digests", records=[tuple(row) for row in made])
-    await writing
-    assert await sql.fetchval(COUNT) == 0
-    await assert_same(database, Window(START, START + HOUR))
-
-
-async def test_retention_keeps_a_digest_of_a_dropped_day_from_being_added(database, sql):
-    await insert(database, [row_at(0.5)])
-    span = Span("default", START, 60)
-    await maker(database).make()
-    await sql.execute("DELETE FROM log_digests")
-    async with database.connection() as connection:
-        async with connection.transaction(read_only=True):
-            generations = await read_generations(connection, span)
-        await apply_retention(database, (START + 2 * DAY).date(), 1)
-        assert not await add_digests(connection, span, generations, [])
-        assert not await make_digests(connection, span)
-    assert await maker(database).make() == 0
+        await sql.execute("UPDATE log_digests SET making = NULL, user_count = 0, user_groups = ''")
+        merging = asyncio.create_task(merge_all(database))
+        await eventually(lambda: sql.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+        assert not merging.done()
+    await merging
     assert await sql.fetchval("SELECT count(*) FROM log_digests") == 0
+
+
+async def test_a_maker_that_was_killed_is_taken_over(database, sql):
+    await insert(database, [row_at(0.5)])
+    span, first = Span("default", START, 60), uuid4()
+    async with database.connection() as connection:
+        assert await begin_making(connection, span, first)
+        await make(database)
+        assert not await finish_making(
+            connection, span, first, dict.fromkeys(DIMENSIONS, log_digests.Digest())
+        )
+    await assert_same(database, Window(START, START + HOUR))
+    assert await sql.fetchval(f"{COUNT} AND user_count = 1 AND start_time = $1", START) >= 1
+
+
+async def test_retention_keeps_a_digest_of_a_dropped_day_from_being_made(database, sql):
+    await insert(database, [row_at(0.5)])
+    await merge_all(database)
+    span, making = Span("default", START, 60), uuid4()
+    async with database.connection() as connection:
+        assert await begin_making(connection, span, making)
+        await apply_retention(database, (START + 2 * DAY).date(), 1)
+        assert not await finish_making(
+            connection, span, making, dict.fromkeys(DIMENSIONS, log_digests.Digest())
+        )
+        assert not await make_digest(connection, span)
+    assert await make(database) == 0
+    assert await sql.fetchval(COUNT) == 0
 
 
 async def test_retention_takes_the_digests_of_what_it_drops(database, sql):
     await insert(database, [row_at(hour) for hour in (0.5, 23.5, 24.5)])
-    await maker(database).make()
+    await make(database, START + 25 * HOUR)
     await apply_retention(database, (START + 2 * DAY).date(), 1)
-    left = await sql.fetch("SELECT DISTINCT start_time FROM log_digests")
-    assert [row["start_time"] for row in left] == [START + DAY]
+    assert await sql.fetchval("SELECT min(start_time) FROM log_digests") == START + DAY
     await assert_same(database, Window(START - DAY, START + 3 * DAY))
 
 
 async def test_an_erased_user_is_in_no_digest(database, sql):
     rows = [row_at(hour, user_id="mallory", session_id="hers", tags='["private"]') for hour in range(24)]
     await insert(database, [*rows, *(row_at(hour, user_id="alice") for hour in range(24))])
-    await maker(database).make()
+    await make(database, LATER)
     names = ("mallory", "hers", "private")
-    assert [await sql.fetchval(NAMED, name) for name in names] == [25, 25, 25]
+    assert [await sql.fetchval(NAMED, name) for name in names] == [24 + 24 + 1] * 3
     await erase_user(database, "mallory")
     assert [await sql.fetchval(NAMED, name) for name in names] == [0, 0, 0]
-    await maker(database).make()
-    assert [await sql.fetchval(NAMED, name) for name in (*names, "alice")] == [0, 0, 0, 25]
+    await make(database, LATER)
+    assert [await sql.fetchval(NAMED, name) for name in (*names, "alice")] == [0, 0, 0, 49]
+    await assert_same(database, Window(START, START + DAY))
+
+
+async def test_an_erased_user_is_in_no_digest_that_is_made_meanwhile(database, sql, monkeypatch):
+    """The logs were read before they were erased."""
+    await insert(database, [row_at(0.5, user_id="mallory")])
+
+    async def finish_late(connection, span, *arguments):
+        if span.tier_minutes == 15 and span.start == START + HOUR / 2:
+            await erase_user(database, "mallory")
+        return await finish_making(connection, span, *arguments)
+
+    monkeypatch.setattr(digest_making, "finish_making", finish_late)
+    await make(database)
+    assert await sql.fetchval(NAMED, "mallory") == 0
     await assert_same(database, Window(START, START + DAY))
 
 
 async def test_makers_that_are_killed_leave_nothing_wrong(database, sql, monkeypatch):
     """Each query in turn is the one at which the maker loses its connection."""
     await insert(database, random_rows(random.Random(5), 40, hours=3))
-    fetch, left = pool.Connection.fetch, 0
+    left = 0
 
-    async def fetch_or_die(self, query, **values):
-        nonlocal left
-        left -= 1
-        if left == 0:
-            raise StorageUnavailable("killed")
-        return await fetch(self, query, **values)
+    def mortal(fetch):
+        async def fetch_or_die(self, query, **values):
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise StorageUnavailable("killed")
+            return await fetch(self, query, **values)
 
-    monkeypatch.setattr(pool.Connection, "fetch", fetch_or_die)
-    killed = True
-    for number in range(1, 200, 3):
+        return fetch_or_die
+
+    for name in ("fetch", "fetch_one"):
+        monkeypatch.setattr(pool.Connection, name, mortal(getattr(pool.Connection, name)))
+    await merge_all(database)
+    for number in (*range(1, 60, 4), 10_000):
         left = number
         try:
-            await maker(database).make()
+            await DigestMaker(database, now=lambda: START + 4 * HOUR).make()
         except StorageUnavailable:
             left = -1
             await assert_same(database, Window(START, START + 4 * HOUR), dimensions=["user"])
             await sql.execute("DELETE FROM log_digests")
-        else:
-            killed, left = False, -1
-            break
-    assert not killed
+    left = -1
     await assert_same(database, Window(START, START + 4 * HOUR))
 
 
-async def test_one_maker_at_a_time(database):
+async def test_one_maker_at_a_time(database, sql):
     await insert(database, [row_at(0.5), row_at(1.5)])
     async with database.connection() as connection:
         assert await log_digests.try_lock(connection)
-        assert await maker(database).make() == 0
-    assert sorted(await asyncio.gather(*(maker(database).make() for _ in range(3)))) == [0, 0, 2]
+        assert await make(database) == 0
+    made = sorted(await asyncio.gather(*(DigestMaker(database, now=lambda: SOON).make() for _ in range(3))))
+    assert made == [0, 0, await sql.fetchval(COUNT)]
 
 
-async def test_hours_that_are_not_over_have_no_digests(database, sql):
-    await insert(database, [row_at(0.5), row_at(1.5)])
-    assert await maker(database, START + HOUR + timedelta(minutes=9)).make() == 0
-    assert await maker(database, START + HOUR + timedelta(minutes=10)).make() == 1
+async def test_times_that_are_not_over_have_no_digests(database, sql):
+    await insert(database, [row_at(0.3)])
+    assert await make(database, START + timedelta(minutes=30, seconds=29)) == 1
+    assert await make(database, START + timedelta(minutes=30, seconds=30)) == 1
+    assert await make(database, START + timedelta(minutes=60, seconds=30)) == 3
     await assert_same(database, Window(START, START + 2 * HOUR))
+
+
+async def test_quarters_are_kept_for_two_days(database, sql):
+    await insert(database, [row_at(0.3)])
+    await make(database, START + HOUR + timedelta(minutes=1))
+    assert await sql.fetchval(f"{COUNT} AND tier_minutes = 15") == 4
+    await make(database, START + 51 * HOUR)
+    assert await sql.fetchval(f"{COUNT} AND tier_minutes = 15 AND start_time < $1", START + 2 * HOUR) == 0
+    assert await sql.fetchval(f"{COUNT} AND tier_minutes = 60 AND start_time < $1", START + 2 * HOUR) == 2
 
 
 async def test_hours_with_too_many_groups_are_read_from_logs(database, sql, monkeypatch):
     await insert(database, [row_at(hour / 100, user_id=f"user-{hour}") for hour in range(240)])
-    monkeypatch.setattr("worker.tasks.make_digests.make_digests", partial(make_digests, max_groups=50))
-    await maker(database).make()
-    empty = await sql.fetch("SELECT DISTINCT dimension FROM log_digests WHERE groups IS NULL")
-    assert [row["dimension"] for row in empty] == ["user"]
-    assert await maker(database).make() == 0
+    monkeypatch.setattr("worker.tasks.make_digests.make_digest", partial(make_digest, max_groups=50))
+    await make(database)
+    empty = await sql.fetch(
+        "SELECT start_time FROM log_digests WHERE user_groups IS NULL AND tier_minutes = 60"
+    )
+    assert sorted(row["start_time"] for row in empty) == [START, START + HOUR]
+    assert await sql.fetchval(f"{COUNT} AND session_groups IS NULL") == 0
+    assert await make(database) == 0
     await assert_same(database, Window(START, START + 3 * HOUR), limit=500)
     monkeypatch.setattr(log_breakdowns, "MAX_LOG_GROUPS", 10)
     await assert_same(database, Window(START, START + 3 * HOUR), limit=500)
@@ -324,20 +396,21 @@ async def test_hours_with_too_many_groups_are_read_from_logs(database, sql, monk
 
 async def test_logs_of_another_project_are_not_touched(database, sql):
     await insert(database, [row_at(0.5), row_at(0.5, project_id="other", user_id="theirs")])
-    await maker(database).make()
+    await make(database)
     await assert_same(database, Window(START, START + HOUR))
+    theirs = "SELECT count(*) FROM log_digests WHERE project_id = 'other'"
+    before = await sql.fetchval(theirs)
     await insert(database, [row_at(0.6)])
-    assert await sql.fetch("SELECT DISTINCT project_id FROM log_digests") == [("other",)]
+    await merge_all(database)
+    assert await sql.fetchval(theirs) == before
 
 
-async def test_writers_of_one_day_do_not_deadlock(database, sql):
-    """They all delete the digests of the day, from many connections at once, again and again."""
-    await insert(database, [row_at(hour) for hour in range(24)])
-    for _ in range(3):
-        await maker(database).make()
-        await asyncio.gather(
-            *(insert(database, [row_at(hour + 0.1), row_at(23 - hour + 0.1)]) for hour in range(12))
-        )
-    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    assert await sql.fetchval(deadlocks) == 0
-    assert await sql.fetchval(COUNT) == 0
+async def test_counting_again_takes_digests(database, sql):
+    """It takes deltas out without merging them."""
+    await insert(database, [row_at(0.5)])
+    await make(database)
+    await insert(database, [row_at(0.6)])
+    await count_again(database, START)
+    await assert_same(database, Window(START, START + HOUR))
+    await merge_all(database)
+    await assert_same(database, Window(START, START + HOUR))

@@ -65,8 +65,8 @@ def added(digests) -> dict[str, tuple]:
 @on_both
 @given(digest=DIGEST)
 def test_a_digest_says_what_was_packed(twin, digest):
-    packed = pack_digest("user", numbers_of(digest))
-    assert packed.group_count == len(digest)
+    packed = pack_digest(numbers_of(digest))
+    assert packed.count == len(digest)
     assert said_by(twin, packed) == added([digest])
     entries = twin.read_groups(packed.groups)
     assert entries == sorted(entries, key=lambda each: (-each.request_count, each.name))
@@ -75,15 +75,15 @@ def test_a_digest_says_what_was_packed(twin, digest):
 @on_both
 @given(digests=st.lists(DIGEST, max_size=4))
 def test_merged_digests_add_up(twin, digests):
-    packed = [pack_digest("user", numbers_of(each)) for each in digests]
-    assert said_by(twin, merge_digests("user", packed, 100)) == added(digests)
+    packed = [pack_digest(numbers_of(each)) for each in digests]
+    assert said_by(twin, merge_digests(packed, 100)) == added(digests)
 
 
 def test_too_many_groups_make_no_digest():
-    packed = [pack_digest("user", numbers_of({name: (1, [0] * 18, [], [])})) for name in "abc"]
-    assert merge_digests("user", packed, 2).groups is None
-    assert merge_digests("user", [packed[0], pack_digest("user", None)], 2).groups is None
-    assert merge_digests("user", packed, 3).group_count == 3
+    packed = [pack_digest(numbers_of({name: (1, [0] * 18, [], [])})) for name in "abc"]
+    assert merge_digests(packed, 2).groups is None
+    assert merge_digests([packed[0], pack_digest(None)], 2).groups is None
+    assert merge_digests(packed, 3).count == 3
 
 
 @given(name=st.text(max_size=5), before=st.text(max_size=5), sums=SUMS, first=SKETCH, second=SKETCH)
@@ -99,7 +99,7 @@ def test_both_pack_the_same_bytes(name, before, sums, first, second):
     limit=st.integers(0, 9),
 )
 def test_groups_are_ranked_over_digests_and_logs(twin, digests, logs, limit):
-    packed = [pack_digest("user", numbers_of(each)) for each in digests]
+    packed = [pack_digest(numbers_of(each)) for each in digests]
     totals = Counter(logs)
     for each in digests:
         totals.update({name: group[0] for name, group in each.items()})
@@ -115,7 +115,6 @@ def test_groups_are_ranked_over_digests_and_logs(twin, digests, logs, limit):
 def test_both_rank_many_groups_alike():
     digests = [
         pack_digest(
-            "user",
             numbers_of({f"user-{n * step % 4001}": (n % 37 + 1, [0] * 18, [], []) for n in range(4000)}),
         ).groups
         for step in (1, 7, 11)
@@ -132,7 +131,7 @@ def test_names_may_come_twice_among_logs(twin):
 @on_both
 @given(digest=DIGEST.filter(bool), cut=st.integers(1, 400))
 def test_bytes_that_nobody_packed_are_refused(twin, digest, cut):
-    groups = pack_digest("user", numbers_of(digest)).groups
+    groups = pack_digest(numbers_of(digest)).groups
     whole = {groups[: len(groups) - cut]} - {b""}
     for broken in whole:
         try:

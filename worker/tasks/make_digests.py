@@ -1,4 +1,4 @@
-"""The job that seals hours that are over and makes digests of them, again and again."""
+"""The job that makes digests of logs of times that are over, again and again."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from analytics.digest_making import make_digests
-from analytics.windows import HOUR, floor
+from analytics.digest_making import make_digest
+from analytics.windows import EPOCH, HOUR, MINUTE, floor
 from storage.errors import QueryTimeout
-from storage.lake import EARLIEST, seal_hours
-from storage.log_digests import TIERS, list_missing, try_lock
+from storage.log_digests import QUARTER, TIERS, forget_before, list_missing, try_lock
 from worker.queue.outages import wait_out
 
 if TYPE_CHECKING:
@@ -22,9 +21,11 @@ if TYPE_CHECKING:
     from storage.pool import Connection, Database
 
 logger = structlog.get_logger("worker.tasks.make_digests")
-SEAL_DELAY: Final = timedelta(minutes=10)
-"""How long after its end an hour gets digests. Logs that come later have them made again."""
-_INTERVAL_S: Final = 60.0
+_DELAY: Final = timedelta(seconds=30)
+"""How long after its end a stretch of time gets a digest. Logs that come later have it made again."""
+_QUARTERS_KEPT: Final = 49 * HOUR
+"""Windows that begin earlier are of whole hours."""
+_INTERVAL_S: Final = 30.0
 _SPANS_AT_ONCE: Final = 50
 """Of each tier; a backlog of more is listed again."""
 
@@ -34,7 +35,7 @@ def _utc_now() -> datetime:
 
 
 class DigestMaker:
-    """Makes digests every minute, in each worker; of several, one at a time does it."""
+    """Makes digests twice a minute, in each worker; of several, one at a time does it."""
 
     def __init__(self, database: Database, now: Callable[[], datetime] = _utc_now) -> None:
         self._database = database
@@ -46,12 +47,12 @@ class DigestMaker:
         while True:
             try:
                 await wait_out("make digests", self.make)
-            except Exception:  # the next round may succeed; readers read the logs meanwhile
+            except Exception:  # the next round may succeed; logs are read meanwhile
                 logger.exception("digests not made")
             await asyncio.sleep(_INTERVAL_S)
 
     async def make(self) -> int:
-        """Make the digests that can be made; return of how many stretches of time.
+        """Make the digests that can be made; return how many.
 
         Raises:
             StorageUnavailable: The rest is made next time.
@@ -59,26 +60,29 @@ class DigestMaker:
         async with self._database.connection() as connection:
             if not await try_lock(connection):
                 return 0
-            end = floor(self._now() - SEAL_DELAY, HOUR)
-            await seal_hours(self._database, start=EARLIEST, end=end, project_id=None)
-            # Days are made of hours, and weeks of days.
+            await forget_before(connection, floor(self._now() - _QUARTERS_KEPT, HOUR), QUARTER)
+            # Hours are made of quarters where there are any, days of hours, and weeks of days.
             return sum([await self._make_tier(connection, tier) for tier in TIERS])
 
     async def _make_tier(self, connection: Connection, tier_minutes: int) -> int:
-        made = 0
+        now, made = self._now(), 0
+        start = floor(now - _QUARTERS_KEPT, HOUR) if tier_minutes == QUARTER else EPOCH
+        end = floor(now - _DELAY, min(tier_minutes, 60) * MINUTE)
         while True:
             limit = _SPANS_AT_ONCE + len(self._too_slow)
-            missing = await list_missing(connection, tier_minutes, limit)
+            missing = await list_missing(connection, tier_minutes, start=start, end=end, limit=limit)
             done = [await self._make_span(connection, span) for span in missing if span not in self._too_slow]
             made += sum(done)
             if len(missing) < limit or not any(done):
                 return made
 
     async def _make_span(self, connection: Connection, span: Span) -> bool:
-        """Make the digests of a span; one whose logs take too long to read is not tried again."""
+        """Make a digest; one whose logs take too long to read is not tried again by this worker."""
         try:
-            return await make_digests(connection, span)
+            return await make_digest(connection, span)
         except QueryTimeout:
-            logger.warning("an hour has too many logs for digests", start=span.start.isoformat())
+            logger.warning(
+                "too many logs for a digest", start=span.start.isoformat(), minutes=span.tier_minutes
+            )
             self._too_slow.add(span)
             return False
