@@ -1,9 +1,9 @@
 """Digests of logs by user, session, release and tag (docs/decisions/0038-log-digests.md).
 
 Whoever changes logs adds deltas to the rollups in the same transaction. With a delta that is merged a trigger
-deletes the digests of its minute. So a digest is right in a snapshot that has no delta of its minutes. To make
-one, a row is committed, which the trigger finds; then logs without deltas are read in one snapshot; then the
-row is completed if it is still there.
+deletes the digests of its minute. So a digest is right in a snapshot that has no delta of its minutes. One is
+made in three steps: a row is committed, which the trigger finds; logs without deltas are read in one snapshot;
+the row is completed if it is still there.
 """
 
 from __future__ import annotations
