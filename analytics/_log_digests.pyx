@@ -5,7 +5,7 @@ import os
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport SIZE_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcmp, memcpy, memmove
 
@@ -14,6 +14,7 @@ from analytics.log_digests import GroupEntry, RankedGroup
 cdef enum:
     FIRST_ROOM = 1024
     VARINT_BYTES = 10
+    HEAD = 1000  # groups of each digest that are ranked before those that follow are looked at
 
 cdef int64_t MAX_SUM = 0x7FFFFFFFFFFFFFFF
 cdef uint64_t SEED = int.from_bytes(os.urandom(8), "little")
@@ -89,11 +90,15 @@ cdef class _Reader:
     cdef size_t room
     cdef uint64_t count
     cdef uint64_t size
+    cdef uint64_t first  # where the record of the next one begins
+    cdef bytes groups
 
     cdef void open(self, bytes groups):
+        self.groups = groups  # whose bytes stay where they are
         self.at = <const uint8_t*>PyBytes_AS_STRING(groups)
         self.end = self.at + PyBytes_GET_SIZE(groups)
         self.name_size = 0
+        self.first = 0
 
     cdef int next(self) noexcept nogil:
         """Read the next group; return 0 where the bytes end too early, and -1 where there is no memory."""
@@ -257,22 +262,32 @@ cdef class _Table:
             grown[slot] = <int32_t>number
         return True
 
-    cdef int64_t find(self, const uint8_t* name, size_t size) noexcept nogil:
-        """Return the number of a group, which is added where it is new; -1 where there is no memory."""
-        cdef uint64_t hashed = _hash(name, size)
-        cdef size_t slot
+    cdef int64_t look_up(self, uint64_t hashed, const uint8_t* name, size_t size) noexcept nogil:
+        """Return the number of a group, or -1 where there is none."""
+        cdef size_t slot = hashed & (self.slot_count - 1)
         cdef _Group* group
-        if 2 * (self.group_count + 1) > self.slot_count and not self._grow():
-            return -1
-        slot = hashed & (self.slot_count - 1)
         while self.slots[slot] >= 0:
             group = self.groups + self.slots[slot]
             if group.hash == hashed and group.name_size == size and (
                     not size or memcmp(self.names + group.name, name, size) == 0):
                 return self.slots[slot]
             slot = (slot + 1) & (self.slot_count - 1)
+        return -1
+
+    cdef int64_t find(self, const uint8_t* name, size_t size) noexcept nogil:
+        """Return the number of a group, which is added where it is new; -1 where there is no memory."""
+        cdef uint64_t hashed = _hash(name, size)
+        cdef int64_t number = self.look_up(hashed, name, size)
+        cdef size_t slot
+        if number >= 0:
+            return number
+        if 2 * (self.group_count + 1) > self.slot_count and not self._grow():
+            return -1
         if not self._add(hashed, name, size):
             return -1
+        slot = hashed & (self.slot_count - 1)
+        while self.slots[slot] >= 0:
+            slot = (slot + 1) & (self.slot_count - 1)
         self.slots[slot] = <int32_t>(self.group_count - 1)
         return self.group_count - 1
 
@@ -297,32 +312,49 @@ cdef class _Table:
         self.group_count += 1
         return True
 
-    cdef int add_digest(self, _Reader reader, int32_t digest) noexcept nogil:
-        """Add the groups of a digest; return 1, or what _Reader.next() returns."""
+    cdef int add_place(self, _Group* group, _Reader reader, int32_t digest) noexcept nogil:
+        """Add the group that a reader has read; return False where there is no memory."""
+        cdef void* grown
+        if self.place_count == self.place_room:
+            self.place_room = 2 * self.place_room + FIRST_ROOM
+            grown = realloc(self.places, self.place_room * sizeof(_Place))
+            if grown == NULL:
+                return False
+            self.places = <_Place*>grown
+        group.count += reader.count
+        self.places[self.place_count] = _Place(
+            group.last_place, digest, <uint32_t>reader.first, <uint32_t>reader.size)
+        group.last_place = <int32_t>self.place_count
+        self.place_count += 1
+        return True
+
+    cdef int add_digest(self, _Reader reader, int32_t digest, size_t most) noexcept nogil:
+        """Add so many groups of a digest; return 1, or what _Reader.next() returns."""
         cdef int sound
         cdef int64_t number
-        cdef uint64_t first = 0
-        cdef void* grown
-        cdef _Group* group
-        while reader.at < reader.end:
+        while reader.at < reader.end and most:
+            most -= 1
             sound = reader.next()
             if sound != 1:
                 return sound
             number = self.find(reader.name, reader.name_size)
-            if number < 0:
+            if number < 0 or not self.add_place(self.groups + number, reader, digest):
                 return -1
-            if self.place_count == self.place_room:
-                self.place_room = 2 * self.place_room + FIRST_ROOM
-                grown = realloc(self.places, self.place_room * sizeof(_Place))
-                if grown == NULL:
-                    return -1
-                self.places = <_Place*>grown
-            group = self.groups + number
-            group.count += reader.count
-            self.places[self.place_count] = _Place(group.last_place, digest, <uint32_t>first, <uint32_t>reader.size)
-            group.last_place = <int32_t>self.place_count
-            self.place_count += 1
-            first += reader.size
+            reader.first += reader.size
+        return 1
+
+    cdef int add_some(self, _Reader reader, int32_t digest, _Table chosen, size_t* numbers) noexcept nogil:
+        """Add the rest of a digest, but only the groups of another table, of which numbers are those here."""
+        cdef int sound
+        cdef int64_t number
+        while reader.at < reader.end:
+            sound = reader.next()
+            if sound != 1:
+                return sound
+            number = chosen.look_up(_hash(reader.name, reader.name_size), reader.name, reader.name_size)
+            if number >= 0 and not self.add_place(self.groups + numbers[number], reader, digest):
+                return -1
+            reader.first += reader.size
         return 1
 
     cdef int comes_first(self, size_t one, size_t other) noexcept nogil:
@@ -364,15 +396,62 @@ cdef class _Table:
         while place >= 0:
             places.append((self.places[place].digest, self.places[place].first, self.places[place].size))
             place = self.places[place].before
-        places.reverse()
+        places.sort()
         name = (self.names + group.name)[: group.name_size].decode() if group.name_size else ""
         return RankedGroup(name, group.count, places)
+
+
+cdef int _add_rest(_Table table, list readers, size_t* best, size_t limit) except? -2:
+    """Add what follows the heads of digests; return 1, or what _Reader.next() returns.
+
+    A group that is in no head has at most the sum of the last counts of the heads, since counts only fall. Where that
+    is too few to be among the first, the rest needs to be read only for those that may be.
+    """
+    cdef _Table chosen = _Table()
+    cdef _Reader reader
+    cdef uint64_t most = 0, least
+    cdef size_t found, number
+    cdef size_t* numbers
+    cdef int sound = 1
+    cdef int32_t digest
+    for reader in readers:
+        if reader.at < reader.end:
+            most += reader.count
+    with nogil:
+        found = table.choose(best, limit)
+    least = table.groups[best[limit - 1]].count if found == limit else 0
+    if most >= least:
+        for digest, reader in enumerate(readers):
+            with nogil:
+                sound = table.add_digest(reader, digest, SIZE_MAX)
+            if sound != 1:
+                return sound
+        return 1
+    numbers = <size_t*>calloc(table.group_count + 1, sizeof(size_t))
+    if numbers == NULL:
+        return -1
+    try:
+        with nogil:
+            for number in range(table.group_count):
+                if table.groups[number].count + most >= least:
+                    numbers[chosen.group_count] = number
+                    if chosen.find(table.names + table.groups[number].name, table.groups[number].name_size) < 0:
+                        sound = -1
+                        break
+        for digest, reader in enumerate(readers):
+            if sound == 1:
+                with nogil:
+                    sound = table.add_some(reader, digest, chosen, numbers)
+        return sound
+    finally:
+        free(numbers)
 
 
 def rank(digests, names, counts, size_t limit):
     """See analytics.log_digests.rank()."""
     cdef _Table table = _Table()
-    cdef _Reader reader = _Reader()
+    cdef _Reader reader
+    cdef list readers = []
     cdef const char* text
     cdef Py_ssize_t size
     cdef int64_t number
@@ -387,9 +466,11 @@ def rank(digests, names, counts, size_t limit):
             raise MemoryError
         table.groups[number].count += <uint64_t>count
     for digest, groups in enumerate(digests):
+        reader = _Reader()
         reader.open(groups)
+        readers.append(reader)
         with nogil:
-            sound = table.add_digest(reader, digest)
+            sound = table.add_digest(reader, digest, HEAD)
         if sound != 1:
             _refuse(sound)
     cdef size_t* best = <size_t*>calloc(limit, sizeof(size_t))
@@ -397,6 +478,9 @@ def rank(digests, names, counts, size_t limit):
         raise MemoryError
     cdef size_t found, place
     try:
+        sound = _add_rest(table, readers, best, limit)
+        if sound != 1:
+            _refuse(sound)
         with nogil:
             found = table.choose(best, limit)
         return [table.describe(best[place]) for place in range(found)]

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 MAX_GROUPS: Final = 200_000
 """Groups of a digest, which take some 20 MB; where there are more, the logs are read."""
 
+_PAIR_BYTES: Final = 3
+"""Of the sketch of one call, which is as short as it gets. Most groups have one in a quarter of an hour."""
+
 
 async def make_digest(connection: Connection, span: Span, max_groups: int = MAX_GROUPS) -> bool:
     """Make the digest of a span; False where its logs have changed meanwhile, or their changes wait.
@@ -105,4 +108,4 @@ def _add_up(name: bytes, records: Sequence[bytes]) -> GroupNumbers:
 
 
 def _shorten(packed: bytes) -> bytes:
-    return pack_buckets(count_buckets(packed))
+    return pack_buckets(count_buckets(packed)) if len(packed) > _PAIR_BYTES else packed

@@ -63,13 +63,14 @@ def list_pieces(
         for group, each in enumerate(ranked)
         for digest, first, size in each.places
     )
-    pieces: list[Piece] = []
+    pieces: list[tuple[int, int, int]] = []
     places: list[list[Place]] = [[] for _ in ranked]
+    piece = (-1, 0, 0)
     for number, first, size, group in wanted:
-        digest, last = digests[number], pieces[-1] if pieces else None
-        if last is not None and last.digest is digest and first <= last.first + last.size + _GAP:
-            pieces[-1] = last._replace(size=first + size - last.first)
+        if number == piece[0] and first <= piece[2] + _GAP:
+            piece = pieces[-1] = (number, piece[1], first + size)
         else:
-            pieces.append(Piece(digest, first, size))
-        places[group].append((len(pieces) - 1, first - pieces[-1].first, size))
-    return pieces, places
+            piece = (number, first, first + size)
+            pieces.append(piece)
+        places[group].append((len(pieces) - 1, first - piece[1], size))
+    return [Piece(digests[number], first, end - first) for number, first, end in pieces], places

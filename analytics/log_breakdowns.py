@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from analytics.aggregates import Breakdown, read_rollups
-from analytics.digest_plans import Plan, list_pieces, make_plan
+from analytics.digest_plans import list_pieces, make_plan
 from analytics.extensions import add_up, rank
 from analytics.windows import Window, cover
 from storage.columns import PACKED_COUNTS, ROLLUP_SUMS, SKETCH_COUNTS
@@ -20,11 +20,13 @@ from storage.partitions import get_kept_from
 from storage.rollups import Cell, sum_rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from analytics.aggregates import Snapshot
+    from analytics.digest_plans import Place, Plan
     from analytics.log_digests import RankedGroup
-    from storage.log_digests import GroupNumbers
+    from storage.log_breakdowns import GroupCounts
+    from storage.log_digests import GroupNumbers, Piece
     from storage.pool import Database
     from storage.rollups import RollupFilter
 
@@ -63,32 +65,35 @@ async def _break_down_all(
     if counted is None:
         return None
     digests = await read_groups(connection, project_id, group_by, plan.digests)
-    ranked = await asyncio.to_thread(rank, digests, counted.names, counted.counts, limit)
-    from_logs = await sum_groups(
-        connection, project_id, plan.ranges, group_by, [each.name for each in ranked]
-    )
-    records = await _read_records(snapshot, plan, project_id, group_by, ranked)
+    ranked, pieces, places = await asyncio.to_thread(_rank, plan, digests, counted, limit)
+    names = [each.name for each in ranked]
+    from_logs = await sum_groups(connection, project_id, plan.ranges, group_by, names)
+    details = await read_details(connection, project_id, group_by, pieces)
     total = await sum_rollups(connection, cover(window), found)
-    cells = await asyncio.to_thread(_add_up, ranked, records, {each.name: each for each in from_logs})
+    cells = await asyncio.to_thread(_add_up, names, details, places, {each.name: each for each in from_logs})
     return cells, total
 
 
-async def _read_records(
-    snapshot: Snapshot, plan: Plan, project_id: str, group_by: str, ranked: Sequence[RankedGroup]
-) -> list[list[bytes]]:
-    """Return the records of each group."""
-    pieces, places = list_pieces(plan.digests, ranked)
-    details = await read_details(snapshot.connection, project_id, group_by, pieces)
-    return [[details[piece][first : first + size] for piece, first, size in each] for each in places]
+def _rank(
+    plan: Plan, digests: Sequence[bytes], counted: GroupCounts, limit: int
+) -> tuple[list[RankedGroup], list[Piece], list[list[Place]]]:
+    """Return the first groups, and where their records are. Not on an event loop."""
+    ranked = rank(digests, counted.names, counted.counts, limit)
+    return ranked, *list_pieces(plan.digests, ranked)
 
 
 def _add_up(
-    ranked: Sequence[RankedGroup], records: Sequence[Sequence[bytes]], from_logs: dict[str, GroupNumbers]
+    names: Sequence[str],
+    details: Sequence[bytes],
+    places: Sequence[Sequence[Place]],
+    from_logs: Mapping[str, GroupNumbers],
 ) -> list[Cell]:
     """Return the cells of groups. Not on an event loop."""
     return [
-        _to_cell(group.name, each, from_logs.get(group.name))
-        for group, each in zip(ranked, records, strict=True)
+        _to_cell(
+            name, [details[piece][first : first + size] for piece, first, size in each], from_logs.get(name)
+        )
+        for name, each in zip(names, places, strict=True)
     ]
 
 

@@ -111,5 +111,6 @@ async def sum_groups(
     return [to_numbers(row) for row in rows]
 
 
-def _columns_of(ranges: Sequence[Range]) -> dict[str, list[datetime]]:
-    return {"starts": [each.start for each in ranges], "ends": [each.end for each in ranges]}
+def _columns_of(ranges: Sequence[Range]) -> dict[str, object]:
+    starts, ends = [each.start for each in ranges], [each.end for each in ranges]
+    return {"starts": starts, "ends": ends, "start_time": min(starts), "end_time": max(ends)}

@@ -67,7 +67,9 @@ WITH members AS NOT MATERIALIZED (
 -- use: sum_groups
 
 -- part: in_range
+-- The bounds of all ranges keep Postgres from looking at partitions that have none.
 project_id = :project_id::text AND start_time >= range_start AND start_time < range_end
+AND start_time >= :start_time::timestamptz AND start_time < :end_time::timestamptz
 
 -- part: ranges
 -- Each is read by itself, off the key: the planner would rather read whole partitions. No column is read in vain.

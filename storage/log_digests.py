@@ -1,9 +1,9 @@
 """Digests of logs by user, session, release and tag (docs/decisions/0038-log-digests.md).
 
 Whoever changes logs adds deltas to the rollups in the same transaction. With a delta that is merged a trigger
-deletes the digests of its minute. So a digest is right in a snapshot that has no delta of its minutes. One is
-made in three steps: a row is committed, which the trigger finds; logs without deltas are read in one snapshot;
-the row is completed if it is still there.
+deletes the digests of its minute. So a digest is right in a snapshot without deltas of its minutes. One is
+made in three steps. A row is committed, which the trigger finds. Logs without deltas are read in a snapshot.
+The row is completed if it is still there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bisect import bisect_left
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from storage.columns import ROLLUP_SUMS, SKETCH_COUNTS
+from storage.columns import ROLLUP_SUMS
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ DAY: Final = 1_440
 WEEK: Final = 10_080
 TIERS: Final = (QUARTER, HOUR, DAY, WEEK)
 """Lengths of the stretches of time that have digests, in minutes. Each divides the next."""
-_SUMS: Final = tuple(each.name for each in ROLLUP_SUMS)
-_SKETCHES: Final = tuple(each.name for each in SKETCH_COUNTS)
 
 
 class Span(NamedTuple):
@@ -69,7 +67,7 @@ class GroupNumbers(NamedTuple):
 class Digest(NamedTuple):
     """The groups of one dimension; see analytics.log_digests. All is None where they are too many."""
 
-    count: int | None = None
+    group_count: int | None = None
     groups: bytes | None = None
     details: bytes | None = None
 
@@ -136,10 +134,9 @@ async def read_logs(
 
 
 def to_numbers(row: asyncpg.Record) -> GroupNumbers:
-    """Return the numbers of a row that has them by name."""
-    return GroupNumbers(
-        row["group_value"], tuple(row[name] for name in _SUMS), tuple(row[name] for name in _SKETCHES)
-    )
+    """Return the numbers of a row that has a group, ROLLUP_SUMS and SKETCH_COUNTS, in this order."""
+    name, *sums = row[: 1 + len(ROLLUP_SUMS)]
+    return GroupNumbers(name, tuple(sums), row[1 + len(ROLLUP_SUMS) :])
 
 
 async def read_parts(connection: Connection, span: Span) -> list[dict[str, Digest]]:
@@ -158,11 +155,11 @@ async def finish_making(
     connection: Connection, span: Span, making: UUID, digests: Mapping[str, Digest]
 ) -> bool:
     """Complete the row that was begun; False where it is gone, because logs have changed since."""
-    values = {
-        f"{dimension}_{name}": value
-        for dimension, digest in digests.items()
-        for name, value in digest._asdict().items()
-    }
+    values: dict[str, object] = {}
+    for dimension, digest in digests.items():
+        values[f"{dimension}_count"] = digest.group_count
+        values[f"{dimension}_groups"] = digest.groups
+        values[f"{dimension}_details"] = digest.details
     row = await connection.fetch_one(_QUERIES["finish_making"], making=making, **span.key(), **values)
     return row is not None
 

@@ -66,7 +66,7 @@ def added(digests) -> dict[str, tuple]:
 @given(digest=DIGEST)
 def test_a_digest_says_what_was_packed(twin, digest):
     packed = pack_digest(numbers_of(digest))
-    assert packed.count == len(digest)
+    assert packed.group_count == len(digest)
     assert said_by(twin, packed) == added([digest])
     entries = twin.read_groups(packed.groups)
     assert entries == sorted(entries, key=lambda each: (-each.request_count, each.name))
@@ -83,7 +83,7 @@ def test_too_many_groups_make_no_digest():
     packed = [pack_digest(numbers_of({name: (1, [0] * 18, [], [])})) for name in "abc"]
     assert merge_digests(packed, 2).groups is None
     assert merge_digests([packed[0], pack_digest(None)], 2).groups is None
-    assert merge_digests(packed, 3).count == 3
+    assert merge_digests(packed, 3).group_count == 3
 
 
 @given(name=st.text(max_size=5), before=st.text(max_size=5), sums=SUMS, first=SKETCH, second=SKETCH)
@@ -112,15 +112,22 @@ def test_groups_are_ranked_over_digests_and_logs(twin, digests, logs, limit):
         assert twin.add_up(records, len(ROLLUP_SUMS))[0][0] == each.request_count - from_logs
 
 
-def test_both_rank_many_groups_alike():
+@pytest.mark.parametrize("most", [2, 37, 10**9], ids=["flat", "steps", "steep"])
+def test_both_rank_many_groups_alike(most):
+    """Where counts are steep, what follows the first thousand is read only of those that may be ranked."""
     digests = [
         pack_digest(
-            numbers_of({f"user-{n * step % 4001}": (n % 37 + 1, [0] * 18, [], []) for n in range(4000)}),
+            numbers_of(
+                {f"user-{n * step % 4001}": (most // (n + 1) ** 2 + 1, [0] * 18, [], []) for n in range(4000)}
+            )
         ).groups
         for step in (1, 7, 11)
     ]
     names, counts = [f"user-{n}" for n in range(5000)], [1] * 5000
-    assert _log_digests.rank(digests, names, counts, 500) == log_digests.rank(digests, names, counts, 500)
+    for limit in (1, 50, 500, 6000):
+        assert _log_digests.rank(digests, names, counts, limit) == log_digests.rank(
+            digests, names, counts, limit
+        )
 
 
 @on_both
