@@ -1,6 +1,5 @@
-"""See analytics.log_digests."""
-
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from analytics.log_digests import GroupEntry, RankedGroup
 
@@ -12,3 +11,9 @@ def add_up(records: Iterable[bytes], sum_count: int) -> tuple[list[int], bytes, 
 def rank(
     digests: Sequence[bytes], names: Sequence[str], counts: Sequence[int], limit: int
 ) -> list[RankedGroup]: ...
+
+class LogGrouper:
+    def __init__(self, sum_count: int) -> None: ...
+    def add(self, logs: Iterable[Sequence[Any]]) -> None: ...
+    def count_groups(self, place: int) -> int: ...
+    def pack(self, place: int) -> tuple[int, bytes, bytes]: ...

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from analytics.extensions import add_up, count_buckets, pack_buckets, pack_group, read_groups
+from analytics.extensions import LogGrouper, add_up, count_buckets, pack_buckets, pack_group, read_groups
 from storage.columns import ROLLUP_SUMS
 from storage.log_digests import (
     DIMENSIONS,
@@ -17,7 +17,7 @@ from storage.log_digests import (
     begin_making,
     can_be_made,
     finish_making,
-    read_logs,
+    page_logs,
     read_parts,
 )
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MAX_GROUPS: Final = 200_000
 """Groups of a digest, which take some 20 MB; where there are more, the logs are read."""
 
+_LOGS_AT_ONCE: Final = 5_000
 _PAIR_BYTES: Final = 3
 """Of the sketch of one call, which is as short as it gets. Most groups have one in a quarter of an hour."""
 
@@ -57,13 +58,24 @@ async def make_digest(connection: Connection, span: Span, max_groups: int = MAX_
         if parts:
             digests = await asyncio.to_thread(_merge_all, parts, max_groups)
         else:
-            digests = {each: await _read_digest(connection, span, each, max_groups) for each in DIMENSIONS}
+            digests = await _read_digests(connection, span, max_groups)
     return await finish_making(connection, span, making, digests)
 
 
-async def _read_digest(connection: Connection, span: Span, dimension: str, max_groups: int) -> Digest:
-    found = await read_logs(connection, span, dimension, max_groups)
-    return await asyncio.to_thread(pack_digest, found)
+async def _read_digests(connection: Connection, span: Span, max_groups: int) -> dict[str, Digest]:
+    grouper = LogGrouper(len(ROLLUP_SUMS))
+    async for logs in page_logs(connection, span, _LOGS_AT_ONCE):
+        await asyncio.to_thread(grouper.add, logs)
+        if any(grouper.count_groups(place) > 10 * max_groups for place in range(len(DIMENSIONS))):
+            return dict.fromkeys(DIMENSIONS, Digest())
+    return await asyncio.to_thread(_pack_all, grouper, max_groups)
+
+
+def _pack_all(grouper: LogGrouper, max_groups: int) -> dict[str, Digest]:
+    return {
+        dimension: Digest() if grouper.count_groups(place) > max_groups else Digest(*grouper.pack(place))
+        for place, dimension in enumerate(DIMENSIONS)
+    }
 
 
 def _merge_all(parts: Sequence[dict[str, Digest]], max_groups: int) -> dict[str, Digest]:

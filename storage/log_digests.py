@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from uuid import UUID
 
 from storage.columns import ROLLUP_SUMS
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from uuid import UUID
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     import asyncpg
 
@@ -121,16 +121,27 @@ async def can_be_made(connection: Connection, span: Span) -> bool:
     return bool(row is not None and row["can_be_made"])
 
 
-async def read_logs(
-    connection: Connection, span: Span, dimension: str, max_groups: int
-) -> list[GroupNumbers] | None:
-    """Return the groups of a span's logs, in no order; None where they are too many."""
-    values = {**span.values(), "max_groups": max_groups}
-    if dimension == "tag":
-        rows = await connection.fetch(_QUERIES["digest_by_tag"], **values)
-    else:
-        rows = await connection.fetch(_QUERIES["digest_by_column"], dimension=dimension, **values)
-    return None if len(rows) > max_groups else [to_numbers(row) for row in rows]
+async def page_logs(
+    connection: Connection, span: Span, page_size: int
+) -> AsyncIterator[list[tuple[Any, ...]]]:
+    """Yield the logs of a span, a page at a time.
+
+    Each has its user, session, release, tags as JSON or None, the buckets of both sketches or None, and what
+    it adds to ROLLUP_SUMS.
+    """
+    after: tuple[datetime, UUID] = (span.start - timedelta(microseconds=1), UUID(int=0))
+    while True:
+        rows = await connection.fetch(
+            _QUERIES["page_logs"],
+            after_time=after[0],
+            after_id=after[1],
+            row_limit=page_size,
+            **span.values(),
+        )
+        yield [row[:-2] for row in rows]
+        if len(rows) < page_size:
+            return
+        after = rows[-1][-2:]
 
 
 def to_numbers(row: asyncpg.Record) -> GroupNumbers:

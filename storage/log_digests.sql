@@ -63,40 +63,16 @@ SELECT :start::timestamptz >= (SELECT kept_from FROM retention) AND NOT EXISTS (
     WHERE project_id = :project_id::text AND minute >= :start::timestamptz AND minute < :end::timestamptz
 ) AS can_be_made
 
--- part: digested
--- Numbers of each group of `members`; one group too many tells that there are.
-SELECT group_value,
-    -- each rollup_sum: least(coalesce(sum({value}) FILTER (WHERE {condition}), 0), 9223372036854775807)::bigint AS {name}
-    ,
-    -- each sketch: coalesce(string_agg({packed}, '') FILTER (WHERE {known}), '') AS {name}
-FROM members
-GROUP BY 1
-LIMIT :max_groups::bigint + 1
-
--- part: in_span
-project_id = :project_id::text AND start_time >= :start::timestamptz AND start_time < :end::timestamptz
-
--- name: digest_by_column
-WITH members AS NOT MATERIALIZED (
-    SELECT *, 1 AS sign,
-        CASE :dimension::text WHEN 'user' THEN user_id WHEN 'session' THEN session_id ELSE release END AS group_value
-    FROM logs
-    WHERE
-    -- use: in_span
-)
--- use: digested
-
--- name: digest_by_tag
-WITH members AS NOT MATERIALIZED (
-    SELECT logs.*, 1 AS sign, tag.group_value
-    FROM logs
-    CROSS JOIN LATERAL (
-        SELECT DISTINCT jsonb_array_elements_text(coalesce(tags, '[""]')) AS group_value
-    ) AS tag
-    WHERE
-    -- use: in_span
-)
--- use: digested
+-- name: page_logs
+-- The next logs of a span: their groups, and what each adds to the sums.
+SELECT user_id, session_id, release, tags::text AS tags, latency_bucket, ttft_bucket,
+    -- each rollup_sum: CASE WHEN {condition} THEN coalesce({value}, 0) ELSE 0 END::bigint
+    , start_time, log_id
+FROM logs
+WHERE project_id = :project_id::text AND start_time >= :start::timestamptz AND start_time < :end::timestamptz
+  AND (start_time, log_id) > (:after_time::timestamptz, :after_id::uuid)
+ORDER BY start_time, log_id
+LIMIT :row_limit::bigint
 
 -- name: list_parts
 SELECT user_groups, user_details, session_groups, session_details, release_groups, release_details, tag_groups, tag_details

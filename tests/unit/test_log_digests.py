@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +18,7 @@ from analytics.packed_counts import count_buckets, pack_buckets
 from analytics.windows import Window
 from storage.columns import ROLLUP_SUMS
 from storage.log_breakdowns import Range
-from storage.log_digests import TIERS, FoundDigest, GroupNumbers
+from storage.log_digests import TIERS, Digest, FoundDigest, GroupNumbers
 
 MAX_SUM = 2**63 - 1
 on_both = pytest.mark.parametrize("twin", [_log_digests, log_digests], ids=["compiled", "python"])
@@ -77,6 +78,45 @@ def test_a_digest_says_what_was_packed(twin, digest):
 def test_merged_digests_add_up(twin, digests):
     packed = [pack_digest(numbers_of(each)) for each in digests]
     assert said_by(twin, merge_digests(packed, 100)) == added(digests)
+
+
+LOG = st.tuples(
+    st.sampled_from(["", "u1", "u2", "ж"]), st.sampled_from(["s1", "s2"]), st.sampled_from(["", "1.0"]),
+    st.sampled_from([None, '["red"]', '["red", "green", "red"]']), st.sampled_from([None, 0, 7, 900]),
+    st.sampled_from([None, 0, 300]), SUMS,
+)  # fmt: skip
+
+
+@on_both
+@given(logs=st.lists(LOG, max_size=30))
+def test_grouped_logs_are_what_they_add_up_to(twin, logs):
+    grouper = twin.LogGrouper(len(ROLLUP_SUMS))
+    for part in (logs[:10], logs[10:]):
+        grouper.add([(*each[:6], 1, *each[6]) for each in part])
+    for place in range(4):
+        named = [
+            (name, each)
+            for each in logs
+            for name in (set(json.loads(each[3] or '[""]')) if place == 3 else (each[place],))
+        ]
+        expected = added(
+            {name: (1, each[6], *([(bucket, 1)] if bucket is not None else [] for bucket in each[4:6]))}
+            for name, each in named
+        )
+        digest = Digest(*grouper.pack(place))
+        assert grouper.count_groups(place) == digest.group_count == len(expected)
+        assert said_by(twin, digest) == expected
+        entries = twin.read_groups(digest.groups)
+        assert entries == sorted(entries, key=lambda each: (-each.request_count, each.name))
+
+
+@given(logs=st.lists(LOG, max_size=30))
+def test_both_group_logs_into_the_same_bytes(logs):
+    found = [twin.LogGrouper(len(ROLLUP_SUMS)) for twin in (_log_digests, log_digests)]
+    for grouper in found:
+        grouper.add([(*each[:6], 1, *each[6]) for each in logs])
+    for place in range(4):
+        assert found[0].pack(place) == found[1].pack(place)
 
 
 def test_too_many_groups_make_no_digest():
