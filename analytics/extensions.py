@@ -13,7 +13,13 @@ try:
     from analytics._log_digests import LogGrouper, add_up, pack_group, rank, read_groups
     from analytics._packed_counts import count_buckets, find_quantiles, pack_buckets
 except ImportError:
-    from analytics.log_digests import LogGrouper, add_up, pack_group, rank, read_groups
+    from analytics.log_digests import (  # type: ignore[assignment] # a class with the same methods
+        LogGrouper,
+        add_up,
+        pack_group,
+        rank,
+        read_groups,
+    )
     from analytics.packed_counts import count_buckets, find_quantiles, pack_buckets
 
 __all__ = [

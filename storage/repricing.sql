@@ -32,7 +32,7 @@ FROM (
 
 -- name: set_prices
 -- Sets prices of logs that were not corrected since they were read, and adds the difference to the rollups. Nothing
--- but the cost differs, so that no packed count changes. Where it is 0, the delta says that logs have changed.
+-- but the cost differs, so that no packed count changes. A minute in which no cost does gets no delta.
 WITH written AS (
     UPDATE logs
     SET cost_nano_usd = priced.cost, price_version = priced.version
@@ -58,6 +58,9 @@ added AS (
         ,
         -- each packed_count: ''
     FROM contributions
+    WHERE (project_id, minute) IN (
+        SELECT project_id, minute FROM written WHERE old_cost_nano_usd IS DISTINCT FROM cost_nano_usd
+    )
     GROUP BY
         -- each rollup_key: {name}
 )

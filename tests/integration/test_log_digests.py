@@ -16,7 +16,7 @@ from analytics.log_breakdowns import break_down_by_logs
 from analytics.packed_counts import count_buckets
 from analytics.windows import Window, floor
 from codec.rows import to_row
-from storage import log_digests, pool
+from storage import log_digests, pool, repricing
 from storage.columns import ROLLUP_SUMS, SKETCH_COUNTS
 from storage.errors import StorageUnavailable
 from storage.log_breakdowns import break_down_logs
@@ -403,6 +403,33 @@ async def test_logs_of_another_project_are_not_touched(database, sql):
     await insert(database, [row_at(0.6)])
     await merge_all(database)
     assert await sql.fetchval(theirs) == before
+
+
+async def test_prices_that_change_and_add_up_to_the_same_take_digests(database, sql):
+    """Of two users in one minute and group, one costs more and the other as much less."""
+    rows = [row_at(0.5, user_id="a", cost_nano_usd=3), row_at(0.5, user_id="b", cost_nano_usd=5)]
+    await insert(database, rows)
+    await make(database)
+
+    async def set_costs(costs, version) -> None:
+        await database.fetch(
+            repricing._QUERIES["set_prices"],
+            project_id="default",
+            log_ids=[row.log_id for row in rows],
+            start_times=[row.start_time for row in rows],
+            receive_times=[row.receive_time for row in rows],
+            costs=costs,
+            versions=[version] * 2,
+        )
+
+    await set_costs([5, 3], "new")
+    await assert_same(database, Window(START, START + HOUR))
+    await make(database)
+    await assert_same(database, Window(START, START + HOUR))
+    before = await sql.fetchval(COUNT)
+    await set_costs([5, 3], "newer")
+    await merge_all(database)
+    assert await sql.fetchval(COUNT) == before
 
 
 async def test_counting_again_takes_digests(database, sql):
