@@ -66,16 +66,13 @@ async def _read_digests(connection: Connection, span: Span, max_groups: int) -> 
     grouper = LogGrouper(len(ROLLUP_SUMS))
     async for logs in page_logs(connection, span, _LOGS_AT_ONCE):
         await asyncio.to_thread(grouper.add, logs)
-        if any(grouper.count_groups(place) > 10 * max_groups for place in range(len(DIMENSIONS))):
-            return dict.fromkeys(DIMENSIONS, Digest())
-    return await asyncio.to_thread(_pack_all, grouper, max_groups)
+        grouper.drop_large(max_groups)
+    return await asyncio.to_thread(_pack_all, grouper)
 
 
-def _pack_all(grouper: LogGrouper, max_groups: int) -> dict[str, Digest]:
-    return {
-        dimension: Digest() if grouper.count_groups(place) > max_groups else Digest(*grouper.pack(place))
-        for place, dimension in enumerate(DIMENSIONS)
-    }
+def _pack_all(grouper: LogGrouper) -> dict[str, Digest]:
+    packed = {dimension: grouper.pack(place) for place, dimension in enumerate(DIMENSIONS)}
+    return {dimension: Digest(*(found or ())) for dimension, found in packed.items()}
 
 
 def _merge_all(parts: Sequence[dict[str, Digest]], max_groups: int) -> dict[str, Digest]:

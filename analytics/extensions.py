@@ -10,16 +10,12 @@ import os
 try:
     if os.environ.get("LLM_OBSERVE_NO_EXTENSIONS"):
         raise ImportError("switched off")  # noqa: TRY301 - one way to the twin
-    from analytics._log_digests import LogGrouper, add_up, pack_group, rank, read_groups
+    from analytics._log_digests import add_up, pack_group, rank, read_groups
+    from analytics._log_grouper import LogGrouper
     from analytics._packed_counts import count_buckets, find_quantiles, pack_buckets
 except ImportError:
-    from analytics.log_digests import (  # type: ignore[assignment] # a class with the same methods
-        LogGrouper,
-        add_up,
-        pack_group,
-        rank,
-        read_groups,
-    )
+    from analytics.log_digests import add_up, pack_group, rank, read_groups
+    from analytics.log_grouper import LogGrouper  # type: ignore[assignment] # a class with the same methods
     from analytics.packed_counts import count_buckets, find_quantiles, pack_buckets
 
 __all__ = [

@@ -12,11 +12,7 @@ analytics._log_digests does the same in C; analytics.extensions chooses.
 from __future__ import annotations
 
 import heapq
-import json
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-from analytics.packed_counts import pack_buckets
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,10 +22,6 @@ _MORE: Final = 0x80
 _MAX_SHIFT: Final = 63
 _MAX_SUM: Final = (1 << 63) - 1
 """Larger sums are this."""
-_NAMES: Final = 4
-_TAGS: Final = 3
-"""How many dimensions a log has names of, and which of them are its tags."""
-_NO_TAGS: Final = '[""]'
 
 
 class GroupEntry(NamedTuple):
@@ -106,56 +98,6 @@ def read_groups(groups: bytes) -> list[GroupEntry]:
         length, at = _read_varint(groups, at)
         found.append(GroupEntry(name, count, length))
     return found
-
-
-class LogGrouper:
-    """Groups logs by user, session, release and tag, and packs what they add up to.
-
-    Args:
-        sum_count: How many sums a log has.
-    """
-
-    def __init__(self, sum_count: int) -> None:
-        self._sum_count = sum_count
-        self._groups: list[dict[str, _Group]] = [{} for _ in range(_NAMES)]
-
-    def add(self, logs: Iterable[Sequence[Any]]) -> None:
-        """Add logs: user, session, release, tags as JSON or None, two buckets or None, and sums."""
-        for log in logs:
-            first, second, *sums = log[_NAMES:]
-            for place, groups in enumerate(self._groups):
-                names = set(json.loads(log[place] or _NO_TAGS)) if place == _TAGS else (log[place],)
-                for name in names:
-                    group = groups.setdefault(name, _Group([0] * self._sum_count, [], []))
-                    for number, value in enumerate(sums):
-                        group.sums[number] = min(_MAX_SUM, group.sums[number] + value)
-                    group.first.extend([first] if first is not None else ())
-                    group.second.extend([second] if second is not None else ())
-
-    def count_groups(self, place: int) -> int:
-        """Return how many groups a dimension has, of those in the order in which logs have them."""
-        return len(self._groups[place])
-
-    def pack(self, place: int) -> tuple[int, bytes, bytes]:
-        """Return how many groups a dimension has, and the digest of them."""
-        named = [(name.encode(), group) for name, group in self._groups[place].items()]
-        named.sort(key=lambda item: (-item[1].sums[0], item[0]))
-        groups, details, before = [], [], b""
-        for name, group in named:
-            first, second = (
-                pack_buckets(sorted(Counter(each).items())) for each in (group.first, group.second)
-            )
-            entry, record = pack_group(before, name, group.sums, first, second)
-            groups.append(entry)
-            details.append(record)
-            before = name
-        return len(named), b"".join(groups), b"".join(details)
-
-
-class _Group(NamedTuple):
-    sums: list[int]
-    first: list[int]
-    second: list[int]
 
 
 def add_up(records: Iterable[bytes], sum_count: int) -> tuple[list[int], bytes, bytes]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics import _log_digests, log_digests
+from analytics import _log_digests, _log_grouper, log_digests, log_grouper
 from analytics.digest_making import merge_digests, pack_digest
 from analytics.digest_plans import MAX_ENTRIES, list_pieces, make_plan
 from analytics.log_digests import RankedGroup
@@ -87,7 +87,7 @@ LOG = st.tuples(
 )  # fmt: skip
 
 
-@on_both
+@pytest.mark.parametrize("twin", [_log_grouper, log_grouper], ids=["compiled", "python"])
 @given(logs=st.lists(LOG, max_size=30))
 def test_grouped_logs_are_what_they_add_up_to(twin, logs):
     grouper = twin.LogGrouper(len(ROLLUP_SUMS))
@@ -104,19 +104,29 @@ def test_grouped_logs_are_what_they_add_up_to(twin, logs):
             for name, each in named
         )
         digest = Digest(*grouper.pack(place))
-        assert grouper.count_groups(place) == digest.group_count == len(expected)
-        assert said_by(twin, digest) == expected
-        entries = twin.read_groups(digest.groups)
+        assert digest.group_count == len(expected)
+        assert said_by(log_digests, digest) == expected
+        entries = log_digests.read_groups(digest.groups)
         assert entries == sorted(entries, key=lambda each: (-each.request_count, each.name))
 
 
 @given(logs=st.lists(LOG, max_size=30))
 def test_both_group_logs_into_the_same_bytes(logs):
-    found = [twin.LogGrouper(len(ROLLUP_SUMS)) for twin in (_log_digests, log_digests)]
+    found = [twin.LogGrouper(len(ROLLUP_SUMS)) for twin in (_log_grouper, log_grouper)]
     for grouper in found:
         grouper.add([(*each[:6], 1, *each[6]) for each in logs])
     for place in range(4):
         assert found[0].pack(place) == found[1].pack(place)
+
+
+@pytest.mark.parametrize("twin", [_log_grouper, log_grouper], ids=["compiled", "python"])
+def test_dimensions_with_too_many_groups_are_dropped(twin):
+    grouper = twin.LogGrouper(1)
+    for number in range(5):
+        grouper.add([(f"user-{number}", "s", "", None, None, 3, 1)])
+        grouper.drop_large(3)
+    assert grouper.pack(0) is None
+    assert [grouper.pack(place)[0] for place in (1, 2, 3)] == [1, 1, 1]
 
 
 def test_too_many_groups_make_no_digest():
