@@ -24,7 +24,7 @@ from llm_observe.v1.analytics_service_pb2_grpc import AnalyticsServiceStub
 from llm_observe.v1.filter_pb2 import TimeRange
 
 from analytics.windows import DAY, HOUR
-from benchmarks.dashboard_data import data_folder, fill, kept_machine
+from benchmarks.dashboard_data import data_folder, fill, kept_machine, make_digests
 from benchmarks.report import report
 from benchmarks.rows_read import count_rows_read
 from tests.support.ports import free_port
@@ -72,8 +72,9 @@ def questions() -> dict[str, tuple[str, timedelta, dict[str, Any]]]:
             "QueryTimeSeries", length, {"group_by": pb.DIMENSION_ERROR_CODE},
         )  # fmt: skip
         found[f"ListFacets {name}"] = ("ListFacets", length, {})
-    for name, length in list(_WINDOWS.items())[:2]:
-        found[f"QueryBreakdown by user {name}"] = ("QueryBreakdown", length, {"dimension": pb.DIMENSION_USER})
+        for group in ("user", "session", "release", "tag"):
+            dimension = pb.Dimension.Value(f"DIMENSION_{group.upper()}")
+            found[f"QueryBreakdown by {group} {name}"] = ("QueryBreakdown", length, {"dimension": dimension})
     found["ListLogs"] = ("ListLogs", DAY, {})
     found["ListLogs, a selective filter"] = ("ListLogs", DAY, {"filter": {"user_id": "user-4999"}})
     found["ListLogs, text that is nowhere"] = ("ListLogs", DAY, {"filter": {"text": "no such text"}})
@@ -182,11 +183,12 @@ def measure_data(logs: int, options: argparse.Namespace) -> dict[str, Any]:
     with kept_machine(data_folder(logs, options.groups)) as services:
         url = services.env["DATABASE_URL"]
         asyncio.run(fill(url, logs, options.groups))
+        made = asyncio.run(make_digests(url))
         if options.fill:
             return {}
         port = free_port()
         services.start("server", "server", LLM_OBSERVE_GRPC_PORT=str(port))
-        return asyncio.run(run(port, url, raw=options.raw))
+        return {**asyncio.run(run(port, url, raw=options.raw)), "digests": made}
 
 
 def beside_each_other(found: dict[int, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -213,7 +215,7 @@ def main() -> None:
     if options.compare:
         figures = {
             name: {f"{logs} logs": each[name] for logs, each in found.items()}
-            for name in ("logs", "rollups", "raw")
+            for name in ("logs", "rollups", "raw", "digests")
         } | {"calls": beside_each_other(found)}
     report(benchmark="dashboard", groups=options.groups, **figures)
 

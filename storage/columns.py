@@ -223,6 +223,8 @@ DELTA_COLUMNS: Final = (
     *(Column(each.name, each.type) for each in PACKED_COUNTS),
 )
 """The columns of rollup_deltas that are written."""
+SKETCH_COUNTS: Final = tuple(each for each in PACKED_COUNTS if each.name.endswith("_sketch"))
+"""Those that count buckets."""
 _SUMMED: Final = {
     "outcome",
     *(used for each in ROLLUP_SUMS for used in (each.column, each.known)),
@@ -280,6 +282,8 @@ LISTS: Final[dict[str, tuple[Named, ...]]] = {
     "rollup_dimension": ROLLUP_DIMENSIONS,
     "rollup_sum": ROLLUP_SUMS,
     "packed_count": PACKED_COUNTS,
+    "sketch": SKETCH_COUNTS,
+    "token_count": tuple(column for column in LOG_COLUMNS if column.name in TOKEN_COUNTS),
     "summed_column": tuple(
         column for column in LOG_COLUMNS if column in ROLLUP_KEY or column.name in _SUMMED
     ),

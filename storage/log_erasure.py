@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from storage.columns import ERASED_COLUMNS
 from storage.dead_letters import UNPARSABLE_TEXT
 from storage.errors import StorageUnavailable
+from storage.log_digests import forget_hour
 from storage.planning import plan_for_values
 from storage.sql import load_queries
 
@@ -180,6 +181,8 @@ async def _erase_batch(database: Database, user: UserData, hour: datetime, erasu
     while True:
         async with database.connection() as connection, connection.transaction():
             await connection.fetch(_QUERIES["lock_writes"])
+            # Also when nothing is left: a digest may have been begun before the last batch was committed.
+            await forget_hour(connection, user.project_id, hour)
             await plan_for_values(connection)
             found = await connection.fetch_one(_QUERIES["find_logs"], **logs, row_limit=_ROWS_AT_ONCE)
             if found is None or not found["log_ids"]:

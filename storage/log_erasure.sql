@@ -74,13 +74,25 @@ WITH contributions AS (
       AND logs.start_time >= :start::timestamptz AND logs.start_time < :end::timestamptz
       AND logs.start_time = found.start_time AND logs.log_id = found.log_id AND
       -- use: of_user
-    RETURNING logs.project_id, logs.minute, old.trace_id
+    RETURNING old.trace_id,
+        -- each rollup_key: logs.{name}
 ),
 forgotten AS (
     DELETE FROM spans
     WHERE project_id = :project_id::text AND trace_id IN (SELECT trace_id FROM contributions WHERE trace_id <> '')
 ),
 -- use: mark_hours
+-- Rollups count nothing of it: these deltas add nothing, but say that logs of these minutes have changed.
+added AS (
+    -- use: add_deltas
+    SELECT DISTINCT
+        -- each rollup_key: {name}
+        ,
+        -- each rollup_sum: 0
+        ,
+        -- each packed_count: ''::bytea
+    FROM contributions
+),
 noted AS (
     UPDATE erasures SET log_count = log_count + (SELECT count(*) FROM contributions)
     WHERE erasure_id = :erasure_id::uuid

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from storage.lake import WaitingHours, find_waiting_hours, keep_exporters_out
+from storage.log_digests import forget_before
 from storage.sql import load_queries
 
 if TYPE_CHECKING:
@@ -26,6 +27,14 @@ async def ensure_partitions(database: Database, today: date, retention_days: int
             first_day=today - timedelta(days=days_back),
             last_day=today + timedelta(days=DAYS_AHEAD),
         )
+
+
+async def get_kept_from(connection: Connection) -> datetime:
+    """Return from when on logs are kept; datetime.min, in UTC, where nothing was dropped yet."""
+    row = await connection.fetch_one(_QUERIES["get_kept_from"])
+    assert row is not None  # noqa: S101 - the migration puts one row there
+    kept_from: datetime = row["kept_from"]
+    return kept_from.replace(tzinfo=UTC)
 
 
 class Retained(NamedTuple):
@@ -63,6 +72,7 @@ async def apply_retention(
         if waiting.oldest_hour is not None:
             first_day = waiting.oldest_hour.astimezone(UTC).date()
         row = await connection.fetch_one(_QUERIES["drop_days_before"], first_day=first_day)
+        await forget_before(connection, _start_of(first_day))
     await _forget_old_keys(database, _start_of(first_day))
     return Retained(int(row["dropped"]) if row is not None else 0, waiting)
 

@@ -26,3 +26,6 @@ SELECT count(*) AS key_count FROM gone
 
 -- name: set_lock_timeout
 SELECT set_config('lock_timeout', '5s', true)
+
+-- name: get_kept_from
+SELECT kept_from FROM retention

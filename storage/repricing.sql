@@ -32,7 +32,7 @@ FROM (
 
 -- name: set_prices
 -- Sets prices of logs that were not corrected since they were read, and adds the difference to the rollups. Nothing
--- but the cost differs, so that no packed count changes.
+-- but the cost differs, so that no packed count changes. A minute in which no cost does gets no delta.
 WITH written AS (
     UPDATE logs
     SET cost_nano_usd = priced.cost, price_version = priced.version
@@ -58,9 +58,11 @@ added AS (
         ,
         -- each packed_count: ''
     FROM contributions
+    WHERE (project_id, minute) IN (
+        SELECT project_id, minute FROM written WHERE old_cost_nano_usd IS DISTINCT FROM cost_nano_usd
+    )
     GROUP BY
         -- each rollup_key: {name}
-    HAVING coalesce(sum(sign * cost_nano_usd), 0) <> 0 OR sum(sign) FILTER (WHERE cost_nano_usd IS NOT NULL) <> 0
 )
 SELECT count(*) AS log_count,
        coalesce(sum(old_cost_nano_usd), 0) AS cost_before,

@@ -45,6 +45,11 @@ class RollupFilter:
     operations: Sequence[str] | None = None
     environments: Sequence[str] | None = None
 
+    @property
+    def matches_all(self) -> bool:
+        """Whether it selects all calls of the project."""
+        return self == RollupFilter(project_id=self.project_id)
+
     def values(self) -> dict[str, object]:
         """Return the parameters that the queries of rollups share."""
         return {

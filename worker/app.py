@@ -37,6 +37,7 @@ from worker.settings import RollupSettings, WorkerSettings
 from worker.tasks.alerts import AlertJob
 from worker.tasks.dead_letter_quota import DeadLetterQuota
 from worker.tasks.drop_old_logs import drop_old_logs
+from worker.tasks.make_digests import DigestMaker
 from worker.tasks.merge_rollups import RollupMerger
 from worker.tasks.write_logs import LogWriter
 from worker.tasks.write_spans import SpanWriter
@@ -95,6 +96,7 @@ async def run_worker() -> None:
     logger.info("worker ready", concurrency=settings.concurrency, compiled_reader=COMPILED)
     jobs = {
         asyncio.create_task(merger.run(), name="rollup-merger"),
+        asyncio.create_task(DigestMaker(database).run(), name="digest-maker"),
         asyncio.create_task(alerts.run(), name="alerts"),
     }
     if exporter is not None:

@@ -1,4 +1,4 @@
-"""Every statement that changes logs marks the hours that it changes (part mark_hours)."""
+"""Every statement that changes logs marks its hours (part mark_hours) and adds deltas of its minutes."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ def test_statements_that_change_logs_mark_their_hours():
                 writers.add(query.name)
                 marks = "UPDATE lake_hours SET generation" in query.text
                 assert marks or query.name in MARKED_BY_OTHERS, query.name
+                # Digests of logs hold for as long as there are none (storage.log_digests).
+                assert "INSERT INTO rollup_deltas" in query.text or not marks, query.name
+                assert "HAVING" not in query.text, query.name
     assert writers == {"move_logs", "write_logs", "set_prices", "delete_logs", "erase_logs"}
 
 
@@ -39,3 +42,4 @@ def test_rows_are_copied_in_one_place_whose_next_statement_marks_them():
     ]
     assert copies == [STORAGE / "log_writes.py"]
     assert "UPDATE lake_hours SET generation" in load_queries(str(copies[0]))["mark_new_hours"].text
+    assert re.search(r"""copy\(\s*["']rollup_deltas["']""", copies[0].read_text("utf-8"))
