@@ -6,6 +6,7 @@ import asyncio
 import random
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -59,7 +60,7 @@ async def said_by_logs(database, window, group_by, limit):
         return await break_down_logs(connection, window, ALL, group_by, limit)
 
 
-def read(cells) -> list[tuple]:
+def read(cells) -> list[tuple[Any, ...]]:
     return [
         (
             cell.group_value,
@@ -103,7 +104,7 @@ class History:
     def __init__(self, database, chance) -> None:
         self.database = database
         self.chance = chance
-        self.rows: list = []
+        self.rows: list[Any] = []
         self.age = 0
 
     async def add(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,14 @@ def numbers_of(digest) -> list[GroupNumbers]:
     ]
 
 
-def said_by(twin, digest) -> dict[str, tuple]:
+def groups_of(digest) -> bytes:
+    """Return the groups of a digest that was packed."""
+    groups: bytes | None = pack_digest(numbers_of(digest)).groups
+    assert groups is not None
+    return groups
+
+
+def said_by(twin, digest) -> dict[str, tuple[Any, ...]]:
     """Return what a packed digest says of each group."""
     found, at = {}, 0
     for name, count, size in twin.read_groups(digest.groups):
@@ -50,7 +58,7 @@ def said_by(twin, digest) -> dict[str, tuple]:
     return found
 
 
-def added(digests) -> dict[str, tuple]:
+def added(digests) -> dict[str, tuple[Any, ...]]:
     """Return the sums of what goes into digests."""
     sums: dict[str, list[int]] = {}
     sketches: dict[str, tuple[bytes, ...]] = {}
@@ -106,6 +114,7 @@ def test_grouped_logs_are_what_they_add_up_to(twin, logs):
         digest = Digest(*grouper.pack(place))
         assert digest.group_count == len(expected)
         assert said_by(log_digests, digest) == expected
+        assert digest.groups is not None
         entries = log_digests.read_groups(digest.groups)
         assert entries == sorted(entries, key=lambda each: (-each.request_count, each.name))
 
@@ -166,11 +175,9 @@ def test_groups_are_ranked_over_digests_and_logs(twin, digests, logs, limit):
 def test_both_rank_many_groups_alike(most):
     """Where counts are steep, what follows the first thousand is read only of those that may be ranked."""
     digests = [
-        pack_digest(
-            numbers_of(
-                {f"user-{n * step % 4001}": (most // (n + 1) ** 2 + 1, [0] * 18, [], []) for n in range(4000)}
-            )
-        ).groups
+        groups_of(
+            {f"user-{n * step % 4001}": (most // (n + 1) ** 2 + 1, [0] * 18, [], []) for n in range(4000)}
+        )
         for step in (1, 7, 11)
     ]
     names, counts = [f"user-{n}" for n in range(5000)], [1] * 5000
@@ -188,7 +195,7 @@ def test_names_may_come_twice_among_logs(twin):
 @on_both
 @given(digest=DIGEST.filter(bool), cut=st.integers(1, 400))
 def test_bytes_that_nobody_packed_are_refused(twin, digest, cut):
-    groups = pack_digest(numbers_of(digest)).groups
+    groups = groups_of(digest)
     whole = {groups[: len(groups) - cut]} - {b""}
     for broken in whole:
         try:

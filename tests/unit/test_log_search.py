@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -41,11 +42,16 @@ class Scan:
         return []
 
 
+async def search(scan: Any, rows: Any, **options: Any) -> Any:
+    """Search rows, which are told by their number, as a scan tells the time."""
+    return await search_logs(scan, rows, 50, clock=lambda: scan.now_s, **options)
+
+
 @pytest.mark.parametrize("budget_s", [SEARCH_BUDGET_S, 0.5, MAX_SEARCH_S])
 @pytest.mark.parametrize("row_us", [0.5, 6, 25])
 async def test_a_search_ends_soon_after_its_budget(row_us, budget_s):
     scan = Scan(row_us / 1e6)
-    found = await search_logs(scan, ROWS, 50, budget_s=budget_s, clock=lambda: scan.now_s)
+    found = await search(scan, ROWS, budget_s=budget_s)
     assert found.unread is not None
     assert budget_s <= scan.now_s <= 1.35 * budget_s
     if budget_s == SEARCH_BUDGET_S:
@@ -55,10 +61,10 @@ async def test_a_search_ends_soon_after_its_budget(row_us, budget_s):
 
 async def test_a_slow_table_is_read_in_small_slices():
     scan = Scan(200 / 1e6)
-    found = await search_logs(scan, ROWS, 50, clock=lambda: scan.now_s)
+    found = await search(scan, ROWS)
     assert found.unread == ROWS - 500  # one slice, or a search would never come to its end
 
 
 async def test_a_small_table_is_read_to_its_end():
     scan = Scan(1e-6)
-    assert (await search_logs(scan, 5_000, 50, clock=lambda: scan.now_s)).unread is None
+    assert (await search(scan, 5_000)).unread is None
