@@ -15,12 +15,11 @@ cdef class RowWriter:
     cdef Py_ssize_t capacity
 
 
-cdef int put_number(RowWriter row, int64_t value, int size) except -1
-cdef int put_numeric(RowWriter row, int64_t value) except -1
-cdef int put_text(RowWriter row, const void* data, Py_ssize_t size) except -1
-cdef int put_bytes(RowWriter row, bytes data) except -1
 cdef bytes pack_row(RowWriter row, const Fields* fields, const Price* price, bytes project, int64_t received)
 cdef bytes pack_key(RowWriter row, const Fields* fields, bytes project, int64_t received)
+cdef bytes pack_delta(
+    RowWriter row, bytes group, const int64_t* sums, bytes latency_sketch, bytes ttft_sketch, bytes error_codes
+)
 cdef int write_uuid(Reader text, uint8_t* into) noexcept
 cdef Reader operation_of(const Fields* fields) noexcept
 cdef int64_t timestamp_us(const Fields* fields, int field) noexcept

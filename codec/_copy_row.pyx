@@ -1,5 +1,5 @@
 # cython: language_level=3, wraparound=False, cdivision=True
-"""Makes of a log's fields the row that codec.rows.to_row() makes of the message, in COPY's binary format.
+"""Makes of a log's fields the row that codec.rows.to_row() makes of the message, in COPY's binary format, and of sums a delta.
 
 Source: https://www.postgresql.org/docs/18/sql-copy.html
 """
@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from libc.math cimport ceil, log as log_of
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memchr, memcpy, memset
 
 from codec._fields cimport Fields, has
 from codec._prices cimport Price
@@ -18,7 +18,7 @@ from llm_observe.v1.log_pb2 import Log
 
 from analytics.sketch import LOG_GAMMA
 from codec import rows
-from storage.columns import KEY_COLUMNS, LOG_COLUMNS
+from storage.columns import DELTA_COLUMNS, KEY_COLUMNS, LOG_COLUMNS, PACKED_COUNTS, ROLLUP_SUMS
 
 cdef enum:
     COLUMNS = 64
@@ -53,6 +53,15 @@ cdef int USAGE_FIELD = _number_of["usage_source"]
 cdef uint64_t COUNTED = 0  # where one of these is there, usage was reported
 for _name in rows.REPORTED_BY:
     COUNTED |= <uint64_t>1 << <int>_number_of[_name]
+
+
+cdef int delta_count = len(DELTA_COLUMNS)
+cdef int delta_sum_count = len(ROLLUP_SUMS)
+cdef bint is_numeric[COLUMNS]
+for _place, _each in enumerate(ROLLUP_SUMS):
+    is_numeric[<int>_place] = _each.type == "numeric"
+if [each.name for each in PACKED_COUNTS] != ["latency_sketch", "ttft_sketch", "error_codes"]:
+    raise ImportError("pack_delta() packs other counts")
 
 
 cdef struct ColumnPlan:
@@ -170,6 +179,52 @@ cdef bytes pack_key(RowWriter row, const Fields* fields, bytes project, int64_t 
     return _pack(row, fields, NULL, &key_shape, project, received)
 
 
+cdef bytes pack_delta(
+    RowWriter row, bytes group, const int64_t* sums, bytes latency_sketch, bytes ttft_sketch, bytes error_codes
+):
+    """Return a tuple of rollup_deltas.
+
+    Args:
+        row: Where it is made.
+        group: The minute, as eight bytes, and the names, with a NUL between them.
+        sums: The values of ROLLUP_SUMS.
+        latency_sketch: Packed counts; likewise the others.
+    """
+    cdef int place
+    row.data[0], row.data[1], row.size = 0, delta_count, 2
+    _put_group(row, group)
+    for place in range(delta_sum_count):
+        if is_numeric[place]:
+            _put_numeric(row, sums[place])
+        else:
+            _put_number(row, sums[place], 8)
+    _put_bytes(row, latency_sketch)
+    _put_bytes(row, ttft_sketch)
+    _put_bytes(row, error_codes)
+    return PyBytes_FromStringAndSize(<char*>row.data, row.size)
+
+
+cdef int _put_group(RowWriter row, bytes group) except -1:
+    """Put the values of ROLLUP_KEY: the project, the minute and the other names."""
+    cdef const char* at = group
+    cdef const char* end = at + len(group)
+    cdef const char* stop
+    cdef int64_t minute
+    cdef bint is_first = True
+    memcpy(&minute, at, sizeof(minute))
+    at += sizeof(minute)
+    while at <= end:
+        stop = <const char*>memchr(at, 0, end - at)
+        if stop == NULL:
+            stop = end
+        _put_text(row, at, stop - at)
+        if is_first:
+            _put_number(row, minute, 8)
+            is_first = False
+        at = stop + 1
+    return 0
+
+
 cdef bytes _pack(
     RowWriter row, const Fields* fields, const Price* price, const Shape* shape, bytes project, int64_t received
 ):
@@ -190,37 +245,37 @@ cdef int _put_column(
     cdef uint8_t uuid[16]
     if kind == TEXT or kind == OPERATION:
         text = fields.texts[field] if kind == TEXT else operation_of(fields)
-        return put_text(row, text.at, text.end - text.at)
+        return _put_text(row, text.at, text.end - text.at)
     if kind == BIGINT:
-        return put_number(row, fields.numbers[field], 8) if seen else _put_null(row)
+        return _put_number(row, fields.numbers[field], 8) if seen else _put_null(row)
     if kind == TIME:
-        return put_number(row, timestamp_us(fields, field), 8) if seen else _put_null(row)
+        return _put_number(row, timestamp_us(fields, field), 8) if seen else _put_null(row)
     if kind == DURATION:
-        return put_number(row, duration_us(fields, field), 8) if seen else _put_null(row)
+        return _put_number(row, duration_us(fields, field), 8) if seen else _put_null(row)
     if kind == BUCKET:
         return _put_bucket(row, bucket_of(fields, field))
     if kind == METADATA or kind == TAGS:
         return _put_json(row, fields, kind)
     if kind == UUID:
         write_uuid(fields.texts[field], uuid)
-        return put_text(row, uuid, 16)
+        return _put_text(row, uuid, 16)
     if kind == OUTCOME:
-        return put_bytes(row, _OUTCOMES[fields.numbers[field]])
+        return _put_bytes(row, _OUTCOMES[fields.numbers[field]])
     if kind == USAGE:
-        return put_bytes(row, _source_of(fields))
+        return _put_bytes(row, _source_of(fields))
     if kind == PROJECT:
-        return put_bytes(row, project)
+        return _put_bytes(row, project)
     if kind == RECEIVED:
-        return put_number(row, received, 8)
+        return _put_number(row, received, 8)
     if kind == MINUTE:
-        return put_number(row, minute_us(fields), 8)
+        return _put_number(row, minute_us(fields), 8)
     if kind == FLAG:
-        return put_number(row, fields.numbers[field] if seen else 0, 1)
+        return _put_number(row, fields.numbers[field] if seen else 0, 1)
     if kind == INTEGER:
-        return put_number(row, fields.numbers[field], 4) if seen else _put_null(row)
+        return _put_number(row, fields.numbers[field], 4) if seen else _put_null(row)
     if kind == PRICE_VERSION:
-        return put_bytes(row, <bytes>price.version)
-    return put_number(row, price.cost, 8) if price.cost >= 0 else _put_null(row)  # COST
+        return _put_bytes(row, <bytes>price.version)
+    return _put_number(row, price.cost, 8) if price.cost >= 0 else _put_null(row)  # COST
 
 
 cdef inline int _put(RowWriter row, const void* data, Py_ssize_t size) except -1:
@@ -241,7 +296,7 @@ cdef int _grow(RowWriter row, Py_ssize_t needed) except -1:
     return 0
 
 
-cdef int put_number(RowWriter row, int64_t value, int size) except -1:
+cdef int _put_number(RowWriter row, int64_t value, int size) except -1:
     """Put a number of ``size`` bytes, with its length before it."""
     cdef uint8_t data[12]
     cdef int at
@@ -251,7 +306,7 @@ cdef int put_number(RowWriter row, int64_t value, int size) except -1:
     return _put(row, data, 4 + size)
 
 
-cdef int put_numeric(RowWriter row, int64_t value) except -1:
+cdef int _put_numeric(RowWriter row, int64_t value) except -1:
     """Put a whole number that is not negative as digits to the base of 10,000."""
     cdef uint8_t data[24]
     cdef int count = 0, at, digit
@@ -272,7 +327,7 @@ cdef int put_numeric(RowWriter row, int64_t value) except -1:
 
 
 cdef int _put_bucket(RowWriter row, int bucket) except -1:
-    return _put_null(row) if bucket < 0 else put_number(row, bucket, 2)
+    return _put_null(row) if bucket < 0 else _put_number(row, bucket, 2)
 
 
 cdef int _put_null(RowWriter row) except -1:
@@ -285,15 +340,15 @@ cdef void _set_size(RowWriter row, Py_ssize_t at, Py_ssize_t size) noexcept:
         row.data[at + place] = size >> (8 * (3 - place)) & 0xFF
 
 
-cdef int put_text(RowWriter row, const void* data, Py_ssize_t size) except -1:
+cdef int _put_text(RowWriter row, const void* data, Py_ssize_t size) except -1:
     cdef Py_ssize_t begin = row.size
     _put(row, b"\0\0\0\0", 4)
     _set_size(row, begin, size)
     return _put(row, data, size)
 
 
-cdef int put_bytes(RowWriter row, bytes data) except -1:
-    return put_text(row, <const char*>data, len(data))
+cdef int _put_bytes(RowWriter row, bytes data) except -1:
+    return _put_text(row, <const char*>data, len(data))
 
 
 cdef int _put_json(RowWriter row, const Fields* fields, int kind) except -1:

@@ -27,6 +27,7 @@ cdef enum:
     HEX_WALLET = 42  # 0x included
     MIN_RUN = 20  # characters of a run
     MIN_CHANGES = 5  # between digits, capitals and others, in the shortest key without a known prefix
+    MIN_HASH = 12  # digits and letters up to f, behind a word that says it is a secret
     UUID = 36
     MIN_RUN_PART = 12  # letters and digits before the exclamation mark of a token
     MIN_IPV6 = 6  # characters
@@ -307,8 +308,8 @@ cdef bint _may_be_wallet(const NormalText* text, int start, int end) noexcept:
 
 cdef bint _may_be_unseen_key(const NormalText* text, int start, int end) noexcept:
     """Tell whether a long run may be, or begin, a key that has no known prefix."""
-    cdef int at, changes = 0, sort, before = 0
-    cdef bint joined = False
+    cdef int at, changes = 0, sort, before = 0, hexadecimal = 0
+    cdef bint joined = False, dashed = False, hashed = False
     cdef uint8_t char
     if start and text.norm[start - 1] == c':':  # Asana
         return True
@@ -320,9 +321,12 @@ cdef bint _may_be_unseen_key(const NormalText* text, int start, int end) noexcep
         changes += before != 0 and sort != before
         before = sort
         joined = joined or not kinds[char] & ALNUM
+        dashed = dashed or char == c'-'
+        hexadecimal = hexadecimal + 1 if kinds[char] & HEX else 0
+        hashed = hashed or hexadecimal == MIN_HASH
         if char == c'-' and text.norm[at + 1] == c'u' and text.norm[at + 2] == c's':  # Mailchimp
             return True
-    return joined and changes >= MIN_CHANGES and not _is_uuid(text, start, end)
+    return joined and (changes >= MIN_CHANGES or (dashed and hashed)) and not _is_uuid(text, start, end)
 
 
 cdef bint _is_uuid(const NormalText* text, int start, int end) noexcept:

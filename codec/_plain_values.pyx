@@ -167,10 +167,11 @@ cdef int _may_be_tied(const NormalText* text, int name, int at, int kind) noexce
 cdef bint _is_long_quoted(const NormalText* text, int at) noexcept:
     """Tell whether a value in quotes may be as long as a token. A quote before a letter or a digit is part of it."""
     cdef int start = at
+    cdef uint8_t quote = text.norm[at] if _is_quote(text.norm[at]) else text.norm[at + 1]
     while text.norm[at] and at - start < MIN_TOKEN:
         if text.norm[at] == OTHER:
             return True
-        if at > start + 1 and _is_quote(text.norm[at]) and not kinds[text.norm[at + 1]] & ALNUM:
+        if at > start + 1 and text.norm[at] == quote and not kinds[text.norm[at + 1]] & ALNUM:
             return text.norm[at + 1] == OTHER
         at += 1
     return at - start == MIN_TOKEN

@@ -9,11 +9,10 @@ from cython cimport no_gc
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int16_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free, qsort
-from libc.string cimport memchr, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from codec._copy_row cimport (
-    RowWriter, bucket_of, duration_us, minute_us, operation_of, pack_key, pack_row, put_bytes, put_number, put_numeric,
-    put_text, timestamp_us, write_uuid,
+    RowWriter, bucket_of, duration_us, minute_us, operation_of, pack_delta, pack_key, pack_row, timestamp_us, write_uuid,
 )
 from codec._fields cimport MAX_BIGINT, Fields, has, read_fields, text_of
 from codec._prices cimport Price, PriceTable, find_price
@@ -30,7 +29,7 @@ from analytics.packed_counts import pack_texts
 from codec import packing
 from codec.batch import ReadBatch
 from codec.rows import set_price
-from storage.columns import DELTA_COLUMNS, PACKED_COUNTS, ROLLUP_KEY, ROLLUP_SUMS, TOKEN_COUNTS
+from storage.columns import ROLLUP_KEY, ROLLUP_SUMS, TOKEN_COUNTS
 from storage.copy_format import LogId
 from storage.incoming import Sums
 
@@ -77,12 +76,6 @@ for _place, _name in enumerate(TOKEN_COUNTS):
     token_fields[<int>_place] = _number_of[_name]
     token_sums[<int>_place] = _SUM_NAMES.index(_name.replace("_count", "_sum"))
 cdef int64_t HOUR_US = 3_600_000_000
-cdef int delta_count = len(DELTA_COLUMNS)
-cdef bint is_numeric[MAX_SUMS]
-for _place, _each in enumerate(ROLLUP_SUMS[:MAX_SUMS]):
-    is_numeric[<int>_place] = _each.type == "numeric"
-if [each.name for each in PACKED_COUNTS] != ["latency_sketch", "ttft_sketch", "error_codes"]:
-    raise ImportError("_deltas_of() packs other counts")
 if sum_count > MAX_SUMS:
     raise ImportError("more sums than there is room for")
 _summed = {"request_count", "success_count", "error_count", "cancelled_count", "latency_count", "ttft_count",
@@ -346,6 +339,8 @@ def add_up(logs not None):
     cdef int64_t priced = 0
     cdef PackedLog log
     cdef dict places = {}, errors = {}
+    cdef list deltas = []
+    cdef RowWriter writer = RowWriter()
     cdef int64_t* sums
     cdef int64_t* latencies
     cdef int64_t* ttfts
@@ -372,58 +367,22 @@ def add_up(logs not None):
             if log.error_code is not None:
                 codes = errors.setdefault(place, {})
                 codes[log.error_code] = codes.get(log.error_code, 0) + 1
+        latency_sketches = _pack_groups(latencies, latency_count, len(places))
+        ttft_sketches = _pack_groups(ttfts, ttft_count, len(places))
+        for place, group in enumerate(places):
+            codes = pack_texts(errors[place].items()) if place in errors else b""
+            deltas.append(
+                pack_delta(
+                    writer, group, sums + place * sum_count, latency_sketches[place], ttft_sketches[place], codes
+                )
+            )
         return Sums(
-            _deltas_of(
-                places, sums, _pack_groups(latencies, latency_count, len(places)),
-                _pack_groups(ttfts, ttft_count, len(places)), errors,
-            ),
+            deltas,
             frozenset({_hour_of(group) for group in places}),
             priced,
         )
     finally:
         free(sums)
-
-
-cdef list _deltas_of(dict places, const int64_t* sums, list latencies, list ttfts, dict errors):
-    """Return a tuple of rollup_deltas for each group."""
-    cdef RowWriter row = RowWriter()
-    cdef list deltas = []
-    cdef Py_ssize_t place
-    cdef int each
-    for place, group in enumerate(places):
-        row.data[0], row.data[1], row.size = 0, delta_count, 2
-        _put_key(row, group)
-        for each in range(sum_count):
-            if is_numeric[each]:
-                put_numeric(row, sums[place * sum_count + each])
-            else:
-                put_number(row, sums[place * sum_count + each], 8)
-        put_bytes(row, latencies[place])
-        put_bytes(row, ttfts[place])
-        put_bytes(row, pack_texts(errors[place].items()) if place in errors else b"")
-        deltas.append(PyBytes_FromStringAndSize(<char*>row.data, row.size))
-    return deltas
-
-
-cdef int _put_key(RowWriter row, bytes group) except -1:
-    """Put the values of ROLLUP_KEY."""
-    cdef const char* at = group
-    cdef const char* end = at + len(group)
-    cdef const char* stop
-    cdef int64_t minute
-    cdef bint is_first = True
-    memcpy(&minute, at, sizeof(minute))
-    at += sizeof(minute)
-    while at <= end:
-        stop = <const char*>memchr(at, 0, end - at)
-        if stop == NULL:
-            stop = end
-        put_text(row, at, stop - at)
-        if is_first:
-            put_number(row, minute, 8)
-            is_first = False
-        at = stop + 1
-    return 0
 
 
 cdef tuple _hour_of(bytes group):

@@ -77,6 +77,8 @@ def test_what_is_left_out_finds_nothing(parts, seed):
     ("70" + "7352,12.00" + "2235748", "numbers"),
     ("client secret} is" + "1234", "assigned"),
     ("password = " + "* * ", "assigned"),
+    ("const key = 'ab" + '"cd-1reoaDuo' + "Rr0gek'", "assigned"),
+    ("dev_secret-" + "01200007800983", "prefixed"),
     ('printf "' + "s3cret" + '" | tool --stdin', "commands"),
 ])  # fmt: skip
 def test_what_stands_close_is_seen(text, detector):
