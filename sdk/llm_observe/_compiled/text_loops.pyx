@@ -5,14 +5,16 @@ The attributes of pydantic's models take most of the time in Python, because the
 from specialising them.
 """
 
+from cpython.exc cimport PyErr_Clear
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
 
 from llm_observe._loops import apass_chunks, pass_chunks
 from llm_observe._values import KEPT_TEXT_CHARS
 
 cdef extern from "Python.h":
     PyObject* _PyType_Lookup(type kind, object name)
-    object PyObject_GenericGetAttr(object owner, object name)
+    PyObject* PyObject_GenericGetAttr(object owner, object name)
 
 cdef Py_ssize_t ROOM = KEPT_TEXT_CHARS
 cdef PyObject* usual_lookup = _PyType_Lookup(object, "__getattribute__")
@@ -20,11 +22,14 @@ cdef PyObject* usual_lookup = _PyType_Lookup(object, "__getattribute__")
 
 cdef object field(object owner, str name):
     """Return an attribute, as getattr() does."""
+    cdef PyObject* found
     if _PyType_Lookup(type(owner), "__getattribute__") == usual_lookup:
-        try:
-            return PyObject_GenericGetAttr(owner, name)
-        except AttributeError:
-            pass  # the class's __getattr__() may know it
+        found = PyObject_GenericGetAttr(owner, name)
+        if found is not NULL:
+            value = <object>found
+            Py_DECREF(value)
+            return value
+        PyErr_Clear()  # the class's __getattr__() may know it; a try statement would cost as much as the attribute
     return getattr(owner, name)
 
 
