@@ -13,7 +13,7 @@ _MEGABYTES = 1_500
 """Of a process, its Postgres, Valkey and browser."""
 
 
-@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(optionalhook=True, tryfirst=True)  # pytest-xdist has an answer of its own
 def pytest_xdist_auto_num_workers() -> int:
     """Return two for each core, as far as memory goes."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
