@@ -49,6 +49,7 @@ _PANELS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("QueryTimeSeries", {"group_by": "DIMENSION_PROVIDER"}),
     ("QueryBreakdown", {"dimension": "DIMENSION_MODEL"}),
     ("ListErrors", {"page_size": 20}),
+    ("ListReleases", {}),
 )
 _WINDOWS: tuple[timedelta, ...] = (HOUR, DAY, 7 * DAY, 30 * DAY)
 

@@ -72,6 +72,7 @@ def questions() -> dict[str, tuple[str, timedelta, dict[str, Any]]]:
             "QueryTimeSeries", length, {"group_by": pb.DIMENSION_ERROR_CODE},
         )  # fmt: skip
         found[f"ListFacets {name}"] = ("ListFacets", length, {})
+        found[f"ListReleases {name}"] = ("ListReleases", length, {})
         for group in ("user", "session", "release", "tag"):
             dimension = pb.Dimension.Value(f"DIMENSION_{group.upper()}")
             found[f"QueryBreakdown by {group} {name}"] = ("QueryBreakdown", length, {"dimension": dimension})
