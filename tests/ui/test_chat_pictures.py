@@ -104,3 +104,10 @@ async def test_conversations_stale(hurried_page, fake, tmp_path):
     await hurried_page.locator(".st-key-refresh button").filter(visible=True).click()
     await hurried_page.get_by_text("Stale since").wait_for()
     await assert_picture(hurried_page, "conversations-stale", tmp_path)
+
+
+async def test_conversations_loading(state_page, fake, tmp_path):
+    fake.hang()
+    await state_page.goto("/conversations?size=10")
+    await state_page.get_by_test_id("stSkeletonElement").first.wait_for()
+    await assert_picture(state_page, "conversations-loading", tmp_path, loading=True)

@@ -1,10 +1,11 @@
-"""How Logs and Trace look in each of their states, at both widths and in both themes."""
+"""How Logs, Traces and Setup look in each of their states, at both widths and in both themes."""
 
 from __future__ import annotations
 
 import pytest
 from llm_observe.v1 import analytics_service_pb2 as pb
 from llm_observe.v1.log_pb2 import OUTCOME_SUCCESS, Log
+from llm_observe.v1.trace_service_pb2 import ListTracesResponse
 
 from server.rpc.errors import QueryTookTooLong
 from tests.support.ui.pictures import assert_picture
@@ -21,11 +22,13 @@ WITHOUT_TEXT = Log(
 
 @pytest.fixture
 def few(fake):
-    """Few calls a page, so that pictures are small."""
+    """Few calls, so that pictures are small. A page that is not full is the last one."""
 
     def list_few(request: pb.ListLogsRequest) -> pb.ListLogsResponse:
         request.page_size = min(request.page_size, ROWS)
-        return list_logs(request)
+        answer = list_logs(request)
+        answer.next_page_token = ""
+        return answer
 
     fake.answers["AnalyticsService.ListLogs"] = list_few
     return fake
@@ -114,6 +117,26 @@ async def test_a_part_of_the_logs_page(state_page, few, tmp_path):
     await assert_picture(state_page, "logs-partial", tmp_path)
 
 
+async def test_logs_searched_in_part(state_page, fake, tmp_path):
+    """The server has not come further: the visitor is asked whether to search on."""
+
+    def list_part(request: pb.ListLogsRequest) -> pb.ListLogsResponse:
+        request.page_size = min(request.page_size, ROWS)
+        return list_logs(request)
+
+    fake.answers["AnalyticsService.ListLogs"] = list_part
+    await state_page.goto("/logs")
+    await state_page.get_by_text("Search on").wait_for()
+    await assert_picture(state_page, "logs-searched", tmp_path)
+
+
+async def test_logs_loading(state_page, fake, tmp_path):
+    fake.hang()
+    await state_page.goto("/logs")
+    await state_page.get_by_test_id("stSkeletonElement").first.wait_for()
+    await assert_picture(state_page, "logs-loading", tmp_path, loading=True)
+
+
 async def test_trace(look_page, fake, tmp_path):
     await look_page.goto(f"/trace?trace={TRACE_ID}&log={FAILED.log_id}")
     await look_page.get_by_role("treeitem").first.wait_for()
@@ -132,3 +155,36 @@ async def test_session(state_page, fake, tmp_path):
     await state_page.get_by_role("treeitem").first.wait_for()
     await state_page.get_by_text("Click on a call").first.wait_for()
     await assert_picture(state_page, "session", tmp_path)
+
+
+async def test_trace_loading(state_page, fake, tmp_path):
+    fake.hang()
+    await state_page.goto(f"/trace?trace={TRACE_ID}")
+    await state_page.get_by_test_id("stSkeletonElement").first.wait_for()
+    await assert_picture(state_page, "trace-loading", tmp_path, loading=True)
+
+
+async def test_trace_without_an_answer(hurried_page, fake, tmp_path):
+    fake.hang()
+    await hurried_page.goto(f"/trace?trace={TRACE_ID}")
+    await hurried_page.get_by_text("No answer from").wait_for()
+    await assert_picture(hurried_page, "trace-no-answer", tmp_path)
+
+
+async def test_traces(look_page, fake, tmp_path):
+    await look_page.goto("/trace")
+    await look_page.get_by_text("1 trace in this window.").wait_for()
+    await assert_picture(look_page, "traces", tmp_path)
+
+
+async def test_traces_none(state_page, fake, tmp_path):
+    fake.answers["TraceService.ListTraces"] = ListTracesResponse()
+    await state_page.goto("/trace")
+    await state_page.get_by_text("Open a trace from a call").wait_for()
+    await assert_picture(state_page, "traces-none", tmp_path)
+
+
+async def test_setup(state_page, fake, tmp_path):
+    await state_page.goto("/setup")
+    await state_page.get_by_text("The first call is on the Logs page").wait_for()
+    await assert_picture(state_page, "setup", tmp_path)
