@@ -14,11 +14,11 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from analytics.varints import LOW_BITS, MORE, write_varint, zigzag
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_LOW_BITS: Final = 0x7F
-_MORE: Final = 0x80
 _MAX_SHIFT: Final = 63
 _MAX_SUM: Final = (1 << 63) - 1
 """Larger sums are this."""
@@ -58,9 +58,9 @@ def pack_group(
     mask = sum(1 << place for place, number in enumerate(sums) if number)
     record = b"".join(
         (
-            _varint(mask),
-            *(_varint(number << 1 if number >= 0 else ~(number << 1)) for number in sums if number),
-            _varint(len(first_count)),
+            write_varint(mask),
+            *(write_varint(zigzag(number)) for number in sums if number),
+            write_varint(len(first_count)),
             first_count,
             second_count,
         )
@@ -70,11 +70,11 @@ def pack_group(
         shared += 1
     entry = b"".join(
         (
-            _varint(shared),
-            _varint(len(name) - shared),
+            write_varint(shared),
+            write_varint(len(name) - shared),
             name[shared:],
-            _varint(sums[0]),
-            _varint(len(record)),
+            write_varint(sums[0]),
+            write_varint(len(record)),
         )
     )
     return entry, record
@@ -158,21 +158,12 @@ def rank(
     return [RankedGroup(key.decode(), count, places.get(key, [])) for key, count in best]
 
 
-def _varint(value: int) -> bytes:
-    data = bytearray()
-    while value > _LOW_BITS:
-        data.append(value & _LOW_BITS | _MORE)
-        value >>= 7
-    data.append(value)
-    return bytes(data)
-
-
 def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     """Return a number below 2^64, and where the next one begins."""
     value = shift = 0
     while at < len(data) and shift <= _MAX_SHIFT:
-        value |= (data[at] & _LOW_BITS) << shift
-        if data[at] < _MORE:
+        value |= (data[at] & LOW_BITS) << shift
+        if data[at] < MORE:
             return value & (1 << 64) - 1, at + 1
         at, shift = at + 1, shift + 7
     raise ValueError("a digest ends too early")

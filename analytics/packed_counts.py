@@ -15,14 +15,14 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from analytics.varints import LOW_BITS, MORE, write_varint, zigzag
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _MAX_VARINT_BYTES: Final = 10
 _BUCKET_BYTES: Final = 2
 _LENGTH_BYTES: Final = 2
-_LOW_BITS: Final = 0x7F
-_MORE: Final = 0x80
 OTHER: Final = "other"
 """Counts the texts for which there is no room."""
 MAX_TEXTS: Final = 100
@@ -31,7 +31,9 @@ MAX_TEXTS: Final = 100
 
 def pack_buckets(counts: Iterable[tuple[int, int]]) -> bytes:
     """Return the bytes of (bucket, count) pairs, in their order."""
-    return b"".join(bucket.to_bytes(_BUCKET_BYTES, "big") + _varint(count) for bucket, count in counts)
+    return b"".join(
+        bucket.to_bytes(_BUCKET_BYTES, "big") + write_varint(zigzag(count)) for bucket, count in counts
+    )
 
 
 def count_buckets(data: bytes) -> list[tuple[int, int]]:
@@ -78,7 +80,7 @@ def same_buckets(expected: bytes, found: bytes) -> bool:
 def pack_texts(counts: Iterable[tuple[str, int]]) -> bytes:
     """Return the bytes of (text, count) pairs, in their order."""
     return b"".join(
-        len(data := text.encode()).to_bytes(_LENGTH_BYTES, "big") + data + _varint(count)
+        len(data := text.encode()).to_bytes(_LENGTH_BYTES, "big") + data + write_varint(zigzag(count))
         for text, count in counts
     )
 
@@ -128,21 +130,11 @@ def _take(data: bytes, at: int, size: int) -> bytes:
     return data[at : at + size]
 
 
-def _varint(count: int) -> bytes:
-    value = count << 1 if count >= 0 else ~(count << 1)
-    data = bytearray()
-    while value > _LOW_BITS:
-        data.append(value & _LOW_BITS | _MORE)
-        value >>= 7
-    data.append(value)
-    return bytes(data)
-
-
 def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     """Return a count, and where the next pair begins."""
     value = 0
     for place, byte in enumerate(data[at : at + _MAX_VARINT_BYTES]):
-        value |= (byte & _LOW_BITS) << (7 * place)
-        if byte < _MORE:
+        value |= (byte & LOW_BITS) << (7 * place)
+        if byte < MORE:
             return value >> 1 ^ -(value & 1), at + place + 1
     raise ValueError("packed counts end too early")
