@@ -1,10 +1,16 @@
-"""The vendors' official clients over an in-memory transport that speaks their wire protocol."""
+"""The vendors' official clients over an in-memory transport that speaks their wire protocol.
+
+Prompts and answers are those of an application: many texts in ten languages, of which one call in ten has
+something to redact. Each answer has 50 words, which are as many chunks of a stream.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import anthropic
 import httpx2
@@ -16,32 +22,59 @@ from stack.demo.provider_mock.anthropic import ANTHROPIC
 from stack.demo.provider_mock.dialect import Dialect, make_answer
 from stack.demo.provider_mock.gemini import GEMINI
 from stack.demo.provider_mock.openai import OPENAI
+from tests.support.redaction.chance import Chance
+from tests.support.texts import make_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_WORDS = 50
-_PROMPT = "What is the capital of France, and why? " * 8
-_MESSAGES: Any = [{"role": "user", "content": _PROMPT}]
-_HEADERS = {"content-type": "text/event-stream"}
+_WORDS: Final = 50
+_CONVERSATIONS: Final = 500
+_HEADERS: Final = {"content-type": "text/event-stream"}
 
 
-def _transport(dialect: Dialect) -> httpx2.MockTransport:
-    answer = make_answer(
-        "m", {"messages": _MESSAGES, "stream_options": {"include_usage": True}}, chunks=_WORDS
+class Canned(NamedTuple):
+    """The two bodies of an answer."""
+
+    whole: bytes
+    stream: bytes
+
+
+@cache
+def make_prompts() -> tuple[str, ...]:
+    """Return what the application asks, one after the other."""
+    chance = Chance(1)
+    return tuple(make_text(chance) for _ in range(_CONVERSATIONS))
+
+
+@cache
+def make_answers(dialect: Dialect) -> tuple[Canned, ...]:
+    """Return what a vendor answers, one after the other."""
+    chance = Chance(2)
+    return tuple(_can(dialect, make_text(chance)) for _ in range(_CONVERSATIONS))
+
+
+def _can(dialect: Dialect, text: str) -> Canned:
+    words = list(itertools.islice(itertools.cycle(text.split(" ")), _WORDS))
+    answer = make_answer("m", {"stream_options": {"include_usage": True}})._replace(
+        words=words, input_tokens=99
     )
-    whole = json.dumps(dialect.whole(answer)).encode()
     events = [
         (f"event: {event['type']}\n" if "type" in event else "").encode()
         + f"data: {json.dumps(event)}\n\n".encode()
         for event in dialect.events(answer)
     ]
-    stream = b"".join(events) + dialect.last_line
+    return Canned(json.dumps(dialect.whole(answer)).encode(), b"".join(events) + dialect.last_line)
+
+
+def _transport(dialect: Dialect) -> httpx2.MockTransport:
+    answers = itertools.cycle(make_answers(dialect))
 
     def respond(request: httpx2.Request) -> httpx2.Response:
+        answer = next(answers)
         if "stream" in request.url.path or b'"stream":true' in request.content.replace(b" ", b""):
-            return httpx2.Response(200, headers=_HEADERS, content=stream)
-        return httpx2.Response(200, headers={"content-type": "application/json"}, content=whole)
+            return httpx2.Response(200, headers=_HEADERS, content=answer.stream)
+        return httpx2.Response(200, headers={"content-type": "application/json"}, content=answer.whole)
 
     return httpx2.MockTransport(respond)
 
@@ -53,19 +86,19 @@ class Vendor:
     name: str
     client: Callable[[], Any]
     aclient: Callable[[], Any]
-    ask: Callable[[Any, bool], Any]
-    """Client and whether to stream; returns what the client does."""
+    ask: Callable[[Any, str, bool], Any]
+    """Client, prompt and whether to stream; returns what the client does."""
 
     def call(self, client: Any, *, stream: bool) -> None:
-        """Make one call and read all of it."""
-        answer = self.ask(client, stream)
+        """Make one call, with the next prompt, and read all of it."""
+        answer = self.ask(client, next(_prompts), stream)
         if stream:
             for _ in answer:
                 pass
 
     async def acall(self, client: Any, *, stream: bool) -> None:
         """As call(), with the asynchronous client."""
-        answer = await self.ask(client, stream)
+        answer = await self.ask(client, next(_prompts), stream)
         if stream:
             async for _ in answer:
                 pass
@@ -84,10 +117,17 @@ def _gemini() -> genai.Client:
     return genai.Client(api_key="k", http_options=options)
 
 
-def _ask_gemini(client: Any, stream: bool) -> Any:  # noqa: FBT001 - as Vendor.ask
+def _ask_gemini(client: Any, prompt: str, stream: bool) -> Any:  # noqa: FBT001 - as Vendor.ask
     models = client.models
     ask = models.generate_content_stream if stream else models.generate_content
-    return ask(model="m", contents=_PROMPT)
+    return ask(model="m", contents=prompt)
+
+
+def _said(prompt: str) -> Any:
+    return [{"role": "user", "content": prompt}]
+
+
+_prompts = itertools.cycle(make_prompts())
 
 
 VENDORS = (
@@ -95,14 +135,16 @@ VENDORS = (
         "openai",
         lambda: openai.OpenAI(api_key="k", http_client=_http(OPENAI)),
         lambda: openai.AsyncOpenAI(api_key="k", http_client=_ahttp(OPENAI)),
-        lambda client, stream: client.chat.completions.create(model="m", messages=_MESSAGES, stream=stream),
+        lambda client, prompt, stream: client.chat.completions.create(
+            model="m", messages=_said(prompt), stream=stream
+        ),
     ),
     Vendor(
         "anthropic",
         lambda: anthropic.Anthropic(api_key="k", http_client=_http(ANTHROPIC)),
         lambda: anthropic.AsyncAnthropic(api_key="k", http_client=_ahttp(ANTHROPIC)),
-        lambda client, stream: client.messages.create(
-            model="m", messages=_MESSAGES, max_tokens=99, stream=stream
+        lambda client, prompt, stream: client.messages.create(
+            model="m", messages=_said(prompt), max_tokens=99, stream=stream
         ),
     ),
     Vendor("gemini", _gemini, lambda: _gemini().aio, _ask_gemini),

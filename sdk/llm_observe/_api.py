@@ -75,7 +75,7 @@ def configure(
         capture_content: False sends no previews and no error messages.
         request_stream_usage: Ask OpenAI for the usage chunk of streams and hide it.
         queue_max_logs: Most calls in the queue.
-        queue_max_bytes: Most bytes in the queue.
+        queue_max_bytes: Most bytes of calls that wait or are on their way.
         batch_delay_s: How long a call may wait for others, in seconds.
         export_timeout_s: Deadline of one attempt to send, in seconds.
         delivery_timeout_s: How long a batch is retried before it is dropped, in seconds.

@@ -43,11 +43,25 @@ class Queued(Protocol):
 Item = TypeVar("Item", bound=Queued)
 
 
+class _Batch:
+    """Calls on their way to the collector."""
+
+    __slots__ = ("calls", "held_bytes", "request")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.calls = 0
+        """How many were taken from the queue."""
+        self.held_bytes = 0
+        """How many bytes of the queue's they still take."""
+
+
 class Batcher(Generic[Item]):
     """Queues calls in microseconds and sends them from a daemon thread, which starts with the first call.
 
-    The queue is bounded by count and by bytes; calls that do not fit are dropped and counted by reason. After
-    a fork, the child has an empty queue, and its own producer id and thread: the parent sends the rest.
+    The queue is bounded by count and by bytes, of which calls on their way take theirs until they are
+    settled. Calls that do not fit are dropped and counted by reason. After a fork, the child has an empty
+    queue, and its own producer id and thread: the parent sends the rest.
 
     Args:
         config: Bounds and delays.
@@ -89,11 +103,12 @@ class Batcher(Generic[Item]):
         self._counters = DeliveryCounters()
         self._lock = self._counters.lock
         self._delivery = Delivery(self._config, self._export, self._kind)
-        self._senders = Senders(self._deliver, self._most_in_flight)
+        self._senders: Senders[_Batch] = Senders(self._deliver, self._most_in_flight)
         self._wake = WakeUp()
         self._hurry = WakeUp()
         self._calls: deque[Item] = deque()
-        self._waiting_bytes = 0
+        self._held_bytes = 0
+        """Of the calls in the queue, and of those on their way."""
         self._thread: threading.Thread | None = None
         self._stopped = False
 
@@ -124,11 +139,11 @@ class Batcher(Generic[Item]):
         size = call.waiting_bytes = call.compact()
         if len(self._calls) >= self._config.queue_max_logs:
             return "queue_full"
-        if self._waiting_bytes + size > self._config.queue_max_bytes:
+        if self._held_bytes + size > self._config.queue_max_bytes:
             return "queue_full"
         self._calls.append(call)
         self._counters.queued += 1
-        self._waiting_bytes += size
+        self._held_bytes += size
         return ""
 
     def _start_thread(self) -> None:
@@ -187,40 +202,56 @@ class Batcher(Generic[Item]):
         Returns:
             How many calls were taken from the queue.
         """
-        request: Request | None = None
-        taken = 0
+        batch: _Batch | None = None
         try:
-            request = self._kind.new_request()
-            taken = self._fill(request)
-            if self._kind.records(request):
-                self._send(request)
+            batch = _Batch(self._kind.new_request())
+            self._fill(batch)
+            self._send(batch)
         except Exception as error:  # noqa: BLE001 - the thread must outlive any internal error
             report_internal_error("sender", type(error))
-            dropped = self._discard_calls() if request is None else len(self._kind.records(request))
+            dropped = self._discard_calls() if batch is None else self._count(batch)
             self._counters.settle(dropped=dropped, reason="internal_error")
-        return taken
+            self._let_go(batch)
+        return 0 if batch is None else batch.calls
 
-    def _send(self, request: Request) -> None:
-        number = self._counters.report(request, len(self._kind.records(request)))
-        if self._spool is not None and self._spool.keep(request, number):
-            return
-        self._senders.send(request, more_wait=len(self._calls) >= _BATCH_MAX_LOGS)
+    def _count(self, batch: _Batch) -> int:
+        """Return how many records a batch has: calls whose log failed have none."""
+        return len(self._kind.records(batch.request))
 
-    def _deliver(self, request: Request) -> None:
+    def _send(self, batch: _Batch) -> None:
+        count = self._count(batch)
+        if count:
+            number = self._counters.report(batch.request, count)
+            if self._spool is None or not self._spool.keep(batch.request, number):
+                more_wait = len(self._calls) >= _BATCH_MAX_LOGS
+                self._senders.send(batch, beside=more_wait and self._delivery.answers)
+                return
+        self._let_go(batch)
+
+    def _deliver(self, batch: _Batch) -> None:
         """Send a batch until its logs are settled."""
         try:
-            if delivered := self._delivery.deliver(request):
+            if delivered := self._delivery.deliver(batch.request):
                 self._counters.settle(**delivered._asdict())
         except Exception as error:  # noqa: BLE001 - every log must be counted
             report_internal_error("sender", type(error))
-            self._counters.settle(dropped=len(self._kind.records(request)), reason="internal_error")
+            self._counters.settle(dropped=self._count(batch), reason="internal_error")
+        finally:
+            self._let_go(batch)
 
-    def _fill(self, request: Request) -> int:
-        """Move calls from the queue into a batch; return how many. One whose log fails is dropped alone."""
-        taken = size = 0
-        records = self._kind.records(request)
-        while taken < _BATCH_MAX_LOGS and size < _BATCH_MAX_BYTES and (call := self._next_call()):
-            taken += 1
+    def _let_go(self, batch: _Batch | None) -> None:
+        """Give the bytes of a batch's calls back to the queue, once."""
+        if batch is not None:
+            with self._lock:
+                self._held_bytes -= batch.held_bytes
+                batch.held_bytes = 0
+
+    def _fill(self, batch: _Batch) -> None:
+        """Move calls from the queue into a batch. One whose log fails is dropped alone."""
+        size, records = 0, self._kind.records(batch.request)
+        while batch.calls < _BATCH_MAX_LOGS and size < _BATCH_MAX_BYTES and (call := self._next_call()):
+            batch.calls += 1
+            batch.held_bytes += call.waiting_bytes
             try:
                 log = self._to_log(call)
                 size += log.ByteSize()
@@ -228,23 +259,18 @@ class Batcher(Generic[Item]):
             except Exception as error:  # noqa: BLE001 - one bad record must not cost the others
                 report_internal_error("to_log", type(error))
                 self._counters.settle(dropped=1, reason="internal_error")
-        return taken
 
     def _next_call(self) -> Item | None:
         """Take the oldest call out of the queue."""
         with self._lock:
-            if not self._calls:
-                return None
-            call = self._calls.popleft()
-            self._waiting_bytes -= call.waiting_bytes
-            return call
+            return self._calls.popleft() if self._calls else None
 
     def _discard_calls(self) -> int:
         """Empty the queue and return how many calls were in it."""
         with self._lock:
             count = len(self._calls)
+            self._held_bytes -= sum(call.waiting_bytes for call in self._calls)
             self._calls.clear()
-            self._waiting_bytes = 0
         return count
 
     def flush(self, timeout_s: float) -> FlushResult:

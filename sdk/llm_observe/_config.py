@@ -44,8 +44,9 @@ class Config(NamedTuple):
     false none; by default, OpenAI and Azure are asked. ``LLM_OBSERVE_REQUEST_STREAM_USAGE``."""
     queue_max_logs: int = 10_000
     """Most calls in the queue. ``LLM_OBSERVE_QUEUE_MAX_LOGS``."""
-    queue_max_bytes: int = 14 * 1024 * 1024
-    """Most bytes in the queue, text and overhead. ``LLM_OBSERVE_QUEUE_MAX_BYTES``."""
+    queue_max_bytes: int = 12 * 1024 * 1024
+    """Most bytes that queued calls and those on their way take, text and overhead.
+    ``LLM_OBSERVE_QUEUE_MAX_BYTES``."""
     batch_delay_s: float = 0.5
     """How long a call may wait for others, in seconds. ``LLM_OBSERVE_BATCH_DELAY_S``."""
     export_timeout_s: float = 10.0

@@ -42,6 +42,8 @@ class Delivery:
         self._kind = kind
         self._export = export
         self._stopped = threading.Event()
+        self.answers = False
+        """Whether the collector took or refused what it was sent last: then it may be sent more at once."""
 
     def stop(self) -> None:
         """Make no further attempt."""
@@ -54,7 +56,8 @@ class Delivery:
         while not self._stopped.is_set():
             left_s = max(0.001, deadline - time.monotonic())
             result = self._export(request, min(self._config.export_timeout_s, left_s))
-            if not result.retry:
+            self.answers = not result.retry
+            if self.answers:
                 return self._settle(result, count)
             wait_s = min(result.retry_after_s, _MAX_RETRY_AFTER_S)
             wait_s += backoff_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter

@@ -15,9 +15,11 @@ from llm_observe._batcher import Batcher
 from llm_observe._call import Call
 from llm_observe._config import Config
 from llm_observe._counters import FlushResult
+from llm_observe._delivery import Delivery
 from llm_observe._log_builder import build_log
 from llm_observe.exporter import ExportResult
 from llm_observe.redaction import Redactor
+from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
 
 CONFIG = Config(endpoint="x:1", batch_delay_s=0.01)
 FLUSH_S = 600.0
@@ -69,8 +71,8 @@ def test_everything_added_is_sent_in_batches_of_500():
     assert max(len(request.logs) for request in collector.requests) <= 500
 
 
-@pytest.mark.parametrize("most", [1, 4])
-def test_batches_are_on_their_way_side_by_side_while_more_wait(most):
+@pytest.mark.parametrize(("most", "answered"), [(1, True), (4, True), (4, False)])
+def test_batches_are_on_their_way_side_by_side_while_the_collector_answers(most, answered):
     collector, begun, open_ = Collector(), [], threading.Event()
 
     def export(request, timeout_s) -> ExportResult:
@@ -79,14 +81,33 @@ def test_batches_are_on_their_way_side_by_side_while_more_wait(most):
         return collector(request, timeout_s)
 
     batcher = Batcher(CONFIG._replace(batch_delay_s=FLUSH_S), export, to_log, most_in_flight=most)
+    batcher._delivery.answers = answered
     for _ in range(2_600):
         batcher.add(call())
-    wait_until(lambda: len(begun) == most)
+    wait_until(lambda: len(begun) == (most if answered else 1))
     assert batcher._calls
     open_.set()
     assert batcher.flush(FLUSH_S) == FlushResult(sent=2_600, dropped=0, pending=0)
     assert len({log.log_id for request in collector.requests for log in request.logs}) == 2_600
     assert len({request.producer.batch_number for request in collector.requests}) == len(begun)
+
+
+@pytest.mark.parametrize(
+    ("result", "answers"),
+    [
+        (ExportResult(accepted=1), True),
+        (ExportResult(failure="INVALID_ARGUMENT"), True),
+        (ExportResult(retry=True, failure="UNAVAILABLE"), False),
+    ],
+)
+def test_a_collector_answers_if_it_takes_or_refuses(result, answers):
+    delivery = Delivery(CONFIG, lambda *_: result)
+    monitor = threading.Thread(target=delivery.deliver, args=(IngestLogsRequest(),), daemon=True)
+    delivery.answers = not answers
+    monitor.start()
+    wait_until(lambda: delivery.answers is answers)
+    delivery.stop()
+    monitor.join()
 
 
 def test_a_batch_that_fails_beside_others_is_counted(monkeypatch):
@@ -133,19 +154,49 @@ def test_no_thread_starts_before_the_first_call():
     assert threading.active_count() == before
 
 
+TEN_IN_BYTES = CONFIG._replace(queue_max_bytes=10 * call().compact())
+
+
 @pytest.mark.parametrize(
-    "config", [CONFIG._replace(queue_max_logs=10), CONFIG._replace(queue_max_bytes=10 * call().compact())]
+    ("config", "fitting"), [(CONFIG._replace(queue_max_logs=10), 11), (TEN_IN_BYTES, 10)]
 )
-def test_calls_beyond_the_queue_limits_are_dropped_and_counted(config):
+def test_calls_beyond_the_queue_limits_are_dropped_and_counted(config, fitting):
     batcher, collector = make(config)
     collector.open.clear()
     batcher.add(call())
     wait_until(lambda: not batcher._calls)
     for _ in range(15):
         batcher.add(call())
-    assert batcher.dropped_counts() == {"queue_full": 5}
+    assert batcher.dropped_counts() == {"queue_full": 16 - fitting}
     collector.open.set()
-    assert batcher.flush(FLUSH_S) == FlushResult(sent=11, dropped=5, pending=0)
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=fitting, dropped=16 - fitting, pending=0)
+
+
+def failing_to_log(call: Call):
+    raise LookupError
+
+
+@pytest.mark.parametrize("most_in_flight", [1, 4])
+@pytest.mark.parametrize("export", [None, failing_export])
+@pytest.mark.parametrize("build", [to_log, failing_to_log])
+def test_calls_take_their_bytes_until_they_are_settled(export, build, most_in_flight):
+    batcher = Batcher(TEN_IN_BYTES, export or Collector(), build, most_in_flight=most_in_flight)
+    for _ in range(5):
+        for _ in range(10):
+            batcher.add(call())
+        assert batcher.flush(FLUSH_S).pending == 0
+        wait_until(lambda: batcher._held_bytes == 0)
+    assert "queue_full" not in batcher.dropped_counts()
+
+
+def test_calls_that_are_discarded_take_no_bytes():
+    batcher, collector = make(TEN_IN_BYTES)
+    collector.open.clear()
+    for _ in range(12):
+        batcher.add(call())
+    batcher.shutdown(0)
+    collector.open.set()
+    wait_until(lambda: batcher._held_bytes == 0)
 
 
 def test_an_unavailable_collector_is_retried_until_it_recovers():
