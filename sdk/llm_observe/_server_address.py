@@ -34,7 +34,7 @@ def _host_of(base_url: VendorObject) -> str:
     from urllib.parse import urlsplit  # noqa: PLC0415 - loaded by the vendors' packages, not by ours
 
     try:
-        return urlsplit(str(base_url)).hostname or ""
+        return (urlsplit(str(base_url)).hostname or "").rstrip(".")  # a host may be written with a last dot
     except ValueError:  # not a URL
         return ""
 

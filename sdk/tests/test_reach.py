@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import llm_observe
 import pytest
-from reach import CLIENTS, call, methods_of
+from reach import ASYNC_CLIENTS, CLIENTS, call, methods_of
 
 README = Path(__file__).parents[1] / "README.md"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -50,28 +50,27 @@ def record(request) -> Iterator[Callable[[Any], Any]]:
     llm_observe.uninstrument()
 
 
+def says_recorded(row: Row) -> bool:
+    return row.log.startswith("each call")
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("client", CLIENTS)
-def test_every_method_is_in_the_table_and_recorded_as_it_says(recorder, record, client):
+async def test_every_method_is_in_the_table_and_recorded_as_it_says(recorder, record, client, asynchronous):
     rows = [row for row in TABLE if row.client == client]
-    recorded: dict[Row, dict[str, bool]] = {row: {} for row in rows}
-    missing = []
-    for make in CLIENTS[client]:
+    recorded: dict[str, bool] = {}
+    found: dict[str, Row | None] = {}
+    for make in (ASYNC_CLIENTS if asynchronous else CLIENTS)[client]:
         for path, method in methods_of(record(make())):
-            row = next((row for row in rows if row.fits(path)), None)
-            if row is None:
-                missing.append(path)
-            elif path.endswith("connect"):
-                recorded[row][path] = not row.log.startswith("no")  # see test_sockets.py
-            else:
+            found[path] = next((row for row in rows if row.fits(path)), None)
+            if not path.endswith("connect"):  # see test_sockets.py
                 recorder.calls.clear()
-                call(path, method)
-                recorded[row][path] = recorded[row].get(path, False) or bool(recorder.calls)
-    assert not missing
-    assert [row for row in rows if not recorded[row]] == []
-    wrong = {
+                await call(path, method)
+                recorded[path] = recorded.get(path, False) or bool(recorder.calls)
+    assert [path for path, row in found.items() if row is None] == []
+    assert [row for row in rows if row not in found.values() and not asynchronous] == []
+    assert {
         path: row.log
-        for row in rows
-        for path, is_recorded in recorded[row].items()
-        if is_recorded != row.log.startswith("each call") and not path.endswith("connect")
-    }
-    assert wrong == {}
+        for path, row in found.items()
+        if row and path in recorded and recorded[path] != says_recorded(row)
+    } == {}
