@@ -134,15 +134,16 @@ def test_reasoning_beside_the_answer_is_no_part_of_it(recorder, streamed):
     assert recorder.only.output_preview == "all is well"
 
 
+@pytest.mark.parametrize("address", ["http://proxy:4000", "https://llm.acme.example/v1"])
 @pytest.mark.parametrize("how", ["plain", "stream", "raw"])
-def test_a_gateways_header_states_the_price(recorder, how):
+def test_a_gateways_header_states_the_price(recorder, how, address):
     def play(request: httpx2.Request) -> httpx2.Response:
         reply = sse(CHUNKS) if how == "stream" else httpx2.Response(200, json=COMPLETION)
         reply.headers["x-litellm-response-cost"] = "0.00025"
         return reply
 
     http = httpx2.Client(transport=httpx2.MockTransport(play))
-    client = llm_observe.wrap(openai.OpenAI(api_key="k", base_url="http://proxy:4000", http_client=http))
+    client = llm_observe.wrap(openai.OpenAI(api_key="k", base_url=address, http_client=http))
     if how == "raw":
         client.chat.completions.with_raw_response.create(model="m", messages=QUESTION)  # type: ignore[arg-type] # plain dicts
     else:
