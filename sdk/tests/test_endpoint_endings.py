@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -31,6 +32,7 @@ from test_endpoints import (
     reply,
     response,
 )
+from vendor_wire import Body
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # endpoints that will be shut down
 Event = dict[str, Any]
@@ -85,6 +87,13 @@ async def read_by_helper(responses: Any) -> None:
     await entered(responses.stream(**ASKED), lambda events: events)
 
 
+def arriving(events: list[Event]) -> httpx2.Response:
+    """Return a stream that has not been read yet."""
+    lines = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
+    headers = {"content-type": "text/event-stream"}
+    return httpx2.Response(200, headers=headers, stream=Body(lines, broken=False))
+
+
 WAYS = [read_plain, read_raw, read_bytes, read_by_helper]
 CREATED: Event = {"type": "response.created", "response": response("in_progress", usage=None)}
 DELTA: Event = {
@@ -128,7 +137,7 @@ RESPONSES: dict[str, tuple[list[Event], int, str]] = {
 async def test_a_response_that_is_streamed(recorder, made, end, read_it):
     last, outcome, code = RESPONSES[end]
     events = [{**event, "sequence_number": number} for number, event in enumerate([CREATED, DELTA, *last])]
-    client = made(sse(events, done=False))
+    client = made(arriving(events))
     with suppress(openai.APIError):
         await read_it(client.responses)
     log = recorder.only
