@@ -16,8 +16,13 @@ _KNOWN: Final = "_llm_observe_server_address"
 
 
 def note_server_address(owner: VendorObject, base_url: VendorObject, call: Call) -> None:
-    """Record the host of a base URL, without user and port; ``owner`` keeps it for the next call."""
-    call.server_address = find_server(owner, base_url)[1]
+    """Record the host of a base URL, without user and port, and who serves there.
+
+    ``owner`` keeps it for the next call. Gemini is Gemini on Vertex AI, too.
+    """
+    _, call.server_address, provider = find_server(owner, base_url)
+    if provider and provider != "vertex":
+        call.provider = provider
 
 
 def find_server(owner: VendorObject, base_url: VendorObject) -> tuple[VendorObject, str, str]:
