@@ -89,9 +89,12 @@ async def read_by_helper(responses: Any) -> None:
 
 def arriving(events: list[Event]) -> httpx2.Response:
     """Return a stream that has not been read yet."""
-    lines = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
     headers = {"content-type": "text/event-stream"}
-    return httpx2.Response(200, headers=headers, stream=Body(lines, broken=False))
+    return httpx2.Response(200, headers=headers, stream=Body(lines_of(events), broken=False))
+
+
+def lines_of(events: list[Event]) -> list[bytes]:
+    return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
 
 
 WAYS = [read_plain, read_raw, read_bytes, read_by_helper]
@@ -132,12 +135,20 @@ RESPONSES: dict[str, tuple[list[Event], int, str]] = {
 }
 
 
+def arrived(events: list[Event]) -> httpx2.Response:
+    """Return a stream that has been read already, as by a hook of the HTTP client."""
+    return httpx2.Response(
+        200, headers={"content-type": "text/event-stream"}, content=b"".join(lines_of(events))
+    )
+
+
 @pytest.mark.parametrize("read_it", WAYS)
 @pytest.mark.parametrize("end", RESPONSES)
-async def test_a_response_that_is_streamed(recorder, made, end, read_it):
+@pytest.mark.parametrize("answer", [arriving, arrived])
+async def test_a_response_that_is_streamed(recorder, made, end, read_it, answer):
     last, outcome, code = RESPONSES[end]
     events = [{**event, "sequence_number": number} for number, event in enumerate([CREATED, DELTA, *last])]
-    client = made(arriving(events))
+    client = made(answer(events))
     with suppress(openai.APIError):
         await read_it(client.responses)
     log = recorder.only
