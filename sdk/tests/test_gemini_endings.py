@@ -72,6 +72,15 @@ async def test_an_interaction(recorder, side, end):
     assert (log.provider_response_id, log.server_address) == ("i1", "generativelanguage.googleapis.com")
 
 
+@pytest.mark.parametrize(("named", "provider"), [("", "litellm"), ("mine", "mine")])
+def test_an_interaction_by_a_gateway(recorder, named, provider):
+    http = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(200, json=INTERACTION)))
+    options = HttpOptions(base_url="http://proxy:4000", httpx_client=http)
+    client = llm_observe.wrap(genai.Client(api_key="k", http_options=options), provider=named)
+    client.interactions.create(model="gemini-test", input="hi")
+    assert (recorder.only.provider, recorder.only.server_address) == (provider, "proxy")
+
+
 ERRORS: dict[str, Any] = {
     "too_many_requests": lambda: httpx2.Response(429, json={"error": {"code": "too_many_requests"}}),
     "connection_error": lambda: httpx2.ConnectError("no"),
