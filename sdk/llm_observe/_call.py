@@ -153,7 +153,8 @@ class Call:
         """End the call and pass it to the sender. Only the first time counts.
 
         The outcome is what the application saw. But an answer that reports a failure is one, even if its HTTP
-        status is 200; an answer that was complete is no cancelled one; and one that breaks off no success.
+        status is 200; one that was complete or failed before it was left is no cancelled one; and one that
+        breaks off no success.
         """
         if self.finished:
             return
@@ -165,7 +166,7 @@ class Call:
             forget(self)
         self.finished = True
         self.latency_ns = time.perf_counter_ns() - self.mono_start_ns
-        if outcome == SUCCESS or (outcome == CANCELLED and self.end_seen):
+        if outcome == SUCCESS or (outcome == CANCELLED and (self.end_seen or self.error_code)):
             outcome = self._judge()
         self.outcome = outcome
         self.sink(self)

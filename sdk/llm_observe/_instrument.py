@@ -79,7 +79,8 @@ def _restore(kind: VendorClass, name: str, own: object) -> None:
 def _on_import(name: str, package: ModuleType) -> None:
     with guarded("instrument"), _lock:
         for kind, members in recorded_classes(name, package):
-            _replace_methods(kind, members)
+            if isinstance(kind, type):  # and no mock in its place
+                _replace_methods(kind, members)
     load_sender()
 
 

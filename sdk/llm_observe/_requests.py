@@ -11,8 +11,9 @@ from llm_observe._batch_results import record_results
 from llm_observe._guard import attempt, swallow
 from llm_observe._providers.fields import answer_of, attribute
 from llm_observe._providers.ids import note_gateway, note_http
+from llm_observe._providers.openai_endpoints import MEDIA
 from llm_observe._response_body import cancel_when_closed
-from llm_observe._response_bytes import read_passing_bytes
+from llm_observe._response_bytes import read_events, read_passing_bytes
 from llm_observe._runtime import get_runtime, submit
 from llm_observe._server_address import find_server, reports_stream_usage
 from llm_observe._stream_ends import fail
@@ -98,7 +99,10 @@ def _reading_headers(client_class: VendorClass) -> Callable[..., VendorObject]:
 def _note_response(call: Call, response: VendorObject, retries_taken: int) -> None:
     if not call.background_id:  # not of the request that began it
         call.retry_count = retries_taken
-    attempt("read_gateway", note_gateway, response.headers, call)
+    if call.kind == MEDIA:  # its answer may be text or bytes, on which the client keeps no request id
+        attempt("read_headers", note_http, response, call)
+    else:
+        attempt("read_gateway", note_gateway, response.headers, call)
 
 
 def _begin(
@@ -279,8 +283,10 @@ def _read_http(provider: Provider, call: Call, response: VendorObject) -> None:
     attempt("read_headers", note_http, response, call)
     if not getattr(response, "is_closed", True):
         read_passing_bytes(provider, call, response)
-        return
-    _read_other(provider, call, response)
+    elif call.streamed and isinstance(content := attribute(response, "content"), bytes):
+        read_events(provider, call, content)
+    else:
+        _read_other(provider, call, response)
 
 
 def _read_other(provider: Provider, call: Call, answer: VendorObject) -> None:

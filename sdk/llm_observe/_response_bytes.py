@@ -37,6 +37,13 @@ def read_passing_bytes(provider: AnswerReader, call: Call, response: VendorObjec
         reader.end()
 
 
+def read_events(provider: AnswerReader, call: Call, content: bytes) -> None:
+    """Record a stream that has arrived whole, such as one that a hook of the HTTP client has read."""
+    reader = _Reader(provider, call, "")
+    reader.feed(content)
+    reader.end()
+
+
 class _Reader:
     """Reads the bytes of one response."""
 

@@ -16,8 +16,13 @@ _KNOWN: Final = "_llm_observe_server_address"
 
 
 def note_server_address(owner: VendorObject, base_url: VendorObject, call: Call) -> None:
-    """Record the host of a base URL, without user and port; ``owner`` keeps it for the next call."""
-    call.server_address = find_server(owner, base_url)[1]
+    """Record the host of a base URL, without user and port, and who serves there.
+
+    ``owner`` keeps it for the next call. Gemini is Gemini on Vertex AI, too.
+    """
+    _, call.server_address, provider = find_server(owner, base_url)
+    if provider and provider != "vertex":
+        call.provider = provider
 
 
 def find_server(owner: VendorObject, base_url: VendorObject) -> tuple[VendorObject, str, str]:
@@ -34,7 +39,7 @@ def _host_of(base_url: VendorObject) -> str:
     from urllib.parse import urlsplit  # noqa: PLC0415 - loaded by the vendors' packages, not by ours
 
     try:
-        return urlsplit(str(base_url)).hostname or ""
+        return (urlsplit(str(base_url)).hostname or "").rstrip(".")  # a host may be written with a last dot
     except ValueError:  # not a URL
         return ""
 

@@ -49,21 +49,23 @@ class OpenCalls:
     def __init__(self, reader: Reader, begin: Callable[[], Call]) -> None:
         self._reader = reader
         self._begin = begin
-        self._asked: list[Call] = []
+        self._asked: dict[Call, object] = {}
+        """The calls that the server has not begun to answer, oldest first, and the lane of each."""
         self._answered: dict[object, Call] = {}
         self._finalizers: dict[Call, StreamFinalizer] = {}
 
-    def ask(self) -> Call:
-        """Begin a call that the application requests."""
+    def ask(self, lane: object = None) -> Call:
+        """Begin a call that the application requests, perhaps on one of several lanes of the connection."""
         call = self._new()
-        self._asked.append(call)
+        self._asked[call] = lane
         return call
 
-    def answer(self, key: object) -> Call:
+    def answer(self, key: object, lane: object = None) -> Call:
         """Return the call that is answered under a key: the oldest that was asked for, or a new one."""
         call = self._answered.get(key)
         if call is None:
-            call = self._answered[key] = self._asked.pop(0) if self._asked else self._new()
+            call = self._answered[key] = self.oldest_asked(lane) or self._new()
+            self._asked.pop(call, None)
         return call
 
     def find(self, key: object) -> Call | None:
@@ -73,16 +75,19 @@ class OpenCalls:
 
     def newest(self) -> Call | None:
         """Return the call that was begun last."""
-        return self._asked[-1] if self._asked else next(reversed(self._answered.values()), None)
+        return next(reversed(self._asked or self._answered.values()), None)
 
-    def oldest_asked(self) -> Call | None:
-        """Return the oldest call that the server has not begun to answer."""
-        return self._asked[0] if self._asked else None
+    def oldest_asked(self, lane: object = None) -> Call | None:
+        """Return the oldest call that the server has not begun to answer, on a lane if that is known."""
+        for wanted in (lane, None):
+            for call, own in self._asked.items():
+                if own == wanted:
+                    return call
+        return next(iter(self._asked), None) if lane is None else None
 
     def end(self, call: Call, outcome: int = SUCCESS) -> None:
         """End a call."""
-        if call in self._asked:
-            self._asked.remove(call)
+        self._asked.pop(call, None)
         for key in [key for key, each in self._answered.items() if each is call]:
             del self._answered[key]
         self._finalizers.pop(call).release()

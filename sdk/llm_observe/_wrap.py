@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
@@ -65,8 +66,9 @@ def recorded_classes(name: str, package: ModuleType) -> Iterator[tuple[VendorCla
     for base in _CLIENT_BASES:
         yield getattr(package._base_client, base), _ClientMembers("").methods  # noqa: SLF001 - no other place
     if name == "openai":
-        for client_class in (package.OpenAI, package.AsyncOpenAI):
-            yield client_class, _socket_members
+        defined = sys.modules.get("openai._client")  # in the package itself, a test may have put mocks
+        for client in ("OpenAI", "AsyncOpenAI"):
+            yield getattr(defined, client, None), _socket_members
 
 
 def _socket_members(client_class: VendorClass) -> dict[str, object]:

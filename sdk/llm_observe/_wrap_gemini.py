@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from llm_observe import _wrap_gemini_parts as parts
 from llm_observe._guard import attempt, guarded
 from llm_observe._providers import gemini
+from llm_observe._providers.ids import note_gateway
 from llm_observe._requests import PROVIDER
 from llm_observe._runtime import submit
 from llm_observe._scope import keep_scope
@@ -177,9 +178,15 @@ def _note_server_address(models: VendorObject, options: dict[str, object], call:
 
 
 def _end(call: Call, response: VendorObject) -> None:
+    if call.provider == "litellm":
+        attempt("read_gateway", _read_gateway, response, call)
     if not attempt("read_response", gemini.read_response, response, call):
         call.needs_end = False  # whether the answer is complete is not known
     call.finish()
+
+
+def _read_gateway(response: VendorObject, call: Call) -> None:
+    note_gateway(response.sdk_http_response.headers, call)
 
 
 def _plain(models_class: VendorClass, name: str, operation: str) -> Callable[..., VendorObject]:

@@ -18,6 +18,7 @@ from llm_observe._providers.fields import answer_of, fields_of, parse_json_objec
 from llm_observe._providers.gemini_live import GeminiConversation
 from llm_observe._response_bytes import read_passing_bytes
 from llm_observe._runtime import submit
+from llm_observe._server_address import note_server_address
 from llm_observe._sockets import observe_socket
 from llm_observe._stream_ends import fail
 from llm_observe._values import to_http_status, to_text
@@ -84,8 +85,8 @@ def _begin(part: VendorObject, locate: Locate, options: dict[str, VendorObject])
         request = options["request"]
         call = gemini_interactions.describe(options["hook_ctx"].operation_id, request)
         if call is not None:
-            locate(part, call)
-            call.server_address = request.url.host
+            note_server_address(part, request.url, call)
+            locate(part, call)  # after it: the application may have named the provider
     except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
         swallow("describe", error)
         return None

@@ -22,7 +22,7 @@ _NO_PARTS = frozenset({"aio", "timeout"})
 """The same methods again; and a class of httpx, which claims to be the vendor's."""
 
 _PROPERTIES = (property, functools.cached_property)
-_DEPTH = 5
+_DEPTH = 9
 """How many attributes lead from a client to a method, at most."""
 
 
@@ -38,8 +38,17 @@ def _http() -> httpx2.Client:
     return httpx2.Client(transport=httpx2.MockTransport(_reach))
 
 
+def _ahttp() -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(transport=httpx2.MockTransport(_reach))
+
+
 def _gemini(**settings: Any) -> genai.Client:
-    return genai.Client(**settings, http_options=HttpOptions(httpx_client=_http()))
+    options = HttpOptions(httpx_client=_http(), httpx_async_client=_ahttp())
+    return genai.Client(**settings, http_options=options)
+
+
+def _asynchronous(make: Callable[[], genai.Client]) -> Any:
+    return make().aio
 
 
 CLIENTS: dict[str, list[Callable[[], Any]]] = {
@@ -51,13 +60,19 @@ CLIENTS: dict[str, list[Callable[[], Any]]] = {
         lambda: _gemini(vertexai=True, project="p", location="l", credentials=Credentials(token="t")),
     ],
 }
+ASYNC_CLIENTS: dict[str, list[Callable[[], Any]]] = {
+    "openai": [lambda: openai.AsyncOpenAI(api_key="k", admin_api_key="a", http_client=_ahttp())],
+    "anthropic": [lambda: anthropic.AsyncAnthropic(api_key="k", http_client=_ahttp())],
+    "google-genai": [functools.partial(_asynchronous, make) for make in CLIENTS["google-genai"]],
+}
 
 
 def methods_of(client: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yield every public method of a client and of what it consists of, with the path that leads to it."""
     package = type(client).__module__.split(".")[0]
-    if isinstance(client, genai.Client):
+    if isinstance(client, genai.Client | genai.client.AsyncClient):
         yield from _methods("chats.", client.chats.create(model="m"))
+    if isinstance(client, genai.Client):
         yield from _methods("live.", client.aio.live)
         yield from _methods("live.music.", client.aio.live.music)
     yield from _walk(client, package, "", 0)
@@ -80,21 +95,20 @@ def _methods(path: str, part: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
             yield f"{path}{name}", getattr(part, name)
 
 
-def call(path: str, method: Callable[..., Any]) -> bool:
-    """Call a method with arguments that its signature allows; return whether it sent a request."""
-    try:
+async def call(path: str, method: Callable[..., Any]) -> None:
+    """Call a method with arguments that its signature allows, until it has sent a request."""
+    with suppress(Reached, Exception, BaseExceptionGroup):  # the arguments may not do
         result = method(**_arguments(path, method))
-        if hasattr(result, "__enter__"):  # a stream helper
+        if inspect.isawaitable(result):
+            result = await result
+        if hasattr(result, "__aenter__"):  # a stream helper
+            await result.__aenter__()
+        elif hasattr(result, "__enter__"):
             result.__enter__()
         elif hasattr(result, "__next__"):
             next(result)
-        elif inspect.iscoroutine(result):
-            result.close()
-    except Reached:
-        return True
-    except Exception:  # noqa: BLE001 - the arguments may not do
-        return False
-    return False
+        elif hasattr(result, "__aiter__"):
+            await anext(aiter(result))
 
 
 _BY_NAME: dict[str, Any] = {

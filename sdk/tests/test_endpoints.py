@@ -161,12 +161,12 @@ def test_a_refused_request(recorder, endpoint):
     assert (recorder.only.outcome, recorder.only.error_code) == (OUTCOME_ERROR, "slow_down")
 
 
-TRANSCRIPT = [
+TRANSCRIPT: list[dict[str, Any]] = [
     {"type": "transcript.text.delta", "delta": "all is "},
     {"type": "transcript.text.delta", "delta": "well"},
     {"type": "transcript.text.done", "text": "all is well", "usage": AUDIO},
 ]
-PICTURE = [
+PICTURE: list[dict[str, Any]] = [
     {"type": "image_generation.partial_image", "b64_json": "aGk="},
     {"type": "image_generation.completed", "b64_json": "aGk=", "usage": USAGE},
 ]

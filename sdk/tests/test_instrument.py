@@ -11,12 +11,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import MagicMock, patch
 
+import httpx2
 import llm_observe
 import openai
 import pytest
-from client_kinds import FIRST, MAKERS, PORTABLE, SECOND, PortableOpenAI, ask, build, sent
+from client_kinds import FIRST, MAKERS, PORTABLE, SECOND, PortableOpenAI, answer, ask, build, sent
 from llm_observe import _instrument
+from openai_wire import QUESTION
 from test_identity import signatures
 
 
@@ -181,3 +184,39 @@ def test_an_application_needs_no_vendor():
         "assert not [finder for finder in sys.meta_path if 'llm_observe' in type(finder).__module__]\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+MOCKED = ("openai.OpenAI", "openai.AsyncOpenAI", "anthropic.Anthropic", "google.genai.Client")
+
+
+@pytest.mark.parametrize("name", MOCKED)
+async def test_a_mock_in_place_of_a_client_changes_nothing(name, make, recorder):
+    """An application may call instrument() while its tests have a mock there."""
+    client = make()
+    with patch(name):
+        llm_observe.instrument()
+        llm_observe.uninstrument()
+        llm_observe.instrument()
+    await ask(client)
+    llm_observe.uninstrument()
+    assert len(recorder.calls) == 1
+    assert "request" not in vars(openai.OpenAI)
+
+
+async def test_a_mock_in_place_of_a_package_changes_nothing(monkeypatch, recorder):
+    client = build(openai.OpenAI)
+    for name in ("anthropic", "google.genai"):
+        monkeypatch.setitem(sys.modules, name, MagicMock())
+    llm_observe.instrument()
+    await ask(client)
+    llm_observe.uninstrument()
+    assert len(recorder.calls) == 1
+
+
+async def test_the_clients_of_the_package_itself_are_recorded(monkeypatch, recorder, instrumented):
+    transport = httpx2.MockTransport(answer)
+    monkeypatch.setattr(openai, "api_key", FIRST)
+    monkeypatch.setattr(openai, "http_client", httpx2.Client(transport=transport))
+    monkeypatch.setattr(openai, "_client", None)
+    openai.chat.completions.create(model="m", messages=QUESTION)  # type: ignore[arg-type] # plain dicts
+    assert len(recorder.calls) == 1

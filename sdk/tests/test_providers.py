@@ -1,4 +1,4 @@
-"""Who serves a call is told by the base URL; what each says about usage and price in its own way is read."""
+"""What each server says about usage and price in its own way is read; an application may name it."""
 
 from __future__ import annotations
 
@@ -11,63 +11,15 @@ import llm_observe
 import openai
 import pytest
 from google import genai
-from llm_observe._providers.hosts import find_provider
 from llm_observe._values import to_nano_usd
 from log_assertions import known
 from openai_wire import CHUNKS, COMPLETION, QUESTION, chunk, completion, create, make_client, sse
 from vendor_wire import ANTHROPIC_MESSAGE, gemini_chunk
 
-URLS = {
-    "https://api.openai.com/v1": "openai",
-    "https://eu.api.openai.com/v1": "openai",
-    "https://openrouter.ai/api/v1": "openrouter",
-    "https://api.groq.com/openai/v1": "groq",
-    "https://api.deepseek.com": "deepseek",
-    "https://api.together.xyz/v1": "together",
-    "https://api.fireworks.ai/inference/v1": "fireworks",
-    "https://api.x.ai/v1": "xai",
-    "https://api.mistral.ai/v1": "mistral",
-    "https://acme.openai.azure.com/openai/v1": "azure",
-    "https://acme.services.ai.azure.com/openai/v1": "azure",
-    "https://generativelanguage.googleapis.com/v1beta/openai/": "gemini",
-    "https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/l/endpoints/openapi": "vertex",
-    "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1": "bedrock",
-    "https://api.anthropic.com/v1/": "anthropic",
-    "http://localhost:11434/v1": "ollama",
-    "http://127.0.0.1:8000/v1": "vllm",
-    "http://litellm.acme.example/v1": "litellm",
-    "http://proxy:4000": "litellm",
-    "http://vllm-7b.models.svc.cluster.local:80/v1": "vllm",
-    "https://llm.acme.example:8000/v1": "openai",
-    "http://[::1]:11434/v1": "ollama",
-    "https://notopenai.com/v1": "openai",
-    "https://groq.com.evil.example/v1": "openai",
-}
-
-
-@pytest.mark.parametrize("url", URLS)
-def test_the_base_url_names_the_provider(recorder, url):
-    http = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(200, json=COMPLETION)))
-    create(llm_observe.wrap(openai.OpenAI(api_key="k", base_url=url, http_client=http)))
-    assert recorder.only.provider == URLS[url]
-
-
-def test_a_client_for_a_platform_names_it_whatever_its_address():
-    for client_class, provider in (
-        (openai.AzureOpenAI, "azure"),
-        (openai.AsyncBedrockOpenAI, "bedrock"),
-        (anthropic.AsyncAnthropicBedrock, "bedrock"),
-        (anthropic.AnthropicVertex, "vertex"),
-        (anthropic.AnthropicFoundry, "azure"),
-        (openai.OpenAI, ""),
-        (anthropic.Anthropic, ""),
-    ):
-        assert find_provider(client_class, "gateway.acme.example", 8000) == provider
-
 
 def answer(request: httpx2.Request) -> httpx2.Response:
     path = request.url.path
-    if any(part in path for part in ("messages", "/model/", "rawPredict")):
+    if path.endswith("/messages"):
         return httpx2.Response(200, json=ANTHROPIC_MESSAGE)
     whole = gemini_chunk("hi", last=True) if "generateContent" in path else COMPLETION
     return httpx2.Response(200, json=whole)
@@ -100,41 +52,6 @@ def test_an_application_may_name_the_provider(recorder, kind):
     ask(llm_observe.wrap(llm_observe.unwrap(client)))
     names = [log.provider for log in recorder.logs]
     assert names == ["mine", "mine", "mine", "other", kind.lower()]
-
-
-VARIANTS: dict[str, Any] = {
-    "AnthropicBedrock": lambda: anthropic.AnthropicBedrock(
-        aws_region="us-east-1", aws_access_key="a", aws_secret_key="b", http_client=SYNC
-    ),
-    "AnthropicVertex": lambda: anthropic.AnthropicVertex(
-        region="global", project_id="p", access_token="t", http_client=SYNC
-    ),
-    "AnthropicFoundry": lambda: anthropic.AnthropicFoundry(api_key="k", resource="acme", http_client=SYNC),
-    "AnthropicAWS": lambda: anthropic.AnthropicAWS(
-        aws_region="us-east-1", api_key="k", workspace_id="w", http_client=SYNC
-    ),
-    "AzureOpenAI": lambda: openai.AzureOpenAI(
-        api_key="k", api_version="v", azure_endpoint="https://acme.openai.azure.com", http_client=SYNC
-    ),
-    "BedrockOpenAI": lambda: openai.BedrockOpenAI(api_key="k", aws_region="us-east-1", http_client=SYNC),
-}
-PLATFORMS = {
-    "AnthropicBedrock": "bedrock",
-    "AnthropicVertex": "vertex",
-    "AnthropicFoundry": "azure",
-    "AnthropicAWS": "anthropic",
-    "AzureOpenAI": "azure",
-    "BedrockOpenAI": "bedrock",
-}
-
-
-@pytest.mark.parametrize("kind", VARIANTS)
-def test_every_client_of_a_vendor(recorder, kind):
-    ask(llm_observe.wrap(VARIANTS[kind]()))
-    log = recorder.only
-    assert log.provider == PLATFORMS[kind]
-    assert log.input_token_count
-    assert log.output_preview
 
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16}
@@ -217,15 +134,16 @@ def test_reasoning_beside_the_answer_is_no_part_of_it(recorder, streamed):
     assert recorder.only.output_preview == "all is well"
 
 
+@pytest.mark.parametrize("address", ["http://proxy:4000", "https://llm.acme.example/v1"])
 @pytest.mark.parametrize("how", ["plain", "stream", "raw"])
-def test_a_gateways_header_states_the_price(recorder, how):
+def test_a_gateways_header_states_the_price(recorder, how, address):
     def play(request: httpx2.Request) -> httpx2.Response:
         reply = sse(CHUNKS) if how == "stream" else httpx2.Response(200, json=COMPLETION)
         reply.headers["x-litellm-response-cost"] = "0.00025"
         return reply
 
     http = httpx2.Client(transport=httpx2.MockTransport(play))
-    client = llm_observe.wrap(openai.OpenAI(api_key="k", base_url="http://proxy:4000", http_client=http))
+    client = llm_observe.wrap(openai.OpenAI(api_key="k", base_url=address, http_client=http))
     if how == "raw":
         client.chat.completions.with_raw_response.create(model="m", messages=QUESTION)  # type: ignore[arg-type] # plain dicts
     else:

@@ -94,6 +94,23 @@ def test_a_program_without_a_vendor_loads_nothing_of_ours(folder):
     assert run(folder, "127.0.0.1:1", "-c", code) == "[]\n"
 
 
+@pytest.mark.parametrize("fault", ["ImportError", "SyntaxError", "TypeError"])
+def test_a_child_that_cannot_import_the_sdk_runs(folder, fault):
+    """As in another environment, with an older Python or older packages."""
+    (folder / "llm_observe").mkdir()
+    (folder / "llm_observe" / "__init__.py").write_text(f"raise {fault}('no')")
+    startup = Path(sitecustomize.__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", "import openai; print('goes on')"],
+        env={**os.environ, "PYTHONPATH": f"{startup}{os.pathsep}{folder}"},
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("goes on\n", "")
+
+
 @pytest.mark.parametrize("arguments", [[], ["run"], ["walk", "program.py"]])
 def test_other_arguments_print_the_usage(arguments, capsys):
     assert __main__.main(arguments) == 2

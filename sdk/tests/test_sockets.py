@@ -205,6 +205,34 @@ def test_endings(recorder, ending, asynchronous):
     assert (recorder.only.outcome, recorder.only.error_code) == (outcome, code)
 
 
+def on_lane(lane: str, events: list[Event]) -> list[Event]:
+    return [{**event, "stream_id": lane} for event in events]
+
+
+A, B = on_lane("a", response(1)), on_lane("b", response(2))
+REFUSED = on_lane("b", [{"type": "error", "error": {"code": "too_long"}}])
+LANES: dict[str, tuple[list[Event], str]] = {
+    "in order": ([*A, *B], ""),
+    "in reverse": ([*B, *A], ""),
+    "at once": ([B[0], A[0], A[1], B[1], B[2], A[2]], ""),
+    "one refused": ([*REFUSED, *A], "too_long"),
+}
+
+
+@pytest.mark.parametrize("order", LANES)
+def test_answers_on_several_lanes_belong_to_their_questions(recorder, order):
+    events, code = LANES[order]
+    with serving(answering([], events)) as url, make(openai.OpenAI, url).responses.connect() as connection:
+        for lane in "ab":
+            (question,) = on_lane(lane, [{"type": "response.create", "model": lane, "input": f"ask {lane}"}])
+            connection.send(question)
+        for _ in events:
+            connection.recv()
+    logs = sorted((log.model, log.input_preview, log.output_preview, log.error_code) for log in recorder.logs)
+    answer = "" if code else "all is well 2"
+    assert logs == [("a", "ask a", "all is well 1", ""), ("b", "ask b", answer, code)]
+
+
 @pytest.mark.parametrize("how", ["close", "leave open", "drop"])
 def test_an_answer_that_the_application_leaves_is_cancelled(recorder, how):
     connect, _, question, _ = CONNECTIONS["realtime"]

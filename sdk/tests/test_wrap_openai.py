@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock, create_autospec
 
 import httpx2
 import llm_observe
@@ -167,9 +170,42 @@ def test_session_user_tags_and_metadata_are_attached(recorder):
     assert dict(log.metadata) == {"a": "1", "b": "2"}
 
 
-def test_an_unknown_client_type_is_refused():
-    with pytest.raises(TypeError, match="does not support clients of type object"):
-        llm_observe.wrap(object())
+class Proxy:
+    """Passes for a client of OpenAI."""
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+
+    @property  # type: ignore[misc] # as proxies do
+    def __class__(self) -> Any:
+        return type(self.target)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.target, name)
+
+
+UNKNOWN: dict[str, Callable[[], Any]] = {
+    "object": object,
+    "nothing": lambda: None,
+    "a mock": MagicMock,
+    "a mock of the class": lambda: MagicMock(spec=openai.OpenAI),
+    "a mock of a client": lambda: MagicMock(spec=openai.OpenAI(api_key="k")),
+    "an asynchronous mock": lambda: AsyncMock(spec=openai.AsyncOpenAI),
+    "a specified mock": lambda: create_autospec(openai.OpenAI, instance=True),
+    "a class": lambda: openai.OpenAI,
+    "a module": lambda: openai,
+    "a part of a client": lambda: openai.OpenAI(api_key="k").chat,
+    "an HTTP client": httpx2.Client,
+    "a proxy": lambda: Proxy(openai.OpenAI(api_key="k")),
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_what_is_no_client_is_refused(what):
+    unknown = UNKNOWN[what]()
+    with pytest.raises(TypeError, match=f"does not support clients of type {type(unknown).__name__}"):
+        llm_observe.wrap(unknown)
+    assert llm_observe.unwrap(unknown) is unknown
 
 
 RESPONSE = {

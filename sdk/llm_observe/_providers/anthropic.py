@@ -24,7 +24,9 @@ __all__ = ["describe", "prepare", "read_chunk", "read_error", "read_response"]
 def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
     """Begin the Call of a request for a message."""
     body = options.json_data
-    if options.url.split("?")[0] != "/v1/messages" or not isinstance(body, dict):
+    if options.url != "/v1/messages" and not _is_messages(options.url):
+        return None
+    if not isinstance(body, dict):
         return None
     call = Call("anthropic", "chat", body.get("model"), sink)
     call.streamed = stream
@@ -32,6 +34,11 @@ def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None
     call.text_of = message_text
     attempt("describe", note_input, body, call)
     return call
+
+
+def _is_messages(url: str) -> bool:
+    """Return whether a URL is that of messages: a beta's has a query, the application's own may be whole."""
+    return f"/{url.partition('?')[0]}".rstrip("/").endswith("/v1/messages")
 
 
 def prepare(options: VendorObject, call: Call, *, request_stream_usage: bool) -> tuple[VendorObject, bool]:

@@ -83,6 +83,11 @@ def parse_json_object(text: bytes | str, rename: Callable[[str], str] = str) -> 
         return None
 
 
+def model_of(part: VendorObject) -> VendorObject:
+    """Return a part with its members as attributes; a client leaves that of an unknown event as JSON."""
+    return to_json_objects(part) if isinstance(part, dict) else part
+
+
 def answer_of(answer: VendorObject) -> VendorObject:
     """Return the JSON object in an answer that is no vendor's model; None if there is none.
 

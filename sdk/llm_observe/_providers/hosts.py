@@ -14,8 +14,7 @@ _DOMAINS: Final = {
     "openai.azure.com": "azure",
     "openai.azure.us": "azure",
     "cognitiveservices.azure.com": "azure",
-    "services.ai.azure.com": "azure",
-    "models.ai.azure.com": "azure",
+    "ai.azure.com": "azure",
     "azure-api.net": "azure",
     "generativelanguage.googleapis.com": "gemini",
     "openrouter.ai": "openrouter",
@@ -55,17 +54,17 @@ _DOMAINS: Final = {
     "ollama.com": "ollama",
 }
 """The providers with an address of their own: their domain, or that of their API alone."""
-_WORDS: Final = {
-    "aiplatform": "vertex", "bedrock": "bedrock", "ollama": "ollama", "vllm": "vllm", "litellm": "litellm",
-}  # fmt: skip
-"""Words in the names of other hosts: each region of a cloud has its own, and so has a server of one's own."""
+_WORDS: Final = {"ollama": "ollama", "vllm": "vllm", "litellm": "litellm"}
+"""Words in the names of hosts that run a server of one's own."""
+_CLOUDS: Final = {
+    "aiplatform": ("vertex", (".googleapis.com",)),
+    "bedrock": ("bedrock", (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")),
+}
+"""Words in the names of hosts of a cloud, each region of which has its own, and the cloud's domains."""
 _PORTS: Final = {11434: "ollama", 8000: "vllm", 4000: "litellm"}
 """Where servers listen that one runs oneself, unless told otherwise."""
-_OWN_HOST: Final = re.compile(
-    r"[^.:]+|.*\.(?:local|localdomain|internal|lan|svc)"
-    r"|127(?:\.\d+){3}|10(?:\.\d+){3}|192\.168(?:\.\d+){2}|172\.(?:1[6-9]|2\d|3[01])(?:\.\d+){2}|0\.0\.0\.0|::1"
-)
-"""A host on this machine or a private network."""
+_OWN_HOST: Final = re.compile(r"[^.:]+|.*\.(?:local|localdomain|localhost|internal|lan|svc)")
+"""A name of this machine or of a host on a private network."""
 _CLASSES: Final = (
     ("Azure", "azure"), ("Foundry", "azure"), ("Bedrock", "bedrock"), ("Vertex", "vertex"),
     ("GoogleCloud", "vertex"),
@@ -90,7 +89,22 @@ def _by_class(client_class: VendorClass) -> str:
 
 
 def _by_habit(host: str, port: int | None) -> str:
+    is_own = _is_own(host)
     for word in re.split(r"[^a-z0-9]+", host):
         if word in _WORDS:
             return _WORDS[word]
-    return _PORTS.get(port or 0, "") if _OWN_HOST.fullmatch(host) else ""
+        name, domains = _CLOUDS.get(word, ("", ()))
+        if name and (is_own or host.endswith(domains)):
+            return name
+    return _PORTS.get(port or 0, "") if is_own else ""
+
+
+def _is_own(host: str) -> bool:
+    """Return whether a host is this machine or on a private network."""
+    import ipaddress  # noqa: PLC0415 - loaded by the vendors' packages, not by ours
+
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return _OWN_HOST.fullmatch(host) is not None
+    return not (getattr(address, "ipv4_mapped", None) or address).is_global

@@ -17,8 +17,8 @@ _REQUEST_ID_HEADERS: Final = tuple(
 )
 """OpenAI's, Anthropic's, Azure's and Amazon's."""
 _COST_HEADER: Final = "x-litellm-response-cost"
-_VENDORS: Final = frozenset({"openai", "anthropic"})
-"""Providers whose headers state no price."""
+_VENDORS: Final = frozenset({"api.openai.com", "api.anthropic.com"})
+"""Hosts whose headers state no price."""
 
 
 def note_ids(answer: VendorObject, call: Call) -> None:
@@ -52,7 +52,7 @@ def _request_id_of(headers: VendorObject) -> VendorObject:
 
 def note_gateway(headers: VendorObject, call: Call) -> None:
     """Record what only a gateway's headers say: the price."""
-    if call.provider in _VENDORS or call.reported_cost_nano_usd is not None:
+    if call.server_address in _VENDORS or call.reported_cost_nano_usd is not None:
         return
     cost = headers.get(_COST_HEADER)
     if cost is not None:

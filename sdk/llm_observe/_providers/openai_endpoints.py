@@ -70,10 +70,13 @@ def find_endpoint(options: VendorObject) -> Endpoint | None:
 
 
 def _find_rare(options: VendorObject) -> Endpoint | None:
-    """Return the endpoint of a beta, whose URL has a query, or one with an id in its path."""
-    path = options.url.partition("?")[0]
+    """Return the endpoint of a beta, whose URL has a query, or one with an id in its path.
+
+    An application that calls ``post()`` itself may also write the URL whole, or without the first slash.
+    """
     if options.method.lower() != "post":
         return None
+    path = "/" + f"/{options.url.partition('?')[0]}".rpartition("/v1/")[2].strip("/")
     return _ENDPOINTS.get(path) or next((each for form, each in _PATTERNS if form.fullmatch(path)), None)
 
 

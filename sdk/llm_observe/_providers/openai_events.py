@@ -69,7 +69,7 @@ class OpenAIConversation:
 
     def _ask(self, message: VendorObject) -> None:
         """Begin a call: Responses state its parameters in the event, Realtime in a part of it."""
-        call = self.calls.ask()
+        call = self.calls.ask(message.stream_id)
         request = to_plain_json(message.response or message)
         call.model = to_text(fields_of(request).get("model")) or call.model
         if isinstance(request, dict) and request.get("input"):
@@ -98,7 +98,7 @@ class OpenAIConversation:
             self._read_delta(kind, message)
 
     def _begin_answer(self, message: VendorObject) -> None:
-        call = self.calls.answer(_key_of(message))
+        call = self.calls.answer(_key_of(message), message.stream_id)
         if not call.input_text:
             call.keep_input(self._user_texts)
         fields = fields_of(message.response)
@@ -113,7 +113,7 @@ class OpenAIConversation:
                 call.add_output(message.delta)
 
     def _end_answer(self, message: VendorObject) -> None:
-        call = self.calls.find(_key_of(message)) or self.calls.answer(_key_of(message))
+        call = self.calls.find(_key_of(message)) or self.calls.answer(_key_of(message), message.stream_id)
         openai.read_response(message.response, call)
         call.background_id = ""  # its end is here
         details = message.response.status_details
@@ -125,7 +125,7 @@ class OpenAIConversation:
 
     def _read_error(self, message: VendorObject) -> None:
         call = self.calls.find(message.stream_id) if self._errors_end else None
-        call = call or self.calls.oldest_asked()
+        call = call or self.calls.oldest_asked(message.stream_id)
         if call is not None:
             read_error_body(message.error or message, call)
             self.calls.end(call, ERROR)

@@ -89,3 +89,4 @@ def read_job_event(event: VendorObject, call: Call) -> None:
             call.add_output(attribute(attribute(part, "text"), "value"))
     elif attribute(event, "event") == "error" or fields.get("error"):
         read_error_body(fields.get("error") or data, call)
+        call.background_id = ""  # a run whose stream fails is not asked for again

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from llm_observe._call import CANCELLED
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import read_error_body
+from llm_observe._providers.fields import model_of
 from llm_observe._providers.ids import note_ids
 from llm_observe._providers.usage import read_openai
 from llm_observe._values import to_text
@@ -53,6 +54,8 @@ def _read_status(response: VendorObject, call: Call) -> None:
     error = getattr(response, "error", None)
     if error or status == "failed":
         read_error_body(error, call)
+    elif call.end_seen and call.background_id:  # an earlier error was one of its stream
+        call.error_code = call.error_message = ""
 
 
 def _read_output(response: VendorObject, call: Call) -> None:
@@ -77,9 +80,9 @@ def read_event(event: VendorObject, call: Call) -> None:
         call.note_first_token()
         call.add_output(event.delta)
     elif kind in _LAST_EVENTS:
-        read_response(event.response, call)
+        read_response(model_of(event.response), call)
     elif kind == "response.created":
-        _begin(event.response, call)
+        _begin(model_of(event.response), call)
     elif kind == "error":
         read_error_body(event, call)
 

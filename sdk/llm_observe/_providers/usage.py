@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import attempt
-from llm_observe._providers.fields import both_of, fields_of
+from llm_observe._providers.fields import both_of, fields_of, undeclared_of
 from llm_observe._values import to_count, to_nano_usd, to_text
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ def _read_undeclared(usage: Mapping[str, VendorObject], call: Call) -> None:
     for name, attribute in _ODD_COUNTS:
         if (count := usage.get(name)) is not None:
             setattr(call, attribute, count)
+    _read_cost(usage, call)
+
+
+def _read_cost(usage: Mapping[str, VendorObject], call: Call) -> None:
     cost = _cost_of(usage)
     if cost is not None:
         call.reported_cost_nano_usd = cost
@@ -132,6 +136,8 @@ def read_anthropic(usage: VendorObject, call: Call) -> None:
         call.service_tier = tier
     if (details := fields.get("output_tokens_details")) is not None:
         call.reasoning_tokens = fields_of(details).get("thinking_tokens") or call.reasoning_tokens
+    if undeclared := undeclared_of(usage):
+        attempt("read_cost", _read_cost, undeclared, call)
 
 
 def _keep_largest(seen: dict[str, int], name: str, value: object) -> None:

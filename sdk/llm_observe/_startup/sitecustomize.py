@@ -25,7 +25,7 @@ class _FirstVendor:
     def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
         if name not in _VENDORS:
             return None
-        with suppress(ImportError):  # a child process of another environment
+        with suppress(Exception):  # a child process of another environment, perhaps of an older Python
             import_module("llm_observe").instrument()
         with suppress(ValueError):  # another thread was faster
             sys.meta_path.remove(self)
