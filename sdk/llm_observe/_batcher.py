@@ -102,13 +102,15 @@ class Batcher(Generic[Item]):
         counters = self._counters
         with self._lock:
             counters.logged += 1
+            drop_reason = "internal_error"
             try:
                 drop_reason = self._enqueue(call)
-            except Exception as error:  # noqa: BLE001 - every logged call must be counted
+            except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
                 report_internal_error("add", type(error))
-                drop_reason = "internal_error"
+            finally:  # every logged call must be counted, also if the thread is interrupted
+                if drop_reason:
+                    counters.drop(drop_reason)
             if drop_reason:
-                counters.drop(drop_reason)
                 return
             if self._thread is None:
                 self._start_thread()

@@ -150,25 +150,29 @@ def _sync_request(client_class: VendorClass, reader: Provider, given: str) -> Ca
         self: VendorObject,
         cast_to: object,
         options: VendorObject,
-        *,
+        *own: object,  # of an application's class that overrides the method
         stream: bool = False,
         stream_cls: object = None,
+        **named: object,
     ) -> VendorObject:
         call, options, hide = _begin(reader, given, self, options, stream=stream)
         if call is None:
-            response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
+            response = client_class.request(
+                self, cast_to, options, *own, stream=stream, stream_cls=stream_cls, **named
+            )
             return _read_results(reader, given, self, options, response)
         outer = _current.get()
         _current.set(call)
         try:
-            response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
-        except BaseException as error:
-            attempt("read_paid_answer", _read_paid_answer, reader, call, error)
-            fail(reader, call, error)
-            raise
-        finally:
+            response = client_class.request(
+                self, cast_to, options, *own, stream=stream, stream_cls=stream_cls, **named
+            )
             _current.set(outer)
-        return _settle(reader, call, response, hide=hide)
+            return _settle(reader, call, response, hide=hide)
+        except BaseException as error:
+            _current.set(outer)
+            _fail(reader, call, error)
+            raise
 
     return request
 
@@ -179,29 +183,29 @@ def _async_request(client_class: VendorClass, reader: Provider, given: str) -> C
         self: VendorObject,
         cast_to: object,
         options: VendorObject,
-        *,
+        *own: object,  # of an application's class that overrides the method
         stream: bool = False,
         stream_cls: object = None,
+        **named: object,
     ) -> VendorObject:
         call, options, hide = _begin(reader, given, self, options, stream=stream)
         if call is None:
             response = await client_class.request(
-                self, cast_to, options, stream=stream, stream_cls=stream_cls
+                self, cast_to, options, *own, stream=stream, stream_cls=stream_cls, **named
             )
             return _read_results(reader, given, self, options, response)
         outer = _current.get()
         _current.set(call)
         try:
             response = await client_class.request(
-                self, cast_to, options, stream=stream, stream_cls=stream_cls
+                self, cast_to, options, *own, stream=stream, stream_cls=stream_cls, **named
             )
-        except BaseException as error:
-            attempt("read_paid_answer", _read_paid_answer, reader, call, error)
-            fail(reader, call, error)
-            raise
-        finally:
             _current.set(outer)
-        return _settle(reader, call, response, hide=hide)
+            return _settle(reader, call, response, hide=hide)
+        except BaseException as error:
+            _current.set(outer)
+            _fail(reader, call, error)
+            raise
 
     return request
 
@@ -216,6 +220,14 @@ def _read_results(
 
     attempt("read_results", record_results, reader, answer, options.url, locate)
     return answer
+
+
+def _fail(provider: Provider, call: Call, error: BaseException) -> None:
+    """End a call that raised an error, or that was interrupted after it."""
+    try:
+        attempt("read_paid_answer", _read_paid_answer, provider, call, error)
+    finally:
+        fail(provider, call, error)
 
 
 def _read_paid_answer(provider: Provider, call: Call, error: BaseException) -> None:

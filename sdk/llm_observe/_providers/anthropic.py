@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import Call
 from llm_observe._extensions import message_text
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import read_error, read_error_body
-from llm_observe._providers.fields import to_plain_json, undeclared_of
+from llm_observe._providers.fields import body_of, to_plain_json, undeclared_of
 from llm_observe._providers.ids import note_ids
 from llm_observe._providers.openai import note_input
 from llm_observe._providers.usage import read_anthropic
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["describe", "prepare", "read_chunk", "read_error", "read_response"]
 
+_MESSAGES: Final = re.compile(r"(?:.*/)?v1/messages/?(?:\?.*)?")
+"""The path of the endpoint, or a whole URL."""
+
 
 def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
     """Begin the Call of a request for a message."""
-    body = options.json_data
-    if options.url.split("?")[0] != "/v1/messages" or not isinstance(body, dict):
+    if not _MESSAGES.fullmatch(str(options.url)) or options.method.lower() != "post":
+        return None
+    body = body_of(options)
+    if body is None:
         return None
     call = Call("anthropic", "chat", body.get("model"), sink)
     call.streamed = stream

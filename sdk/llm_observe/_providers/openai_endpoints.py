@@ -71,9 +71,15 @@ def find_endpoint(options: VendorObject) -> Endpoint | None:
 
 def _find_rare(options: VendorObject) -> Endpoint | None:
     """Return the endpoint of a beta, whose URL has a query, or one with an id in its path."""
-    path = options.url.partition("?")[0]
     if options.method.lower() != "post":
         return None
+    # An application may name a whole URL, and Azure's paths have the deployment before the endpoint.
+    steps = str(options.url).partition("?")[0].strip("/").split("/")
+    paths = ("/" + "/".join(steps[start:]) for start in range(len(steps)))
+    return next(filter(None, map(_find_path, paths)), None)
+
+
+def _find_path(path: str) -> Endpoint | None:
     return _ENDPOINTS.get(path) or next((each for form, each in _PATTERNS if form.fullmatch(path)), None)
 
 
