@@ -6,6 +6,7 @@ nevertheless, once, and nothing is left locked.
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Callable
@@ -88,6 +89,13 @@ class Counted:
         self.requests += 1
         return self._answer(request)
 
+    def was_asked(self) -> bool:
+        return self.requests > 0
+
+
+def as_method(server: Counted) -> Any:
+    return lambda _, request: server(request)
+
 
 def is_free(lock: Any) -> bool:
     """Return whether another thread can have a lock."""
@@ -113,10 +121,8 @@ def test_a_call_that_is_interrupted_is_counted(make, use, monkeypatch):
         monkeypatch.setattr(_runtime, "_runtime", runtime)
         vendor = make()
         server = Counted(vendor.wire.__call__)
-        monkeypatch.setattr(type(vendor.wire), "__call__", lambda _, request, server=server: server(request))
-        had_function = run_interrupted(
-            lambda vendor=vendor: use(vendor), lambda server=server: server.requests > 0, number
-        )
+        monkeypatch.setattr(type(vendor.wire), "__call__", as_method(server))
+        had_function = run_interrupted(functools.partial(use, vendor), server.was_asked, number)
         monkeypatch.undo()
         result = runtime.flush(WAIT_S)
         counters = runtime._batcher._counters

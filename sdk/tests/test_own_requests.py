@@ -116,7 +116,7 @@ def test_a_body_that_the_application_has_encoded_passes_and_is_recorded(recorder
         "/chat/completions",
         cast_to=object,
         content=body,
-        **options,  # type: ignore[arg-type] # any options
+        **options,
     )
     if streamed:
         list(answered)
@@ -139,7 +139,7 @@ def test_what_extra_body_says_replaces_the_arguments(recorder):
 
 def test_what_extra_body_says_replaces_the_arguments_of_a_message(recorder):
     client = make(anthropic.Anthropic, answering(ANTHROPIC_MESSAGE))
-    client.messages.create(model="m", max_tokens=5, messages=QUESTION, extra_body={"model": "other"})  # type: ignore[arg-type] # of OpenAI's type
+    client.messages.create(model="m", max_tokens=5, messages=QUESTION, extra_body={"model": "other"})
     assert recorder.only.model == "other"
 
 
