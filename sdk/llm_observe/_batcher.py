@@ -150,6 +150,12 @@ class Batcher(Generic[Item]):
             report_internal_error("prepare", type(error))
 
     def _run(self) -> None:
+        try:
+            self._send_until_stopped()
+        finally:  # one that was killed, as greenlets may be, is replaced with the next call
+            self._thread = None
+
+    def _send_until_stopped(self) -> None:
         self.load()
         if self._config.spool_dir:
             self._open_spool()
@@ -180,7 +186,7 @@ class Batcher(Generic[Item]):
         try:
             with forks_wait():  # a child that had its locks would keep them, and other processes from it
                 self._spool = SpoolSender(self._config, self._counters, self._delivery, self._kind)
-        except Exception as error:  # noqa: BLE001 - without a spool, batches wait in memory
+        except BaseException as error:  # noqa: BLE001 - without a spool, batches wait in memory
             report_internal_error("spool_dir", type(error))
 
     def _send_batch(self) -> int:
@@ -196,7 +202,7 @@ class Batcher(Generic[Item]):
             taken = self._fill(request)
             if self._kind.records(request):
                 self._send(request)
-        except Exception as error:  # noqa: BLE001 - the thread must outlive any internal error
+        except BaseException as error:  # noqa: BLE001 - the thread must outlive whatever an exporter raises
             report_internal_error("sender", type(error))
             dropped = self._discard_calls() if request is None else len(self._kind.records(request))
             self._counters.settle(dropped=dropped, reason="internal_error")
@@ -213,7 +219,7 @@ class Batcher(Generic[Item]):
         try:
             if delivered := self._delivery.deliver(request):
                 self._counters.settle(**delivered._asdict())
-        except Exception as error:  # noqa: BLE001 - every log must be counted
+        except BaseException as error:  # noqa: BLE001 - every log must be counted, as above
             report_internal_error("sender", type(error))
             self._counters.settle(dropped=len(self._kind.records(request)), reason="internal_error")
 
@@ -227,7 +233,7 @@ class Batcher(Generic[Item]):
                 log = self._to_log(call)
                 size += log.ByteSize()
                 records.append(log)
-            except Exception as error:  # noqa: BLE001 - one bad record must not cost the others
+            except BaseException as error:  # noqa: BLE001 - one bad record must not cost the others
                 report_internal_error("to_log", type(error))
                 self._counters.settle(dropped=1, reason="internal_error")
         return taken
