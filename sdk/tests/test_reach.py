@@ -8,9 +8,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx2
 import llm_observe
 import pytest
-from reach import CLIENTS, call, methods_of
+import reach
+from reach import CLIENTS, Reached, call, methods_of
 
 README = Path(__file__).parents[1] / "README.md"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -75,3 +77,31 @@ def test_every_method_is_in_the_table_and_recorded_as_it_says(recorder, record, 
         if is_recorded != row.log.startswith("each call") and not path.endswith("connect")
     }
     assert wrong == {}
+
+
+RANDOM = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f-]{27}")
+"""The boundaries of forms, and idempotency keys."""
+
+
+@pytest.mark.filterwarnings("ignore")  # some come once, and would be errors
+@pytest.mark.parametrize("client", CLIENTS)
+def test_every_method_sends_the_same_bytes_as_unrecorded(recorder, record, client, monkeypatch):
+    recorder.config = recorder.config._replace(request_stream_usage=False)  # the only difference otherwise
+    sent: list[tuple[str, str]] = []
+
+    def note(request: httpx2.Request) -> None:
+        parts = (request.method, request.url, request.headers.multi_items(), request.read())
+        sent.append((path, RANDOM.sub("random", repr(parts))))
+        raise Reached
+
+    monkeypatch.setattr(reach, "_reach", note)
+    for make in CLIENTS[client]:
+        for path, method in methods_of(record(make())):
+            call(path, method)
+    recorded, sent = sent, []
+    assert recorder.calls
+    llm_observe.uninstrument()
+    for make in CLIENTS[client]:
+        for path, method in methods_of(make()):
+            call(path, method)
+    assert recorded == sent
