@@ -117,13 +117,15 @@ class Batcher(Generic[Item]):
         counters = self._counters
         with self._lock:
             counters.logged += 1
+            drop_reason = "internal_error"
             try:
                 drop_reason = self._enqueue(call)
-            except Exception as error:  # noqa: BLE001 - every logged call must be counted
+            except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
                 report_internal_error("add", type(error))
-                drop_reason = "internal_error"
+            finally:  # every logged call must be counted, also if the thread is interrupted
+                if drop_reason:
+                    counters.drop(drop_reason)
             if drop_reason:
-                counters.drop(drop_reason)
                 return
             if self._thread is None:
                 self._start_thread()
@@ -163,6 +165,12 @@ class Batcher(Generic[Item]):
             report_internal_error("prepare", type(error))
 
     def _run(self) -> None:
+        try:
+            self._send_until_stopped()
+        finally:  # one that was killed, as greenlets may be, is replaced with the next call
+            self._thread = None
+
+    def _send_until_stopped(self) -> None:
         self.load()
         if self._config.spool_dir:
             self._open_spool()
@@ -193,7 +201,7 @@ class Batcher(Generic[Item]):
         try:
             with forks_wait():  # a child that had its locks would keep them, and other processes from it
                 self._spool = SpoolSender(self._config, self._counters, self._delivery, self._kind)
-        except Exception as error:  # noqa: BLE001 - without a spool, batches wait in memory
+        except BaseException as error:  # noqa: BLE001 - without a spool, batches wait in memory
             report_internal_error("spool_dir", type(error))
 
     def _send_batch(self) -> int:
@@ -207,7 +215,7 @@ class Batcher(Generic[Item]):
             batch = _Batch(self._kind.new_request())
             self._fill(batch)
             self._send(batch)
-        except Exception as error:  # noqa: BLE001 - the thread must outlive any internal error
+        except BaseException as error:  # noqa: BLE001 - the thread must outlive whatever an exporter raises
             report_internal_error("sender", type(error))
             dropped = self._discard_calls() if batch is None else self._count(batch)
             self._counters.settle(dropped=dropped, reason="internal_error")
@@ -233,7 +241,7 @@ class Batcher(Generic[Item]):
         try:
             if delivered := self._delivery.deliver(batch.request):
                 self._counters.settle(**delivered._asdict())
-        except Exception as error:  # noqa: BLE001 - every log must be counted
+        except BaseException as error:  # noqa: BLE001 - every log must be counted, as above
             report_internal_error("sender", type(error))
             self._counters.settle(dropped=self._count(batch), reason="internal_error")
         finally:
@@ -256,7 +264,7 @@ class Batcher(Generic[Item]):
                 log = self._to_log(call)
                 size += log.ByteSize()
                 records.append(log)
-            except Exception as error:  # noqa: BLE001 - one bad record must not cost the others
+            except BaseException as error:  # noqa: BLE001 - one bad record must not cost the others
                 report_internal_error("to_log", type(error))
                 self._counters.settle(dropped=1, reason="internal_error")
 

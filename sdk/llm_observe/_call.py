@@ -165,11 +165,13 @@ class Call:
                 return
             forget(self)
         self.finished = True
-        self.latency_ns = time.perf_counter_ns() - self.mono_start_ns
-        if outcome == SUCCESS or (outcome == CANCELLED and (self.end_seen or self.error_code)):
-            outcome = self._judge()
-        self.outcome = outcome
-        self.sink(self)
+        try:
+            self.latency_ns = time.perf_counter_ns() - self.mono_start_ns
+            if outcome == SUCCESS or (outcome == CANCELLED and (self.end_seen or self.error_code)):
+                outcome = self._judge()
+            self.outcome = outcome
+        finally:  # an interrupt, such as KeyboardInterrupt, costs no log
+            self.sink(self)
 
     def _judge(self) -> int:
         """Return the outcome that the answer itself shows."""

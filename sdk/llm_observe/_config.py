@@ -69,6 +69,11 @@ class Config(NamedTuple):
     """Your own kinds: a JSON object of placeholder to regular expression.
     ``LLM_OBSERVE_REDACTION_PATTERNS``."""
 
+    def __repr__(self) -> str:
+        """Hide the key: services that report errors show the values of variables."""
+        shown = self._asdict() | {"api_key": "..." if self.api_key else ""}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
     @classmethod
     def from_env(cls, **overrides: object) -> Config:
         """Return the settings of the environment, with those of ``overrides`` that are not None.

@@ -14,6 +14,7 @@ from llm_observe._providers.usage import reconcile
 from llm_observe._screen import screen
 from llm_observe._values import (
     KEPT_TEXT_CHARS,
+    acceptable_start,
     clean,
     to_content,
     to_count,
@@ -119,15 +120,17 @@ def _keep_required(log: Log) -> None:
 
 
 def _set_times(log: Log, call: Call) -> None:
-    latency_ns, ttft_ns = call.latency_ns, call.ttft_ns
-    _set_nanoseconds(log.start_time, call.start_ns)
+    start_ns, latency_ns, ttft_ns = acceptable_start(call.start_ns), call.latency_ns, call.ttft_ns
+    _set_nanoseconds(log.start_time, start_ns)
     longest_ns = MAX_LATENCY_S * 10**9
-    if latency_ns is not None and latency_ns <= longest_ns:
+    # Negative ones are of clocks that an application's tests turn back.
+    if latency_ns is not None and 0 <= latency_ns <= longest_ns:
         _set_nanoseconds(log.latency, latency_ns)
-        _set_time(log.end_time, call.start_ns + latency_ns)
-    if ttft_ns is not None and ttft_ns <= (longest_ns if latency_ns is None else min(latency_ns, longest_ns)):
+        _set_time(log.end_time, start_ns + latency_ns)
+        longest_ns = latency_ns
+    if ttft_ns is not None and 0 <= ttft_ns <= longest_ns:
         _set_nanoseconds(log.time_to_first_token, ttft_ns)
-        _set_time(log.first_token_time, call.start_ns + ttft_ns)
+        _set_time(log.first_token_time, start_ns + ttft_ns)
 
 
 def _set_time(timestamp: Timestamp, time_ns: int) -> None:

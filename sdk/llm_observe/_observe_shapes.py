@@ -12,12 +12,14 @@ from llm_observe._guard import guarded
 from llm_observe._span_steps import run_inside, step_inside
 from llm_observe._steps import (
     ResultReader,
+    as_awaitable,
     end_with_future,
     make_async_generator,
+    make_generator,
     run_coroutine,
     run_generator,
 )
-from llm_observe._stream_ends import fail
+from llm_observe._stream_ends import StreamFinalizer, fail
 from llm_observe._values import type_name
 
 if TYPE_CHECKING:
@@ -99,7 +101,8 @@ def _settle(result: Any, recorder: Recorder, call: Call) -> object:
     if issubclass(kind, GeneratorType):
         return run_generator(_within(recorder, call, result), recorder, call)
     if issubclass(kind, AsyncGeneratorType):
-        return make_async_generator(lambda: (_within(recorder, call, result), call), recorder)()
+        finalizer = StreamFinalizer(call)  # the generator may be dropped before its first step
+        return make_async_generator(lambda: (_within(recorder, call, result), call, finalizer), recorder)()
     if issubclass(kind, CoroutineType):
         return run_coroutine(_within(recorder, call, result), recorder, call)
     if callable(getattr(kind, "add_done_callback", None)):
@@ -115,8 +118,9 @@ def _coroutine(
 ) -> Callable[..., Awaitable[object]]:
     @functools.wraps(function)
     async def observed(*arguments: object, **named: object) -> object:
+        inner = function(*arguments, **named)
         call = begin(arguments, named, streamed=False)
-        return await run_coroutine(_within(recorder, call, function(*arguments, **named)), recorder, call)
+        return await run_coroutine(_within(recorder, call, inner), recorder, call)
 
     return observed
 
@@ -124,21 +128,24 @@ def _coroutine(
 def _generator(
     function: Callable[..., Generator[object, object, object]], begin: _Begin, recorder: Recorder
 ) -> Callable[..., Generator[object, object, object]]:
-    @functools.wraps(function)
-    def observed(*arguments: object, **named: object) -> Generator[object, object, object]:
+    def start(
+        *arguments: object, **named: object
+    ) -> tuple[Generator[object, object, object], Call, StreamFinalizer]:
         inner = function(*arguments, **named)
         call = begin(arguments, named, streamed=True)
-        return (yield from run_generator(_within(recorder, call, inner), recorder, call))
+        return _within(recorder, call, inner), call, StreamFinalizer(call)
 
-    return observed
+    return as_awaitable(function, functools.wraps(function)(make_generator(start, recorder)))
 
 
 def _async_generator(
     function: Callable[..., AsyncGenerator[object, object]], begin: _Begin, recorder: Recorder
 ) -> Callable[..., AsyncGenerator[object, object]]:
-    def start(*arguments: object, **named: object) -> tuple[AsyncGenerator[object, object], Call]:
+    def start(
+        *arguments: object, **named: object
+    ) -> tuple[AsyncGenerator[object, object], Call, StreamFinalizer]:
         inner = function(*arguments, **named)
         call = begin(arguments, named, streamed=True)
-        return _within(recorder, call, inner), call
+        return _within(recorder, call, inner), call, StreamFinalizer(call)
 
     return functools.wraps(function)(make_async_generator(start, recorder))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from contextvars import ContextVar
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._batch_results import record_results
@@ -33,6 +34,7 @@ _PROCESS: Final = "_process_response"
 _PROCESS_ARGUMENTS: Final = frozenset(
     {"self", "cast_to", "options", "response", "stream", "stream_cls", "retries_taken"}
 )
+_REQUEST_ARGUMENTS: Final = frozenset({"self", "cast_to", "options", "stream", "stream_cls"})
 _current: ContextVar[Call | None] = ContextVar("llm_observe_current_call", default=None)
 """The call whose request is being made."""
 
@@ -46,13 +48,43 @@ def request_members(client_class: VendorClass, reader: Provider, given: str) -> 
         given: Who serves the calls, if the application says so.
     """
     asynchronous = inspect.iscoroutinefunction(client_class.request)
-    members: dict[str, object] = {
-        "request": (_async_request if asynchronous else _sync_request)(client_class, reader, given)
-    }
+    make = _async_request if asynchronous else _sync_request
+    request = make(client_class, reader, given)
+    if not set(inspect.signature(client_class.request).parameters) <= _REQUEST_ARGUMENTS:
+        request = _passing_on(client_class, request, lambda bound: make(bound, reader, given))
+    members: dict[str, object] = {"request": request}
     process = getattr(client_class, _PROCESS, None)
     if process is not None and set(inspect.signature(process).parameters) == _PROCESS_ARGUMENTS:
         members[_PROCESS] = _reading_headers(client_class)
     return members
+
+
+def _passing_on(
+    client_class: VendorClass,
+    known: Callable[..., VendorObject],
+    make: Callable[[VendorClass], Callable[..., VendorObject]],
+) -> Callable[..., VendorObject]:
+    """Return a method for a class whose own takes further arguments, which only this one pays for."""
+
+    @functools.wraps(client_class.request)
+    def request(
+        self: VendorObject, cast_to: object, options: VendorObject, *own: object, **named: VendorObject
+    ) -> VendorObject:
+        streamed = {name: named.pop(name) for name in ("stream", "stream_cls") if name in named}
+        if not own and not named:
+            return known(self, cast_to, options, **streamed)
+
+        @functools.wraps(client_class.request)
+        def with_own(*usual: object, **streamed: object) -> VendorObject:
+            return client_class.request(*usual, *own, **streamed, **named)
+
+        return make(SimpleNamespace(request=with_own))(self, cast_to, options, **streamed)
+
+    @functools.wraps(client_class.request)
+    async def arequest(*arguments: VendorObject, **named: object) -> VendorObject:
+        return await request(*arguments, **named)
+
+    return arequest if inspect.iscoroutinefunction(client_class.request) else request
 
 
 def _reading_headers(client_class: VendorClass) -> Callable[..., VendorObject]:
@@ -166,13 +198,12 @@ def _sync_request(client_class: VendorClass, reader: Provider, given: str) -> Ca
         _current.set(call)
         try:
             response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
-        except BaseException as error:
-            attempt("read_paid_answer", _read_paid_answer, reader, call, error)
-            fail(reader, call, error)
-            raise
-        finally:
             _current.set(outer)
-        return _settle(reader, call, response, hide=hide)
+            return _settle(reader, call, response, hide=hide)
+        except BaseException as error:
+            _current.set(outer)
+            _fail(reader, call, error)
+            raise
 
     return request
 
@@ -199,13 +230,12 @@ def _async_request(client_class: VendorClass, reader: Provider, given: str) -> C
             response = await client_class.request(
                 self, cast_to, options, stream=stream, stream_cls=stream_cls
             )
-        except BaseException as error:
-            attempt("read_paid_answer", _read_paid_answer, reader, call, error)
-            fail(reader, call, error)
-            raise
-        finally:
             _current.set(outer)
-        return _settle(reader, call, response, hide=hide)
+            return _settle(reader, call, response, hide=hide)
+        except BaseException as error:
+            _current.set(outer)
+            _fail(reader, call, error)
+            raise
 
     return request
 
@@ -220,6 +250,14 @@ def _read_results(
 
     attempt("read_results", record_results, reader, answer, options.url, locate)
     return answer
+
+
+def _fail(provider: Provider, call: Call, error: BaseException) -> None:
+    """End a call that raised an error, or that was interrupted after it."""
+    try:
+        attempt("read_paid_answer", _read_paid_answer, provider, call, error)
+    finally:
+        fail(provider, call, error)
 
 
 def _read_paid_answer(provider: Provider, call: Call, error: BaseException) -> None:

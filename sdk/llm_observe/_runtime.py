@@ -142,13 +142,14 @@ def _make_redactor(config: Config) -> Redactor:
     )
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
+"""Re-entrant: a stream that is garbage-collected, or a signal handler, may log a call meanwhile."""
 _runtime: Runtime | None = None
 
 
 def _after_fork_in_child() -> None:
     global _lock  # noqa: PLW0603 - the parent's may be held by a thread that the child does not have
-    _lock = threading.Lock()
+    _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -157,16 +158,18 @@ if hasattr(os, "register_at_fork"):
 
 def get_runtime() -> Runtime:
     """Return the process's runtime; if none was configured, make it from the environment."""
-    return _runtime if _runtime is not None else _install(_read_environment(), replace=False)
+    return _runtime if _runtime is not None else _install_from_environment()
 
 
-def _read_environment() -> Config:
-    """Return the environment's settings. If one is invalid, nothing is recorded, but no call fails."""
+def _install_from_environment() -> Runtime:
+    """Use the environment's settings. If one is invalid, nothing is recorded, but no call fails."""
     try:
-        return Config.from_env()
+        return _install(Config.from_env())
     except ConfigError as error:
+        runtime = _install(Config())
+        # Only now: a logging handler may make a call, too.
         logger.error("llm_observe: %s; calls are not recorded", error)
-        return Config()
+        return runtime
 
 
 def submit(call: Call) -> None:
@@ -187,8 +190,15 @@ def submit_span(span: Span) -> None:
 
 def configure_runtime(config: Config, exporter: Exporter | None = None) -> None:
     """Replace the runtime and flush the old one."""
-    previous = _runtime
-    _install(config, replace=True, exporter=exporter).load()
+    global _runtime
+    runtime = Runtime(config, exporter)
+    with _lock:
+        if _runtime is None:
+            watch_sigterm()
+        previous, _runtime = _runtime, runtime
+    runtime.load()
+    if not runtime.records:
+        _say_that_nothing_is_recorded()
     if previous is not None:
         previous.shutdown(previous.config.exit_timeout_s)
 
@@ -204,16 +214,27 @@ def load_sender() -> None:
             get_runtime().load()
 
 
-def _install(config: Config, *, replace: bool, exporter: Exporter | None = None) -> Runtime:
-    global _runtime  # noqa: PLW0603 - one sender per process
+def _install(config: Config) -> Runtime:
+    """Use settings, unless there are some already."""
     with _lock:
-        if _runtime is None:
-            watch_sigterm()
-        if _runtime is None or replace:
-            _runtime = Runtime(config, exporter)
-            if not _runtime.records:
-                logger.info("llm_observe: no endpoint (LLM_OBSERVE_ENDPOINT); calls are not recorded")
-        return _runtime
+        if _runtime is not None:
+            return _runtime
+        watch_sigterm()
+        made = Runtime(config)
+        runtime = _keep_first(made)  # a call that this thread logged meanwhile may have made one
+    if runtime is made and not made.records:
+        _say_that_nothing_is_recorded()
+    return runtime
+
+
+def _keep_first(made: Runtime) -> Runtime:
+    global _runtime  # noqa: PLW0603 - as above
+    _runtime = _runtime or made  # in one step, which nothing interrupts
+    return _runtime
+
+
+def _say_that_nothing_is_recorded() -> None:
+    logger.info("llm_observe: no endpoint (LLM_OBSERVE_ENDPOINT); calls are not recorded")
 
 
 def _flush_at_end() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import _GeneratorContextManager
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from llm_observe._scope import current_scope, enter, leave, scope_to_extend
 from llm_observe._values import to_pairs, to_tags, to_text
@@ -77,6 +77,8 @@ class SessionContext(ScopeContext[str]):
         """Return a function that runs in the session, each time in a new one if it has no id."""
         from llm_observe._session_decorator import run_in  # noqa: PLC0415 - loads inspect
 
+        if isinstance(function, staticmethod | classmethod):
+            return cast("_Function", type(function)(self(function.__func__)))
         return run_in(self._recreate_cm, function) or super().__call__(function)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from llm_observe._steps import as_awaitable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -33,31 +35,46 @@ def _wrap_coroutine(function: Callable[..., Any], open_session: _Open) -> Callab
 
 
 def _wrap_generator(function: Callable[..., Any], open_session: _Open) -> Callable[..., Any]:
+    # As in make_generator(), not by ``yield from``.
     def in_session(*arguments: object, **named: object) -> Generator[object, object, object]:
         with open_session():
-            return (yield from function(*arguments, **named))
+            steps = function(*arguments, **named)
+            resume = partial(next, steps)
+            try:
+                while True:
+                    value = resume()
+                    try:
+                        sent = yield value
+                    except BaseException as error:  # noqa: BLE001 - the application throws it into the generator
+                        resume = partial(steps.throw, error)
+                    else:
+                        resume = partial(steps.send, sent)
+            except StopIteration as end:
+                return end.value
+            finally:
+                del resume  # what was thrown refers to this frame
 
-    return in_session
+    return as_awaitable(function, in_session)
 
 
 def _wrap_async_generator(function: Callable[..., Any], open_session: _Open) -> Callable[..., Any]:
     async def in_session(*arguments: object, **named: object) -> AsyncGenerator[object, object]:
         with open_session():
-            async with aclosing(function(*arguments, **named)) as steps:
-                resume = anext(steps)
+            steps = function(*arguments, **named)
+            resume = anext(steps)
+            try:
                 while True:
-                    try:
-                        value = await resume
-                    except StopAsyncIteration:
-                        return
+                    value = await resume
                     try:
                         sent = yield value
-                    except GeneratorExit:
-                        raise
-                    except BaseException as error:  # noqa: BLE001 - the application throws it into the generator
+                    except BaseException as error:  # noqa: BLE001 - as above
                         resume = steps.athrow(error)
                     else:
                         resume = steps.asend(sent)
+            except StopAsyncIteration:
+                return
+            finally:
+                del resume
 
     return in_session
 

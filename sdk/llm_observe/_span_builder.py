@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import CANCELLED, ERROR
 from llm_observe._screen import screen
-from llm_observe._values import KEPT_TEXT_CHARS, clean, to_count
+from llm_observe._values import KEPT_TEXT_CHARS, acceptable_start, clean, to_count
 from llm_observe._version import SDK_NAME
 from llm_observe.limits import (
     MAX_LATENCY_S,
@@ -54,8 +54,9 @@ def build_span(span: Span, redactor: Redactor, *, capture_content: bool) -> Span
         setattr(message, field, _redact(redactor, text, MAX_SPAN_TEXT_CHARS[field]))
     if capture_content and span.error_message:
         message.status_message = _redact(redactor, span.error_message, MAX_PREVIEW_CHARS)
-    message.start_time.FromNanoseconds(span.start_ns)
-    message.end_time.FromNanoseconds(span.start_ns + min(span.latency_ns or 0, MAX_LATENCY_S * 10**9))
+    start_ns = acceptable_start(span.start_ns)
+    message.start_time.FromNanoseconds(start_ns)
+    message.end_time.FromNanoseconds(start_ns + max(0, min(span.latency_ns or 0, MAX_LATENCY_S * 10**9)))
     _set_attributes(message, span, redactor, capture_content=capture_content)
     return message
 

@@ -20,6 +20,7 @@ def run_inside(session: Session, function: Callable[..., Any], *arguments: objec
         return function(*arguments, **named)
     finally:
         leave(entry)
+        del arguments  # an error that is thrown into a generator refers to this frame
 
 
 async def _await_inside(session: Session, awaitable: Awaitable[Any]) -> Any:
@@ -28,6 +29,7 @@ async def _await_inside(session: Session, awaitable: Awaitable[Any]) -> Any:
         return await awaitable
     finally:
         leave(entry)
+        del awaitable  # as above
 
 
 def step_inside(session: Session, started: Any) -> Any:
@@ -56,7 +58,10 @@ class _Steps:
 
     def throw(self, error: BaseException) -> object:
         """See generator.throw()."""
-        return run_inside(self._session, self._inner.throw, error)
+        try:
+            return run_inside(self._session, self._inner.throw, error)
+        finally:
+            del error  # as above
 
     def close(self) -> None:
         """See generator.close()."""

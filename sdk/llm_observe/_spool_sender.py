@@ -64,7 +64,7 @@ class SpoolSender:
                     with forks_wait():  # a child that had the locks of a dead process would keep them
                         self._adopt()
                 self._wake.clear()
-            except Exception as error:  # noqa: BLE001 - the thread must outlive any internal error
+            except BaseException as error:  # noqa: BLE001 - the thread must outlive whatever an exporter raises
                 report_internal_error("spool", type(error))
                 self._wake.wait(_ADOPT_EVERY_S)
 

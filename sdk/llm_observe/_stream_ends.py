@@ -31,13 +31,17 @@ if hasattr(os, "register_at_fork"):
 
 def fail(provider: Reader, call: Call, error: BaseException) -> None:
     """End a call that raised an error or was cancelled."""
-    # That a response in the background could not be asked for is no failure of the response.
-    if call.background_id or _is_cancellation(error):
-        call.finish(CANCELLED)
+    if call.finished:  # it may be in the sender's hands
         return
-    with guarded("read_error"):
-        provider.read_error(error, call)
-    call.finish(ERROR)
+    outcome = CANCELLED
+    try:
+        # That a response in the background could not be asked for is no failure of the response.
+        if not call.background_id and not _is_cancellation(error):
+            outcome = ERROR
+            with guarded("read_error"):
+                provider.read_error(error, call)
+    finally:  # an interrupt costs no log, and an error's properties may be the application's code
+        call.finish(outcome)
 
 
 def _is_cancellation(error: BaseException) -> bool:

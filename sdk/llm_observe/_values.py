@@ -128,6 +128,12 @@ def to_time_ns(value: Any) -> int | None:
         return None
 
 
+def acceptable_start(clock_ns: int) -> int:
+    """Return when something began by the application's clock, if the server would accept it, else now."""
+    now_ns = time.time_ns()
+    return clock_ns if 0 <= clock_ns <= now_ns + MAX_AHEAD_S * 10**9 else now_ns
+
+
 def to_uuid(value: object) -> str:
     """Return a UUID (object or text, with or without dashes) in canonical form; empty if it is not one."""
     if value is None:

@@ -198,10 +198,10 @@ def _plain(models_class: VendorClass, name: str, operation: str) -> Callable[...
             return original(self, **options)
         try:
             response = original(self, **options)
-        except BaseException as error:
+            _end(call, response)
+        except BaseException as error:  # of the request, or an interrupt after it
             fail(gemini, call, error)
             raise
-        _end(call, response)
         return response
 
     return request
@@ -216,10 +216,10 @@ def _aplain(models_class: VendorClass, name: str, operation: str) -> Callable[..
             return await original(self, **options)
         try:
             response = await original(self, **options)
-        except BaseException as error:
+            _end(call, response)
+        except BaseException as error:  # of the request, or an interrupt after it
             fail(gemini, call, error)
             raise
-        _end(call, response)
         return response
 
     return request

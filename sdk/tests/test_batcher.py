@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -319,14 +321,19 @@ BREAKABLE = {
 }
 
 
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit, asyncio.CancelledError])
 @pytest.mark.parametrize("part", BREAKABLE)
-def test_every_log_is_accounted_for_when_an_internal_step_fails(part, monkeypatch, tmp_path):
+def test_every_log_is_accounted_for_when_an_internal_step_fails(part, error, monkeypatch, tmp_path):
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
     batcher, collector = make(CONFIG._replace(spool_dir=str(tmp_path) if "spool" in part else ""))
     calls = [call() for _ in range(3)]
     with monkeypatch.context() as broken:
-        broken.setattr(BREAKABLE[part], failing)
+        broken.setattr(BREAKABLE[part], fail)
         for made in calls:
-            batcher.add(made)
+            with suppress(BaseException) if part == "counting the bytes" else nullcontext():
+                batcher.add(made)
         result = batcher.flush(FLUSH_S)
     assert accounted(batcher, result)
     assert result.pending == 0
@@ -346,6 +353,33 @@ def test_a_sender_thread_that_failed_to_start_starts_with_the_next_call(monkeypa
     assert accounted(batcher, batcher.flush(0))
     batcher.add(call())
     assert batcher.flush(FLUSH_S) == FlushResult(sent=2, dropped=0, pending=0)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_sender_thread_that_was_killed_is_replaced_with_the_next_call(monkeypatch):
+    batcher, _ = make()
+    with monkeypatch.context() as broken:
+        broken.setattr(batcher, "_send_backlog", killed)
+        batcher.add(call())
+        thread = batcher._thread
+        assert thread is not None
+        thread.join(FLUSH_S)
+    assert not thread.is_alive()
+    batcher.add(call())
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=2, dropped=0, pending=0)
+
+
+def killed() -> None:
+    raise SystemExit
+
+
+def test_a_flush_ends_though_the_clock_stands_still(monkeypatch):
+    batcher = Batcher(CONFIG, lambda *_: ExportResult(retry=True), to_log)
+    monkeypatch.setattr("time.monotonic", lambda: 5.0)
+    batcher.add(call())
+    assert batcher.flush(0.05).pending == 1
+    monkeypatch.undo()
+    batcher.shutdown(0)
 
 
 def test_a_raising_log_handler_does_not_stop_delivery():

@@ -112,6 +112,12 @@ def test_settings_come_from_the_environment_and_errors_name_the_variable(monkeyp
                 Config.from_env()
 
 
+def test_settings_are_shown_without_the_key():
+    shown = repr(Config(endpoint="here:1", api_key="lo-" + "a1b2c3d4"))
+    assert "endpoint='here:1', api_key='...'" in shown
+    assert "a1b2" not in shown
+
+
 def test_without_an_endpoint_nothing_is_sent_and_nothing_fails():
     code = "import llm_observe as o; print(o.LLMClient('demo').chat('x', max_output_tokens=1).output_tokens)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

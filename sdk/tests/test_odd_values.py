@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import llm_observe
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llm_observe import _runtime
+from llm_observe import _runtime, limits
 from llm_observe._config import Config
 from llm_observe.exporter import ExportResult
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
@@ -218,3 +219,32 @@ def test_an_odd_outcome_is_refused():
         with recording() as recorder, pytest.raises(ValueError, match="outcome must be"):
             log_with("outcome", value)
         assert not recorder.calls
+
+
+CLOCKS: dict[str, tuple[int, int, int]] = {
+    "before 1970": (-(10**18), 5, 6),
+    "in 2090": (3_786_912_000 * 10**9, 5, 6),
+    "turned back": (time.time_ns(), 10**12, 5),
+    "leaping": (time.time_ns(), 5, 10**19),
+}
+"""What the clocks of an application's tests may say: the time, and the ticks at the start and afterwards."""
+
+
+def words():
+    yield "a"
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_any_clock_gives_one_log_and_one_span(recorder, monkeypatch, clock):
+    now_ns, start, later = CLOCKS[clock]
+    with monkeypatch.context() as patched:
+        patched.setattr("time.time_ns", lambda: now_ns)
+        patched.setattr("time.perf_counter_ns", iter([start] + [later] * 9).__next__)
+        list(llm_observe.observe(provider="p", model="m")(words)())
+        patched.setattr("time.perf_counter_ns", iter([start] + [later] * 9).__next__)
+        llm_observe.observe(operation="execute_tool")(lambda: None)()
+    assert_acceptable(recorder.only)
+    (span,) = recorder.spans
+    begun, ended = span.start_time.ToNanoseconds(), span.end_time.ToNanoseconds()
+    assert 0 <= begun <= ended <= begun + limits.MAX_LATENCY_S * 10**9
+    assert begun <= time.time_ns() + limits.MAX_AHEAD_S * 10**9

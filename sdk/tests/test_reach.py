@@ -9,9 +9,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx2
 import llm_observe
 import pytest
-from reach import ASYNC_CLIENTS, CLIENTS, call, methods_of
+import reach
+from reach import ASYNC_CLIENTS, CLIENTS, Reached, call, methods_of
 
 README = Path(__file__).parents[1] / "README.md"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -101,3 +103,35 @@ def test_no_method_that_names_a_model_is_taken_for_one_without_by_a_wildcard(cli
         and next(row for row in rows if row.fits(path)).log == "no: no model"
     }
     assert found == KNOWN[client]
+
+
+RANDOM = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f-]{27}")
+"""The boundaries of forms, and idempotency keys."""
+
+
+@pytest.mark.filterwarnings("ignore")  # some come once, and would be errors
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_every_method_sends_the_same_bytes_as_unrecorded(
+    recorder, record, client, asynchronous, monkeypatch
+):
+    recorder.config = recorder.config._replace(request_stream_usage=False)  # the only difference otherwise
+    sent: list[tuple[str, str]] = []
+
+    def note(request: httpx2.Request) -> None:
+        parts = (request.method, request.url, request.headers.multi_items(), request.read())
+        sent.append((path, RANDOM.sub("random", repr(parts))))
+        raise Reached
+
+    monkeypatch.setattr(reach, "_reach", note)
+    clients = (ASYNC_CLIENTS if asynchronous else CLIENTS)[client]
+    for make in clients:
+        for path, method in methods_of(record(make())):
+            await call(path, method)
+    recorded, sent = sent, []
+    assert recorder.calls
+    llm_observe.uninstrument()
+    for make in clients:
+        for path, method in methods_of(make()):
+            await call(path, method)
+    assert recorded == sent

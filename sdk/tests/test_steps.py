@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import functools
+import gc
 import inspect
-from collections.abc import Callable
+import types
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import llm_observe
 import pytest
-from llm_observe import _taps
+from llm_observe import _span, _taps
 from llm_observe._call import Call
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 from session_steps import current_id
 
 DECORATORS: dict[str, Callable[[Any], Any]] = {
     "observe": llm_observe.observe(provider="p", model="m"),
+    "observe as a span": llm_observe.observe(operation="execute_tool"),
     "session": llm_observe.session("s1"),
 }
 
@@ -70,13 +75,13 @@ def drive(generator: Any, steps: list[Any]) -> list[Any]:
     seen: list[Any] = []
     try:
         for step in steps:
-            thrown = isinstance(step, Exception)
+            thrown = isinstance(step, BaseException)
             seen.append(generator.throw(step) if thrown else generator.send(step))
         generator.close()
         seen.append("closed")
     except StopIteration as end:
         seen.append(("returned", end.value))
-    except Exception as error:  # noqa: BLE001 - part of what is compared
+    except (Exception, GeneratorExit) as error:  # noqa: BLE001 - part of what is compared
         seen.append(repr(error))
     return seen
 
@@ -85,13 +90,13 @@ async def adrive(generator: Any, steps: list[Any]) -> list[Any]:
     seen: list[Any] = []
     try:
         for step in steps:
-            thrown = isinstance(step, Exception)
+            thrown = isinstance(step, BaseException)
             seen.append(await (generator.athrow(step) if thrown else generator.asend(step)))
         await generator.aclose()
         seen.append("closed")
     except StopAsyncIteration:
         seen.append("ended")
-    except Exception as error:  # noqa: BLE001 - as above
+    except (Exception, GeneratorExit) as error:  # noqa: BLE001 - as above
         seen.append(repr(error))
     return seen
 
@@ -105,6 +110,81 @@ async def test_what_is_sent_thrown_and_returned_passes_through(decorate, convers
 
 async def ask() -> str:
     return "a"
+
+
+def stay():
+    """Answer its end, once."""
+    try:
+        yield "a"
+    except GeneratorExit:
+        yield "stayed"
+
+
+async def astay():
+    """Answer its end, once."""
+    try:
+        yield "a"
+    except GeneratorExit:
+        yield "stayed"
+
+
+async def test_a_generator_may_answer_its_end(decorate):
+    steps = [None, GeneratorExit(), "x"]
+    assert drive(decorate(stay)(), steps) == drive(stay(), steps) == ["a", "stayed", ("returned", None)]
+    assert await adrive(decorate(astay)(), steps) == await adrive(astay(), steps)
+
+
+class Held:
+    """An argument of the application."""
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("thrown", [ValueError, KeyError, GeneratorExit])
+async def test_an_arguments_memory_is_freed_with_the_generator(decorate, thrown, no_collector):
+    """``talk`` catches the KeyError alone."""
+
+    @decorate
+    def steps(_held):
+        yield from talk()
+
+    @decorate
+    async def asteps(_held):
+        received = yield "a"
+        while True:
+            try:
+                received = yield received
+            except KeyError:
+                received = "caught"
+
+    held, error = [Held(), Held()], thrown()
+    alive = [weakref.ref(each) for each in held]
+    generator = steps(held.pop())
+    next(generator)
+    with contextlib.suppress(thrown):
+        generator.throw(error)
+    agenerator = asteps(held.pop())
+    await anext(agenerator)
+    with contextlib.suppress(thrown):
+        await agenerator.athrow(error)
+    await agenerator.aclose()
+    del generator, agenerator, error
+    assert [each() for each in alive] == [None, None]
+
+
+@pytest.mark.parametrize("kind", [staticmethod, classmethod])
+def test_a_method_may_be_decorated_on_either_side(decorate, kind):
+    class Owner:
+        inside = kind(decorate(lambda *owner: len(owner)))
+        outside = decorate(kind(lambda *owner: len(owner)))
+
+    assert Owner.inside() == Owner.outside() == Owner().outside() == (kind is classmethod)
 
 
 @pytest.mark.parametrize("function", [talk, atalk, ask])
@@ -134,6 +214,37 @@ def future_of(value: Any) -> Any:
     future: concurrent.futures.Future[Any] = concurrent.futures.Future()
     future.set_result(value)
     return future
+
+
+async def test_a_coroutine_that_is_a_generator_can_be_awaited(decorate):
+    def one():
+        yield from asyncio.sleep(0).__await__()
+        return "a"
+
+    assert await decorate(types.coroutine(one))() == "a"
+
+
+async def test_an_argument_that_does_not_fit_is_no_call(recorder):
+    """The function has not run, and nothing is left open."""
+    for decorate in (DECORATORS["observe"], DECORATORS["observe as a span"]):
+        with pytest.raises(TypeError):
+            await decorate(ask)("too many")
+        with pytest.raises(TypeError):
+            next(decorate(talk)("too many"))
+        with pytest.raises(TypeError):
+            await anext(decorate(atalk)("too many"))
+    assert recorder.calls == recorder.finished_spans == []
+    assert not _span._open
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.parametrize("make", [lambda: talk(), lambda: atalk(), lambda: ask()])  # noqa: PLW0108 - not of these kinds
+def test_what_is_returned_and_never_run_is_cancelled(recorder, make):
+    for name in ("observe", "observe as a span"):
+        returned = DECORATORS[name](make)()
+        del returned
+    (span,) = recorder.finished_spans
+    assert (recorder.only.outcome, span.outcome) == (OUTCOME_CANCELLED, OUTCOME_CANCELLED)
 
 
 async def two():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from llm_observe._call import Call
 from llm_observe._extensions import message_text
 from llm_observe._guard import attempt
 from llm_observe._providers.errors import read_error, read_error_body
-from llm_observe._providers.fields import to_plain_json, undeclared_of
+from llm_observe._providers.fields import body_of, to_plain_json, undeclared_of
 from llm_observe._providers.ids import note_ids
 from llm_observe._providers.openai import note_input
 from llm_observe._providers.usage import read_anthropic
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["describe", "prepare", "read_chunk", "read_error", "read_response"]
 
+_MESSAGES: Final = re.compile(r"(?:.*/)?v1/messages/?(?:\?.*)?")
+"""The path of the endpoint, or a whole URL."""
+
 
 def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None]) -> Call | None:
     """Begin the Call of a request for a message."""
-    body = options.json_data
-    if options.url != "/v1/messages" and not _is_messages(options.url):
+    if options.url != "/v1/messages" and not _MESSAGES.fullmatch(str(options.url)):
         return None
-    if not isinstance(body, dict):
+    body = body_of(options) if options.method.lower() == "post" else None
+    if body is None:
         return None
     call = Call("anthropic", "chat", body.get("model"), sink)
     call.streamed = stream
@@ -34,11 +38,6 @@ def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None
     call.text_of = message_text
     attempt("describe", note_input, body, call)
     return call
-
-
-def _is_messages(url: str) -> bool:
-    """Return whether a URL is that of messages: a beta's has a query, the application's own may be whole."""
-    return f"/{url.partition('?')[0]}".rstrip("/").endswith("/v1/messages")
 
 
 def prepare(options: VendorObject, call: Call, *, request_stream_usage: bool) -> tuple[VendorObject, bool]:

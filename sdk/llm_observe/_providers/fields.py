@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from llm_observe._vendor import VendorObject
 
 _NONE: Final[Mapping[str, VendorObject]] = {}
+_MAX_CONTENT_BYTES: Final = 256 * 1024
+"""Longest body that is read on the application's thread."""
 
 
 def fields_of(part: VendorObject) -> Mapping[str, VendorObject]:
@@ -99,6 +101,27 @@ def answer_of(answer: VendorObject) -> VendorObject:
         return parse_json_object(answer)
     content = attribute(answer, "content") if attribute(answer, "is_closed") else None
     return parse_json_object(content) if isinstance(content, bytes) else None
+
+
+def body_of(options: VendorObject) -> dict[str, object] | None:
+    """Return the members of a request's JSON, those of ``extra_body`` included; None if it has no body."""
+    body, extra = options.json_data, getattr(options, "extra_json", None)
+    if extra:
+        body = {**body, **extra} if isinstance(body, dict) else dict(extra)
+    elif body is None and (content := getattr(options, "content", None)) is not None:
+        body = _members_of(content)
+    return body if isinstance(body, dict) else None
+
+
+def _members_of(content: VendorObject) -> dict[str, object]:
+    """Return the members of a body that the application has encoded; none if it cannot be read in passing."""
+    if not isinstance(content, bytes | bytearray | str) or len(content) > _MAX_CONTENT_BYTES:
+        return {}
+    try:
+        members = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return members if isinstance(members, dict) else {}
 
 
 def attribute(owner: VendorObject, name: str) -> VendorObject:

@@ -10,7 +10,7 @@ from llm_observe._extensions import chat_text, response_text
 from llm_observe._guard import attempt
 from llm_observe._providers import openai_media, openai_responses
 from llm_observe._providers.errors import read_error, read_error_body
-from llm_observe._providers.fields import fields_of, undeclared_of
+from llm_observe._providers.fields import body_of, fields_of, undeclared_of
 from llm_observe._providers.ids import note_ids
 from llm_observe._providers.openai_endpoints import (
     CHAT,
@@ -42,8 +42,8 @@ def describe(options: VendorObject, *, stream: bool, sink: Callable[[Call], None
     endpoint = find_endpoint(options)
     if endpoint is None:
         return find_background_call(options)
-    body = options.json_data
-    if not isinstance(body, dict):
+    body = body_of(options)
+    if body is None:
         return None
     operation, kind, shows_end = endpoint
     call = Call("openai", operation, body.get("model"), sink)
@@ -110,6 +110,8 @@ def prepare(options: VendorObject, call: Call, *, request_stream_usage: bool) ->
     if not request_stream_usage or call.kind not in STREAMED_USAGE or _is_raw(options):
         return options, False
     body = options.json_data
+    if not isinstance(body, dict):
+        return options, False
     stream_options = body.get("stream_options")
     if stream_options is not None and (
         not isinstance(stream_options, dict) or "include_usage" in stream_options

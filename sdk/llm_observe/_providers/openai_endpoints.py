@@ -70,13 +70,16 @@ def find_endpoint(options: VendorObject) -> Endpoint | None:
 
 
 def _find_rare(options: VendorObject) -> Endpoint | None:
-    """Return the endpoint of a beta, whose URL has a query, or one with an id in its path.
-
-    An application that calls ``post()`` itself may also write the URL whole, or without the first slash.
-    """
+    """Return the endpoint of a beta, whose URL has a query, or one with an id in its path."""
     if options.method.lower() != "post":
         return None
-    path = "/" + f"/{options.url.partition('?')[0]}".rpartition("/v1/")[2].strip("/")
+    # An application may name a whole URL, and Azure's paths have the deployment before the endpoint.
+    steps = str(options.url).partition("?")[0].strip("/").split("/")
+    paths = ("/" + "/".join(steps[start:]) for start in range(len(steps)))
+    return next(filter(None, map(_find_path, paths)), None)
+
+
+def _find_path(path: str) -> Endpoint | None:
     return _ENDPOINTS.get(path) or next((each for form, each in _PATTERNS if form.fullmatch(path)), None)
 
 
