@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import MagicMock
 
 import httpx2
 import llm_observe
@@ -177,11 +178,25 @@ async def test_a_client_without_such_methods(recorder, method, side, recorded, m
 def test_the_class_is_restored():
     client, before = make(Server(0)), dict(vars(BaseApiClient))
     llm_observe.instrument()
+    client.models.generate_content(model="m", contents="hi")
+    assert type(client._api_client) is BaseApiClient
     llm_observe.wrap(client).models.generate_content(model="m", contents="hi")
     llm_observe.unwrap(client)
     llm_observe.uninstrument()
     assert dict(vars(BaseApiClient)) == before
     assert type(client._api_client) is BaseApiClient
+
+
+def test_a_mock_stays_as_it_is(recorder):
+    client = llm_observe.wrap(make(Server(0)))
+    client.models._api_client = mock = MagicMock(
+        **{"request.return_value.body": "{}", "request.return_value.headers": {}}
+    )
+    mock._http_options.base_url = "http://mock.invalid"
+    kind = type(mock)
+    client.models.embed_content(model="m", contents="hi")
+    assert type(mock) is kind
+    assert known(recorder.only, "retry_count") == (None,)
 
 
 @asynccontextmanager
