@@ -10,14 +10,12 @@ import asyncio
 import csv
 import io
 import json
-import logging
 import unicodedata
 from collections import defaultdict
 from typing import Any
 
 import grpc
 import pytest
-import structlog
 from click.testing import CliRunner
 from grpc_status import rpc_status
 from llm_observe.limits import MAX_TEXT_CHARS
@@ -32,7 +30,7 @@ from llm_observe.v1.log_pb2 import Log
 
 from analytics.result_files import unescape_formula
 from stack.cli.main import cli
-from telemetry.logging import LogSettings, start_logging
+from tests.support.log_lines import logging_to
 from tests.support.logs import make_log, make_request
 from tests.support.methods import METHODS, call
 from tests.support.rpc import info_of, stub
@@ -107,16 +105,9 @@ async def channel(hostile_server):
 @pytest.fixture
 def log_lines(tmp_path):
     """Write log lines as the server does; return what reads them."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
     path = tmp_path / "log"
-    start_logging(LogSettings(file=str(path)), process="test")
-    yield lambda: path.read_bytes().decode().split("\n")[:-1]
-    for handler in root.handlers:
-        handler.close()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with logging_to(path):
+        yield lambda: path.read_bytes().decode().split("\n")[:-1]
 
 
 def controls_in(text: str, allowed: str = "") -> set[str]:

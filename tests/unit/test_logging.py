@@ -7,23 +7,28 @@ import logging
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
-from telemetry.logging import LogSettings, start_logging
+from telemetry.logging import LogSettings
 from telemetry.settings import SettingsError, load_settings
+from tests.support.log_lines import logging_to
 
 
 @pytest.fixture
 def lines(tmp_path):
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
     path = tmp_path / "log"
-    start_logging(LogSettings(file=str(path)), process="test")
-    yield lambda: [json.loads(line) for line in path.read_text().splitlines()]
-    for handler in root.handlers:
-        handler.close()
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with logging_to(path):
+        yield lambda: [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_logger_that_was_used_is_free_again(lines):
+    logger = structlog.get_logger("free")
+    logger.info("once")
+    assert [line["event"] for line in lines()] == ["once"]
     structlog.reset_defaults()
+    with capture_logs() as captured:
+        logger.info("twice")
+    assert [line["event"] for line in captured] == ["twice"]
 
 
 def fail_deeply(depth: int) -> None:
