@@ -18,9 +18,12 @@ import httpx2
 import llm_observe
 import pytest
 from llm_observe import _runtime
+from llm_observe._batcher import Batcher
+from llm_observe._call import Call
 from llm_observe._config import Config
 from llm_observe._runtime import Runtime
 from llm_observe.exporter import ExportResult
+from llm_observe.v1.log_pb2 import Log
 from vendor_wire import Anthropic, Gemini, OpenAI
 
 WAIT_S = 60.0
@@ -65,6 +68,28 @@ def run_interrupted(work: Callable[[], object], has_begun: Callable[[], bool], n
         pass
     finally:
         sys.settrace(None)
+    return left <= 0
+
+
+def add_interrupted(batcher: Batcher[Call], number: int) -> bool:
+    """Raise an interrupt after the nth function in C that queues a call; return whether there is one."""
+    left = number
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        nonlocal left
+        if event == "c_return" and frame.f_code.co_name in {"_enqueue", "compact", "_join_output"}:
+            left -= 1
+            if left == 0:
+                sys.setprofile(None)
+                raise Interrupt
+
+    sys.setprofile(profile)
+    try:
+        batcher.add(Call("openai", "chat", "m", lambda _: None))
+    except Interrupt:
+        pass
+    finally:
+        sys.setprofile(None)
     return left <= 0
 
 
@@ -130,3 +155,23 @@ def test_a_call_that_is_interrupted_is_counted(make, use, monkeypatch):
         assert (result.pending, result.sent + result.dropped) == (0, counters.logged)
         assert counters.logged == 1, f"{counters.logged} logs, interrupted in function {number}"
         runtime.shutdown(WAIT_S)
+
+
+@pytest.mark.parametrize("most", [1, 10])
+def test_a_call_is_queued_or_dropped_if_its_thread_is_interrupted(most):
+    """Signal handlers are called after functions in C, too."""
+    number, had_function = 0, True
+    while had_function:
+        number += 1
+        batcher = Batcher(
+            Config(batch_delay_s=WAIT_S, queue_max_logs=most), Receiver().export, lambda _: Log()
+        )
+        batcher.add(Call("openai", "chat", "m", lambda _: None))
+        had_function = add_interrupted(batcher, number)
+        result = batcher.flush(WAIT_S)
+        assert is_free(batcher._lock)
+        assert (result.pending, result.sent + result.dropped) == (0, 2), (
+            f"interrupted after function {number}"
+        )
+        batcher.shutdown(WAIT_S)
+    assert number > 2
