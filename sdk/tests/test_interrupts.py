@@ -39,7 +39,7 @@ class Receiver:
         return ExportResult(accepted=len(request.logs))
 
 
-ENDING = frozenset({"_fail", "fail", "finish", "read_last_chunk", "submit", "add", "_start_thread"})
+ENDING = frozenset({"fail_request", "fail", "finish", "read_last_chunk", "submit", "add", "_start_thread"})
 """The functions that end a call. One that is interrupted before its first line has done nothing."""
 
 
