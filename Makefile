@@ -8,10 +8,10 @@ COMPILED := $(wildcard analytics/*.pyx codec/*.pyx codec/*.pxd sdk/setup.py sdk/
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-# Two halves of a minute at the same time: the bytecode of what was installed, and our compiled modules.
-COMPILE := { $(BIN)/python -m compileall -q .venv/lib >/dev/null 2>&1 & \
-	$(PIP) --no-deps --no-build-isolation -e sdk -e . && wait; }
 CODE := telemetry storage analytics codec worker server streamlit_app stack benchmarks tests sdk/llm_observe
+# Two halves of a minute at the same time: the bytecode of what was installed and of ours, and our compiled modules.
+COMPILE := { $(BIN)/python -m compileall -q .venv/lib $(CODE) >/dev/null 2>&1 & \
+	$(PIP) --no-deps --no-build-isolation -e sdk -e . && wait; }
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -88,7 +88,8 @@ def _measure(vendor: Vendor, calls: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _collector(kind: str) -> Iterator[str]:
+def running_collector(kind: str) -> Iterator[str]:
+    """Yield the endpoint of a collector that is up, black-holed or down."""
     port = free_port()
     if kind == "up":
         server = processes.start(
@@ -137,7 +138,7 @@ def main() -> None:
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 900
     figures: dict[str, Any] = {}
     for kind in ("up", "black-holed", "down"):
-        with _collector(kind) as endpoint:
+        with running_collector(kind) as endpoint:
             llm_observe.configure(endpoint=endpoint, exit_timeout_s=0.5)
             figures[kind] = {vendor.name: _measure(vendor, calls) for vendor in VENDORS}
             if kind == "up":

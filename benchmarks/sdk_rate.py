@@ -2,7 +2,8 @@
 
 python -m benchmarks.sdk_rate [SECONDS] [CALLS_PER_SECOND]
 
-One thread makes the calls through ``log()``: the official clients need a millisecond of CPU for each. Counts
+One thread makes the calls through ``log()``: the official clients need a millisecond of CPU for each. Prompts
+and answers are those of an application, many texts, of which one call in ten has something to redact. Counts
 what was logged, sent and dropped, and the CPU time of the process for a call.
 """
 
@@ -12,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,21 +21,20 @@ import grpc
 import llm_observe
 
 from benchmarks.report import report
+from benchmarks.vendors import make_prompts
 from stack import processes
 from tests.support.ports import free_port
 
-_PROMPT: Final = "What is the capital of France, and why? " * 8
-_ANSWER: Final = "The capital of France is Paris, the seat of its kings. " * 6
 _TICK_S: Final = 0.01
 _START_S: Final = 60
 
 
-def _call() -> None:
+def _call(prompt: str, answer: str) -> None:
     llm_observe.log(
         provider="openai",
         model="m",
-        input_text=_PROMPT,
-        output_text=_ANSWER,
+        input_text=prompt,
+        output_text=answer,
         latency_s=0.8,
         input_tokens=80,
         output_tokens=70,
@@ -43,11 +44,12 @@ def _call() -> None:
 
 def _run(seconds: float, rate: float) -> dict[str, Any]:
     """Make so many calls a second. A tick that comes late makes the calls that it owes."""
+    prompts, answers = cycle(make_prompts()), cycle(make_prompts()[::-1])
     began, made, own_ns = time.monotonic(), 0, time.thread_time_ns()
     process_ns = time.process_time_ns()
     while (elapsed := time.monotonic() - began) < seconds:
         while made < elapsed * rate:
-            _call()
+            _call(next(prompts), next(answers))
             made += 1
         time.sleep(_TICK_S)
     own_ns = time.thread_time_ns() - own_ns

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import asyncpg
 import grpc
@@ -17,8 +18,12 @@ from storage.pool import Database
 from storage.settings import StorageSettings
 from tests.support.machine import Machine, machine
 from tests.support.server import mocked, running_server
+from tests.support.ui.browser import running_browser
 from tests.support.worker import running_worker
 from worker.queue.settings import QueueSettings
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 _guard.raise_internal_errors = True
 
@@ -110,6 +115,13 @@ async def locked_channel(database_url: str, queue_settings: QueueSettings) -> As
         grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as opened,
     ):
         yield opened
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Shared by all tests, each of which has a context of its own: starting one takes seconds."""
+    async with running_browser() as started:
+        yield started
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from llm_observe._guard import attempt, swallow
-from llm_observe._providers.fields import answer_of, attribute
+from llm_observe._providers.fields import answer_of, attribute, with_attributes
 from llm_observe._providers.ids import note_http
 from llm_observe._response_body import cancel_when_closed
 from llm_observe._response_bytes import read_events, read_passing_bytes
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 
 def read_before_parser(provider: Provider, call: Call, options: VendorObject) -> VendorObject:
-    """Return options whose parser first has the answer read: it may raise, and the answer is paid for."""
+    """Return options whose parser first has the answer read: it may raise, and the answer is paid for.
+
+    The parser of a raw response runs when the application asks for it, after the answer has been read.
+    """
     parse = options.post_parser
 
     def read_and_parse(answer: VendorObject) -> VendorObject:
-        attempt("read_response", provider.read_response, answer, call)
+        if not call.finished:
+            attempt("read_response", provider.read_response, answer, call)
         return parse(answer)
 
     return options.model_copy(update={"post_parser": read_and_parse})
@@ -36,7 +40,7 @@ def settle(provider: Provider, call: Call, response: VendorObject, *, hide: bool
         shape = _shape_of(_class_of(response))
         if shape == "model":
             if not call.end_seen:  # read already, before a parser
-                provider.read_response(response, call)
+                provider.read_response(with_attributes(response), call)
             call.finish()
         elif shape == "stream":
             _tap_stream(provider, call, response, hide=hide)

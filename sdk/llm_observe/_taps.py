@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llm_observe._extensions import apass_texts, pass_texts
 from llm_observe._guard import swallow
 from llm_observe._loops import apass_chunks, pass_chunks
-from llm_observe._providers.fields import to_json_objects
+from llm_observe._providers.fields import with_attributes
 from llm_observe._stream_ends import StreamFinalizer
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def _reading(provider: Reader, call: Call, *, hide: bool) -> Note:
 
     def read(chunk: VendorObject) -> bool:
         try:
-            if type(chunk) is dict:  # an application may ask the client for plain JSON
-                chunk = to_json_objects(chunk)
-            return not (provider.read_chunk(chunk, call) and hide)
+            return not (provider.read_chunk(with_attributes(chunk), call) and hide)
         except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
             call.needs_end = False  # the end may have been in the chunk
             return not swallow("read_chunk", error)

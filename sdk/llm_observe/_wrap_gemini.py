@@ -22,6 +22,7 @@ from llm_observe._server_address import note_server_address
 from llm_observe._stand_in import is_recorded, is_wrapped, observe, restore
 from llm_observe._stream_ends import fail
 from llm_observe._taps import atap, tap
+from llm_observe._wrap_gemini_tries import Tries, counting, observe_tries, restore_tries, tries_members
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -60,6 +61,7 @@ def gemini_classes(package: VendorObject) -> Iterator[tuple[VendorClass, Members
             part_class = getattr(getattr(package, name), f"{prefix}{name.capitalize()}", None)
             if part_class is not None:
                 yield part_class, functools.partial(members, _locate)
+    yield getattr(package.client, "BaseApiClient", None), tries_members
 
 
 def restore_gemini(client: VendorObject) -> None:
@@ -67,6 +69,7 @@ def restore_gemini(client: VendorObject) -> None:
     for side in _sides_of(client):
         for _, part in _made(side):
             restore(part)
+        restore_tries(side.models)
         restore(side)
 
 
@@ -166,6 +169,7 @@ def _begin(models: VendorObject, operation: str, options: dict[str, object], *, 
     with guarded("describe"):
         call = gemini.describe(operation, options, stream=stream, sink=submit)
         attempt("server_address", _note_server_address, models, options, call)
+        attempt("observe_tries", observe_tries, models)
         call.provider = getattr(models, PROVIDER, "") or call.provider
         return call
     return None
@@ -197,7 +201,8 @@ def _plain(models_class: VendorClass, name: str, operation: str) -> Callable[...
         if call is None:
             return original(self, **options)
         try:
-            response = original(self, **options)
+            with Tries(call):
+                response = original(self, **options)
             _end(call, response)
         except BaseException as error:  # of the request, or an interrupt after it
             fail(gemini, call, error)
@@ -215,7 +220,8 @@ def _aplain(models_class: VendorClass, name: str, operation: str) -> Callable[..
         if call is None:
             return await original(self, **options)
         try:
-            response = await original(self, **options)
+            with Tries(call):
+                response = await original(self, **options)
             _end(call, response)
         except BaseException as error:  # of the request, or an interrupt after it
             fail(gemini, call, error)
@@ -231,7 +237,7 @@ def _stream(models_class: VendorClass, name: str) -> Callable[..., VendorObject]
         # A generator, like the original: nothing is sent before the first next().
         call = _begin(self, "chat", options, stream=True)
         chunks = iter(getattr(models_class, name)(self, **options))
-        yield from chunks if call is None else tap(chunks, gemini, call, hide=False)
+        yield from chunks if call is None else tap(counting(chunks, call), gemini, call, hide=False)
 
     return stream
 
@@ -240,13 +246,15 @@ def _astream(models_class: VendorClass, name: str) -> Callable[..., VendorObject
     @functools.wraps(getattr(models_class, name))
     async def stream(self: VendorObject, **options: object) -> AsyncIterator[VendorObject]:
         call = _begin(self, "chat", options, stream=True)
+        if call is None:
+            return aiter(await getattr(models_class, name)(self, **options))
         try:
-            chunks = aiter(await getattr(models_class, name)(self, **options))
+            with Tries(call):
+                chunks = aiter(await getattr(models_class, name)(self, **options))
         except BaseException as error:
-            if call is not None:
-                fail(gemini, call, error)
+            fail(gemini, call, error)
             raise
-        return chunks if call is None else atap(chunks, gemini, call, hide=False)
+        return atap(chunks, gemini, call, hide=False)
 
     return stream
 

@@ -13,6 +13,7 @@ import openai
 import pytest
 from llm_observe.v1.log_pb2 import OUTCOME_CANCELLED, OUTCOME_ERROR, OUTCOME_SUCCESS
 from log_assertions import known
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai_wire import CHUNKS, COMPLETION, QUESTION, USAGE, chunk, sse
 from vendor_wire import Anthropic, OpenAI
 
@@ -209,6 +210,30 @@ def test_an_answer_of_another_type_is_read_if_it_is_an_object(recorder, cast_to,
     client.post("/chat/completions", cast_to=cast_to, body={"model": "m", "messages": QUESTION})
     assert recorder.only.outcome == OUTCOME_SUCCESS
     assert known(recorder.only, *COUNTS) == ((11, 5, 16) if content[0] == "{" else (None, None, None))
+
+
+class OwnAnswer(openai.BaseModel):
+    """A model of the application's own, which declares little of the answer, or of a chunk of it."""
+
+    id: str
+
+
+@pytest.mark.parametrize("cast_to", [object, dict, str, OwnAnswer, ChatCompletion, ChatCompletionChunk])
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_is_read_whatever_type_the_application_asks_for(recorder, cast_to, stream):
+    if cast_to in {ChatCompletion, ChatCompletionChunk} and stream != (cast_to is ChatCompletionChunk):
+        pytest.skip("the type of the other kind of answer")
+    client = make(Server())
+    body = {"model": "m", "messages": QUESTION, "stream": stream}
+    stream_class: Any = openai.Stream[cast_to]  # type: ignore[valid-type] # chosen at run time
+    answer = client.post(
+        "/chat/completions", cast_to=cast_to, body=body, stream=stream, stream_cls=stream_class
+    )
+    if stream:
+        assert len(list(answer)) == len(CHUNKS)
+    assert recorder.only.outcome == OUTCOME_SUCCESS
+    assert recorder.only.output_preview == "all is well"
+    assert known(recorder.only, *COUNTS) == (11, 5, 16)
 
 
 @pytest.mark.parametrize("content", ["no JSON", "", "[]", "null", '{"a": 1}'])

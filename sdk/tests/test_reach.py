@@ -105,8 +105,8 @@ def test_no_method_that_names_a_model_is_taken_for_one_without_by_a_wildcard(cli
     assert found == KNOWN[client]
 
 
-RANDOM = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f-]{27}")
-"""The boundaries of forms, and idempotency keys."""
+RANDOM = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f-]{27}|(?<=-)[0-9a-f]{12}(?=')")
+"""The boundaries of forms, idempotency keys, and the names of workers."""
 
 
 @pytest.mark.filterwarnings("ignore")  # some come once, and would be errors

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 import llm_observe
 import openai
@@ -26,7 +27,14 @@ from openai_wire import (
     sse,
 )
 from pydantic import BaseModel
-from vendor_wire import ANTHROPIC_EVENTS, ANTHROPIC_MESSAGE, Anthropic, Gemini, gemini_chunk
+from vendor_wire import (
+    ANTHROPIC_EVENTS,
+    ANTHROPIC_MESSAGE,
+    Anthropic,
+    Gemini,
+    OpenAI,
+    gemini_chunk,
+)
 
 GREEK = "τι κάνεις; 🙂 你好"
 
@@ -260,6 +268,63 @@ async def test_anthropics_async_helper_and_parse_are_recorded(recorder):
     ) as raw:
         assert raw.parse().to_dict()["content"] == [{"type": "text", "text": "all is well"}]
     assert len(recorder.calls) == 2
+
+
+class Weather(BaseModel):
+    degrees: int
+
+
+WEATHER = '{"degrees": 21}'
+ASKED: Final = {"model": "m", "messages": QUESTION}
+PARSERS: Final[dict[str, tuple[Any, Any, dict[str, Any]]]] = {
+    "chat.completions.parse": (
+        OpenAI,
+        completion({"content": WEATHER}),
+        {**ASKED, "response_format": Weather},
+    ),
+    "embeddings.create": (
+        OpenAI,
+        {
+            "object": "list",
+            "model": "m",
+            "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}],
+            "usage": {"prompt_tokens": 3, "total_tokens": 3},
+        },
+        {"model": "m", "input": WEATHER},
+    ),
+    **dict.fromkeys(
+        ("messages.parse", "beta.messages.parse"),
+        (
+            Anthropic,
+            {**ANTHROPIC_MESSAGE, "content": [{"type": "text", "text": WEATHER}]},
+            {**ASKED, "max_tokens": 5, "output_format": Weather},
+        ),
+    ),
+}
+"""Methods whose answers the clients parse: the vendor, the answer and the arguments."""
+
+
+@pytest.mark.parametrize("way", ["plain", "with_raw_response", "with_streaming_response"])
+@pytest.mark.parametrize("method", PARSERS)
+def test_an_answer_is_read_once_however_often_it_is_parsed(recorder, method, way):
+    vendor_kind, answer, arguments = PARSERS[method]
+    vendor = vendor_kind()
+    vendor.wire.whole = answer
+    path, _, name = method.rpartition(".")
+    resource = attrgetter(path)(vendor.client)
+    ask = getattr(resource if way == "plain" else getattr(resource, way, None), name, None)
+    if ask is None:
+        pytest.skip("the client has no such method")
+    if way == "with_streaming_response":
+        with ask(**arguments) as response:
+            assert response.parse() is response.parse()
+    elif way == "with_raw_response":
+        response = ask(**arguments)
+        assert response.parse() is response.parse()
+    else:
+        ask(**arguments)
+    assert recorder.only.outcome == OUTCOME_SUCCESS
+    assert WEATHER in (recorder.only.output_preview, recorder.only.input_preview)
 
 
 def test_an_internal_error_does_not_reach_the_application(recorder, monkeypatch, swallowing):

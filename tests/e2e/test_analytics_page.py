@@ -14,7 +14,7 @@ from tests.support.packing import insert
 from tests.support.ports import free_port
 from tests.support.processes import stop
 from tests.support.server import running_server
-from tests.support.ui.browser import Look, open_page, running_browser
+from tests.support.ui.browser import Look, open_page
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ LOOK = Look(1440, "light")
 
 
 @pytest.fixture
-async def page(database, database_url, queue_settings, tmp_path):
+async def page(browser, database, database_url, queue_settings, tmp_path):
     """The page of a server whose first hours are exported."""
     calls = [row_at(hours, model=f"model-{hours % 2:.0f}", cost_nano_usd=10**9) for hours in range(1, 7)]
     await insert(database, calls)
@@ -35,7 +35,7 @@ async def page(database, database_url, queue_settings, tmp_path):
         try:
             address = f"127.0.0.1:{port}"
             await eventually(lambda: readiness.ui_answers(address))
-            async with running_browser() as browser, open_page(browser, address, LOOK) as opened:
+            async with open_page(browser, address, LOOK) as opened:
                 yield opened
         finally:
             stop(app)
@@ -54,8 +54,8 @@ async def test_a_report_and_sql_from_files_and_the_database(page):
     await page.locator(".stVegaLiteChart svg").wait_for()
 
     await page.get_by_role("button", name="Open as SQL").click()
+    await eventually(lambda: "tab=sql" in page.url)  # "2 rows" is on the page before, too
     await page.get_by_text("2 rows").wait_for()
-    assert "tab=sql" in page.url
 
     editor = page.get_by_role("textbox", name="SQL")
     await editor.fill("SELECT provider, model, log_id FROM logs ORDER BY start_time")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from urllib.parse import unquote
 
@@ -12,16 +11,11 @@ import pytest
 from stack import processes, readiness
 from tests.support.loading_markdown import EVIL, LOADING
 from tests.support.ports import free_port
-from tests.support.processes import start_worker, stop
+from tests.support.processes import stop
 from tests.support.relay import Relay
 from tests.support.waiting import WAIT_S, eventually
 
 pytestmark = pytest.mark.browser
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.fixture
@@ -31,30 +25,21 @@ async def link(server):
 
 
 @pytest.fixture
-async def page(link, database_url, queue_settings, tmp_path):
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    from playwright.async_api import async_playwright  # noqa: PLC0415 - skipped above where there is no browser
-
+async def page(browser, link, worker, tmp_path):
     port = free_port()
-    worker = start_worker(database_url, queue_settings, tmp_path)
     env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(link.port), "LLM_OBSERVE_UI_PORT": str(port)}
     app = processes.start([sys.executable, "-m", "streamlit_app"], log=tmp_path / "app.out", env=env)
     try:
         await eventually(lambda: readiness.ui_answers(f"127.0.0.1:{port}"))
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-            context = await browser.new_context(base_url=f"http://127.0.0.1:{port}")
+        async with await browser.new_context(base_url=f"http://127.0.0.1:{port}") as context:
             context.set_default_timeout(WAIT_S * 1000)
             requested: list[str] = []
             context.on("request", lambda request: requested.append(request.url))
             yield await context.new_page()
             own = (f"http://127.0.0.1:{port}/", f"blob:http://127.0.0.1:{port}/", "data:")
             assert [url for url in requested if not url.startswith(own)] == []
-            await browser.close()
     finally:
         stop(app)
-        stop(worker)
 
 
 async def ask(page, text: str) -> None:

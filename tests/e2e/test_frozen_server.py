@@ -14,7 +14,7 @@ from tests.support.chat import make_turn, read_stream
 from tests.support.deployment import deployed
 from tests.support.ports import free_port
 from tests.support.rpc import stub
-from tests.support.ui.browser import Look, open_page, running_browser
+from tests.support.ui.browser import Look, open_page
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.browser
@@ -70,10 +70,10 @@ def frozen(process):
             member.resume()
 
 
-async def test_pages_keep_their_numbers_while_the_server_is_frozen_or_dead(deployment, database):
+async def test_pages_keep_their_numbers_while_the_server_is_frozen_or_dead(browser, deployment, database):
     conversation_id = await chat_once(deployment, database)
     address = await start_app(deployment)
-    async with running_browser() as browser, open_page(browser, address, Look(1440, "light")) as page:
+    async with open_page(browser, address, Look(1440, "light")) as page:
         await page.goto("/")
         await all_pages_show(page, stale=False)
         with frozen(deployment.running["server"]):

@@ -17,30 +17,25 @@ from storage.dead_letters import NewDeadLetter, add_dead_letters, count_waiting_
 from storage.logs import count_logs
 from tests.support.logs import make_log, make_request
 from tests.support.ports import free_port
-from tests.support.processes import start_worker, stop
+from tests.support.processes import stop
 from tests.support.rpc import stub
-from tests.support.ui.browser import Look, click_row, open_page, running_browser
+from tests.support.ui.browser import Look, click_row, open_page
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-async def page(server, database_url, queue_settings, tmp_path):
+async def page(browser, server, worker, tmp_path):
     port = free_port()
-    worker = start_worker(database_url, queue_settings, tmp_path)
     env = {**os.environ, "LLM_OBSERVE_GRPC_PORT": str(server.port), "LLM_OBSERVE_UI_PORT": str(port)}
     app = processes.start([sys.executable, "-m", "streamlit_app"], log=tmp_path / "app.out", env=env)
     try:
         await eventually(lambda: readiness.ui_answers(f"127.0.0.1:{port}"))
-        async with (
-            running_browser() as browser,
-            open_page(browser, f"127.0.0.1:{port}", Look(1440, "light")) as opened,
-        ):
+        async with open_page(browser, f"127.0.0.1:{port}", Look(1440, "light")) as opened:
             yield opened
     finally:
         stop(app)
-        stop(worker)
 
 
 def letter(reason: str) -> NewDeadLetter:

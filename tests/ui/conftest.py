@@ -9,7 +9,7 @@ from streamlit_app import clock
 from streamlit_app.components import empty
 from streamlit_app.data.connection import forget_connection
 from tests.support.ui.app import UNHURRIED_S, running_app
-from tests.support.ui.browser import LOOKS, TWO_LOOKS, Look, open_page, running_browser
+from tests.support.ui.browser import LOOKS, TWO_LOOKS, Look, open_page
 from tests.support.ui.fake_server import FakeServer
 from tests.support.ui.sample import NOW, serve_sample
 from tests.support.ui.sample_logs import log_answers
@@ -49,50 +49,44 @@ def connected(fake, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-async def _browser():
-    async with running_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="session")
-async def _address(_fake_server, _browser, tmp_path_factory):
+async def _address(_fake_server, browser, tmp_path_factory):
     with running_app(_fake_server.port, tmp_path_factory.mktemp("app") / "app.out") as address:
         await eventually(lambda: readiness.ui_answers(address))
         yield address
 
 
 @pytest.fixture(scope="session")
-async def _hurried_address(_fake_server, _browser, tmp_path_factory):
+async def _hurried_address(_fake_server, browser, tmp_path_factory):
     with running_app(_fake_server.port, tmp_path_factory.mktemp("app") / "hurried.out", "3") as address:
         await eventually(lambda: readiness.ui_answers(address))
         yield address
 
 
 @pytest.fixture
-async def browser_page(fake, _browser, _address):
+async def browser_page(fake, browser, _address):
     """A window of 1440 pixels, light."""
-    async with open_page(_browser, _address, Look(1440, "light")) as page:
+    async with open_page(browser, _address, Look(1440, "light")) as page:
         yield page
 
 
 @pytest.fixture(params=LOOKS, ids=str)
-async def look_page(request, fake, _browser, _address):
+async def look_page(request, fake, browser, _address):
     """A window of each width and theme: for pictures of pages."""
-    async with open_page(_browser, _address, request.param) as page:
+    async with open_page(browser, _address, request.param) as page:
         yield page
 
 
 @pytest.fixture(params=TWO_LOOKS, ids=str)
-async def state_page(request, fake, _browser, _address):
+async def state_page(request, fake, browser, _address):
     """A wide window in light and a narrow one in dark: for pictures of states."""
-    async with open_page(_browser, _address, request.param) as page:
+    async with open_page(browser, _address, request.param) as page:
         yield page
 
 
 @pytest.fixture(params=TWO_LOOKS, ids=str)
-async def hurried_page(request, fake, _browser, _hurried_address):
+async def hurried_page(request, fake, browser, _hurried_address):
     """Likewise, of an app that waits 3 s for an answer, as in production: for a server that hangs."""
-    async with open_page(_browser, _hurried_address, request.param) as page:
+    async with open_page(browser, _hurried_address, request.param) as page:
         yield page
 
 

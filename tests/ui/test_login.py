@@ -34,7 +34,7 @@ def provider(_provider):
 
 
 @pytest.fixture(scope="module")
-async def _app(_fake_server, _browser, _provider, tmp_path_factory):
+async def _app(_fake_server, browser, _provider, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     port = free_port()
     secrets = home / ".streamlit" / "secrets.toml"
@@ -51,9 +51,9 @@ async def _app(_fake_server, _browser, _provider, tmp_path_factory):
 
 
 @pytest.fixture
-async def visit(fake, provider, _browser, _app):
+async def visit(fake, provider, browser, _app):
     """A window on the app, which may ask the provider, too, and nobody else."""
-    async with open_page(_browser, _app, Look(1440, "light"), provider.address) as page:
+    async with open_page(browser, _app, Look(1440, "light"), provider.address) as page:
         await page.goto("/")
         yield page
 

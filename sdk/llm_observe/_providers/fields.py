@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from llm_observe._vendor import VendorObject
+    from llm_observe._vendor import VendorClass, VendorObject
 
 _NONE: Final[Mapping[str, VendorObject]] = {}
 _MAX_CONTENT_BYTES: Final = 256 * 1024
 """Longest body that is read on the application's thread."""
+_VENDORS: Final = frozenset({"openai", "anthropic", "google"})
+"""The packages of the vendors' models."""
 
 
 def fields_of(part: VendorObject) -> Mapping[str, VendorObject]:
@@ -61,6 +63,23 @@ def to_json_objects(value: object, rename: Callable[[str], str] = str) -> Vendor
     if isinstance(value, list):
         return [to_json_objects(entry, rename) for entry in value]
     return value
+
+
+def with_attributes(answer: VendorObject) -> VendorObject:
+    """Return an answer, or a chunk of one, whose members are attributes as in the vendors' models.
+
+    An application may ask a client's ``post()`` for plain JSON, or for a model of its own with a few fields.
+    """
+    kind: VendorClass = type(answer)
+    return to_json_objects(dict(fields_of(answer))) if _is_own(kind) else answer
+
+
+@lru_cache(maxsize=256)  # bounded: an application may create classes all the time
+def _is_own(kind: VendorClass) -> bool:
+    """Return whether a class of answers is no vendor's."""
+    if issubclass(kind, dict):
+        return True
+    return hasattr(kind, "model_fields") and kind.__module__.partition(".")[0] not in _VENDORS
 
 
 @lru_cache(maxsize=256)
