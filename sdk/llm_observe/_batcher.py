@@ -143,7 +143,8 @@ class Batcher(Generic[Item]):
             return "queue_full"
         if self._held_bytes + size > self._config.queue_max_bytes:
             return "queue_full"
-        self._calls.append(call)
+        # By operators: after a method call, an interrupt could be raised between the queue and its counts.
+        self._calls += (call,)
         self._counters.queued += 1
         self._held_bytes += size
         return ""
@@ -165,6 +166,14 @@ class Batcher(Generic[Item]):
             report_internal_error("prepare", type(error))
 
     def _run(self) -> None:
+        thread = threading.current_thread()
+        with self._lock:
+            if self._thread not in (
+                None,
+                thread,
+            ):  # another was started while this one's start was interrupted
+                return
+            self._thread = thread
         try:
             self._send_until_stopped()
         finally:  # one that was killed, as greenlets may be, is replaced with the next call
@@ -172,7 +181,7 @@ class Batcher(Generic[Item]):
 
     def _send_until_stopped(self) -> None:
         self.load()
-        if self._config.spool_dir:
+        if self._config.spool_dir and self._spool is None:
             self._open_spool()
         while not (self._stopped and not self._calls):
             self._wake.wait()

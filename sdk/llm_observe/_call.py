@@ -169,8 +169,8 @@ class Call:
             self.latency_ns = time.perf_counter_ns() - self.mono_start_ns
             if outcome == SUCCESS or (outcome == CANCELLED and (self.end_seen or self.error_code)):
                 outcome = self._judge()
-            self.outcome = outcome
         finally:  # an interrupt, such as KeyboardInterrupt, costs no log
+            self.outcome = outcome
             self.sink(self)
 
     def _judge(self) -> int:

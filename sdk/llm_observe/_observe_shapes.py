@@ -86,10 +86,10 @@ def _plain(function: Callable[..., object], begin: _Begin, recorder: Recorder) -
                 result = run_inside(call.session, function, *arguments, **named)
             else:
                 result = function(*arguments, **named)
-        except BaseException as error:
+            return _settle(result, recorder, call)
+        except BaseException as error:  # of the function, or an interrupt after it
             fail(recorder, call, error)
             raise
-        return _settle(result, recorder, call)
 
     return observed
 

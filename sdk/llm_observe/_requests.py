@@ -1,24 +1,18 @@
-"""Records the requests of clients with a single request method: timing, answers, streams and errors."""
+"""Records the requests of clients with a single request method."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
+from llm_observe._answers import fail_request, read_before_parser, settle
 from llm_observe._batch_results import record_results
 from llm_observe._guard import attempt, swallow
-from llm_observe._providers.fields import answer_of, attribute, with_attributes
-from llm_observe._providers.ids import note_gateway, note_http
-from llm_observe._providers.openai_endpoints import MEDIA
-from llm_observe._response_body import cancel_when_closed
-from llm_observe._response_bytes import read_events, read_passing_bytes
+from llm_observe._response_headers import current, header_members
 from llm_observe._runtime import get_runtime, submit
 from llm_observe._server_address import find_server, reports_stream_usage
-from llm_observe._stream_ends import fail
-from llm_observe._taps import atap, tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,14 +23,7 @@ if TYPE_CHECKING:
 
 PROVIDER: Final = "_llm_observe_provider"
 """Where a stand-in keeps who serves the calls, if the application said so."""
-_PROCESS: Final = "_process_response"
-"""The method with which a client turns an HTTP response into its answer, whatever that is."""
-_PROCESS_ARGUMENTS: Final = frozenset(
-    {"self", "cast_to", "options", "response", "stream", "stream_cls", "retries_taken"}
-)
 _REQUEST_ARGUMENTS: Final = frozenset({"self", "cast_to", "options", "stream", "stream_cls"})
-_current: ContextVar[Call | None] = ContextVar("llm_observe_current_call", default=None)
-"""The call whose request is being made."""
 
 
 def request_members(client_class: VendorClass, reader: Provider, given: str) -> dict[str, object]:
@@ -52,11 +39,7 @@ def request_members(client_class: VendorClass, reader: Provider, given: str) -> 
     request = make(client_class, reader, given)
     if not set(inspect.signature(client_class.request).parameters) <= _REQUEST_ARGUMENTS:
         request = _passing_on(client_class, request, lambda bound: make(bound, reader, given))
-    members: dict[str, object] = {"request": request}
-    process = getattr(client_class, _PROCESS, None)
-    if process is not None and set(inspect.signature(process).parameters) == _PROCESS_ARGUMENTS:
-        members[_PROCESS] = _reading_headers(client_class)
-    return members
+    return {"request": request, **header_members(client_class)}
 
 
 def _passing_on(
@@ -74,7 +57,6 @@ def _passing_on(
         if not own and not named:
             return known(self, cast_to, options, **streamed)
 
-        @functools.wraps(client_class.request)
         def with_own(*usual: object, **streamed: object) -> VendorObject:
             return client_class.request(*usual, *own, **streamed, **named)
 
@@ -85,56 +67,6 @@ def _passing_on(
         return await request(*arguments, **named)
 
     return arequest if inspect.iscoroutinefunction(client_class.request) else request
-
-
-def _reading_headers(client_class: VendorClass) -> Callable[..., VendorObject]:
-    """Return a method that records what only the HTTP response of a plain answer shows, then goes on."""
-    process = getattr(client_class, _PROCESS)
-
-    # The arguments by name: to collect and spread them would cost more than all the rest.
-    @functools.wraps(process)
-    def process_response(
-        self: VendorObject,
-        *,
-        cast_to: VendorObject,
-        options: VendorObject,
-        response: VendorObject,
-        stream: bool,
-        stream_cls: VendorObject,
-        retries_taken: int = 0,
-    ) -> VendorObject:
-        call = _current.get()
-        if call is not None:
-            _note_response(call, response, retries_taken)
-        return process(
-            self,
-            cast_to=cast_to,
-            options=options,
-            response=response,
-            stream=stream,
-            stream_cls=stream_cls,
-            retries_taken=retries_taken,
-        )
-
-    @functools.wraps(process)
-    async def aprocess_response(
-        self: VendorObject, *, response: VendorObject, retries_taken: int = 0, **options: VendorObject
-    ) -> VendorObject:
-        call = _current.get()
-        if call is not None:
-            _note_response(call, response, retries_taken)
-        return await process(self, response=response, retries_taken=retries_taken, **options)
-
-    return aprocess_response if inspect.iscoroutinefunction(process) else process_response
-
-
-def _note_response(call: Call, response: VendorObject, retries_taken: int) -> None:
-    if not call.background_id:  # not of the request that began it
-        call.retry_count = retries_taken
-    if call.kind == MEDIA:  # its answer may be text or bytes, on which the client keeps no request id
-        attempt("read_headers", note_http, response, call)
-    else:
-        attempt("read_gateway", note_gateway, response.headers, call)
 
 
 def _begin(
@@ -151,25 +83,10 @@ def _begin(
                     ask = reports_stream_usage(client, call.server_address)
                 options, hide = reader.prepare(options, call, request_stream_usage=ask)
             elif getattr(options, "post_parser", None):
-                options = _read_before_parser(reader, call, options)
+                options = read_before_parser(reader, call, options)
     except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
         swallow("describe", error)
     return call, options, hide
-
-
-def _read_before_parser(provider: Provider, call: Call, options: VendorObject) -> VendorObject:
-    """Return options whose parser first has the answer read: it may raise, and the answer is paid for.
-
-    The parser of a raw response runs when the application asks for it, after the answer has been read.
-    """
-    parse = options.post_parser
-
-    def read_and_parse(answer: VendorObject) -> VendorObject:
-        if not call.finished:
-            attempt("read_response", provider.read_response, answer, call)
-        return parse(answer)
-
-    return options.model_copy(update={"post_parser": read_and_parse})
 
 
 def _note_server(client: VendorObject, given: str, call: Call) -> None:
@@ -198,15 +115,15 @@ def _sync_request(client_class: VendorClass, reader: Provider, given: str) -> Ca
         if call is None:
             response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
             return _read_results(reader, given, self, options, response)
-        outer = _current.get()
-        _current.set(call)
+        outer = current.get()
+        current.set(call)
         try:
             response = client_class.request(self, cast_to, options, stream=stream, stream_cls=stream_cls)
-            _current.set(outer)
-            return _settle(reader, call, response, hide=hide)
+            current.set(outer)
+            return settle(reader, call, response, hide=hide)
         except BaseException as error:
-            _current.set(outer)
-            _fail(reader, call, error)
+            current.set(outer)
+            fail_request(reader, call, error)
             raise
 
     return request
@@ -228,17 +145,17 @@ def _async_request(client_class: VendorClass, reader: Provider, given: str) -> C
                 self, cast_to, options, stream=stream, stream_cls=stream_cls
             )
             return _read_results(reader, given, self, options, response)
-        outer = _current.get()
-        _current.set(call)
+        outer = current.get()
+        current.set(call)
         try:
             response = await client_class.request(
                 self, cast_to, options, stream=stream, stream_cls=stream_cls
             )
-            _current.set(outer)
-            return _settle(reader, call, response, hide=hide)
+            current.set(outer)
+            return settle(reader, call, response, hide=hide)
         except BaseException as error:
-            _current.set(outer)
-            _fail(reader, call, error)
+            current.set(outer)
+            fail_request(reader, call, error)
             raise
 
     return request
@@ -254,88 +171,3 @@ def _read_results(
 
     attempt("read_results", record_results, reader, answer, options.url, locate)
     return answer
-
-
-def _fail(provider: Provider, call: Call, error: BaseException) -> None:
-    """End a call that raised an error, or that was interrupted after it."""
-    try:
-        attempt("read_paid_answer", _read_paid_answer, provider, call, error)
-    finally:
-        fail(provider, call, error)
-
-
-def _read_paid_answer(provider: Provider, call: Call, error: BaseException) -> None:
-    """Read the answer behind an error that the client raised although the server had answered."""
-    response = attribute(error, "response")
-    if not call.end_seen and attribute(response, "is_success") and attribute(response, "is_closed"):
-        answer = answer_of(response)
-        if answer is not None:
-            provider.read_response(answer, call)
-
-
-def _settle(provider: Provider, call: Call, response: VendorObject, *, hide: bool) -> VendorObject:
-    """End the call of a complete answer, or tap its stream. Returns the same response object."""
-    try:
-        shape = _shape_of(_class_of(response))
-        if shape == "model":
-            if not call.end_seen:  # read already, before a parser
-                provider.read_response(with_attributes(response), call)
-            call.finish()
-        elif shape == "stream":
-            _tap_stream(provider, call, response, hide=hide)
-        elif shape == "raw":
-            call.retry_count = getattr(response, "retries_taken", None)
-            _read_http(provider, call, response.http_response)
-        else:
-            _read_other(provider, call, response)
-    except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
-        swallow("settle", error)
-        call.needs_end = False
-        call.finish()
-    return response
-
-
-@functools.cache
-def _shape_of(response_class: VendorClass) -> str:
-    """Return the kind of a response, from its class: hasattr() of an instance is slow for a missing field."""
-    if hasattr(response_class, "__stream__"):
-        return "stream"
-    declared = {name for base in response_class.__mro__ for name in getattr(base, "__annotations__", ())}
-    if "http_response" in declared:
-        return "raw"
-    return "model" if "model_fields" in dir(response_class) else "other"
-
-
-def _class_of(response: VendorObject) -> VendorClass:
-    """Return the class of a response, typed so that mypy accepts it as a key of the cache."""
-    return type(response)
-
-
-def _tap_stream(provider: Provider, call: Call, stream: VendorObject, *, hide: bool) -> None:
-    iterator = stream._iterator  # noqa: SLF001 - iterating a vendor's stream always reads it
-    tap_method = atap if hasattr(iterator, "__anext__") else tap
-    stream._iterator = tapped = tap_method(iterator, provider, call, hide=hide)  # noqa: SLF001 - as above
-    response = getattr(stream, "response", None)
-    cancel_when_closed(call, response, tapped)
-    attempt("read_headers", note_http, response, call)
-
-
-def _read_http(provider: Provider, call: Call, response: VendorObject) -> None:
-    """Read an HTTP response now, or its bytes as the application reads them."""
-    attempt("read_headers", note_http, response, call)
-    if not getattr(response, "is_closed", True):
-        read_passing_bytes(provider, call, response)
-    elif call.streamed and isinstance(content := attribute(response, "content"), bytes):
-        read_events(provider, call, content)
-    else:
-        _read_other(provider, call, response)
-
-
-def _read_other(provider: Provider, call: Call, answer: VendorObject) -> None:
-    """Read an answer that is no vendor's model, and of which nothing is known if it is no JSON object."""
-    fields = answer_of(answer)
-    if fields is not None:
-        provider.read_response(fields, call)
-    else:
-        call.needs_end = False
-    call.finish()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
 from llm_observe._call import CANCELLED, SUCCESS, Call
@@ -79,11 +80,9 @@ class OpenCalls:
 
     def oldest_asked(self, lane: object = None) -> Call | None:
         """Return the oldest call that the server has not begun to answer, on a lane if that is known."""
-        for wanted in (lane, None):
-            for call, own in self._asked.items():
-                if own == wanted:
-                    return call
-        return next(iter(self._asked), None) if lane is None else None
+        on_it = (call for call, own in self._asked.items() if own == lane)
+        maybe_on_it = (call for call, own in self._asked.items() if own is None or lane is None)
+        return next(chain(on_it, maybe_on_it), None)
 
     def end(self, call: Call, outcome: int = SUCCESS) -> None:
         """End a call."""

@@ -82,11 +82,12 @@ class Span(Call):
         """End the span and pass it to the sender. Only the first time counts."""
         if self.finished:
             return
-        self.finished = True
-        _open.discard(self)
-        self.latency_ns = time.perf_counter_ns() - self._mono_start_ns
-        self.outcome = outcome
-        self._submit(self)
+        self.finished, self.outcome = True, outcome
+        try:
+            _open.discard(self)
+            self.latency_ns = time.perf_counter_ns() - self._mono_start_ns
+        finally:  # an interrupt, such as KeyboardInterrupt, costs no span
+            self._submit(self)
 
     def compact(self) -> int:
         """Return the memory that the span holds while it is queued, in bytes."""

@@ -131,12 +131,12 @@ async def _run_coroutine(
 ) -> object:
     try:
         result = await inner
-    except BaseException as error:
+        reader.end(result, call)
+    except BaseException as error:  # of the coroutine, or an interrupt after it
         fail(reader, call, error)
         raise
     finally:
         finalizer.release()
-    reader.end(result, call)
     return result
 
 

@@ -355,6 +355,42 @@ def test_a_sender_thread_that_failed_to_start_starts_with_the_next_call(monkeypa
     assert batcher.flush(FLUSH_S) == FlushResult(sent=2, dropped=0, pending=0)
 
 
+def test_there_is_one_sender_thread_although_the_start_of_the_first_was_interrupted(monkeypatch):
+    batcher, _ = make()
+    start, started = threading.Thread.start, []
+
+    def interrupted(thread: threading.Thread) -> None:
+        started.append(thread)
+        start(thread)
+        if len(started) == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken, batcher._lock:
+        broken.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            batcher.add(call())
+        batcher.add(call())
+    started[0].join(FLUSH_S)
+    assert [thread.is_alive() for thread in started] == [False, True]
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=2, dropped=0, pending=0)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_sender_thread_that_is_replaced_leaves_its_spool_to_the_next(monkeypatch, tmp_path, caplog):
+    batcher, _ = make(CONFIG._replace(spool_dir=str(tmp_path)))
+    batcher.add(call())
+    batcher.flush(FLUSH_S)
+    spool = batcher._spool
+    with monkeypatch.context() as broken:
+        broken.setattr(batcher, "_send_backlog", killed)
+        batcher.add(call())
+        wait_until(lambda: batcher._thread is None)
+    batcher.add(call())
+    assert batcher.flush(FLUSH_S) == FlushResult(sent=3, dropped=0, pending=0)
+    assert batcher._spool is spool is not None
+    assert caplog.messages == []
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_sender_thread_that_was_killed_is_replaced_with_the_next_call(monkeypatch):
     batcher, _ = make()

@@ -69,6 +69,19 @@ def test_an_endpoint_with_a_url_much_like_it_is_another(recorder, url):
     assert recorder.calls == []
 
 
+@pytest.mark.parametrize(
+    "url", ["responses/r1", "https://models.example/v1/responses/r1", "/responses/r1?a=b"]
+)
+def test_an_answer_in_the_background_is_found_however_its_url_is_written(recorder, url):
+    states = iter(("queued", "completed"))
+    whole = {"id": "r1", "object": "response", "model": "m", "output": [], "background": True}
+    client = make(openai.OpenAI, lambda _: httpx2.Response(200, json={**whole, "status": next(states)}))
+    client.responses.create(model="m", input="hi", background=True)
+    assert recorder.calls == []
+    client.get(url, cast_to=openai.types.responses.Response)
+    assert recorder.only.provider_response_id == "r1"
+
+
 @pytest.mark.parametrize("kind", [openai.OpenAI, anthropic.Anthropic])
 def test_a_request_that_lists_answers_runs_no_model(recorder, kind):
     url = "/chat/completions" if kind is openai.OpenAI else "/v1/messages"

@@ -56,7 +56,7 @@ _PATTERNS: Final = (
     (re.compile(r"/threads/[^/]+/runs"), Endpoint("invoke_agent", JOB, shows_end=True)),
 )
 _POLL: Final = re.compile(
-    r"/(?:responses|videos|threads/[^/]+/runs)/([^/?]+)(?:/cancel|/submit_tool_outputs)?(?:\?.*)?"
+    r"(?:.*/)?(?:responses|videos|threads/[^/]+/runs)/([^/?]+)(?:/cancel|/submit_tool_outputs)?(?:\?.*)?"
 )
 """Asks for an answer that was begun by another request, or goes on with it."""
 STREAMED_USAGE: Final = frozenset({CHAT, TEXT})
@@ -87,5 +87,5 @@ def find_background_call(options: VendorObject) -> Call | None:
     """Return the call that a request asks for, goes on with or cancels, if there is one."""
     if not is_known() or options.method.lower() == "delete":
         return None
-    match = _POLL.fullmatch(options.url)
+    match = _POLL.fullmatch(str(options.url))
     return find_call(match.group(1)) if match else None
