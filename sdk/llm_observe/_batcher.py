@@ -1,18 +1,18 @@
-"""The bounded queue between the application and the collector, and the thread that sends from it."""
+"""The thread that sends what the application has queued."""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from collections import deque
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic
 
 from llm_observe._batch_kind import LOGS
 from llm_observe._counters import DeliveryCounters, FlushResult
 from llm_observe._delivery import Delivery
 from llm_observe._guard import report_internal_error
 from llm_observe._loading import forks_wait
+from llm_observe._queue import INBOX_CALLS, BoundedQueue, Item
 from llm_observe._senders import Senders
 from llm_observe._wake_up import WakeUp
 
@@ -28,19 +28,6 @@ if TYPE_CHECKING:
 
 _BATCH_MAX_LOGS: Final = 500
 _BATCH_MAX_BYTES: Final = 2 * 1024 * 1024
-
-
-class Queued(Protocol):
-    """A finished call or span, as far as the queue needs it."""
-
-    waiting_bytes: int
-
-    def compact(self) -> int:
-        """Cut the texts; return the memory that it holds while it is queued, in bytes."""
-        ...
-
-
-Item = TypeVar("Item", bound=Queued)
 
 
 class _Batch:
@@ -59,9 +46,8 @@ class _Batch:
 class Batcher(Generic[Item]):
     """Queues calls in microseconds and sends them from a daemon thread, which starts with the first call.
 
-    The queue is bounded by count and by bytes, of which calls on their way take theirs until they are
-    settled. Calls that do not fit are dropped and counted by reason. After a fork, the child has an empty
-    queue, and its own producer id and thread: the parent sends the rest.
+    Calls that do not fit into the queue are dropped and counted by reason. After a fork, the child has an
+    empty queue, and its own producer id and thread: the parent sends the rest.
 
     Args:
         config: Bounds and delays.
@@ -106,48 +92,27 @@ class Batcher(Generic[Item]):
         self._senders: Senders[_Batch] = Senders(self._deliver, self._most_in_flight)
         self._wake = WakeUp()
         self._hurry = WakeUp()
-        self._calls: deque[Item] = deque()
-        self._held_bytes = 0
-        """Of the calls in the queue, and of those on their way."""
+        self._queue: BoundedQueue[Item] = BoundedQueue(self._config, self._counters)
         self._thread: threading.Thread | None = None
-        self._stopped = False
 
     def add(self, call: Item) -> None:
-        """Count a finished call, then queue or drop it. Never blocks on the network."""
-        counters = self._counters
-        with self._lock:
-            counters.logged += 1
-            drop_reason = "internal_error"
-            try:
-                drop_reason = self._enqueue(call)
-            except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
-                report_internal_error("add", type(error))
-            finally:  # every logged call must be counted, also if the thread is interrupted
-                if drop_reason:
-                    counters.drop(drop_reason)
-            if drop_reason:
-                return
-            if self._thread is None:
-                self._start_thread()
-        if not self._wake.is_set():
+        """Queue a finished call, or drop it. Never blocks on the network."""
+        queue = self._queue
+        queue.put(call)
+        if len(queue.inbox) >= INBOX_CALLS or queue.closed or self._thread is None:
+            self._take_in()
+        if self._wake.is_unset():
             self._wake.set()
-        if len(self._calls) >= _BATCH_MAX_LOGS and not self._hurry.is_set():
-            self._hurry.set()
 
-    def _enqueue(self, call: Item) -> str:
-        """Queue a call; return why it must be dropped instead, or an empty text."""
-        if self._stopped:
-            return "shut_down"
-        size = call.waiting_bytes = call.compact()
-        if len(self._calls) >= self._config.queue_max_logs:
-            return "queue_full"
-        if self._held_bytes + size > self._config.queue_max_bytes:
-            return "queue_full"
-        # By operators: after a method call, an interrupt could be raised between the queue and its counts.
-        self._calls += (call,)
-        self._counters.queued += 1
-        self._held_bytes += size
-        return ""
+    def _take_in(self) -> int:
+        """Count what was added, and queue or drop it; return how many calls are queued."""
+        with self._lock:
+            queued = self._queue.take_in()
+            if queued and self._thread is None:
+                self._start_thread()
+        if queued >= _BATCH_MAX_LOGS:
+            self._hurry.set()
+        return queued
 
     def _start_thread(self) -> None:
         """Start the sender. If no thread can be started now, the next call tries again."""
@@ -183,7 +148,7 @@ class Batcher(Generic[Item]):
         self.load()
         if self._config.spool_dir and self._spool is None:
             self._open_spool()
-        while not (self._stopped and not self._calls):
+        while not (self._queue.closed and not self._queue):
             self._wake.wait()
             self._hurry.wait(self._config.batch_delay_s)
             with self._lock:
@@ -193,9 +158,9 @@ class Batcher(Generic[Item]):
 
     def _send_backlog(self) -> None:
         """Send the calls that are queued now. Those that come meanwhile wait for others."""
-        backlog = len(self._calls)
-        while backlog > 0 and self._calls:
-            backlog -= self._send_batch()
+        backlog = self._take_in()
+        while backlog > 0 and (taken := self._send_batch()):
+            backlog -= taken
 
     def _load(self) -> None:
         """Load what the thread itself needs."""
@@ -226,7 +191,7 @@ class Batcher(Generic[Item]):
             self._send(batch)
         except BaseException as error:  # noqa: BLE001 - the thread must outlive whatever an exporter raises
             report_internal_error("sender", type(error))
-            dropped = self._discard_calls() if batch is None else self._count(batch)
+            dropped = self._queue.discard() if batch is None else self._count(batch)
             self._counters.settle(dropped=dropped, reason="internal_error")
             self._let_go(batch)
         return 0 if batch is None else batch.calls
@@ -240,7 +205,7 @@ class Batcher(Generic[Item]):
         if count:
             number = self._counters.report(batch.request, count)
             if self._spool is None or not self._spool.keep(batch.request, number):
-                more_wait = len(self._calls) >= _BATCH_MAX_LOGS
+                more_wait = len(self._queue) >= _BATCH_MAX_LOGS
                 self._senders.send(batch, beside=more_wait and self._delivery.answers)
                 return
         self._let_go(batch)
@@ -260,13 +225,13 @@ class Batcher(Generic[Item]):
         """Give the bytes of a batch's calls back to the queue, once."""
         if batch is not None:
             with self._lock:
-                self._held_bytes -= batch.held_bytes
+                self._queue.held_bytes -= batch.held_bytes
                 batch.held_bytes = 0
 
     def _fill(self, batch: _Batch) -> None:
         """Move calls from the queue into a batch. One whose log fails is dropped alone."""
         size, records = 0, self._kind.records(batch.request)
-        while batch.calls < _BATCH_MAX_LOGS and size < _BATCH_MAX_BYTES and (call := self._next_call()):
+        while batch.calls < _BATCH_MAX_LOGS and size < _BATCH_MAX_BYTES and (call := self._queue.take()):
             batch.calls += 1
             batch.held_bytes += call.waiting_bytes
             try:
@@ -277,21 +242,9 @@ class Batcher(Generic[Item]):
                 report_internal_error("to_log", type(error))
                 self._counters.settle(dropped=1, reason="internal_error")
 
-    def _next_call(self) -> Item | None:
-        """Take the oldest call out of the queue."""
-        with self._lock:
-            return self._calls.popleft() if self._calls else None
-
-    def _discard_calls(self) -> int:
-        """Empty the queue and return how many calls were in it."""
-        with self._lock:
-            count = len(self._calls)
-            self._held_bytes -= sum(call.waiting_bytes for call in self._calls)
-            self._calls.clear()
-        return count
-
     def flush(self, timeout_s: float) -> FlushResult:
         """Wait until every call added before is sent or dropped, at most timeout_s seconds."""
+        self._take_in()
         self._wake.set()
         self._hurry.set()
         return self._counters.wait(timeout_s)
@@ -300,17 +253,19 @@ class Batcher(Generic[Item]):
         """Flush and stop. Calls that are left are dropped and counted, or stay in the spool."""
         self.flush(timeout_s)
         with self._lock:
-            self._stopped = True
+            self._queue.closed = True
         self._delivery.stop()
         # Without the lock: a stream that is garbage-collected while the spool is busy needs it, too.
         kept = self._spool.stop() if self._spool is not None else 0
         with self._lock:
+            self._queue.take_in()
             result = self._counters.close(kept=kept)
-            self._discard_calls()
+            self._queue.discard()
         self._wake.set()
         self._hurry.set()
         return result
 
     def dropped_counts(self) -> dict[str, int]:
         """Return drops so far, by reason."""
+        self._take_in()
         return self._counters.dropped_counts()

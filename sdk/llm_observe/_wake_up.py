@@ -17,10 +17,8 @@ class WakeUp:
         self._unset = threading.Lock()
         """Held while it is not set."""
         self._unset.acquire()
-
-    def is_set(self) -> bool:
-        """Return whether the next wait() returns at once."""
-        return not self._unset.locked()
+        self.is_unset = self._unset.locked
+        """Returns whether the next wait() does not return at once."""
 
     def set(self) -> None:
         """Wake the thread that waits, or the next one."""

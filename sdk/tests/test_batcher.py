@@ -87,7 +87,7 @@ def test_batches_are_on_their_way_side_by_side_while_the_collector_answers(most,
     for _ in range(2_600):
         batcher.add(call())
     wait_until(lambda: len(begun) == (most if answered else 1))
-    assert batcher._calls
+    assert batcher._queue
     open_.set()
     assert batcher.flush(FLUSH_S) == FlushResult(sent=2_600, dropped=0, pending=0)
     assert len({log.log_id for request in collector.requests for log in request.logs}) == 2_600
@@ -140,7 +140,7 @@ def test_calls_that_come_while_a_batch_is_sent_share_the_next_one():
     collector.open.clear()
     batcher.add(call())
     batcher._hurry.set()
-    wait_until(lambda: not batcher._calls)
+    wait_until(lambda: not batcher._queue)
     for _ in range(20):
         batcher.add(call())
     collector.open.set()
@@ -166,7 +166,7 @@ def test_calls_beyond_the_queue_limits_are_dropped_and_counted(config, fitting):
     batcher, collector = make(config)
     collector.open.clear()
     batcher.add(call())
-    wait_until(lambda: not batcher._calls)
+    wait_until(lambda: not batcher._queue)
     for _ in range(15):
         batcher.add(call())
     assert batcher.dropped_counts() == {"queue_full": 16 - fitting}
@@ -187,7 +187,7 @@ def test_calls_take_their_bytes_until_they_are_settled(export, build, most_in_fl
         for _ in range(10):
             batcher.add(call())
         assert batcher.flush(FLUSH_S).pending == 0
-        wait_until(lambda: batcher._held_bytes == 0)
+        wait_until(lambda: batcher._queue.held_bytes == 0)
     assert "queue_full" not in batcher.dropped_counts()
 
 
@@ -198,7 +198,7 @@ def test_calls_that_are_discarded_take_no_bytes():
         batcher.add(call())
     batcher.shutdown(0)
     collector.open.set()
-    wait_until(lambda: batcher._held_bytes == 0)
+    wait_until(lambda: batcher._queue.held_bytes == 0)
 
 
 def test_an_unavailable_collector_is_retried_until_it_recovers():
@@ -254,7 +254,7 @@ def test_producer_counters_add_up():
     batcher, collector = make(CONFIG._replace(queue_max_logs=2))
     collector.open.clear()
     batcher.add(call())
-    wait_until(lambda: not batcher._calls)
+    wait_until(lambda: not batcher._queue)
     for _ in range(4):
         batcher.add(call())
     collector.open.set()

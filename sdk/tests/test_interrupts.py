@@ -80,7 +80,7 @@ def run_interrupted(work: Callable[[], object], has_begun: Callable[[], object],
     return left <= 0
 
 
-QUEUEING = frozenset({"_enqueue", "compact", "_join_output"})
+QUEUEING = frozenset({"take_in", "_queue_or_drop", "_enqueue", "compact", "_join_output"})
 
 
 def run_interrupted_in(functions: frozenset[str], work: Callable[[], object], number: int) -> bool:
@@ -183,7 +183,8 @@ def test_a_call_is_queued_or_dropped_if_its_thread_is_interrupted(most):
         )
         first, second = (Call("openai", "chat", "m", lambda _: None) for _ in range(2))
         batcher.add(first)
-        had_function = run_interrupted_in(QUEUEING, functools.partial(batcher.add, second), number)
+        batcher.add(second)
+        had_function = run_interrupted_in(QUEUEING, batcher.dropped_counts, number)
         result = batcher.flush(WAIT_S)
         assert is_free(batcher._lock)
         assert (result.pending, result.sent + result.dropped) == (0, 2), (
