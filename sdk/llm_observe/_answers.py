@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from llm_observe._guard import attempt, swallow
-from llm_observe._providers.fields import answer_of, attribute, with_attributes
+from llm_observe._providers.fields import answer_of, attribute, is_own, with_attributes
 from llm_observe._providers.ids import note_http
 from llm_observe._response_body import cancel_when_closed
 from llm_observe._response_bytes import read_events, read_passing_bytes
@@ -38,9 +38,9 @@ def settle(provider: Provider, call: Call, response: VendorObject, *, hide: bool
     """End the call of a complete answer, or tap its stream. Returns the same response object."""
     try:
         shape = _shape_of(_class_of(response))
-        if shape == "model":
+        if shape == "model" or shape == "own model":
             if not call.end_seen:  # read already, before a parser
-                provider.read_response(with_attributes(response), call)
+                provider.read_response(response if shape == "model" else with_attributes(response), call)
             call.finish()
         elif shape == "stream":
             _tap_stream(provider, call, response, hide=hide)
@@ -64,7 +64,9 @@ def _shape_of(response_class: VendorClass) -> str:
     declared = {name for base in response_class.__mro__ for name in getattr(base, "__annotations__", ())}
     if "http_response" in declared:
         return "raw"
-    return "model" if "model_fields" in dir(response_class) else "other"
+    if "model_fields" not in dir(response_class):
+        return "other"
+    return "own model" if is_own(response_class) else "model"
 
 
 def _class_of(response: VendorObject) -> VendorClass:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from llm_observe._session import Session
     from llm_observe._vendor import VendorObject
     from llm_observe.redaction import Redactor
+    from llm_observe.trace_context import SpanContext
     from llm_observe.v1.log_pb2 import Log
 
     TextOf = Callable[[VendorObject], str | None]
@@ -33,9 +34,8 @@ SUCCESS: Final = 1
 ERROR: Final = 2
 CANCELLED: Final = 3
 
-_OVERHEAD_BYTES: Final = 2_200
-"""Memory of a queued Call without its text, measured with tracemalloc: of one with so many attributes that
-Python gives it a dict of its own (more than 30). Others take a third."""
+_OVERHEAD_BYTES: Final = 1_000
+"""Memory of a queued Call without its text, measured with tracemalloc."""
 _SHORT_TEXTS: Final = (
     "provider", "model", "response_model", "finish_reason", "provider_request_id", "provider_response_id",
     "service_tier", "server_address", "error_code", "error_message",
@@ -45,70 +45,93 @@ _SHORT_TEXTS: Final = (
 class Call:
     """One call to a model. Times ending in ``_ns`` are nanoseconds; ``mono`` is the monotonic clock."""
 
-    # Defaults are class attributes: most calls set few, and each assignment costs the application's thread.
-    kind = ""
-    """The kind of request, for the provider's reader."""
-    log_id = ""
-    metadata: tuple[tuple[str, str], ...] = ()
-    input_text: tuple[str, ...] = ()
-    output_chars = 0
-    outcome = SUCCESS
-    streamed = False
-    latency_ns: int | None = None
-    ttft_ns: int | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
-    cache_read_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    cache_write_1h_tokens: int | None = None
-    audio_input_tokens: int | None = None
-    audio_output_tokens: int | None = None
-    reported_cost_nano_usd: int | None = None
-    retry_count: int | None = None
-    response_model = ""
-    finish_reason = ""
-    provider_request_id = ""
-    provider_response_id = ""
-    service_tier = ""
-    server_address = ""
-    error_code = ""
-    error_message = ""
-    http_status: int | None = None
-    text_of: TextOf | None = None
-    """Returns the text of a chunk, if nearly all chunks of the stream have nothing else. Others may raise."""
-    waiting_bytes = 0
-    """Size that was added to the queue's for this call."""
-    last_chunk: VendorObject = None
-    """A chunk whose numbers are read when the stream ends."""
-    read_last: Callable[[VendorObject, Call], None] | None = None
-    """Reads them; None if such chunks have no numbers."""
-    needs_end = False
-    """Whether the answer shows that it is complete. Without such evidence, it is not a success."""
-    end_seen = False
-    """Whether there was evidence that the answer is complete."""
-    background_id = ""
-    """Id of an answer that the provider makes in the background."""
-    usage_parts: dict[str, int] | None = None
-    """The counts from which a provider's usage is added up."""
-    finished = False
-    """Whether the call has been passed to the sink."""
+    # Slots: a call has more fields than instances of a class share the names of, and a dict takes 2 kB.
+    __slots__ = (
+        "audio_input_tokens", "audio_output_tokens", "background_id", "cache_read_tokens",
+        "cache_write_1h_tokens", "cache_write_tokens", "end_seen", "error_code", "error_message",
+        "finish_reason", "finished", "http_status", "input_text", "input_tokens", "kind", "last_chunk",
+        "latency_ns", "log_id", "metadata", "model", "mono_start_ns", "needs_end", "operation", "outcome",
+        "output_chars", "output_chunks", "output_tokens", "provider", "provider_request_id",
+        "provider_response_id", "read_last", "reasoning_tokens", "reported_cost_nano_usd", "response_model",
+        "retry_count", "server_address", "service_tier", "session", "sink", "span_context", "start_ns",
+        "streamed", "text_of", "total_tokens", "ttft_ns", "usage_parts", "waiting_bytes",
+    )  # fmt: skip
+    provider: str
+    operation: str
+    model: str
+    sink: Callable[[Call], None]
+    session: Session
+    span_context: SpanContext | None
+    output_chunks: list[str]
+    start_ns: int
+    mono_start_ns: int
 
     def __init__(self, provider: str, operation: str, model: object, sink: Callable[[Call], None]) -> None:
+        self.set_unknown()
         self.provider = provider
         self.operation = operation
-        self.model: str = (model if type(model) is str else to_text(model))[:KEPT_TEXT_CHARS]
+        self.model = (model if type(model) is str else to_text(model))[:KEPT_TEXT_CHARS]
         self.sink = sink
         self.session = current_session()
         own = self.session.span
         self.span_context = current_span_context() if own is None else span_around(own)
-        self.output_chunks: list[str] = []
+        self.output_chunks = []
         pending = _pending.get()
         if pending is not None:
             pending.adopt(self)
         self.start_ns = time.time_ns()
         self.mono_start_ns = time.perf_counter_ns()
+
+    def set_unknown(self) -> None:
+        """Set everything that is not known yet."""
+        self.kind = ""
+        """The kind of request, for the provider's reader."""
+        self.log_id = ""
+        self.metadata: tuple[tuple[str, str], ...] = ()
+        self.input_text: tuple[str, ...] = ()
+        self.output_chars = 0
+        self.outcome = SUCCESS
+        self.streamed = False
+        self.latency_ns: int | None = None
+        self.ttft_ns: int | None = None
+        self.input_tokens: int | None = None
+        self.output_tokens: int | None = None
+        self.total_tokens: int | None = None
+        self.cache_read_tokens: int | None = None
+        self.cache_write_tokens: int | None = None
+        self.reasoning_tokens: int | None = None
+        self.cache_write_1h_tokens: int | None = None
+        self.audio_input_tokens: int | None = None
+        self.audio_output_tokens: int | None = None
+        self.reported_cost_nano_usd: int | None = None
+        self.retry_count: int | None = None
+        self.response_model = ""
+        self.finish_reason = ""
+        self.provider_request_id = ""
+        self.provider_response_id = ""
+        self.service_tier = ""
+        self.server_address = ""
+        self.error_code = ""
+        self.error_message = ""
+        self.http_status: int | None = None
+        self.text_of: TextOf | None = None
+        """Returns the text of a chunk, if nearly all chunks of the stream have nothing else. Others may raise."""
+        self.waiting_bytes = 0
+        """Size that was added to the queue's for this call."""
+        self.last_chunk: VendorObject = None
+        """A chunk whose numbers are read when the stream ends."""
+        self.read_last: Callable[[VendorObject, Call], None] | None = None
+        """Reads them; None if such chunks have no numbers."""
+        self.needs_end = False
+        """Whether the answer shows that it is complete. Without such evidence, it is not a success."""
+        self.end_seen = False
+        """Whether there was evidence that the answer is complete."""
+        self.background_id = ""
+        """Id of an answer that the provider makes in the background."""
+        self.usage_parts: dict[str, int] | None = None
+        """The counts from which a provider's usage is added up."""
+        self.finished = False
+        """Whether the call has been passed to the sink."""
 
     def note_first_token(self) -> None:
         """Record the time to first token, once."""
@@ -158,7 +181,8 @@ class Call:
         """
         if self.finished:
             return
-        self.read_last_chunk()
+        if self.last_chunk is not None:
+            self.read_last_chunk()
         if self.background_id:
             if not self.end_seen:
                 self._await_end()

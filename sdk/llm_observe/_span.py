@@ -43,6 +43,7 @@ class Span(Call):
     def __init__(  # a PendingCall waits for a call, and must not get this
         self, operation: str, name: str, session: Session, traceparent: object, sink: Callable[[Span], None]
     ) -> None:
+        self.set_unknown()
         self.operation = operation
         self.name = name
         self._submit = sink

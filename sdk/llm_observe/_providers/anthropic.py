@@ -13,6 +13,7 @@ from llm_observe._providers.fields import body_of, to_plain_json, undeclared_of
 from llm_observe._providers.ids import note_ids
 from llm_observe._providers.openai import note_input
 from llm_observe._providers.usage import read_anthropic
+from llm_observe._providers.usual_answers import read_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,8 @@ def prepare(options: VendorObject, call: Call, *, request_stream_usage: bool) ->
 
 def read_response(response: VendorObject, call: Call) -> None:
     """Record text, usage and finish reason of a Message, or the error that came instead."""
+    if read_message(response, call):
+        return
     if error := undeclared_of(response).get("error"):
         read_error_body(error, call)
         return

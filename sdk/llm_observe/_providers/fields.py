@@ -71,11 +71,11 @@ def with_attributes(answer: VendorObject) -> VendorObject:
     An application may ask a client's ``post()`` for plain JSON, or for a model of its own with a few fields.
     """
     kind: VendorClass = type(answer)
-    return to_json_objects(dict(fields_of(answer))) if _is_own(kind) else answer
+    return to_json_objects(dict(fields_of(answer))) if is_own(kind) else answer
 
 
 @lru_cache(maxsize=256)  # bounded: an application may create classes all the time
-def _is_own(kind: VendorClass) -> bool:
+def is_own(kind: VendorClass) -> bool:
     """Return whether a class of answers is no vendor's."""
     if issubclass(kind, dict):
         return True

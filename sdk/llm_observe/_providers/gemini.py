@@ -10,6 +10,7 @@ from llm_observe._guard import attempt
 from llm_observe._providers.errors import note_failure, read_error_body
 from llm_observe._providers.fields import attribute
 from llm_observe._providers.usage import read_gemini, read_gemini_embeddings
+from llm_observe._providers.usual_answers import read_generation
 from llm_observe._values import to_http_status, to_text
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def read_response(response: VendorObject, call: Call) -> None:
     """Record text, usage and finish reason of an answer, complete or a chunk of a stream."""
     if call.operation == "video_generation":
         read_operation(response, call)
+        return
+    if not call.streamed and read_generation(response, call):
         return
     _read_numbers(response, call)
     if not attempt("read_content", _read_content, response, call):

@@ -24,6 +24,7 @@ from llm_observe._providers.openai_endpoints import (
     find_endpoint,
 )
 from llm_observe._providers.usage import read_openai
+from llm_observe._providers.usual_answers import read_completion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +134,8 @@ def _is_raw(options: VendorObject) -> bool:
 
 def read_response(response: VendorObject, call: Call) -> None:
     """Record text, usage and finish reason of a complete answer of any endpoint."""
+    if call.kind == CHAT and read_completion(response, call):
+        return
     reader = _READERS.get(call.kind)
     if reader is not None:
         reader(response, call)

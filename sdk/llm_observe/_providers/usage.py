@@ -191,7 +191,7 @@ def read_gemini(usage: VendorObject, call: Call) -> None:
         call.cache_read_tokens = cached
     if (total := get("total_token_count")) is not None:
         call.total_tokens = total
-    attempt("read_kinds", _read_kinds, fields, call)
+    attempt("read_kinds", read_kinds, fields, call)
 
 
 def read_interaction(usage: VendorObject, call: Call) -> None:
@@ -229,7 +229,7 @@ def read_gemini_embeddings(embeddings: VendorObject, call: Call) -> None:
         call.input_tokens = call.total_tokens = sum(known)
 
 
-def _read_kinds(usage: Mapping[str, VendorObject], call: Call) -> None:
+def read_kinds(usage: Mapping[str, VendorObject], call: Call) -> None:
     """Record what decides the price of the tokens: how the request was served, and how many are audio."""
     traffic = usage.get("traffic_type")
     if traffic is not None:

@@ -1,0 +1,141 @@
+"""Reads whole answers of the shape that nearly all have: one text and its usage.
+
+What a vendor's readers do in twenty functions is done in one here: when a call ends, the code of each has left
+the processor's caches. A function returns False, having recorded nothing, if an answer has more to say; then
+the vendor's readers read it. ``test_usual_answers.py`` holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from llm_observe._guard import attempt
+from llm_observe._providers.usage import read_kinds
+from llm_observe.limits import MAX_COUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llm_observe._call import Call
+    from llm_observe._vendor import VendorObject
+
+_NONE: Final[Mapping[str, None]] = dict.fromkeys(
+    (
+        "cached_tokens", "audio_tokens", "reasoning_tokens", "ephemeral_1h_input_tokens",
+        "ephemeral_5m_input_tokens",
+    )
+)  # fmt: skip
+"""The counts of a part of the usage that is left out."""
+_REASONS: Final = frozenset({"stop", "length", "end_turn", "max_tokens", "stop_sequence"})
+"""Why an answer ends that is one text, in the words of OpenAI and Anthropic."""
+_INTEGERS: Final = {int}
+_ODD: Final = (AttributeError, KeyError, TypeError, ValueError)
+"""What an answer of another shape raises."""
+
+
+def read_completion(answer: VendorObject, call: Call) -> bool:
+    """Read OpenAI's chat completion."""
+    try:
+        fields = answer.__dict__
+        (choice,) = fields["choices"]
+        ending, usage = choice.__dict__, fields["usage"]
+        said, counts = ending["message"].__dict__, usage.__dict__
+        text, reason = said["content"], ending["finish_reason"]
+        source, result = counts["prompt_tokens_details"], counts["completion_tokens_details"]
+        if (
+            type(text) is not str
+            or not text
+            or reason not in _REASONS
+            or said["tool_calls"]
+            or answer.__pydantic_extra__
+            or choice.__pydantic_extra__
+            or usage.__pydantic_extra__
+            or (source is not None and source.__pydantic_extra__)
+        ):
+            return False
+        given = _NONE if source is None else source.__dict__
+        made = _NONE if result is None else result.__dict__
+        read, heard = given["cached_tokens"], given["audio_tokens"]
+        thought, spoken = made["reasoning_tokens"], made["audio_tokens"]
+        call.input_tokens, call.output_tokens = counts["prompt_tokens"], counts["completion_tokens"]
+    except _ODD:
+        return False
+    call.total_tokens = counts.get("total_tokens")
+    call.cache_read_tokens, call.cache_write_tokens = read, given.get("cache_write_tokens")
+    call.audio_input_tokens, call.audio_output_tokens, call.reasoning_tokens = heard, spoken, thought
+    call.response_model, call.provider_response_id = fields.get("model") or "", fields.get("id") or ""
+    call.provider_request_id = fields.get("_request_id") or call.provider_request_id
+    call.service_tier = fields.get("service_tier") or ""
+    call.finish_reason, call.end_seen = reason, True
+    call.add_output(text)
+    return True
+
+
+def read_message(answer: VendorObject, call: Call) -> bool:
+    """Read Anthropic's message. Its input tokens exclude cached ones."""
+    try:
+        fields = answer.__dict__
+        (block,) = fields["content"]
+        usage, said, reason = fields["usage"], block.__dict__, fields["stop_reason"]
+        counts, text, lifetimes = usage.__dict__, said["text"], usage.__dict__["cache_creation"]
+        read, written = counts["cache_read_input_tokens"], counts["cache_creation_input_tokens"]
+        sizes = (counts["input_tokens"], counts["output_tokens"], read or 0, written or 0)
+        kept = _NONE if lifetimes is None else lifetimes.__dict__
+        hour, minutes = kept["ephemeral_1h_input_tokens"], kept["ephemeral_5m_input_tokens"]
+        if (
+            type(text) is not str
+            or said["type"] != "text"
+            or reason not in _REASONS
+            or answer.__pydantic_extra__
+            or usage.__pydantic_extra__
+            or counts.get("iterations") is not None
+            or counts.get("output_tokens_details") is not None
+            or set(map(type, sizes)) != _INTEGERS
+            or min(sizes) < 0
+            or max(sizes) > MAX_COUNT
+            or (lifetimes is not None and (hour < 0 or minutes < 0 or hour + minutes != written))
+        ):
+            return False
+    except _ODD:
+        return False
+    call.output_tokens, call.cache_read_tokens, call.cache_write_tokens = sizes[1], read, written
+    call.input_tokens, call.total_tokens = sum(sizes) - sizes[1], sum(sizes)
+    call.cache_write_1h_tokens = hour
+    call.response_model, call.provider_response_id = fields.get("model") or "", fields.get("id") or ""
+    call.provider_request_id = fields.get("_request_id") or call.provider_request_id
+    call.service_tier = counts.get("service_tier") or ""
+    call.finish_reason, call.end_seen = reason, True
+    call.add_output(text)
+    return True
+
+
+def read_generation(answer: VendorObject, call: Call) -> bool:
+    """Read Gemini's answer. Its counts of prompt and answer exclude tools and thoughts."""
+    try:
+        fields = answer.__dict__
+        (candidate,) = fields["candidates"]
+        ending, counts = candidate.__dict__, fields["usage_metadata"].__dict__
+        (part,) = ending["content"].__dict__["parts"]
+        said, reason = part.__dict__, ending["finish_reason"]._value_  # noqa: SLF001 - an enum's value is a property
+        text, answered, thought = said["text"], counts["candidates_token_count"], counts["thoughts_token_count"]
+        if (
+            type(text) is not str
+            or not text
+            or said["thought"]
+            or type(reason) is not str
+            or answered is None
+            or counts["tool_use_prompt_token_count"] is not None
+        ):
+            return False
+        output = answered + (thought or 0)
+        call.input_tokens, call.total_tokens = counts["prompt_token_count"], counts["total_token_count"]
+    except _ODD:
+        return False
+    call.output_tokens, call.reasoning_tokens = output, thought
+    call.cache_read_tokens = counts.get("cached_content_token_count")
+    attempt("read_kinds", read_kinds, counts, call)
+    call.response_model = fields.get("model_version") or ""
+    call.provider_response_id = fields.get("response_id") or ""
+    call.finish_reason, call.end_seen = reason, True
+    call.add_output(text)
+    return True
