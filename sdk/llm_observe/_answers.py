@@ -37,7 +37,8 @@ def read_before_parser(provider: Provider, call: Call, options: VendorObject) ->
 def settle(provider: Provider, call: Call, response: VendorObject, *, hide: bool) -> VendorObject:
     """End the call of a complete answer, or tap its stream. Returns the same response object."""
     try:
-        shape = _shape_of(_class_of(response))
+        response_class: VendorClass = type(response)  # typed, or mypy would not take it as a key of the cache
+        shape = _shape_of(response_class)
         if shape == "model" or shape == "own model":
             if not call.end_seen:  # read already, before a parser
                 provider.read_response(response if shape == "model" else with_attributes(response), call)
@@ -67,11 +68,6 @@ def _shape_of(response_class: VendorClass) -> str:
     if "model_fields" not in dir(response_class):
         return "other"
     return "own model" if is_own(response_class) else "model"
-
-
-def _class_of(response: VendorObject) -> VendorClass:
-    """Return the class of a response, typed so that mypy accepts it as a key of the cache."""
-    return type(response)
 
 
 def _tap_stream(provider: Provider, call: Call, stream: VendorObject, *, hide: bool) -> None:

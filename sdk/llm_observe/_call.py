@@ -191,7 +191,9 @@ class Call:
         self.finished = True
         try:
             self.latency_ns = time.perf_counter_ns() - self.mono_start_ns
-            if outcome == SUCCESS or (outcome == CANCELLED and (self.end_seen or self.error_code)):
+            if outcome == SUCCESS and self.end_seen and not self.error_code:
+                outcome = self.outcome
+            elif outcome == SUCCESS or (outcome == CANCELLED and (self.end_seen or self.error_code)):
                 outcome = self._judge()
         finally:  # an interrupt, such as KeyboardInterrupt, costs no log
             self.outcome = outcome

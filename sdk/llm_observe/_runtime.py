@@ -19,6 +19,8 @@ from llm_observe._span import end_open_spans
 from llm_observe._stream_ends import end_open_calls
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llm_observe._call import Call
     from llm_observe._counters import FlushResult
     from llm_observe._span import Span
@@ -66,6 +68,10 @@ class Runtime:
             kind=SPANS,
         )
 
+        self.submit: Callable[[Call], None] = self._batcher.add if self.records else _ignore
+        """Queues a finished call, on the application's thread."""
+        self.submit_span: Callable[[Span], None] = self._span_batcher.add if self.records_spans else _ignore
+
     def load(self) -> None:
         """Load what the sender's thread needs, once."""
         if self.records and not self._loaded:
@@ -73,16 +79,6 @@ class Runtime:
             self._batcher.load()
             if self._sends_by_grpc:
                 load_grpc()
-
-    def submit(self, call: Call) -> None:
-        """Queue a finished call. Called on the application's thread."""
-        if self.records:
-            self._batcher.add(call)
-
-    def submit_span(self, span: Span) -> None:
-        """Queue a finished span. Called on the application's thread."""
-        if self.records_spans:
-            self._span_batcher.add(span)
 
     def _prepare_spans(self) -> None:
         """Load what builds spans."""
@@ -170,6 +166,10 @@ def _install_from_environment() -> Runtime:
         # Only now: a logging handler may make a call, too.
         logger.error("llm_observe: %s; calls are not recorded", error)
         return runtime
+
+
+def _ignore(call: Call) -> None:
+    """Do nothing with what ends: nothing is recorded."""
 
 
 def submit(call: Call) -> None:

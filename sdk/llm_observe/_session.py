@@ -39,7 +39,7 @@ _process_session: Session | None = None
 def current_session() -> Session:
     """Return the current session, by default one for the whole process."""
     scope = current_scope()
-    return scope.session if scope is not None else _default_session()
+    return scope.session if scope is not None else _process_session or _default_session()
 
 
 def _default_session() -> Session:

@@ -61,7 +61,7 @@ def _describe(body: dict[str, object], call: Call) -> None:
         call.read_last = _read_ending
     elif call.kind == RESPONSE:
         call.text_of = response_text
-    note_input(body, call)
+    call.keep_input(_input_text(body))
 
 
 def note_input(body: dict[str, object], call: Call) -> None:

@@ -29,8 +29,6 @@ _NONE: Final[Mapping[str, None]] = dict.fromkeys(
 _REASONS: Final = frozenset({"stop", "length", "end_turn", "max_tokens", "stop_sequence"})
 """Why an answer ends that is one text, in the words of OpenAI and Anthropic."""
 _INTEGERS: Final = {int}
-_ODD: Final = (AttributeError, KeyError, TypeError, ValueError)
-"""What an answer of another shape raises."""
 
 
 def read_completion(answer: VendorObject, call: Call) -> bool:
@@ -58,7 +56,7 @@ def read_completion(answer: VendorObject, call: Call) -> bool:
         read, heard = given["cached_tokens"], given["audio_tokens"]
         thought, spoken = made["reasoning_tokens"], made["audio_tokens"]
         call.input_tokens, call.output_tokens = counts["prompt_tokens"], counts["completion_tokens"]
-    except _ODD:
+    except Exception:  # noqa: BLE001 - an answer of another shape
         return False
     call.total_tokens = counts.get("total_tokens")
     call.cache_read_tokens, call.cache_write_tokens = read, given.get("cache_write_tokens")
@@ -77,11 +75,13 @@ def read_message(answer: VendorObject, call: Call) -> bool:
         fields = answer.__dict__
         (block,) = fields["content"]
         usage, said, reason = fields["usage"], block.__dict__, fields["stop_reason"]
-        counts, text, lifetimes = usage.__dict__, said["text"], usage.__dict__["cache_creation"]
+        counts, text = usage.__dict__, said["text"]
+        lifetimes, result = counts["cache_creation"], counts.get("output_tokens_details")
         read, written = counts["cache_read_input_tokens"], counts["cache_creation_input_tokens"]
         sizes = (counts["input_tokens"], counts["output_tokens"], read or 0, written or 0)
         kept = _NONE if lifetimes is None else lifetimes.__dict__
         hour, minutes = kept["ephemeral_1h_input_tokens"], kept["ephemeral_5m_input_tokens"]
+        thought = None if result is None else result.__dict__["thinking_tokens"]
         if (
             type(text) is not str
             or said["type"] != "text"
@@ -89,21 +89,22 @@ def read_message(answer: VendorObject, call: Call) -> bool:
             or answer.__pydantic_extra__
             or usage.__pydantic_extra__
             or counts.get("iterations") is not None
-            or counts.get("output_tokens_details") is not None
+            or (result is not None and result.__pydantic_extra__)
             or set(map(type, sizes)) != _INTEGERS
             or min(sizes) < 0
             or max(sizes) > MAX_COUNT
             or (lifetimes is not None and (hour < 0 or minutes < 0 or hour + minutes != written))
         ):
             return False
-    except _ODD:
+    except Exception:  # noqa: BLE001 - an answer of another shape
         return False
     call.output_tokens, call.cache_read_tokens, call.cache_write_tokens = sizes[1], read, written
     call.input_tokens, call.total_tokens = sum(sizes) - sizes[1], sum(sizes)
-    call.cache_write_1h_tokens = hour
+    call.cache_write_1h_tokens, call.reasoning_tokens = hour, thought or None
     call.response_model, call.provider_response_id = fields.get("model") or "", fields.get("id") or ""
     call.provider_request_id = fields.get("_request_id") or call.provider_request_id
-    call.service_tier = counts.get("service_tier") or ""
+    if (tier := counts.get("service_tier")) is not None:
+        call.service_tier = tier
     call.finish_reason, call.end_seen = reason, True
     call.add_output(text)
     return True
@@ -117,21 +118,23 @@ def read_generation(answer: VendorObject, call: Call) -> bool:
         ending, counts = candidate.__dict__, fields["usage_metadata"].__dict__
         (part,) = ending["content"].__dict__["parts"]
         said, reason = part.__dict__, ending["finish_reason"]._value_  # noqa: SLF001 - an enum's value is a property
-        text, answered, thought = said["text"], counts["candidates_token_count"], counts["thoughts_token_count"]
+        given, made = counts["prompt_token_count"], counts["candidates_token_count"]
+        text, thought = said["text"], counts["thoughts_token_count"]
         if (
             type(text) is not str
             or not text
             or said["thought"]
             or type(reason) is not str
-            or answered is None
+            or type(given) is not int
+            or type(made) is not int
             or counts["tool_use_prompt_token_count"] is not None
         ):
             return False
-        output = answered + (thought or 0)
-        call.input_tokens, call.total_tokens = counts["prompt_token_count"], counts["total_token_count"]
-    except _ODD:
+        output, total = made + (thought or 0), counts["total_token_count"]
+    except Exception:  # noqa: BLE001 - an answer of another shape
         return False
-    call.output_tokens, call.reasoning_tokens = output, thought
+    call.input_tokens, call.output_tokens, call.total_tokens = given, output, total
+    call.reasoning_tokens = thought
     call.cache_read_tokens = counts.get("cached_content_token_count")
     attempt("read_kinds", read_kinds, counts, call)
     call.response_model = fields.get("model_version") or ""
