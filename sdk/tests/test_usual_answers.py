@@ -13,13 +13,14 @@ import pytest
 from anthropic._models import construct_type as construct_anthropic
 from anthropic.types import Message
 from google.genai.types import GenerateContentResponse
+from llm_observe import _taps
 from llm_observe._call import Call
 from llm_observe._log_builder import build_log
 from llm_observe._providers import anthropic, gemini, openai
 from llm_observe.redaction import Redactor
 from openai._models import construct_type as construct_openai
-from openai.types.chat import ChatCompletion, ParsedChatCompletion
-from openai_wire import COMPLETION
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
+from openai_wire import COMPLETION, USAGE, chunk
 from vendor_wire import ANTHROPIC_MESSAGE, GEMINI_EVENTS
 
 COMPLETE = {
@@ -133,22 +134,34 @@ def log_of(provider: Any, answer: Any) -> str:
     call = new_call(provider)
     provider.read_response(answer, call)
     call.finish()
+    return as_text(call)
+
+
+def as_text(call: Call) -> str:
     log = build_log(call, Redactor(), environment="", release="", capture_content=True)
-    for name in ("log_id", "start_time", "end_time", "latency"):
+    for name in ("log_id", "start_time", "end_time", "latency", "time_to_first_token", "first_token_time"):
         log.ClearField(name)
-    return str(log)
+    return f"{call.ttft_ns is not None} {log}"
+
+
+def stream_log_of(chunks: list[Any]) -> tuple[str, list[Any]]:
+    """Return the log of a stream, and the chunks that the application gets."""
+    call = new_call(openai)
+    call.streamed = True
+    passed = list(_taps.tap(iter(chunks), openai, call, hide=True))
+    return as_text(call), passed
 
 
 class Watched:
     """Counts how often an answer was of the usual shape."""
 
-    def __init__(self, read: Callable[[Any, Call], bool]) -> None:
-        self.read, self.usual, self.asked = read, 0, 0
+    def __init__(self, read: Callable[[Any, Call], Any], unusual: bool | None = False) -> None:
+        self.read, self.unusual, self.usual, self.asked = read, unusual, 0, 0
 
-    def __call__(self, answer: Any, call: Call) -> bool:
+    def __call__(self, answer: Any, call: Call) -> Any:
         done = self.read(answer, call)
         self.asked += 1
-        self.usual += done
+        self.usual += done is not self.unusual
         return done
 
 
@@ -175,4 +188,25 @@ def test_odd_answers_give_the_same_log_as_by_the_readers_of_all_shapes(dialect, 
         log = log_of(provider, answer)
         monkeypatch.setattr(provider, name, lambda *_: False)
         assert log == log_of(provider, answer), variant
+    assert 20 < watched.usual < watched.asked
+
+
+CHUNKS = [chunk(""), chunk("all "), chunk("is "), chunk("well"), chunk(None, finish="stop"), chunk(usage=USAGE)]
+
+
+@pytest.mark.usefixtures("swallowing")
+@pytest.mark.parametrize("place", range(len(CHUNKS)))
+def test_odd_chunks_give_the_same_log_as_by_the_readers_of_all_shapes(place, monkeypatch):
+    watched = Watched(openai.read_completion_chunk, unusual=None)
+    for variant in variants(CHUNKS[place]):
+        chunks = [
+            construct_openai(type_=ChatCompletionChunk, value=each)
+            for each in (*CHUNKS[:place], variant, *CHUNKS[place + 1 :])
+        ]
+        monkeypatch.setattr(openai, "read_completion_chunk", watched)
+        result = stream_log_of(chunks)
+        with monkeypatch.context() as all_shapes:
+            all_shapes.setattr(openai, "read_completion_chunk", lambda *_: None)
+            all_shapes.setattr(openai, "is_text_alone", lambda _: False)
+            assert result == stream_log_of(chunks), variant
     assert 20 < watched.usual < watched.asked

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from llm_observe._vendor import VendorObject
 
 _RETRIES_HEADER: Final = "x-stainless-retry-count"
-_REQUEST_ID_HEADERS: Final = tuple(
-    (name, name.encode()) for name in ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
-)
+_REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
 """OpenAI's, Anthropic's, Azure's and Amazon's."""
+_ENCODED_REQUEST_ID_HEADERS: Final = tuple(map(str.encode, _REQUEST_ID_HEADERS))
 _COST_HEADER: Final = "x-litellm-response-cost"
 _VENDORS: Final = frozenset({"api.openai.com", "api.anthropic.com"})
 """Hosts whose headers state no price."""
@@ -42,12 +41,14 @@ def note_http(response: VendorObject, call: Call) -> None:
 
 
 def _request_id_of(headers: VendorObject) -> VendorObject:
-    raw = getattr(headers, "raw", None)  # httpx's; to look for a missing header is slow
-    names = {name.lower() for name, _ in raw} if type(raw) is list else None
-    for name, encoded in _REQUEST_ID_HEADERS:
-        if (names is None or encoded in names) and (request_id := headers.get(name)):
-            return request_id
-    return ""
+    raw = getattr(headers, "raw", None)
+    if type(raw) is not list:
+        return next(filter(None, map(headers.get, _REQUEST_ID_HEADERS)), "")
+    found: dict[bytes, bytes] = {}  # httpx looks slowly for each header
+    for name, value in raw:
+        found.setdefault(name.lower(), value)
+    encoded = next(filter(None, map(found.get, _ENCODED_REQUEST_ID_HEADERS)), b"")
+    return encoded.decode(errors="replace")
 
 
 def note_gateway(headers: VendorObject, call: Call) -> None:

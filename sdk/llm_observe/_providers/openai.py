@@ -24,7 +24,7 @@ from llm_observe._providers.openai_endpoints import (
     find_endpoint,
 )
 from llm_observe._providers.usage import read_openai
-from llm_observe._providers.usual_answers import read_completion
+from llm_observe._providers.usual_answers import is_text_alone, read_completion, read_completion_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,6 +195,8 @@ def read_chunk(chunk: VendorObject, call: Call) -> bool:
         return False
     if call.last_chunk is not None:
         call.read_last_chunk()
+    if call.kind == CHAT and (has_only_usage := read_completion_chunk(chunk, call)) is not None:
+        return has_only_usage
     if not call.response_model:
         attempt("read_ids", note_ids, chunk, call)
     if not chunk.choices:
@@ -243,6 +245,8 @@ def _read_rare_delta(delta: VendorObject, call: Call) -> None:
 
 def _read_ending(chunk: VendorObject, call: Call) -> None:
     """Record the rest of a chunk: finish reason, and usage, which some servers send in every chunk."""
+    if is_text_alone(chunk):
+        return
     usage = chunk.usage
     if usage is not None:
         attempt("read_usage", read_openai, usage, call)

@@ -6,11 +6,13 @@ of an answer does not mention keeps its last known value.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import attempt
 from llm_observe._providers.fields import both_of, fields_of, undeclared_of
 from llm_observe._values import to_count, to_nano_usd, to_text
+from llm_observe.limits import MAX_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +26,8 @@ _ANTHROPIC_COUNTS: Final = (
     "cache_read_input_tokens",
     "cache_creation_input_tokens",
 )
+_COMPACTION: Final = "compaction "
+"""Precedes the names of the counts of compaction passes; by itself it says that there are some."""
 _ODD_COUNTS: Final = (
     ("prompt_cache_hit_tokens", "cache_read_tokens"),  # DeepSeek
     ("cached_tokens", "cache_read_tokens"),  # Together, Moonshot
@@ -126,7 +130,10 @@ def read_anthropic(usage: VendorObject, call: Call) -> None:
         seen = call.usage_parts = {}
     for name in _ANTHROPIC_COUNTS:
         if (count := fields.get(name)) is not None:
-            _keep_largest(seen, name, count)
+            if type(count) is int and seen.get(name, 0) <= count <= MAX_COUNT:  # as below, in one step
+                seen[name] = count
+            else:
+                _keep_largest(seen, name, count)
     if (iterations := fields.get("iterations")) is not None:
         attempt("read_iterations", _read_compactions, iterations, seen)
     if (lifetimes := fields.get("cache_creation")) is not None:
@@ -148,10 +155,11 @@ def _keep_largest(seen: dict[str, int], name: str, value: object) -> None:
 
 def _read_compactions(iterations: VendorObject, seen: dict[str, int]) -> None:
     """Record the tokens of compaction passes, which are billed but not in the totals."""
+    seen[_COMPACTION] = 0
     passes = [fields_of(each) for each in iterations]
     for name in _ANTHROPIC_COUNTS:
         counts = (to_count(each.get(name)) for each in passes if each.get("type") == "compaction")
-        _keep_largest(seen, f"compaction {name}", sum(count or 0 for count in counts))
+        _keep_largest(seen, _COMPACTION + name, sum(count or 0 for count in counts))
 
 
 def _read_lifetimes(lifetimes: Mapping[str, VendorObject], seen: dict[str, int]) -> None:
@@ -163,10 +171,15 @@ def _read_lifetimes(lifetimes: Mapping[str, VendorObject], seen: dict[str, int])
         _keep_largest(seen, "cache_creation_input_tokens", (hour or 0) + (minutes or 0))
 
 
+def _with_compactions(seen: dict[str, int], name: str) -> int | None:
+    return seen[name] + seen.get(_COMPACTION + name, 0) if name in seen else None
+
+
 def _add_up(seen: dict[str, int], call: Call) -> None:
-    uncached, output, read, written = (
-        seen[name] + seen.get(f"compaction {name}", 0) if name in seen else None for name in _ANTHROPIC_COUNTS
-    )
+    counts = map(seen.get, _ANTHROPIC_COUNTS)
+    if _COMPACTION in seen:
+        counts = map(partial(_with_compactions, seen), _ANTHROPIC_COUNTS)
+    uncached, output, read, written = counts
     call.output_tokens, call.cache_read_tokens, call.cache_write_tokens = output, read, written
     call.cache_write_1h_tokens = seen.get("1h")
     if uncached is not None:

@@ -1,8 +1,8 @@
-"""Reads whole answers of the shape that nearly all have: one text and its usage.
+"""Reads answers of the shape that nearly all have: one text, whole or in chunks, and its usage.
 
 What a vendor's readers do in twenty functions is done in one here: when a call ends, the code of each has left
-the processor's caches. A function returns False, having recorded nothing, if an answer has more to say; then
-the vendor's readers read it. ``test_usual_answers.py`` holds the two together.
+the processor's caches. A function that finds more to say returns False (of a chunk None), having recorded
+nothing; then the vendor's readers read it. ``test_usual_answers.py`` holds the two together.
 """
 
 from __future__ import annotations
@@ -36,10 +36,9 @@ def read_completion(answer: VendorObject, call: Call) -> bool:
     try:
         fields = answer.__dict__
         (choice,) = fields["choices"]
-        ending, usage = choice.__dict__, fields["usage"]
-        said, counts = ending["message"].__dict__, usage.__dict__
-        text, reason = said["content"], ending["finish_reason"]
-        source, result = counts["prompt_tokens_details"], counts["completion_tokens_details"]
+        ending = choice.__dict__
+        said, reason = ending["message"].__dict__, ending["finish_reason"]
+        text = said["content"]
         if (
             type(text) is not str
             or not text
@@ -47,26 +46,82 @@ def read_completion(answer: VendorObject, call: Call) -> bool:
             or said["tool_calls"]
             or answer.__pydantic_extra__
             or choice.__pydantic_extra__
-            or usage.__pydantic_extra__
-            or (source is not None and source.__pydantic_extra__)
+            or not _read_completion_usage(fields["usage"], call)
         ):
             return False
-        given = _NONE if source is None else source.__dict__
-        made = _NONE if result is None else result.__dict__
-        read, heard = given["cached_tokens"], given["audio_tokens"]
-        thought, spoken = made["reasoning_tokens"], made["audio_tokens"]
-        call.input_tokens, call.output_tokens = counts["prompt_tokens"], counts["completion_tokens"]
     except Exception:  # noqa: BLE001 - an answer of another shape
         return False
-    call.total_tokens = counts.get("total_tokens")
-    call.cache_read_tokens, call.cache_write_tokens = read, given.get("cache_write_tokens")
-    call.audio_input_tokens, call.audio_output_tokens, call.reasoning_tokens = heard, spoken, thought
     call.response_model, call.provider_response_id = fields.get("model") or "", fields.get("id") or ""
     call.provider_request_id = fields.get("_request_id") or call.provider_request_id
     call.service_tier = fields.get("service_tier") or ""
     call.finish_reason, call.end_seen = reason, True
     call.add_output(text)
     return True
+
+
+def _read_completion_usage(usage: VendorObject, call: Call) -> bool:
+    counts = usage.__dict__
+    source, result = counts["prompt_tokens_details"], counts["completion_tokens_details"]
+    if usage.__pydantic_extra__ or (source is not None and source.__pydantic_extra__):
+        return False
+    given = _NONE if source is None else source.__dict__
+    made = _NONE if result is None else result.__dict__
+    read, heard = given["cached_tokens"], given["audio_tokens"]
+    thought, spoken = made["reasoning_tokens"], made["audio_tokens"]
+    call.input_tokens, call.output_tokens = counts["prompt_tokens"], counts["completion_tokens"]
+    call.total_tokens = counts.get("total_tokens")
+    call.cache_read_tokens, call.cache_write_tokens = read, given.get("cache_write_tokens")
+    call.audio_input_tokens, call.audio_output_tokens, call.reasoning_tokens = heard, spoken, thought
+    return True
+
+
+def read_completion_chunk(chunk: VendorObject, call: Call) -> bool | None:
+    """Read a chunk of OpenAI's chat completion; return whether it has nothing but usage."""
+    try:
+        fields = chunk.__dict__
+        choices, usage = fields["choices"], fields["usage"]
+        if chunk.__pydantic_extra__ or not call.response_model:
+            return None
+        if not choices:
+            if choices is None or fields.get("moderation") or not _read_completion_usage(usage, call):
+                return None
+            call.end_seen = True
+            return True
+        (choice,) = choices
+        part, said = choice.__dict__, choice.__dict__["delta"].__dict__
+        reason, text = part["finish_reason"], said["content"]
+        if (
+            usage is not None
+            or part["index"] != 0
+            or choice.__pydantic_extra__
+            or said["tool_calls"]
+            or said["refusal"]
+            or (reason is not None and reason not in _REASONS)
+            or (text and type(text) is not str)
+        ):
+            return None
+    except Exception:  # noqa: BLE001 - a chunk of another shape
+        return None
+    if text:
+        call.note_first_token()
+        call.add_output(text)
+    if reason:
+        call.finish_reason, call.end_seen = reason, True
+    return False
+
+
+def is_text_alone(chunk: VendorObject) -> bool:
+    """Return whether a chunk of OpenAI's chat completion has neither usage nor a reason why the answer ended."""
+    try:
+        fields = chunk.__dict__
+        (choice,) = fields["choices"]
+        return (
+            fields["usage"] is None
+            and choice.__dict__["finish_reason"] is None
+            and not (chunk.__pydantic_extra__ or choice.__pydantic_extra__)
+        )
+    except Exception:  # noqa: BLE001 - as above
+        return False
 
 
 def read_message(answer: VendorObject, call: Call) -> bool:
