@@ -39,7 +39,7 @@ def settle(provider: Provider, call: Call, response: VendorObject, *, hide: bool
     try:
         response_class: VendorClass = type(response)  # typed, or mypy would not take it as a key of the cache
         shape = _shape_of(response_class)
-        if shape == "model" or shape == "own model":
+        if shape in {"model", "own model"}:
             if not call.end_seen:  # read already, before a parser
                 provider.read_response(response if shape == "model" else with_attributes(response), call)
             call.finish()

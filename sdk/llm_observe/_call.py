@@ -115,7 +115,7 @@ class Call:
         self.error_message = ""
         self.http_status: int | None = None
         self.text_of: TextOf | None = None
-        """Returns the text of a chunk, if nearly all chunks of the stream have nothing else. Others may raise."""
+        """Returns the text of a chunk, if nearly all of the stream have nothing else. Others may raise."""
         self.waiting_bytes = 0
         """Size that was added to the queue's for this call."""
         self.last_chunk: VendorObject = None

@@ -29,7 +29,7 @@ Item = TypeVar("Item", bound=Queued)
 
 
 class BoundedQueue(Generic[Item]):
-    """Finished calls, bounded by count and by bytes, of which calls on their way take theirs until they are settled.
+    """Finished calls, bounded by count and by bytes; calls on their way take theirs until they are settled.
 
     A thread of the application leaves its call in an inbox, without a lock. Sizes, bounds and counts come
     when the sender takes the inbox in, or when the inbox is full: the code of it all is then read from memory

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from llm_observe._extensions import apass_texts, pass_texts
 from llm_observe._guard import swallow
 from llm_observe._loops import apass_chunks, pass_chunks
-from llm_observe._providers.fields import with_attributes
+from llm_observe._providers.fields import is_own, with_attributes
 from llm_observe._stream_ends import StreamFinalizer
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llm_observe._call import Call
     from llm_observe._loops import Note
     from llm_observe._providers import Reader
-    from llm_observe._vendor import VendorObject
+    from llm_observe._vendor import VendorClass, VendorObject
 
 
 def tap(
@@ -40,7 +40,9 @@ def _reading(provider: Reader, call: Call, *, hide: bool) -> Note:
 
     def read(chunk: VendorObject) -> bool:
         try:
-            return not (provider.read_chunk(with_attributes(chunk), call) and hide)
+            kind: VendorClass = type(chunk)
+            seen = with_attributes(chunk) if is_own(kind) else chunk
+            return not (provider.read_chunk(seen, call) and hide)
         except Exception as error:  # noqa: BLE001 - an internal error never reaches the application
             call.needs_end = False  # the end may have been in the chunk
             return not swallow("read_chunk", error)

@@ -16,10 +16,11 @@ from google.genai.types import GenerateContentResponse
 from llm_observe import _taps
 from llm_observe._call import Call
 from llm_observe._log_builder import build_log
-from llm_observe._providers import anthropic, gemini, openai
+from llm_observe._providers import anthropic, gemini, openai, usual_answers
 from llm_observe.redaction import Redactor
 from openai._models import construct_type as construct_openai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
+from openai_wire import CHUNKS as WORDS
 from openai_wire import COMPLETION, USAGE, chunk
 from vendor_wire import ANTHROPIC_MESSAGE, GEMINI_EVENTS
 
@@ -27,7 +28,7 @@ COMPLETE = {
     **COMPLETION,
     "service_tier": "default",
     "system_fingerprint": "fp",
-    "choices": [{**COMPLETION["choices"][0], "logprobs": None}],  # type: ignore[index,dict-item] # a list
+    "choices": [{**COMPLETION["choices"][0], "logprobs": None}],  # type: ignore[index] # a list
 }
 ENDED = GEMINI_EVENTS[-1]
 Make = Callable[[Any], Any]
@@ -48,7 +49,12 @@ def _unchecked(value: Any) -> Any:
 
 
 DIALECTS: dict[str, tuple[Any, str, Any, Make]] = {
-    "OpenAI": (openai, "read_completion", COMPLETE, lambda body: construct_openai(type_=ChatCompletion, value=body)),
+    "OpenAI": (
+        openai,
+        "read_completion",
+        COMPLETE,
+        lambda body: construct_openai(type_=ChatCompletion, value=body),
+    ),
     "OpenAI, parsed": (
         openai,
         "read_completion",
@@ -64,7 +70,7 @@ DIALECTS: dict[str, tuple[Any, str, Any, Make]] = {
     "Gemini": (gemini, "read_generation", ENDED, _validated),
     "Gemini, unchecked": (gemini, "read_generation", _validated(ENDED).model_dump(), _unchecked),
 }
-ODD = (
+ODD: tuple[Any, ...] = (
     None, "", "text", "stop", 0, 1, 5, -1, 2**70, 1.5, math.nan, True, [], {}, [None], ["text"], {"odd": 1},
     "tool_calls", "error", "STOP", "LENGTH", "AUDIO",
 )  # fmt: skip
@@ -86,7 +92,9 @@ MORE: dict[str, Any] = {
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Yield the path of every part of a JSON value but the whole."""
-    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    members = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
     for key, member in members:
         yield (*path, key)
         yield from paths(member, (*path, key))
@@ -121,7 +129,7 @@ def variants(body: Any) -> Iterator[Any]:
 
 
 def new_call(provider: Any) -> Call:
-    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "contents": "hi"}
+    body: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "contents": "hi"}
     if provider is gemini:
         return gemini.describe("chat", body, stream=False, sink=lambda _: None)
     url = "/v1/messages" if provider is anthropic else "/chat/completions"
@@ -155,7 +163,7 @@ def stream_log_of(chunks: list[Any]) -> tuple[str, list[Any]]:
 class Watched:
     """Counts how often an answer was of the usual shape."""
 
-    def __init__(self, read: Callable[[Any, Call], Any], unusual: bool | None = False) -> None:
+    def __init__(self, read: Callable[[Any, Call], Any], *, unusual: bool | None = False) -> None:
         self.read, self.unusual, self.usual, self.asked = read, unusual, 0, 0
 
     def __call__(self, answer: Any, call: Call) -> Any:
@@ -191,13 +199,13 @@ def test_odd_answers_give_the_same_log_as_by_the_readers_of_all_shapes(dialect, 
     assert 20 < watched.usual < watched.asked
 
 
-CHUNKS = [chunk(""), chunk("all "), chunk("is "), chunk("well"), chunk(None, finish="stop"), chunk(usage=USAGE)]
+CHUNKS = [*WORDS, chunk(usage=USAGE)]
 
 
 @pytest.mark.usefixtures("swallowing")
 @pytest.mark.parametrize("place", range(len(CHUNKS)))
 def test_odd_chunks_give_the_same_log_as_by_the_readers_of_all_shapes(place, monkeypatch):
-    watched = Watched(openai.read_completion_chunk, unusual=None)
+    watched = Watched(usual_answers.read_completion_chunk, unusual=None)
     for variant in variants(CHUNKS[place]):
         chunks = [
             construct_openai(type_=ChatCompletionChunk, value=each)

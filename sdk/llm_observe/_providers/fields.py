@@ -66,17 +66,16 @@ def to_json_objects(value: object, rename: Callable[[str], str] = str) -> Vendor
 
 
 def with_attributes(answer: VendorObject) -> VendorObject:
-    """Return an answer, or a chunk of one, whose members are attributes as in the vendors' models.
-
-    An application may ask a client's ``post()`` for plain JSON, or for a model of its own with a few fields.
-    """
-    kind: VendorClass = type(answer)
-    return to_json_objects(dict(fields_of(answer))) if is_own(kind) else answer
+    """Return an answer of an application's own class, or a chunk of one, as in the vendors' models."""
+    return to_json_objects(dict(fields_of(answer)))
 
 
 @lru_cache(maxsize=256)  # bounded: an application may create classes all the time
 def is_own(kind: VendorClass) -> bool:
-    """Return whether a class of answers is no vendor's."""
+    """Return whether a class of answers is no vendor's.
+
+    An application may ask a client's ``post()`` for plain JSON, or for a model of its own with a few fields.
+    """
     if issubclass(kind, dict):
         return True
     return hasattr(kind, "model_fields") and kind.__module__.partition(".")[0] not in _VENDORS

@@ -1,8 +1,8 @@
 """Reads answers of the shape that nearly all have: one text, whole or in chunks, and its usage.
 
-What a vendor's readers do in twenty functions is done in one here: when a call ends, the code of each has left
-the processor's caches. A function that finds more to say returns False (of a chunk None), having recorded
-nothing; then the vendor's readers read it. ``test_usual_answers.py`` holds the two together.
+What a vendor's readers do in twenty functions is done in one here: when a call ends, the code of each has
+left the processor's caches. Where there is more to read, a function returns False (of a chunk None), and the
+vendor's readers read it all. ``test_usual_answers.py`` holds the two together.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llm_observe._call import Call
     from llm_observe._vendor import VendorObject
 
-_NONE: Final[Mapping[str, None]] = dict.fromkeys(
+_NONE: Final[Mapping[str, VendorObject]] = dict.fromkeys(
     (
         "cached_tokens", "audio_tokens", "reasoning_tokens", "ephemeral_1h_input_tokens",
         "ephemeral_5m_input_tokens",
@@ -111,7 +111,7 @@ def read_completion_chunk(chunk: VendorObject, call: Call) -> bool | None:
 
 
 def is_text_alone(chunk: VendorObject) -> bool:
-    """Return whether a chunk of OpenAI's chat completion has neither usage nor a reason why the answer ended."""
+    """Return whether a chunk of OpenAI's chat completion says nothing of usage and of the answer's end."""
     try:
         fields = chunk.__dict__
         (choice,) = fields["choices"]
@@ -172,7 +172,7 @@ def read_generation(answer: VendorObject, call: Call) -> bool:
         (candidate,) = fields["candidates"]
         ending, counts = candidate.__dict__, fields["usage_metadata"].__dict__
         (part,) = ending["content"].__dict__["parts"]
-        said, reason = part.__dict__, ending["finish_reason"]._value_  # noqa: SLF001 - an enum's value is a property
+        said, reason = part.__dict__, ending["finish_reason"]._value_  # an enum's value is a slow property
         given, made = counts["prompt_token_count"], counts["candidates_token_count"]
         text, thought = said["text"], counts["thoughts_token_count"]
         if (
