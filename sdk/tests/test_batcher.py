@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from typing import Any
 
@@ -172,6 +173,46 @@ def test_calls_beyond_the_queue_limits_are_dropped_and_counted(config, fitting):
     assert batcher.dropped_counts() == {"queue_full": 16 - fitting}
     collector.open.set()
     assert batcher.flush(FLUSH_S) == FlushResult(sent=fitting, dropped=16 - fitting, pending=0)
+
+
+@pytest.fixture
+def frequent_switches() -> Iterator[None]:
+    """Let the interpreter switch between threads as often as it can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("frequent_switches")
+@pytest.mark.parametrize("most", [50, 10_000])
+def test_calls_of_many_threads_are_counted_once_each(most):
+    batcher, collector = make(CONFIG._replace(queue_max_logs=most))
+    calls = [[call(str(number)) for _ in range(201)] for number in range(8)]
+    threads = [threading.Thread(target=lambda mine=mine: [*map(batcher.add, mine)]) for mine in calls]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        batcher.flush(0)  # takes calls in, too
+    result = batcher.flush(FLUSH_S)
+    assert (result.sent + result.dropped, result.pending) == (8 * 201, 0)
+    assert batcher._counters.logged == 8 * 201
+    ids = [log.log_id for request in collector.requests for log in request.logs]
+    assert len(set(ids)) == len(ids) == result.sent
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 40])
+def test_calls_that_wait_in_the_inbox_are_counted_at_the_end(count):
+    batcher, collector = make()
+    collector.open.clear()
+    batcher.add(call())
+    wait_until(lambda: not batcher._queue)
+    for _ in range(count):
+        batcher.add(call())
+    assert batcher.shutdown(0) == FlushResult(sent=0, dropped=count + 1, pending=0)
+    batcher.add(call())
+    assert batcher.dropped_counts() == {"shut_down": count + 2}
+    collector.open.set()
 
 
 def failing_to_log(call: Call):
