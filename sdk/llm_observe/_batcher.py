@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Generic
 from llm_observe._batch_kind import LOGS
 from llm_observe._counters import DeliveryCounters, FlushResult
 from llm_observe._delivery import Delivery
-from llm_observe._guard import report_internal_error
+from llm_observe._guard import guarded, report_internal_error
 from llm_observe._loading import forks_wait
 from llm_observe._queue import INBOX_CALLS, BoundedQueue, Item
 from llm_observe._senders import Senders
@@ -104,15 +104,14 @@ class Batcher(Generic[Item]):
         if self._wake.is_unset():
             self._wake.set()
 
-    def _take_in(self) -> int:
-        """Count what was added, and queue or drop it; return how many calls are queued."""
+    def _take_in(self) -> None:
+        """Count the calls in the inbox and queue or drop them; see that there is a thread to send them."""
         with self._lock:
             queued = self._queue.take_in()
             if queued and self._thread is None:
                 self._start_thread()
         if queued >= _BATCH_MAX_LOGS:
             self._hurry.set()
-        return queued
 
     def _start_thread(self) -> None:
         """Start the sender. If no thread can be started now, the next call tries again."""
@@ -158,7 +157,8 @@ class Batcher(Generic[Item]):
 
     def _send_backlog(self) -> None:
         """Send the calls that are queued now. Those that come meanwhile wait for others."""
-        backlog = self._take_in()
+        with self._lock:
+            backlog = self._queue.take_in()
         while backlog > 0 and (taken := self._send_batch()):
             backlog -= taken
 
@@ -244,7 +244,8 @@ class Batcher(Generic[Item]):
 
     def flush(self, timeout_s: float) -> FlushResult:
         """Wait until every call added before is sent or dropped, at most timeout_s seconds."""
-        self._take_in()
+        with guarded("flush"):  # it may be impossible to start a thread
+            self._take_in()
         self._wake.set()
         self._hurry.set()
         return self._counters.wait(timeout_s)
@@ -267,5 +268,6 @@ class Batcher(Generic[Item]):
 
     def dropped_counts(self) -> dict[str, int]:
         """Return drops so far, by reason."""
-        self._take_in()
+        with self._lock:
+            self._queue.take_in()
         return self._counters.dropped_counts()

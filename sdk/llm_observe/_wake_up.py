@@ -18,7 +18,7 @@ class WakeUp:
         """Held while it is not set."""
         self._unset.acquire()
         self.is_unset = self._unset.locked
-        """Returns whether the next wait() does not return at once."""
+        """Returns whether the next wait() would block."""
 
     def set(self) -> None:
         """Wake the thread that waits, or the next one."""

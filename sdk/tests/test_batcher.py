@@ -20,6 +20,7 @@ from llm_observe._config import Config
 from llm_observe._counters import FlushResult
 from llm_observe._delivery import Delivery
 from llm_observe._log_builder import build_log
+from llm_observe._queue import INBOX_CALLS
 from llm_observe.exporter import ExportResult
 from llm_observe.redaction import Redactor
 from llm_observe.v1.ingest_service_pb2 import IngestLogsRequest
@@ -211,8 +212,35 @@ def test_calls_that_wait_in_the_inbox_are_counted_at_the_end(count):
         batcher.add(call())
     assert batcher.shutdown(0) == FlushResult(sent=0, dropped=count + 1, pending=0)
     batcher.add(call())
+    assert not batcher._queue
     assert batcher.dropped_counts() == {"shut_down": count + 2}
     collector.open.set()
+
+
+def test_a_call_that_comes_between_flush_and_shutdown_is_counted(monkeypatch):
+    batcher, _ = make()
+    monkeypatch.setattr(batcher, "flush", lambda _: batcher._queue.put(call()))
+    assert batcher.shutdown(0) == FlushResult(sent=0, dropped=1, pending=0)
+
+
+def test_a_full_inbox_is_taken_in_while_the_sender_waits():
+    batcher, collector = make()
+    collector.open.clear()
+    batcher.add(call())
+    wait_until(lambda: not batcher._queue)
+    for number in range(1, 3 * INBOX_CALLS + 1):
+        batcher.add(call())
+        assert len(batcher._queue.inbox) == number % INBOX_CALLS
+    collector.open.set()
+    assert batcher.flush(FLUSH_S).sent == 3 * INBOX_CALLS + 1
+
+
+def test_a_call_after_a_large_backlog_waits_for_others_again():
+    batcher, _ = make()
+    for _ in range(600):
+        batcher._queue.put(call())
+    batcher._send_backlog()
+    assert batcher._hurry.is_unset()
 
 
 def failing_to_log(call: Call):
@@ -394,6 +422,16 @@ def test_a_sender_thread_that_failed_to_start_starts_with_the_next_call(monkeypa
     assert accounted(batcher, batcher.flush(0))
     batcher.add(call())
     assert batcher.flush(FLUSH_S) == FlushResult(sent=2, dropped=0, pending=0)
+
+
+@pytest.mark.usefixtures("swallowing")
+def test_a_flush_and_a_shutdown_count_calls_although_no_thread_can_be_started(monkeypatch):
+    batcher, _ = make()
+    monkeypatch.setattr(threading.Thread, "start", failing)
+    with pytest.raises(RuntimeError):
+        batcher.add(call())
+    assert batcher.flush(0) == FlushResult(sent=0, dropped=0, pending=1)
+    assert batcher.shutdown(0) == FlushResult(sent=0, dropped=1, pending=0)
 
 
 def test_there_is_one_sender_thread_although_the_start_of_the_first_was_interrupted(monkeypatch):

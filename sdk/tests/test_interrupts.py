@@ -80,7 +80,7 @@ def run_interrupted(work: Callable[[], object], has_begun: Callable[[], object],
     return left <= 0
 
 
-QUEUEING = frozenset({"take_in", "_queue_or_drop", "_enqueue", "compact", "_join_output"})
+QUEUEING = frozenset({"take_in", "_enqueue", "compact", "_join_output"})
 
 
 def run_interrupted_in(functions: frozenset[str], work: Callable[[], object], number: int) -> bool:

@@ -202,19 +202,30 @@ def test_odd_answers_give_the_same_log_as_by_the_readers_of_all_shapes(dialect, 
 CHUNKS = [*WORDS, chunk(usage=USAGE)]
 
 
+def _stream_logs(bodies: list[Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    """Return what stream_log_of() returns, and what it returns by the readers of all shapes."""
+    chunks = [construct_openai(type_=ChatCompletionChunk, value=body) for body in bodies]
+    result = stream_log_of(chunks)
+    with monkeypatch.context() as all_shapes:
+        all_shapes.setattr(openai, "read_completion_chunk", lambda *_: None)
+        all_shapes.setattr(openai, "is_text_alone", lambda _: False)
+        return result, stream_log_of(chunks)
+
+
 @pytest.mark.usefixtures("swallowing")
 @pytest.mark.parametrize("place", range(len(CHUNKS)))
 def test_odd_chunks_give_the_same_log_as_by_the_readers_of_all_shapes(place, monkeypatch):
     watched = Watched(usual_answers.read_completion_chunk, unusual=None)
     for variant in variants(CHUNKS[place]):
-        chunks = [
-            construct_openai(type_=ChatCompletionChunk, value=each)
-            for each in (*CHUNKS[:place], variant, *CHUNKS[place + 1 :])
-        ]
         monkeypatch.setattr(openai, "read_completion_chunk", watched)
-        result = stream_log_of(chunks)
-        with monkeypatch.context() as all_shapes:
-            all_shapes.setattr(openai, "read_completion_chunk", lambda *_: None)
-            all_shapes.setattr(openai, "is_text_alone", lambda _: False)
-            assert result == stream_log_of(chunks), variant
+        log, expected = _stream_logs([*CHUNKS[:place], variant, *CHUNKS[place + 1 :]], monkeypatch)
+        assert log == expected, variant
     assert 20 < watched.usual < watched.asked
+
+
+@pytest.mark.parametrize("name", USAGE)
+def test_counts_that_the_last_usage_does_not_repeat_are_kept(name, monkeypatch):
+    last = {"prompt_tokens": None, "completion_tokens": None, "total_tokens": None}
+    bodies = [WORDS[0], {**WORDS[1], "usage": {**last, name: USAGE[name]}}, *WORDS[2:], chunk(usage=last)]
+    log, expected = _stream_logs(bodies, monkeypatch)
+    assert log == expected

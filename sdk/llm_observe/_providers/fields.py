@@ -66,7 +66,7 @@ def to_json_objects(value: object, rename: Callable[[str], str] = str) -> Vendor
 
 
 def with_attributes(answer: VendorObject) -> VendorObject:
-    """Return an answer of an application's own class, or a chunk of one, as in the vendors' models."""
+    """Return an answer or chunk of an application's own class, with attributes like a vendor's model."""
     return to_json_objects(dict(fields_of(answer)))
 
 

@@ -6,7 +6,6 @@ of an answer does not mention keeps its last known value.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._guard import attempt
@@ -130,7 +129,7 @@ def read_anthropic(usage: VendorObject, call: Call) -> None:
         seen = call.usage_parts = {}
     for name in _ANTHROPIC_COUNTS:
         if (count := fields.get(name)) is not None:
-            if type(count) is int and seen.get(name, 0) <= count <= MAX_COUNT:  # as below, in one step
+            if type(count) is int and seen.get(name, 0) <= count <= MAX_COUNT:  # as _keep_largest()
                 seen[name] = count
             else:
                 _keep_largest(seen, name, count)
@@ -176,10 +175,10 @@ def _with_compactions(seen: dict[str, int], name: str) -> int | None:
 
 
 def _add_up(seen: dict[str, int], call: Call) -> None:
-    counts = map(seen.get, _ANTHROPIC_COUNTS)
     if _COMPACTION in seen:
-        counts = map(partial(_with_compactions, seen), _ANTHROPIC_COUNTS)
-    uncached, output, read, written = counts
+        uncached, output, read, written = (_with_compactions(seen, name) for name in _ANTHROPIC_COUNTS)
+    else:
+        uncached, output, read, written = map(seen.get, _ANTHROPIC_COUNTS)
     call.output_tokens, call.cache_read_tokens, call.cache_write_tokens = output, read, written
     call.cache_write_1h_tokens = seen.get("1h")
     if uncached is not None:
