@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from contextvars import ContextVar
+from sys import getsizeof
 from typing import TYPE_CHECKING, Final
 
 from llm_observe._background import forget, keep
@@ -34,9 +35,9 @@ SUCCESS: Final = 1
 ERROR: Final = 2
 CANCELLED: Final = 3
 
-_OVERHEAD_BYTES: Final = 1_200
-"""Memory of a queued Call without its text: under 600 bytes, measured with tracemalloc. The rest allows for
-texts outside ASCII, of which a character takes 2 or 4 bytes but counts as one."""
+_OVERHEAD_BYTES: Final = 1_000
+"""Memory of a queued Call without its text: under 600 bytes, measured with tracemalloc. The rest is for short
+texts, whose objects take 50 bytes beside the characters, and for what the allocator leaves unused."""
 _SHORT_TEXTS: Final = (
     "provider", "model", "response_model", "finish_reason", "provider_request_id", "provider_response_id",
     "service_tier", "server_address", "error_code", "error_message",
@@ -222,7 +223,7 @@ class Call:
         return (
             _OVERHEAD_BYTES
             + self._join_output()
-            + sum(map(str.__len__, self.input_text))
+            + sum(map(getsizeof, self.input_text))
             + self._cut_short_texts()
             + (_pairs_chars(self.metadata) if self.metadata else 0)
             + session_chars(self.session)
@@ -234,7 +235,7 @@ class Call:
         except TypeError:  # a server's own kind of content
             text = "".join(map(to_content, self.output_chunks))
         self.output_chunks = [text if len(text) <= KEPT_TEXT_CHARS else text[:KEPT_TEXT_CHARS]]
-        return len(self.output_chunks[0])
+        return getsizeof(self.output_chunks[0])
 
     def _cut_short_texts(self) -> int:
         texts = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
@@ -90,9 +91,19 @@ def test_an_answer_is_kept_as_one_short_text(chunk, count):
     call = new_call()
     call.output_chunks = [chunk] * count
     size = call.compact()
-    assert size < KEPT_TEXT_CHARS + _OVERHEAD_BYTES + 100
+    assert size < KEPT_TEXT_CHARS + _OVERHEAD_BYTES + 300
     (text,) = call.output_chunks
     assert set(text) == {"x"}
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "я", "😀"])
+def test_previews_count_as_many_bytes_as_they_take(letter):
+    call = new_call()
+    before = call.compact()
+    call.input_text = (letter * 3_000,)
+    call.output_chunks = [letter * 1_000] * 3
+    bytes_a_letter = sys.getsizeof(letter * 3_000) - sys.getsizeof(letter * 2_999)
+    assert 0 <= call.compact() - before - 6_000 * bytes_a_letter < 200
 
 
 def test_metadata_counts_towards_the_size():
@@ -109,7 +120,7 @@ def test_each_text_is_truncated_when_it_is_logged(recorder, name, value):
     llm_observe.log(**arguments)
     assert recorder.only is not None
     (call,) = recorder.calls
-    assert call.compact() < KEPT_TEXT_CHARS + _OVERHEAD_BYTES + 100
+    assert call.compact() < KEPT_TEXT_CHARS + _OVERHEAD_BYTES + 300
 
 
 def test_metadata_is_truncated_when_it_is_logged(recorder):
