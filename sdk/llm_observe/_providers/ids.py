@@ -46,9 +46,12 @@ def _request_id_of(headers: VendorObject) -> VendorObject:
         return next(filter(None, map(headers.get, _REQUEST_ID_HEADERS)), "")
     found: dict[bytes, bytes] = {}  # httpx looks slowly for each header
     for name, value in raw:
-        found.setdefault(name.lower(), value)
+        key = name.lower()
+        found[key] = value if key not in found else found[key] + b", " + value  # as httpx joins them
     encoded = next(filter(None, map(found.get, _ENCODED_REQUEST_ID_HEADERS)), b"")
-    return encoded.decode(errors="replace")
+    return encoded.decode(
+        "ascii" if encoded.isascii() else getattr(headers, "encoding", "latin-1"), errors="replace"
+    )
 
 
 def note_gateway(headers: VendorObject, call: Call) -> None:
