@@ -47,11 +47,10 @@ def _request_id_of(headers: VendorObject) -> VendorObject:
     found: dict[bytes, bytes] = {}  # httpx looks slowly for each header
     for name, value in raw:
         key = name.lower()
-        found[key] = value if key not in found else found[key] + b", " + value  # as httpx joins them
+        found[key] = found[key] + b", " + value if key in found else value  # as httpx joins them
     encoded = next(filter(None, map(found.get, _ENCODED_REQUEST_ID_HEADERS)), b"")
-    return encoded.decode(
-        "ascii" if encoded.isascii() else getattr(headers, "encoding", "latin-1"), errors="replace"
-    )
+    encoding = "ascii" if encoded.isascii() else getattr(headers, "encoding", "latin-1")
+    return encoded.decode(encoding, errors="replace")
 
 
 def note_gateway(headers: VendorObject, call: Call) -> None:
