@@ -229,3 +229,23 @@ def test_counts_that_the_last_usage_does_not_repeat_are_kept(name, monkeypatch):
     bodies = [WORDS[0], {**WORDS[1], "usage": {**last, name: USAGE[name]}}, *WORDS[2:], chunk(usage=last)]
     log, expected = _stream_logs(bodies, monkeypatch)
     assert log == expected
+
+
+EARLIER: dict[str, dict[str, Any]] = {
+    "usage": {"usage": USAGE},
+    "usage elsewhere": {"x_groq": {"usage": USAGE}},
+    "one count": {"usage": {"cached_tokens": 3}},
+}
+
+
+@pytest.mark.parametrize("earlier", EARLIER)
+@pytest.mark.parametrize("alone", [False, True])
+def test_counts_of_an_earlier_chunk_are_kept_wherever_it_states_them(earlier, alone, monkeypatch):
+    first: dict[str, Any] = {**chunk("all "), **EARLIER[earlier]}
+    if alone:
+        first["choices"] = []
+    last = {"prompt_tokens": 11, "completion_tokens": 6, "total_tokens": 17}
+    bodies = [first, chunk("well"), chunk(None, finish="stop"), chunk(usage=last)]
+    log, expected = _stream_logs(bodies, monkeypatch)
+    assert "cache_read_token_count" in log[0]
+    assert log == expected
