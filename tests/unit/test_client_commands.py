@@ -16,12 +16,16 @@ async def test_all_that_a_command_started_ends_with_it(tmp_path: Path):
     command = "sleep 600 & echo $$ $! > new && mv new started && wait"
     running = asyncio.create_task(clients.run("sh", "-c", command, folder=tmp_path))
     await eventually((tmp_path / "started").exists)
+    started = [psutil.Process(int(pid)) for pid in (tmp_path / "started").read_text().split()]
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    started = [int(pid) for pid in (tmp_path / "started").read_text().split()]
     await eventually(lambda: not any(map(is_running, started)))
 
 
-def is_running(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+def is_running(process: psutil.Process) -> bool:
+    """Return whether a process runs, and not another that got its id."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
