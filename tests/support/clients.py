@@ -28,7 +28,7 @@ async def run(*command: str, folder: Path, env: Mapping[str, str] | None = None)
         CommandFailed: Its status was not 0.
         TimeoutError: It took longer than WAIT_S.
     """
-    process = await asyncio.create_subprocess_exec(
+    start = asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
         env={**os.environ, **(env or {})},
@@ -37,10 +37,15 @@ async def run(*command: str, folder: Path, env: Mapping[str, str] | None = None)
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
     )
+    starting = asyncio.ensure_future(start)
     try:
+        process = await asyncio.shield(
+            starting
+        )  # were it cancelled, what the command has started would live on
         async with asyncio.timeout(WAIT_S):
             output, _ = await process.communicate()
     finally:
+        process = await starting
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
