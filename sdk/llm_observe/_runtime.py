@@ -67,7 +67,6 @@ class Runtime:
             prepare=self._prepare_spans,
             kind=SPANS,
         )
-
         self.submit: Callable[[Call], None] = self._batcher.add if self.records else _ignore
         """Queues a finished call, on the application's thread."""
         self.submit_span: Callable[[Span], None] = self._span_batcher.add if self.records_spans else _ignore

@@ -149,10 +149,8 @@ def read_message(answer: VendorObject, call: Call) -> bool:
         read, written = counts["cache_read_input_tokens"], counts["cache_creation_input_tokens"]
         sizes = (counts["input_tokens"], counts["output_tokens"], read or 0, written or 0)
         lifetime_counts = _NO_DETAILS if lifetimes is None else lifetimes.__dict__
-        hour, minutes = (
-            lifetime_counts["ephemeral_1h_input_tokens"],
-            lifetime_counts["ephemeral_5m_input_tokens"],
-        )
+        hour = lifetime_counts["ephemeral_1h_input_tokens"]
+        minutes = lifetime_counts["ephemeral_5m_input_tokens"]
         thinking = None if details is None else details.__dict__["thinking_tokens"]
         if (
             type(text) is not str
@@ -188,10 +186,8 @@ def read_generation(answer: VendorObject, call: Call) -> bool:
         (candidate,) = fields["candidates"]
         candidate_fields, counts = candidate.__dict__, fields["usage_metadata"].__dict__
         (part,) = candidate_fields["content"].__dict__["parts"]
-        part_fields, reason = (
-            part.__dict__,
-            candidate_fields["finish_reason"]._value_,
-        )  # an enum's value is a slow property
+        part_fields = part.__dict__
+        reason = candidate_fields["finish_reason"]._value_  # not .value, which is a slow property
         prompt, answered = counts["prompt_token_count"], counts["candidates_token_count"]
         text, thoughts = part_fields["text"], counts["thoughts_token_count"]
         if (
